@@ -1,0 +1,28 @@
+"""Where payloads, evidence and uploads are kept: files that are on the disk before any row names them."""
+
+import os
+from pathlib import Path
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage
+
+
+class EvidenceStorage(FileSystemStorage):
+    """Files on this host, each fsynced with its folder before ``save`` returns, and none ever overwritten."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Refuse a name that is taken: a payload's name is derived, so another file there is a mistake."""
+        if self.exists(name):
+            raise FileExistsError(f"{name} is there already")
+        return name
+
+    def _save(self, name: str, content: File) -> str:
+        saved = super()._save(name, content)
+        path = Path(self.path(saved))
+        for target in (path, path.parent):
+            descriptor = os.open(target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        return saved
