@@ -1,0 +1,27 @@
+"""Opens an account's transport."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+from providers.errors import Refused
+from providers.models import Account
+from providers.vault import VaultError
+
+
+@contextmanager
+def connect(account: Account) -> Iterator[Any]:
+    """Connect to the account's provider and yield the open remote; closed when the block ends.
+
+    Take ``locks.account_slot(account)`` first. Raises Refused or Unreachable. A host in a private or loopback range is
+    Refused unless ``ALLOW_PRIVATE_HOSTS`` is set.
+    """
+    try:
+        opened = account.open_settings()
+    except VaultError as error:
+        raise Refused("secrets_unreadable", str(error), account=True) from error
+    opened["allow_private_hosts"] = settings.ALLOW_PRIVATE_HOSTS
+    with account.adapter.transport.connect(opened) as remote:
+        yield remote

@@ -1,0 +1,153 @@
+"""Named locks that the kernel or the database holds, taken without waiting and gone when the process is.
+
+On SQLite a lock is a ``flock`` on a file under ``settings.LOCK_DIR`` (one host). On PostgreSQL it is a session
+advisory lock on a connection of its own (many hosts). Neither depends on a clock.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+
+if TYPE_CHECKING:
+    from providers.models import Account
+
+
+class Lock(Protocol):
+    """A lock this process holds."""
+
+    name: str
+
+    def still_held(self) -> bool:
+        """Ask the keeper of the lock again; False means stop: somebody else may have it."""
+        ...
+
+
+class FileLock:
+    """A ``flock``: held for as long as the descriptor is open."""
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.name = name
+        self.descriptor = descriptor
+
+    def still_held(self) -> bool:
+        return self.descriptor in _descriptors
+
+
+class DatabaseLock:
+    """A PostgreSQL session lock: held for as long as its connection lives."""
+
+    def __init__(self, name: str, connection: psycopg.Connection, key: int) -> None:
+        self.name = name
+        self.connection = connection
+        self.key = key
+
+    def still_held(self) -> bool:
+        try:
+            row = self.connection.execute(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                " AND ((classid::bigint << 32) | objid::bigint) = %s AND objsubid = 1",
+                [self.key],
+            ).fetchone()
+        except psycopg.Error:
+            return False
+        return row is not None
+
+
+@contextmanager
+def hold(name: str) -> Iterator[Lock | None]:
+    """Hold the lock called ``name`` inside the block, or give None at once when it is held elsewhere.
+
+    A second ``hold`` of the same name in the same process gets None too. A child process does not inherit the lock,
+    and it is free as soon as this process ends, however it ends.
+    """
+    if connections["default"].vendor == "postgresql":
+        with _hold_in_database(name) as lock:
+            yield lock
+    else:
+        with _hold_in_kernel(name) as lock:
+            yield lock
+
+
+def is_free(name: str) -> bool:
+    """Return whether nobody holds ``name`` right now.
+
+    It takes the lock for an instant, so a ``hold`` at that very instant may get None; those who hold come again.
+    """
+    with hold(name) as lock:
+        return lock is not None
+
+
+@contextmanager
+def account_slot(account: "Account") -> Iterator[Lock | None]:
+    """Hold one of the account's connection slots, or give None when all of them are taken.
+
+    Whoever connects to an account's provider takes one first (hand over, collect, *Test connection*), so that the
+    provider never sees more connections than ``adapter.limits.connections``.
+    """
+    with ExitStack() as stack:
+        for number in range(1, account.adapter.limits.connections + 1):
+            lock = stack.enter_context(hold(f"account-{account.pk}-slot-{number}"))
+            if lock:
+                yield lock
+                return
+        yield None
+
+
+# Descriptors that keep a lock alive in this process. A forked child closes its copies: it holds nothing, and a lock
+# must not outlive its holder in a child.
+_descriptors: set[int] = set()
+
+
+def _forget_in_child() -> None:
+    for descriptor in _descriptors:
+        with suppress(OSError):
+            os.close(descriptor)
+    _descriptors.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
+@contextmanager
+def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
+    settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
+    # The file stays for ever: removing it would let two processes lock two files of one name.
+    descriptor = os.open(settings.LOCK_DIR / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    holder = os.getpid()
+    _descriptors.add(descriptor)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield FileLock(name, descriptor)
+    finally:
+        if os.getpid() == holder:
+            _descriptors.discard(descriptor)
+            os.close(descriptor)
+
+
+@contextmanager
+def _hold_in_database(name: str) -> Iterator[DatabaseLock | None]:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    parameters = connections["default"].get_connection_params()
+    connection = psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 10})
+    descriptor = connection.fileno()
+    holder = os.getpid()
+    _descriptors.add(descriptor)
+    try:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+        yield DatabaseLock(name, connection, key) if row and row[0] else None
+    finally:
+        if os.getpid() == holder:
+            _descriptors.discard(descriptor)
+            connection.close()

@@ -1,0 +1,106 @@
+"""An account: our login with a provider."""
+
+from typing import Any
+
+from auditlog.registry import auditlog
+from django import forms
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from providers import registry, vault
+from providers.base import BaseAdapter
+
+
+class Account(models.Model):
+    """Our login with one provider; its secrets are stored encrypted and never shown again."""
+
+    name = models.CharField(max_length=100, unique=True, help_text="How people here call this account.")
+    provider = models.CharField(max_length=40, editable=False)
+    settings = models.JSONField(default=dict, editable=False)
+    secrets = models.TextField(default="", blank=True, editable=False)
+    host_key = models.TextField(
+        default="", blank=True, editable=False, help_text="The server's confirmed key, as type and base64."
+    )
+    is_active = models.BooleanField("active", default=True, help_text="Only active accounts are offered to campaigns.")
+    stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
+    stopped_code = models.CharField(max_length=60, default="", blank=True, editable=False)
+    stopped_sentence = models.TextField(default="", blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_result = models.JSONField(default=list, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("providers:account", args=[self.pk])
+
+    @property
+    def adapter(self) -> BaseAdapter:
+        """The provider's ways. Raises registry.UnknownProvider when its file is gone."""
+        return registry.adapter(self.provider)
+
+    @property
+    def host(self) -> str:
+        return self.adapter.host(self.settings)
+
+    @property
+    def login(self) -> str:
+        return self.adapter.login(self.settings)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stopped_at is not None
+
+    def open_settings(self) -> dict[str, Any]:
+        """Return what a transport needs: settings, secrets in the clear, and ``host_key``.
+
+        Keep it in memory only. Raises vault.VaultError when the secrets cannot be opened.
+        """
+        return {**self.settings, **vault.decrypt(self.secrets), "host_key": self.host_key}
+
+    def save_settings(self, cleaned_data: dict[str, Any]) -> None:
+        """Store the cleaned data of the adapter's SettingsForm; password fields go into the secrets.
+
+        A blank password keeps the stored one. Another host has another key, so a changed host forgets the pinned one.
+        Saves the account.
+        """
+        fields = self.adapter.SettingsForm.base_fields
+        hidden = {name for name, field in fields.items() if isinstance(field.widget, forms.PasswordInput)}
+        before = self.host if self.settings else ""
+        self.settings = {name: cleaned_data[name] for name in fields if name not in hidden}
+        secrets = vault.decrypt(self.secrets)
+        secrets.update({name: cleaned_data[name] for name in hidden if cleaned_data.get(name)})
+        self.secrets = vault.encrypt(secrets)
+        if before and self.host != before:
+            self.host_key = ""
+        self.save()
+
+    def stop(self, code: str, sentence: str) -> bool:
+        """Stop the account: nothing is handed over until a passed test starts it again.
+
+        The first reason stays. Returns whether this call stopped it.
+        """
+        stopped = Account.objects.filter(pk=self.pk, stopped_at=None).update(
+            stopped_at=timezone.now(), stopped_code=code, stopped_sentence=sentence
+        )
+        self.refresh_from_db(fields=["stopped_at", "stopped_code", "stopped_sentence"])
+        return stopped == 1
+
+    def start(self) -> bool:
+        """Let a stopped account work again. Returns whether it was stopped."""
+        started = (
+            Account.objects.filter(pk=self.pk)
+            .exclude(stopped_at=None)
+            .update(stopped_at=None, stopped_code="", stopped_sentence="")
+        )
+        self.refresh_from_db(fields=["stopped_at", "stopped_code", "stopped_sentence"])
+        return started == 1
+
+
+auditlog.register(Account, exclude_fields=["secrets", "checked_at", "check_result", "updated_at"])
