@@ -1,0 +1,72 @@
+import argparse
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from providers.sandbox.faults import UnknownFault
+from providers.sandbox.server import CREDIT, EVERY, CannotStart, Options, Ready, die_with_parent, run
+
+
+class Command(BaseCommand):
+    help = "Run the pretend provider: a real SFTP server on this machine that texts nobody and keeps a ledger."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=0, help="of the SFTP server; 0 (the default) is any free one")
+        parser.add_argument("--control-port", type=int, default=0, help="of the control server; 0 is any free one")
+        parser.add_argument("--every", type=_seconds, default=EVERY, help="seconds between two looks, default 5")
+        parser.add_argument("--fault", action="append", default=[], help="switch on a fault, e.g. smsportal:silent")
+        parser.add_argument("--data", type=Path, default=settings.DATA / "sandbox", help="where everything is kept")
+        parser.add_argument("--account", action="append", default=[], metavar="NAME:PASSWORD", help="instead of demo")
+        parser.add_argument("--credit", type=int, default=CREDIT, help="messages a new account can pay for")
+        parser.add_argument("--json", action="store_true", help="say ready as one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if os.environ.get("BATON_PDEATHSIG") == "1":
+            die_with_parent()
+        chosen = Options(
+            data=options["data"].resolve(),
+            port=options["port"],
+            control_port=options["control_port"],
+            every=options["every"],
+            credit=options["credit"],
+            accounts=dict(_account(text) for text in options["account"]),
+            faults=options["fault"],
+        )
+        try:
+            asyncio.run(run(chosen, self._say_json if options["json"] else self._say))
+        except (CannotStart, UnknownFault) as trouble:
+            raise CommandError(str(trouble)) from None
+
+    def _say_json(self, ready: Ready) -> None:
+        self._write(json.dumps(asdict(ready)))
+
+    def _say(self, ready: Ready) -> None:
+        self._write(f"SMSPortal sandbox  {ready.host}:{ready.port}")
+        self._write(f"login              {ready.username} / {ready.password}")
+        self._write(f"fingerprint        {ready.fingerprint}")
+        self._write(f"control            {ready.control}")
+        self._write(f"ledger             {ready.ledger}")
+        self._write("ready")
+
+    def _write(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError("must be more than 0 and at most 3600 seconds")
+    return seconds
+
+
+def _account(text: str) -> tuple[str, str]:
+    name, _, password = text.partition(":")
+    return name, password

@@ -1,0 +1,300 @@
+"""Runs the pretend providers together in one process, and for tests starts that process and asks it things.
+
+A further provider joins with a file of its own: its FAULTS, what serves it, and what takes the files, added to ``run``.
+"""
+
+import asyncio
+import ctypes
+import fcntl
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from providers.sandbox import smsportal
+from providers.sandbox.control import ControlServer
+from providers.sandbox.faults import Faults
+from providers.sandbox.ledger import Ledger, read_ledger
+from providers.sandbox.sftp import Uploads, host_key, serve_sftp
+
+HOST = "127.0.0.1"
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+# SMSPortal SFTP: "processes new files every 5 seconds".
+EVERY = 5.0
+CREDIT = 1_000_000
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PR_SET_PDEATHSIG = 1
+
+
+class CannotStart(Exception):
+    """The sandbox cannot start; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """``accounts`` maps names to passwords; empty means the account *demo* with a password kept in ``data``.
+
+    ``every`` is the pause in seconds between two looks into the folders, ``credit`` what a new account starts with.
+    """
+
+    data: Path
+    port: int = 0
+    control_port: int = 0
+    every: float = EVERY
+    credit: int = CREDIT
+    accounts: dict[str, str] = field(default_factory=dict)
+    faults: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Where the sandbox listens and how to log in, once it does."""
+
+    host: str
+    port: int
+    fingerprint: str
+    host_key: str
+    username: str
+    password: str
+    control: str
+    ledger: str
+
+
+async def run(options: Options, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT; calls ``ready`` once everything answers.
+
+    Raises CannotStart when a port or the data directory is taken, an account has no proper name or a fault is unknown.
+    """
+    options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with _alone_in(options.data):
+        await _serve(options, ready, stop)
+
+
+async def _serve(options: Options, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    faults = Faults(smsportal.FAULTS)
+    for name in options.faults:
+        faults.set(name)
+    passwords = _passwords(options)
+    ledger = Ledger(options.data / "ledger.jsonl")
+    uploads = Uploads()
+    folders = options.data / smsportal.SLUG
+    gateways = [
+        smsportal.Gateway(folders / name, name, ledger, faults, uploads.is_open, options.credit) for name in passwords
+    ]
+    key = host_key(options.data)
+    public = key.export_public_key().decode().strip()
+
+    def state() -> dict[str, Any]:
+        accounts = [gateway.state() for gateway in gateways]
+        return {
+            "providers": {smsportal.SLUG: {"host": HOST, "port": port, "every": options.every, "accounts": accounts}}
+        }
+
+    try:
+        server = await serve_sftp(
+            host=HOST,
+            port=options.port,
+            key=key,
+            provider=smsportal.SLUG,
+            passwords=passwords,
+            home_of=lambda username: folders / username / "home",
+            faults=faults,
+            uploads=uploads,
+        )
+    except OSError as trouble:
+        raise CannotStart(
+            f"Port {options.port} cannot be used: {trouble.strerror}. Choose another with --port."
+        ) from None
+    port = server.get_port()
+    try:
+        control = ControlServer(options.control_port, faults, ledger, state)
+    except OSError as trouble:
+        message = f"Port {options.control_port} cannot be used: {trouble.strerror}. Choose another with --control-port."
+        raise CannotStart(message) from None
+    control.start()
+    username, password = next(iter(passwords.items()))
+    ready(Ready(HOST, port, key.get_fingerprint(), public, username, password, control.url, str(ledger.path)))
+    looking = asyncio.create_task(_look(gateways, options.every, stop))
+    looking.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    server.close()
+    control.stop()
+    # A file that is being taken is finished first; trouble in the gateway is raised here.
+    await looking
+
+
+async def _look(gateways: Sequence[smsportal.Gateway], every: float, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        for gateway in gateways:
+            await asyncio.to_thread(gateway.look, datetime.now(UTC))
+        try:
+            await asyncio.wait_for(stop.wait(), every)
+        except TimeoutError:
+            continue
+
+
+def _passwords(options: Options) -> dict[str, str]:
+    for name, password in options.accounts.items():
+        if not _ACCOUNT.fullmatch(name) or not password:
+            raise CannotStart(f"{name!r} cannot be an account: use letters and digits, and give it a password.")
+    path = options.data / "accounts.json"
+    kept: dict[str, str] = json.loads(path.read_bytes()) if path.exists() else {}
+    if options.accounts:
+        return options.accounts
+    if not kept:
+        kept = {"demo": secrets.token_urlsafe(12)}
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(kept, file)
+    return kept
+
+
+@contextmanager
+def _alone_in(data: Path) -> Iterator[None]:
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"Another sandbox is running on {data}. Choose another directory with --data.") from None
+        yield
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it is gone."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Sandbox:
+    """A sandbox in a process of its own, for tests: ``with Sandbox(tmp_path) as sandbox: ...``.
+
+    After the start ``host``, ``port``, ``fingerprint``, ``host_key``, ``username``, ``password``, ``control_url`` and
+    ``ledger_path`` are known. Leaving ends that one process; the data stays in ``data``, and ``start`` goes on with it.
+    """
+
+    host: str
+    port: int
+    fingerprint: str
+    host_key: str
+    username: str
+    password: str
+    control_url: str
+    ledger_path: Path
+
+    def __init__(
+        self,
+        data: Path,
+        every: float = 0.2,
+        *,
+        accounts: dict[str, str] | None = None,
+        faults: Sequence[str] = (),
+        credit: int = CREDIT,
+        port: int = 0,
+    ) -> None:
+        self.data = data
+        self._arguments = ["--data", str(data), "--every", str(every), "--credit", str(credit), "--port", str(port)]
+        for name, password in (accounts or {}).items():
+            self._arguments += ["--account", f"{name}:{password}"]
+        for name in faults:
+            self._arguments += ["--fault", name]
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "Sandbox":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the process and wait until it answers. Raises CannotStart with what it said instead."""
+        # The kernel's signal follows the thread that starts the process, which ends before the process in a pool.
+        is_main = threading.current_thread() is threading.main_thread()
+        self._process = subprocess.Popen(
+            [sys.executable, str(MANAGE), "sandbox", "--json", *self._arguments],
+            env={**os.environ, "BATON_PDEATHSIG": "1" if is_main else ""},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            self.stop()
+            raise CannotStart("The sandbox did not start; its reason is above.")
+        said = json.loads(line)
+        self.host, self.port = said["host"], said["port"]
+        self.fingerprint, self.host_key = said["fingerprint"], said["host_key"]
+        self.username, self.password = said["username"], said["password"]
+        self.control_url, self.ledger_path = said["control"], Path(said["ledger"])
+
+    def stop(self) -> None:
+        """End the process in order; what it is taking is finished first."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def home(self, username: str = "") -> Path:
+        """The folder that an account sees as its root."""
+        return self.data / smsportal.SLUG / (username or self.username) / "home"
+
+    def opt_out(self, *msisdns: str, username: str = "") -> None:
+        """Add numbers to the provider's own opt-out list of an account."""
+        with (self.home(username).parent / "optouts.txt").open("a") as file:
+            file.writelines(f"{msisdn}\n" for msisdn in msisdns)
+
+    def messages(self) -> list[dict[str, str]]:
+        """Every message texted so far, oldest first."""
+        return list(read_ledger(self.ledger_path))
+
+    def state(self) -> dict[str, Any]:
+        """What ``GET /state`` says."""
+        return self._ask("GET", "/state")
+
+    def fault(self, name: str, times: int | None = None) -> None:
+        """Switch a fault on, for its next ``times`` uses or until cleared. Raises ValueError for an unknown one."""
+        self._ask("POST", "/faults", {"name": name, "times": times})
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        self._ask("DELETE", "/faults")
+
+    def _ask(self, method: str, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = json.dumps(document).encode() if document is not None else None
+        try:
+            with urlopen(Request(self.control_url + path, body, method=method), timeout=10) as answer:  # noqa: S310
+                said: dict[str, Any] = json.load(answer)
+                return said
+        except HTTPError as trouble:
+            raise ValueError(json.load(trouble)["error"]) from None
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
