@@ -1,0 +1,151 @@
+// The frame's behaviour: theme, questions before what cannot be undone, copying, and no double submits.
+// Loaded in the head before the styles, so the theme is set before the first paint.
+(() => {
+  "use strict";
+
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const kept = () => {
+    try {
+      return localStorage.getItem("theme");
+    } catch {
+      return null;
+    }
+  };
+  const theme = () => kept() ?? "system";
+  const paint = () => {
+    const choice = theme();
+    const dark = choice === "dark" || (choice === "system" && system.matches);
+    document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
+    for (const word of document.querySelectorAll("[data-theme-word]")) {
+      word.textContent = { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" }[choice];
+    }
+    document.dispatchEvent(new CustomEvent("themechange"));
+  };
+  paint();
+  system.addEventListener("change", paint);
+  document.addEventListener("DOMContentLoaded", paint);
+
+  const NEXT = { system: "light", light: "dark", dark: "system" };
+  const turnTheme = () => {
+    try {
+      localStorage.setItem("theme", NEXT[theme()]);
+    } catch {
+      // A browser that keeps nothing follows the system.
+    }
+    paint();
+  };
+
+  // One dialog for every question: <button data-confirm="..." data-confirm-title="..." data-confirm-label="...">.
+  const ask = (trigger) =>
+    new Promise((answer) => {
+      const dialog = document.createElement("dialog");
+      dialog.className = "question";
+      dialog.setAttribute("aria-labelledby", "question-title");
+      dialog.setAttribute("aria-describedby", "question-text");
+      const title = document.createElement("h2");
+      title.id = "question-title";
+      title.textContent = trigger.dataset.confirmTitle ?? "Are you sure?";
+      const text = document.createElement("p");
+      text.id = "question-text";
+      text.textContent = trigger.dataset.confirm;
+      const row = document.createElement("div");
+      row.className = "question-actions";
+      const button = (label, style, value) => {
+        const made = document.createElement("button");
+        made.type = "button";
+        made.className = `btn ${style}`;
+        made.textContent = label;
+        made.addEventListener("click", () => dialog.close(value));
+        row.append(made);
+      };
+      button("Cancel", "btn-outline-secondary", "no");
+      const danger = trigger.matches(".btn-danger, .btn-outline-danger, .text-danger");
+      const label = trigger.dataset.confirmLabel ?? (trigger.textContent.trim() || "Yes");
+      button(label, danger ? "btn-danger" : "btn-primary", "yes");
+      dialog.append(title, text, row);
+      document.body.append(dialog);
+      dialog.addEventListener("close", () => {
+        const said = dialog.returnValue === "yes";
+        dialog.remove();
+        answer(said);
+      });
+      dialog.showModal();
+    });
+
+  const agreed = new WeakSet();
+  document.addEventListener(
+    "click",
+    async (event) => {
+      const trigger = event.target.closest("button[data-confirm], a[data-confirm], input[data-confirm]");
+      if (!trigger || agreed.has(trigger)) {
+        return;
+      }
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (await ask(trigger)) {
+        agreed.add(trigger);
+        trigger.click();
+        agreed.delete(trigger);
+      }
+    },
+    true,
+  );
+
+  const copy = async (trigger) => {
+    const source = trigger.dataset.copyFrom && document.querySelector(trigger.dataset.copyFrom);
+    const text = source ? (source.value ?? source.textContent) : trigger.dataset.copy;
+    const before = trigger.dataset.copyLabel ?? trigger.textContent;
+    trigger.dataset.copyLabel = before;
+    try {
+      await navigator.clipboard.writeText(text.trim());
+      trigger.textContent = "Copied";
+    } catch {
+      trigger.textContent = "Copying is not allowed here";
+    }
+    setTimeout(() => {
+      trigger.textContent = before;
+    }, 2000);
+  };
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-theme-toggle]")) {
+      turnTheme();
+    }
+    const copying = event.target.closest("[data-copy], [data-copy-from]");
+    if (copying) {
+      copy(copying);
+    }
+  });
+
+  // <form data-once>: the first submit counts. The buttons are only disabled afterwards, so their values still go along.
+  const release = (form) => {
+    delete form.dataset.busy;
+    for (const button of form.querySelectorAll("button[data-was-enabled]")) {
+      button.disabled = false;
+      delete button.dataset.wasEnabled;
+    }
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-once]") || event.defaultPrevented) {
+      return;
+    }
+    if (form.dataset.busy) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.busy = "yes";
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button[type=submit]:not([disabled]), button:not([type]):not([disabled])")) {
+        button.dataset.wasEnabled = "yes";
+        button.disabled = true;
+      }
+    });
+  });
+  // Coming back with the browser's Back button shows the page as it was left.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      document.querySelectorAll("form[data-busy]").forEach(release);
+    }
+  });
+})();
