@@ -275,6 +275,8 @@ class BaseAdapter:
     accepted_means: ClassVar[str] = ""
     #: Whether the provider can hold a file until a start time (hand over early).
     starts_later: ClassVar[bool] = False
+    #: What to look at when the provider refuses the login, for people.
+    login_hint: ClassVar[str] = ""
     SettingsForm: ClassVar[type[forms.Form]]
     OptionsForm: ClassVar[type[forms.Form]]
 

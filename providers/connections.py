@@ -1,7 +1,7 @@
 """Opens an account's transport."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -23,5 +23,12 @@ def connect(account: Account) -> Iterator[Any]:
     except VaultError as error:
         raise Refused("secrets_unreadable", str(error), account=True) from error
     opened["allow_private_hosts"] = settings.ALLOW_PRIVATE_HOSTS
-    with account.adapter.transport.connect(opened) as remote:
+    adapter = account.adapter
+    with ExitStack() as stack:
+        try:
+            remote = stack.enter_context(adapter.transport.connect(opened))
+        except Refused as trouble:
+            if trouble.code == "login_refused" and adapter.login_hint:
+                raise Refused(trouble.code, f"{trouble.sentence} {adapter.login_hint}", account=True) from trouble
+            raise
         yield remote

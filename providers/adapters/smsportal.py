@@ -1,0 +1,553 @@
+"""SMSPortal "SFTP to SMS", JSON version 7. Document: "SMSPortal SFTP" (docs.smsportal.com/docs/sftp).
+
+How a file is handed over: a zip holding one ``.json`` is created in Send_SMS, picked up within 5 seconds, and put into
+Processed or Errors. The name of the inner file is unique for 48 hours with SMSPortal, the zip's need not be: so the
+inner name is fixed for the batch, and a repeated hand-over of it is dropped by SMSPortal (``File.DuplicateFound``).
+"""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django import forms
+
+from providers import formats, gsm, reports
+from providers.base import (
+    Attempt,
+    BaseAdapter,
+    Check,
+    Ending,
+    Guard,
+    Limits,
+    Message,
+    Objection,
+    Order,
+    Outcome,
+    Payload,
+    Reading,
+    Receipt,
+    SightedFile,
+    Sighting,
+    Standing,
+)
+from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
+
+# SMSPortal SFTP, "Error Codes": the complete list.
+WORDS = {
+    "InsufficientCredits": "SMSPortal says there are not enough credits for this file. Top up the account.",
+    "IncorrectScheduledDate": "SMSPortal says the end is earlier than the start.",
+    "MSISDN.NoNetworkFound": "No network is known for this number.",
+    "MSISDN.Optout": "This number has opted out with SMSPortal.",
+    "RequiredParameter.Missing": "SMSPortal misses something it requires in the file.",
+    "File.InvalidVersion": "SMSPortal says the version of the file is missing or wrong.",
+    "File.ParseError": "SMSPortal could not read some fields of the file.",
+    "File.DuplicateFound": "SMSPortal has already processed a file of this name and dropped this one.",
+    "File.Corrupt": "SMSPortal could not read the file.",
+    "EmptySend.NoValidMessages": "SMSPortal found nobody in the file to text, for example because all have opted out.",
+    "InternalServerError": "SMSPortal had an internal error; how many were texted is not known.",
+}
+UNKNOWN = "UNKNOWN"
+
+SEND, PROCESSED, ERRORS = "Send_SMS", "Processed", "Errors"
+_FOLDER_SETTINGS = {SEND: "send_folder", PROCESSED: "processed_folder", ERRORS: "errors_folder"}
+
+# Reports are read up to this many bytes.
+_READ_AT_MOST = 1_000_000
+# A fault report may appear after the file it speaks of: this long an unexplained entry in Errors is waited for.
+_REPORT_PATIENCE = timedelta(seconds=60)
+
+_CODE = re.compile(r"\b(?:" + "|".join(re.escape(code) for code in WORDS) + r")\b", re.IGNORECASE)
+_BY_LOWER = {code.lower(): code for code in WORDS}
+# A word of one of SMSPortal's families that its list does not have.
+_UNLISTED = re.compile(r"\b(?:MSISDN|RequiredParameter|File|EmptySend)\.[A-Z]\w+")
+_NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
+_SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
+_LITERAL_FIELD = re.compile(r"@@value\d+@@", re.IGNORECASE)
+_MOMENT = "%Y-%m-%d %H:%M"
+
+
+class Adapter(BaseAdapter):
+    label = "SMSPortal (SFTP)"
+    transport = SftpTransport
+    # assumption: no size is documented; 10,000 contacts a file bound what one file can do. Start at most 3 months
+    # ahead is documented for the same vendor's REST API.
+    limits = Limits(
+        rows=10_000, bytes=10_000_000, alphabet="gsm", connections=2, values=6, start_ahead=timedelta(days=90)
+    )
+    # Half of the 48 hours for which SMSPortal remembers names.
+    guard = Guard.key(window=timedelta(hours=24), pause=timedelta(seconds=60))
+    give_up_after = timedelta(minutes=15)
+    accepted_means = (
+        "SMSPortal processed the file and reported no fault for this number. Whether a text arrived it does not say."
+    )
+    starts_later = True
+    login_hint = (
+        "For accounts made after 6 June 2023 the SFTP channel must first be switched on under “API Keys” in the "
+        "SMSPortal control panel."
+    )
+
+    class SettingsForm(forms.Form):
+        host = forms.CharField(label="Host", initial="ftp.smsportal.com", max_length=253)
+        port = forms.IntegerField(label="Port", initial=22, min_value=1, max_value=65535)
+        username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
+        password = forms.CharField(
+            label="Password", max_length=500, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+        )
+        # The document does not say whether the folders lie right under the login's home.
+        base_folder = forms.CharField(
+            label="Base folder",
+            required=False,
+            max_length=200,
+            help_text="Where the three folders lie; blank for home.",
+        )
+        send_folder = forms.CharField(label="Folder for new files", initial=SEND, max_length=100)
+        processed_folder = forms.CharField(label="Folder for processed files", initial=PROCESSED, max_length=100)
+        errors_folder = forms.CharField(label="Folder for failed files", initial=ERRORS, max_length=100)
+
+        def clean_host(self) -> str:
+            host = str(self.cleaned_data["host"]).strip().lower()
+            if not re.fullmatch(r"[a-z0-9.:_-]+", host):
+                raise forms.ValidationError(
+                    "Enter a host name like ftp.smsportal.com, without sftp:// and without a path."
+                )
+            return host
+
+    class OptionsForm(forms.Form):
+        email = forms.EmailField(
+            label="E-mail for the file's status",
+            required=False,
+            help_text="SMSPortal writes there whether it processed each file. Blank: the account's own address.",
+        )
+        check_optouts = forms.BooleanField(
+            label="Let SMSPortal drop its own opt-outs as well", required=False, initial=True
+        )
+        max_errors = forms.IntegerField(
+            label="Most errors in a file",
+            required=False,
+            min_value=1,
+            max_value=10_000,
+            help_text="With more errors than this SMSPortal gives the whole file up. Blank: no limit.",
+        )
+
+    def order_objections(self, order: Order) -> list[Objection]:
+        """SMSPortal SFTP: SenderID up to 11 alphanumeric characters, or 15 digits; End later than Start."""
+        found = []
+        if order.sender and not _SENDER.fullmatch(order.sender):
+            found.append(
+                Objection(
+                    "sender_invalid",
+                    "The sender may be up to 11 letters and digits without spaces, up to 15 digits, Fixed or FixedR.",
+                    "sender",
+                )
+            )
+        if order.start_at and order.end_at and _moment(order.end_at) <= _moment(order.start_at):
+            found.append(
+                Objection("end_before_start", "The end must be at least one minute after the start.", "end_at")
+            )
+        return found
+
+    def objections(self, order: Order, message: Message) -> list[Objection]:
+        """SMSPortal SFTP: "Only GSM encoding/charset is supported." """
+        found = []
+        if not message.text.strip():
+            found.append(Objection("text_empty", "The text is empty.", "text"))
+        if foreign := gsm.unsupported(message.text):
+            shown = " ".join(foreign)
+            found.append(
+                Objection(
+                    "text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign
+                )
+            )
+        if _LITERAL_FIELD.search(message.text):
+            # assumption: whether SMSPortal fills fields inside a contact's own message is not documented.
+            found.append(Objection("text_has_field", "The finished text still holds a field like @@value1@@.", "text"))
+        if len(message.customer_id) > 100:
+            # assumption: documented for the same vendor's REST API.
+            found.append(Objection("customer_id_long", "The customer id is longer than 100 characters.", "customer_id"))
+        return found
+
+    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+        """A zip holding ``<stem>.json``: the line ``version: 7`` and one JSON object in the examples' spelling.
+
+        The native template with values is used when every text can be said with it, else each text is rendered.
+        """
+        is_native = bool(order.template) and not any(_is_delicate(message) for message in messages)
+        head: dict[str, Any] = {}
+        if order.start_at:
+            head["start"] = _moment(order.start_at)
+        if order.end_at:
+            head["end"] = _moment(order.end_at)
+        if order.sender:
+            head["senderId"] = order.sender
+        head["check_optouts"] = bool(order.options.get("check_optouts", True))
+        if order.options.get("email"):
+            head["email"] = str(order.options["email"])
+        if order.options.get("max_errors"):
+            # The example has it as a text.
+            head["max_errors"] = str(order.options["max_errors"])
+        if is_native:
+            head["message_template"] = order.template
+        contacts = [_contact(message, is_native) for message in messages]
+        body = formats.zip_of_one(f"{stem}.json", formats.versioned_json(7, head, "contacts", contacts))
+        return Payload(stem, f"{stem}.zip", body, key)
+
+    def attempt_name(self, payload: Payload, number: int) -> str:
+        """SMSPortal SFTP: "The .zip file names don't need to be unique"; each attempt has its own, to be told apart."""
+        return f"{payload.stem}-a{number}.zip"
+
+    def commit(self, remote: SftpRemote, payload: Payload, attempt: Attempt) -> Receipt:
+        remote.create(_path(remote, SEND, attempt.name), payload.body)
+        return Receipt()
+
+    def look(self, remote: SftpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+        """List the three folders for the batch's stem, whatever was put before or after it, and read the reports."""
+        files = []
+        host = remote.hosts()[0]
+        # In the direction in which files move, so that one on its way is seen at least once.
+        for folder in (SEND, PROCESSED, ERRORS):
+            for entry in remote.listdir(_path(remote, folder)):
+                if not _bears(entry.name, payload.stem):
+                    continue
+                body = None
+                if folder != SEND and not entry.name.lower().endswith(".zip"):
+                    body = remote.read(_path(remote, folder, entry.name), _READ_AT_MOST)
+                files.append(SightedFile(folder, entry.name, entry.size, entry.modified_at, body, host))
+        return Sighting(now, remote.hosts(), tuple(files))
+
+    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+        """What the folders mean; the rules stand in the order in which they win.
+
+        Processed wins. An entry in Errors speaks only for the attempt whose zip name it bears; one with the inner name
+        only for an only attempt.
+        """
+        if not sightings:
+            return Reading(Standing.UNKNOWN)
+        evidence = _Evidence.of(payload, attempts, sightings)
+        if evidence.processed:
+            return _accepted(evidence)
+        if evidence.waiting:
+            return Reading(Standing.TAKEN, "waiting", "The file lies in Send_SMS and waits to be picked up.")
+        if evidence.has_nameless_error:
+            return _unclear(
+                "errors_by_inner_name",
+                "Errors holds the file under its inner name only, and several attempts were made: "
+                "it cannot be told which one failed.",
+            )
+        if evidence.failures:
+            return _failed(evidence)
+        return Reading(Standing.ABSENT)
+
+    def check(self, remote: SftpRemote) -> list[Check]:
+        """Login and host key are proven by the open remote; here the three folders are looked at."""
+        key = fingerprint(str(remote.settings["host_key"]))
+        checks = [
+            Check("login", "Login", True, f"Logged in as {remote.settings['username']}."),
+            Check("host_key", "Host key", True, f"The server's key is the confirmed one: {key}."),
+        ]
+        for folder in (SEND, PROCESSED, ERRORS):
+            checks.append(_check_folder(remote, folder))
+        return checks
+
+
+def _is_delicate(message: Message) -> bool:
+    # assumption: whether SMSPortal looks for fields inside a value or an own message is not documented.
+    return "@@" in message.own_text or any("@@" in value for value in message.values.values())
+
+
+def _contact(message: Message, is_native: bool) -> dict[str, Any]:
+    contact: dict[str, Any] = {"msisdn": message.msisdn}
+    if message.customer_id:
+        contact["customerId"] = message.customer_id
+    if not is_native:
+        contact["message"] = message.text
+    elif message.own_text:
+        contact["message"] = message.own_text
+    elif message.values:
+        contact["values"] = dict(sorted(message.values.items()))
+    return contact
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime(_MOMENT)
+
+
+def _path(remote: SftpRemote, folder: str, name: str = "") -> str:
+    base = str(remote.settings.get("base_folder") or "").rstrip("/")
+    own_name = str(remote.settings.get(_FOLDER_SETTINGS[folder]) or folder).strip("/")
+    return "/".join(piece for piece in (base, own_name, name) if piece)
+
+
+def _bears(name: str, stem: str) -> bool:
+    # A name from outside becomes part of a path: nothing in it may lead elsewhere.
+    return stem in name and "/" not in name and "\\" not in name and name.isprintable()
+
+
+def _check_folder(remote: SftpRemote, folder: str) -> Check:
+    path = _path(remote, folder)
+    code = f"folder_{_FOLDER_SETTINGS[folder]}"
+    try:
+        remote.listdir(path)
+    except Exception as trouble:
+        if getattr(trouble, "code", "") not in ("folder_missing", "folder_forbidden"):
+            raise
+        return Check(code, f"Folder {folder}", False, f"{trouble} Check the folder's name in the account's settings.")
+    return Check(code, f"Folder {folder}", True, f"{path} is there.")
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """A word found in a report: about one of our numbers, or about the whole file (``msisdn`` is ``""``)."""
+
+    code: str
+    raw: str
+    msisdn: str
+    source: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """All that was ever seen of a batch, by attempt; attempt 0 stands for entries that bear only the inner name."""
+
+    attempts: dict[int, Attempt]
+    processed: dict[int, list[_Fault]]
+    failures: dict[int, list[_Fault]]
+    failed_since: dict[int, datetime]
+    waiting: frozenset[int]
+    seen_at: datetime
+    cut_short: tuple[str, ...]
+    strange: tuple[str, ...]
+
+    @property
+    def has_nameless_error(self) -> bool:
+        return 0 in self.failures
+
+    @classmethod
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Evidence":
+        # What was refused, or never got as far as a file, left nothing behind.
+        possible = {
+            attempt.number: attempt
+            for attempt in attempts
+            if attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
+        }
+        places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
+        failed_since: dict[int, datetime] = {}
+        cut_short, strange = [], []
+        for sighting, file in _newest_first(sightings):
+            if file.folder not in places:
+                continue
+            number = _attempt_of(file.name, payload.stem, possible)
+            faults = places[file.folder].setdefault(number, [])
+            if file.folder == ERRORS:
+                failed_since[number] = min(sighting.seen_at, failed_since.get(number, sighting.seen_at))
+            if file.body is None or _is_our_own(file.body):
+                continue
+            found, unknown = _parse_report(file, payload)
+            faults.extend(found)
+            strange.extend(unknown)
+            if file.size > len(file.body):
+                cut_short.append(file.name)
+        last = sightings[-1]
+        waiting = [_attempt_of(file.name, payload.stem, possible) for file in last.files if file.folder == SEND]
+        return cls(
+            possible,
+            places[PROCESSED],
+            places[ERRORS],
+            failed_since,
+            frozenset(waiting),
+            last.seen_at,
+            tuple(cut_short),
+            tuple(strange),
+        )
+
+
+def _newest_first(sightings: Sequence[Sighting]) -> Iterator[tuple[Sighting, SightedFile]]:
+    """Each entry once, with its newest content, and with the time it was first seen."""
+    newest: dict[tuple[str, str], SightedFile] = {}
+    first: dict[tuple[str, str], Sighting] = {}
+    for sighting in sightings:
+        for file in sighting.files:
+            place = (file.folder, file.name)
+            first.setdefault(place, sighting)
+            known = newest.get(place)
+            newest[place] = replace(file, body=known.body) if known and file.body is None else file
+    for place, file in newest.items():
+        yield first[place], file
+
+
+def _attempt_of(name: str, stem: str, possible: dict[int, Attempt]) -> int:
+    match = re.search(re.escape(stem) + r"-a(\d{1,6})(?!\d)", name)
+    if match:
+        return int(match[1])
+    return next(iter(possible)) if len(possible) == 1 else 0
+
+
+def _accepted(evidence: _Evidence) -> Reading:
+    numbers = sorted(evidence.processed)
+    faults = [fault for number in numbers for fault in evidence.processed[number]]
+    # A report on the same attempt may lie in Errors; one that bears only the inner name can speak of no other file.
+    faults += [fault for number in {*numbers, 0} for fault in evidence.failures.get(number, [])]
+    alarms = []
+    if len([number for number in numbers if number]) > 1:
+        alarms.append("SMSPortal processed this file more than once: people may have been texted twice.")
+    harmless = {"File.ParseError", "File.DuplicateFound"}
+    contradicting = {fault.code for fault in faults if not fault.msisdn} - harmless
+    if contradicting:
+        words = ", ".join(sorted(contradicting))
+        alarms.append(f"The file is in Processed, yet a report about it says {words}.")
+    alarms += _report_alarms(evidence)
+    return Reading(
+        Standing.ACCEPTED,
+        "processed",
+        "SMSPortal put the file into Processed.",
+        _outcomes(faults),
+        alarm=" ".join(alarms),
+    )
+
+
+def _failed(evidence: _Evidence) -> Reading:
+    verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
+    codes = set(verdicts.values())
+    outcomes = _outcomes([fault for faults in evidence.failures.values() for fault in faults])
+    alarm = " ".join(_report_alarms(evidence))
+    if "InternalServerError" in codes:
+        return _unclear("InternalServerError", WORDS["InternalServerError"], alarm)
+    if "File.ParseError" in codes:
+        return _unclear(
+            "File.ParseError",
+            "SMSPortal could not read some fields of the file, and it is not in Processed: "
+            "whether the others were texted is not known.",
+            alarm,
+        )
+    if UNKNOWN in codes:
+        return _unclear(
+            UNKNOWN, "SMSPortal put the file into Errors, and no report says why in words that Baton knows.", alarm
+        )
+    interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
+    unexplained = set(evidence.attempts) - set(verdicts)
+    if "" in codes or (unexplained and len(interrupted) < len(verdicts)):
+        return Reading(
+            Standing.PROCESSING, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited."
+        )
+    reasons = {
+        number: code for number, code in verdicts.items() if number not in interrupted and code != "File.DuplicateFound"
+    }
+    if "File.DuplicateFound" in codes:
+        reasons = {number: code for number, code in reasons.items() if code != "File.Corrupt"}
+    if reasons:
+        code = reasons[max(reasons)]
+        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm)
+    if "File.DuplicateFound" in codes:
+        return _duplicate(evidence)
+    return Reading(
+        Standing.ABSENT, "File.Corrupt", "The interrupted upload arrived incomplete and SMSPortal dropped it."
+    )
+
+
+def _verdict(evidence: _Evidence, number: int) -> str:
+    """The one word on an attempt in Errors: a code, UNKNOWN, or ``""`` while its report may still come."""
+    words = [fault.code for fault in evidence.failures[number] if not fault.msisdn]
+    for grave in ("InternalServerError", "File.ParseError", UNKNOWN):
+        if grave in words:
+            return grave
+    if words:
+        # The plainest cause last: a duplicate or corrupt file says nothing about what else may be wrong.
+        return sorted(words, key=lambda code: code in ("File.DuplicateFound", "File.Corrupt"))[0]
+    return UNKNOWN if evidence.seen_at - evidence.failed_since[number] >= _REPORT_PATIENCE else ""
+
+
+def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
+    attempt = evidence.attempts.get(number)
+    return code == "File.Corrupt" and (attempt is None or attempt.ending is not Ending.DONE)
+
+
+def _duplicate(evidence: _Evidence) -> Reading:
+    if len(evidence.attempts) <= 1:
+        return _unclear(
+            "File.DuplicateFound",
+            "SMSPortal says it has processed a file of this name already, yet Baton handed it over only once.",
+            "SMSPortal knows a file of this name from somewhere else.",
+        )
+    return _unclear(
+        "File.DuplicateFound",
+        "SMSPortal says it has processed a file of this name already, yet none of the attempts is in Processed.",
+    )
+
+
+def _unclear(reason: str, sentence: str, alarm: str = "") -> Reading:
+    return Reading(Standing.UNKNOWN, reason, sentence, unclear=True, alarm=alarm)
+
+
+def _report_alarms(evidence: _Evidence) -> list[str]:
+    alarms = []
+    if evidence.cut_short:
+        alarms.append("A fault report is longer than Baton reads: some faults may be missing from the results.")
+    if evidence.strange:
+        words = ", ".join(sorted(set(evidence.strange))[:5])
+        alarms.append(f"A fault report uses words that Baton does not know: {words}.")
+    return alarms
+
+
+def _outcomes(faults: Sequence[_Fault]) -> tuple[Outcome, ...]:
+    """One outcome for each number; the first known word wins over UNKNOWN."""
+    best: dict[str, _Fault] = {}
+    for fault in faults:
+        known = best.get(fault.msisdn)
+        if fault.msisdn and (known is None or (known.code == UNKNOWN and fault.code != UNKNOWN)):
+            best[fault.msisdn] = fault
+    return tuple(
+        Outcome(
+            msisdn=fault.msisdn,
+            result="row_error",
+            code=fault.code,
+            sentence=WORDS.get(
+                fault.code, f"SMSPortal reports this number with a word Baton does not know: {fault.raw}"
+            ),
+            opted_out=fault.code == "MSISDN.Optout",
+            source=fault.source,
+            line=fault.line,
+        )
+        for fault in best.values()
+    )
+
+
+def _is_our_own(body: bytes) -> bool:
+    """Whether this is the file that was handed over, unpacked, and no report: it holds all our numbers."""
+    start = body[:20_000].decode("utf-8-sig", "replace").lower()
+    return start.lstrip().startswith("version") and '"contacts"' in start
+
+
+@lru_cache(maxsize=4)
+def _handed_over(body: bytes) -> frozenset[str]:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        content = archive.read(archive.namelist()[0])
+    document = json.loads(content.partition(b"\n")[2])
+    return frozenset(contact["msisdn"] for contact in document["contacts"])
+
+
+def _parse_report(file: SightedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
+    """Return the faults of a report and the words in it that look like codes and are none.
+
+    assumption: the shape of the fault report is not documented. A known code beside a number of ours is that number's
+    fault, one without a number is the file's.
+    """
+    numbers = _handed_over(payload.body)
+    faults: list[_Fault] = []
+    strange: list[str] = []
+    for piece in reports.pieces(file.body or b""):
+        msisdn = next((found for found in _NUMBER.findall(piece.number_words) if found in numbers), "")
+        codes = [_BY_LOWER[found.lower()] for found in _CODE.findall(piece.words)]
+        unlisted = [found for found in _UNLISTED.findall(piece.words) if found.lower() not in _BY_LOWER]
+        if unlisted or (piece.is_fault and msisdn and not codes):
+            strange += unlisted or [piece.words[:60]]
+            codes.append(UNKNOWN)
+        # One number has one fate: its first known word.
+        for code in codes[:1] if msisdn else codes:
+            faults.append(_Fault(code, piece.words.strip()[:200], msisdn, file.name, piece.line))
+    return faults, strange

@@ -1,0 +1,109 @@
+"""GSM 03.38: how many parts a text is billed as, which characters it costs, and what can stand in for them."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# GSM 03.38 basic table without ESC, which only switches tables and is no character of its own.
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Extension table: ESC and a code, two septets each.
+EXTENSION = "\f^{}\\[~]|€"
+
+_PLAIN = re.compile(f"[{re.escape(BASIC)}]*")
+_GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
+_NOT_GSM = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
+
+# What stands in for a character that GSM lacks. Accented letters without an entry lose their accent (see ``clean``).
+_STAND_INS = {
+    "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "´": "'", "`": "'", "ʼ": "'", "‹": "<", "›": ">",
+    "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"', "«": '"', "»": '"',
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "•": "-", "·": ".",
+    "…": "...", "\t": " ", "\v": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n",
+    "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\u2060": "", "\ufeff": "", "\ufe0e": "", "\ufe0f": "",
+    "ç": "c", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+    "œ": "oe", "Œ": "OE", "ẞ": "SS", "©": "(c)", "®": "(r)", "™": "(tm)", "×": "x", "÷": "/", "⁄": "/",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measure:
+    """``alphabet`` ``"gsm"`` or ``"ucs2"``; ``units`` septets or UTF-16 code units; ``parts`` 0 for an empty text."""
+
+    alphabet: str
+    units: int
+    parts: int
+
+
+def measure(text: str, newline_units: int = 1) -> Measure:
+    """Count a text: 160 septets in one part, else 153 each; a text with any non-GSM character 70 or 67 UTF-16 units.
+
+    Parts are filled greedily; neither an extension pair nor a surrogate pair is split across two. ``newline_units`` is
+    what the provider charges for a line feed, in septets.
+    """
+    if _PLAIN.fullmatch(text):
+        units = len(text)
+        if newline_units != 1:
+            units += (newline_units - 1) * text.count("\n")
+        # A line feed of two septets is a pair like any other and must not be split.
+        if units <= 160 or newline_units == 1:
+            return Measure("gsm", units, _parts(units, 160, 153))
+    if _GSM.fullmatch(text):
+        costs = [2 if character in EXTENSION else newline_units if character == "\n" else 1 for character in text]
+        return _fill("gsm", costs, 160, 153)
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if units <= 70 or units == len(text):
+        return Measure("ucs2", units, _parts(units, 70, 67))
+    return _fill("ucs2", [2 if ord(character) > 0xFFFF else 1 for character in text], 70, 67)
+
+
+def unsupported(text: str) -> str:
+    """Return the characters of ``text`` that GSM 03.38 lacks, each once, in order of appearance."""
+    if _GSM.fullmatch(text):
+        return ""
+    return "".join(dict.fromkeys(_NOT_GSM.findall(text)))
+
+
+def clean(text: str) -> str:
+    """Return ``text`` with the nearest GSM characters for what GSM lacks.
+
+    Curly quotes, primes and backticks become straight quotes; dashes, minus signs and bullets ``-``; an ellipsis three
+    dots; tabs and all special spaces a space; zero-width characters, soft hyphens and variation selectors vanish;
+    CR LF becomes LF; ligatures and signs are spelt (``œ`` oe, ``©`` (c)); a letter whose accent GSM lacks loses it
+    (``á`` a, ``ê`` e, ``À`` A). What has no near character (an emoji, ``中``) stays: ask ``unsupported``.
+    """
+    text = text.replace("\r\n", "\n")
+    if _GSM.fullmatch(text):
+        return text
+    # Letters typed as base and accent are first joined, so that é stays é.
+    text = unicodedata.normalize("NFC", text)
+    return _NOT_GSM.sub(lambda match: _nearest(match.group()), text)
+
+
+def _nearest(character: str) -> str:
+    if character in _STAND_INS:
+        return _STAND_INS[character]
+    if unicodedata.category(character) == "Zs":
+        return " "
+    plain = "".join(piece for piece in unicodedata.normalize("NFKD", character) if not unicodedata.combining(piece))
+    return plain if plain and _GSM.fullmatch(plain) else character
+
+
+def _parts(units: int, single: int, each: int) -> int:
+    if units <= single:
+        return 1 if units else 0
+    return -(-units // each)
+
+
+def _fill(alphabet: str, costs: list[int], single: int, each: int) -> Measure:
+    units = sum(costs)
+    if units <= single:
+        return Measure(alphabet, units, 1 if units else 0)
+    parts, room = 1, each
+    for cost in costs:
+        if cost > room:
+            parts, room = parts + 1, each
+        room -= cost
+    return Measure(alphabet, units, parts)

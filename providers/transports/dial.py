@@ -1,0 +1,51 @@
+"""Opens a TCP connection with a time limit, and keeps out of private networks unless they are allowed."""
+
+import ipaddress
+import socket
+
+from providers.errors import Refused, Unreachable
+
+
+def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> socket.socket:
+    """Return a connected socket without Nagle's delay; the address that was judged is the address that is dialled.
+
+    Raises Refused when the host resolves to a private, loopback or otherwise non-public address and ``allow_private``
+    is false; Unreachable when the name is unknown or nobody answers within ``seconds``.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable("host_unknown", f"The host name {host} is not known. Check its spelling.") from error
+    reason: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        if not allow_private and not _is_public(str(address[0])):
+            raise Refused(
+                "host_private",
+                f"{host} is an address inside a private network. Use the provider's public host, "
+                "or have ALLOW_PRIVATE_HOSTS switched on.",
+                account=True,
+            )
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(seconds)
+        try:
+            connection.connect(address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            reason = error
+        else:
+            return connection
+    if isinstance(reason, TimeoutError):
+        raise Unreachable("connect_timeout", f"{host} port {port} did not answer within {seconds:g} seconds.")
+    raise Unreachable("connect_failed", f"{host} port {port} cannot be reached: {_words(reason)}.") from reason
+
+
+def _is_public(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return ip.is_global and not ip.is_multicast
+
+
+def _words(reason: OSError | None) -> str:
+    return (reason.strerror if reason and reason.strerror else "no address answered").lower()

@@ -1,0 +1,295 @@
+"""SFTP over paramiko with a pinned host key, limits on every wait, and only three kinds of trouble coming out."""
+
+import base64
+import hashlib
+import socket
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import paramiko
+from paramiko.sftp import CMD_CLOSE, CMD_WRITE, int64
+from paramiko.ssh_exception import IncompatiblePeer
+
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.transports.dial import dial
+
+CONNECT_SECONDS = 10.0
+BANNER_SECONDS = 10.0
+AUTH_SECONDS = 20.0
+REPLY_SECONDS = 20.0
+# No single deed takes longer, however slowly the bytes trickle; shorter than any job.
+TOTAL_SECONDS = 240.0
+
+_CHUNK = 32768
+_WRITES_AHEAD = 64
+_FAILURES = (paramiko.SSHException, OSError, EOFError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in a remote folder; ``modified_at`` is UTC, None where the server does not say."""
+
+    name: str
+    size: int
+    modified_at: datetime | None
+
+
+class SftpRemote:
+    """An open SFTP session."""
+
+    def __init__(self, settings: Mapping[str, Any], transport: paramiko.Transport, sftp: paramiko.SFTPClient) -> None:
+        self.settings = settings
+        self._transport = transport
+        self._sftp = sftp
+
+    def hosts(self) -> tuple[str, ...]:
+        return (str(self.settings["host"]),)
+
+    def listdir(self, folder: str) -> list[Entry]:
+        """Return the files of ``folder``, sub-folders left out.
+
+        Raises Refused (``folder_missing``, ``folder_forbidden``) or Unreachable.
+        """
+        try:
+            with self._within(TOTAL_SECONDS):
+                found = self._sftp.listdir_attr(folder)
+        except (FileNotFoundError, PermissionError) as error:
+            raise _folder_trouble(folder, error) from error
+        except _FAILURES as error:
+            raise _lost(error) from error
+        return [
+            Entry(
+                item.filename,
+                item.st_size or 0,
+                datetime.fromtimestamp(item.st_mtime, UTC) if item.st_mtime is not None else None,
+            )
+            for item in found
+            if not (item.st_mode and stat.S_ISDIR(item.st_mode))
+        ]
+
+    def read(self, path: str, at_most: int) -> bytes | None:
+        """Return the first ``at_most`` bytes of a file, None when it is gone or forbidden. Raises Unreachable."""
+        try:
+            with self._within(TOTAL_SECONDS), self._sftp.open(path, "rb") as remote_file:
+                return remote_file.read(at_most)
+        except (FileNotFoundError, PermissionError):
+            return None
+        except _FAILURES as error:
+            if self._transport.is_active() and type(error) is OSError:
+                # The server answered with a plain failure: the file cannot be read, the line is sound.
+                return None
+            raise _lost(error) from error
+
+    def create(self, path: str, body: bytes) -> None:
+        """Write a new file; returns only when the server confirmed every byte and the close.
+
+        No stat follows, as the gateway may have taken the file already. Raises Refused (``name_taken``,
+        ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable when nothing but an empty file can
+        have been made, and Unclear for whatever happens later.
+        """
+        handle = self._open_new(path)
+        try:
+            with self._within(TOTAL_SECONDS):
+                self._write(handle, body)
+        except _FAILURES as error:
+            raise Unclear(
+                "upload_broken",
+                "The line broke while the file was being written; it may have arrived.",
+            ) from error
+
+    def _open_new(self, path: str) -> paramiko.SFTPFile:
+        try:
+            with self._within(REPLY_SECONDS):
+                return self._sftp.open(path, "wx")
+        except (FileNotFoundError, PermissionError) as error:
+            raise _folder_trouble(path.rpartition("/")[0] or ".", error) from error
+        except _FAILURES as error:
+            # SFTP version 3 has no word for "exists already": the server says failure.
+            if not self._transport.is_active() or type(error) is not OSError:
+                raise _lost(error) from error
+            if self._exists(path):
+                raise Refused("name_taken", "A file of this name is there already.") from error
+            raise Refused("upload_refused", "The server refuses to take the file and does not say why.") from error
+
+    def _exists(self, path: str) -> bool:
+        try:
+            with self._within(REPLY_SECONDS):
+                self._sftp.stat(path)
+        except FileNotFoundError:
+            return False
+        except _FAILURES as error:
+            raise _lost(error) from error
+        return True
+
+    def _write(self, opened: paramiko.SFTPFile, body: bytes) -> None:
+        # Not SFTPFile.write and close: pipelined, they lose the server's answers to the last writes and to the close.
+        requests: deque[int] = deque()
+        view = memoryview(body)
+        for offset in range(0, len(body), _CHUNK):
+            chunk = bytes(view[offset : offset + _CHUNK])
+            requests.append(
+                self._sftp._async_request(type(None), CMD_WRITE, opened.handle, int64(offset), chunk)  # type: ignore[attr-defined]
+            )
+            if len(requests) >= _WRITES_AHEAD:
+                self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
+        while requests:
+            self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
+        # Closed by hand, else the garbage collector closes the handle once more.
+        opened._closed = True  # type: ignore[attr-defined]
+        self._sftp._request(CMD_CLOSE, opened.handle)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        with _deadline(self._transport.close, seconds):
+            yield
+
+
+class SftpTransport:
+    """``settings``: host, port, username, password, host_key, allow_private_hosts."""
+
+    @staticmethod
+    @contextmanager
+    def connect(settings: Mapping[str, Any]) -> Iterator[SftpRemote]:
+        """Connect, verify the host key, log in, and yield the open remote.
+
+        Raises Unreachable (DNS, refused connection, timeouts) or Refused with ``account`` set: ``host_private``,
+        ``host_key_unknown``, ``host_key_changed``, ``login_refused``, ``sftp_refused``.
+        """
+        if not settings.get("host_key"):
+            raise Refused(
+                "host_key_unknown",
+                "The server's key is not confirmed yet. Test the connection and confirm its fingerprint.",
+                account=True,
+            )
+        pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
+        transport = _transport(settings, pinned_type)
+        try:
+            with _deadline(transport.close, CONNECT_SECONDS + BANNER_SECONDS + AUTH_SECONDS + REPLY_SECONDS):
+                seen = _handshake(transport, settings)
+                if seen != f"{pinned_type} {pinned_key}":
+                    raise _host_key_changed(settings)
+                sftp = _log_in(transport, settings)
+            yield SftpRemote(settings, transport, sftp)
+        finally:
+            transport.close()
+
+    @staticmethod
+    def host_key(settings: Mapping[str, Any], seconds: float = CONNECT_SECONDS) -> str:
+        """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
+        transport = _transport(settings, "")
+        try:
+            with _deadline(transport.close, seconds + BANNER_SECONDS):
+                return _handshake(transport, settings)
+        finally:
+            transport.close()
+
+
+def fingerprint(host_key: str) -> str:
+    """Return a key's fingerprint as OpenSSH shows it: ``SHA256:...``; ``""`` for no key."""
+    _, _, encoded = host_key.partition(" ")
+    if not encoded:
+        return ""
+    digest = hashlib.sha256(base64.b64decode(encoded)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _transport(settings: Mapping[str, Any], key_type: str) -> paramiko.Transport:
+    allow_private = bool(settings.get("allow_private_hosts"))
+    connection = dial(str(settings["host"]), int(settings["port"]), CONNECT_SECONDS, allow_private)
+    transport = paramiko.Transport(connection)
+    transport.banner_timeout = BANNER_SECONDS
+    transport.handshake_timeout = BANNER_SECONDS
+    transport.auth_timeout = AUTH_SECONDS
+    transport.channel_timeout = REPLY_SECONDS
+    transport.clear_to_send_timeout = REPLY_SECONDS
+    options = transport.get_security_options()
+    # Measured: GCM is by far the fastest that paramiko has.
+    options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher != "aes128-gcm@openssh.com")
+    if key_type == "ssh-rsa":
+        options.key_types = [name for name in options.key_types if name.startswith("rsa-sha2-")]
+    elif key_type in options.key_types:
+        options.key_types = [key_type]
+    return transport
+
+
+def _handshake(transport: paramiko.Transport, settings: Mapping[str, Any]) -> str:
+    try:
+        transport.start_client(timeout=BANNER_SECONDS)
+        key = transport.get_remote_server_key()
+    except IncompatiblePeer as error:
+        if settings.get("host_key") and "host key" in str(error):
+            raise _host_key_changed(settings) from error
+        raise Refused(
+            "no_common_encryption", "The server offers no encryption that Baton accepts.", account=True
+        ) from error
+    except _FAILURES as error:
+        raise Unreachable(
+            "no_ssh_answer",
+            f"{settings['host']} port {settings['port']} is open but does not answer as an SFTP server.",
+        ) from error
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> paramiko.SFTPClient:
+    try:
+        transport.auth_password(str(settings["username"]), str(settings["password"]))
+    except paramiko.AuthenticationException as error:
+        # paramiko says a dropped line and a late answer with the same exception as a refusal.
+        if "transport shut down" in str(error) or "timeout" in str(error).lower():
+            raise Unreachable("login_unanswered", "The server did not answer the login.") from error
+        raise Refused(
+            "login_refused", "The server refused the login. Check user name and password.", account=True
+        ) from error
+    except _FAILURES as error:
+        raise _lost(error) from error
+    try:
+        sftp = transport.open_sftp_client()
+    except paramiko.ChannelException as error:
+        raise Refused(
+            "sftp_refused", "The login works, but the server offers no file transfer.", account=True
+        ) from error
+    except _FAILURES as error:
+        raise _lost(error) from error
+    if sftp is None:
+        raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
+    sftp.get_channel().settimeout(REPLY_SECONDS)  # type: ignore[union-attr]
+    return sftp
+
+
+def _host_key_changed(settings: Mapping[str, Any]) -> Refused:
+    return Refused(
+        "host_key_changed",
+        f"The key of {settings['host']} is not the one that was confirmed. Nothing is handed over until an "
+        "administrator has asked the provider whether it changed its key, and confirmed the new fingerprint.",
+        account=True,
+    )
+
+
+def _folder_trouble(folder: str, error: OSError) -> Refused:
+    if isinstance(error, FileNotFoundError):
+        return Refused("folder_missing", f"There is no folder {folder} at the provider.", account=True)
+    return Refused("folder_forbidden", f"The login may not use the folder {folder} at the provider.", account=True)
+
+
+def _lost(error: BaseException) -> Trouble:
+    if isinstance(error, TimeoutError | socket.timeout):
+        return Unreachable("reply_timeout", "The server stopped answering.")
+    return Unreachable("line_broken", "The connection to the server broke.")
+
+
+@contextmanager
+def _deadline(close: Callable[[], object], seconds: float) -> Iterator[None]:
+    # A peer that stops reading can hold a blocked write for ever; closing the transport is the only way out.
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
