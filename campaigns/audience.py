@@ -1,0 +1,425 @@
+"""Who is in, who is out and why: the look ahead at a draft, and the freeze that copies people for good."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappush, heappushpop
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from campaigns.lifecycle import Refusal, may, move
+from campaigns.models import Campaign, Recipient
+from campaigns.orders import compose_order, finished_text, message_of
+from campaigns.texts import FIELDS, Text, TextError, compile_text, has_literal_field
+from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
+from providers import gsm
+from providers.base import Objection, Order
+
+#: Recipients copied in one transaction: the web keeps writing in between.
+CHUNK = 20_000
+#: Recipients whose texts the check of a draft measures while somebody waits; the freeze measures all of them.
+CHECKED = 20_000
+#: Objections kept for people to read.
+SHOWN = 100
+
+_COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, value6"
+_READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "own_text")
+
+
+@dataclass
+class Measured:
+    """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts."""
+
+    included: int = 0
+    parts: int = 0
+    histogram: dict[int, int] = field(default_factory=dict)
+    least: int = 0
+    most: int = 0
+    longest: list[dict[str, Any]] = field(default_factory=list)
+    objections: list[dict[str, Any]] = field(default_factory=list)
+    objection_count: int = 0
+    digest: str = ""
+
+
+@dataclass
+class Verdict(Measured):
+    """A draft looked at as if it were frozen now. ``is_complete`` is False when only the first texts were measured."""
+
+    selected: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    order_objections: list[Objection] = field(default_factory=list)
+    is_complete: bool = True
+
+
+@dataclass
+class Sample:
+    """One real recipient of a draft or a frozen campaign, with the text as it would be read."""
+
+    position: int
+    total: int
+    msisdn: str
+    name: str
+    list_name: str
+    text: str
+    measure: gsm.Measure
+
+
+def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
+    """Move a draft to ``freezing``; the freeze itself is a job.
+
+    Raises Refusal when the text, the lists, the account or the times are not usable. Nothing is written then.
+    """
+    may(user, "campaigns.change_campaign")
+    _usable(campaign)
+    if campaign.end_at and campaign.end_at <= now:
+        raise Refusal("end_passed", "The end is in the past. Choose a later one.")
+    if campaign.start_at and campaign.start_at < now - campaign.patience:
+        raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
+    move(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
+
+
+def check(campaign: Campaign) -> Verdict:
+    """Look at a draft as if it were frozen now; nothing is written.
+
+    Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
+    """
+    text = _usable(campaign)
+    verdict = Verdict()
+    reasons: Counter[str] = Counter()
+    for position, contact_list in enumerate(campaign.ordered_lists()):
+        reasons.update(_reasons(campaign, text, position, contact_list))
+    verdict.selected = sum(reasons.values())
+    verdict.included = reasons.pop("", 0)
+    verdict.excluded = dict(reasons)
+    order = compose_order(campaign, text)
+    verdict.order_objections = campaign.account.adapter.order_objections(order)
+    measured = _measure(campaign, text, order, _draft_recipients(campaign, text, 0, CHECKED))
+    verdict.is_complete = measured.included == verdict.included
+    for name in ("parts", "histogram", "least", "most", "longest", "objections", "objection_count"):
+        setattr(verdict, name, getattr(measured, name))
+    return verdict
+
+
+def sample(campaign: Campaign, position: int) -> Sample | None:
+    """The included recipient at ``position`` (from 1), or None where there is none. Raises Refusal."""
+    text = _usable(campaign)
+    if campaign.counts:
+        included = campaign.recipients.filter(excluded_reason="")
+        total = included.count()
+        found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
+        recipients: list[Recipient] = list(found)
+    else:
+        total = sum(_reasons(campaign, text, n, chosen)[""] for n, chosen in enumerate(campaign.ordered_lists()))
+        recipients = list(_draft_recipients(campaign, text, position - 1, 1)) if 0 < position <= total else []
+    if not recipients:
+        return None
+    recipient = recipients[0]
+    body = finished_text(text, recipient)
+    limits = campaign.account.adapter.limits
+    return Sample(
+        position=position,
+        total=total,
+        msisdn=recipient.msisdn,
+        name=recipient.name,
+        list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
+        text=body,
+        measure=gsm.measure(body, limits.newline_units),
+    )
+
+
+def freeze(campaign_id: int, now: datetime) -> None:
+    """Copy the audience of a campaign that is ``freezing``, measure every text, and move it to ``frozen``.
+
+    A freeze that died is begun again from nothing. Where it may not be, the campaign goes back to draft with the
+    reason and the first recipients at fault. The caller holds the campaign's lock.
+    """
+    campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
+    if campaign.status != "freezing":
+        return
+    delete_recipients(campaign)
+    try:
+        text = _usable(campaign)
+        _copy_people(campaign, text)
+        if not _still_freezing(campaign):
+            delete_recipients(campaign)
+            return
+        order = compose_order(campaign, text)
+        objections = campaign.account.adapter.order_objections(order)
+        if objections:
+            raise Refusal(objections[0].code, " ".join(objection.sentence for objection in objections))
+        measured = _measure(campaign, text, order, frozen_recipients(campaign))
+        if measured.objection_count:
+            campaign.problems = measured.objections
+            raise Refusal(
+                "texts_refused",
+                f"{measured.objection_count:,} texts cannot go through {campaign.account}. Mend the text, the contacts,"
+                " or choose another account.",
+            )
+        if not measured.included:
+            raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+    except Refusal as refusal:
+        delete_recipients(campaign)
+        if _still_freezing(campaign):
+            move(campaign, "draft", reason=refusal.code, sentence=refusal.sentence, problems=campaign.problems)
+        return
+    reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
+    reasons.pop("", None)
+    campaign.audience_digest = measured.digest
+    campaign.counts = {
+        "selected": measured.included + sum(reasons.values()),
+        "excluded": dict(reasons),
+        "included": measured.included,
+        "parts": measured.parts,
+        "histogram": {str(parts): n for parts, n in sorted(measured.histogram.items())},
+        "least": measured.least,
+        "most": measured.most,
+        "longest": [row["id"] for row in measured.longest],
+    }
+    if not _still_freezing(campaign):
+        delete_recipients(campaign)
+        return
+    move(
+        campaign,
+        "frozen",
+        user=campaign.frozen_by,
+        counts=campaign.counts,
+        audience_digest=campaign.audience_digest,
+        approval_hash=approval_hash(campaign),
+        frozen_at=now,
+        opted_out_later=0,
+        problems=[],
+    )
+
+
+def approval_hash(campaign: Campaign) -> str:
+    """What an approver signs: sha256 over canonical JSON of everything that decides who is texted what, how and when.
+
+    Secrets and host keys are outside it. The start is in it only when handed over early; otherwise Baton holds the
+    batches, and a new start changes nobody's text.
+    """
+    account = campaign.account
+    signed = {
+        "text": campaign.text,
+        "sender": campaign.sender,
+        "account": account.pk,
+        "provider": account.provider,
+        "host": account.host,
+        "login": account.login,
+        "options": campaign.options,
+        "window": campaign.window,
+        "ceiling": campaign.parts_ceiling,
+        "start": campaign.start_at.isoformat() if campaign.is_early and campaign.start_at else None,
+        "end": campaign.end_at.isoformat() if campaign.end_at else None,
+        "counts": campaign.counts,
+        "audience": campaign.audience_digest,
+    }
+    return hashlib.sha256(json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def audience_digest(campaign: Campaign) -> str:
+    """Compute anew, from the recipients as they stand, the digest the freeze stored."""
+    digest = hashlib.sha256()
+    for recipient in frozen_recipients(campaign):
+        _add(digest, recipient)
+    return digest.hexdigest()
+
+
+def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
+    """Those the freeze included, in msisdn order, streaming."""
+    return (
+        campaign.recipients.filter(excluded_reason__in=("", "opted_out_later"))
+        .only(*_READ)
+        .order_by("msisdn")
+        .iterator(chunk_size=2000)
+    )
+
+
+def delete_recipients(campaign: Campaign) -> None:
+    """Forget the frozen people of a campaign that is no longer, or not yet, frozen. In short transactions."""
+    while True:
+        first = list(campaign.recipients.order_by("id").values_list("id", flat=True)[CHUNK - 1 : CHUNK])
+        rows = campaign.recipients.filter(id__lte=first[0]) if first else campaign.recipients.all()
+        rows._raw_delete(rows.db)
+        if not first:
+            return
+
+
+def _usable(campaign: Campaign) -> Text:
+    """The compiled text of a campaign that could be frozen as far as its own fields say. Raises Refusal."""
+    try:
+        text = compile_text(campaign.text)
+    except TextError as error:
+        raise Refusal(error.code, error.sentence) from error
+    lists = campaign.ordered_lists()
+    if not lists:
+        raise Refusal("no_list", "Choose at least one contact list.")
+    for used in text.fields:
+        labels = {contact_list.label(used) for contact_list in lists}
+        if len(labels) > 1:
+            said = ", ".join(f"“{label}”" for label in sorted(labels))
+            raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
+    importing = Import.objects.filter(list__in=lists, status="applying").first()
+    if importing:
+        raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has ended.")
+    if not campaign.account.is_active:
+        raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
+    return text
+
+
+def _reason_sql(text: Text) -> str:
+    """Why the contact ``c`` is out, as SQL; ``''`` for those who are in. A number counts once, where it comes first."""
+    missing = " OR ".join(f"c.{name} = ''" for name in text.required)
+    return (
+        "CASE WHEN EXISTS ({earlier}) THEN 'duplicate'"
+        " WHEN EXISTS (SELECT 1 FROM contacts_suppression s WHERE s.msisdn = c.msisdn AND s.lifted_at IS NULL)"
+        " THEN 'opted_out'"
+        + (f" WHEN c.message = '' AND ({missing}) THEN 'missing_field'" if missing else "")
+        + " ELSE '' END"
+    )
+
+
+def _on_earlier_list(campaign: Campaign, position: int) -> str:
+    """SQL that finds the contact ``c`` on a list chosen before ``position``."""
+    earlier = [contact_list.pk for contact_list in campaign.ordered_lists()[:position]]
+    chosen = ", ".join(str(int(pk)) for pk in earlier) or "NULL"
+    return f"SELECT 1 FROM contacts_contact e WHERE e.msisdn = c.msisdn AND e.list_id IN ({chosen})"
+
+
+def _reasons(campaign: Campaign, text: Text, position: int, contact_list: ContactList) -> Counter[str]:
+    """How many contacts of one chosen list would be out, by reason; ``""`` counts those who would be in."""
+    reason = _reason_sql(text).format(earlier=_on_earlier_list(campaign, position))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {reason}, COUNT(*) FROM contacts_contact c WHERE c.list_id = %s GROUP BY 1",
+            [contact_list.pk],
+        )
+        return Counter(dict(cursor.fetchall()))
+
+
+def _draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
+    """Unsaved recipients a freeze would include now: ``count`` of them after ``skip``, list by list."""
+    for position, contact_list in enumerate(campaign.ordered_lists()):
+        reason = _reason_sql(text).format(earlier=_on_earlier_list(campaign, position))
+        contacts = Contact.objects.raw(
+            f"SELECT c.* FROM contacts_contact c WHERE c.list_id = %s AND {reason} = ''"
+            " ORDER BY c.msisdn LIMIT %s OFFSET %s",
+            [contact_list.pk, count, skip],
+        )
+        found = 0
+        for contact in contacts:
+            found += 1
+            yield Recipient(
+                campaign=campaign,
+                list_id=contact_list.pk,
+                contact_id=contact.pk,
+                msisdn=contact.msisdn,
+                customer_id=contact.customer_id,
+                name=contact.name,
+                own_text=contact.message,
+                **{name: getattr(contact, name) for name in VALUE_FIELDS},
+            )
+        count -= found
+        if count <= 0:
+            return
+        skip = 0 if found else max(0, skip - _reasons(campaign, text, position, contact_list)[""])
+
+
+def _copy_people(campaign: Campaign, text: Text) -> None:
+    """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database."""
+    # The lists chosen earlier are copied by now, so a number they had is a recipient already.
+    earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
+    reason = _reason_sql(text).format(earlier=earlier)
+    copied = 0
+    for contact_list in campaign.ordered_lists():
+        after = ""
+        while True:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT msisdn FROM contacts_contact WHERE list_id = %s AND msisdn > %s"
+                    " ORDER BY msisdn LIMIT 1 OFFSET %s",
+                    [contact_list.pk, after, CHUNK - 1],
+                )
+                row = cursor.fetchone()
+                until = row[0] if row else "9" * 16
+                cursor.execute(
+                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {_COLUMNS}, own_text,"
+                    " excluded_reason)"
+                    f" SELECT %s, c.list_id, c.id, {', '.join('c.' + name for name in _COLUMNS.split(', '))},"
+                    f" c.message, {reason} FROM contacts_contact c"
+                    " WHERE c.list_id = %s AND c.msisdn > %s AND c.msisdn <= %s ORDER BY c.msisdn",
+                    [campaign.pk, campaign.pk, contact_list.pk, after, until],
+                )
+                copied += cursor.rowcount
+                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied, nudged_at=timezone.now())
+            if not row or not _still_freezing(campaign):
+                break
+            after = until
+
+
+def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:
+    """Render, measure and judge every text once, streaming."""
+    adapter = campaign.account.adapter
+    newline_units = adapter.limits.newline_units
+    measured = Measured()
+    digest = hashlib.sha256()
+    histogram: Counter[int] = Counter()
+    longest: list[tuple[int, int, dict[str, Any]]] = []
+    least: int | None = None
+    for position, recipient in enumerate(recipients, start=1):
+        _add(digest, recipient)
+        message = message_of(text, recipient)
+        size = gsm.measure(message.text, newline_units)
+        measured.included += 1
+        measured.parts += size.parts
+        histogram[size.parts] += 1
+        least = size.units if least is None else min(least, size.units)
+        if len(longest) < 10 or size.units > longest[0][0]:
+            entry = {"id": recipient.pk, "msisdn": recipient.msisdn, "units": size.units, "text": message.text}
+            (heappush if len(longest) < 10 else heappushpop)(longest, (size.units, -position, entry))
+        found = adapter.objections(order, message)
+        if has_literal_field(message.text):
+            found = [*found, Objection("literal_field", "The finished text still holds a field such as @@value1@@.")]
+        if found:
+            measured.objection_count += 1
+            if len(measured.objections) < SHOWN:
+                measured.objections.append(
+                    {
+                        "msisdn": recipient.msisdn,
+                        "code": found[0].code,
+                        "sentence": " ".join(objection.sentence for objection in found),
+                        "characters": "".join(objection.characters for objection in found),
+                    }
+                )
+    measured.histogram = dict(sorted(histogram.items()))
+    measured.least = least or 0
+    measured.longest = [entry for _, _, entry in sorted(longest, key=lambda item: (-item[0], -item[1]))]
+    measured.most = measured.longest[0]["units"] if measured.longest else 0
+    measured.digest = digest.hexdigest()
+    return measured
+
+
+def _add(digest: Any, recipient: Recipient) -> None:
+    """Add one recipient's frozen columns to the digest."""
+    digest.update(
+        json.dumps(
+            [
+                recipient.msisdn,
+                recipient.customer_id,
+                recipient.name,
+                *(getattr(recipient, name) for name in FIELDS),
+                recipient.own_text,
+            ],
+            separators=(",", ":"),
+        ).encode()
+    )
+    digest.update(b"\n")
+
+
+def _still_freezing(campaign: Campaign) -> bool:
+    return Campaign.objects.filter(pk=campaign.pk, status="freezing").exists()

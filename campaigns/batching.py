@@ -1,0 +1,239 @@
+"""Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from campaigns.lifecycle import MovedMeanwhile, Refusal, move, note
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.orders import compose_order, message_of
+from campaigns.texts import compile_text
+from contacts.models import Suppression
+from providers import gsm
+from providers.base import Payload
+
+LARGEST_KEY = 2_147_483_647
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A payload with the recipients it names and the parts they cost."""
+
+    payload: Payload
+    recipients: Sequence[Recipient]
+    parts: int
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.payload.body).hexdigest()
+
+
+def cut(campaign_id: int, now: datetime) -> int:
+    """Cut every waiting recipient of an approved or running campaign into batches; return how many were made.
+
+    The first cut moves the campaign to ``running``. Who opted out since the freeze is taken out here. A cut that died
+    goes on where it stopped. The caller holds the campaign's lock.
+    """
+    campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
+    if campaign.status == "approved":
+        begins = campaign.approved_at if campaign.is_early else campaign.starts_at
+        if begins is None or begins > now:
+            return 0
+        if now > begins + campaign.patience:
+            return 0
+        move(campaign, "running", started_at=now)
+    made = 0
+    while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
+        subtract_opted_out(campaign, waiting(campaign))
+        number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
+        recipients = list(waiting(campaign).order_by("msisdn")[: campaign.account.adapter.limits.rows])
+        if not recipients:
+            break
+        rendered = render(campaign, number, 1, recipients)
+        _store(campaign, number, 1, rendered, now)
+        made += 1
+    return made
+
+
+def waiting(campaign: Campaign) -> QuerySet[Recipient]:
+    """Those who are in and in no batch yet."""
+    return campaign.recipients.filter(excluded_reason="", batch_number=None)
+
+
+def opted_out(recipients: QuerySet[Recipient]) -> QuerySet[Recipient]:
+    """Those of ``recipients`` who have an active suppression: a join over all of them."""
+    active = Suppression.objects.filter(msisdn=OuterRef("msisdn"), lifted_at=None)
+    return recipients.filter(Exists(active))
+
+
+def recipients_of(batch: Batch) -> QuerySet[Recipient]:
+    """Those whose texts are in this generation of a batch: its number's, less who got an outcome in an earlier one."""
+    numbered = batch.campaign.recipients.filter(batch_number=batch.number, excluded_reason="")
+    if batch.generation == 1:
+        return numbered
+    decided = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), batch__generation__lt=batch.generation)
+    return numbered.exclude(Exists(decided))
+
+
+def subtract_opted_out(campaign: Campaign, recipients: QuerySet[Recipient]) -> int:
+    """Take those out who opted out after the freeze, and count them; return how many."""
+    with transaction.atomic():
+        gone = Recipient.objects.filter(pk__in=opted_out(recipients).values("pk")).update(
+            excluded_reason="opted_out_later", batch_number=None
+        )
+        if gone:
+            locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+            campaign.opted_out_later = locked.opted_out_later + gone
+            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
+            note(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
+    return gone
+
+
+def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: Any = None) -> Batch | None:
+    """Replace ``batch`` by its next generation, without those who opted out since and those with an outcome.
+
+    The move and the successor at ``prepared`` are one transaction. Where nobody is left no successor is made and the
+    batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
+    """
+    campaign = batch.campaign
+    left = recipients_of(batch).exclude(pk__in=RecipientOutcome.objects.filter(batch=batch).values("recipient_id"))
+    gone = opted_out(left)
+    gone_ids = set(gone.values_list("pk", flat=True))
+    kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]
+    rendered = render(campaign, batch.number, batch.generation + 1, kept) if kept else None
+    if rendered and len(rendered.recipients) < len(kept):
+        raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
+    path = _write(campaign, rendered) if rendered else ""
+    with transaction.atomic():
+        if rendered:
+            move(batch, "superseded", reason=reason, sentence=sentence, user=user, due_at=None, look_at=None)
+        else:
+            # Whoever was left in it is excluded now, so only those with an outcome count here.
+            counted = batch.row_errors + batch.accepted_rows
+            move(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
+        if gone_ids:
+            taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
+                excluded_reason="opted_out_later", batch_number=None
+            )
+            if taken_out != len(gone_ids):
+                raise MovedMeanwhile(batch)
+            locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=locked.opted_out_later + len(gone_ids))
+            note(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
+        if not rendered:
+            return None
+        return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
+
+
+def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Recipient]) -> Rendered:
+    """Render the first of ``recipients`` that fit into one payload: all, or half of them, or half of that.
+
+    Same in, same bytes out, on every call. Raises Refusal ``too_large`` when one recipient alone does not fit.
+    """
+    text = compile_text(campaign.text)
+    order = compose_order(campaign, text)
+    adapter = campaign.account.adapter
+    stem = derive_stem(campaign.pk, number, generation)
+    key = derive_key(campaign.account_id, stem)
+    while True:
+        messages = [message_of(text, recipient) for recipient in recipients]
+        payload = adapter.render(stem, key, order, messages)
+        if len(payload.body) <= adapter.limits.bytes:
+            parts = sum(gsm.measure(message.text, adapter.limits.newline_units).parts for message in messages)
+            return Rendered(payload, recipients, parts)
+        if len(recipients) == 1:
+            raise Refusal("too_large", f"One text alone is larger than {campaign.account} takes in a file.")
+        recipients = recipients[: (len(recipients) + 1) // 2]
+
+
+def dry_run(campaign: Campaign) -> Iterator[Rendered]:
+    """The files that a cut would make now of the waiting recipients, byte for byte; nothing is written.
+
+    For a campaign that has batches, those come first as they were rendered.
+    """
+    number = 0
+    for batch in campaign.batches.exclude(status="superseded").order_by("number"):
+        number = batch.number
+        with default_storage.open(batch.payload.name) as handle:
+            payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
+        yield Rendered(payload, list(recipients_of(batch)), batch.parts)
+    gone = set(opted_out(waiting(campaign)).values_list("pk", flat=True))
+    left = [recipient for recipient in waiting(campaign).order_by("msisdn") if recipient.pk not in gone]
+    while left:
+        number += 1
+        rendered = render(campaign, number, 1, left[: campaign.account.adapter.limits.rows])
+        yield rendered
+        left = left[len(rendered.recipients) :]
+
+
+def derive_stem(campaign_id: int, number: int, generation: int) -> str:
+    """``c12-b3-g1-77d0a1b2``: the same on every call in this installation, and never another installation's."""
+    name = f"c{campaign_id}-b{number}-g{generation}"
+    return f"{name}-{_mac(name)[:8]}"
+
+
+def derive_key(account_id: int, stem: str) -> int:
+    """A number 1..2147483647 from the stem; salted again while another stem of the account has it."""
+    salt = ""
+    while True:
+        key = int(_mac(f"key:{stem}{salt}")[:16], 16) % LARGEST_KEY + 1
+        if not Batch.objects.filter(account_id=account_id, key=key).exclude(stem=stem).exists():
+            return key
+        salt += "+"
+
+
+def _mac(text: str) -> str:
+    return hmac.new(settings.INSTALLATION_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered, now: datetime) -> None:
+    path = _write(campaign, rendered)
+    with transaction.atomic():
+        _row(campaign, number, generation, rendered, path, now)
+        first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
+        taken = waiting(campaign).filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
+        if taken != len(rendered.recipients):
+            raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while they were cut.")
+
+
+def _write(campaign: Campaign, rendered: Rendered) -> str:
+    """Put the bytes on the disk. A file that no row names is a crash's leftover and is replaced."""
+    path = str(Path("payloads", f"c{campaign.pk}", rendered.payload.name))
+    if default_storage.exists(path):
+        if Batch.objects.filter(payload=path).exists():
+            raise Refusal("payload_exists", f"{path} is there already and belongs to a batch.")
+        default_storage.delete(path)
+    return default_storage.save(path, ContentFile(rendered.payload.body))
+
+
+def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, path: str, now: datetime) -> Batch:
+    payload = rendered.payload
+    expires = [moment for moment in (campaign.end_at, campaign.start_at if campaign.is_early else None) if moment]
+    batch = Batch.objects.create(
+        campaign=campaign,
+        account=campaign.account,
+        number=number,
+        generation=generation,
+        stem=payload.stem,
+        key=payload.key,
+        name=payload.name,
+        payload=path,
+        sha256=rendered.sha256,
+        size=len(payload.body),
+        rows=len(rendered.recipients),
+        parts=rendered.parts,
+        due_at=now,
+        expires_at=min(expires) if expires else None,
+    )
+    note(campaign, "prepared", f"{payload.name} was made for {batch.rows:,} recipients.", batch=batch)
+    return batch

@@ -1,0 +1,246 @@
+"""What people decide: approve, pause, cancel, release a held batch, decide an unclear one."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from campaigns.audience import approval_hash, delete_recipients
+from campaigns.batching import supersede
+from campaigns.handover import campaign_lock_name, lock_name
+from campaigns.lifecycle import Refusal, may, move
+from campaigns.models import Batch, Campaign
+from campaigns.results import LOOK_AFTER
+from providers.locks import hold
+
+#: The decisions about an unclear batch, in the words people choose from.
+DECISIONS = {
+    "handed_over": "It was handed over; go on looking for its result",
+    "accepted": "The provider took all of it",
+    "rejected": "Nobody was texted: it was rejected as a whole",
+    "again": "Nobody was texted: hand it over again",
+    "cancel": "Cancel it: it will not be handed over again",
+}
+
+
+def may_approve(campaign: Campaign, user: Any) -> str:
+    """Why ``user`` may not approve ``campaign``, as a sentence; ``""`` when they may."""
+    if not user.has_perm("campaigns.approve_campaign"):
+        return "Your role does not approve campaigns."
+    if is_own(campaign, user) and not settings.SELF_APPROVAL:
+        return "You froze or edited this campaign, so somebody else has to approve it."
+    return ""
+
+
+def is_own(campaign: Campaign, user: Any) -> bool:
+    """Whether ``user`` froze or edited the campaign."""
+    return campaign.frozen_by_id == user.pk or campaign.editors.filter(pk=user.pk).exists()
+
+
+def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> None:
+    """Approve what was frozen, exactly as ``user`` saw it. "Now" means this moment.
+
+    Raises Refusal when the user froze or edited it, when it changed since it was shown, or when its start or end has
+    passed.
+    """
+    why_not = may_approve(campaign, user)
+    if why_not:
+        raise Refusal("not_allowed", why_not)
+    if campaign.status != "frozen":
+        raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
+    if not seen_hash or seen_hash != campaign.approval_hash or approval_hash(campaign) != seen_hash:
+        raise Refusal("approval_differs", "The campaign changed since this page was shown. Look at it again.")
+    starts_at = campaign.start_at or now
+    if starts_at < now - campaign.patience:
+        raise Refusal("start_passed", "The start has passed. Change the campaign and choose a new one.")
+    _end_lies_ahead(campaign, max(starts_at, now))
+    move(
+        campaign,
+        "approved",
+        user=user,
+        approved_by=user,
+        approved_at=now,
+        is_self_approved=is_own(campaign, user),
+        approval_expires_at=max(now + settings.APPROVAL_LASTS, starts_at + campaign.patience),
+        starts_at=starts_at,
+    )
+
+
+def reject(campaign: Campaign, user: Any, why: str) -> None:
+    """Send a frozen campaign back to draft with a reason. Its recipients are deleted, its history is kept."""
+    may(user, "campaigns.approve_campaign")
+    if campaign.status != "frozen":
+        raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
+    _back_to_draft(campaign, user, "rejected", _given(why))
+
+
+def change(campaign: Campaign, user: Any) -> None:
+    """Take a campaign back to draft to change it, before its first batch is cut. Its recipients are deleted."""
+    may(user, "campaigns.change_campaign")
+    if campaign.status not in ("frozen", "approved", "held"):
+        raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
+    _back_to_draft(campaign, user, "changed", "Taken back to be changed.")
+
+
+def pause(campaign: Campaign, user: Any) -> None:
+    """Stop handing over; what is with the provider stays there."""
+    may(user, "campaigns.change_campaign")
+    if campaign.status != "running":
+        raise Refusal("not_running", f"{campaign} is not running.")
+    move(campaign, "paused", user=user, reason="paused", sentence="Paused by hand.")
+
+
+def resume(campaign: Campaign, user: Any, now: datetime) -> None:
+    """Hand over again. What Baton paused by itself is resumed by an approver."""
+    by_hand = campaign.reason == "paused"
+    may(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
+    if campaign.status != "paused":
+        raise Refusal("not_paused", f"{campaign} is not paused.")
+    if approval_hash(campaign) != campaign.approval_hash:
+        raise Refusal(
+            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
+        )
+    move(campaign, "running", user=user, resumed_at=now)
+
+
+def cancel(campaign: Campaign, user: Any) -> None:
+    """Cancel a campaign: nothing more is handed over. What is with the provider is still collected."""
+    may(user, "campaigns.change_campaign")
+    if campaign.status in ("closed", "cancelled"):
+        raise Refusal("ended", f"{campaign} has ended already.")
+    with transaction.atomic():
+        before = campaign.status
+        move(campaign, "cancelled", user=user)
+        for batch in campaign.batches.filter(status__in=("prepared", "held")):
+            move(batch, "cancelled", user=user, reason="campaign_cancelled", due_at=None)
+    if before == "freezing":
+        delete_recipients(campaign)
+
+
+def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now: datetime) -> None:
+    """Confirm a new start of a held campaign (``None`` means now).
+
+    When handed over early the start is part of what was approved: the campaign goes back for approval.
+    """
+    may(user, "campaigns.approve_campaign")
+    if campaign.status != "held":
+        raise Refusal("not_held", f"{campaign} is not held.")
+    starts_at = start_at or now
+    if starts_at < now - campaign.patience:
+        raise Refusal("start_passed", "The start is in the past. Choose a later one.")
+    _end_lies_ahead(campaign, max(starts_at, now))
+    if campaign.is_early:
+        campaign.start_at = starts_at
+        move(
+            campaign,
+            "frozen",
+            user=user,
+            start_at=starts_at,
+            approval_hash=approval_hash(campaign),
+            approved_by=None,
+            approved_at=None,
+            sentence="It has a new start, which the provider keeps: approve it again.",
+        )
+        return
+    expires_at = max(campaign.approval_expires_at or now, starts_at + campaign.patience)
+    move(campaign, "approved", user=user, starts_at=starts_at, approval_expires_at=expires_at)
+
+
+def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
+    """Let a held batch be handed over after all. Raises Refusal past the campaign's end."""
+    may(user, "campaigns.release_batch")
+    if batch.status != "held":
+        raise Refusal("not_held", f"{batch} is not held.")
+    if batch.expires_at and batch.expires_at <= now:
+        raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+    move(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
+
+
+def cancel_batch(batch: Batch, user: Any, why: str) -> None:
+    """Cancel a held batch: its recipients are not texted."""
+    may(user, "campaigns.release_batch")
+    if batch.status != "held":
+        raise Refusal("not_held", f"{batch} is not held.")
+    move(batch, "cancelled", user=user, reason="cancelled", sentence=_given(why), due_at=None)
+
+
+def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime) -> None:
+    """Decide an unclear batch, with a reason. Only *hand it over again* makes a new generation.
+
+    In a cancelled campaign that decision, too, cancels the batch. Raises Refusal while somebody works on the batch.
+    """
+    may(user, "campaigns.decide_batch")
+    why = _given(why)
+    if decision not in DECISIONS:
+        raise Refusal("unknown_decision", "Choose one of the decisions.")
+    with hold(lock_name(batch)) as lock, hold(campaign_lock_name(batch.campaign_id)) as campaign_lock:
+        if lock is None or campaign_lock is None:
+            raise Refusal("busy", "Baton is working on this batch right now. Try again in a moment.")
+        batch.refresh_from_db()
+        if batch.status != "unclear":
+            raise Refusal("not_unclear", f"{batch} no longer needs a decision.")
+        sentence = f"{DECISIONS[decision]}. {why}"
+        if decision == "again" and batch.campaign.status != "cancelled":
+            if batch.expires_at and batch.expires_at <= now:
+                raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+            supersede(batch, now, reason="decided", sentence=sentence, user=user)
+        elif decision in ("cancel", "again"):
+            move(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+        elif decision == "handed_over":
+            move(
+                batch,
+                "handed_over",
+                user=user,
+                reason="decided",
+                sentence=sentence,
+                handed_over_at=now,
+                look_at=now + timedelta(seconds=2),
+            )
+        else:
+            move(
+                batch,
+                decision,
+                user=user,
+                reason="decided",
+                sentence=sentence,
+                settled_at=now,
+                handed_over_at=batch.handed_over_at or now,
+                look_until=now + LOOK_AFTER,
+            )
+
+
+def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) -> None:
+    with hold(campaign_lock_name(campaign.pk)) as lock:
+        if lock is None:
+            raise Refusal("busy", "Baton is working on this campaign right now. Try again in a moment.")
+        move(
+            campaign,
+            "draft",
+            user=user,
+            reason=reason,
+            sentence=sentence,
+            counts={},
+            audience_digest="",
+            approval_hash="",
+            approved_by=None,
+            approved_at=None,
+            approval_expires_at=None,
+            is_self_approved=False,
+            starts_at=None,
+            frozen_by=None,
+            frozen_at=None,
+        )
+        delete_recipients(campaign)
+
+
+def _end_lies_ahead(campaign: Campaign, start: datetime) -> None:
+    if campaign.end_at and campaign.end_at <= start:
+        raise Refusal("end_passed", "The end lies before the start. Change the campaign and choose a later end.")
+
+
+def _given(why: str) -> str:
+    why = why.strip()
+    if not why:
+        raise Refusal("no_reason", "Write the reason: it stays in the history.")
+    return why

@@ -1,0 +1,427 @@
+"""Handing a batch over: claim, stage, gate, commit; and what to do after a crash.
+
+Here, and nowhere else, trouble with a provider becomes rows. Everything is decided from the adapter's guard, the
+provider's standing, the stored attempts and the clock.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from campaigns import journal
+from campaigns.audience import approval_hash
+from campaigns.batching import opted_out, recipients_of, supersede
+from campaigns.evidence import BytesDiffer, attempts_of, keep_sighting, payload_of, plain_attempt, sightings_of
+from campaigns.lifecycle import MovedMeanwhile, move, note
+from campaigns.models import Attempt, Batch, Campaign
+from campaigns.results import LOOK_AFTER, settle
+from contacts.suppression import OPT_OUT_LOCK
+from providers.base import GuardKind, Payload, Reading, Staged
+from providers.connections import connect
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.locks import Lock, account_slot, hold, is_free
+from providers.models import Account
+
+
+#: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
+LOOK_FOR = timedelta(minutes=15)
+_PAUSES = (2, 5, 15, 30, 60, 120)
+
+Clock = Callable[[], datetime]
+
+
+class LineTrouble(Exception):
+    """The connection gave trouble: close it; the next batch gets a fresh one."""
+
+
+def due(account: Account, now: datetime) -> list[Batch]:
+    """The account's batches that are due: prepared ones whose campaign runs, and those a dead worker left behind.
+
+    Campaigns take turns: the first batch of each comes before the second of any.
+    """
+    rows = (
+        Batch.objects.filter(
+            Q(status="prepared", campaign__status="running") | Q(status__in=("uploading", "committing"))
+        )
+        .filter(account=account, due_at__lte=now)
+        .select_related("campaign__account")
+        .order_by("number", "campaign_id")
+    )
+    found: list[Batch] = []
+    for batch in rows[:200]:
+        if batch.status == "prepared" and account.is_stopped:
+            continue
+        if batch.status == "prepared" or is_free(lock_name(batch)):
+            found.append(batch)
+    # What may be with the provider already comes first.
+    return sorted(found, key=lambda batch: batch.status == "prepared")
+
+
+def lock_name(batch: Batch) -> str:
+    """The lock a batch is held under while something is done with it."""
+    return f"batch-{batch.pk}"
+
+
+def campaign_lock_name(campaign_id: int) -> str:
+    """The lock of a campaign's freeze, cut and re-cut."""
+    return f"campaign-{campaign_id}"
+
+
+def drain(account_id: int, clock: Clock, until: datetime) -> int:
+    """Hand over the account's due batches one after another over one connection until none is due or it is ``until``.
+
+    Returns how many batches were worked on. Does nothing when the account's connection slots are taken.
+    """
+    worked = 0
+    tried: set[int] = set()
+    account = Account.objects.get(pk=account_id)
+    with account_slot(account) as slot:
+        if slot is None:
+            return 0
+        while clock() < until:
+            account.refresh_from_db()
+            batches = [batch for batch in due(account, clock()) if batch.pk not in tried]
+            if not batches:
+                break
+            try:
+                with Line(account) as line:
+                    for batch in batches:
+                        if clock() >= until:
+                            break
+                        tried.add(batch.pk)
+                        worked += 1
+                        hand_over(batch.pk, line, clock)
+            except LineTrouble:
+                # What is left is still due: the next job takes it over a fresh connection.
+                break
+    return worked
+
+
+class Line:
+    """A connection to an account, opened when it is first needed; ``fresh()`` closes it and opens another."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._stack = ExitStack()
+        self._remote: Any = None
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        self._stack.close()
+
+    def remote(self) -> Any:
+        """The open transport. Raises Trouble."""
+        if self._remote is None:
+            self._remote = self._stack.enter_context(connect(self.account))
+        return self._remote
+
+    def fresh(self) -> Any:
+        """A transport opened just now: what a recovery looks through. Raises Trouble."""
+        self._remote = None
+        self._stack.close()
+        return self.remote()
+
+
+def hand_over(batch_id: int, line: Line, clock: Clock) -> None:
+    """Take one due batch as far as it goes. Raises LineTrouble when the connection is not to be used again."""
+    with hold(f"batch-{batch_id}") as lock:
+        if lock is None:
+            return
+        batch = Batch.objects.select_related("campaign__account", "account").get(pk=batch_id)
+        if batch.due_at is None or batch.due_at > clock():
+            return
+        try:
+            if batch.status == "committing":
+                recover(batch, lock, line, clock)
+                return
+            if batch.status == "uploading":
+                # Its worker died before the gate: nothing was committed.
+                move(batch, "prepared", reason="worker_died", sentence="The worker ended before the commit.")
+            if batch.status == "prepared":
+                begin(batch, lock, line, clock)
+        except MovedMeanwhile:
+            return
+
+
+def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
+    """Claim, stage, gate and commit a prepared batch."""
+    now = clock()
+    if batch.campaign.status != "running":
+        return
+    if batch.expires_at and now >= batch.expires_at:
+        move(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
+        return
+    if opted_out(recipients_of(batch)).exists():
+        recut(batch, clock)
+        return
+    move(batch, "uploading")
+    try:
+        payload = payload_of(batch)
+    except BytesDiffer as error:
+        move(batch, "held", reason="bytes_differ", sentence=str(error), due_at=None)
+        return
+    adapter = batch.account.adapter
+    name = adapter.attempt_name(payload, batch.attempts.count() + 1)
+    try:
+        staged = adapter.stage(line.remote(), payload, name)
+    except Trouble as trouble:
+        stage_failed(batch, trouble, clock())
+        raise LineTrouble from trouble
+    attempt = gate(batch, staged, name, clock())
+    if attempt is None:
+        if batch.status == "uploading":
+            recut(batch, clock)
+        return
+    commit(batch, attempt, payload, lock, line, clock)
+
+
+def recut(batch: Batch, clock: Clock) -> None:
+    """Replace a batch that holds somebody who opted out by one that does not; the next drain hands that over."""
+    with hold(campaign_lock_name(batch.campaign_id)) as lock:
+        if lock is None:
+            now = clock()
+            if batch.status == "uploading":
+                move(batch, "prepared", reason="opted_out", due_at=now + timedelta(seconds=1))
+            else:
+                Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
+            return
+        supersede(
+            batch, clock(), reason="opted_out", sentence="Somebody in it opted out; it was made anew without them."
+        )
+
+
+def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
+    """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
+    if isinstance(trouble, Refused) and not trouble.account:
+        move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+        return
+    move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
+    stop_account(batch, trouble)
+
+
+def wait(batch: Batch, now: datetime) -> dict[str, Any]:
+    """When to try again after the provider could not be reached: later each time."""
+    pause = _PAUSES[min(batch.failures, len(_PAUSES) - 1)]
+    return {"due_at": now + timedelta(seconds=pause), "failures": min(batch.failures + 1, 100)}
+
+
+def stop_account(batch: Batch, trouble: Trouble) -> None:
+    """Stop the account when it is the account that is refused; a passed test starts it again."""
+    if trouble.account and batch.account.stop(trouble.code, trouble.sentence):
+        note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {trouble.sentence}", batch=batch)
+
+
+def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bool = False) -> Attempt | None:
+    """The last check and the intent, in one transaction: return the stored attempt, or None when it may not be made.
+
+    A first gate moves ``uploading`` to ``committing``. A repeated one asks everything again except the suppressions:
+    the first intent counts. Where None is returned the batch was moved as the reason asks, except for an opt-out:
+    then it is still ``uploading`` and the caller makes it anew.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # Alone and first: every opt-out is committed before this, or waits until the intent is.
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
+        campaign = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=batch.campaign_id)
+        refusal = _gate_refusal(batch, campaign, now)
+        if refusal is None and not repeated and opted_out(recipients_of(batch)).exists():
+            return None
+        if refusal is None:
+            attempt = Attempt.objects.create(
+                batch=batch,
+                number=batch.attempts.count() + 1,
+                name=name,
+                host=batch.account.host,
+                staged_name=staged.name,
+                staged_host=staged.host,
+                staged_size=staged.size,
+                started_at=now,
+            )
+            if not repeated:
+                fields = {"uploaded_at": now} if staged.name else {}
+                first = batch.first_intent_at or now
+                # Due at once: should this worker die, the next one looks.
+                move(batch, "committing", first_intent_at=first, due_at=now, **fields)
+            Campaign.objects.filter(pk=campaign.pk).update(last_gate_at=now)
+            return attempt
+        code, sentence = refusal
+        if repeated:
+            return None
+        _turned_back(batch, campaign, code, sentence, now)
+        return None
+
+
+def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime) -> tuple[str, str] | None:
+    if campaign.status != "running":
+        return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
+    if approval_hash(campaign) != campaign.approval_hash:
+        return "approval_differs", "What was approved is not what would be handed over now. Nothing is handed over."
+    if batch.expires_at and now >= batch.expires_at:
+        return "expired", "Its time to be handed over has passed."
+    try:
+        payload_of(batch)
+    except BytesDiffer as error:
+        return "bytes_differ", str(error)
+    return None
+
+
+def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
+    if campaign.status == "cancelled":
+        move(batch, "cancelled", reason="campaign_cancelled", sentence=sentence, due_at=None)
+    elif code in ("expired", "bytes_differ"):
+        move(batch, "held", reason=code, sentence=sentence, due_at=None)
+    else:
+        move(batch, "prepared", reason=code, sentence=sentence, due_at=now)
+        if code == "approval_differs":
+            move(campaign, "paused", reason=code, sentence=sentence)
+
+
+def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
+    """The point of no return, once: the intent is stored and journalled, and this process still holds the batch."""
+    journal.intend(batch, attempt.number, attempt.name, clock())
+    if not lock.still_held():
+        raise LineTrouble("The lock was lost before the commit; whoever holds it now looks first.")
+    try:
+        receipt = batch.account.adapter.commit(line.remote(), payload, plain_attempt(attempt))
+    except Refused as trouble:
+        commit_refused(batch, attempt, trouble, clock())
+        raise LineTrouble from trouble
+    except Unreachable as trouble:
+        commit_unreachable(batch, attempt, trouble, clock())
+        raise LineTrouble from trouble
+    except Unclear as trouble:
+        now = clock()
+        _end(attempt, "unclear", now, trouble)
+        Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2), reason=trouble.code)
+        note(batch.campaign, trouble.code, trouble.sentence, batch=batch)
+        raise LineTrouble from trouble
+    now = clock()
+    with transaction.atomic():
+        _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
+        move(
+            batch,
+            "handed_over",
+            handed_over_at=now,
+            due_at=None,
+            failures=0,
+            provider_ref=receipt.provider_ref,
+            look_at=now + timedelta(seconds=2),
+        )
+
+
+def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:
+    """The provider said no to a commit: that counts only when no earlier attempt may have arrived."""
+    alone = arrived_for_sure_not(batch, attempt)
+    with transaction.atomic():
+        _end(attempt, "refused", now, trouble)
+        if not alone:
+            move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(now))
+        elif trouble.account:
+            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
+        else:
+            move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+    if alone:
+        journal.withdraw(batch, attempt.number, now)
+    stop_account(batch, trouble)
+
+
+def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now: datetime) -> None:
+    """Nothing of this attempt arrived: withdraw the intent, unless an earlier attempt may have arrived."""
+    alone = arrived_for_sure_not(batch, attempt)
+    with transaction.atomic():
+        _end(attempt, "unreachable", now, trouble)
+        if alone:
+            fields = wait(batch, now) | {"first_intent_at": None}
+            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
+        else:
+            Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
+    if alone:
+        journal.withdraw(batch, attempt.number, now)
+
+
+def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
+    """Whether every attempt before this one is known not to have arrived."""
+    earlier = batch.attempts.filter(number__lt=attempt.number)
+    return not earlier.exclude(ending__in=("refused", "unreachable")).exists()
+
+
+def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
+    """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
+    adapter = batch.account.adapter
+    now = clock()
+    try:
+        payload = payload_of(batch)
+        sighting = adapter.look(line.fresh(), payload, attempts_of(batch), now)
+    except BytesDiffer as error:
+        move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(now))
+        return
+    except Trouble as trouble:
+        look_failed(batch, trouble, now)
+        raise LineTrouble from trouble
+    keep_sighting(batch, sighting)
+    reading = adapter.read(payload, attempts_of(batch), sightings_of(batch))
+    settle(batch, reading, now)
+    if batch.status == "committing":
+        decide_absent(batch, reading, payload, lock, line, clock)
+
+
+def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
+    """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
+    stop_account(batch, trouble)
+    if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
+        move(batch, "unclear", reason="cannot_look", sentence=trouble.sentence, **_asked(now))
+        return
+    Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
+
+
+def decide_absent(batch: Batch, reading: Reading, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
+    """Nothing proves that a commit arrived. Only a guard that makes a repeat harmless permits another."""
+    now = clock()
+    adapter = batch.account.adapter
+    guard = adapter.guard
+    latest = batch.attempts.order_by("-number").first()
+    first = batch.first_intent_at or now
+    if latest is None:
+        raise ValueError(f"{batch.name} is committing without an attempt")
+    campaign = Campaign.objects.get(pk=batch.campaign_id)
+    if guard.kind is GuardKind.KEY:
+        may_repeat = now - first < min(guard.window, campaign.patience) and not batch.account.is_stopped
+        if may_repeat and campaign.status in ("running", "paused"):
+            if now < latest.started_at + guard.pause:
+                _look_again(batch, latest.started_at + guard.pause)
+                return
+            if campaign.status == "paused":
+                _look_again(batch, now + timedelta(seconds=20))
+                return
+            name = adapter.attempt_name(payload, latest.number + 1)
+            attempt = gate(batch, Staged(), name, now, repeated=True)
+            if attempt is not None:
+                commit(batch, attempt, payload, lock, line, clock)
+                return
+    elif guard.kind is GuardKind.RENAME and now - first < LOOK_FOR:
+        _look_again(batch, now + timedelta(seconds=60))
+        return
+    sentence = reading.sentence or "The line broke at the commit, and the provider shows nothing of this file."
+    move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(now))
+
+
+def _asked(now: datetime) -> dict[str, Any]:
+    """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
+    return {"due_at": None, "look_at": now + timedelta(seconds=10), "look_until": now + LOOK_AFTER}
+
+
+def _look_again(batch: Batch, at: datetime) -> None:
+    Batch.objects.filter(pk=batch.pk).update(due_at=at)
+
+
+def _end(attempt: Attempt, ending: str, now: datetime, trouble: Trouble | None = None, **fields: Any) -> None:
+    if trouble:
+        fields |= {"code": trouble.code, "sentence": trouble.sentence}
+    Attempt.objects.filter(pk=attempt.pk).update(ending=ending, ended_at=now, **fields)

@@ -1,0 +1,198 @@
+"""RQ's way in. A job is a nudge, the row is the truth: losing every job loses nothing, doubling one does nothing twice."""
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+
+import django_rq
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+import contacts.jobs
+from campaigns import audience, balance, batching, handover, results
+from campaigns.handover import campaign_lock_name, lock_name
+from campaigns.lifecycle import MovedMeanwhile, Refusal, move
+from campaigns.models import Batch, Campaign
+from providers.locks import hold, is_free
+from providers.models import Account
+
+logger = logging.getLogger(__name__)
+
+QUEUES = {
+    "freeze": "campaigns",
+    "cut": "campaigns",
+    "prove": "campaigns",
+    "hand_over": "handover",
+    "collect": "results",
+}
+#: A job that drains an account stops by itself after this, between two batches.
+DRAIN_FOR = timedelta(seconds=60)
+#: A nudge that was not taken up within this many seconds is given again.
+NUDGE_LASTS = 30
+
+
+def nudge(job: str, pk: int) -> bool:
+    """Ask a worker to do ``job`` for the row ``pk``; return whether that was new.
+
+    A nudge that waits already is not doubled. Where Redis cannot be reached nothing is lost: the sweep finds the row.
+    """
+    try:
+        queue = django_rq.get_queue(QUEUES[job])
+        if not queue.connection.set(_waiting_key(job, pk), 1, nx=True, ex=NUDGE_LASTS):
+            return False
+        queue.enqueue(f"campaigns.jobs.{job}", pk)
+    except RedisError as error:
+        logger.warning("%s %s could not be nudged: %s", job, pk, type(error).__name__)
+        return False
+    return True
+
+
+def freeze(campaign_id: int) -> None:
+    """Freeze a campaign that is ``freezing``."""
+    _taken_up("freeze", campaign_id)
+    with hold(campaign_lock_name(campaign_id)) as lock:
+        if lock is not None:
+            audience.freeze(campaign_id, timezone.now())
+
+
+def cut(campaign_id: int) -> None:
+    """Cut what waits of a campaign that is due, and have it handed over."""
+    _taken_up("cut", campaign_id)
+    with hold(campaign_lock_name(campaign_id)) as lock:
+        if lock is None:
+            return
+        try:
+            batching.cut(campaign_id, timezone.now())
+        except Refusal as refusal:
+            campaign = Campaign.objects.get(pk=campaign_id)
+            if campaign.status == "running":
+                move(campaign, "paused", reason=refusal.code, sentence=refusal.sentence)
+    campaign = Campaign.objects.get(pk=campaign_id)
+    results.close_if_done(campaign_id, timezone.now())
+    nudge("hand_over", campaign.account_id)
+
+
+def hand_over(account_id: int) -> None:
+    """Hand over what is due of an account, for a minute at most, and come again for the rest."""
+    _taken_up("hand_over", account_id)
+    handover.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+    touched = Campaign.objects.filter(account=account_id, status__in=("running", "paused"))
+    for campaign_id in touched.values_list("pk", flat=True):
+        results.close_if_done(campaign_id, timezone.now())
+    if any(account.pk == account_id for account in accounts_with_due_batches(timezone.now())):
+        nudge("hand_over", account_id)
+
+
+def collect(account_id: int) -> None:
+    """Look at what came back of an account's batches."""
+    _taken_up("collect", account_id)
+    results.collect(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+
+
+def prove(campaign_id: int) -> None:
+    """Count a campaign anew and recompute its digest; a difference is a red alarm."""
+    _taken_up("prove", campaign_id)
+    campaign = Campaign.objects.get(pk=campaign_id)
+    alarm = balance.prove(campaign).mismatch
+    if not alarm and campaign.audience_digest and audience.audience_digest(campaign) != campaign.audience_digest:
+        alarm = "The frozen recipients are not those that were frozen."
+    Campaign.objects.filter(pk=campaign_id).update(proved_at=timezone.now(), alarm=alarm)
+
+
+def sweep(now: datetime) -> dict[str, int]:
+    """Find what waits and nudge it again; settle what only the clock decides. Returns how many nudges of each job."""
+    nudged: Counter[str] = Counter(contacts.jobs.sweep())
+    _hold_late_starts(now)
+    _expire_approvals(now)
+    _pause_without_progress(now)
+    _cancel_leftovers()
+    wanted: list[tuple[str, int]] = []
+    for campaign in Campaign.objects.filter(status="freezing"):
+        if is_free(campaign_lock_name(campaign.pk)):
+            wanted.append(("freeze", campaign.pk))
+    for campaign in Campaign.objects.filter(Q(status="running") | begins_by(now)):
+        if campaign.status == "approved" or batching.waiting(campaign).exists():
+            wanted.append(("cut", campaign.pk))
+    for campaign in Campaign.objects.filter(status__in=("running", "paused")):
+        results.close_if_done(campaign.pk, now)
+    wanted += [("hand_over", account.pk) for account in accounts_with_due_batches(now)]
+    wanted += [("collect", pk) for pk in set(results.due_for_look(now).values_list("account_id", flat=True))]
+    unproved = Q(proved_at=None) | Q(proved_at__lt=now - timedelta(days=1))
+    finished = Q(status__in=("closed", "cancelled"), proved_at__gt=now - timedelta(days=4))
+    for campaign in Campaign.objects.filter(unproved).exclude(counts={}).exclude(finished)[:20]:
+        wanted.append(("prove", campaign.pk))
+    for job, pk in wanted:
+        nudged[job] += nudge(job, pk)
+    return {job: count for job, count in nudged.items() if count}
+
+
+def begins_by(now: datetime) -> Q:
+    """Approved campaigns whose first batch may be cut by ``now``."""
+    return Q(status="approved") & (Q(is_early=False, starts_at__lte=now) | Q(is_early=True, approved_at__lte=now))
+
+
+def accounts_with_due_batches(now: datetime) -> list[Account]:
+    """Accounts for which something could be handed over, or looked after, right now."""
+    ready = Q(batches__status="prepared", batches__campaign__status="running", stopped_at=None)
+    left = Q(batches__status__in=("uploading", "committing"))
+    accounts = Account.objects.filter(Q(batches__due_at__lte=now) & (ready | left)).distinct()
+    return [account for account in accounts if handover.due(account, now)]
+
+
+def _hold_late_starts(now: datetime) -> None:
+    for campaign in Campaign.objects.filter(begins_by(now)):
+        begins = campaign.approved_at if campaign.is_early else campaign.starts_at
+        if begins and now > begins + campaign.patience:
+            minutes = int((now - begins).total_seconds() // 60)
+            _try_move(campaign, "held", "start_missed", f"Its start was missed by {minutes} minutes.")
+
+
+def _expire_approvals(now: datetime) -> None:
+    for campaign in Campaign.objects.filter(status="approved", approval_expires_at__lt=now):
+        fields = {"approved_by": None, "approved_at": None, "is_self_approved": False}
+        _try_move(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
+
+
+def _pause_without_progress(now: datetime) -> None:
+    """A running campaign none of whose due batches passed the gate for too long is paused and asked about."""
+    stuck = Campaign.objects.filter(status="running", batches__status="prepared", batches__due_at__lt=now).distinct()
+    for campaign in stuck:
+        since = max(
+            moment
+            for moment in (campaign.starts_at, campaign.started_at, campaign.last_gate_at, campaign.resumed_at)
+            if moment
+        )
+        if now - since > campaign.patience:
+            minutes = int(campaign.patience.total_seconds() // 60)
+            sentence = f"Nothing could be handed over for {minutes} minutes."
+            if campaign.account.is_stopped:
+                sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
+            _try_move(campaign, "paused", "no_progress", sentence)
+
+
+def _cancel_leftovers() -> None:
+    """Batches that a worker put back while their campaign was being cancelled."""
+    for batch in Batch.objects.filter(campaign__status="cancelled", status__in=("prepared", "held", "uploading")):
+        if is_free(lock_name(batch)):
+            _try_move(batch, "cancelled", "campaign_cancelled", "The campaign was cancelled.", due_at=None)
+
+
+def _try_move(row: Campaign | Batch, to: str, reason: str, sentence: str, **fields: object) -> None:
+    try:
+        move(row, to, reason=reason, sentence=sentence, **fields)
+    except MovedMeanwhile:
+        logger.info("%s %s moved meanwhile", type(row).__name__, row.pk)
+
+
+def _waiting_key(job: str, pk: int) -> str:
+    return f"baton:{settings.RUN_DIR.name}:nudge:{job}:{pk}"
+
+
+def _taken_up(job: str, pk: int) -> None:
+    """From here on a new nudge is a new job: this one may have read the rows already."""
+    try:
+        django_rq.get_queue(QUEUES[job]).connection.delete(_waiting_key(job, pk))
+    except RedisError:
+        logger.warning("%s %s starts without Redis", job, pk)

@@ -1,0 +1,104 @@
+"""Every change of status in the product: the two tables of moves, and ``move()``, the only place that writes one."""
+
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from campaigns.models import Batch, Campaign, Event
+
+CAMPAIGN_MOVES: dict[str, frozenset[str]] = {
+    "draft": frozenset({"freezing", "cancelled"}),
+    "freezing": frozenset({"frozen", "draft", "cancelled"}),
+    "frozen": frozenset({"approved", "draft", "cancelled"}),
+    "approved": frozenset({"running", "draft", "frozen", "held", "cancelled"}),
+    "held": frozenset({"approved", "frozen", "draft", "cancelled"}),
+    "running": frozenset({"paused", "closed", "cancelled"}),
+    "paused": frozenset({"running", "closed", "cancelled"}),
+    "closed": frozenset(),
+    "cancelled": frozenset(),
+}
+
+BATCH_MOVES: dict[str, frozenset[str]] = {
+    "prepared": frozenset({"uploading", "held", "superseded", "cancelled"}),
+    "uploading": frozenset({"committing", "prepared", "superseded", "held", "cancelled"}),
+    "committing": frozenset({"handed_over", "processing", "accepted", "rejected", "unclear", "held", "prepared"}),
+    "handed_over": frozenset({"processing", "accepted", "rejected", "unclear"}),
+    "processing": frozenset({"accepted", "rejected", "unclear"}),
+    "held": frozenset({"prepared", "cancelled"}),
+    "unclear": frozenset({"processing", "accepted", "rejected", "handed_over", "superseded", "cancelled"}),
+    "accepted": frozenset(),
+    "rejected": frozenset(),
+    "superseded": frozenset(),
+    "cancelled": frozenset(),
+}
+
+#: Batches whose recipients may still be texted or whose fate is not known.
+OPEN = ("prepared", "uploading", "committing", "handed_over", "processing", "unclear", "held")
+
+Row = TypeVar("Row", Campaign, Batch)
+
+
+class Refusal(Exception):
+    """Something that may not be done now: ``code`` to count, ``sentence`` to show."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class MovedMeanwhile(Refusal):
+    """Somebody else moved the row first; nothing was changed."""
+
+    def __init__(self, row: Campaign | Batch) -> None:
+        super().__init__("moved_meanwhile", f"{row} changed in the meantime. Look again before you decide.")
+
+
+def move(
+    row: Row, to: str, *, reason: str = "", sentence: str = "", user: AbstractBaseUser | None = None, **fields: Any
+) -> Row:
+    """Move ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
+
+    One transaction; ``row`` is updated in memory. ``reason`` (a code) and ``sentence`` become the row's own and the
+    event's; neither holds a phone number. Raises ValueError for a move the table does not know and MovedMeanwhile
+    when the row no longer has the status it was read with.
+    """
+    is_batch = isinstance(row, Batch)
+    table = BATCH_MOVES if is_batch else CAMPAIGN_MOVES
+    if to not in table[row.status]:
+        raise ValueError(f"{row.status} -> {to} is not a move")
+    fields |= {"status": to, "reason": reason, "sentence": sentence}
+    with transaction.atomic():
+        if type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) != 1:
+            raise MovedMeanwhile(row)
+        Event.objects.create(
+            campaign_id=row.campaign_id if is_batch else row.pk,
+            batch=row if is_batch else None,
+            from_status=row.status,
+            to_status=to,
+            reason=reason,
+            sentence=sentence,
+            user=user,
+        )
+    for name, value in fields.items():
+        setattr(row, name, value)
+    return row
+
+
+def note(
+    campaign: Campaign,
+    reason: str,
+    sentence: str,
+    *,
+    batch: Batch | None = None,
+    user: AbstractBaseUser | None = None,
+) -> None:
+    """Record in the history something that is not a change of status. Never a phone number."""
+    Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)
+
+
+def may(user: Any, permission: str) -> None:
+    """Raise Refusal ``not_allowed`` unless ``user`` has ``permission``, such as ``campaigns.approve_campaign``."""
+    if not user.has_perm(permission):
+        raise Refusal("not_allowed", "Your role does not allow this. Ask an administrator.")

@@ -1,0 +1,39 @@
+"""``manage.py sweep``: find work whose nudge was lost; with ``--every`` the clock of a running Baton."""
+
+import json
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
+from django.db.utils import OperationalError
+from django.utils import timezone
+
+from campaigns import jobs
+
+
+class Command(BaseCommand):
+    help = "Find rows that wait and nudge them again. With --every this is Baton's clock."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="sweep again and again until stopped")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        while True:
+            try:
+                nudged = jobs.sweep(timezone.now())
+            except OperationalError as error:
+                if not options["every"]:
+                    raise
+                self.stderr.write(f"The database did not answer: {error}")
+            else:
+                if options["json"]:
+                    self.stdout.write(json.dumps({"nudged": nudged}))
+                elif nudged or not options["every"]:
+                    said = ", ".join(f"{job} {count}" for job, count in nudged.items()) or "nothing waits"
+                    self.stdout.write(said)
+            if not options["every"]:
+                return
+            close_old_connections()
+            time.sleep(options["every"])

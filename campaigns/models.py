@@ -1,0 +1,445 @@
+"""The work: campaigns, their frozen recipients, the batches handed over, and everything that proves what happened."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from campaigns.texts import FIELDS
+
+
+def default_patience() -> timedelta:
+    """How late a start may be before a person is asked."""
+    return settings.START_PATIENCE
+
+
+class Template(models.Model):
+    """A text kept for use again; a campaign copies it and may change its copy."""
+
+    name = models.CharField(max_length=100, unique=True)
+    text = models.TextField(help_text="Fields are written @@value1@@ to @@value6@@.")
+    labels = models.JSONField(default=dict, blank=True, help_text='What the fields hold: {"value1": "First name"}.')
+    sender = models.CharField(max_length=15, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("campaigns:template", args=[self.pk])
+
+
+class Campaign(models.Model):
+    """One text to one audience through one account."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        FREEZING = "freezing", "Freezing"
+        FROZEN = "frozen", "Waiting for approval"
+        APPROVED = "approved", "Approved"
+        HELD = "held", "Held"
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        CLOSED = "closed", "Closed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    name = models.CharField(max_length=100)
+    account = models.ForeignKey("providers.Account", on_delete=models.PROTECT, related_name="campaigns")
+    lists = models.ManyToManyField("contacts.ContactList", through="CampaignList", related_name="campaigns")
+    template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.SET_NULL, related_name="campaigns")
+    text = models.TextField()
+    sender = models.CharField(max_length=15, blank=True)
+    start_at = models.DateTimeField(null=True, blank=True, help_text="Empty means the moment of approval.")
+    end_at = models.DateTimeField(null=True, blank=True)
+    is_early = models.BooleanField(default=False, help_text="The provider holds the file until the start.")
+    options = models.JSONField(default=dict, blank=True)
+    window = models.JSONField(default=dict, blank=True, editable=False)
+    parts_ceiling = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    patience = models.DurationField(default=default_patience)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    reason = models.CharField(max_length=40, blank=True, editable=False)
+    sentence = models.TextField(blank=True, editable=False)
+    alarm = models.TextField(blank=True, editable=False)
+
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    editors = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, editable=False, related_name="+")
+
+    frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    audience_digest = models.CharField(max_length=64, blank=True, editable=False)
+    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest"}
+    counts = models.JSONField(default=dict, blank=True, editable=False)
+    #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
+    problems = models.JSONField(default=list, blank=True, editable=False)
+    freeze_progress = models.PositiveIntegerField(default=0, editable=False)
+
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    approval_hash = models.CharField(max_length=64, blank=True, editable=False)
+    approval_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_self_approved = models.BooleanField(default=False, editable=False)
+
+    #: When the first batch may be handed over; the latest of start and confirmed new start.
+    starts_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    resumed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_gate_at = models.DateTimeField(null=True, blank=True, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Recipients that were taken out after the freeze.
+    opted_out_later = models.PositiveIntegerField(default=0, editable=False)
+    proved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    nudged_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = (
+            ("approve_campaign", "Can approve a frozen campaign and confirm a new start"),
+            ("release_batch", "Can release or cancel a held batch"),
+            ("decide_batch", "Can decide an unclear batch"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                name="campaign_status_is_known",
+                condition=Q(
+                    status__in=(
+                        "draft",
+                        "freezing",
+                        "frozen",
+                        "approved",
+                        "held",
+                        "running",
+                        "paused",
+                        "closed",
+                        "cancelled",
+                    )
+                ),
+            ),
+            models.CheckConstraint(
+                name="approver_did_not_freeze",
+                condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("frozen_by")) | Q(is_self_approved=True),
+            ),
+        )
+        indexes = (models.Index(fields=("status", "starts_at")),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("campaigns:campaign", args=[self.pk])
+
+    def ordered_lists(self) -> list[Any]:
+        """The chosen contact lists, in the chosen order."""
+        return [row.contact_list for row in self.campaignlist_set.select_related("contact_list").order_by("position")]
+
+
+class CampaignList(models.Model):
+    """A contact list chosen for a campaign, at its place in the order."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE)
+    contact_list = models.ForeignKey("contacts.ContactList", on_delete=models.PROTECT)
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "contact_list"), name="a_list_is_chosen_once_in_a_campaign"),
+            models.UniqueConstraint(fields=("campaign", "position"), name="one_list_at_each_place_of_a_campaign"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.contact_list}"
+
+
+class Recipient(models.Model):
+    """The frozen copy of one person: after the freeze only ``batch_number`` and ``excluded_reason`` are written."""
+
+    class Excluded(models.TextChoices):
+        OPTED_OUT = "opted_out", "Opted out"
+        OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
+        DUPLICATE = "duplicate", "Already on an earlier list"
+        INVALID = "invalid", "Not valid"
+        MISSING_FIELD = "missing_field", "A field of the text is empty"
+        OUTSIDE_WINDOW = "outside_window", "Outside the allowed hours"
+        EXCLUDED_LIST = "excluded_list", "On an excluded list"
+        RECENTLY_CONTACTED = "recently_contacted", "Contacted recently"
+        IN_FOLLOW_UP_CHAIN = "in_follow_up_chain", "Handed over in an earlier campaign of this chain"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
+    list_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField()
+    msisdn = models.CharField(max_length=15)
+    customer_id = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    value1 = models.TextField(blank=True)
+    value2 = models.TextField(blank=True)
+    value3 = models.TextField(blank=True)
+    value4 = models.TextField(blank=True)
+    value5 = models.TextField(blank=True)
+    value6 = models.TextField(blank=True)
+    own_text = models.TextField(blank=True)
+    excluded_reason = models.CharField(max_length=20, blank=True, choices=Excluded)
+    batch_number = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("campaign", "msisdn"),
+                condition=Q(excluded_reason=""),
+                name="nobody_is_texted_twice_in_a_campaign",
+            ),
+            models.CheckConstraint(
+                name="excluded_reason_is_known",
+                condition=Q(
+                    excluded_reason__in=(
+                        "",
+                        "opted_out",
+                        "opted_out_later",
+                        "duplicate",
+                        "invalid",
+                        "missing_field",
+                        "outside_window",
+                        "excluded_list",
+                        "recently_contacted",
+                        "in_follow_up_chain",
+                    )
+                ),
+            ),
+            models.CheckConstraint(
+                name="nobody_excluded_is_in_a_batch", condition=Q(excluded_reason="") | Q(batch_number__isnull=True)
+            ),
+        )
+        indexes = (
+            models.Index(fields=("campaign", "msisdn"), name="recipient_by_number"),
+            models.Index(fields=("campaign", "batch_number", "msisdn"), name="recipient_by_batch"),
+            models.Index(fields=("msisdn",), name="recipient_of_anything"),
+        )
+
+    def __str__(self) -> str:
+        return f"recipient {self.pk}"
+
+    def values(self) -> dict[str, str]:
+        """``value1``..``value6`` as frozen."""
+        return {field: getattr(self, field) for field in FIELDS}
+
+
+class Batch(models.Model):
+    """One payload for one provider; a row for each generation of a number."""
+
+    class Status(models.TextChoices):
+        PREPARED = "prepared", "Prepared"
+        UPLOADING = "uploading", "Uploading"
+        COMMITTING = "committing", "Committing"
+        HANDED_OVER = "handed_over", "Handed over"
+        PROCESSING = "processing", "Processing"
+        ACCEPTED = "accepted", "Accepted"
+        REJECTED = "rejected", "Rejected"
+        UNCLEAR = "unclear", "Needs decision"
+        HELD = "held", "Held"
+        SUPERSEDED = "superseded", "Superseded"
+        CANCELLED = "cancelled", "Cancelled"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="batches")
+    account = models.ForeignKey("providers.Account", on_delete=models.PROTECT, related_name="batches")
+    number = models.PositiveIntegerField()
+    generation = models.PositiveIntegerField(default=1)
+    stem = models.CharField(max_length=60)
+    key = models.PositiveIntegerField()
+    name = models.CharField(max_length=100)
+    payload = models.FileField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    parts = models.PositiveIntegerField()
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.PREPARED, editable=False)
+    reason = models.CharField(max_length=60, blank=True, editable=False)
+    sentence = models.TextField(blank=True, editable=False)
+    alarm = models.TextField(blank=True, editable=False)
+    provider_ref = models.CharField(max_length=100, blank=True, editable=False)
+    #: Recipients with an outcome of their own in this generation.
+    row_errors = models.PositiveIntegerField(default=0, editable=False)
+    accepted_rows = models.PositiveIntegerField(default=0, editable=False)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    uploaded_at = models.DateTimeField(null=True, blank=True, editable=False)
+    first_intent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    look_at = models.DateTimeField(null=True, blank=True, editable=False)
+    look_until = models.DateTimeField(null=True, blank=True, editable=False)
+    looked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: How often the provider could not be reached in a row; spaces the tries.
+    failures = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ("campaign", "number", "generation")
+        verbose_name_plural = "batches"
+        constraints = (
+            models.CheckConstraint(
+                name="batch_status_is_known",
+                condition=Q(
+                    status__in=(
+                        "prepared",
+                        "uploading",
+                        "committing",
+                        "handed_over",
+                        "processing",
+                        "accepted",
+                        "rejected",
+                        "unclear",
+                        "held",
+                        "superseded",
+                        "cancelled",
+                    )
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=("campaign", "number"),
+                condition=~Q(status="superseded"),
+                name="one_generation_of_a_batch_counts",
+            ),
+            models.UniqueConstraint(
+                fields=("campaign", "number", "generation"), name="one_row_for_each_generation_of_a_batch"
+            ),
+            models.UniqueConstraint(fields=("account", "stem"), name="a_stem_is_used_once_in_an_account"),
+            models.UniqueConstraint(fields=("account", "key"), name="a_key_is_used_once_in_an_account"),
+            models.UniqueConstraint(
+                fields=("account", "provider_ref"),
+                condition=~Q(provider_ref=""),
+                name="a_provider_reference_names_one_batch",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("status", "due_at"), name="batch_that_is_due"),
+            models.Index(fields=("look_at",), name="batch_to_look_at"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Attempt(models.Model):
+    """One try at a commit, stored before it."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    host = models.CharField(max_length=200, blank=True)
+    staged_name = models.CharField(max_length=120, blank=True)
+    staged_host = models.CharField(max_length=200, blank=True)
+    staged_size = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ending = models.CharField(
+        max_length=12,
+        default="none",
+        choices=[
+            ("none", "Not known"),
+            ("done", "Done"),
+            ("refused", "Refused"),
+            ("unreachable", "Unreachable"),
+            ("unclear", "Unclear"),
+        ],
+    )
+    code = models.CharField(max_length=60, blank=True)
+    sentence = models.TextField(blank=True)
+    provider_ref = models.CharField(max_length=100, blank=True)
+    receipt = models.BinaryField(default=b"", blank=True)
+
+    class Meta:
+        ordering = ("batch", "number")
+        constraints = (models.UniqueConstraint(fields=("batch", "number"), name="attempts_of_a_batch_are_numbered"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}, attempt {self.number}"
+
+
+class Event(models.Model):
+    """One line of history: a change of status, or something a person should find later. Never a phone number."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="events")
+    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
+    from_status = models.CharField(max_length=12, blank=True)
+    to_status = models.CharField(max_length=12, blank=True)
+    reason = models.CharField(max_length=60, blank=True)
+    sentence = models.TextField(blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.from_status} to {self.to_status}" if self.to_status else self.reason
+
+
+class Evidence(models.Model):
+    """What one or more equal looks at the provider saw of a batch."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="evidence")
+    seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    looks = models.PositiveIntegerField(default=1)
+    hosts = models.JSONField(default=list)
+    #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or ""}]
+    files = models.JSONField(default=list)
+    #: Paths in storage of raw replies.
+    replies = models.JSONField(default=list)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name_plural = "evidence"
+
+    def __str__(self) -> str:
+        return f"{len(self.files)} files seen of {self.batch}"
+
+
+class RecipientOutcome(models.Model):
+    """The provider's word on one recipient, where it differs from the batch's or says more."""
+
+    class Result(models.TextChoices):
+        ROW_ERROR = "row_error", "Row error"
+        ACCEPTED = "accepted", "Accepted"
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="outcomes")
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="outcomes")
+    result = models.CharField(max_length=10, choices=Result)
+    code = models.CharField(max_length=60, blank=True)
+    sentence = models.TextField(blank=True)
+    delivery = models.CharField(
+        max_length=12, blank=True, choices=[("delivered", "Delivered"), ("undelivered", "Undelivered")]
+    )
+    source = models.CharField(max_length=200, blank=True)
+    line = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("batch", "recipient"), name="one_outcome_of_a_recipient_in_a_batch"),
+            models.CheckConstraint(name="outcome_result_is_known", condition=Q(result__in=("row_error", "accepted"))),
+        )
+        indexes = (models.Index(fields=("batch", "code"), name="outcome_by_cause"),)
+
+    def __str__(self) -> str:
+        return f"{self.result} {self.code}"

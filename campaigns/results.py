@@ -1,0 +1,247 @@
+"""Looking at what comes back, reading the evidence, settling each recipient, and closing the books."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from campaigns import balance
+from campaigns.batching import recipients_of
+from campaigns.evidence import attempts_of, keep_sighting, payload_of, sightings_of
+from campaigns.lifecycle import MovedMeanwhile, move, note
+from campaigns.models import Batch, Campaign, RecipientOutcome
+from contacts.suppression import suppress
+from providers.base import Outcome, Reading, Standing
+from providers.connections import connect
+from providers.errors import Refused, Trouble
+from providers.locks import account_slot
+from providers.models import Account
+
+#: Looking goes on this long after a batch was settled: late fault files, late reports.
+LOOK_AFTER = timedelta(hours=72)
+_STATUS = {
+    Standing.TAKEN: "handed_over",
+    Standing.PROCESSING: "processing",
+    Standing.ACCEPTED: "accepted",
+    Standing.REJECTED: "rejected",
+}
+_ORDER = ("committing", "unclear", "handed_over", "processing", "accepted", "rejected")
+
+
+def due_for_look(now: datetime) -> Any:
+    """Batches a look is due for: those with the provider, and those settled that may still get late news."""
+    return Batch.objects.filter(
+        Q(status__in=("handed_over", "processing"))
+        | Q(status__in=("unclear", "accepted", "rejected"), look_until__gt=now),
+        look_at__lte=now,
+    )
+
+
+def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
+    """Look at every due batch of an account over one connection; return how many were looked at.
+
+    Stops at ``until`` (UTC), or when the account's connection slots are all taken.
+    """
+    account = Account.objects.get(pk=account_id)
+    looked = 0
+    with account_slot(account) as slot:
+        if slot is None:
+            return 0
+        due = list(due_for_look(clock()).filter(account=account).select_related("campaign").order_by("look_at")[:500])
+        if not due:
+            return 0
+        try:
+            with connect(account) as remote:
+                for batch in due:
+                    if clock() >= until:
+                        break
+                    look(batch, remote, clock())
+                    looked += 1
+        except Trouble as trouble:
+            now = clock()
+            if isinstance(trouble, Refused) and trouble.account:
+                account.stop(trouble.code, trouble.sentence)
+            for batch in due[looked:]:
+                give_up_if_silent(batch, now)
+            Batch.objects.filter(pk__in=[batch.pk for batch in due[looked:]]).update(
+                look_at=now + timedelta(seconds=20)
+            )
+    for campaign_id in {batch.campaign_id for batch in due}:
+        close_if_done(campaign_id, clock())
+    return looked
+
+
+def look(batch: Batch, remote: Any, now: datetime) -> Reading:
+    """Look once, keep what was seen, and settle what it proves. Raises Trouble when the look itself fails."""
+    adapter = batch.account.adapter
+    payload = payload_of(batch)
+    sighting = adapter.look(remote, payload, attempts_of(batch), now)
+    keep_sighting(batch, sighting)
+    reading = adapter.read(payload, attempts_of(batch), sightings_of(batch))
+    settle(batch, reading, now)
+    return reading
+
+
+def settle(batch: Batch, reading: Reading, now: datetime) -> None:
+    """Write what ``reading`` proves: outcomes, opt-outs the provider reported, and the batch's status.
+
+    Status goes forward only. Evidence against a settled batch changes no status and raises an alarm.
+    """
+    news = _news(batch, reading.outcomes)
+    report_opt_outs(news, batch)
+    try:
+        with transaction.atomic():
+            _write_outcomes(batch, news)
+            _move_forward(batch, reading, now)
+            if batch.status != "committing":
+                batch.look_at = next_look(batch, now)
+            Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=batch.look_at)
+    except MovedMeanwhile:
+        # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
+        Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=now + timedelta(seconds=5))
+
+
+def next_look(batch: Batch, now: datetime) -> datetime | None:
+    """When to look again: pauses grow with the time since the hand-over; None when looking is over."""
+    if batch.look_until and now >= batch.look_until:
+        return None
+    since = batch.settled_at or batch.handed_over_at or batch.first_intent_at or now
+    longest = timedelta(hours=6) if batch.settled_at else timedelta(minutes=2)
+    least = timedelta(minutes=1) if batch.settled_at else timedelta(seconds=2)
+    return now + min(max((now - since) / 4, least), longest)
+
+
+def give_up_if_silent(batch: Batch, now: datetime) -> None:
+    """Make a batch unclear whose provider has said nothing for longer than it ever takes."""
+    since = batch.handed_over_at or batch.first_intent_at
+    patience = batch.account.adapter.give_up_after
+    if batch.status in ("handed_over", "processing") and since and now - since > patience:
+        minutes = int(patience.total_seconds() // 60)
+        move(
+            batch,
+            "unclear",
+            reason="silent",
+            sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.",
+            look_until=now + LOOK_AFTER,
+        )
+
+
+def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
+    """Record as our own the opt-outs a provider reported, with the file and line as proof."""
+    for outcome in outcomes:
+        if outcome.opted_out:
+            suppress([outcome.msisdn], "provider", f"{outcome.source}, line {outcome.line}: {outcome.code}")
+
+
+def close_if_done(campaign_id: int, now: datetime) -> bool:
+    """Close a campaign when nothing is waiting or open; return whether it was."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.status not in ("running", "paused"):
+        return False
+    books = balance.of(campaign)
+    if books.waiting or books.outcomes["open"]:
+        return False
+    try:
+        move(campaign, "closed", closed_at=now)
+    except MovedMeanwhile:
+        return False
+    return True
+
+
+def _news(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those of ``outcomes`` that say something not stored yet, the last word on each number."""
+    if not outcomes:
+        return []
+    known = {
+        msisdn: (result, code, delivery)
+        for msisdn, result, code, delivery in batch.outcomes.values_list(
+            "recipient__msisdn", "result", "code", "delivery"
+        )
+    }
+    latest = {outcome.msisdn: outcome for outcome in outcomes}
+    return [
+        outcome
+        for msisdn, outcome in latest.items()
+        if known.get(msisdn) != (outcome.result, outcome.code[:60], outcome.delivery)
+    ]
+
+
+def _write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    """Store ``outcomes`` and count them on the batch: as many rows are written as there are news."""
+    added: list[RecipientOutcome] = []
+    for start in range(0, len(outcomes), 500):
+        chunk = {outcome.msisdn: outcome for outcome in outcomes[start : start + 500]}
+        recipients = recipients_of(batch).filter(msisdn__in=list(chunk))
+        before = {row.recipient_id: row for row in batch.outcomes.filter(recipient__msisdn__in=list(chunk))}
+        for recipient in recipients:
+            outcome = chunk[recipient.msisdn]
+            if recipient.pk in before:
+                _replace(batch, before[recipient.pk], outcome)
+                continue
+            added.append(RecipientOutcome(batch=batch, recipient=recipient, **_columns(outcome)))
+    RecipientOutcome.objects.bulk_create(added, batch_size=1000)
+    if added:
+        row_errors = sum(row.result == "row_error" for row in added)
+        Batch.objects.filter(pk=batch.pk).update(
+            row_errors=F("row_errors") + row_errors, accepted_rows=F("accepted_rows") + len(added) - row_errors
+        )
+        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
+
+
+def _columns(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "result": outcome.result,
+        "code": outcome.code[:60],
+        "sentence": outcome.sentence,
+        "delivery": outcome.delivery,
+        "source": outcome.source[:200],
+        "line": outcome.line,
+    }
+
+
+def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
+    """A later word on one recipient: a row error may follow an acceptance, never the other way round."""
+    if before.result == "row_error" and outcome.result == "accepted":
+        return
+    if before.result != outcome.result:
+        Batch.objects.filter(pk=batch.pk).update(row_errors=F("row_errors") + 1, accepted_rows=F("accepted_rows") - 1)
+        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
+    RecipientOutcome.objects.filter(pk=before.pk).update(**_columns(outcome))
+
+
+def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
+    if reading.alarm and reading.alarm != batch.alarm:
+        raise_alarm(batch, reading.reason, reading.alarm)
+    to = "unclear" if reading.unclear else _STATUS.get(reading.standing)
+    if batch.status in ("accepted", "rejected"):
+        if to in ("accepted", "rejected") and to != batch.status:
+            raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
+        return
+    if to is None or to == batch.status:
+        give_up_if_silent(batch, now)
+        return
+    if to == "unclear" or _ORDER.index(to) > _ORDER.index(batch.status):
+        if batch.status == "unclear" and to == "handed_over":
+            # Only a person moves it back into waiting; a file still lying there proves no more than it did.
+            return
+        fields: dict[str, Any] = {"due_at": None}
+        if to in ("accepted", "rejected", "unclear"):
+            fields["look_until"] = now + LOOK_AFTER
+        if to in ("accepted", "rejected"):
+            fields["settled_at"] = now
+        if to != "unclear" and batch.handed_over_at is None:
+            fields["handed_over_at"] = now
+        if batch.first_intent_at and batch.look_at is None:
+            fields["look_at"] = now + timedelta(seconds=2)
+        move(batch, to, reason=reading.reason, sentence=reading.sentence, **fields)
+
+
+def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:
+    """Tell people about evidence that contradicts what is settled; no status changes by it."""
+    if batch.alarm == sentence:
+        return
+    Batch.objects.filter(pk=batch.pk).update(alarm=sentence)
+    batch.alarm = sentence
+    note(batch.campaign, reason or "alarm", sentence, batch=batch)
