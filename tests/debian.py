@@ -1,0 +1,45 @@
+"""What some tests need of the system: where Debian lacks it they are skipped, and the run says so at its end."""
+
+import os
+import shutil
+from collections.abc import Callable
+from glob import glob
+
+import pytest
+
+# The name a test uses -> the Debian package, which is also what apt is told to install.
+PACKAGES = {
+    "chromium": "chromium",
+    "postgresql": "postgresql",
+    "sshd": "openssh-server",
+    "vsftpd": "vsftpd",
+}
+NOT_ON_THE_PATH: dict[str, Callable[[], str | None]] = {
+    "postgresql": lambda: max(glob("/usr/lib/postgresql/*/bin/postgres"), default=None),
+}
+lacking: dict[str, set[str]] = {}
+
+
+def find(name: str) -> str | None:
+    """The path of a program, or None where it is not installed; /usr/sbin counts although users lack it."""
+    if name in NOT_ON_THE_PATH:
+        return NOT_ON_THE_PATH[name]()
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    """Mark a test, or with ``pytestmark`` a whole file, that cannot run without a program named in PACKAGES."""
+    assert name in PACKAGES
+    return pytest.mark.needs(name)
+
+
+def require(name: str, who: str) -> str:
+    """The path of a program that the test ``who`` needs; skips it, or fails it under REQUIRE_ALL=1."""
+    path = find(name)
+    if path is None:
+        lacking.setdefault(name, set()).add(who)
+        reason = f"{name} is not installed"
+        if os.environ.get("REQUIRE_ALL"):
+            pytest.fail(f"{reason}, and REQUIRE_ALL is set", pytrace=False)
+        pytest.skip(reason)
+    return path

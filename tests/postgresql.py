@@ -1,0 +1,84 @@
+"""A PostgreSQL cluster of the tests' own, in a temporary directory and on loopback.
+
+``python -m tests.postgresql -m pytest ...`` runs that Python command with DATABASE_URL naming such a cluster.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import debian
+
+# The tests prove nothing about power cuts, so the disk need not be waited for.
+FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+
+
+def _as_postgres(command: Sequence[str]) -> list[str]:
+    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else list(command)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def cluster(postgres: str) -> Iterator[str]:
+    """A running cluster; yields its DATABASE_URL. ``postgres`` is the path of the server program."""
+    programs = Path(postgres).parent
+    home = Path(tempfile.mkdtemp(prefix="baton-postgresql-"))
+    try:
+        if os.getuid() == 0:
+            shutil.chown(home, "postgres", "postgres")
+        password = secrets.token_hex(16)
+        secret = home / "password"
+        secret.write_text(password)
+        if os.getuid() == 0:
+            shutil.chown(secret, "postgres", "postgres")
+        data = home / "data"
+        access = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=postgres", "--encoding=UTF8", "--locale=C"]
+        initialise = [str(programs / "initdb"), "-D", str(data), *access, "--no-sync"]
+        subprocess.run(_as_postgres(initialise), check=True, stdout=subprocess.DEVNULL, cwd=home)
+        port = _free_port()
+        listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={home}"]
+        control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log")]
+        options = " ".join([*listen, *FAST])
+        subprocess.run(
+            _as_postgres([*control, "-o", options, "start"]), check=True, stdout=subprocess.DEVNULL, cwd=home
+        )
+        try:
+            yield f"postgres://postgres:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run(
+                _as_postgres([*control, "-m", "immediate", "stop"]), check=True, stdout=subprocess.DEVNULL, cwd=home
+            )
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a Python command on a fresh cluster; without PostgreSQL only say so (an error under REQUIRE_ALL=1)."""
+    postgres = debian.find("postgresql")
+    if postgres is None:
+        sys.stdout.write("PostgreSQL is not installed: the tests run on SQLite only.\n")
+        return 1 if os.environ.get("REQUIRE_ALL") else 0
+    began = time.monotonic()
+    with cluster(postgres) as url:
+        sys.stdout.write(f"PostgreSQL ready after {time.monotonic() - began:.1f} s; the tests run on it first.\n")
+        sys.stdout.flush()
+        return subprocess.run([sys.executable, *arguments], env={**os.environ, "DATABASE_URL": url}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
