@@ -28,9 +28,8 @@ def make_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the groups. Permissions are made after a migrate; here they are needed already."""
     for label in (*APPS, "auth"):
         config = apps.get_app_config(label)
-        config.models_module = True
+        config.models_module = getattr(config, "models_module", None) or True
         create_permissions(config, verbosity=0, apps=apps)
-        config.models_module = None
     permission = apps.get_model("auth", "Permission").objects
     group = apps.get_model("auth", "Group").objects
     everybody = list(permission.filter(content_type__app_label__in=APPS, codename__startswith="view_"))

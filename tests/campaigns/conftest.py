@@ -1,0 +1,155 @@
+"""A list of people, an account with the sandbox, and campaigns in every state a test needs."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from campaigns import audience, batching, decisions, handover, results
+from campaigns.models import Campaign, CampaignList
+from contacts.models import Contact, ContactList
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+
+TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
+
+
+class Clock:
+    """A clock that tests turn: ``clock()`` is now, ``clock.forward(seconds=5)`` turns it."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return timezone.now() + self.offset
+
+    def forward(self, **by: float) -> None:
+        self.offset += timedelta(**by)
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings: Settings, tmp_path: Path) -> None:
+    """Payloads, evidence, journals and locks of this test alone."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.JOURNAL_DIR = tmp_path / "journal"
+    settings.LOCK_DIR = tmp_path / "locks"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_list(db: None) -> Callable[..., ContactList]:
+    def make(name: str = "Customers", count: int = 5, first: int = 27825550100, **fields: Any) -> ContactList:
+        made = ContactList.objects.create(name=name, country="ZA", labels={"value1": "First name"})
+        Contact.objects.bulk_create(
+            Contact(list=made, msisdn=str(first + n), phone=str(first + n), **{"value1": f"Person {n}", **fields})
+            for n in range(count)
+        )
+        return made
+
+    return make
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    """An SMSPortal account that nobody answers for."""
+    made = Account(name="SMSPortal main", provider="smsportal", host_key="ssh-ed25519 AAAA")
+    made.save_settings(_settings("127.0.0.1", 9, "nobody", "nothing"))
+    return made
+
+
+@pytest.fixture
+def sandbox_account(db: None, sandbox: Sandbox) -> Account:
+    """An SMSPortal account with the sandbox, its host key pinned."""
+    made = Account(name="SMSPortal sandbox", provider="smsportal")
+    made.save_settings(_settings(sandbox.host, sandbox.port, sandbox.username, sandbox.password))
+    made.host_key = sandbox.host_key
+    made.save()
+    return made
+
+
+def _settings(host: str, port: int, username: str, password: str) -> dict[str, Any]:
+    form = Account(provider="smsportal").adapter.SettingsForm
+    filled = {name: field.initial for name, field in form.base_fields.items()}
+    return filled | {"host": host, "port": port, "username": username, "password": password}
+
+
+MakeCampaign = Callable[..., Campaign]
+
+
+@pytest.fixture
+def make_campaign(operator: User, make_list: Callable[..., ContactList]) -> MakeCampaign:
+    """Makes a draft by the operator."""
+
+    def make(
+        account: Account, *lists: ContactList, text: str = TEXT, name: str = "October promo", **fields: Any
+    ) -> Campaign:
+        campaign = Campaign.objects.create(name=name, account=account, text=text, created_by=operator, **fields)
+        campaign.editors.add(operator)
+        for position, chosen in enumerate(lists or (make_list(),)):
+            CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=position)
+        return campaign
+
+    return make
+
+
+def freeze(campaign: Campaign, user: User, now: datetime | None = None) -> Campaign:
+    """Freeze as the job does."""
+    now = now or timezone.now()
+    audience.begin_freeze(campaign, user, now)
+    audience.freeze(campaign.pk, now)
+    campaign.refresh_from_db()
+    return campaign
+
+
+def approve(campaign: Campaign, user: User, now: datetime | None = None) -> Campaign:
+    """Approve what was frozen."""
+    decisions.approve(campaign, user, campaign.approval_hash, now or timezone.now())
+    campaign.refresh_from_db()
+    return campaign
+
+
+@pytest.fixture
+def make_running(make_campaign: MakeCampaign, operator: User, approver: User) -> MakeCampaign:
+    """Makes a campaign that is frozen, approved by somebody else, and cut."""
+
+    def make(account: Account, *lists: ContactList, **fields: Any) -> Campaign:
+        campaign = approve(freeze(make_campaign(account, *lists, **fields), operator), approver)
+        batching.cut(campaign.pk, timezone.now())
+        campaign.refresh_from_db()
+        return campaign
+
+    return make
+
+
+def hand_over(campaign: Campaign, clock: Clock) -> None:
+    """Hand over what is due, as the job does."""
+    handover.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    campaign.refresh_from_db()
+
+
+def collect(campaign: Campaign, clock: Clock) -> None:
+    """Look at what came back, as the job does."""
+    results.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    campaign.refresh_from_db()
+
+
+def until_closed(campaign: Campaign, clock: Clock, rounds: int = 40) -> Campaign:
+    """Turn the clock and do the jobs until the campaign has closed."""
+    for _ in range(rounds):
+        hand_over(campaign, clock)
+        collect(campaign, clock)
+        if campaign.status == "closed":
+            return campaign
+        clock.forward(seconds=3)
+        time.sleep(0.1)
+    pytest.fail(f"{campaign} is {campaign.status}: {list(campaign.batches.values_list('status', 'reason'))}")
