@@ -164,7 +164,7 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     number = 0
     for batch in campaign.batches.exclude(status="superseded").order_by("number"):
         number = batch.number
-        with default_storage.open(batch.payload.name) as handle:
+        with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
         yield Rendered(payload, list(recipients_of(batch)), batch.parts)
     gone = set(opted_out(waiting(campaign)).values_list("pk", flat=True))

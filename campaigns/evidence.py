@@ -19,7 +19,7 @@ class BytesDiffer(Exception):
 def payload_of(batch: Batch) -> base.Payload:
     """The stored bytes of a batch. Raises BytesDiffer when they are gone or not those the row signed for."""
     try:
-        with default_storage.open(batch.payload.name) as handle:
+        with default_storage.open(str(batch.payload)) as handle:
             body = handle.read()
     except OSError as error:
         raise BytesDiffer(f"The stored file of {batch.name} cannot be read.") from error

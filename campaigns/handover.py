@@ -245,7 +245,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
                 started_at=now,
             )
             if not repeated:
-                fields = {"uploaded_at": now} if staged.name else {}
+                fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
                 first = batch.first_intent_at or now
                 # Due at once: should this worker die, the next one looks.
                 move(batch, "committing", first_intent_at=first, due_at=now, **fields)

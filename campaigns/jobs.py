@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 import django_rq
 from django.conf import settings
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 import contacts.jobs
 from campaigns import audience, balance, batching, handover, results
 from campaigns.handover import campaign_lock_name, lock_name
-from campaigns.lifecycle import MovedMeanwhile, Refusal, move
+from campaigns.lifecycle import MovedMeanwhile, Refusal, Row, move
 from campaigns.models import Batch, Campaign
 from providers.locks import hold, is_free
 from providers.models import Account
@@ -151,7 +152,7 @@ def _hold_late_starts(now: datetime) -> None:
 
 def _expire_approvals(now: datetime) -> None:
     for campaign in Campaign.objects.filter(status="approved", approval_expires_at__lt=now):
-        fields = {"approved_by": None, "approved_at": None, "is_self_approved": False}
+        fields: dict[str, Any] = {"approved_by": None, "approved_at": None, "is_self_approved": False}
         _try_move(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
 
 
@@ -179,7 +180,7 @@ def _cancel_leftovers() -> None:
             _try_move(batch, "cancelled", "campaign_cancelled", "The campaign was cancelled.", due_at=None)
 
 
-def _try_move(row: Campaign | Batch, to: str, reason: str, sentence: str, **fields: object) -> None:
+def _try_move(row: Row, to: str, reason: str, sentence: str, **fields: Any) -> None:
     try:
         move(row, to, reason=reason, sentence=sentence, **fields)
     except MovedMeanwhile:

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from campaigns.models import Batch, Campaign, Event
@@ -56,7 +56,7 @@ class MovedMeanwhile(Refusal):
 
 
 def move(
-    row: Row, to: str, *, reason: str = "", sentence: str = "", user: AbstractBaseUser | None = None, **fields: Any
+    row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any
 ) -> Row:
     """Move ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
 
@@ -64,8 +64,8 @@ def move(
     event's; neither holds a phone number. Raises ValueError for a move the table does not know and MovedMeanwhile
     when the row no longer has the status it was read with.
     """
-    is_batch = isinstance(row, Batch)
-    table = BATCH_MOVES if is_batch else CAMPAIGN_MOVES
+    batch = row if isinstance(row, Batch) else None
+    table = CAMPAIGN_MOVES if batch is None else BATCH_MOVES
     if to not in table[row.status]:
         raise ValueError(f"{row.status} -> {to} is not a move")
     fields |= {"status": to, "reason": reason, "sentence": sentence}
@@ -73,8 +73,8 @@ def move(
         if type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) != 1:
             raise MovedMeanwhile(row)
         Event.objects.create(
-            campaign_id=row.campaign_id if is_batch else row.pk,
-            batch=row if is_batch else None,
+            campaign_id=row.pk if batch is None else batch.campaign_id,
+            batch=batch,
             from_status=row.status,
             to_status=to,
             reason=reason,
@@ -92,7 +92,7 @@ def note(
     sentence: str,
     *,
     batch: Batch | None = None,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
 ) -> None:
     """Record in the history something that is not a change of status. Never a phone number."""
     Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)

@@ -17,7 +17,7 @@ class EvidenceStorage(FileSystemStorage):
         return name
 
     def _save(self, name: str, content: File) -> str:
-        saved = super()._save(name, content)
+        saved: str = super()._save(name, content)  # type: ignore[misc]
         path = Path(self.path(saved))
         for target in (path, path.parent):
             descriptor = os.open(target, os.O_RDONLY)

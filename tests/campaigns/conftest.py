@@ -134,6 +134,7 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 def hand_over(campaign: Campaign, clock: Clock) -> None:
     """Hand over what is due, as the job does."""
     handover.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    results.close_if_done(campaign.pk, clock())
     campaign.refresh_from_db()
 
 
