@@ -26,7 +26,7 @@ def _as_postgres(command: Sequence[str]) -> list[str]:
     return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else list(command)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -50,7 +50,7 @@ def cluster(postgres: str) -> Iterator[str]:
         access = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=postgres", "--encoding=UTF8", "--locale=C"]
         initialise = [str(programs / "initdb"), "-D", str(data), *access, "--no-sync"]
         subprocess.run(_as_postgres(initialise), check=True, stdout=subprocess.DEVNULL, cwd=home)
-        port = _free_port()
+        port = free_port()
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={home}"]
         control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log")]
         options = " ".join([*listen, *FAST])
