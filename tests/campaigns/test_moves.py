@@ -1,0 +1,91 @@
+"""The two tables of moves: every status has a way out, and ``move()`` is the only way along them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from campaigns.lifecycle import BATCH_MOVES, CAMPAIGN_MOVES, OPEN, MovedMeanwhile, move
+from campaigns.models import Batch, Campaign, Event
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign
+
+TABLES = [(CAMPAIGN_MOVES, {"closed", "cancelled"}), (BATCH_MOVES, {"accepted", "rejected", "superseded", "cancelled"})]
+
+
+def reachable(table: dict[str, frozenset[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    rest = [start]
+    while rest:
+        status = rest.pop()
+        for to in table[status] - found:
+            found.add(to)
+            rest.append(to)
+    return found
+
+
+@pytest.mark.parametrize(("table", "ends"), TABLES)
+def test_every_status_has_a_way_to_an_end(table: dict[str, frozenset[str]], ends: set[str]) -> None:
+    for status in table:
+        assert status in ends or reachable(table, status) & ends, f"{status} has no way out"
+        assert status not in ends or not table[status], f"{status} is an end and has a way out"
+
+
+@pytest.mark.parametrize(("table", "ends"), TABLES)
+def test_every_status_can_be_reached(table: dict[str, frozenset[str]], ends: set[str]) -> None:
+    start = next(iter(table))
+    assert reachable(table, start) | {start} == set(table)
+
+
+def test_the_tables_and_the_models_know_the_same_statuses() -> None:
+    assert set(CAMPAIGN_MOVES) == set(Campaign.Status.values)
+    assert set(BATCH_MOVES) == set(Batch.Status.values)
+    assert set(OPEN) == {status for status, to in BATCH_MOVES.items() if to}
+
+
+def test_a_settled_batch_never_goes_back() -> None:
+    for status in ("handed_over", "processing", "accepted", "rejected"):
+        assert not BATCH_MOVES[status] & {"prepared", "uploading", "committing", "held"}
+
+
+def test_a_move_writes_the_status_its_fields_and_the_event(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = make_campaign(account)
+
+    move(campaign, "cancelled", user=operator, reason="why", sentence="Because.")
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("cancelled", "why")
+    event = Event.objects.get()
+    assert (event.from_status, event.to_status, event.user, event.sentence) == (
+        "draft",
+        "cancelled",
+        operator,
+        "Because.",
+    )
+
+
+def test_a_move_the_table_does_not_know_is_a_mistake(account: Account, make_campaign: MakeCampaign) -> None:
+    with pytest.raises(ValueError, match="draft -> closed"):
+        move(make_campaign(account), "closed")
+
+
+def test_a_row_that_moved_meanwhile_is_left_alone(account: Account, make_campaign: MakeCampaign) -> None:
+    campaign = make_campaign(account)
+    same = Campaign.objects.get(pk=campaign.pk)
+    move(same, "cancelled")
+
+    with pytest.raises(MovedMeanwhile):
+        move(campaign, "freezing")
+
+    assert Event.objects.count() == 1
+
+
+def test_nothing_else_writes_a_status() -> None:
+    writes = re.compile(r"\.update\([^)]*\bstatus=|\.status = ")
+    for path in Path(settings.BASE_DIR, "campaigns").rglob("*.py"):
+        if path.name != "lifecycle.py":
+            assert not writes.search(path.read_text()), path

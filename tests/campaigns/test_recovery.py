@@ -1,0 +1,346 @@
+"""After a crash: evidence is acted on, its absence is not, and nobody is texted twice."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from campaigns import balance, decisions, handover, jobs
+from campaigns.models import Batch, Campaign
+from providers.adapters.smsportal import Adapter
+from providers.base import Receipt
+from providers.errors import Refused, Unclear, Unreachable
+from providers.locks import hold
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, collect, freeze, hand_over, until_closed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Died(BaseException):
+    """As a kill: nothing between here and the end of the process runs."""
+
+
+@pytest.fixture
+def die(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the process die in the next call of an adapter's verb, before or after the real thing."""
+
+    def arrange(when: str) -> None:
+        real = Adapter.commit
+
+        def commit(self: Adapter, *arguments: Any) -> Receipt:
+            monkeypatch.setattr(Adapter, "commit", real)
+            if when == "after":
+                real(self, *arguments)
+            raise Died
+
+        monkeypatch.setattr(Adapter, "commit", commit)
+
+    return arrange
+
+
+def died(campaign: Campaign, clock: Clock) -> Batch:
+    with pytest.raises(Died):
+        hand_over(campaign, clock)
+    batch = campaign.batches.get()
+    assert batch.status == "committing"
+    return batch
+
+
+def once_each(sandbox: Sandbox) -> bool:
+    texted = Counter(message["msisdn"] for message in sandbox.messages())
+    return len(texted) == 5 and set(texted.values()) == {1}
+
+
+def test_a_commit_whose_answer_was_lost_is_found_and_not_repeated(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock, die: Callable[[str], None]
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("after")
+    died(campaign, clock)
+
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+    assert campaign.batches.get().attempts.count() == 1
+    assert balance.prove(campaign).outcomes["accepted"] == 5
+
+
+def test_a_commit_that_never_began_is_repeated_under_its_guard(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock, die: Callable[[str], None]
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("before")
+    batch = died(campaign, clock)
+
+    hand_over(campaign, clock)
+    assert campaign.batches.get().attempts.count() == 1  # too early for another
+    clock.forward(seconds=61)
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+    assert batch.attempts.count() == 2
+    names = list(batch.attempts.values_list("name", flat=True))
+    assert len(set(names)) == 2
+
+
+def test_a_repeat_of_what_had_arrived_is_dropped_by_the_provider(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worst case: the file arrived, every look before the repeat misses it, and the guard must hold."""
+    campaign = make_running(sandbox_account)
+    die("after")
+    batch = died(campaign, clock)
+    look = Adapter.look
+
+    def blind(self: Adapter, remote: Any, payload: Any, attempts: Any, now: Any) -> Any:
+        seen = look(self, remote, payload, attempts, now)
+        return type(seen)(seen_at=seen.seen_at, hosts=seen.hosts)
+
+    monkeypatch.setattr(Adapter, "look", blind)
+    hand_over(campaign, clock)
+    clock.forward(seconds=61)
+    hand_over(campaign, clock)
+    monkeypatch.setattr(Adapter, "look", look)
+    assert batch.attempts.count() == 2
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+    assert campaign.batches.get().status == "accepted"
+
+
+def test_a_worker_that_died_while_uploading_committed_nothing(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    stage = Adapter.stage
+
+    def dying(*arguments: Any) -> Any:
+        raise Died
+
+    monkeypatch.setattr(Adapter, "stage", dying)
+    with pytest.raises(Died):
+        hand_over(campaign, clock)
+    assert campaign.batches.get().status == "uploading"
+    monkeypatch.setattr(Adapter, "stage", stage)
+
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+
+
+def test_without_evidence_a_paused_campaign_only_looks_and_then_asks(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[[str], None],
+    operator: User,
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("before")
+    died(campaign, clock)
+    decisions.pause(campaign, operator)
+
+    clock.forward(seconds=61)
+    hand_over(campaign, clock)
+    assert campaign.batches.get().status == "committing"
+    clock.forward(minutes=31)
+    hand_over(campaign, clock)
+
+    batch = campaign.batches.get()
+    assert batch.status == "unclear"
+    assert batch.evidence.exists()
+    assert sandbox.messages() == []
+
+
+def test_a_cancelled_campaign_never_repeats(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[[str], None],
+    operator: User,
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("before")
+    died(campaign, clock)
+    decisions.cancel(campaign, operator)
+
+    clock.forward(seconds=61)
+    hand_over(campaign, clock)
+
+    assert campaign.batches.get().status == "unclear"
+    assert sandbox.messages() == []
+
+
+def test_unclear_is_resolved_by_evidence_by_itself(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock, die: Callable[[str], None]
+) -> None:
+    sandbox.fault("smsportal:silent")
+    campaign = make_running(sandbox_account)
+    hand_over(campaign, clock)
+    collect(campaign, clock)
+    clock.forward(minutes=16)
+    collect(campaign, clock)
+    assert campaign.batches.get().status == "unclear"
+    assert balance.prove(campaign).outcomes["open"] == 5
+
+    sandbox.clear()
+    clock.forward(minutes=3)
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+
+
+def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[[str], None],
+    approver: User,
+    operator: User,
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("before")
+    died(campaign, clock)
+    decisions.pause(campaign, operator)
+    clock.forward(minutes=31)
+    hand_over(campaign, clock)
+    decisions.resume(campaign, operator, clock())
+
+    decisions.decide(campaign.batches.get(), approver, "again", "The folder was empty.", clock())
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+    assert list(campaign.batches.values_list("generation", "status")) == [(1, "superseded"), (2, "accepted")]
+    assert balance.prove(campaign).balanced
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "stopped"),
+    [
+        (Unreachable("no_line", "The server could not be reached."), "prepared", False),
+        (Refused("too_big", "The file was refused."), "held", False),
+        (Refused("no_folder", "The folder is missing.", account=True), "prepared", True),
+        (Unclear("line_broke", "The line broke."), "committing", False),
+    ],
+)
+def test_each_kind_of_trouble_becomes_its_row(
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+    status: str,
+    stopped: bool,
+) -> None:
+    def refuse(*arguments: Any) -> Any:
+        raise trouble
+
+    monkeypatch.setattr(Adapter, "commit", refuse)
+    campaign = make_running(sandbox_account)
+
+    hand_over(campaign, clock)
+
+    sandbox_account.refresh_from_db()
+    assert campaign.batches.get().status == status
+    assert sandbox_account.is_stopped is stopped
+
+
+def test_a_refusal_after_an_attempt_that_may_have_arrived_is_unclear(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("before")
+    died(campaign, clock)
+
+    def refuse(*arguments: Any) -> Any:
+        raise Refused("too_big", "The file was refused.")
+
+    monkeypatch.setattr(Adapter, "commit", refuse)
+    clock.forward(seconds=61)
+    hand_over(campaign, clock)
+
+    assert campaign.batches.get().status == "unclear"
+
+
+def test_who_holds_the_batch_keeps_others_away(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    campaign = make_running(sandbox_account)
+    batch = campaign.batches.get()
+    with hold(handover.lock_name(batch)):
+        hand_over(campaign, clock)
+
+    assert campaign.batches.get().status == "prepared"
+    assert sandbox.messages() == []
+
+
+def test_each_intent_is_in_the_journal_before_the_commit(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def commit(*arguments: Any) -> Receipt:
+        for path in settings.JOURNAL_DIR.glob("intents-*.jsonl"):
+            seen.extend(json.loads(line) for line in path.read_text().splitlines())
+        return Receipt()
+
+    monkeypatch.setattr(Adapter, "commit", commit)
+    campaign = make_running(sandbox_account)
+
+    hand_over(campaign, clock)
+
+    batch = campaign.batches.get()
+    assert [(line["intent"], line["attempt"], line["sha256"]) for line in seen] == [(batch.stem, 1, batch.sha256)]
+
+
+def test_a_late_start_is_held_and_asked_about(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User, clock: Clock, valkey: Any
+) -> None:
+    campaign = approve(freeze(make_campaign(account, start_at=clock() + timedelta(minutes=5)), operator), approver)
+    clock.forward(minutes=36)
+
+    jobs.sweep(clock())
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("held", "start_missed")
+    decisions.confirm_start(campaign, approver, None, clock())
+    jobs.sweep(clock())
+    campaign.refresh_from_db()
+    assert campaign.status == "approved"
+
+
+def test_a_campaign_that_cannot_hand_over_is_paused_by_the_sweep(
+    account: Account, make_running: MakeCampaign, clock: Clock, valkey: Any
+) -> None:
+    campaign = make_running(account)
+    account.stop("login_refused", "The login was refused.")
+    clock.forward(minutes=31)
+
+    jobs.sweep(clock())
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("paused", "no_progress")
