@@ -3,6 +3,7 @@
 import sys
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import BaseUserCreationForm
@@ -66,7 +67,7 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
             user.save()
             user.groups.add(group)
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-        return redirect("overview")
+        return redirect(settings.LOGIN_REDIRECT_URL)
     return render(request, "first_administrator.html", {"form": form})
 
 

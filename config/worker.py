@@ -1,5 +1,7 @@
 """The RQ worker of this installation: its horse never outlives it."""
 
+import os
+
 from rq import Worker
 
 from config.lifeline import die_with
@@ -10,4 +12,4 @@ class TiedWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
-        die_with(self.pid)
+        die_with(self.pid or os.getppid())

@@ -9,10 +9,8 @@ import shutil
 import tempfile
 
 if "BATON_TEST_DATA" not in os.environ:
-    made = tempfile.mkdtemp(prefix="baton-tests-")
-    maker = os.getpid()
-    os.environ["BATON_TEST_DATA"] = made
-    atexit.register(lambda: os.getpid() == maker and shutil.rmtree(made, ignore_errors=True))
+    os.environ["BATON_TEST_DATA"] = tempfile.mkdtemp(prefix="baton-tests-")
+    atexit.register(shutil.rmtree, os.environ["BATON_TEST_DATA"], ignore_errors=True)
 os.environ["DATA"] = os.environ["BATON_TEST_DATA"]
 for name in ("REDIS_URL", "SANDBOX_URL", "SELF_APPROVAL", "MFA_REQUIRED", "BEHIND_TLS", "DEBUG", "JOURNAL_DIR"):
     os.environ.pop(name, None)

@@ -253,7 +253,7 @@ def test_a_crashed_valkey_is_started_again_and_keeps_what_waits(baton: Baton) ->
 
 def test_what_dies_again_and_again_ends_everything_with_a_clear_line(baton: Baton) -> None:
     baton.start().until_ready()
-    killed = set()
+    killed: set[int] = set()
     while not baton.ended() and len(killed) < 6:
         clock = baton.pid_of("sweep", "--every")
         if clock and clock not in killed:
