@@ -17,7 +17,7 @@
     const dark = choice === "dark" || (choice === "system" && system.matches);
     document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
     for (const word of document.querySelectorAll("[data-theme-word]")) {
-      word.textContent = { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" }[choice];
+      word.textContent = { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[choice];
     }
     document.dispatchEvent(new CustomEvent("themechange"));
   };
