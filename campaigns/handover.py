@@ -26,7 +26,6 @@ from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
 
-
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
 _PAUSES = (2, 5, 15, 30, 60, 120)
@@ -154,6 +153,10 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     now = clock()
     if batch.campaign.status != "running":
         return
+    forgotten = [line for line in journal.intents(batch.stem) if line["attempt"] > batch.attempts.count()]
+    if forgotten:
+        remember(batch, forgotten, now)
+        return
     if batch.expires_at and now >= batch.expires_at:
         move(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
         return
@@ -179,6 +182,23 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
             recut(batch, clock)
         return
     commit(batch, attempt, payload, lock, line, clock)
+
+
+def remember(batch: Batch, forgotten: list[dict[str, Any]], now: datetime) -> None:
+    """The journal knows intents of this batch that the database does not: an older copy of it was restored.
+
+    The attempts are stored again as such whose end is not known, so that Baton looks before anything else.
+    """
+    started = [datetime.fromisoformat(line["at"]) for line in forgotten]
+    sentence = "The journal knows that it may have been handed over before the database was restored."
+    with transaction.atomic():
+        for line, moment in zip(forgotten, started, strict=True):
+            number, name = line["attempt"], line["name"]
+            Attempt.objects.create(batch=batch, number=number, name=name, host=batch.account.host, started_at=moment)
+        move(batch, "uploading", reason="restored")
+        move(batch, "committing", reason="restored", sentence=sentence, first_intent_at=min(started), due_at=now)
+        if any(line["sha256"] != batch.sha256 for line in forgotten):
+            move(batch, "unclear", reason="restored_differs", sentence=sentence, **_asked(now))
 
 
 def recut(batch: Batch, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""RQ's way in. A job is a nudge, the row is the truth: losing every job loses nothing, doubling one does nothing twice."""
+"""RQ's way in. A job is a nudge, the row is the truth: losing a job loses nothing, doubling one does nothing twice."""
 
 import logging
 from collections import Counter

@@ -4,7 +4,6 @@ cannot forget what may have been handed over."""
 import json
 import os
 import socket
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,11 @@ def _append(line: dict[str, Any]) -> None:
     path = _own_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
+    # A line that a crash cut short must not swallow this one.
+    begin = "" if is_new or _ends_a_line(path) else "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+        os.write(descriptor, (begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -34,6 +35,14 @@ def _append(line: dict[str, Any]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as handle:
+        if handle.seek(0, os.SEEK_END) == 0:
+            return True
+        handle.seek(-1, os.SEEK_END)
+        return handle.read() == b"\n"
 
 
 def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:
@@ -56,14 +65,48 @@ def withdraw(batch: Batch, attempt: int, now: datetime) -> None:
     _append({"at": now.isoformat(), "withdrawn": batch.stem, "campaign": batch.campaign_id, "attempt": attempt})
 
 
-def lines() -> Iterator[dict[str, Any]]:
-    """Every line of every host's journal. A last line that a crash cut short is passed over."""
-    if not settings.JOURNAL_DIR.is_dir():
-        return
-    for path in sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl")):
-        with path.open() as handle:
-            for line in handle:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+def intents(stem: str) -> list[dict[str, Any]]:
+    """The intents of one batch that were not withdrawn, by every host's journal, in the order of their attempts."""
+    found: dict[int, dict[str, Any]] = {}
+    for path in _files():
+        found |= _read_on(path).get(stem, {})
+    return [found[attempt] for attempt in sorted(found)]
+
+
+def latest_campaign() -> int:
+    """The highest campaign id that any journal names; 0 where there is none."""
+    known = (line for path in _files() for batch in _read_on(path).values() for line in batch.values())
+    return max((line["campaign"] for line in known), default=0)
+
+
+# How far each journal was read, and what it said: {stem: {attempt: line}}.
+_read: dict[Path, tuple[int, dict[str, dict[int, dict[str, Any]]]]] = {}
+
+
+def _files() -> list[Path]:
+    return sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))
+
+
+def _read_on(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
+    """What a journal says, reading only what was added since the last call. A line cut short by a crash waits."""
+    offset, known = _read.get(path, (0, {}))
+    size = path.stat().st_size
+    if size < offset:
+        offset, known = 0, {}
+    if size > offset:
+        with path.open("rb") as handle:
+            handle.seek(offset)
+            added = handle.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        for raw in whole.splitlines():
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                # A crash cut this line short and the next process wrote on behind it.
+                continue
+            if "intent" in line:
+                known.setdefault(line["intent"], {})[line["attempt"]] = line
+            elif "withdrawn" in line:
+                known.get(line["withdrawn"], {}).pop(line["attempt"], None)
+        _read[path] = (offset + len(whole), known)
+    return known

@@ -1,0 +1,80 @@
+"""An older copy of the database is restored: the journal is ahead, and Baton looks before any commit."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from campaigns import journal, restoring
+from campaigns.models import Attempt, Batch, Campaign, Event
+from contacts.models import Suppression
+from contacts.suppression import suppress
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, hand_over, until_closed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    campaign = make_running(sandbox_account)
+    before: dict[str, Any] = Batch.objects.filter(campaign=campaign).values().get()
+    hand_over(campaign, clock)
+    # As if the copy had been made just after the cut.
+    Event.objects.filter(batch__isnull=False).delete()
+    Attempt.objects.all().delete()
+    Batch.objects.filter(pk=before["id"]).update(**before)
+
+    until_closed(campaign, clock)
+
+    assert len(sandbox.messages()) == 5
+    batch = campaign.batches.get()
+    assert (batch.status, batch.attempts.count()) == ("accepted", 1)
+
+
+def test_a_new_campaign_never_gets_an_id_the_journal_names(
+    account: Account, make_running: MakeCampaign, make_campaign: MakeCampaign, clock: Clock
+) -> None:
+    campaign = make_running(account)
+    batch = campaign.batches.get()
+    batch.campaign_id = 4711
+    journal.intend(batch, 1, "name.zip", clock())
+
+    restoring.catch_up()
+
+    assert make_campaign(account, *campaign.ordered_lists(), name="After the restore").pk == 4712
+
+
+def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
+    suppress(["27825550102"], "manual", "by phone")
+    Suppression.objects.all()._raw_delete("default")
+
+    assert restoring.catch_up()[0] == 1
+    assert Suppression.objects.get().note == "by phone"
+    assert restoring.catch_up()[0] == 0
+
+
+def test_a_line_that_a_crash_cut_short_hides_no_other(
+    account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    batch = make_running(account).batches.get()
+    journal.intend(batch, 1, "one.zip", clock())
+    [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")
+    with path.open("ab") as handle:
+        handle.write(b'{"at": "2026')
+
+    journal.intend(batch, 2, "two.zip", clock())
+
+    assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
+
+
+def test_a_withdrawn_intent_is_no_intent(account: Account, make_running: MakeCampaign, clock: Clock) -> None:
+    batch = make_running(account).batches.get()
+    journal.intend(batch, 1, "one.zip", clock())
+
+    journal.withdraw(batch, 1, clock())
+
+    assert journal.intents(batch.stem) == []
+    assert Campaign.objects.count() == 1
