@@ -1,5 +1,6 @@
 """People: contact lists and contacts, who must never get a text, and the imports that bring people in."""
 
+import builtins
 import uuid
 from pathlib import PurePath
 from typing import Any, NoReturn
@@ -174,8 +175,8 @@ class Import(models.Model):
     country = models.CharField(max_length=2)
     encoding = models.CharField(max_length=20, blank=True)
     sheet = models.CharField(max_length=100, blank=True)
-    header = models.JSONField(default=list, blank=True)
-    samples = models.JSONField(default=list, blank=True)
+    header = models.JSONField(default=builtins.list, blank=True)
+    samples = models.JSONField(default=builtins.list, blank=True)
     mapping = models.JSONField(default=dict, blank=True)
 
     read = models.PositiveIntegerField(default=0)

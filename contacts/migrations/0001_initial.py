@@ -98,22 +98,14 @@ class Migration(migrations.Migration):
                     "header",
                     models.JSONField(
                         blank=True,
-                        default=models.ForeignKey(
-                            on_delete=django.db.models.deletion.CASCADE,
-                            related_name="imports",
-                            to="contacts.contactlist",
-                        ),
+                        default=list,
                     ),
                 ),
                 (
                     "samples",
                     models.JSONField(
                         blank=True,
-                        default=models.ForeignKey(
-                            on_delete=django.db.models.deletion.CASCADE,
-                            related_name="imports",
-                            to="contacts.contactlist",
-                        ),
+                        default=list,
                     ),
                 ),
                 ("mapping", models.JSONField(blank=True, default=dict)),
