@@ -20,7 +20,7 @@ def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
 ) -> None:
     campaign = make_running(sandbox_account)
-    before: dict[str, Any] = Batch.objects.filter(campaign=campaign).values().get()
+    before: Any = Batch.objects.filter(campaign=campaign).values().get()
     hand_over(campaign, clock)
     # As if the copy had been made just after the cut.
     Event.objects.filter(batch__isnull=False).delete()

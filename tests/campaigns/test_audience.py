@@ -1,0 +1,238 @@
+"""Who is in, who is out and why; and what a freeze refuses."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from campaigns import audience, balance
+from campaigns.lifecycle import Refusal
+from campaigns.models import Campaign, Recipient
+from contacts.models import Contact, ContactList, Import
+from contacts.suppression import suppress
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, freeze
+
+MakeList = Callable[..., ContactList]
+
+
+def reasons(campaign: Campaign) -> dict[str, str]:
+    return dict(campaign.recipients.order_by("id").values_list("msisdn", "excluded_reason"))
+
+
+def test_a_freeze_copies_people_in_the_order_of_their_numbers(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+
+    assert campaign.status == "frozen"
+    assert campaign.counts["included"] == 5
+    first = campaign.recipients.order_by("id")[0]
+    assert (first.msisdn, first.value1) == ("27825550100", "Person 0")
+    assert balance.prove(campaign).balanced
+
+
+def test_a_change_of_the_contact_changes_nothing_frozen(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+
+    Contact.objects.update(value1="Somebody else")
+
+    assert campaign.recipients.first().value1 == "Person 0"
+    assert audience.audience_digest(campaign) == campaign.audience_digest
+
+
+def test_a_number_on_two_lists_is_taken_from_the_first(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    first, second = make_list("First", count=3), make_list("Second", count=4, first=27825550102)
+    campaign = freeze(make_campaign(account, second, first), operator)
+
+    duplicate = campaign.recipients.get(excluded_reason="duplicate")
+    assert (duplicate.msisdn, duplicate.list_id) == ("27825550102", first.pk)
+    assert campaign.counts == campaign.counts | {"selected": 7, "excluded": {"duplicate": 1}, "included": 6}
+
+
+def test_opted_out_and_missing_fields_are_left_out_with_their_reason(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    people = make_list(count=4)
+    suppress(["27825550100"], "manual")
+    Contact.objects.filter(msisdn="27825550101").update(value1="")
+    Contact.objects.filter(msisdn="27825550102").update(value1="", message="Just for you")
+
+    campaign = freeze(make_campaign(account, people, text="Hi @@value1@@"), operator)
+
+    assert reasons(campaign) == {
+        "27825550100": "opted_out",
+        "27825550101": "missing_field",
+        "27825550102": "",
+        "27825550103": "",
+    }
+
+
+def test_somebody_opted_out_on_two_lists_counts_once_as_opted_out(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    suppress(["27825550100"], "manual")
+    campaign = freeze(make_campaign(account, make_list("A"), make_list("B")), operator)
+
+    assert campaign.counts["excluded"] == {"opted_out": 1, "duplicate": 5}
+
+
+def test_the_check_of_a_draft_says_what_the_freeze_then_does(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    campaign = make_campaign(account, make_list("A"), make_list("B", first=27825550103))
+    suppress(["27825550101"], "manual")
+
+    verdict = audience.check(campaign)
+    campaign = freeze(campaign, operator)
+
+    assert verdict.is_complete
+    assert verdict.selected == campaign.counts["selected"] == 10
+    assert verdict.excluded == campaign.counts["excluded"] == {"opted_out": 1, "duplicate": 2}
+    assert verdict.parts == campaign.counts["parts"]
+    assert (verdict.least, verdict.most) == (campaign.counts["least"], campaign.counts["most"])
+
+
+def test_a_sample_of_a_draft_and_of_the_frozen_campaign_are_the_same_texts(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    campaign = make_campaign(account, make_list("A", count=2), make_list("B", count=4))
+    before = [audience.sample(campaign, position) for position in range(1, 6)]
+    campaign = freeze(campaign, operator)
+    after = [audience.sample(campaign, position) for position in range(1, 6)]
+
+    assert [(s.msisdn, s.text, s.total) for s in before if s] == [(s.msisdn, s.text, s.total) for s in after if s]
+    assert before[4] is None
+    assert before[3] is not None
+    assert before[3].list_name == "B"
+
+
+@pytest.mark.parametrize("position", [0, -1, 6])
+def test_there_is_no_sample_outside_the_audience(account: Account, make_campaign: MakeCampaign, position: int) -> None:
+    assert audience.sample(make_campaign(account), position) is None
+
+
+def refused(campaign: Campaign, operator: User) -> str:
+    with pytest.raises(Refusal) as refusal:
+        freeze(campaign, operator)
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
+    assert not Recipient.objects.exists()
+    return refusal.value.code
+
+
+def test_a_freeze_refuses_an_unknown_field(account: Account, make_campaign: MakeCampaign, operator: User) -> None:
+    assert refused(make_campaign(account, text="Hi @@value9@@"), operator) == "unknown_field"
+
+
+def test_a_freeze_refuses_lists_that_mean_different_things(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    one, other = make_list("One"), make_list("Other", first=27835550100)
+    other.labels = {"value1": "Balance"}
+    other.save()
+
+    assert refused(make_campaign(account, one, other), operator) == "labels_differ"
+
+
+def test_a_freeze_refuses_a_list_that_is_being_imported_into(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    people = make_list()
+    Import.objects.create(list=people, file="x.csv", original_name="x.csv", country="ZA", status="applying")
+
+    assert refused(make_campaign(account, people), operator) == "import_applying"
+
+
+def test_a_freeze_refuses_a_start_long_past(account: Account, make_campaign: MakeCampaign, operator: User) -> None:
+    campaign = make_campaign(account, start_at=timezone.now() - timedelta(hours=1))
+
+    assert refused(campaign, operator) == "start_passed"
+
+
+def test_an_empty_audience_goes_back_to_draft_with_the_reason(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    campaign = freeze(make_campaign(account, make_list(count=0)), operator)
+
+    assert (campaign.status, campaign.reason) == ("draft", "empty_audience")
+
+
+def test_a_text_the_provider_cannot_say_goes_back_to_draft_with_who_it_is(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
+) -> None:
+    people = make_list(count=3)
+    Contact.objects.filter(msisdn="27825550101").update(value1="Zoë 😀")
+
+    campaign = freeze(make_campaign(account, people), operator)
+
+    assert (campaign.status, campaign.reason) == ("draft", "texts_refused")
+    assert [problem["msisdn"] for problem in campaign.problems] == ["27825550101"]
+    assert "😀" in campaign.problems[0]["characters"]
+    assert not Recipient.objects.exists()
+
+
+def test_a_freeze_that_died_is_begun_again_from_nothing(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    Recipient.objects.create(campaign=campaign, list_id=1, contact_id=1, msisdn="27000000000")
+
+    audience.freeze(campaign.pk, timezone.now())
+
+    campaign.refresh_from_db()
+    assert campaign.status == "frozen"
+    assert campaign.recipients.count() == 5
+
+
+def test_many_people_are_copied_in_chunks(
+    account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "CHUNK", 7)
+
+    campaign = freeze(make_campaign(account, make_list(count=23)), operator)
+
+    assert campaign.counts["included"] == 23
+    audience.delete_recipients(campaign)
+    assert not campaign.recipients.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("text", "x"), ("sender", "X"), ("options", {"a": 1}), ("end_at", timezone.now()), ("window", {"a": 1})],
+)
+def test_whatever_is_approved_is_in_the_hash(
+    account: Account, make_campaign: MakeCampaign, operator: User, field: str, value: Any
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+    before = audience.approval_hash(campaign)
+
+    setattr(campaign, field, value)
+
+    assert before == campaign.approval_hash
+    assert audience.approval_hash(campaign) != before
+
+
+def test_the_start_is_in_the_hash_only_when_handed_over_early(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+    campaign.start_at = timezone.now()
+    assert audience.approval_hash(campaign) == campaign.approval_hash
+
+    campaign.is_early = True
+
+    assert audience.approval_hash(campaign) != campaign.approval_hash
+
+
+def test_a_viewer_may_not_freeze(account: Account, make_campaign: MakeCampaign, viewer: User) -> None:
+    with pytest.raises(Refusal, match="role"):
+        freeze(make_campaign(account), viewer)

@@ -1,0 +1,141 @@
+"""Names and bytes of a batch are fixed at its cut, and the same on every rendering."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from campaigns import batching
+from campaigns.lifecycle import Refusal
+from campaigns.models import Batch
+from contacts.suppression import suppress
+from providers.adapters.smsportal import Adapter
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, approve, freeze
+
+
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Adapter, "limits", replace(Adapter.limits, rows=2))
+
+
+def test_recipients_are_cut_by_rows(account: Account, make_running: MakeCampaign, small_files: None) -> None:
+    campaign = make_running(account)
+
+    assert list(campaign.batches.values_list("number", "rows")) == [(1, 2), (2, 2), (3, 1)]
+    assert campaign.status == "running"
+    assert not batching.waiting(campaign).exists()
+
+
+def test_a_file_too_large_is_halved(
+    account: Account, make_running: MakeCampaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_running(account)
+    whole = campaign.batches.get().size
+    monkeypatch.setattr(Adapter, "limits", replace(Adapter.limits, bytes=whole - 1))
+
+    other = make_running(account, *campaign.ordered_lists(), name="Smaller files")
+
+    assert [batch.rows for batch in other.batches.all()] == [3, 2]
+    assert all(batch.size < whole for batch in other.batches.all())
+
+
+def test_one_text_that_fits_nowhere_pauses_with_the_reason(
+    account: Account, make_running: MakeCampaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Adapter, "limits", replace(Adapter.limits, bytes=10))
+
+    with pytest.raises(Refusal, match="larger than"):
+        make_running(account)
+
+
+def test_names_are_derived_and_not_random(account: Account, make_running: MakeCampaign) -> None:
+    batch = make_running(account).batches.get()
+
+    assert batch.stem == batching.derive_stem(batch.campaign_id, 1, 1)
+    assert batch.stem.startswith(f"c{batch.campaign_id}-b1-g1-")
+    assert 1 <= batch.key <= batching.LARGEST_KEY
+
+
+def test_another_installation_has_other_names(settings: Settings) -> None:
+    here = batching.derive_stem(1, 1, 1)
+    settings.INSTALLATION_KEY = "another"
+
+    assert batching.derive_stem(1, 1, 1) != here
+
+
+def test_a_dry_run_shows_the_bytes_that_are_then_cut(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User, tmp_path: Path, small_files: None
+) -> None:
+    campaign = approve(freeze(make_campaign(account), operator), approver)
+    said = StringIO()
+    call_command("dry_run", str(campaign.pk), "--out", str(tmp_path / "dry"), "--json", stdout=said)
+    files = json.loads(said.getvalue())["files"]
+
+    batching.cut(campaign.pk, timezone.now())
+
+    batches = list(campaign.batches.order_by("number"))
+    assert [file["sha256"] for file in files] == [batch.sha256 for batch in batches]
+    for file, batch in zip(files, batches, strict=True):
+        assert (tmp_path / "dry" / file["name"]).read_bytes() == batch.payload.read()
+    assert sum(file["rows"] for file in files) == 5
+    assert said.getvalue().count("\n") == 1
+
+
+def test_a_draft_has_no_dry_run(account: Account, make_campaign: MakeCampaign, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="not frozen"):
+        call_command("dry_run", str(make_campaign(account).pk), "--out", str(tmp_path))
+
+
+def test_a_file_that_no_row_names_is_replaced(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User
+) -> None:
+    campaign = approve(freeze(make_campaign(account), operator), approver)
+    name = f"payloads/c{campaign.pk}/{batching.derive_stem(campaign.pk, 1, 1)}.zip"
+    default_storage.save(name, ContentFile(b"left by a crash"))
+
+    batching.cut(campaign.pk, timezone.now())
+
+    batch = campaign.batches.get()
+    assert batch.payload.name == name
+    assert len(batch.payload.read()) == batch.size
+
+
+def test_who_opted_out_since_the_freeze_is_not_cut(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User
+) -> None:
+    campaign = approve(freeze(make_campaign(account), operator), approver)
+    suppress(["27825550103"], "manual")
+
+    batching.cut(campaign.pk, timezone.now())
+
+    assert campaign.batches.get().rows == 4
+    campaign.refresh_from_db()
+    assert campaign.opted_out_later == 1
+
+
+def test_a_cut_before_the_start_makes_nothing(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User
+) -> None:
+    start = timezone.now() + timedelta(hours=1)
+    campaign = approve(freeze(make_campaign(account, start_at=start), operator), approver)
+
+    assert batching.cut(campaign.pk, timezone.now()) == 0
+    assert batching.cut(campaign.pk, start) == 1
+    assert Batch.objects.count() == 1
+
+
+def test_a_second_cut_makes_nothing_more(account: Account, make_running: MakeCampaign) -> None:
+    campaign = make_running(account)
+
+    assert batching.cut(campaign.pk, timezone.now()) == 0
+    assert Batch.objects.count() == 1

@@ -1,0 +1,222 @@
+"""What people may decide, and what they may not."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.utils import timezone
+from pytest_django import Settings
+
+from campaigns import balance, decisions
+from campaigns.lifecycle import Refusal, move
+from campaigns.models import Batch, Campaign, Event
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, approve, freeze
+
+
+@pytest.fixture
+def frozen(account: Account, make_campaign: MakeCampaign, operator: User) -> Campaign:
+    return freeze(make_campaign(account), operator)
+
+
+@pytest.fixture
+def unclear(account: Account, make_running: MakeCampaign) -> Batch:
+    batch = make_running(account).batches.get()
+    move(batch, "uploading")
+    move(batch, "committing", first_intent_at=timezone.now())
+    return move(batch, "unclear", reason="no_evidence")
+
+
+def code_of(refusal: "pytest.ExceptionInfo[Refusal]") -> str:
+    return refusal.value.code
+
+
+def test_somebody_else_approves(frozen: Campaign, approver: User) -> None:
+    approve(frozen, approver)
+
+    assert (frozen.status, frozen.approved_by) == ("approved", approver)
+    assert frozen.starts_at == frozen.approved_at
+    assert frozen.approval_expires_at == frozen.approved_at + timedelta(days=7)
+
+
+def test_an_operator_does_not_approve(frozen: Campaign, operator: User) -> None:
+    with pytest.raises(Refusal) as refusal:
+        approve(frozen, operator)
+    assert code_of(refusal) == "not_allowed"
+
+
+def test_who_edited_it_does_not_approve(frozen: Campaign, approver: User) -> None:
+    frozen.editors.add(approver)
+
+    with pytest.raises(Refusal, match="somebody else"):
+        approve(frozen, approver)
+
+
+def test_self_approval_is_flagged_where_it_is_allowed(frozen: Campaign, approver: User, settings: Settings) -> None:
+    settings.SELF_APPROVAL = True
+    frozen.editors.add(approver)
+
+    approve(frozen, approver)
+
+    assert frozen.is_self_approved
+
+
+def test_the_database_refuses_an_approver_who_froze(frozen: Campaign, operator: User) -> None:
+    with pytest.raises(IntegrityError):
+        Campaign.objects.filter(pk=frozen.pk).update(approved_by=operator)
+
+
+def test_what_changed_since_it_was_shown_is_not_approved(frozen: Campaign, approver: User) -> None:
+    with pytest.raises(Refusal) as refusal:
+        decisions.approve(frozen, approver, "another hash", timezone.now())
+    assert code_of(refusal) == "approval_differs"
+
+
+def test_a_double_click_approves_once(frozen: Campaign, approver: User) -> None:
+    same = Campaign.objects.get(pk=frozen.pk)
+    approve(frozen, approver)
+
+    with pytest.raises(Refusal) as refusal:
+        approve(same, approver)
+
+    assert code_of(refusal) == "moved_meanwhile"
+    assert Event.objects.filter(to_status="approved").count() == 1
+
+
+def test_a_rejection_needs_a_reason_and_forgets_the_people(frozen: Campaign, approver: User) -> None:
+    with pytest.raises(Refusal) as refusal:
+        decisions.reject(frozen, approver, "  ")
+    assert code_of(refusal) == "no_reason"
+
+    decisions.reject(frozen, approver, "Wrong sender.")
+
+    assert (frozen.status, frozen.sentence) == ("draft", "Wrong sender.")
+    assert not frozen.recipients.exists()
+    assert Event.objects.filter(to_status="frozen").exists()
+
+
+def test_an_approved_campaign_can_be_changed_before_its_first_batch(
+    frozen: Campaign, approver: User, operator: User
+) -> None:
+    approve(frozen, approver)
+
+    decisions.change(frozen, operator)
+
+    assert (frozen.status, frozen.approved_by, frozen.approval_hash) == ("draft", None, "")
+
+
+def test_a_running_campaign_cannot_be_changed(account: Account, make_running: MakeCampaign, operator: User) -> None:
+    with pytest.raises(Refusal) as refusal:
+        decisions.change(make_running(account), operator)
+    assert code_of(refusal) == "not_changeable"
+
+
+def test_pause_and_resume(account: Account, make_running: MakeCampaign, operator: User) -> None:
+    campaign = make_running(account)
+    decisions.pause(campaign, operator)
+    decisions.resume(campaign, operator, timezone.now())
+
+    assert campaign.status == "running"
+
+
+def test_what_baton_paused_is_resumed_by_an_approver(
+    account: Account, make_running: MakeCampaign, operator: User, approver: User
+) -> None:
+    campaign = move(make_running(account), "paused", reason="no_progress")
+
+    with pytest.raises(Refusal):
+        decisions.resume(campaign, operator, timezone.now())
+    decisions.resume(campaign, approver, timezone.now())
+
+    assert campaign.status == "running"
+
+
+def test_a_cancel_stops_what_is_not_with_the_provider(
+    account: Account, make_running: MakeCampaign, operator: User
+) -> None:
+    campaign = make_running(account)
+
+    decisions.cancel(campaign, operator)
+
+    assert campaign.batches.get().status == "cancelled"
+    books = balance.prove(campaign)
+    assert (books.balanced, books.outcomes["cancelled"]) == (True, 5)
+
+
+def test_a_cancel_before_the_cut_counts_everybody_as_cancelled(frozen: Campaign, operator: User) -> None:
+    decisions.cancel(frozen, operator)
+
+    books = balance.prove(frozen)
+    assert (books.balanced, books.cancelled, books.batched) == (True, 5, 0)
+
+
+def test_a_held_batch_is_released_or_cancelled_with_a_reason(
+    account: Account, make_running: MakeCampaign, approver: User, operator: User
+) -> None:
+    batch = move(make_running(account).batches.get(), "held", reason="too_big")
+
+    with pytest.raises(Refusal):
+        decisions.release(batch, operator, "why", timezone.now())
+    decisions.release(batch, approver, "The provider raised the limit.", timezone.now())
+    assert batch.status == "prepared"
+
+    move(batch, "held", reason="too_big")
+    decisions.cancel_batch(batch, approver, "Not worth it.")
+    assert batch.status == "cancelled"
+
+
+def test_past_its_time_a_held_batch_can_only_be_cancelled(
+    account: Account, make_running: MakeCampaign, approver: User
+) -> None:
+    batch = move(make_running(account).batches.get(), "held", expires_at=timezone.now())
+
+    with pytest.raises(Refusal) as refusal:
+        decisions.release(batch, approver, "why", timezone.now())
+    assert code_of(refusal) == "expired"
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "bucket"),
+    [
+        ("handed_over", "handed_over", "open"),
+        ("accepted", "accepted", "accepted"),
+        ("rejected", "rejected", "rejected"),
+        ("cancel", "cancelled", "cancelled"),
+    ],
+)
+def test_each_decision_about_an_unclear_batch(
+    unclear: Batch, approver: User, decision: str, status: str, bucket: str
+) -> None:
+    decisions.decide(unclear, approver, decision, "I asked the provider.", timezone.now())
+
+    assert unclear.status == status
+    assert balance.prove(unclear.campaign).outcomes[bucket] == 5
+    assert Event.objects.filter(user=approver, reason="decided").exists()
+
+
+def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) -> None:
+    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now())
+
+    successor = unclear.campaign.batches.get(generation=2)
+    assert (unclear.status, successor.status, successor.rows) == ("superseded", "prepared", 5)
+    assert successor.stem != unclear.stem
+    assert balance.prove(unclear.campaign).balanced
+
+
+def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
+    decisions.cancel(unclear.campaign, operator)
+
+    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now())
+
+    assert unclear.status == "cancelled"
+    assert unclear.campaign.batches.count() == 1
+
+
+def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: User, operator: User) -> None:
+    with pytest.raises(Refusal, match="role"):
+        decisions.decide(unclear, operator, "accepted", "why", timezone.now())
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "accepted", "", timezone.now())
+    assert code_of(refusal) == "no_reason"
+    assert unclear.status == "unclear"

@@ -1,0 +1,73 @@
+"""Fields in a text, fallbacks, and the finished text."""
+
+import pytest
+
+from campaigns.texts import TextError, compile_text, has_literal_field
+
+
+def test_fields_are_filled_in() -> None:
+    text = compile_text("Hi @@value1@@, you owe @@value2@@.")
+
+    assert text.personalise({"value1": "Thandi", "value2": "R 250"}) == "Hi Thandi, you owe R 250."
+    assert text.fields == ("value1", "value2")
+    assert text.required == ("value1", "value2")
+
+
+def test_an_empty_value_takes_the_fallback() -> None:
+    text = compile_text("Hi @@value1|friend@@")
+
+    assert text.personalise({"value1": ""}) == "Hi friend"
+    assert text.required == ()
+
+
+def test_an_empty_fallback_lets_a_value_be_empty() -> None:
+    text = compile_text("Hi @@value1|@@!")
+
+    assert text.personalise({}) == "Hi !"
+    assert text.required == ()
+
+
+def test_a_value_is_never_looked_at_for_fields() -> None:
+    text = compile_text("@@value1@@ and @@value2@@")
+
+    assert text.personalise({"value1": "@@value2@@", "value2": "two"}) == "@@value2@@ and two"
+
+
+@pytest.mark.parametrize(
+    "source", ["Hi @@value7@@", "Hi @@name@@", "Hi @@ value1 @@", "Hi @@value1@@ @@first_name|x@@"]
+)
+def test_an_unknown_field_is_named(source: str) -> None:
+    with pytest.raises(TextError) as refused:
+        compile_text(source)
+
+    assert refused.value.code == "unknown_field"
+
+
+@pytest.mark.parametrize("source", ["", "  \n "])
+def test_a_text_must_say_something(source: str) -> None:
+    with pytest.raises(TextError, match="Write the text"):
+        compile_text(source)
+
+
+def test_line_breaks_become_line_feeds() -> None:
+    assert compile_text("a\r\nb\rc").personalise({}) == "a\nb\nc"
+
+
+def test_the_bare_text_has_no_fallbacks() -> None:
+    text = compile_text("Hi @@value1|friend@@ and @@value1|friend@@")
+
+    assert text.bare == "Hi @@value1@@ and @@value1@@"
+    assert text.fallbacks == {"value1": "friend"}
+
+
+def test_two_fallbacks_of_one_field_cannot_be_said_as_one_template() -> None:
+    assert compile_text("Hi @@value1|friend@@ and @@value1|you@@").bare == ""
+
+
+def test_single_at_signs_are_plain_text() -> None:
+    assert compile_text("mail me @ a@b.example, @@value1@@").personalise({"value1": "x"}) == "mail me @ a@b.example, x"
+
+
+def test_a_field_left_in_a_finished_text_is_seen() -> None:
+    assert has_literal_field("Hi @@value3@@")
+    assert not has_literal_field("Hi @@ there")
