@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"\+?[0-9]+")
 _DECORATION = re.compile(r"[\s'’‘`´ʼ\"“”().\-‐‑‒–—―−/\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _POINT_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})")
-_TWO_NUMBERS = re.compile(r"[0-9].*(?:[,;|&\n]|\s/\s|\bor\b|\band\b).*[0-9]", re.DOTALL | re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"[0-9].*(?:[,;|&\n]|\bor\b|\band\b).*[0-9]", re.DOTALL | re.IGNORECASE)
 
 
 class PhoneError(Exception):
@@ -60,7 +60,7 @@ def _clean(text: str) -> str:
         text = point_zero[1]
     if scientific := _SCIENTIFIC.fullmatch(text):
         text = _unrounded(*scientific.groups(default=""))
-    if _TWO_NUMBERS.search(text):
+    if _TWO_NUMBERS.search(text) or all(sum(map(str.isdigit, side)) > 6 for side in text.partition("/")[::2]):
         raise PhoneError(
             "two_numbers", "There is more than one number in this cell. Keep one, or give each its own row."
         )
@@ -110,8 +110,7 @@ def _readings(digits: str, country: str) -> list[str]:
 
 def _foreign_mobile(digits: str, country: str) -> str | None:
     """``digits`` when they can only be a mobile number of another country whose plus was left out."""
-    longest = max(_metadata(country).general_desc.possible_length)
-    if digits.startswith(("+", "0", _country_code(country))) or len(digits) <= longest + 1:
+    if digits.startswith(("+", "0", _country_code(country))) or len(digits) <= _longest(country) + 1:
         return None
     try:
         number = phonenumbers.parse(f"+{digits}")
@@ -144,6 +143,12 @@ def _country_code(country: str) -> str:
     return str(_metadata(country).country_code)
 
 
+def _longest(country: str) -> int:
+    """How many digits the longest number of ``country`` has, without country code."""
+    general = _metadata(country).general_desc
+    return max(general.possible_length) if general else 0
+
+
 @lru_cache(maxsize=64)
 def _pattern(country: str) -> re.Pattern[str]:
     """Matches a valid number of ``country`` written in one of the plain ways; group ``national`` is what follows."""
@@ -163,6 +168,7 @@ def _pattern(country: str) -> re.Pattern[str]:
         not_prefixed = f"(?!{metadata.national_prefix_for_parsing})"
         if metadata.national_prefix_for_parsing == metadata.national_prefix:
             prefixes.append(metadata.national_prefix)
-    national = f"(?=(?:{metadata.general_desc.national_number_pattern})\\Z){not_prefixed}(?:{'|'.join(kinds)})"
+    general = metadata.general_desc.national_number_pattern if metadata.general_desc else ""
+    national = f"(?=(?:{general})\\Z){not_prefixed}(?:{'|'.join(kinds)})"
     # re.ASCII: the metadata says \d and means 0 to 9.
-    return re.compile(f"(?:{'|'.join(prefixes)}|)(?P<national>{national})", re.ASCII)
+    return re.compile(f"(?:{'|'.join(prefixes)}|(?!{metadata.country_code}))(?P<national>{national})", re.ASCII)

@@ -1,0 +1,67 @@
+"""Columns are guessed from the header, and a mapping that cannot be used is refused with the reason."""
+
+import pytest
+
+from contacts import columns
+from contacts.columns import ColumnsError
+
+
+@pytest.mark.parametrize(
+    "title", ["Phone", "CELL_NO", "cellNo", "Mobile number", "MSISDN", "number", "Tel.", "Contact Number", "Phone No."]
+)
+def test_it_knows_a_phone_column_by_many_names(title: str) -> None:
+    assert columns.guess(["Colour", title], {}) == {1: "phone"}
+
+
+def test_it_guesses_the_other_fields() -> None:
+    header = ["Account number", "First name", "Cell", "Text", "Value 1", "value2", "VALUE_3", "Colour"]
+    assert columns.guess(header, {}) == {
+        0: "customer_id", 1: "name", 2: "phone", 3: "message", 4: "value1", 5: "value2", 6: "value3",
+    }  # fmt: skip
+
+
+def test_the_labels_of_the_list_come_first() -> None:
+    labels = {"value1": "First name", "value2": "Balance"}
+    assert columns.guess(["first_name", "BALANCE", "Mobile"], labels) == {0: "value1", 1: "value2", 2: "phone"}
+
+
+def test_the_best_name_wins_and_no_field_is_taken_twice() -> None:
+    assert columns.guess(["Number", "Mobile", "Mobile"], {}) == {1: "phone"}
+
+
+def test_it_guesses_nothing_where_it_knows_nothing() -> None:
+    assert columns.guess(["", "Colour"], {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "code"),
+    [
+        ({0: "name"}, "no_phone_column"),
+        ({}, "no_phone_column"),
+        ({0: "phone", 1: "phone"}, "field_twice"),
+        ({0: "phone", 1: "colour"}, "unknown_field"),
+        ({0: "phone", 7: "name"}, "unknown_column"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_refused(mapping: dict[int, str], code: str) -> None:
+    with pytest.raises(ColumnsError) as refused:
+        columns.validate(mapping, ["Cell", "Name"])
+    assert refused.value.code == code
+    assert refused.value.sentence.endswith(".")
+
+
+def test_a_good_mapping_is_fine() -> None:
+    columns.validate({1: "phone"}, ["Name", "Cell"])
+
+
+def test_it_gives_the_cells_of_a_row_by_field() -> None:
+    assert columns.apply({2: "phone", 0: "name", 5: "value1"}, [" Ann ", "x", "0825550100"]) == {
+        "phone": "0825550100",
+        "name": "Ann",
+        "value1": "",
+    }
+
+
+def test_a_mapping_survives_being_stored() -> None:
+    mapping = {10: "phone", 2: "name"}
+    assert columns.restored(columns.stored(mapping)) == mapping

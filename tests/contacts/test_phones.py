@@ -1,0 +1,138 @@
+"""A number as a person typed it or as a spreadsheet left it becomes digits with a country code, or a reason."""
+
+import random
+
+import phonenumbers
+import pytest
+
+from contacts import phones
+from contacts.phones import PhoneError, parse
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "082 555 0100",
+        "0825550100",
+        "27825550100",
+        "+27825550100",
+        "+27 (0)82 555 0100",
+        "0027825550100",
+        "(082) 555-0100",
+        "082.555.0100",
+        "082/555 0100",
+        " 082\u00a0555\u20110100\u200b",
+        "\uff10\uff18\uff12\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
+    ],
+)
+def test_it_reads_a_number_as_people_write_it(text: str) -> None:
+    assert parse(text, "ZA") == "27825550100"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["825550100", "825550100.0", "27825550100.0", "27825550100,00", "'0825550100", "2.7825550100E+10", '"0825550100"'],
+)
+def test_it_repairs_what_a_spreadsheet_did_where_only_one_number_can_be_meant(text: str) -> None:
+    assert parse(text, "ZA") == "27825550100"
+
+
+@pytest.mark.parametrize("text", ["2.78E+10", "2.7825E+10", "2,78E+10", "2.7e10"])
+def test_it_refuses_what_excel_rounded_and_says_what_to_do(text: str) -> None:
+    with pytest.raises(PhoneError) as refused:
+        parse(text, "ZA")
+    assert refused.value.code == "rounded_by_excel"
+    assert refused.value.sentence == (
+        "Excel rounded this number; it cannot be recovered. Format the column as text and export again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "missing"),
+        (" \u00a0", "missing"),
+        ("unknown", "not_a_number"),
+        ("call 0825550100", "not_a_number"),
+        ("0825550100 / 0835550100", "two_numbers"),
+        ("082 555 0100, 083 555 0100", "two_numbers"),
+        ("082", "too_short"),
+        ("08255501001", "not_in_use"),
+        ("0990000000", "not_in_use"),
+        ("8255501000", "not_in_use"),
+        ("+2782555010012345678", "too_long"),
+        ("278255501001", "not_in_use"),
+    ],
+)
+def test_it_refuses_with_a_code_to_count_and_a_sentence_to_show(text: str, code: str) -> None:
+    with pytest.raises(PhoneError) as refused:
+        parse(text, "ZA")
+    assert refused.value.code == code
+    assert refused.value.sentence.endswith(".")
+
+
+def test_it_refuses_a_country_nobody_knows() -> None:
+    with pytest.raises(PhoneError) as refused:
+        parse("0825550100", "XX")
+    assert refused.value.code == "unknown_country"
+
+
+def test_it_reads_the_countrys_own_code_first() -> None:
+    # phonenumbers by itself reads it as +49 491711234567.
+    assert parse("491711234567", "DE") == "491711234567"
+
+
+def test_it_keeps_a_foreign_number_and_never_makes_one_of_a_slip() -> None:
+    assert parse("+44 7911 123456", "ZA") == "447911123456"
+    assert parse("447911123456", "ZA") == "447911123456"
+    # One digit too many for South Africa would be a number in Korea.
+    with pytest.raises(PhoneError):
+        parse("8255501000", "ZA")
+
+
+@pytest.mark.parametrize("country", ["ZA", "GB", "US", "DE", "DK"])
+def test_the_fast_way_agrees_with_phonenumbers(country: str) -> None:
+    chance = random.Random(country)
+    code = str(phonenumbers.country_code_for_region(country))
+    fast = 0
+    for _ in range(6000):
+        body = "".join(chance.choice("0123456789") for _ in range(chance.choice([7, 8, 9, 9, 10, 10, 11])))
+        example = phonenumbers.example_number_for_type(country, chance.choice([0, 1]))
+        if example and chance.random() < 0.5:
+            national = str(example.national_number)
+            body = national[:-3] + body[:3]
+        text = chance.choice(["+" + code, "00" + code, "0", "", code]) + body
+        found = phones._pattern(country).fullmatch(text)
+        if found is None:
+            continue
+        fast += 1
+        plus_first = f"+{text}" if text.startswith(code) else text
+        assert code + found["national"] in _phonenumbers_says(plus_first, text, country=country), text
+    assert fast > 500
+
+
+def _phonenumbers_says(*texts: str, country: str) -> list[str]:
+    said = []
+    for text in texts:
+        try:
+            number = phonenumbers.parse(text, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            said.append(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+"))
+    return said
+
+
+@pytest.mark.parametrize("country", ["ZA", "GB", "US", "DE", "DK"])
+def test_what_it_returns_is_always_a_valid_number(country: str) -> None:
+    chance = random.Random(country)
+    accepted = 0
+    for _ in range(2000):
+        text = "".join(chance.choice("0123456789") for _ in range(chance.randint(6, 13)))
+        try:
+            msisdn = parse(text, country)
+        except PhoneError:
+            continue
+        accepted += 1
+        assert phonenumbers.is_valid_number(phonenumbers.parse(f"+{msisdn}"))
+    assert accepted
