@@ -1,0 +1,32 @@
+from django.contrib import admin
+from django.http import HttpRequest
+
+from providers.models import Account
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):
+    """Accounts to look at; they are changed on the Accounts screen, where host keys and secrets are taken care of."""
+
+    list_display = ("name", "provider", "host", "login", "is_active", "stopped_at", "checked_at")
+    list_filter = ("provider", "is_active", ("stopped_at", admin.EmptyFieldListFilter), "stopped_code", "checked_at")
+    search_fields = ("name", "provider", "stopped_sentence")
+    date_hierarchy = "created_at"
+    fields = (
+        "name",
+        "is_active",
+        "provider",
+        "settings",
+        "host_key",
+        "stopped_at",
+        "stopped_code",
+        "stopped_sentence",
+        "checked_at",
+        "check_result",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = tuple(field for field in fields if field not in ("name", "is_active"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False

@@ -1,0 +1,87 @@
+"""*Test connection*: try an account's provider, remember what came out, and confirm a server's key."""
+
+from dataclasses import asdict
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+
+from providers.base import Check
+from providers.connections import connect
+from providers.errors import Refused, Trouble
+from providers.locks import account_slot
+from providers.models import Account
+
+BUSY = "All connections of this account are in use. Try again in a minute."
+
+
+class Health(NamedTuple):
+    """How an account stands: ``kind`` of chip, the word on it, and a sentence."""
+
+    kind: str
+    word: str
+    sentence: str
+
+
+def health(account: Account) -> Health:
+    """Return how the account stands, from what is stored; asks nobody."""
+    failed = [check for check in account.check_result if check["passed"] is False]
+    if account.is_stopped:
+        return Health("decision", "Stopped", account.stopped_sentence)
+    if not account.is_active:
+        return Health("excluded", "Not in use", "It is not offered to new campaigns.")
+    if not account.checked_at:
+        return Health("waiting", "Not tested", "The connection has not been tested yet.")
+    if failed:
+        return Health("rejected", "Test failed", failed[0]["sentence"])
+    return Health("accepted", "Working", "The last test of the connection passed.")
+
+
+def test_connection(account: Account) -> list[Check]:
+    """Try the account's provider and store each line with its time; a test without a failure starts a stopped account.
+
+    When all connections are in use nothing is tried or stored, and the one line returned says so.
+    """
+    with account_slot(account) as slot:
+        if slot is None:
+            return [Check("busy", "Connection", None, BUSY)]
+        checks = _try(account)
+    account.checked_at = timezone.now()
+    account.check_result = [asdict(check) for check in checks]
+    account.save(update_fields=["checked_at", "check_result"])
+    if all(check.passed for check in checks):
+        account.start()
+    return checks
+
+
+def needs_host_key(account: Account) -> bool:
+    """Whether the account's server shows a key that must be confirmed before anything else, and none is."""
+    return pins_host_key(account) and not account.host_key
+
+
+def pins_host_key(account: Account) -> bool:
+    """Whether the account's transport knows its server by a key."""
+    return hasattr(account.adapter.transport, "host_key")
+
+
+def fetch_host_key(account: Account) -> str:
+    """Return the key that the server shows now, as ``"ssh-ed25519 AAAA..."``; nobody logs in. Raises Trouble."""
+    with account_slot(account) as slot:
+        if slot is None:
+            raise Refused("busy", BUSY)
+        opened = {**account.settings, "allow_private_hosts": settings.ALLOW_PRIVATE_HOSTS}
+        return str(account.adapter.transport.host_key(opened))
+
+
+def confirm_host_key(account: Account, host_key: str) -> None:
+    """Pin the server's key: from now on a server that shows another one gets no login."""
+    account.host_key = host_key
+    account.save(update_fields=["host_key", "updated_at"])
+
+
+def _try(account: Account) -> list[Check]:
+    try:
+        with connect(account) as remote:
+            return account.adapter.check(remote)
+    except Trouble as trouble:
+        return [Check(trouble.code, "Connection", False, trouble.sentence)]

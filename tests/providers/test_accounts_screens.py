@@ -1,0 +1,223 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from providers import locks
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from providers.transports.sftp import fingerprint
+
+LogIn = Callable[[User], Client]
+FORM = {
+    "name": "SMSPortal main",
+    "host": "ftp.smsportal.com",
+    "port": "22",
+    "username": "acme",
+    "password": "sesame-7",
+    "send_folder": "Send_SMS",
+    "processed_folder": "Processed",
+    "errors_folder": "Errors",
+    "is_active": "on",
+}
+
+
+@pytest.fixture
+def client(logged_in: LogIn, administrator: User) -> Client:
+    return logged_in(administrator)
+
+
+@pytest.fixture
+def account(db: None, sftp_settings: dict[str, Any], settings: Settings) -> Account:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    account = Account(name="Main", provider="smsportal", host_key=sftp_settings["host_key"])
+    fields = {**FORM, **{name: sftp_settings[name] for name in ("host", "port", "username", "password")}}
+    account.save_settings({"base_folder": "", **fields})
+    return account
+
+
+def url(name: str, account: Account) -> str:
+    return reverse(f"providers:{name}", args=[account.pk])
+
+
+def test_an_empty_list_says_what_to_do(client: Client) -> None:
+    page = client.get(reverse("providers:accounts")).content.decode()
+    assert "No accounts yet" in page
+    assert reverse("providers:account_add") in page
+    assert "SMSPortal (SFTP)" in page
+
+
+def test_it_adds_an_account_with_its_password_encrypted(client: Client) -> None:
+    answer = client.post(f"{reverse('providers:account_add')}?provider=smsportal", FORM)
+    account = Account.objects.get()
+    assert answer.headers["Location"] == account.get_absolute_url()
+    assert account.host == "ftp.smsportal.com:22"
+    assert account.login == "acme"
+    assert "password" not in account.settings
+    assert "sesame" not in account.secrets
+    assert account.open_settings()["password"] == "sesame-7"
+
+
+def test_the_password_is_never_shown_and_a_blank_one_keeps_it(client: Client, account: Account) -> None:
+    stored = account.open_settings()["password"]
+    assert stored not in client.get(account.get_absolute_url()).content.decode()
+    client.post(account.get_absolute_url(), {**FORM, **account.settings, "name": "Renamed", "password": ""})
+    account.refresh_from_db()
+    assert account.name == "Renamed"
+    assert account.open_settings()["password"] == stored
+
+
+def test_another_host_needs_the_password_again_and_forgets_the_key(client: Client, account: Account) -> None:
+    there = {**FORM, **account.settings, "host": "sftp.example.org"}
+    page = client.post(account.get_absolute_url(), {**there, "password": ""})
+    assert "The host changed" in page.content.decode()
+    account.refresh_from_db()
+    assert account.host_key
+    client.post(account.get_absolute_url(), {**there, "password": "another"})
+    account.refresh_from_db()
+    assert account.settings["host"] == "sftp.example.org"
+    assert account.host_key == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "main", "Another account has this name"),
+        ("host", "sftp://x/y", "Enter a host name"),
+        ("port", "70000", "65535"),
+    ],
+)
+def test_it_says_what_is_wrong_beside_the_field(
+    client: Client, account: Account, field: str, value: str, words: str
+) -> None:
+    page = client.post(f"{reverse('providers:account_add')}?provider=smsportal", {**FORM, field: value})
+    assert words in page.content.decode()
+    assert Account.objects.count() == 1
+
+
+def test_an_unknown_provider_is_not_found(client: Client) -> None:
+    assert client.get(f"{reverse('providers:account_add')}?provider=nobody").status_code == 404
+
+
+def test_a_passed_test_is_shown_with_its_time(client: Client, account: Account) -> None:
+    client.post(url("account_test", account))
+    account.refresh_from_db()
+    assert account.checked_at
+    assert [check["passed"] for check in account.check_result] == [True] * 5
+    page = client.get(account.get_absolute_url()).content.decode()
+    assert "Folder Processed" in page
+    assert "Working" in client.get(reverse("providers:accounts")).content.decode()
+
+
+def test_a_passed_test_starts_a_stopped_account(client: Client, account: Account) -> None:
+    account.stop("login_refused", "The server refused the login.")
+    assert "The server refused the login." in client.get(account.get_absolute_url()).content.decode()
+    client.post(url("account_test", account))
+    account.refresh_from_db()
+    assert not account.is_stopped
+
+
+def test_a_refused_login_hints_at_the_channel_and_starts_nothing(
+    client: Client, account: Account, sandbox: Sandbox
+) -> None:
+    account.stop("login_refused", "The server refused the login.")
+    sandbox.fault("smsportal:refuse-login")
+    page = client.post(url("account_test", account), follow=True).content.decode()
+    assert "API Keys" in page
+    account.refresh_from_db()
+    assert account.is_stopped
+
+
+def test_a_missing_folder_is_named(client: Client, account: Account, sandbox: Sandbox) -> None:
+    sandbox.fault("smsportal:missing-folder")
+    client.post(url("account_test", account))
+    account.refresh_from_db()
+    failed = [check for check in account.check_result if not check["passed"]]
+    assert [check["code"] for check in failed] == ["folder_send_folder"]
+
+
+def test_an_unknown_key_is_shown_first_and_pinned_when_confirmed(client: Client, account: Account) -> None:
+    host_key, account.host_key = account.host_key, ""
+    account.save()
+    answer = client.post(url("account_test", account))
+    assert answer.headers["Location"] == url("account_host_key", account)
+    page = client.get(url("account_host_key", account)).content.decode()
+    assert fingerprint(host_key) in page
+    account.refresh_from_db()
+    assert account.host_key == ""
+    client.post(url("account_host_key", account), {"fingerprint": fingerprint(host_key)})
+    account.refresh_from_db()
+    assert account.host_key == host_key
+    assert account.checked_at
+
+
+def test_only_the_fingerprint_that_was_shown_is_confirmed(client: Client, account: Account) -> None:
+    account.host_key = ""
+    account.save()
+    client.post(url("account_host_key", account), {"fingerprint": "SHA256:of-another-server"})
+    account.refresh_from_db()
+    assert account.host_key == ""
+
+
+def test_a_changed_key_warns_and_waits_for_an_administrator(client: Client, account: Account) -> None:
+    true_key, account.host_key = account.host_key, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXI="
+    account.save()
+    page = client.post(url("account_test", account), follow=True).content.decode()
+    assert "The server&#x27;s key changed." in page or "The server's key changed." in page
+    page = client.get(url("account_host_key", account)).content.decode()
+    assert "This is not the key that was confirmed." in page
+    assert fingerprint(true_key) in page
+    client.post(url("account_host_key", account), {"fingerprint": fingerprint(true_key)})
+    account.refresh_from_db()
+    assert account.host_key == true_key
+
+
+def test_a_test_waits_its_turn(client: Client, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    with locks.account_slot(account), locks.account_slot(account):
+        page = client.post(url("account_test", account), follow=True).content.decode()
+    assert "in use" in page
+    account.refresh_from_db()
+    assert account.checked_at is None
+
+
+def test_a_private_host_is_refused_unless_allowed(client: Client, account: Account, settings: Settings) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = False
+    client.post(url("account_test", account))
+    account.refresh_from_db()
+    assert account.check_result[0]["code"] == "host_private"
+
+
+@pytest.mark.parametrize("name", ["account_test"])
+def test_actions_are_post_only(client: Client, account: Account, name: str) -> None:
+    assert client.get(url(name, account)).status_code == 405
+
+
+def test_a_viewer_looks_and_changes_nothing(logged_in: LogIn, viewer: User, account: Account) -> None:
+    client = logged_in(viewer)
+    page = client.get(account.get_absolute_url())
+    assert page.status_code == 200
+    assert "Save account" not in page.content.decode()
+    assert client.post(account.get_absolute_url(), FORM).status_code == 403
+    assert client.post(url("account_test", account)).status_code == 403
+    assert client.get(url("account_host_key", account)).status_code == 403
+    assert client.get(reverse("providers:account_add")).status_code == 403
+
+
+def test_an_approver_may_test_but_not_edit(logged_in: LogIn, approver: User, account: Account) -> None:
+    client = logged_in(approver)
+    assert client.post(url("account_test", account)).status_code == 302
+    account.refresh_from_db()
+    assert account.checked_at
+    assert client.post(account.get_absolute_url(), FORM).status_code == 403
+
+
+def test_the_admin_never_shows_a_secret(logged_in: LogIn, admin_user: User, account: Account) -> None:
+    client = logged_in(admin_user)
+    assert client.get(reverse("admin:providers_account_changelist")).status_code == 200
+    page = client.get(reverse("admin:providers_account_change", args=[account.pk])).content.decode()
+    assert account.secrets not in page
+    assert account.open_settings()["password"] not in page
