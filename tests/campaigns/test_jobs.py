@@ -1,0 +1,162 @@
+"""Jobs are nudges: losing one loses nothing, doubling one does nothing twice."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import django_rq
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+from redis import Redis
+from rq import Queue
+
+from campaigns import audience, decisions, jobs
+from campaigns.lifecycle import move
+from campaigns.models import Batch, Campaign
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import MakeCampaign, approve, freeze
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def waiting_jobs() -> list[tuple[str, Any]]:
+    queues = [django_rq.get_queue(name) for name in ("campaigns", "handover", "results")]
+    return [(job.func_name.rsplit(".", 1)[1], job.args[0]) for queue in queues for job in queue.jobs]
+
+
+def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
+    assert jobs.nudge("freeze", 1)
+    assert not jobs.nudge("freeze", 1)
+    assert jobs.nudge("freeze", 2)
+
+    assert waiting_jobs() == [("freeze", 1), ("freeze", 2)]
+
+
+def test_without_redis_a_nudge_is_lost_quietly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nobody = Queue("campaigns", connection=Redis(unix_socket_path=str(tmp_path / "none.sock")))
+    monkeypatch.setattr(django_rq, "get_queue", lambda name: nobody)
+
+    assert not jobs.nudge("freeze", 1)
+
+
+def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    drain: Callable[[], int],
+) -> None:
+    campaign = make_campaign(sandbox_account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    jobs.nudge("freeze", campaign.pk)
+    drain()
+    campaign.refresh_from_db()
+    approve(campaign, approver)
+    for seconds in range(0, 60, 2):
+        jobs.sweep(timezone.now() + timedelta(seconds=seconds))
+        drain()
+        campaign.refresh_from_db()
+        if campaign.status == "closed":
+            break
+
+    assert campaign.status == "closed", list(campaign.batches.values_list("status", "reason"))
+    assert len(sandbox.messages()) == 5
+
+
+def test_a_doubled_job_does_nothing_twice(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Callable[[], int]
+) -> None:
+    campaign = make_running(sandbox_account)
+    queue = django_rq.get_queue("handover")
+    for _ in range(3):
+        queue.enqueue("campaigns.jobs.hand_over", sandbox_account.pk)
+    for _ in range(3):
+        queue.enqueue("campaigns.jobs.cut", campaign.pk)
+
+    drain()
+
+    batch = campaign.batches.get()
+    assert batch.attempts.count() == 1
+
+
+def test_the_sweep_finds_each_kind_of_waiting_work(
+    account: Account,
+    make_campaign: MakeCampaign,
+    make_running: MakeCampaign,
+    operator: User,
+    approver: User,
+    valkey: Redis,
+) -> None:
+    freezing = make_campaign(account, name="Freezing")
+    people = freezing.ordered_lists()
+    audience.begin_freeze(freezing, operator, timezone.now())
+    approved = approve(freeze(make_campaign(account, *people, name="Approved"), operator), approver)
+    make_running(account, *people, name="Running")
+
+    nudged = jobs.sweep(timezone.now())
+
+    assert nudged["freeze"] == nudged["cut"] == nudged["hand_over"] == 1
+    assert {("freeze", freezing.pk), ("cut", approved.pk), ("hand_over", account.pk)} <= set(waiting_jobs())
+
+
+def test_an_approval_expires(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User, valkey: Redis
+) -> None:
+    start = timezone.now() + timedelta(days=2)
+    campaign = approve(freeze(make_campaign(account, start_at=start), operator), approver)
+    Campaign.objects.update(approval_expires_at=timezone.now())
+
+    jobs.sweep(timezone.now())
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason, campaign.approved_by) == ("frozen", "approval_expired", None)
+
+
+def test_a_batch_put_back_while_its_campaign_was_cancelled_is_cancelled(
+    account: Account, make_running: MakeCampaign, operator: User, valkey: Redis
+) -> None:
+    campaign = make_running(account)
+    batch = move(campaign.batches.get(), "uploading")
+    decisions.cancel(campaign, operator)
+    move(batch, "prepared")
+
+    jobs.sweep(timezone.now())
+
+    assert Batch.objects.get().status == "cancelled"
+
+
+def test_the_nightly_proof_raises_an_alarm(
+    account: Account, make_running: MakeCampaign, drain: Callable[[], int]
+) -> None:
+    campaign = make_running(account)
+    campaign.recipients.filter(msisdn="27825550100").update(value1="Changed by hand")
+
+    jobs.prove(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert campaign.alarm == "The frozen recipients are not those that were frozen."
+
+
+def test_a_proved_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
+    campaign = make_running(account)
+
+    jobs.prove(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert (campaign.alarm, campaign.proved_at is not None) == ("", True)
+
+
+def test_the_sweep_command_says_what_it_nudged(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
+    make_running(account)
+    said = StringIO()
+
+    call_command("sweep", "--json", stdout=said)
+
+    assert json.loads(said.getvalue())["nudged"]["hand_over"] == 1
