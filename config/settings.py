@@ -135,7 +135,6 @@ RQ_QUEUES = {
     for name, seconds in QUEUE_TIMEOUTS.items()
 }
 RQ_SHOW_ADMIN_LINK = False
-RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 86400}
 
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
