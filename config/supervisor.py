@@ -135,7 +135,7 @@ class Supervisor:
         self.sandbox_line = ""
         self.environment: dict[str, str] = {"BATON_PDEATHSIG": "1", "PYTHONUNBUFFERED": "1"}
         self.logs = settings.DATA / "logs"
-        self.logs.mkdir(exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
 
     # -- signals -----------------------------------------------------------------------------------------------------
 
