@@ -523,7 +523,7 @@ def _is_our_own(body: bytes) -> bool:
     return start.lstrip().startswith("version") and '"contacts"' in start
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _handed_over(body: bytes) -> frozenset[str]:
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         content = archive.read(archive.namelist()[0])

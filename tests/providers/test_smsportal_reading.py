@@ -1,0 +1,336 @@
+"""What SMSPortal's three folders mean, rule by rule."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from providers.adapters.smsportal import WORDS, Adapter
+from providers.base import Attempt, Ending, Message, Order, Reading, SightedFile, Sighting, Staged, Standing
+
+STEM = "c1-b1-g1-0a1b2c3d"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NUMBERS = ["27825550101", "27825550102", "27825550103", "27825550104"]
+PAYLOAD = Adapter().render(STEM, 7, Order("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS])
+
+
+def attempt(number: int, ending: Ending = Ending.DONE) -> Attempt:
+    return Attempt(number, f"{STEM}-a{number}.zip", "host", Staged(), NOON, ending=ending)
+
+
+def file(folder: str, name: str, body: str | bytes | None = None, size: int | None = None) -> SightedFile:
+    content = body.encode() if isinstance(body, str) else body
+    return SightedFile(folder, name, len(content or b"") if size is None else size, None, content, "host")
+
+
+def zipped(folder: str, number: int) -> SightedFile:
+    return file(folder, f"{STEM}-a{number}.zip")
+
+
+def failed(number: int, code: str) -> list[SightedFile]:
+    report = json.dumps({"fileName": f"{STEM}.json", "errorCode": code, "errorReport": {"faults": []}})
+    return [zipped("Errors", number), file("Errors", f"{STEM}-a{number}.zip.report.json", report)]
+
+
+def look(*files: SightedFile, after: int = 0) -> Sighting:
+    return Sighting(NOON + timedelta(seconds=after), ("host",), files)
+
+
+def read(attempts: list[Attempt], *sightings: Sighting) -> Reading:
+    return Adapter().read(PAYLOAD, attempts, sightings)
+
+
+def faults(reading: Reading) -> dict[str, str]:
+    assert all(outcome.result == "row_error" for outcome in reading.outcomes)
+    return {outcome.msisdn: outcome.code for outcome in reading.outcomes}
+
+
+# -- where the file is
+
+
+def test_nothing_was_looked_at_yet() -> None:
+    assert read([attempt(1)]).standing is Standing.UNKNOWN
+
+
+def test_nowhere_is_absent_and_nothing_more() -> None:
+    reading = read([attempt(1)], look())
+    assert reading.standing is Standing.ABSENT
+    assert not reading.unclear
+
+
+def test_in_send_sms_it_is_taken() -> None:
+    assert read([attempt(1)], look(zipped("Send_SMS", 1))).standing is Standing.TAKEN
+
+
+def test_in_processed_it_is_accepted() -> None:
+    reading = read([attempt(1)], look(zipped("Send_SMS", 1)), look(zipped("Processed", 1)))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.outcomes == ()
+    assert reading.alarm == ""
+
+
+@pytest.mark.parametrize("name", [f"20261121_{STEM}-a1.zip", f"{STEM}-a1.zip.done", f"{STEM}.json", f"x-{STEM}.json"])
+def test_the_name_may_have_grown(name: str) -> None:
+    assert read([attempt(1)], look(file("Processed", name))).standing is Standing.ACCEPTED
+
+
+def test_what_was_once_seen_in_processed_stays_accepted() -> None:
+    assert read([attempt(1)], look(zipped("Processed", 1)), look()).standing is Standing.ACCEPTED
+
+
+@pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR, Ending.DONE])
+def test_an_attempt_in_processed_wins_over_another_in_errors(ending: Ending) -> None:
+    reading = read([attempt(1, ending), attempt(2)], look(zipped("Processed", 1), *failed(2, "File.DuplicateFound")))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.alarm == ""
+
+
+def test_two_attempts_in_processed_raise_an_alarm() -> None:
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(zipped("Processed", 1), zipped("Processed", 2)))
+    assert reading.standing is Standing.ACCEPTED
+    assert "twice" in reading.alarm
+
+
+def test_processed_and_an_error_on_the_same_attempt_raise_an_alarm() -> None:
+    reading = read([attempt(1)], look(zipped("Processed", 1), *failed(1, "InsufficientCredits")))
+    assert reading.standing is Standing.ACCEPTED
+    assert "InsufficientCredits" in reading.alarm
+
+
+def test_attempt_ten_is_not_attempt_one() -> None:
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(10)], look(*failed(10, "InsufficientCredits")))
+    assert reading.standing is not Standing.REJECTED
+
+
+# -- whole-file errors
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InsufficientCredits",
+        "IncorrectScheduledDate",
+        "RequiredParameter.Missing",
+        "File.InvalidVersion",
+        "File.Corrupt",
+        "EmptySend.NoValidMessages",
+    ],
+)
+def test_an_error_on_the_only_attempt_rejects_the_file(code: str) -> None:
+    reading = read([attempt(1)], look(*failed(1, code)))
+    assert reading.standing is Standing.REJECTED
+    assert reading.reason == code
+    assert reading.sentence == WORDS[code]
+    assert not reading.unclear
+
+
+@pytest.mark.parametrize("code", ["InternalServerError", "File.ParseError"])
+def test_errors_after_which_some_may_have_been_texted_are_unclear(code: str) -> None:
+    reading = read([attempt(1)], look(*failed(1, code)))
+    assert reading.unclear
+    assert reading.reason == code
+    assert reading.standing is Standing.UNKNOWN
+
+
+def test_an_unknown_word_is_unclear_and_never_accepted() -> None:
+    reading = read([attempt(1)], look(*failed(1, "File.OnHoliday")))
+    assert reading.unclear
+    assert reading.reason == "UNKNOWN"
+    assert "File.OnHoliday" in reading.alarm
+
+
+def test_a_known_cause_beside_a_grave_one_does_not_hide_it() -> None:
+    report = "InsufficientCredits\nInternalServerError"
+    reading = read([attempt(1)], look(file("Errors", f"{STEM}-a1.zip.txt", report)))
+    assert reading.unclear
+    assert reading.reason == "InternalServerError"
+
+
+def test_an_error_without_a_report_waits_a_minute_and_is_then_unclear() -> None:
+    entry = zipped("Errors", 1)
+    assert read([attempt(1)], look(entry)).standing is Standing.PROCESSING
+    late = read([attempt(1)], look(entry), look(entry, after=60))
+    assert late.unclear
+    assert late.reason == "UNKNOWN"
+
+
+def test_the_report_may_come_before_the_file() -> None:
+    report = failed(1, "InsufficientCredits")[1]
+    assert read([attempt(1)], look(report)).standing is Standing.REJECTED
+
+
+def test_an_inner_name_in_errors_speaks_for_an_only_attempt() -> None:
+    entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
+    assert read([attempt(1)], look(entry)).standing is Standing.REJECTED
+
+
+def test_an_inner_name_in_errors_is_unclear_with_several_attempts() -> None:
+    entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(entry))
+    assert reading.unclear
+    assert reading.reason == "errors_by_inner_name"
+
+
+@pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.UNREACHABLE])
+def test_an_attempt_that_left_no_file_does_not_count(ending: Ending) -> None:
+    entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
+    assert read([attempt(1, ending), attempt(2)], look(entry)).standing is Standing.REJECTED
+
+
+def test_no_rejection_while_another_attempt_waits_or_is_unexplained() -> None:
+    attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
+    refused = failed(2, "InsufficientCredits")
+    assert read(attempts, look(zipped("Send_SMS", 1), *refused)).standing is Standing.TAKEN
+    assert read(attempts, look(*refused)).standing is Standing.PROCESSING
+
+
+# -- interrupted attempts and duplicates
+
+
+@pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
+def test_corrupt_is_no_rejection_of_an_interrupted_attempt(ending: Ending) -> None:
+    reading = read([attempt(1, ending)], look(*failed(1, "File.Corrupt")))
+    assert reading.standing is Standing.ABSENT
+    assert not reading.unclear
+
+
+def test_after_an_interrupted_attempt_the_next_one_decides() -> None:
+    attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
+    torn = failed(1, "File.Corrupt")
+    assert read(attempts, look(*torn, zipped("Processed", 2))).standing is Standing.ACCEPTED
+    assert read(attempts, look(*torn, *failed(2, "InsufficientCredits"))).reason == "InsufficientCredits"
+    assert read(attempts, look(*torn)).standing is Standing.ABSENT
+
+
+def test_a_duplicate_of_the_only_attempt_is_an_alarm() -> None:
+    reading = read([attempt(1)], look(*failed(1, "File.DuplicateFound")))
+    assert reading.unclear
+    assert reading.alarm
+
+
+def test_a_duplicate_follows_another_attempts_error() -> None:
+    attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
+    reading = read(attempts, look(*failed(1, "InsufficientCredits"), *failed(2, "File.DuplicateFound")))
+    assert reading.standing is Standing.REJECTED
+    assert reading.reason == "InsufficientCredits"
+
+
+@pytest.mark.parametrize("ending", [Ending.UNCLEAR, Ending.DONE])
+def test_a_duplicate_with_only_corrupt_beside_it_is_unclear(ending: Ending) -> None:
+    reading = read(
+        [attempt(1, ending), attempt(2)], look(*failed(1, "File.Corrupt"), *failed(2, "File.DuplicateFound"))
+    )
+    assert reading.unclear
+    assert reading.reason == "File.DuplicateFound"
+
+
+def test_duplicates_only_are_unclear() -> None:
+    attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
+    reading = read(attempts, look(*failed(1, "File.DuplicateFound"), *failed(2, "File.DuplicateFound")))
+    assert reading.unclear
+
+
+def test_a_duplicate_is_never_a_rejection_while_the_other_attempt_is_unexplained() -> None:
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(*failed(2, "File.DuplicateFound")))
+    assert reading.standing is Standing.PROCESSING
+
+
+# -- single numbers
+
+JSON_REPORT = json.dumps(
+    {
+        "fileName": f"{STEM}.json",
+        "messages": 1,
+        "errorReport": {
+            "noNetwork": 1,
+            "faults": [
+                {"rawDestination": NUMBERS[0], "customerId": NUMBERS[3], "status": "MSISDN.NoNetworkFound"},
+                {"rawDestination": f"+{NUMBERS[1]}", "status": "MSISDN.Optout", "errorMessage": "opted out"},
+                {"rawDestination": "27990000000", "status": "MSISDN.Optout"},
+            ],
+        },
+    },
+    indent=2,
+)
+CSV_REPORT = (
+    "Customer;MSISDN;Error\r\n"
+    f"{NUMBERS[3]};{NUMBERS[0]};MSISDN.NoNetworkFound\r\n"
+    f";{NUMBERS[1]};msisdn.optout\r\n"
+    ";27990000000;MSISDN.Optout\r\n"
+)
+TEXT_REPORT = (
+    "Fault report of 20261121\n"
+    f"{NUMBERS[0]} failed: MSISDN.NoNetworkFound\n"
+    f"MSISDN.Optout {NUMBERS[1]}\n"
+    "MSISDN.Optout 27990000000\n"
+)
+EXPECTED = {NUMBERS[0]: "MSISDN.NoNetworkFound", NUMBERS[1]: "MSISDN.Optout"}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        JSON_REPORT.encode(),
+        b"\xef\xbb\xbf" + JSON_REPORT.encode(),
+        CSV_REPORT.encode(),
+        TEXT_REPORT.encode(),
+        TEXT_REPORT.encode("utf-16"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["Processed", "Errors"])
+def test_a_fault_report_names_numbers_of_ours(report: bytes, folder: str) -> None:
+    reading = read([attempt(1)], look(zipped("Processed", 1), file(folder, f"{STEM}-a1.zip.report", report)))
+    assert reading.standing is Standing.ACCEPTED
+    assert faults(reading) == EXPECTED
+    by_number = {outcome.msisdn: outcome for outcome in reading.outcomes}
+    assert by_number[NUMBERS[1]].opted_out
+    assert not by_number[NUMBERS[0]].opted_out
+    assert by_number[NUMBERS[0]].source == f"{STEM}-a1.zip.report"
+
+
+def test_text_and_csv_faults_name_their_line() -> None:
+    for report, line in ((TEXT_REPORT, 2), (CSV_REPORT, 2)):
+        reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.txt", report)))
+        assert {outcome.msisdn: outcome.line for outcome in reading.outcomes}[NUMBERS[0]] == line
+
+
+def test_an_unknown_word_on_a_number_is_unknown_with_an_alarm() -> None:
+    report = json.dumps({"faults": [{"rawDestination": NUMBERS[0], "status": "InvalidDestination"}]})
+    reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
+    assert faults(reading) == {NUMBERS[0]: "UNKNOWN"}
+    assert "InvalidDestination" in reading.outcomes[0].sentence
+    assert reading.alarm
+
+
+def test_a_number_in_a_list_of_no_faults_is_no_fault() -> None:
+    report = json.dumps({"sent": [{"destination": NUMBERS[0], "status": "OK"}]})
+    reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
+    assert reading.outcomes == ()
+
+
+def test_our_own_file_unpacked_is_no_report() -> None:
+    own = f'version: 7\n{{"message_template": "File.Corrupt", "contacts": [{{"msisdn": "{NUMBERS[0]}"}}]}}'
+    reading = read([attempt(1)], look(file("Processed", f"{STEM}.json", own)))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.outcomes == ()
+    assert reading.alarm == ""
+
+
+def test_a_report_cut_short_is_read_as_far_as_it_goes_and_said() -> None:
+    cut = JSON_REPORT[: JSON_REPORT.index("MSISDN.Optout") - 20]
+    reading = read(
+        [attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", cut, size=len(JSON_REPORT)))
+    )
+    assert faults(reading) == {NUMBERS[0]: "MSISDN.NoNetworkFound"}
+    assert "longer than Baton reads" in reading.alarm
+
+
+def test_another_attempts_report_says_nothing_about_the_numbers() -> None:
+    other = file("Errors", f"{STEM}-a2.zip.txt", f"File.DuplicateFound\n{NUMBERS[0]} MSISDN.Optout")
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(zipped("Processed", 1), other))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.outcomes == ()
+
+
+def test_all_eleven_words_of_the_document_are_said_plainly() -> None:
+    assert len(WORDS) == 11
