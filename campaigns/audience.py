@@ -233,7 +233,7 @@ def audience_digest(campaign: Campaign) -> str:
 def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
     """Those the freeze included, in msisdn order, streaming."""
     return (
-        campaign.recipients.filter(excluded_reason__in=("", "opted_out_later"))
+        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", "opted_out_later"))
         .only(*_READ)
         .order_by("msisdn")
         .iterator(chunk_size=2000)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from campaigns import audience, balance
 from campaigns.lifecycle import Refusal
@@ -203,6 +204,18 @@ def test_many_people_are_copied_in_chunks(
     assert campaign.counts["included"] == 23
     audience.delete_recipients(campaign)
     assert not campaign.recipients.exists()
+
+
+def test_reading_the_frozen_people_is_one_query_however_many_they_are(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+
+    with django_assert_num_queries(1):
+        audience.audience_digest(campaign)
 
 
 @pytest.mark.parametrize(
