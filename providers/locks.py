@@ -133,6 +133,8 @@ def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
     finally:
         if os.getpid() == holder:
             _descriptors.discard(descriptor)
+            # Not by closing alone: a program being started has a copy of the descriptor until its exec.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

@@ -82,7 +82,7 @@ def test_a_forked_child_does_not_keep_the_lock_alive(name: str) -> None:
     child = context.Process(target=_fork_a_sleeper_and_die, args=(name, sleeper))
     child.start()
     pid = sleeper.get(timeout=20)
-    child.join(20)
+    child.join()
     try:
         assert _comes_free(name)
     finally:

@@ -1,0 +1,122 @@
+"""What every adapter promises; a new file in providers/adapters is held to it at once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django import forms
+
+from providers import registry
+from providers.base import Attempt, BaseAdapter, Ending, GuardKind, Message, Order, Sighting, Staged, Standing
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+STEM = "c1-b1-g1-0a1b2c3d"
+
+
+@pytest.fixture(params=sorted(registry.all_adapters()))
+def adapter(request: pytest.FixtureRequest) -> BaseAdapter:
+    return registry.adapter(request.param)
+
+
+def order(adapter: BaseAdapter) -> Order:
+    return Order("Hi @@value1@@", "", options=defaults(adapter.OptionsForm))
+
+
+def defaults(form: type[forms.Form]) -> dict[str, object]:
+    return {name: field.initial for name, field in form.base_fields.items()}
+
+
+def message(number: int, text: str = "Hi Bob") -> Message:
+    return Message(f"2782555{number:04}", text, {"value1": text[3:]}, "", "", f"r{number}")
+
+
+def test_it_bears_its_file_name(adapter: BaseAdapter) -> None:
+    assert adapter.slug
+    assert registry.all_adapters()[adapter.slug] is type(adapter)
+    assert type(adapter).__module__.endswith(f".{adapter.slug}")
+
+
+def test_it_says_all_a_person_wants_to_know(adapter: BaseAdapter) -> None:
+    assert adapter.label
+    assert adapter.accepted_means
+    assert adapter.limits.rows > 0
+    assert adapter.limits.bytes > 0
+    assert adapter.limits.connections >= 1
+    assert adapter.limits.alphabet in ("gsm", "gsm+ucs2")
+    assert adapter.give_up_after > timedelta(0)
+
+
+def test_a_guard_by_key_has_a_window_and_a_pause(adapter: BaseAdapter) -> None:
+    if adapter.guard.kind is GuardKind.KEY:
+        assert adapter.guard.window > adapter.give_up_after
+        assert adapter.guard.pause > timedelta(0)
+
+
+def test_secrets_are_password_fields_and_nothing_else_is(adapter: BaseAdapter) -> None:
+    for name, field in adapter.SettingsForm.base_fields.items():
+        is_secret = any(word in name for word in ("password", "secret", "token"))
+        assert isinstance(field.widget, forms.PasswordInput) == is_secret, name
+        assert name not in ("name", "is_active", "host_key", "allow_private_hosts")
+
+
+def test_host_and_login_never_hold_a_secret(adapter: BaseAdapter) -> None:
+    settings = {name: f"<{name}>" for name in adapter.SettingsForm.base_fields}
+    for shown in (adapter.host(settings), adapter.login(settings)):
+        assert shown
+        assert "password" not in shown
+
+
+def test_an_empty_options_form_is_valid(adapter: BaseAdapter) -> None:
+    form = adapter.OptionsForm({})
+    assert form.is_valid(), form.errors
+
+
+def test_the_same_goes_in_and_the_same_comes_out(adapter: BaseAdapter) -> None:
+    people = [message(number) for number in range(50)]
+    first = adapter.render(STEM, 7, order(adapter), people)
+    assert first == adapter.render(STEM, 7, order(adapter), people)
+    assert first.stem == STEM
+    assert first.key == 7
+    assert STEM in first.name
+    assert first.body
+
+
+def test_other_people_are_other_bytes(adapter: BaseAdapter) -> None:
+    one = adapter.render(STEM, 7, order(adapter), [message(1)])
+    assert adapter.render(STEM, 7, order(adapter), [message(2)]).body != one.body
+    assert adapter.render(STEM, 7, order(adapter), [message(1, "Hi Ann")]).body != one.body
+
+
+def test_a_full_batch_of_long_texts_is_within_the_limit_of_bytes(adapter: BaseAdapter) -> None:
+    people = [message(number % 10_000, f"Hi {number}") for number in range(adapter.limits.rows)]
+    assert len(adapter.render(STEM, 7, order(adapter), people).body) <= adapter.limits.bytes
+
+
+def test_attempt_names_bear_the_stem(adapter: BaseAdapter) -> None:
+    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    for number in (1, 2, 11):
+        assert STEM in adapter.attempt_name(payload, number)
+
+
+def test_plain_texts_raise_no_objection_and_empty_ones_do(adapter: BaseAdapter) -> None:
+    assert adapter.order_objections(order(adapter)) == []
+    assert adapter.objections(order(adapter), message(1)) == []
+    assert adapter.objections(order(adapter), message(1, ""))
+
+
+def test_texts_outside_its_alphabet_are_named(adapter: BaseAdapter) -> None:
+    found = adapter.objections(order(adapter), message(1, "Hi 中"))
+    if adapter.limits.alphabet == "gsm":
+        assert [objection.characters for objection in found if objection.characters] == ["中"]
+    for objection in found:
+        assert objection.code
+        assert objection.sentence
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_nothing_seen_is_never_a_result(adapter: BaseAdapter, ending: Ending) -> None:
+    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    attempts = [Attempt(1, adapter.attempt_name(payload, 1), "host", Staged(), NOON, ending=ending)]
+    assert adapter.read(payload, attempts, []).standing is Standing.UNKNOWN
+    reading = adapter.read(payload, attempts, [Sighting(NOON, ("host",))])
+    assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
+    assert reading.outcomes == ()

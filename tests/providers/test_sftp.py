@@ -1,0 +1,234 @@
+"""The SFTP transport against a real server, and against lines that break."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.sandbox.server import Sandbox
+from providers.transports import sftp
+from providers.transports.dial import dial
+from providers.transports.sftp import SftpTransport, fingerprint
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXI="
+
+
+@pytest.fixture
+def quiet_sandbox(sandbox: Sandbox) -> Sandbox:
+    """A gateway that leaves files lying where they were put."""
+    sandbox.fault("smsportal:silent")
+    return sandbox
+
+
+def refusal(settings: dict[str, Any]) -> Trouble:
+    with pytest.raises(Trouble) as caught, SftpTransport.connect(settings):
+        pass
+    return caught.value
+
+
+def test_it_lists_reads_and_creates(sftp_settings: dict[str, Any], quiet_sandbox: Sandbox, tmp_path: Path) -> None:
+    body = os.urandom(300_000)
+    with SftpTransport.connect(sftp_settings) as remote:
+        remote.create("Send_SMS/listed.zip", body)
+        (entry,) = [entry for entry in remote.listdir("Send_SMS") if entry.name == "listed.zip"]
+        assert entry.size == len(body)
+        assert entry.modified_at
+        assert entry.modified_at.tzinfo
+        assert remote.read("Send_SMS/listed.zip", 1_000_000) == body
+        assert remote.read("Send_SMS/listed.zip", 10) == body[:10]
+        assert remote.read("Send_SMS/not-there.zip", 10) is None
+        assert remote.hosts() == (sftp_settings["host"],)
+    (quiet_sandbox.home() / "Send_SMS" / "listed.zip").unlink()
+
+
+def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbox: Sandbox) -> None:
+    there = quiet_sandbox.home() / "Send_SMS" / "once.zip"
+    with SftpTransport.connect(sftp_settings) as remote:
+        remote.create("Send_SMS/once.zip", b"first")
+        with pytest.raises(Refused) as caught:
+            remote.create("Send_SMS/once.zip", b"second")
+        assert caught.value.code == "name_taken"
+        assert not caught.value.account
+        assert remote.read("Send_SMS/once.zip", 100) == b"first"
+    there.unlink()
+
+
+def test_a_missing_folder_stops_the_account(sftp_settings: dict[str, Any]) -> None:
+    with SftpTransport.connect(sftp_settings) as remote:
+        for deed in (lambda: remote.listdir("Nowhere"), lambda: remote.create("Nowhere/a.zip", b"x")):
+            with pytest.raises(Refused) as caught:
+                deed()
+            assert caught.value.code == "folder_missing"
+            assert caught.value.account
+            assert "Nowhere" in caught.value.sentence
+
+
+def test_the_fastest_cipher_is_preferred_and_nothing_is_compressed(sftp_settings: dict[str, Any]) -> None:
+    with SftpTransport.connect(sftp_settings) as remote:
+        assert vars(remote._transport)["remote_cipher"] == "aes128-gcm@openssh.com"
+        assert remote._transport.local_compression == "none"
+
+
+def test_it_fetches_the_key_without_a_login(sftp_settings: dict[str, Any], sandbox: Sandbox) -> None:
+    stranger = {"host": sandbox.host, "port": sandbox.port, "allow_private_hosts": True}
+    assert SftpTransport.host_key(stranger) == sftp_settings["host_key"]
+    assert fingerprint(sftp_settings["host_key"]) == sandbox.fingerprint
+    assert fingerprint("") == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"password": "wrong"}, "login_refused"),
+        ({"host_key": ""}, "host_key_unknown"),
+        ({"host_key": OTHER_KEY}, "host_key_changed"),
+        ({"host_key": "ecdsa-sha2-nistp256 AAAA"}, "host_key_changed"),
+        ({"allow_private_hosts": False}, "host_private"),
+    ],
+)
+def test_what_stops_the_account(sftp_settings: dict[str, Any], change: dict[str, Any], code: str) -> None:
+    trouble = refusal({**sftp_settings, **change})
+    assert isinstance(trouble, Refused)
+    assert trouble.code == code
+    assert trouble.account
+    assert sftp_settings["password"] not in str(trouble)
+
+
+def test_a_wrong_key_gets_no_password(sftp_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sftp.paramiko.Transport, "auth_password", lambda *_: pytest.fail("the password went out"))
+    assert refusal({**sftp_settings, "host_key": OTHER_KEY}).code == "host_key_changed"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"port": 1}, "connect_failed"), ({"host": "nowhere.invalid"}, "host_unknown")]
+)
+def test_what_may_be_tried_again(sftp_settings: dict[str, Any], change: dict[str, Any], code: str) -> None:
+    trouble = refusal({**sftp_settings, **change})
+    assert isinstance(trouble, Unreachable)
+    assert trouble.code == code
+
+
+def test_a_server_that_says_nothing_is_given_up(sftp_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sftp, "BANNER_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        trouble = refusal({**sftp_settings, "port": mute.getsockname()[1]})
+    assert isinstance(trouble, Unreachable)
+    assert trouble.code == "no_ssh_answer"
+
+
+def test_a_private_address_is_never_dialled() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        for host in ("127.0.0.1", "localhost", "::ffff:127.0.0.1"):
+            with pytest.raises(Refused) as caught:
+                dial(host, server.getsockname()[1], 1)
+            assert caught.value.code == "host_private"
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+class CuttingProxy:
+    """Passes a connection on and cuts it after ``after`` bytes towards the server, or stalls there."""
+
+    def __init__(self, port: int, after: int, stalls: bool = False) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._to = port
+        self._left = after
+        self._stalls = stalls
+        self.passed = 0
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        client, _ = self._listening.accept()
+        server = socket.create_connection(("127.0.0.1", self._to))
+        self._sockets += [client, server]
+        threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+        while self._left > 0:
+            data = client.recv(min(self._left, 4096))
+            if not data:
+                break
+            server.sendall(data)
+            self._left -= len(data)
+            self.passed += len(data)
+        if not self._stalls:
+            self.close()
+
+    def _back(self, server: socket.socket, client: socket.socket) -> None:
+        try:
+            while data := server.recv(65536):
+                client.sendall(data)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        for one in [*self._sockets, self._listening]:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+@contextmanager
+def line(settings: dict[str, Any], after: int, stalls: bool = False) -> Iterator[tuple[dict[str, Any], CuttingProxy]]:
+    proxy = CuttingProxy(settings["port"], after, stalls)
+    try:
+        yield {**settings, "port": proxy.port}, proxy
+    finally:
+        proxy.close()
+
+
+def test_wherever_the_line_breaks_it_says_what_is_known(sftp_settings: dict[str, Any], quiet_sandbox: Sandbox) -> None:
+    body = os.urandom(100_000)
+    with line(sftp_settings, 10_000_000) as (through, proxy), SftpTransport.connect(through) as remote:
+        before = proxy.passed
+        remote.create("Send_SMS/whole.zip", body)
+        after = proxy.passed
+    seen = set()
+    for number, cut in enumerate([100, before - 200, before, before + 30, before + 40_000, after - 60, after - 20]):
+        name = f"cut{number}.zip"
+        there = quiet_sandbox.home() / "Send_SMS" / name
+        with line(sftp_settings, cut) as (through, _):
+            try:
+                with SftpTransport.connect(through) as remote:
+                    remote.create(f"Send_SMS/{name}", body)
+                ending = "done"
+            except Trouble as trouble:
+                ending = type(trouble).__name__
+        if ending == "Unreachable":
+            assert not there.exists() or there.stat().st_size == 0
+        elif ending == "done":
+            assert there.read_bytes() == body
+        else:
+            assert ending == "Unclear"
+        seen.add(ending)
+    assert {"Unreachable", "Unclear"} <= seen
+
+
+def test_a_line_that_stalls_ends_in_time(
+    sftp_settings: dict[str, Any], quiet_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sftp, "TOTAL_SECONDS", 1.0)
+    body = os.urandom(20_000_000)
+    with (
+        line(sftp_settings, 200_000, stalls=True) as (through, _),
+        pytest.raises(Unclear) as caught,
+        SftpTransport.connect(through) as remote,
+    ):
+        remote.create("Send_SMS/stalled.zip", body)
+    assert caught.value.code == "upload_broken"
+
+
+@pytest.mark.parametrize("fault", ["smsportal:drop-connection", "smsportal:drop-at-close"])
+def test_a_server_that_drops_the_line_leaves_it_unclear(
+    sftp_settings: dict[str, Any], sandbox: Sandbox, fault: str
+) -> None:
+    sandbox.fault(fault)
+    with pytest.raises(Unclear), SftpTransport.connect(sftp_settings) as remote:
+        remote.create(f"Send_SMS/{fault[10:]}.zip", os.urandom(300_000))
