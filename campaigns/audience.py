@@ -81,6 +81,8 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("end_passed", "The end is in the past. Choose a later one.")
     if campaign.start_at and campaign.start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
+    if campaign.is_early:
+        _refuse_early(campaign, now)
     move(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
@@ -270,6 +272,20 @@ def _usable(campaign: Campaign) -> Text:
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
+
+
+def _refuse_early(campaign: Campaign, now: datetime) -> None:
+    """Refuse to hand over early what the provider cannot keep until its start."""
+    adapter = campaign.account.adapter
+    if not adapter.starts_later:
+        raise Refusal("cannot_start_later", f"{campaign.account} cannot keep a file until a start time.")
+    if not campaign.start_at:
+        raise Refusal("early_without_start", "Handing over early needs a start time.")
+    if adapter.limits.start_ahead and campaign.start_at > now + adapter.limits.start_ahead:
+        days = adapter.limits.start_ahead.days
+        raise Refusal(
+            "start_too_far", f"{campaign.account} keeps a file for {days} days at most. Choose an earlier start."
+        )
 
 
 def _reason_sql(text: Text) -> str:

@@ -158,6 +158,15 @@ def test_a_freeze_refuses_a_start_long_past(account: Account, make_campaign: Mak
     assert refused(campaign, operator) == "start_passed"
 
 
+@pytest.mark.parametrize(("days", "code"), [(None, "early_without_start"), (91, "start_too_far")])
+def test_a_freeze_refuses_an_early_hand_over_the_provider_cannot_keep(
+    account: Account, make_campaign: MakeCampaign, operator: User, days: int | None, code: str
+) -> None:
+    start = timezone.now() + timedelta(days=days) if days else None
+
+    assert refused(make_campaign(account, is_early=True, start_at=start), operator) == code
+
+
 def test_an_empty_audience_goes_back_to_draft_with_the_reason(
     account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
 ) -> None:

@@ -1,6 +1,7 @@
 """Names and bytes of a batch are fixed at its cut, and the same on every rendering."""
 
 import json
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -139,3 +140,25 @@ def test_a_second_cut_makes_nothing_more(account: Account, make_running: MakeCam
 
     assert batching.cut(campaign.pk, timezone.now()) == 0
     assert Batch.objects.count() == 1
+
+
+def test_handed_over_early_is_cut_at_the_approval_with_the_start_in_the_file(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User
+) -> None:
+    start = timezone.now() + timedelta(days=2)
+    campaign = approve(freeze(make_campaign(account, start_at=start, is_early=True), operator), approver)
+
+    assert batching.cut(campaign.pk, timezone.now()) == 1
+
+    batch = campaign.batches.get()
+    with zipfile.ZipFile(batch.payload.open()) as archive:
+        content = archive.read(archive.namelist()[0]).decode()
+    assert f'"start": "{start:%Y-%m-%d %H:%M}"' in content
+    assert batch.expires_at == start
+
+
+def test_held_until_its_start_a_file_has_no_start(account: Account, make_running: MakeCampaign) -> None:
+    batch = make_running(account).batches.get()
+
+    with zipfile.ZipFile(batch.payload.open()) as archive:
+        assert b'"start"' not in archive.read(archive.namelist()[0])
