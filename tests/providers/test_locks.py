@@ -92,10 +92,11 @@ def test_a_forked_child_does_not_keep_the_lock_alive(name: str) -> None:
 def test_a_program_that_is_started_does_not_inherit_the_lock(name: str) -> None:
     with locks.hold(name):
         program = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-    try:
-        assert locks.is_free(name)
-    finally:
+        mine = {os.readlink(f"/proc/self/fd/{number}") for number in locks._descriptors}
+        theirs = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{program.pid}/fd")}
         program.communicate(b"\n", timeout=20)
+    assert mine
+    assert not mine & theirs
 
 
 def test_an_account_gives_as_many_slots_as_it_may_have_connections() -> None:
