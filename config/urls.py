@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz
 
@@ -13,5 +14,6 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
+    path("", overview, name="overview"),
     path("", include("campaigns.urls")),
 ]

@@ -1,0 +1,253 @@
+"""The forms of the campaign screens. A form cleans; the deeds save."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from campaigns.decisions import DECISIONS
+from campaigns.models import Campaign, CampaignList, Template
+from campaigns.tables import OUTCOME_WORDS
+from campaigns.texts import FIELDS, TextError, compile_text
+from contacts.models import ContactList
+from providers.base import Order
+from providers.models import Account
+
+
+class LocalDateTimeInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class ListsWidget(forms.SelectMultiple):
+    """Several selects of one name, in their order on the page."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
+
+
+class ListsField(forms.Field):
+    """The chosen contact lists in order; cleans to a list of ContactList."""
+
+    widget = ListsWidget
+
+    def clean(self, value: Any) -> list[ContactList]:
+        chosen = [item for item in value or [] if item]
+        known = ContactList.objects.in_bulk([int(item) for item in chosen if str(item).isdigit()])
+        lists = [known[int(item)] for item in chosen if str(item).isdigit() and int(item) in known]
+        if len(lists) != len(chosen):
+            raise forms.ValidationError("A list that you chose is gone. Choose again.", code="unknown_list")
+        if not lists:
+            raise forms.ValidationError("Choose at least one contact list.", code="no_list")
+        if len(set(lists)) != len(lists):
+            twice = next(row for row in lists if lists.count(row) > 1)
+            raise forms.ValidationError(f"{twice} is chosen twice.", code="list_twice")
+        return lists
+
+
+class CampaignForm(forms.ModelForm):
+    """A draft. ``options`` is the bound options form of the chosen account, or None where there is no account."""
+
+    lists = ListsField(label="Lists")
+
+    class Meta:
+        model = Campaign
+        fields = ("name", "account", "template", "text", "sender", "start_at", "end_at", "is_early")
+        widgets = {
+            "text": forms.Textarea(attrs={"rows": 6}),
+            "start_at": LocalDateTimeInput(),
+            "end_at": LocalDateTimeInput(),
+        }
+        labels = {
+            "template": "Start from a template",
+            "start_at": "Start",
+            "end_at": "End",
+            "is_early": "Hand over early: the provider holds the files until the start",
+        }
+        help_texts = {
+            "name": "Only people here see it.",
+            "sender": "What the phone shows as the sender. Blank: the account's own.",
+            "template": "Its text is copied; this campaign may change its copy.",
+            "is_early": "It cannot be recalled, and opt-outs that come in later do not count.",
+        }
+        error_messages = {
+            "name": {"required": "Give the campaign a name."},
+            "account": {"required": "Choose the account it goes through."},
+            "text": {"required": "Write the text of the message."},
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone = f"{timezone.localtime():%Z}"
+        accounts = Account.objects.filter(is_active=True)
+        if self.instance.account_id:
+            accounts = accounts | Account.objects.filter(pk=self.instance.account_id)
+        self.fields["account"].queryset = accounts.distinct()
+        self.fields["template"].required = False
+        self.fields["start_at"].help_text = f"In {zone}. Blank: as soon as it is approved."
+        self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after it. Blank: no end."
+        self.options: forms.Form | None = None
+        account = self.chosen_account()
+        if account is not None:
+            bound = {"data": self.data} if self.is_bound else {"initial": self.instance.options}
+            self.options = account.adapter.OptionsForm(prefix="options", **bound)
+
+    def chosen_account(self) -> Account | None:
+        """The account that is chosen right now, which says what options there are."""
+        raw = self.data.get("account") if self.is_bound else self.initial.get("account")
+        return Account.objects.filter(pk=raw).first() if str(raw or "").isdigit() else None
+
+    def chosen_lists(self) -> list[str]:
+        """The primary keys chosen right now, in order, as they stand in the selects."""
+        if self.is_bound:
+            return self.data.getlist("lists") or [""]
+        return [str(pk) for pk in self.initial.get("lists", [])] or [""]
+
+    def labels(self) -> dict[str, str]:
+        """What the fields are called on the first chosen list."""
+        first = next((pk for pk in self.chosen_lists() if pk.isdigit()), None)
+        chosen = ContactList.objects.filter(pk=first).first() if first else None
+        return {field: chosen.label(field) if chosen else f"Value {field[-1]}" for field in FIELDS}
+
+    def clean_text(self) -> str:
+        try:
+            return compile_text(self.cleaned_data["text"]).source
+        except TextError as error:
+            raise forms.ValidationError(error.sentence, code=error.code) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        start, end, now = cleaned.get("start_at"), cleaned.get("end_at"), timezone.now()
+        account = cleaned.get("account")
+        if start and "start_at" in self.changed_data and start < now:
+            self.add_error("start_at", "The start is in the past. Choose a later one, or leave it blank.")
+        if end and end <= now:
+            self.add_error("end_at", "The end is in the past. Choose a later one.")
+        elif end and start and end <= start:
+            self.add_error("end_at", "The end must be later than the start.")
+        if account and not account.adapter.starts_later:
+            cleaned["is_early"] = False
+        if cleaned.get("is_early") and not start:
+            self.add_error("is_early", "Handing over early needs a start.")
+        ahead = account.adapter.limits.start_ahead if account else None
+        if cleaned.get("is_early") and start and ahead and start > now + ahead:
+            self.add_error("start_at", f"The provider holds files for at most {ahead.days} days.")
+        if self.options is not None and self.options.is_valid():
+            cleaned["options"] = self.options.cleaned_data
+            self._clean_order(cleaned)
+        return cleaned
+
+    def _clean_order(self, cleaned: Mapping[str, Any]) -> None:
+        order = Order(
+            template=cleaned.get("text", ""),
+            sender=cleaned.get("sender", ""),
+            start_at=cleaned.get("start_at") if cleaned.get("is_early") else None,
+            end_at=cleaned.get("end_at"),
+            options=cleaned["options"],
+        )
+        for objection in cleaned["account"].adapter.order_objections(order) if cleaned.get("account") else ():
+            field = objection.field if objection.field in self.fields else None
+            if field is None or field not in self.errors:
+                self.add_error(field, forms.ValidationError(objection.sentence, code=objection.code))
+
+    def is_valid(self) -> bool:
+        return super().is_valid() and (self.options is None or self.options.is_valid())
+
+    def save_lists(self, campaign: Campaign) -> None:
+        """Put the chosen lists in their order."""
+        campaign.campaignlist_set.all().delete()
+        CampaignList.objects.bulk_create(
+            CampaignList(campaign=campaign, contact_list=chosen, position=position)
+            for position, chosen in enumerate(self.cleaned_data["lists"], start=1)
+        )
+
+
+class TemplateForm(forms.ModelForm):
+    """A text kept for use again; its labels are one field each."""
+
+    class Meta:
+        model = Template
+        fields = ("name", "text", "sender")
+        widgets = {"text": forms.Textarea(attrs={"rows": 6})}
+        help_texts = {
+            "text": "Fields are written @@value1@@ to @@value6@@; @@value1|friend@@ says friend where it is empty.",
+            "sender": "What the phone shows as the sender. Blank: the account's own.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in FIELDS:
+            self.fields[f"label_{field}"] = forms.CharField(
+                label=f"What @@{field}@@ holds",
+                max_length=50,
+                required=False,
+                initial=self.instance.labels.get(field, ""),
+            )
+
+    def label_fields(self) -> list[forms.BoundField]:
+        return [self[f"label_{field}"] for field in FIELDS]
+
+    def labels(self) -> dict[str, str]:
+        """What the insert buttons say."""
+        return {field: self[f"label_{field}"].value() or f"Value {field[-1]}" for field in FIELDS}
+
+    def clean_text(self) -> str:
+        try:
+            return compile_text(self.cleaned_data["text"]).source
+        except TextError as error:
+            raise forms.ValidationError(error.sentence, code=error.code) from error
+
+    def save(self, commit: bool = True) -> Template:
+        self.instance.labels = {
+            field: self.cleaned_data[f"label_{field}"] for field in FIELDS if self.cleaned_data[f"label_{field}"]
+        }
+        return super().save(commit)
+
+
+class CampaignFilter(forms.Form):
+    """Which campaigns are listed."""
+
+    name = forms.CharField(label="Name", required=False)
+    status = forms.ChoiceField(label="Status", required=False, choices=[("", "Every status"), *Campaign.Status.choices])
+
+
+class RecipientFilter(forms.Form):
+    """Which recipients of a campaign are shown or exported."""
+
+    number = forms.CharField(label="Number", required=False)
+    outcome = forms.ChoiceField(label="Outcome", required=False)
+    code = forms.CharField(required=False, widget=forms.HiddenInput())
+    batch = forms.IntegerField(label="File", required=False)
+
+    def __init__(self, *args: Any, batch_numbers: list[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["outcome"].choices = [("", "Every outcome"), *OUTCOME_WORDS.items()]
+        choices = [("", "Every file"), *((number, f"File {number}") for number in batch_numbers)]
+        self.fields["batch"].widget = forms.Select(choices=choices)
+
+
+class ReasonForm(forms.Form):
+    """Why a person decides what they decide."""
+
+    why = forms.CharField(label="Reason", max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class DecideForm(ReasonForm):
+    """What happened to an unclear batch."""
+
+    decision = forms.ChoiceField(label="What happened", choices=list(DECISIONS.items()), widget=forms.RadioSelect)
+
+    field_order = ("decision", "why")
+
+
+class StartForm(forms.Form):
+    """A new start of a held campaign."""
+
+    start_at = forms.DateTimeField(label="New start", required=False, widget=LocalDateTimeInput())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["start_at"].help_text = f"In {timezone.localtime():%Z}. Blank: now."

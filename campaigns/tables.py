@@ -1,0 +1,141 @@
+"""The tables of the campaign screens, and the one place that says how a status looks."""
+
+from typing import Any
+
+import django_tables2 as tables
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from campaigns.models import Campaign, Recipient, Template
+
+CAMPAIGN_KINDS = {
+    "draft": "waiting",
+    "freezing": "running",
+    "frozen": "decision",
+    "approved": "waiting",
+    "held": "decision",
+    "running": "running",
+    "paused": "decision",
+    "closed": "accepted",
+    "cancelled": "excluded",
+}
+BATCH_KINDS = {
+    "prepared": "waiting",
+    "uploading": "waiting",
+    "committing": "provider",
+    "handed_over": "provider",
+    "processing": "provider",
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "unclear": "decision",
+    "held": "decision",
+    "superseded": "excluded",
+    "cancelled": "excluded",
+}
+#: Where one recipient stands: the words of the tiles, the filter and the table.
+OUTCOME_WORDS = {
+    "accepted": "Accepted",
+    "with_provider": "With provider",
+    "needs_decision": "Needs decision",
+    "row_error": "Row errors",
+    "rejected": "Rejected",
+    "ready": "Ready",
+    "waiting": "Waiting",
+    "excluded": "Excluded",
+    "cancelled": "Cancelled",
+}
+OUTCOME_KINDS = {
+    "accepted": "accepted",
+    "with_provider": "provider",
+    "needs_decision": "decision",
+    "row_error": "rejected",
+    "rejected": "rejected",
+    "ready": "waiting",
+    "waiting": "waiting",
+    "excluded": "excluded",
+    "cancelled": "excluded",
+}
+#: The outcome of a batch's recipients that have none of their own, by the batch's status.
+OUTCOME_OF_BATCH = {
+    "prepared": "ready",
+    "uploading": "ready",
+    "committing": "with_provider",
+    "handed_over": "with_provider",
+    "processing": "with_provider",
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "unclear": "needs_decision",
+    "held": "needs_decision",
+    "cancelled": "cancelled",
+}
+EXCLUDED_WORDS = dict(Recipient.Excluded.choices)
+
+_FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
+
+
+def chip(kind: str, word: str) -> SafeString:
+    return SafeString(render_to_string("components/chip.html", {"kind": kind, "word": word}).strip())
+
+
+class CampaignTable(tables.Table):
+    name = tables.Column(verbose_name="Campaign")
+    status = tables.Column()
+    account = tables.Column(order_by="account__name")
+    recipients = tables.Column(accessor="counts", orderable=False, attrs=_FIGURE)
+    starts_at = tables.TemplateColumn(
+        "{% load standing %}{{ record.starts_at|default:record.start_at|zoned }}", verbose_name="Start"
+    )
+    created_at = tables.TemplateColumn("{% load standing %}{{ record.created_at|zoned }}", verbose_name="Made")
+
+    class Meta:
+        attrs = {"aria-label": "Campaigns"}
+        row_attrs = {"class": "row-link"}
+
+    def render_name(self, record: Campaign) -> SafeString:
+        return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
+
+    def render_status(self, record: Campaign) -> SafeString:
+        return chip(CAMPAIGN_KINDS[record.status], record.get_status_display())
+
+    def render_recipients(self, value: dict[str, Any]) -> str:
+        return f"{value['included']:,}" if value else "—"
+
+
+class TemplateTable(tables.Table):
+    name = tables.Column(verbose_name="Template")
+    text = tables.Column(orderable=False)
+    sender = tables.Column()
+    updated_at = tables.TemplateColumn("{% load standing %}{{ record.updated_at|zoned }}", verbose_name="Changed")
+
+    class Meta:
+        attrs = {"aria-label": "Templates"}
+        row_attrs = {"class": "row-link"}
+
+    def render_name(self, record: Template) -> SafeString:
+        return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
+
+    def render_text(self, value: str) -> str:
+        return value if len(value) <= 80 else f"{value[:79]}…"
+
+
+class RecipientTable(tables.Table):
+    """Rows are Recipients with ``outcome`` and ``detail`` written on them by the view."""
+
+    msisdn = tables.Column(verbose_name="Number")
+    name = tables.Column()
+    customer_id = tables.Column(verbose_name="Customer ID")
+    outcome = tables.Column(orderable=False)
+    detail = tables.Column(verbose_name="Why", orderable=False)
+    batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
+
+    class Meta:
+        attrs = {"aria-label": "Recipients"}
+        order_by = "msisdn"
+        empty_text = "No recipient fits this filter."
+
+    def render_outcome(self, value: str) -> SafeString:
+        return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])
+
+    def render_batch_number(self, value: int) -> str:
+        return str(value)

@@ -1,0 +1,69 @@
+"""How times, statuses and outcomes are said on every campaign screen."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS
+
+register = template.Library()
+
+
+@register.filter
+def zoned(moment: datetime | None, seconds: str = "") -> str:
+    """``14:05 SAST (12:05 UTC)``, with the day where it is not today; "" for None. ``seconds`` not empty shows them."""
+    if moment is None:
+        return ""
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    local, universal, today = timezone.localtime(moment), moment.astimezone(UTC), timezone.localdate()
+    day = ""
+    if local.date() != today:
+        day = f"{local:%a} {local.day} {local:%b}{f' {local.year}' if local.year != today.year else ''} "
+    zone = f"{local:%Z}"
+    if zone == "UTC":
+        return f"{day}{local.strftime(clock)} UTC"
+    other_day = f"{universal:%a} {universal.day} " if universal.date() != local.date() else ""
+    return f"{day}{local.strftime(clock)} {zone} ({other_day}{universal.strftime(clock)} UTC)"
+
+
+@register.filter
+def clock(moment: datetime | None) -> str:
+    """``14:05:09`` in the local zone, for columns whose heading names the zone; "" for None."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M:%S}"
+
+
+@register.simple_tag
+def zone() -> str:
+    """The name of the local zone, such as ``SAST``."""
+    return f"{timezone.localtime():%Z}"
+
+
+@register.inclusion_tag("components/chip.html")
+def campaign_chip(campaign: Any) -> dict[str, str]:
+    return {"kind": CAMPAIGN_KINDS[campaign.status], "word": campaign.get_status_display()}
+
+
+@register.inclusion_tag("components/chip.html")
+def batch_chip(batch: Any) -> dict[str, str]:
+    return {"kind": BATCH_KINDS[batch.status], "word": batch.get_status_display()}
+
+
+@register.inclusion_tag("components/chip.html")
+def outcome_chip(outcome: str, word: str = "") -> dict[str, str]:
+    return {"kind": OUTCOME_KINDS[outcome], "word": word or OUTCOME_WORDS[outcome]}
+
+
+@register.filter
+def outcome_word(outcome: str) -> str:
+    return OUTCOME_WORDS[outcome]
+
+
+@register.filter
+def percent(part: int, whole: int) -> int:
+    """Whole percents, rounded down, so that 100 is only said of everything."""
+    return part * 100 // whole if whole else 0

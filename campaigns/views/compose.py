@@ -1,0 +1,197 @@
+"""From nothing to a draft that can be frozen: the list, the form, and the check."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET
+from django_tables2 import RequestConfig
+
+from campaigns import audience
+from campaigns.forms import CampaignFilter, CampaignForm
+from campaigns.lifecycle import Refusal
+from campaigns.models import Campaign, Template
+from campaigns.tables import EXCLUDED_WORDS, CampaignTable
+from campaigns.views.preview import sample_of
+from campaigns.views.templates import measured
+from contacts.models import ContactList
+from providers import gsm
+from providers.models import Account
+
+#: Where a refusal can be mended: the field of the form, by code.
+PLACES = {
+    "labels_differ": "lists",
+    "no_list": "lists",
+    "import_applying": "lists",
+    "empty_audience": "lists",
+    "text_empty": "text",
+    "unknown_field": "text",
+    "texts_refused": "text",
+    "account_inactive": "account",
+    "end_passed": "end_at",
+    "start_passed": "start_at",
+}
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def campaigns(request: HttpRequest) -> HttpResponse:
+    form = CampaignFilter(request.GET)
+    rows = Campaign.objects.select_related("account").all()
+    if form.is_valid():
+        rows = rows.filter(Q(name__icontains=form.cleaned_data["name"]))
+        if form.cleaned_data["status"]:
+            rows = rows.filter(status=form.cleaned_data["status"])
+    table = CampaignTable(rows)
+    RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
+    is_filtered = any(request.GET.get(name) for name in ("name", "status"))
+    return render(request, "campaigns/list.html", {"table": table, "filter": form, "is_filtered": is_filtered})
+
+
+@permission_required("campaigns.add_campaign", raise_exception=True)
+def new(request: HttpRequest) -> HttpResponse:
+    campaign = Campaign(created_by=request.user)
+    initial: dict[str, Any] = {}
+    accounts = list(Account.objects.filter(is_active=True)[:2])
+    if len(accounts) == 1:
+        initial["account"] = accounts[0].pk
+    chosen = request.GET.get("template", "")
+    template = Template.objects.filter(pk=chosen).first() if chosen.isdigit() else None
+    if template:
+        initial |= {"template": template.pk, "text": template.text, "sender": template.sender}
+    if request.GET.get("list", "").isdigit():
+        initial["lists"] = [int(request.GET["list"])]
+    return _compose(request, campaign, initial)
+
+
+@permission_required("campaigns.change_campaign", raise_exception=True)
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
+    if campaign.status != "draft":
+        messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
+        return redirect(campaign)
+    return _compose(request, campaign, {"lists": [chosen.pk for chosen in campaign.ordered_lists()]})
+
+
+def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) -> HttpResponse:
+    if request.method != "POST":
+        form = CampaignForm(instance=campaign, initial=initial)
+        return _form_page(request, form)
+    turned = _turn(request.POST)
+    if turned is not None:
+        return _form_page(request, CampaignForm(turned, instance=campaign), is_draft=True)
+    form = CampaignForm(request.POST, instance=campaign)
+    if not form.is_valid():
+        return _form_page(request, form)
+    with transaction.atomic():
+        # The status is asked again where it counts: another person may have frozen the draft meanwhile.
+        if campaign.pk and not Campaign.objects.filter(pk=campaign.pk, status="draft").select_for_update().exists():
+            messages.error(request, f"{campaign} is not a draft any more. Nothing was changed.")
+            return redirect(campaign)
+        campaign = form.save(commit=False)
+        campaign.options = form.cleaned_data.get("options", {})
+        if campaign.pk:
+            names = [*form.Meta.fields, "options"]
+            campaign.save(update_fields=names)
+        else:
+            campaign.save()
+        form.save_lists(campaign)
+        campaign.editors.add(request.user)
+        Campaign.objects.filter(pk=campaign.pk).update(problems=[], reason="", sentence="")
+    if request.POST.get("do") == "check":
+        return redirect("campaigns:check", campaign.pk)
+    messages.success(request, "The draft is saved.")
+    return redirect("campaigns:edit", campaign.pk)
+
+
+def _turn(posted: QueryDict) -> QueryDict | None:
+    """What a small button of the form changes, without judging or saving anything; None for the real buttons."""
+    verb, _, where = posted.get("turn", "").partition("-")
+    if not verb:
+        return None
+    data = posted.copy()
+    lists = data.getlist("lists")
+    at = int(where) if where.isdigit() else -1
+    if verb == "add":
+        lists.append("")
+    elif verb == "remove" and 0 <= at < len(lists):
+        del lists[at]
+    elif verb == "up" and 0 < at < len(lists):
+        lists[at - 1], lists[at] = lists[at], lists[at - 1]
+    elif verb == "down" and 0 <= at < len(lists) - 1:
+        lists[at + 1], lists[at] = lists[at], lists[at + 1]
+    elif verb == "clean":
+        data["text"] = gsm.clean(data.get("text", ""))
+    elif verb == "template" and data.get("template", "").isdigit():
+        template = Template.objects.filter(pk=data["template"]).first()
+        if template:
+            data["text"] = template.text
+            data["sender"] = template.sender or data.get("sender", "")
+    data.setlist("lists", lists)
+    return data
+
+
+def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False) -> HttpResponse:
+    if is_draft:
+        # Nothing was asked to be saved, so nothing is said to be wrong.
+        form._errors = {}  # type: ignore[assignment]
+        if form.options is not None:
+            form.options._errors = {}  # type: ignore[assignment]
+    context = {
+        "form": form,
+        "campaign": form.instance if form.instance.pk else None,
+        "all_lists": ContactList.objects.all(),
+        "labels": form.labels(),
+        "account": form.chosen_account(),
+        **measured(form["text"].value() or "", form.chosen_lists(), form.chosen_account()),
+    }
+    campaign = form.instance
+    if not form.is_bound and campaign.pk and campaign.reason:
+        context |= {"problem": campaign.sentence, "problem_field": PLACES.get(campaign.reason, "")}
+    if not form.is_bound and request.GET.get("mend"):
+        try:
+            audience.check(campaign)
+        except Refusal as refusal:
+            context |= {"problem": refusal.sentence, "problem_field": PLACES.get(refusal.code, "")}
+    return render(request, "campaigns/compose.html", context, status=422 if form.is_bound and not is_draft else 200)
+
+
+@require_GET
+@permission_required("campaigns.add_campaign", raise_exception=True)
+def options(request: HttpRequest) -> HttpResponse:
+    """The options of the account that was just chosen."""
+    form = CampaignForm(initial={"account": request.GET.get("account", "")})
+    return render(request, "campaigns/_options.html", {"form": form, "account": form.chosen_account()})
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def check(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
+    if campaign.status != "draft":
+        return redirect(campaign)
+    return check_page(request, campaign)
+
+
+def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """What a draft would become if it were frozen now. What cannot be checked is said where it can be mended."""
+    context: dict[str, Any] = {"campaign": campaign, "lists": campaign.ordered_lists()}
+    context["may_change"] = request.user.has_perm("campaigns.change_campaign")
+    context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
+    try:
+        verdict = audience.check(campaign)
+    except Refusal as refusal:
+        place = PLACES.get(refusal.code, "")
+        return render(request, "campaigns/check.html", context | {"refusal": refusal, "place": place})
+    context |= {
+        "verdict": verdict,
+        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(verdict.excluded.items()) if n],
+        "histogram": sorted(verdict.histogram.items()),
+        "is_blocked": bool(verdict.objection_count or verdict.order_objections or not verdict.included),
+    }
+    context |= sample_of(request, campaign)
+    return render(request, "campaigns/check.html", context)

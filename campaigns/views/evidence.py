@@ -1,0 +1,62 @@
+"""The page of one batch: every attempt, every look, every file seen, and their bytes."""
+
+from pathlib import PurePosixPath
+
+from django.contrib.auth.decorators import permission_required
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from campaigns.forms import DecideForm, ReasonForm
+from campaigns.models import Batch, Evidence
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def batch(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Batch.objects.select_related("campaign", "account"), pk=pk)
+    user = request.user
+    context = {
+        "batch": row,
+        "campaign": row.campaign,
+        "left": row.rows - row.row_errors - row.accepted_rows,
+        "attempts": row.attempts.order_by("number"),
+        "sightings": row.evidence.order_by("-id")[:100],
+        "events": row.events.select_related("user").order_by("-id")[:200],
+        "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),
+        "has_expired": row.expires_at is not None and row.expires_at <= timezone.now(),
+        "may_release": row.status == "held" and user.has_perm("campaigns.release_batch"),
+        "may_decide": row.status == "unclear" and user.has_perm("campaigns.decide_batch"),
+        "reason_form": ReasonForm(),
+        "decide_form": DecideForm(),
+    }
+    return render(request, "campaigns/batch.html", context)
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def payload(request: HttpRequest, pk: int) -> FileResponse:
+    """The bytes that are handed over, under the name they bear."""
+    row = get_object_or_404(Batch, pk=pk)
+    return _download(row.payload.name, row.name)
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
+    """The content of the file at ``position`` (from 0) of a look. The path is our row's, never a remote name."""
+    files = get_object_or_404(Evidence, pk=pk).files
+    if position >= len(files) or not files[position]["body"]:
+        raise Http404("This file was not read.")
+    return _download(files[position]["body"], PurePosixPath(files[position]["name"]).name)
+
+
+def _download(path: str, name: str) -> FileResponse:
+    if not default_storage.exists(path):
+        raise Http404("The file is gone from the storage.")
+    # Whatever a provider wrote is only ever downloaded, never shown by the browser.
+    return FileResponse(
+        default_storage.open(path), as_attachment=True, filename=name, content_type="application/octet-stream"
+    )

@@ -1,0 +1,155 @@
+"""The first screen: what needs a decision, what runs, what comes, and whether the accounts are well."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Count, Max, Min, Sum
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from campaigns import balance
+from campaigns.models import Batch, Campaign
+from providers.models import Account
+
+DAYS = 30
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def overview(request: HttpRequest) -> HttpResponse:
+    """The page; htmx asks for its live part, which answers 204 while nothing has changed."""
+    context = _live()
+    if request.htmx and not request.htmx.boosted:
+        fragment = render_to_string("campaigns/_overview.html", context, request)
+        seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]
+        if seen == request.GET.get("seen"):
+            return HttpResponse(status=204)
+        return render(request, "campaigns/_overview_live.html", context | {"seen": seen})
+    context |= {"days": _days(), "is_new": not Campaign.objects.exists()}
+    context["has_days"] = any(any(row["values"]) for row in context["days"]["series"])
+    return render(request, "campaigns/overview.html", context)
+
+
+def _live() -> dict[str, Any]:
+    active = (
+        Campaign.objects.filter(status__in=("freezing", "frozen", "approved", "held", "running", "paused"))
+        .select_related("account", "approved_by")
+        .prefetch_related("batches")
+    )
+    recent = (
+        Campaign.objects.filter(status__in=("closed", "cancelled"), closed_at__gte=timezone.now() - timedelta(days=3))
+        .select_related("account")
+        .prefetch_related("batches")
+    )
+    campaigns = list(active)
+    for campaign in campaigns:
+        campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
+    accounts = list(
+        Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__looked_at")).order_by("name")
+    )
+    started = ("freezing", "running", "paused")
+    return {
+        "inbox": _inbox(campaigns, list(recent), accounts),
+        "running": [row for row in campaigns if row.status in started],
+        "coming": sorted(
+            (row for row in campaigns if row.status in ("approved", "frozen")),
+            key=lambda row: row.starts_at or row.start_at or row.created_at,
+        ),
+        "accounts": accounts,
+        "is_live": any(row.status in ("freezing", "running", "approved") for row in campaigns),
+    }
+
+
+def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: list[Account]) -> list[dict[str, Any]]:
+    """What a person has to look at, the worst first: one line for each campaign and cause."""
+    lines: list[dict[str, Any]] = []
+    for campaign in [*campaigns, *recent]:
+        mismatch = campaign.alarm or balance.of(campaign).mismatch
+        if mismatch:
+            lines.append(_line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red"))
+    for account in accounts:
+        if account.is_stopped:
+            sentence = f"{account.stopped_sentence} Nothing is handed over until a test passes."
+            lines.append(_line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at))
+    groups = (
+        Batch.objects.filter(status__in=("unclear", "held"))
+        .order_by()
+        .values("campaign_id", "campaign__name", "status", "reason")
+        .annotate(files=Count("pk"), rows=Sum("rows"), first=Min("pk"), number=Min("number"), sentence=Min("sentence"))
+    )
+    for group in groups:
+        page = (
+            ("campaigns:batch", group["first"]) if group["files"] == 1 else ("campaigns:campaign", group["campaign_id"])
+        )
+        what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
+        word = "held" if group["status"] == "held" else "needs your decision"
+        lines.append(
+            _line(
+                group["campaign__name"],
+                f"{what} {word}, {group['rows']:,} recipients",
+                group["sentence"],
+                reverse(page[0], args=[page[1]]),
+            )
+        )
+    alarms = (
+        Batch.objects.exclude(alarm="")
+        .order_by()
+        .values("campaign_id", "campaign__name", "alarm")
+        .annotate(files=Count("pk"), first=Min("pk"))
+    )
+    for group in alarms:
+        url = reverse("campaigns:batch", args=[group["first"]])
+        lines.append(_line(group["campaign__name"], "evidence contradicts itself", group["alarm"], url, "red"))
+    for campaign in campaigns:
+        url = campaign.get_absolute_url()
+        if campaign.status == "held":
+            lines.append(_line(campaign.name, "missed its start", campaign.sentence, url))
+        elif campaign.status == "paused" and campaign.reason != "paused":
+            lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url))
+        elif campaign.status == "frozen":
+            people = f"{campaign.counts.get('included', 0):,} recipients"
+            lines.append(_line(campaign.name, f"waits for approval, {people}", campaign.sentence, url))
+    return lines
+
+
+def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: Any = None) -> dict[str, Any]:
+    return {"who": who, "what": what, "sentence": sentence, "url": url, "is_red": colour == "red", "at": at}
+
+
+def _days() -> dict[str, Any]:
+    """Recipients by outcome for each of the last 30 days, by the day their file was settled."""
+    today = timezone.localdate()
+    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    accepted, row_errors, rejected = (dict.fromkeys(days, 0) for _ in range(3))
+    found = (
+        Batch.objects.filter(settled_at__gte=timezone.now() - timedelta(days=DAYS + 1))
+        .order_by()
+        .annotate(day=TruncDate("settled_at"))
+        .values("day", "status")
+        .annotate(all_rows=Sum("rows"), errors=Sum("row_errors"), taken=Sum("accepted_rows"))
+    )
+    for row in found:
+        if row["day"] not in accepted:
+            continue
+        row_errors[row["day"]] += row["errors"]
+        accepted[row["day"]] += row["taken"]
+        left = row["all_rows"] - row["errors"] - row["taken"]
+        if row["status"] == "accepted":
+            accepted[row["day"]] += left
+        elif row["status"] == "rejected":
+            rejected[row["day"]] += left
+    return {
+        "days": [day.isoformat() for day in days],
+        "series": [
+            {"kind": "accepted", "label": "Accepted", "values": list(accepted.values())},
+            {"kind": "decision", "label": "Row errors", "values": list(row_errors.values())},
+            {"kind": "rejected", "label": "Rejected", "values": list(rejected.values())},
+        ],
+    }

@@ -1,0 +1,76 @@
+"""Where each recipient of a campaign stands: the filter and the words of the table and the export."""
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from campaigns.forms import RecipientFilter
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
+
+
+def counting(batches: Iterable[Batch]) -> dict[int, Batch]:
+    """The generation that counts of each number; a number whose generations are all superseded has none."""
+    return {batch.number: batch for batch in batches if batch.status != "superseded"}
+
+
+def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter) -> QuerySet[Recipient]:
+    """The recipients that fit the filter; all of them where it is not valid."""
+    rows = campaign.recipients.all()
+    if not form.is_valid():
+        return rows
+    wanted = form.cleaned_data
+    digits = "".join(character for character in wanted["number"] if character.isdigit())
+    if digits:
+        # What people type here starts with the zero that stands for the country code.
+        rows = rows.filter(msisdn__contains=digits.removeprefix("0"))
+    if wanted["batch"]:
+        rows = rows.filter(batch_number=wanted["batch"])
+    if wanted["code"]:
+        of_cause = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), code=wanted["code"])
+        numbers = [batch.number for batch in batches if batch.reason == wanted["code"] and batch.status != "superseded"]
+        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers))
+    if wanted["outcome"]:
+        rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
+    return rows
+
+
+def _with_outcome(
+    campaign: Campaign, rows: QuerySet[Recipient], batches: Sequence[Batch], outcome: str
+) -> QuerySet[Recipient]:
+    if outcome == "excluded":
+        return rows.exclude(excluded_reason="")
+    unbatched = "cancelled" if campaign.status == "cancelled" else "waiting"
+    numbers = [n for n, batch in counting(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
+    own = RecipientOutcome.objects.filter(recipient=OuterRef("pk"))
+    fits = Q(batch_number__in=numbers) & ~Exists(own)
+    if outcome in RecipientOutcome.Result.values:
+        fits |= Exists(own.filter(result=outcome))
+    if outcome == unbatched:
+        fits |= Q(batch_number__isnull=True, excluded_reason="")
+    return rows.filter(fits)
+
+
+def tell(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]) -> Sequence[Recipient]:
+    """Write ``outcome`` and ``detail`` on each row; one query for all of them."""
+    current = counting(batches)
+    outcomes = {
+        outcome.recipient_id: outcome
+        for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")
+    }
+    for row in rows:
+        outcome, detail = _standing(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
+        row.outcome, row.detail = outcome, detail  # type: ignore[attr-defined]
+    return rows
+
+
+def _standing(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
+    if row.excluded_reason:
+        return "excluded", EXCLUDED_WORDS[row.excluded_reason]
+    if own is not None:
+        delivery = own.get_delivery_display() if own.delivery else ""
+        return own.result, " ".join(word for word in (own.sentence or own.code, delivery) if word)
+    if batch is None:
+        return ("cancelled" if campaign.status == "cancelled" else "waiting"), ""
+    outcome = OUTCOME_OF_BATCH[batch.status]
+    return outcome, batch.sentence if outcome in ("rejected", "needs_decision", "cancelled") else ""

@@ -1,0 +1,110 @@
+"""Texts kept for use again, and the live count under every text that is being written."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django_tables2 import RequestConfig
+
+from campaigns.forms import TemplateForm
+from campaigns.models import Campaign, Template
+from campaigns.tables import TemplateTable
+from campaigns.texts import FIELDS, TextError, compile_text
+from contacts.models import Contact
+from providers import gsm
+from providers.models import Account
+
+
+@require_GET
+@permission_required("campaigns.view_template", raise_exception=True)
+def templates(request: HttpRequest) -> HttpResponse:
+    table = TemplateTable(Template.objects.all())
+    RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
+    return render(request, "campaigns/templates.html", {"table": table})
+
+
+@permission_required("campaigns.add_template", raise_exception=True)
+def template_new(request: HttpRequest) -> HttpResponse:
+    return _edit(request, Template(created_by=request.user))
+
+
+@permission_required("campaigns.view_template", raise_exception=True)
+def template(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Template, pk=pk)
+    if not request.user.has_perm("campaigns.change_template"):
+        return render(request, "campaigns/template_read.html", {"template": row, **measured(row.text, [], None)})
+    return _edit(request, row)
+
+
+def _edit(request: HttpRequest, row: Template) -> HttpResponse:
+    form = TemplateForm(request.POST or None, instance=row)
+    if request.method == "POST" and request.POST.get("turn") == "clean":
+        data = request.POST.copy()
+        data["text"] = gsm.clean(data.get("text", ""))
+        form = TemplateForm(data, instance=row)
+        form._errors = {}  # type: ignore[assignment]
+    elif request.method == "POST" and form.is_valid():
+        saved = form.save()
+        messages.success(request, f"{saved} is saved.")
+        return redirect("campaigns:templates")
+    text = form["text"].value() or ""
+    context = {
+        "form": form,
+        "template": row if row.pk else None,
+        "labels": form.labels(),
+        "used_by": Campaign.objects.filter(template=row).count() if row.pk else 0,
+        **measured(text, [], None),
+    }
+    return render(request, "campaigns/template.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required("campaigns.delete_template", raise_exception=True)
+def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Template, pk=pk)
+    row.delete()
+    messages.success(request, f"{row} is deleted. Campaigns that copied it keep their text.")
+    return redirect("campaigns:templates")
+
+
+@require_POST
+@permission_required("campaigns.view_template", raise_exception=True)
+def measure(request: HttpRequest) -> HttpResponse:
+    """The count and the phone under a text that is being written."""
+    raw = request.POST.get("account", "")
+    account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
+    context = measured(request.POST.get("text", ""), request.POST.getlist("lists"), account)
+    return render(request, "campaigns/_measure.html", context)
+
+
+def measured(source: str, lists: list[str], account: Account | None) -> dict[str, Any]:
+    """Count a text as its first real recipient would read it, or as it stands where nobody is chosen."""
+    newline_units = account.adapter.limits.newline_units if account else 1
+    is_gsm_only = account is None or account.adapter.limits.alphabet == "gsm"
+    if not source.strip():
+        return {"count": None}
+    try:
+        text = compile_text(source)
+    except TextError as error:
+        return {"count": None, "count_error": error.sentence}
+    chosen = next((pk for pk in lists if pk.isdigit()), None)
+    contact = Contact.objects.filter(list=chosen, message="").order_by("msisdn").first() if chosen else None
+    if contact:
+        finished = text.personalise({field: getattr(contact, field) for field in FIELDS})
+    else:
+        finished = source
+    count = gsm.measure(finished, newline_units)
+    single, each = (160, 153) if count.alphabet == "gsm" else (70, 67)
+    return {
+        "count": count,
+        "room": single if count.parts <= 1 else count.parts * each,
+        "finished": finished,
+        "contact": contact,
+        "has_fields": bool(text.fields),
+        "foreign": " ".join(gsm.unsupported(source)),
+        "can_clean": gsm.clean(source) != source.replace("\r\n", "\n"),
+        "is_gsm_only": is_gsm_only,
+    }

@@ -1,0 +1,231 @@
+"""The page of one campaign: what is checked, approved or watched, by its status."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+from django_tables2 import RequestConfig
+
+from campaigns import balance, decisions
+from campaigns.forms import ReasonForm, RecipientFilter, StartForm
+from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
+from campaigns.views import recipients as standing
+from campaigns.views.compose import check_page
+from campaigns.views.preview import sample_of
+
+FILES_A_PAGE = 50
+ROWS_A_PAGE = 50
+STOP_POLLING = 286
+#: Statuses in which the page changes by itself.
+LIVE = ("freezing", "approved", "running", "paused", "cancelled")
+
+
+def find(pk: int) -> Campaign:
+    rows = Campaign.objects.select_related("account", "created_by", "frozen_by", "approved_by", "template")
+    return get_object_or_404(rows, pk=pk)
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def campaign(request: HttpRequest, pk: int) -> HttpResponse:
+    row = find(pk)
+    if row.status == "draft":
+        return check_page(request, row)
+    batches = list(row.batches.all())
+    context = {
+        "campaign": row,
+        "lists": row.ordered_lists(),
+        "events": _events(row),
+        **_progress(request, row, batches),
+        **_actions(request, row, batches),
+    }
+    if row.status in ("frozen", "held", "approved"):
+        context |= _to_approve(request, row)
+    if row.status in ("freezing", "frozen"):
+        return render(request, f"campaigns/{row.status}.html", context)
+    return render(request, "campaigns/watch.html", context | _recipients(request, row, batches))
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part that changes by itself: 204 when it has not, 286 when it will not any more."""
+    row = find(pk)
+    if row.status in ("draft", "frozen") or request.GET.get("status", row.status) != row.status:
+        response = HttpResponse()
+        response["HX-Refresh"] = "true"
+        return response
+    context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
+    fragment = render_to_string("campaigns/_progress.html", context, request)
+    if not context["is_live"]:
+        return HttpResponse(fragment, status=STOP_POLLING)
+    if request.GET.get("seen") == context["seen"]:
+        return HttpResponse(status=204)
+    return HttpResponse(fragment)
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def recipients(request: HttpRequest, pk: int) -> HttpResponse:
+    row = find(pk)
+    context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
+    return render(request, "campaigns/recipients.html", context)
+
+
+def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
+    """Everything that ``_progress.html`` shows; as many rows are read as the campaign has batches."""
+    books = balance.of(row, batches)
+    page = Paginator(batches, FILES_A_PAGE).get_page(request.GET.get("files"))
+    tries = dict(
+        Attempt.objects.filter(batch__in=[batch.pk for batch in page])
+        .order_by()
+        .values_list("batch_id")
+        .annotate(n=Count("pk"))
+    )
+    for batch in page:
+        batch.tries = tries.get(batch.pk, 0)
+    changes = [(batch.pk, batch.status, batch.row_errors, batch.accepted_rows, batch.uploaded_at, batch.sentence,
+                batch.alarm, tries.get(batch.pk)) for batch in batches]  # fmt: skip
+    now = timezone.now()
+    state = [row.status, row.freeze_progress, row.alarm, row.sentence, page.number, books.waiting, changes]
+    digest = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    is_live = row.status in ("freezing", "approved", "running", "paused") or bool(books.outcomes["open"])
+    return {
+        "books": books,
+        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
+        "tiles": _tiles(row, books),
+        "done": books.settled,
+        "pace": _pace(row, books, now),
+        "files": page,
+        "causes": _causes(row, batches),
+        "is_live": is_live,
+        "seen": digest,
+        "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
+        if row.status == "freezing"
+        else 0,
+    }
+
+
+def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
+    ready = sum(books.open.get(status, 0) for status in ("prepared", "uploading"))
+    numbers = {
+        "accepted": books.outcomes["accepted"],
+        "with_provider": books.with_provider,
+        "needs_decision": books.needs_decision,
+        "rejected": books.outcomes["rejected"],
+        "row_error": books.outcomes["row_error"],
+        "ready": ready,
+        "waiting": books.waiting,
+        "excluded": books.excluded_total,
+        "cancelled": books.cancelled + books.outcomes["cancelled"],
+    }
+    always = ("accepted", "with_provider", "needs_decision", "rejected", "row_error", "excluded")
+    return [
+        {"outcome": outcome, "label": OUTCOME_WORDS[outcome], "kind": OUTCOME_KINDS[outcome], "number": number}
+        for outcome, number in numbers.items()
+        if number or outcome in always
+    ]
+
+
+def _pace(row: Campaign, books: balance.Balance, now: datetime) -> str:
+    """``1,200 a minute, 4 min left``; "" where it cannot be said."""
+    handed = books.settled + books.with_provider
+    if row.status != "running" or not row.started_at or not handed or not books.still_here:
+        return ""
+    minutes = max((now - row.started_at) / timedelta(minutes=1), 0.1)
+    rate = handed / minutes
+    left = books.still_here / rate
+    return f"{rate:,.0f} a minute handed over, {f'{left:,.0f} min' if left >= 1 else 'less than a minute'} left"
+
+
+def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
+    """Why recipients were not accepted, the most frequent first."""
+    causes: dict[str, dict[str, Any]] = {}
+    if any(batch.row_errors for batch in batches):
+        found = (
+            RecipientOutcome.objects.filter(batch__campaign=row, result="row_error")
+            .order_by()
+            .values_list("code", "sentence")
+            .annotate(n=Count("pk"))
+            .order_by("-n")[:20]
+        )
+        for code, sentence, n in found:
+            cause = causes.setdefault(code, {"code": code, "sentence": sentence or code, "count": 0})
+            cause["count"] += n
+    for batch in batches:
+        if batch.status in ("rejected", "unclear", "held"):
+            cause = causes.setdefault(
+                batch.reason, {"code": batch.reason, "sentence": batch.sentence or batch.reason, "count": 0}
+            )
+            cause["count"] += batch.rows - batch.row_errors - batch.accepted_rows
+    return sorted(causes.values(), key=lambda cause: -cause["count"])[:10]
+
+
+def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
+    form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
+    found = standing.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    table = RecipientTable(found)
+    RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
+    # The page's own objects, told where they stand: one query, however many recipients there are.
+    standing.tell(row, batches, [line.record for line in table.page.object_list])
+    kept = {key: value for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value}
+    return {"table": table, "filter": form, "filter_query": urlencode(kept), "is_filtered": bool(kept)}
+
+
+def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
+    """What this person may do now, and the numbers the questions name."""
+    may_change = request.user.has_perm("campaigns.change_campaign")
+    may_approve = request.user.has_perm("campaigns.approve_campaign")
+    stopped_by_itself = row.status == "paused" and row.reason != "paused"
+    return {
+        "may_pause": may_change and row.status == "running",
+        "may_resume": row.status == "paused" and (may_approve if stopped_by_itself else may_change),
+        "may_cancel": may_change and row.status not in ("closed", "cancelled"),
+        "may_change_back": may_change and row.status in ("frozen", "approved", "held"),
+        "may_confirm_start": may_approve and row.status == "held",
+        "needs_approver": stopped_by_itself and not may_approve,
+    }
+
+
+def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+    why_not = decisions.may_approve(row, request.user)
+    total = row.counts.get("included", 0)
+    order = row.counts.get("longest", [])[:3]
+    found = Recipient.objects.in_bulk(order)
+    adapter = row.account.adapter
+    option_fields = adapter.OptionsForm.base_fields
+    return {
+        **sample_of(request, row),
+        "why_not": why_not,
+        "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
+        "included": total,
+        "longest": [found[pk] for pk in order if pk in found],
+        "histogram": [
+            (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
+        ],
+        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(row.counts.get("excluded", {}).items()) if n],
+        "option_rows": [(field.label or name, _said(row.options.get(name))) for name, field in option_fields.items()],
+        "reject_form": ReasonForm(),
+        "start_form": StartForm(),
+    }
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return "—" if value in (None, "") else str(value)
+
+
+def _events(row: Campaign) -> list[Any]:
+    return list(row.events.select_related("user", "batch").order_by("-id")[:200])
