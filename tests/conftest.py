@@ -2,8 +2,9 @@
 
 import importlib
 import os
+import shutil
 import subprocess
-import time
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +27,8 @@ from config import valkey as embedded
 from providers.sandbox.server import Sandbox
 from tests import debian
 from tests import postgresql as private_postgresql
+from tests.supervised import Baton
+from tests.waiting import wait_until
 
 roles = importlib.import_module("campaigns.migrations.0002_roles")
 
@@ -210,18 +213,6 @@ def worker_environment() -> dict[str, str]:
     }
 
 
-def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """Wait for something to become true and return it; fails the test after ``seconds``."""
-    until = time.monotonic() + seconds
-    while True:
-        found = is_true()
-        if found:
-            return found
-        if time.monotonic() > until:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.05)
-
-
 # -- servers -------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +230,16 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
     """A PostgreSQL cluster of this run's own; yields its DATABASE_URL."""
     with private_postgresql.cluster(debian.require("postgresql", request.node.nodeid)) as url:
         yield url
+
+
+@pytest.fixture
+def baton() -> Iterator[Baton]:
+    data = Path(tempfile.mkdtemp(prefix="baton-supervisor-")).resolve()
+    running = Baton(data)
+    yield running
+    running.kill_everything()
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(running.socket.parent, ignore_errors=True)
 
 
 # -- browser -------------------------------------------------------------------------------------------------------

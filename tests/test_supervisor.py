@@ -1,144 +1,22 @@
 """Real processes: what is started, what is refused, and that nothing stays behind however it ends."""
 
-import fcntl
-import hashlib
 import os
 import pty
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import termios
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from functools import partial
-from http.client import HTTPConnection
-from pathlib import Path
 
-import pytest
 from django.conf import settings
 from redis import Redis
-from rq import Queue
-from rq.serializers import JSONSerializer
 
 from config import valkey as embedded
-from tests.conftest import wait_until
 from tests.postgresql import free_port
+from tests.supervised import Baton
+from tests.waiting import wait_until
 
 CHILDREN = ("valkey", "worker-imports", "worker-campaigns", "worker-handover", "worker-results", "clock", "web")
-
-
-class Baton:
-    """One supervisor on a data directory of its own; ``said`` is what it wrote to the terminal."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.port = free_port()
-        short = hashlib.sha256(str(data).encode()).hexdigest()[:8]
-        self.socket = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{short}" / "valkey.sock"
-        self.output = data / "said.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, *options: str, terminal: int | None = None, **environment: str) -> "Baton":
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.supervisor", "run", "--port", str(self.port), *options],
-                env={**self.environment(), **environment},
-                cwd=settings.BASE_DIR,
-                stdin=subprocess.DEVNULL,
-                stdout=output if terminal is None else terminal,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=None if terminal is None else partial(fcntl.ioctl, terminal, termios.TIOCSCTTY, 0),
-            )
-        return self
-
-    def environment(self) -> dict[str, str]:
-        forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA", "BATON_PDEATHSIG")
-        inherited = {name: value for name, value in os.environ.items() if name not in forgotten}
-        return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings"}
-
-    def until_ready(self) -> "Baton":
-        wait_until(lambda: f"ready: http://127.0.0.1:{self.port}" in self.said() or self.ended(), "ready", 90)
-        assert not self.ended(), self.said()
-        return self
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(number)
-
-    def exit_code(self, within: float = 40) -> int:
-        assert self.process
-        return self.process.wait(timeout=within)
-
-    def pids(self) -> dict[int, str]:
-        """Every process that works on this data directory, whoever its parent is, with its command line."""
-        marker = f"DATA={self.data}".encode()
-        found = {}
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):
-                if not entry.name.isdigit():
-                    continue
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                # Valkey writes its title over its environment.
-                if str(self.socket) in command or marker in (entry / "environ").read_bytes().split(b"\0"):
-                    found[int(entry.name)] = command
-        return found
-
-    def pid_of(self, *words: str) -> int:
-        """The oldest process whose command line holds all the words."""
-        return min((pid for pid, command in self.pids().items() if all(word in command for word in words)), default=0)
-
-    def redis_url(self) -> str:
-        return f"unix://{self.socket}"
-
-    def health(self) -> int:
-        asking = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            asking.request("GET", "/healthz")
-            return asking.getresponse().status
-        finally:
-            asking.close()
-
-    def run_job(self, seconds: float) -> int:
-        """Have the results worker sleep in a job; returns the process id of the horse that does."""
-        before = set(self.pids())
-        client = Redis.from_url(self.redis_url())
-        Queue("results", connection=client, serializer=JSONSerializer).enqueue("time.sleep", seconds)
-        client.close()
-        new = wait_until(lambda: set(self.pids()) - before, "a horse works on the job")
-        # Past the fork it still has to load the job.
-        time.sleep(0.5)
-        return int(new.pop())
-
-    def is_gone(self) -> bool:
-        return not self.pids()
-
-    def kill_everything(self) -> None:
-        for pid in self.pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if self.process:
-            self.process.wait()
-
-
-@pytest.fixture
-def baton() -> Iterator[Baton]:
-    data = Path(tempfile.mkdtemp(prefix="baton-supervisor-")).resolve()
-    running = Baton(data)
-    yield running
-    running.kill_everything()
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.rmtree(running.socket.parent, ignore_errors=True)
 
 
 def test_a_busy_port_is_said_in_one_line_and_nothing_is_started(baton: Baton) -> None:
