@@ -1,5 +1,7 @@
 """The Accounts screens."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
@@ -137,7 +139,7 @@ def _test(request: HttpRequest, found: Account) -> None:
     checks = checking.test_connection(found)
     failed = next((check for check in checks if not check.passed), None)
     if failed:
-        messages.error(request, f"{failed.label}: {failed.sentence}")
+        messages.error(request, failed.sentence if failed.passed is None else "The test failed; its lines say why.")
     elif was_stopped:
         messages.success(request, f"The test passed, and {found.name} works again.")
     else:
@@ -164,4 +166,10 @@ def _capability(adapter: BaseAdapter) -> dict[str, object]:
         "starts_later": adapter.starts_later,
         "accepted_means": adapter.accepted_means,
         "connections": adapter.limits.connections,
+        "silence": _duration(adapter.give_up_after),
     }
+
+
+def _duration(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
