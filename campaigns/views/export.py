@@ -17,9 +17,8 @@ from campaigns.forms import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.tables import OUTCOME_WORDS
 from campaigns.views import recipients
-from contacts.models import FIELD_LABELS
 
-HEADER = ("number", "name", "customer_id", "outcome", "why", "file", *(f"value{n}" for n in range(1, 7)), "own_text")
+HEADER = ["Number", "Name", "Customer ID", "Outcome", "Why", "File", *(f"Value {n}" for n in range(1, 7)), "Own text"]
 CHUNK = 2000
 #: Rows a sheet of a workbook can hold, its header included.
 SHEET_ROWS = 1_048_576
@@ -58,7 +57,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _lines(campaign: Campaign, batches: list[Batch], rows: QuerySet[Recipient]) -> Iterator[list[str]]:
-    yield [FIELD_LABELS.get(title, title).capitalize() for title in HEADER]
+    yield HEADER
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk

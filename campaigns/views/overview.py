@@ -89,7 +89,7 @@ def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: list[Acc
             ("campaigns:batch", group["first"]) if group["files"] == 1 else ("campaigns:campaign", group["campaign_id"])
         )
         what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
-        word = "held" if group["status"] == "held" else "needs your decision"
+        word = "held" if group["status"] == "held" else "unclear"
         lines.append(
             _line(
                 group["campaign__name"],

@@ -1,0 +1,154 @@
+"""What the approver sees and does, with a password asked again."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import Settings
+
+from campaigns import jobs
+from campaigns.models import Campaign
+from providers.models import Account
+from tests.campaigns.conftest import freeze
+from tests.conftest import PASSWORD
+
+LogIn = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(jobs, "nudge", lambda job, pk: asked.append((job, pk)))
+    return asked
+
+
+@pytest.fixture
+def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: User) -> Campaign:
+    return freeze(make_campaign(account), operator)
+
+
+def signed_in(user: User) -> Client:
+    """A person who has just typed the password."""
+    client = Client()
+    response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
+    assert response.status_code == 302
+    return client
+
+
+def retyped(client: Client, response: object) -> object:
+    """Type the password again where it is asked for, and come back."""
+    return client.post(response.url, {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
+
+
+def test_the_page_shows_what_is_signed(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
+    page = logged_in(approver).get(f"/campaigns/{frozen.pk}/").content.decode()
+    assert "Approve and hand over 5 messages" in page
+    assert frozen.approval_hash in page
+    assert "nobody at 127.0.0.1:9" in page
+    assert "Hi Person 0, 20 % off ends Sunday." in page
+    assert "operator" in page
+
+
+def test_approving_asks_for_the_password_and_then_does_it(
+    frozen: Campaign, approver: User, nudges: list[tuple[str, int]]
+) -> None:
+    client = signed_in(approver)
+    response = client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": frozen.approval_hash})
+    assert response.status_code == 302
+    assert "reauthenticate" in response.url
+    frozen.refresh_from_db()
+    assert frozen.status == "frozen"
+    assert nudges == []
+    retyped(client, response)
+    frozen.refresh_from_db()
+    assert frozen.status == "approved"
+    assert frozen.approved_by == approver
+    assert nudges == [("cut", frozen.pk)]
+
+
+def test_what_changed_since_it_was_shown_is_not_approved(frozen: Campaign, approver: User) -> None:
+    client = signed_in(approver)
+    response = retyped(client, client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": "0" * 64}))
+    assert "changed since this page was shown" in response.content.decode()  # type: ignore[attr-defined]
+    frozen.refresh_from_db()
+    assert frozen.status == "frozen"
+
+
+def test_who_froze_it_sees_why_they_cannot_approve(
+    frozen: Campaign, approver: User, operator: User, logged_in: LogIn
+) -> None:
+    operator.groups.add(*approver.groups.all())
+    operator = User.objects.get(pk=operator.pk)
+    page = logged_in(operator).get(f"/campaigns/{frozen.pk}/").content.decode()
+    assert "You froze or edited this campaign" in page
+    assert "Approve and hand over" not in page
+
+
+def test_a_company_of_one_sees_that_it_approves_its_own(
+    frozen: Campaign, approver: User, operator: User, logged_in: LogIn, settings: Settings
+) -> None:
+    settings.SELF_APPROVAL = True
+    operator.groups.add(*approver.groups.all())
+    page = logged_in(User.objects.get(pk=operator.pk)).get(f"/campaigns/{frozen.pk}/").content.decode()
+    assert "You froze or edited this yourself" in page
+    assert "Approve and hand over 5 messages" in page
+
+
+def test_an_operator_may_not_approve_or_reject(frozen: Campaign, operator: User, logged_in: LogIn) -> None:
+    client = logged_in(operator)
+    assert client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": frozen.approval_hash}).status_code == 403
+    assert client.post(f"/campaigns/{frozen.pk}/reject/", {"why": "no"}).status_code == 403
+    assert client.post(f"/campaigns/{frozen.pk}/confirm-start/").status_code == 403
+
+
+def test_rejecting_needs_a_reason_and_shows_it(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
+    client = logged_in(approver)
+    page = client.post(f"/campaigns/{frozen.pk}/reject/", {"why": " "}, follow=True).content.decode()
+    assert "Write the reason" in page
+    page = client.post(f"/campaigns/{frozen.pk}/reject/", {"why": "Wrong price"}, follow=True).content.decode()
+    assert "Wrong price" in page
+    frozen.refresh_from_db()
+    assert frozen.status == "draft"
+
+
+def test_changing_takes_it_back_to_draft(frozen: Campaign, operator: User, logged_in: LogIn) -> None:
+    response = logged_in(operator).post(f"/campaigns/{frozen.pk}/change/")
+    assert response.url == f"/campaigns/{frozen.pk}/edit/"
+    frozen.refresh_from_db()
+    assert frozen.status == "draft"
+
+
+def test_a_held_campaign_gets_a_new_start(
+    frozen: Campaign, approver: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+) -> None:
+    Campaign.objects.filter(pk=frozen.pk).update(status="held", approved_by=approver, sentence="It missed its start.")
+    client = logged_in(approver)
+    page = client.get(f"/campaigns/{frozen.pk}/").content.decode()
+    assert "5 messages handed over then" in page
+    client.post(f"/campaigns/{frozen.pk}/confirm-start/", {"start_at": "never"})
+    frozen.refresh_from_db()
+    assert frozen.status == "held"
+    client.post(f"/campaigns/{frozen.pk}/confirm-start/", {"start_at": ""})
+    frozen.refresh_from_db()
+    assert frozen.status == "approved"
+    assert nudges == [("cut", frozen.pk)]
+
+
+@pytest.mark.parametrize("verb", ["freeze", "reject", "change", "pause", "resume", "cancel", "confirm-start"])
+def test_deeds_are_post_only(verb: str, frozen: Campaign, administrator: User, logged_in: LogIn) -> None:
+    User.objects.filter(pk=administrator.pk).update(is_superuser=True)
+    assert logged_in(administrator).get(f"/campaigns/{frozen.pk}/{verb}/").status_code == 405
+
+
+def test_coming_back_to_approve_with_a_get_changes_nothing(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
+    response = logged_in(approver).get(f"/campaigns/{frozen.pk}/approve/")
+    assert response.url == f"/campaigns/{frozen.pk}/"
+    frozen.refresh_from_db()
+    assert frozen.status == "frozen"
+
+
+def test_times_name_both_zones(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
+    page = logged_in(approver).get(f"/campaigns/{frozen.pk}/").content.decode()
+    assert re.search(r"frozen by operator \d\d:\d\d SAST \(([A-Z][a-z]{2} \d+ )?\d\d:\d\d UTC\)", page)

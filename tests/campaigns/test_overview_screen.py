@@ -1,0 +1,123 @@
+"""The first screen: what needs a decision, what runs, what comes."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from campaigns.models import Batch, Campaign
+from contacts.models import ContactList
+from providers.models import Account
+from tests.campaigns.conftest import freeze
+
+LogIn = Callable[[User], Client]
+
+
+def test_an_empty_house_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:
+    page = logged_in(operator).get("/").content.decode()
+    assert "No campaign is on its way" in page
+    assert "New campaign" in page
+    assert "There is no active account yet" in page
+    assert "New campaign" not in logged_in(viewer).get("/").content.decode()
+
+
+def test_running_campaigns_and_their_progress(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    page = logged_in(viewer).get("/").content.decode()
+    assert "October promo" in page
+    assert "0 of 5" in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+def test_files_of_one_cause_are_one_line(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_running(account)
+    batch = campaign.batches.get()
+    fields = {f.attname: getattr(batch, f.attname) for f in Batch._meta.concrete_fields if f.attname != "id"}
+    Batch.objects.create(**fields | {"number": 2, "stem": "other", "key": 7, "name": "other.zip"})
+    Batch.objects.update(status="unclear", reason="line_broke", sentence="The line broke.")
+    inbox = logged_in(viewer).get("/").context["inbox"]
+    assert [(line["who"], line["what"]) for line in inbox] == [("October promo", "2 files unclear, 10 recipients")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"status": "held", "sentence": "It missed its start by an hour."}, "missed its start"),
+        ({"status": "paused", "reason": "no_progress", "sentence": "Nothing went."}, "paused by Baton"),
+        ({"alarm": "The frozen recipients are not those that were frozen."}, "the books do not balance"),
+    ],
+)
+def test_what_waits_for_a_person_is_in_the_inbox(
+    changes: dict[str, str],
+    words: str,
+    account: Account,
+    make_running: Callable[..., Campaign],
+    viewer: User,
+    logged_in: LogIn,
+) -> None:
+    campaign = make_running(account)
+    Campaign.objects.filter(pk=campaign.pk).update(**changes)
+    inbox = logged_in(viewer).get("/").context["inbox"]
+    assert [(line["who"], line["what"]) for line in inbox] == [("October promo", words)]
+
+
+def test_what_a_person_paused_is_not_in_the_inbox(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_running(account)
+    Campaign.objects.filter(pk=campaign.pk).update(status="paused", reason="paused")
+    assert logged_in(viewer).get("/").context["inbox"] == []
+
+
+def test_a_stopped_account_and_a_waiting_approval_are_in_the_inbox(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, viewer: User, logged_in: LogIn
+) -> None:
+    freeze(make_campaign(account), operator)
+    account.stop("host_key_changed", "The host key changed.")
+    inbox = logged_in(viewer).get("/").context["inbox"]
+    assert [line["what"] for line in inbox] == ["stopped", "waits for approval, 5 recipients"]
+    assert "The host key changed." in inbox[0]["sentence"]
+
+
+def test_the_chart_counts_recipients_by_the_day_their_file_was_settled(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    Batch.objects.update(status="accepted", row_errors=1, settled_at=timezone.now())
+    days = logged_in(viewer).get("/").context["days"]
+    assert len(days["days"]) == 30
+    assert {series["kind"]: series["values"][-1] for series in days["series"]} == {
+        "accepted": 4,
+        "decision": 1,
+        "rejected": 0,
+    }
+
+
+def test_the_live_part_answers_204_while_nothing_changes(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    client = logged_in(viewer)
+    first = client.get("/", headers={"HX-Request": "true"})
+    assert "<html" not in first.content.decode()
+    assert client.get("/", {"seen": first.context["seen"]}, headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_what_is_read_does_not_grow_with_recipients(
+    account: Account,
+    make_list: Callable[..., ContactList],
+    make_running: Callable[..., Campaign],
+    viewer: User,
+    logged_in: LogIn,
+    django_assert_max_num_queries: Callable[..., object],
+) -> None:
+    make_running(account, make_list(count=200))
+    client = logged_in(viewer)
+    with django_assert_max_num_queries(20):  # type: ignore[attr-defined]
+        client.get("/")

@@ -1,0 +1,269 @@
+"""The page of a running campaign: books, tiles, files, recipients, export, evidence and what people decide."""
+
+import csv
+import io
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from campaigns import jobs
+from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
+from contacts.models import ContactList
+from providers.models import Account
+from tests.campaigns.test_approve_screen import retyped, signed_in
+
+LogIn = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(jobs, "nudge", lambda job, pk: asked.append((job, pk)))
+    return asked
+
+
+@pytest.fixture
+def running(account: Account, make_running: Callable[..., Campaign]) -> Campaign:
+    return make_running(account)
+
+
+def with_row_error(campaign: Campaign) -> Batch:
+    """The campaign's file accepted, one of its rows not."""
+    batch = campaign.batches.get()
+    recipient = campaign.recipients.order_by("msisdn").first()
+    assert recipient is not None
+    RecipientOutcome.objects.create(
+        batch=batch, recipient=recipient, result="row_error", code="MSISDN.Optout", sentence="This number opted out."
+    )
+    Batch.objects.filter(pk=batch.pk).update(status="accepted", row_errors=1, settled_at=timezone.now())
+    batch.refresh_from_db()
+    return batch
+
+
+def test_the_books_tiles_and_files_are_shown(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    batch = with_row_error(running)
+    page = logged_in(viewer).get(f"/campaigns/{running.pk}/").content.decode()
+    assert "Books balance" in page
+    assert batch.name in page
+    assert "This number opted out." in page
+    assert "?outcome=row_error#recipients" in page
+
+
+def test_a_mismatch_is_red(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    Batch.objects.update(row_errors=99)
+    assert "The books do not balance." in logged_in(viewer).get(f"/campaigns/{running.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "count"), [("accepted", 4), ("row_error", 1), ("rejected", 0), ("excluded", 0), ("waiting", 0), ("", 5)]
+)
+def test_recipients_are_filtered_by_where_they_stand(
+    outcome: str, count: int, running: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    with_row_error(running)
+    response = logged_in(viewer).get(f"/campaigns/{running.pk}/", {"outcome": outcome})
+    assert len(response.context["table"].rows) == count
+    if outcome:
+        assert {row.record.outcome for row in response.context["table"].page.object_list} <= {outcome}
+
+
+def test_recipients_are_found_by_number_file_and_cause(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    with_row_error(running)
+    client = logged_in(viewer)
+    path = f"/campaigns/{running.pk}/recipients/"
+    assert len(client.get(path, {"number": "082 555 0103"}).context["table"].rows) == 1
+    assert len(client.get(path, {"batch": "1"}).context["table"].rows) == 5
+    assert len(client.get(path, {"batch": "2"}).context["table"].rows) == 0
+    assert len(client.get(path, {"code": "MSISDN.Optout"}).context["table"].rows) == 1
+
+
+def test_excluded_recipients_say_why(
+    account: Account, make_list: Callable[..., ContactList], make_running: Callable[..., Campaign], viewer: User,
+    logged_in: LogIn,
+) -> None:  # fmt: skip
+    campaign = make_running(account, make_list(), make_list("VIP"))
+    response = logged_in(viewer).get(f"/campaigns/{campaign.pk}/", {"outcome": "excluded"})
+    assert len(response.context["table"].rows) == 5
+    assert "Already on an earlier list" in response.content.decode()
+
+
+def test_what_is_read_grows_with_files_not_with_recipients(
+    account: Account, make_list: Callable[..., ContactList], make_running: Callable[..., Campaign], viewer: User,
+    logged_in: LogIn,
+) -> None:  # fmt: skip
+    few = make_running(account, make_list("Few", 3))
+    many = make_running(account, make_list("Many", 300, first=27825560000))
+    client = logged_in(viewer)
+    client.get(f"/campaigns/{few.pk}/")
+    asked = []
+    for campaign in (few, many):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            client.get(f"/campaigns/{campaign.pk}/")
+        asked.append(len(queries))
+    assert asked[0] == asked[1] <= 30
+
+
+def test_the_refresh_answers_nothing_new_with_204_and_the_end_with_286(
+    running: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    client = logged_in(viewer)
+    path = f"/campaigns/{running.pk}/progress/"
+    first = client.get(path, {"status": "running"})
+    assert first.status_code == 200
+    assert client.get(path, {"status": "running", "seen": first.context["seen"]}).status_code == 204
+    with_row_error(running)
+    assert client.get(path, {"status": "running", "seen": first.context["seen"]}).status_code == 200
+    assert client.get(path, {"status": "approved"}).headers["HX-Refresh"] == "true"
+    Campaign.objects.filter(pk=running.pk).update(status="closed")
+    ended = client.get(path, {"status": "closed"})
+    assert ended.status_code == 286
+    assert "hx-trigger" not in ended.content.decode()
+
+
+def test_pause_and_resume(
+    running: Campaign, operator: User, viewer: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+) -> None:
+    assert logged_in(viewer).post(f"/campaigns/{running.pk}/pause/").status_code == 403
+    client = logged_in(operator)
+    client.post(f"/campaigns/{running.pk}/pause/")
+    running.refresh_from_db()
+    assert running.status == "paused"
+    assert "Resume: 5 left to hand over" in client.get(f"/campaigns/{running.pk}/").content.decode()
+    client.post(f"/campaigns/{running.pk}/resume/")
+    running.refresh_from_db()
+    assert running.status == "running"
+    assert nudges == [("cut", running.pk)]
+
+
+def test_what_baton_paused_is_resumed_by_an_approver_only(
+    running: Campaign, operator: User, approver: User, logged_in: LogIn
+) -> None:
+    Campaign.objects.filter(pk=running.pk).update(status="paused", reason="no_progress", sentence="Nothing went.")
+    operators = logged_in(operator)
+    page = operators.get(f"/campaigns/{running.pk}/").content.decode()
+    assert "An approver can resume it" in page
+    assert "/resume/" not in page
+    operators.post(f"/campaigns/{running.pk}/resume/")
+    running.refresh_from_db()
+    assert running.status == "paused"
+    logged_in(approver).post(f"/campaigns/{running.pk}/resume/")
+    running.refresh_from_db()
+    assert running.status == "running"
+
+
+def test_the_question_before_cancelling_names_both_numbers(running: Campaign, operator: User, logged_in: LogIn) -> None:
+    client = logged_in(operator)
+    page = client.get(f"/campaigns/{running.pk}/").content.decode()
+    assert "5 can still be stopped and will not be texted. 0 are with the provider" in page
+    client.post(f"/campaigns/{running.pk}/cancel/")
+    running.refresh_from_db()
+    assert running.status == "cancelled"
+
+
+def test_the_export_holds_text_and_no_formulas(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    running.recipients.update(name="=1+1")
+    client = logged_in(viewer)
+    book = openpyxl.load_workbook(
+        io.BytesIO(b"".join(client.get(f"/campaigns/{running.pk}/export/", {"format": "xlsx"}).streaming_content))
+    )
+    rows = list(book.active.rows)
+    assert [cell.value for cell in rows[0]][:4] == ["Number", "Name", "Customer ID", "Outcome"]
+    assert {(row[1].value, row[1].data_type) for row in rows[1:]} == {("=1+1", "s")}
+    assert rows[1][3].value == "Ready"
+    lines = b"".join(client.get(f"/campaigns/{running.pk}/export/", {"format": "csv"}).streaming_content).decode(
+        "utf-8-sig"
+    )
+    table = list(csv.reader(io.StringIO(lines)))
+    assert len(table) == 6
+    assert table[1][1] == "'=1+1"
+
+
+def test_the_export_keeps_the_filter(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    with_row_error(running)
+    query = {"format": "csv", "outcome": "row_error"}
+    response = logged_in(viewer).get(f"/campaigns/{running.pk}/export/", query)
+    lines = b"".join(response.streaming_content).decode()
+    assert lines.count("\r\n") == 2
+    assert "This number opted out." in lines
+
+
+def test_the_payload_and_what_was_seen_are_downloaded(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    batch = running.batches.get()
+    client = logged_in(viewer)
+    response = client.get(f"/batches/{batch.pk}/payload/")
+    assert b"".join(response.streaming_content)[:2] == b"PK"
+    assert batch.name in response.headers["Content-Disposition"]
+    path = default_storage.save("evidence/aa/report", ContentFile(b"MSISDN.Optout"))
+    files = [
+        {"folder": "Errors", "name": "../../report.txt", "size": 13, "modified_at": "", "host": "", "body": path},
+        {"folder": "Processed", "name": "a.zip", "size": 13, "modified_at": "", "host": "", "body": ""},
+    ]
+    now = timezone.now()
+    seen = Evidence.objects.create(batch=batch, seen_at=now, last_seen_at=now, hosts=["h"], files=files, digest="d")
+    response = client.get(f"/evidence/{seen.pk}/0/")
+    assert b"".join(response.streaming_content) == b"MSISDN.Optout"
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert "attachment" in response.headers["Content-Disposition"]
+    assert ".." not in response.headers["Content-Disposition"]
+    assert client.get(f"/evidence/{seen.pk}/1/").status_code == 404
+    assert client.get(f"/evidence/{seen.pk}/9/").status_code == 404
+    page = client.get(f"/batches/{batch.pk}/").content.decode()
+    assert batch.sha256 in page
+    assert f"/evidence/{seen.pk}/0/" in page
+
+
+def test_a_held_file_is_released_or_cancelled_with_a_reason(
+    running: Campaign, approver: User, operator: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+) -> None:
+    batch = running.batches.get()
+    Batch.objects.update(status="held", sentence="The folder is missing.")
+    assert logged_in(operator).post(f"/batches/{batch.pk}/release/", {"why": "x"}).status_code == 403
+    assert "An approver can release" in logged_in(operator).get(f"/batches/{batch.pk}/").content.decode()
+    client = logged_in(approver)
+    assert client.get(f"/batches/{batch.pk}/release/").status_code == 405
+    assert "Release: hand over 5 messages" in client.get(f"/batches/{batch.pk}/").content.decode()
+    page = client.post(f"/batches/{batch.pk}/release/", {"why": ""}, follow=True).content.decode()
+    assert "Write the reason" in page
+    client.post(f"/batches/{batch.pk}/release/", {"why": "The folder is there again"})
+    batch.refresh_from_db()
+    assert batch.status == "prepared"
+    assert nudges == [("hand_over", batch.account_id)]
+    Batch.objects.update(status="held")
+    client.post(f"/batches/{batch.pk}/cancel/", {"why": "Too late"})
+    batch.refresh_from_db()
+    assert batch.status == "cancelled"
+
+
+def test_an_expired_held_file_can_only_be_cancelled(running: Campaign, approver: User, logged_in: LogIn) -> None:
+    Batch.objects.update(status="held", expires_at=timezone.now())
+    page = logged_in(approver).get(f"/batches/{running.batches.get().pk}/").content.decode()
+    assert "it can only be cancelled" in page
+    assert "Release: hand over" not in page
+
+
+def test_an_unclear_file_is_decided_after_the_password_with_a_reason(
+    running: Campaign, approver: User, operator: User, logged_in: LogIn
+) -> None:
+    batch = running.batches.get()
+    Batch.objects.update(status="unclear", sentence="The line broke.")
+    assert logged_in(operator).post(f"/batches/{batch.pk}/decide/").status_code == 403
+    client = signed_in(approver)
+    page = client.get(f"/batches/{batch.pk}/").content.decode()
+    assert "Decide about 5 recipients" in page
+    posted = {"decision": "accepted", "why": "Their log shows all five."}
+    response = client.post(f"/batches/{batch.pk}/decide/", posted)
+    assert "reauthenticate" in response.url
+    retyped(client, response)
+    batch.refresh_from_db()
+    assert batch.status == "accepted"
+    assert "Their log shows all five." in client.get(f"/batches/{batch.pk}/").content.decode()
