@@ -415,7 +415,7 @@ def decide_absent(batch: Batch, reading: Reading, payload: Payload, lock: Lock, 
         may_repeat = now - first < min(guard.window, campaign.patience) and not batch.account.is_stopped
         if may_repeat and campaign.status in ("running", "paused"):
             if now < latest.started_at + guard.pause:
-                _look_again(batch, latest.started_at + guard.pause)
+                _look_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
                 return
             if campaign.status == "paused":
                 _look_again(batch, now + timedelta(seconds=20))

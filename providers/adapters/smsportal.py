@@ -231,8 +231,14 @@ class Adapter(BaseAdapter):
         evidence = _Evidence.of(payload, attempts, sightings)
         if evidence.processed:
             return _accepted(evidence)
-        if evidence.waiting:
+        if any(evidence.is_whole(number) for number in evidence.waiting):
             return Reading(Standing.TAKEN, "waiting", "The file lies in Send_SMS and waits to be picked up.")
+        if evidence.waiting:
+            return Reading(
+                Standing.UNKNOWN,
+                "waiting_after_break",
+                "The file lies in Send_SMS, but its upload was interrupted and it may be incomplete.",
+            )
         if evidence.has_nameless_error:
             return _unclear(
                 "errors_by_inner_name",
@@ -327,6 +333,11 @@ class _Evidence:
     @property
     def has_nameless_error(self) -> bool:
         return 0 in self.failures
+
+    def is_whole(self, number: int) -> bool:
+        """Whether the server confirmed every byte of this attempt."""
+        attempt = self.attempts.get(number)
+        return attempt is not None and attempt.ending is Ending.DONE
 
     @classmethod
     def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Evidence":

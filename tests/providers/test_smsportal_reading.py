@@ -180,7 +180,7 @@ def test_an_attempt_that_left_no_file_does_not_count(ending: Ending) -> None:
 def test_no_rejection_while_another_attempt_waits_or_is_unexplained() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
     refused = failed(2, "InsufficientCredits")
-    assert read(attempts, look(zipped("Send_SMS", 1), *refused)).standing is Standing.TAKEN
+    assert read(attempts, look(zipped("Send_SMS", 1), *refused)).standing is Standing.UNKNOWN
     assert read(attempts, look(*refused)).standing is Standing.PROCESSING
 
 
@@ -334,3 +334,9 @@ def test_another_attempts_report_says_nothing_about_the_numbers() -> None:
 
 def test_all_eleven_words_of_the_document_are_said_plainly() -> None:
     assert len(WORDS) == 11
+
+
+def test_an_interrupted_upload_that_waits_is_not_taken_for_whole() -> None:
+    reading = read([attempt(1, Ending.UNCLEAR)], look(zipped("Send_SMS", 1)))
+    assert (reading.standing, reading.reason, reading.unclear) == (Standing.UNKNOWN, "waiting_after_break", False)
+    assert read([attempt(1, Ending.DONE)], look(zipped("Send_SMS", 1))).standing is Standing.TAKEN
