@@ -1,0 +1,348 @@
+"""Reads an uploaded spreadsheet: xlsx, csv or tsv in, header and rows of texts out, one row after another.
+
+Uploads are hostile, so Baton runs this as a process of its own with limits: see sheets.py. It needs no Django.
+"""
+
+import codecs
+import csv
+import ctypes
+import json
+import os
+import re
+import resource
+import signal
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Any
+
+import openpyxl
+
+#: A row of a sheet: its number as the spreadsheet shows it, and the texts of its cells.
+Row = tuple[int, list[str]]
+
+ENDINGS = (".xlsx", ".xlsm", ".csv", ".tsv", ".txt")
+ENCODINGS = ("utf-8", "cp1252", "iso-8859-1", "utf-16")
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 500
+MAX_ENTRIES = 2_000
+MAX_UNPACKED = 2 * 1024**3
+MAX_RATIO = 300
+MAX_MEMORY = 1536 * 1024**2
+MAX_CPU_SECONDS = 1_800
+CHUNK = 500
+
+_PR_SET_PDEATHSIG = 1
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_FIXED = re.compile(r"(?:#,##)?0(?:\.(0+))?(%?)")
+_ZEROS = re.compile(r"0{2,20}")
+
+
+class SheetError(Exception):
+    """Why a spreadsheet cannot be read: ``code`` to count, ``sentence`` to show with what to do."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class Contents:
+    """``header`` is the first row that is not blank; ``rows`` gives each row below it, to the last not blank, once."""
+
+    title: str
+    header: list[str]
+    rows: Iterator[Row]
+    row_count: int | None
+
+
+def read(path: Path, name: str, encoding: str = "") -> Contents:
+    """Read the file at ``path`` that its owner calls ``name``. Raises SheetError, also while rows are read."""
+    if PurePath(name).suffix.lower() not in ENDINGS:
+        raise SheetError("wrong_type", "Baton reads .xlsx, .csv and .tsv files. Save the sheet as one of these.")
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if not start.strip(b"\x00\t\r\n ,;"):
+        raise SheetError("empty", "The file is empty.")
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        said = "This is an old Excel file (.xls) or one with a password. Save it as .xlsx without a password."
+        raise SheetError("wrong_type", said)
+    if start.startswith(b"PK"):
+        return _read_workbook(path)
+    if PurePath(name).suffix.lower() in (".xlsx", ".xlsm"):
+        raise SheetError("wrong_type", "This is no Excel workbook, whatever its name says. Save it again in Excel.")
+    return _read_text(path, name, start, encoding)
+
+
+# -- text files ----------------------------------------------------------------------------------------------------
+
+
+def _read_text(path: Path, name: str, start: bytes, encoding: str) -> Contents:
+    encoding = _encoding(path, start, encoding)
+    if b"\x00" in start and encoding != "utf-16":
+        raise SheetError("wrong_type", "This is no text file, whatever its name says. Save the sheet as .xlsx or .csv.")
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            sample = list(islice(file, 50))
+        except UnicodeError as error:
+            raise _wrong_encoding(encoding) from error
+    told = re.fullmatch(r"sep=(.)\s*", sample[0]) if sample else None
+    delimiter = told[1] if told else _delimiter(sample, PurePath(name).suffix.lower())
+    return _contents("", _text_rows(path, encoding, delimiter, skip=1 if told else 0), None)
+
+
+def _text_rows(path: Path, encoding: str, delimiter: str, skip: int) -> Iterator[Row]:
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            for number, cells in enumerate(csv.reader(file, delimiter=delimiter), start=1):
+                if number > skip:
+                    yield number, cells
+        except UnicodeError as error:
+            raise _wrong_encoding(encoding) from error
+        except csv.Error as error:
+            raise SheetError(
+                "broken", "The file has a cell that never ends: a quote is missing. Save it again."
+            ) from error
+
+
+def _encoding(path: Path, start: bytes, chosen: str) -> str:
+    """A byte order mark, then what the operator chose, then UTF-8 if all of it is. Raises SheetError."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if start.startswith(mark):
+            return encoding
+    if chosen and chosen not in ENCODINGS:
+        raise SheetError(
+            "encoding", f"Baton does not know the encoding {chosen}. Choose one of {', '.join(ENCODINGS)}."
+        )
+    if chosen:
+        return chosen
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while piece := file.read(1024 * 1024):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeError as error:
+            said = "This file is not stored as UTF-8. Choose its encoding; often it is cp1252."
+            raise SheetError("encoding", said) from error
+    return "utf-8"
+
+
+def _wrong_encoding(encoding: str) -> SheetError:
+    return SheetError("encoding", f"The file cannot be read as {encoding}. Choose another encoding.")
+
+
+def _delimiter(sample: Sequence[str], ending: str) -> str:
+    """The character that cuts most of the first lines into the same number of cells, at least two."""
+    best = ("\t" if ending == ".tsv" else ",", (0, 0))
+    for delimiter in ",;\t|":
+        widths = [len(cells) for cells in csv.reader(sample, delimiter=delimiter) if any(cells)]
+        if widths and widths[0] > 1:
+            score = (sum(width == widths[0] for width in widths), widths[0])
+            best = max(best, (delimiter, score), key=lambda found: found[1])
+    return best[0]
+
+
+# -- workbooks -----------------------------------------------------------------------------------------------------
+
+
+def _read_workbook(path: Path) -> Contents:
+    _check_archive(path)
+    try:
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+        for sheet in sheets:
+            declared = sheet.max_row
+            if (declared or 0) > MAX_ROWS:
+                raise _too_many_rows()
+            # The declared size is often wrong and would pad every row to it.
+            sheet.reset_dimensions()
+            if any(any(cell.value is not None for cell in row) for row in islice(sheet.rows, 1000)):
+                _refuse_formulas_without_values(path, sheet.title)
+                return _contents(sheet.title, _workbook_rows(sheet), declared)
+    except (SheetError, MemoryError):
+        raise
+    except Exception as error:
+        raise _broken() from error
+    raise SheetError("empty", "There is nothing in this workbook.")
+
+
+def _check_archive(path: Path) -> None:
+    """What the archive says of itself, before anything of it is unpacked. Raises SheetError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _broken() from error
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(1, sum(entry.compress_size for entry in entries))
+    if "[Content_Types].xml" not in {entry.filename for entry in entries}:
+        raise SheetError("wrong_type", "This is an archive, but no Excel workbook. Save the sheet as .xlsx or .csv.")
+    is_bomb = unpacked > 10_000_000 and unpacked / packed > MAX_RATIO
+    if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED or is_bomb:
+        raise SheetError(
+            "too_large", "This workbook unpacks to far more than its size. Save it as .csv and upload that."
+        )
+
+
+def _workbook_rows(sheet: Any) -> Iterator[Row]:
+    try:
+        for number, cells in enumerate(sheet.rows, start=1):
+            yield number, [_seen(cell) for cell in cells]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _broken() from error
+
+
+def _refuse_formulas_without_values(path: Path, title: str) -> None:
+    """Programs other than Excel may write formulas without their results; such cells would look empty."""
+    formulas = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)[title]
+    values = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)[title]
+    formulas.reset_dimensions()
+    values.reset_dimensions()
+    for row, (with_formulas, with_values) in enumerate(islice(zip(formulas.rows, values.rows, strict=False), 200), 1):
+        for formula, value in zip(with_formulas, with_values, strict=False):
+            if formula.data_type == "f" and value.value is None:
+                said = (
+                    f"Row {row} has a formula without its result. Open the file in Excel, save it and upload it again."
+                )
+                raise SheetError("formulas_without_values", said)
+
+
+def _seen(cell: Any) -> str:
+    """The cell as a person saw it, as far as that can be known without Excel; a date is ISO."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return _number_seen(value, cell.number_format or "General")
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "minutes")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def _number_seen(value: float, style: str) -> str:
+    if _ZEROS.fullmatch(style) and value == int(value):
+        return str(int(value)).zfill(len(style))
+    fixed = _FIXED.fullmatch(style)
+    if fixed and fixed[2]:
+        return f"{value * 100:.{len(fixed[1] or '')}f}%"
+    if fixed and fixed[1]:
+        return f"{value:.{len(fixed[1])}f}"
+    if abs(value) < 1e15 and value == int(value):
+        return str(int(value))
+    return f"{value:.15g}"
+
+
+def _broken() -> SheetError:
+    return SheetError("broken", "The workbook is damaged and cannot be read. Save it again in Excel, or as .csv.")
+
+
+def _too_many_rows() -> SheetError:
+    return SheetError("too_large", f"The sheet has more than {MAX_ROWS:,} rows. Split it into several files.")
+
+
+# -- both ----------------------------------------------------------------------------------------------------------
+
+
+def _contents(title: str, rows: Iterator[Row], declared: int | None) -> Contents:
+    for number, cells in rows:
+        header = _trimmed([cell.strip() for cell in cells])
+        if header:
+            _check_width(number, header)
+            return Contents(title, header, _below(rows), max(0, declared - number) if declared else None)
+    raise SheetError("empty", "There is nothing in this file.")
+
+
+def _below(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows up to the last that is not blank: blank ones are kept back until another follows."""
+    blank: list[int] = []
+    found = False
+    for number, cells in rows:
+        if number > MAX_ROWS:
+            raise _too_many_rows()
+        trimmed = _trimmed(cells)
+        if not trimmed:
+            blank.append(number)
+            continue
+        _check_width(number, trimmed)
+        yield from ((before, []) for before in blank)
+        blank.clear()
+        found = True
+        yield number, trimmed
+    if not found:
+        raise SheetError("no_rows", "There is a header and no row below it.")
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+def _check_width(number: int, cells: Sequence[str]) -> None:
+    if len(cells) > MAX_COLUMNS:
+        said = f"Row {number} has more than {MAX_COLUMNS} columns. Remove those that are not needed."
+        raise SheetError("too_large", said)
+
+
+# -- the process of its own ----------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the sheet to standard output as lines of JSON: first the header, then rows in chunks, then the end.
+
+    ``arguments``: path, name, encoding, process id of the parent, how many rows at most (0: all).
+    """
+    path, name, encoding, parent, rows = arguments
+    _limit_myself(int(parent))
+    try:
+        contents = read(Path(path), name, encoding)
+        _tell({"title": contents.title, "header": contents.header, "row_count": contents.row_count})
+        for chunk in _chunks(islice(contents.rows, int(rows) or None)):
+            _tell({"rows": chunk})
+        _tell({"end": True})
+    except SheetError as error:
+        _tell({"code": error.code, "sentence": error.sentence})
+    except MemoryError:
+        _tell({"code": "too_large", "sentence": "Reading this file takes too much memory. Save it as .csv."})
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+def _limit_myself(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

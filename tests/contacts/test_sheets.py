@@ -1,0 +1,157 @@
+"""Sheets of every kind are read row by row by a process of its own, and hostile ones are refused with a reason."""
+
+import datetime
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from pytest_django import Settings
+
+from contacts import sheets
+from contacts.sheets import SheetError
+
+Write = Callable[[list[list[Any]]], Path]
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Write:
+    def write(rows: list[list[Any]]) -> Path:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.active.title = "Customers"
+        book.save(tmp_path / "book.xlsx")
+        return tmp_path / "book.xlsx"
+
+    return write
+
+
+def text_file(tmp_path: Path, content: bytes | str, name: str = "list.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(path: Path, encoding: str = "") -> tuple[list[str], list[tuple[int, list[str]]]]:
+    with sheets.open_sheet(path, path.name, encoding) as sheet:
+        return sheet.header, list(sheet.rows())
+
+
+def refusal(path: Path, encoding: str = "") -> str:
+    with pytest.raises(SheetError) as refused:
+        read(path, encoding)
+    assert refused.value.sentence.endswith(".")
+    return refused.value.code
+
+
+def test_it_reads_a_workbook_as_a_person_saw_it(workbook: Write) -> None:
+    day = datetime.datetime(2026, 3, 1)
+    path = workbook(
+        [["Phone ", "Balance", "Due", "Paid"], [27825550100.0, 12.5, day, True], ["0825550101", 3, None, 0.1]]
+    )
+    assert read(path) == (
+        ["Phone", "Balance", "Due", "Paid"],
+        [(2, ["27825550100", "12.5", "2026-03-01", "TRUE"]), (3, ["0825550101", "3", "", "0.1"])],
+    )
+
+
+def test_it_keeps_number_formats_that_show(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Phone", "Balance", "Share"])
+    book.active.append([825550100, 12.5, 0.25])
+    book.active["A2"].number_format = "0000000000"
+    book.active["B2"].number_format = "#,##0.00"
+    book.active["C2"].number_format = "0%"
+    book.save(tmp_path / "styled.xlsx")
+    assert read(tmp_path / "styled.xlsx")[1] == [(2, ["0825550100", "12.50", "25%"])]
+
+
+def test_row_numbers_are_the_sheets_and_trailing_blank_rows_are_none(workbook: Write) -> None:
+    path = workbook([[], ["Phone"], ["1"], [], [" "], ["2"], [], [""]])
+    assert read(path) == (["Phone"], [(3, ["1"]), (4, []), (5, []), (6, ["2"])])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_it_finds_the_delimiter(tmp_path: Path, delimiter: str) -> None:
+    path = text_file(tmp_path, f'Phone{delimiter}Name\n082{delimiter}"a, b; c"\n\n083{delimiter}d\n')
+    assert read(path) == (["Phone", "Name"], [(2, ["082", "a, b; c"]), (3, []), (4, ["083", "d"])])
+
+
+def test_a_cell_may_hold_several_lines(tmp_path: Path) -> None:
+    assert read(text_file(tmp_path, 'Phone,Name\n082,"a\nb"\n083,c\n'))[1] == [(2, ["082", "a\nb"]), (3, ["083", "c"])]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_it_knows_encodings_that_show_themselves(tmp_path: Path, encoding: str) -> None:
+    assert read(text_file(tmp_path, "Phone,Name\n082,Zoë\n".encode(encoding)))[1] == [(2, ["082", "Zoë"])]
+
+
+def test_it_guesses_no_encoding(tmp_path: Path) -> None:
+    path = text_file(tmp_path, "Phone,Name\n082,Zoë €\n".encode("cp1252"))
+    assert refusal(path) == "encoding"
+    assert read(path, "cp1252")[1] == [(2, ["082", "Zoë €"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("list.pdf", b"%PDF-1.7", "wrong_type"),
+        ("list.xlsx", b"Phone\n082\n", "wrong_type"),
+        ("list.csv", b"\x89PNG\r\n\x1a\n\x00\x00", "encoding"),
+        ("list.csv", b"Phone\x00\n1\n", "wrong_type"),
+        ("list.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "wrong_type"),
+        ("list.xlsx", b"PK\x03\x04broken", "broken"),
+        ("list.csv", b"", "empty"),
+        ("list.csv", b"\n\n,,\n", "empty"),
+        ("list.csv", b"Phone,Name\n,\n", "no_rows"),
+        ("list.csv", b"Phone\n" + b"x" * 200_000, "broken"),
+    ],
+)
+def test_it_refuses_what_is_no_sheet(tmp_path: Path, name: str, content: bytes, code: str) -> None:
+    assert refusal(text_file(tmp_path, content, name)) == code
+
+
+def test_it_refuses_an_empty_workbook(workbook: Write) -> None:
+    assert refusal(workbook([[None]])) == "empty"
+
+
+def test_it_refuses_formulas_without_their_results(workbook: Write) -> None:
+    assert refusal(workbook([["Phone"], ["=A1"]])) == "formulas_without_values"
+
+
+def test_it_refuses_an_archive_that_unpacks_to_far_more(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "x")
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * 20_000_000)
+    assert refusal(tmp_path / "bomb.xlsx") == "too_large"
+
+
+def test_it_refuses_a_file_that_is_too_large(tmp_path: Path, settings: Settings) -> None:
+    settings.UPLOAD_MAX_BYTES = 10
+    assert refusal(text_file(tmp_path, "Phone\n0825550100\n")) == "too_large"
+
+
+def test_it_gives_up_after_its_time(tmp_path: Path) -> None:
+    path = text_file(tmp_path, "Phone\n" + "0825550100\n" * 300_000)
+    with pytest.raises(SheetError) as refused, sheets.open_sheet(path, path.name, seconds=0.01) as sheet:
+        list(sheet.rows())
+    assert refused.value.code == "too_slow"
+
+
+def test_it_leaves_no_process_behind(tmp_path: Path) -> None:
+    path = text_file(tmp_path, "Phone\n" + "0825550100\n" * 300_000)
+    with sheets.open_sheet(path, path.name) as sheet:
+        next(sheet.rows())
+    children = Path("/proc/self/task").glob("*/children")
+    assert not [child for child in children if child.read_text().strip()]
+
+
+def test_it_peeks_at_the_first_rows(workbook: Write) -> None:
+    peeked = sheets.peek(
+        workbook([["Phone"], *[[f"08255501{number:02}"] for number in range(20)]]), "book.xlsx", rows=2
+    )
+    assert (peeked.title, peeked.header, peeked.row_count) == ("Customers", ["Phone"], 20)
+    assert peeked.rows == [(2, ["0825550100"]), (3, ["0825550101"])]
