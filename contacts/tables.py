@@ -1,0 +1,159 @@
+"""The tables of the contact screens, and how their times and statuses are said."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_tables2 as tables
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contacts.models import VALUE_FIELDS, Contact, ContactList, Import, ImportIssue, Suppression
+
+IMPORT_KINDS = {
+    "uploaded": "waiting",
+    "judging": "running",
+    "judged": "decision",
+    "applying": "running",
+    "done": "accepted",
+    "failed": "rejected",
+    "cancelled": "excluded",
+}
+_FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
+_NOWRAP = {"td": {"class": "nowrap"}}
+
+
+def zoned(moment: datetime | None) -> str:
+    """``21 Nov 2026, 14:05 SAST (12:05 UTC)``; "" for None."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return f"{local.day} {local:%b %Y, %H:%M %Z} ({moment.astimezone(UTC):%H:%M} UTC)"
+
+
+def chip(kind: str, word: str) -> SafeString:
+    return SafeString(render_to_string("components/chip.html", {"kind": kind, "word": word}).strip())
+
+
+class ZonedColumn(tables.Column):
+    def render(self, value: datetime) -> str:
+        return zoned(value)
+
+
+class ContactListTable(tables.Table):
+    name = tables.Column(verbose_name="List")
+    people = tables.Column(verbose_name="Contacts", attrs=_FIGURE)
+    country = tables.Column()
+    fields = tables.Column(verbose_name="Fields", accessor="labels", orderable=False)
+    updated_at = ZonedColumn(verbose_name="Changed", attrs=_NOWRAP)
+
+    class Meta:
+        model = ContactList
+        fields = ("name", "people", "country", "fields", "updated_at")
+        row_attrs = {"class": "row-link"}
+        attrs = {"aria-label": "Contact lists"}
+
+    def render_name(self, record: ContactList) -> SafeString:
+        return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
+
+    def render_fields(self, record: ContactList) -> str:
+        return " · ".join(record.labels[field] for field in VALUE_FIELDS if record.labels.get(field)) or "—"
+
+
+class ContactTable(tables.Table):
+    msisdn = tables.Column(verbose_name="Number")
+    name = tables.Column()
+    customer_id = tables.Column(verbose_name="Customer ID")
+    standing = tables.Column(empty_values=(), orderable=False, verbose_name="Standing")
+
+    class Meta:
+        model = Contact
+        fields = ("msisdn", "name", "customer_id", *VALUE_FIELDS)
+        sequence = ("msisdn", "standing", "name", "customer_id", *VALUE_FIELDS)
+        row_attrs = {"class": "row-link"}
+        attrs = {"aria-label": "Contacts"}
+        empty_text = "No contact fits the search."
+
+    def __init__(self, *args: Any, contact_list: ContactList, opted_out: set[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.opted_out = opted_out
+        for field in VALUE_FIELDS:
+            self.columns[field].column.verbose_name = contact_list.label(field)
+            if not contact_list.labels.get(field):
+                self.columns.hide(field)
+
+    def render_msisdn(self, record: Contact) -> SafeString:
+        url = reverse("contacts:contact", args=[record.pk])
+        return format_html('<a class="row-anchor" href="{}">{}</a>', url, record.msisdn)
+
+    def render_standing(self, record: Contact) -> SafeString:
+        if record.msisdn in self.opted_out:
+            return chip("excluded", "Opted out")
+        return format_html('<span class="quiet">May be texted</span>')
+
+
+class ImportTable(tables.Table):
+    original_name = tables.Column(verbose_name="File")
+    list = tables.Column(verbose_name="List", order_by="list__name")
+    status = tables.Column()
+    read = tables.Column(verbose_name="Rows read", attrs=_FIGURE)
+    imported = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
+    created_by = tables.Column(verbose_name="Uploaded by", order_by="created_by__username")
+    created_at = ZonedColumn(verbose_name="Uploaded", attrs=_NOWRAP)
+
+    class Meta:
+        model = Import
+        fields = ("original_name", "list", "status", "read", "imported", "created_by", "created_at")
+        row_attrs = {"class": "row-link"}
+        attrs = {"aria-label": "Imports"}
+
+    def render_original_name(self, record: Import) -> SafeString:
+        return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.original_name)
+
+    def render_status(self, record: Import) -> SafeString:
+        return chip(IMPORT_KINDS[record.status], record.get_status_display())
+
+    def render_imported(self, record: Import) -> int:
+        return record.created + record.updated + record.unchanged
+
+
+class IssueTable(tables.Table):
+    row = tables.Column(attrs=_FIGURE)
+    value = tables.Column(attrs={"td": {"class": "mono"}})
+    sentence = tables.Column(verbose_name="Why it is left out")
+
+    class Meta:
+        model = ImportIssue
+        fields = ("row", "column", "value", "sentence")
+        attrs = {"aria-label": "Rows that are left out"}
+        orderable = False
+
+
+class OptOutTable(tables.Table):
+    msisdn = tables.Column(verbose_name="Number")
+    source = tables.Column()
+    note = tables.Column(orderable=False)
+    created_at = ZonedColumn(verbose_name="Opted out", attrs=_NOWRAP)
+    created_by = tables.Column(verbose_name="By", order_by="created_by__username")
+    lifted_at = tables.Column(verbose_name="Standing", empty_values=(), attrs=_NOWRAP)
+
+    class Meta:
+        model = Suppression
+        fields = ("msisdn", "lifted_at", "source", "note", "created_at", "created_by")
+        attrs = {"aria-label": "Opt-outs"}
+        empty_text = "No opt-out fits the filter."
+
+    def render_lifted_at(self, record: Suppression) -> SafeString:
+        if record.lifted_at:
+            return format_html(
+                '{} <span class="quiet">{}</span>', chip("accepted", "Opted back in"), zoned(record.lifted_at)
+            )
+        return chip("excluded", "Not texted")
+
+    def render_msisdn(self, record: Suppression) -> SafeString:
+        if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):
+            return format_html("{}", record.msisdn)
+        url = reverse("contacts:opt_back_in", args=[record.pk])
+        return format_html('{} <a class="small" href="{}">Opt back in</a>', record.msisdn, url)

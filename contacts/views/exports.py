@@ -1,0 +1,65 @@
+"""Rows as a file to download: cells of text, never formulas."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
+
+from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+#: Rows a sheet of a workbook can hold; what follows goes on a further sheet.
+SHEET_ROWS = 1_048_576
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Line:
+    """What the csv writer writes to: it hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> HttpResponseBase:
+    """``rows`` streamed as ``name``.csv; a text a spreadsheet would take for a formula gets an apostrophe in front."""
+    response = StreamingHttpResponse(_csv_lines(header, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def as_xlsx(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> HttpResponseBase:
+    """``rows`` as ``name``.xlsx in which every cell is a text."""
+    workbook = Workbook(write_only=True)
+    titles = list(header)
+    sheet = None
+    for number, row in enumerate(rows):
+        if sheet is None or number % (SHEET_ROWS - 1) == 0:
+            sheet = workbook.create_sheet()
+            sheet.append(_cells(sheet, titles))
+        sheet.append(_cells(sheet, row))
+    if sheet is None:
+        sheet = workbook.create_sheet()
+        sheet.append(_cells(sheet, titles))
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it when it has been streamed
+    workbook.save(file)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx")
+
+
+def _cells(sheet: object, row: Iterable[str]) -> list[WriteOnlyCell]:
+    cells = []
+    for text in row:
+        cell = WriteOnlyCell(sheet, value="")
+        cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)
+        # Text that begins with an equals sign stays text.
+        cell.data_type = "s"
+        cells.append(cell)
+    return cells
+
+
+def _csv_lines(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield "\ufeff" + writer.writerow(header)
+    for row in rows:
+        yield writer.writerow([f"'{text}" if text.startswith(FORMULA_STARTS) else text for text in row])
