@@ -8,13 +8,25 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 APPS = ("contacts", "providers", "campaigns")
 OPERATOR = {
     "contacts": (
-        "add_contactlist", "change_contactlist", "delete_contactlist",
-        "add_contact", "change_contact", "delete_contact",
-        "add_import", "change_import", "add_suppression", "change_suppression", "add_consent",
+        "add_contactlist",
+        "change_contactlist",
+        "delete_contactlist",
+        "add_contact",
+        "change_contact",
+        "delete_contact",
+        "add_import",
+        "change_import",
+        "add_suppression",
+        "change_suppression",
+        "add_consent",
     ),
     "campaigns": (
-        "add_template", "change_template", "delete_template",
-        "add_campaign", "change_campaign", "delete_campaign",
+        "add_template",
+        "change_template",
+        "delete_template",
+        "add_campaign",
+        "change_campaign",
+        "delete_campaign",
     ),
 }
 APPROVER = {"campaigns": ("approve_campaign", "release_batch", "decide_batch")}
@@ -33,7 +45,12 @@ def make_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     permission = apps.get_model("auth", "Permission").objects
     group = apps.get_model("auth", "Group").objects
     everybody = list(permission.filter(content_type__app_label__in=APPS, codename__startswith="view_"))
-    for name, granted in (("viewer", {}), ("operator", OPERATOR), ("approver", APPROVER), ("administrator", ADMINISTRATOR)):
+    for name, granted in (
+        ("viewer", {}),
+        ("operator", OPERATOR),
+        ("approver", APPROVER),
+        ("administrator", ADMINISTRATOR),
+    ):
         role, _ = group.get_or_create(name=name)
         role.permissions.set(everybody)
         for label, codenames in granted.items():
