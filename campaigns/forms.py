@@ -85,7 +85,7 @@ class CampaignForm(forms.ModelForm):
         accounts = Account.objects.filter(is_active=True)
         if self.instance.account_id:
             accounts = accounts | Account.objects.filter(pk=self.instance.account_id)
-        self.fields["account"].queryset = accounts.distinct()
+        self.fields["account"].queryset = accounts.distinct()  # type: ignore[attr-defined]
         self.fields["template"].required = False
         self.fields["start_at"].help_text = f"In {zone}. Blank: as soon as it is approved."
         self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after it. Blank: no end."
@@ -97,13 +97,13 @@ class CampaignForm(forms.ModelForm):
 
     def chosen_account(self) -> Account | None:
         """The account that is chosen right now, which says what options there are."""
-        raw = self.data.get("account") if self.is_bound else self.initial.get("account")
-        return Account.objects.filter(pk=raw).first() if str(raw or "").isdigit() else None
+        raw = str((self.data if self.is_bound else self.initial).get("account") or "")
+        return Account.objects.filter(pk=raw).first() if raw.isdigit() else None
 
     def chosen_lists(self) -> list[str]:
         """The primary keys chosen right now, in order, as they stand in the selects."""
         if self.is_bound:
-            return self.data.getlist("lists") or [""]
+            return self.data.getlist("lists") or [""]  # type: ignore[attr-defined]
         return [str(pk) for pk in self.initial.get("lists", [])] or [""]
 
     def labels(self) -> dict[str, str]:
@@ -218,13 +218,16 @@ class RecipientFilter(forms.Form):
     """Which recipients of a campaign are shown or exported."""
 
     number = forms.CharField(label="Number", required=False)
-    outcome = forms.ChoiceField(label="Outcome", required=False)
     code = forms.CharField(required=False, widget=forms.HiddenInput())
     batch = forms.IntegerField(label="File", required=False)
 
+    field_order = ("number", "outcome", "batch", "code")
+
     def __init__(self, *args: Any, batch_numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["outcome"].choices = [("", "Every outcome"), *OUTCOME_WORDS.items()]
+        self.fields["outcome"] = forms.ChoiceField(
+            label="Outcome", required=False, choices=[("", "Every outcome"), *OUTCOME_WORDS.items()]
+        )
         choices = [("", "Every file"), *((number, f"File {number}") for number in batch_numbers)]
         self.fields["batch"].widget = forms.Select(choices=choices)
 

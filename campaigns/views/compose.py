@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -54,7 +55,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
-    campaign = Campaign(created_by=request.user)
+    campaign = Campaign(created_by_id=request.user.pk)
     initial: dict[str, Any] = {}
     accounts = list(Account.objects.filter(is_active=True)[:2])
     if len(accounts) == 1:
@@ -100,7 +101,7 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         else:
             campaign.save()
         form.save_lists(campaign)
-        campaign.editors.add(request.user)
+        campaign.editors.add(User.objects.get(pk=request.user.pk))
         Campaign.objects.filter(pk=campaign.pk).update(problems=[], reason="", sentence="")
     if request.POST.get("do") == "check":
         return redirect("campaigns:check", campaign.pk)
@@ -115,6 +116,8 @@ def _turn(posted: QueryDict) -> QueryDict | None:
         return None
     data = posted.copy()
     lists = data.getlist("lists")
+    if verb == "template":
+        where = str(data.get("template", ""))
     at = int(where) if where.isdigit() else -1
     if verb == "add":
         lists.append("")
@@ -126,8 +129,8 @@ def _turn(posted: QueryDict) -> QueryDict | None:
         lists[at + 1], lists[at] = lists[at], lists[at + 1]
     elif verb == "clean":
         data["text"] = gsm.clean(data.get("text", ""))
-    elif verb == "template" and data.get("template", "").isdigit():
-        template = Template.objects.filter(pk=data["template"]).first()
+    elif verb == "template" and where.isdigit():
+        template = Template.objects.filter(pk=int(where)).first()
         if template:
             data["text"] = template.text
             data["sender"] = template.sender or data.get("sender", "")
@@ -138,9 +141,9 @@ def _turn(posted: QueryDict) -> QueryDict | None:
 def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False) -> HttpResponse:
     if is_draft:
         # Nothing was asked to be saved, so nothing is said to be wrong.
-        form._errors = {}  # type: ignore[assignment]
+        form.errors.clear()
         if form.options is not None:
-            form.options._errors = {}  # type: ignore[assignment]
+            form.options.errors.clear()
     context = {
         "form": form,
         "campaign": form.instance if form.instance.pk else None,

@@ -40,7 +40,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
 def payload(request: HttpRequest, pk: int) -> FileResponse:
     """The bytes that are handed over, under the name they bear."""
     row = get_object_or_404(Batch, pk=pk)
-    return _download(row.payload.name, row.name)
+    return _download(str(row.payload.name), row.name)
 
 
 @require_GET

@@ -1,6 +1,7 @@
 """The first screen: what needs a decision, what runs, what comes, and whether the accounts are well."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ DAYS = 30
 def overview(request: HttpRequest) -> HttpResponse:
     """The page; htmx asks for its live part, which answers 204 while nothing has changed."""
     context = _live()
-    if request.htmx and not request.htmx.boosted:
+    if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
         seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]
         if seen == request.GET.get("seen"):
@@ -67,7 +68,7 @@ def _live() -> dict[str, Any]:
     }
 
 
-def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: list[Account]) -> list[dict[str, Any]]:
+def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: Sequence[Account]) -> list[dict[str, Any]]:
     """What a person has to look at, the worst first: one line for each campaign and cause."""
     lines: list[dict[str, Any]] = []
     for campaign in [*campaigns, *recent]:
@@ -104,9 +105,9 @@ def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: list[Acc
         .values("campaign_id", "campaign__name", "alarm")
         .annotate(files=Count("pk"), first=Min("pk"))
     )
-    for group in alarms:
-        url = reverse("campaigns:batch", args=[group["first"]])
-        lines.append(_line(group["campaign__name"], "evidence contradicts itself", group["alarm"], url, "red"))
+    for alarm in alarms:
+        url = reverse("campaigns:batch", args=[alarm["first"]])
+        lines.append(_line(alarm["campaign__name"], "evidence contradicts itself", alarm["alarm"], url, "red"))
     for campaign in campaigns:
         url = campaign.get_absolute_url()
         if campaign.status == "held":

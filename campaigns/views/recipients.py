@@ -43,9 +43,9 @@ def _with_outcome(
     unbatched = "cancelled" if campaign.status == "cancelled" else "waiting"
     numbers = [n for n, batch in counting(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
     own = RecipientOutcome.objects.filter(recipient=OuterRef("pk"))
-    fits = Q(batch_number__in=numbers) & ~Exists(own)
+    fits: Q = Q(batch_number__in=numbers) & ~Q(Exists(own))
     if outcome in RecipientOutcome.Result.values:
-        fits |= Exists(own.filter(result=outcome))
+        fits |= Q(Exists(own.filter(result=outcome)))
     if outcome == unbatched:
         fits |= Q(batch_number__isnull=True, excluded_reason="")
     return rows.filter(fits)

@@ -28,7 +28,7 @@ def templates(request: HttpRequest) -> HttpResponse:
 
 @permission_required("campaigns.add_template", raise_exception=True)
 def template_new(request: HttpRequest) -> HttpResponse:
-    return _edit(request, Template(created_by=request.user))
+    return _edit(request, Template(created_by_id=request.user.pk))
 
 
 @permission_required("campaigns.view_template", raise_exception=True)
@@ -45,7 +45,7 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
         data = request.POST.copy()
         data["text"] = gsm.clean(data.get("text", ""))
         form = TemplateForm(data, instance=row)
-        form._errors = {}  # type: ignore[assignment]
+        form.errors.clear()
     elif request.method == "POST" and form.is_valid():
         saved = form.save()
         messages.success(request, f"{saved} is saved.")
@@ -91,7 +91,7 @@ def measured(source: str, lists: list[str], account: Account | None) -> dict[str
     except TextError as error:
         return {"count": None, "count_error": error.sentence}
     chosen = next((pk for pk in lists if pk.isdigit()), None)
-    contact = Contact.objects.filter(list=chosen, message="").order_by("msisdn").first() if chosen else None
+    contact = Contact.objects.filter(list_id=int(chosen), message="").order_by("msisdn").first() if chosen else None
     if contact:
         finished = text.personalise({field: getattr(contact, field) for field in FIELDS})
     else:

@@ -94,7 +94,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         .annotate(n=Count("pk"))
     )
     for batch in page:
-        batch.tries = tries.get(batch.pk, 0)
+        batch.tries = tries.get(batch.pk, 0)  # type: ignore[attr-defined]
     changes = [(batch.pk, batch.status, batch.row_errors, batch.accepted_rows, batch.uploaded_at, batch.sentence,
                 batch.alarm, tries.get(batch.pk)) for batch in batches]  # fmt: skip
     now = timezone.now()
@@ -179,7 +179,9 @@ def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> di
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # The page's own objects, told where they stand: one query, however many recipients there are.
     standing.tell(row, batches, [line.record for line in table.page.object_list])
-    kept = {key: value for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value}
+    kept = {
+        key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
+    }
     return {"table": table, "filter": form, "filter_query": urlencode(kept), "is_filtered": bool(kept)}
 
 
