@@ -1,22 +1,49 @@
 """Who must never get a text. Only added to; opting back in is a consent, and the old entry stays as history."""
 
+import fcntl
 import json
 import os
+import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from contacts import phones
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that keeps an opt-out and a gate apart on PostgreSQL: writers share it, the gate takes it alone.
 OPT_OUT_LOCK = 4_027_115_936
 CHUNK = 5_000
+ISSUES_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something that is no phone number: its line (1-based; a sheet's row), what was there, a code and a sentence."""
+
+    line: int
+    value: str
+    code: str
+    sentence: str
+
+
+@dataclass
+class OptedOut:
+    """What became of what people typed: ``read`` = ``added`` + ``already`` + ``invalid``."""
+
+    read: int = 0
+    added: int = 0
+    already: int = 0
+    invalid: int = 0
+    issues: list[Issue] = field(default_factory=list)
 
 
 def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = None) -> tuple[int, int]:
@@ -25,25 +52,69 @@ def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = No
     In transactions of a few thousand. Each is in the journal outside the database before it is committed.
     """
     added = already = 0
-    for chunk in _chunks(msisdns):
-        with transaction.atomic():
-            share_opt_out_lock()
-            known = set(Suppression.objects.filter(msisdn__in=chunk, lifted_at=None).values_list("msisdn", flat=True))
-            new = [msisdn for msisdn in chunk if msisdn not in known]
-            now = timezone.now()
-            Suppression.objects.bulk_create(
-                [
-                    Suppression(msisdn=msisdn, source=source, note=note[:500], created_at=now, created_by=user)
-                    for msisdn in new
-                ],
-                ignore_conflicts=True,
-            )
-            _journal(
-                [{"opt_out": msisdn, "at": now.isoformat(), "source": source, "note": note[:500]} for msisdn in new]
-            )
-        added += len(new)
-        already += len(chunk) - len(new)
+    rest = iter(msisdns)
+    while chunk := list(islice(rest, CHUNK)):
+        new = _suppress_chunk(dict.fromkeys(chunk, note), source, user)
+        added += new
+        already += len(chunk) - new
     return added, already
+
+
+def suppress_typed(
+    lines: Iterable[tuple[int, str]], country: str, source: str, proof: str, note: str = "", user: Any = None
+) -> OptedOut:
+    """Record opt-outs of numbers as people typed them; ``lines`` are (line number, text), empty texts are no lines.
+
+    Each entry keeps ``proof`` (a file's name, or "pasted"), its line and ``note``. The first 100 issues are kept.
+    """
+    told = OptedOut()
+    for chunk in _lines_in_chunks(lines):
+        notes: dict[str, str] = {}
+        repeated = 0
+        for number, text in chunk:
+            told.read += 1
+            try:
+                msisdn = phones.parse(text, country)
+            except phones.PhoneError as error:
+                told.invalid += 1
+                if len(told.issues) < ISSUES_KEPT:
+                    told.issues.append(Issue(number, text[:60], error.code, error.sentence))
+                continue
+            repeated += msisdn in notes
+            notes.setdefault(msisdn, ", ".join(filter(None, [proof, f"line {number}", note])))
+        added = _suppress_chunk(notes, source, user)
+        told.added += added
+        told.already += len(notes) - added + repeated
+    return told
+
+
+def typed_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The numbers in a pasted text: one a line, or several with commas or semicolons between."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        for piece in re.split(r"[,;\t]", line):
+            if piece.strip():
+                yield number, piece.strip()
+
+
+def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
+    """Record the opt-outs whose notes these are, in one transaction; return how many are new."""
+    with transaction.atomic():
+        share_opt_out_lock()
+        known = set(Suppression.objects.filter(msisdn__in=notes, lifted_at=None).values_list("msisdn", flat=True))
+        new = {msisdn: note[:500] for msisdn, note in notes.items() if msisdn not in known}
+        now = timezone.now()
+        Suppression.objects.bulk_create(
+            [
+                Suppression(msisdn=msisdn, source=source, note=note, created_at=now, created_by=user)
+                for msisdn, note in new.items()
+            ],
+            ignore_conflicts=True,
+        )
+        _journal(
+            [{"opt_out": msisdn, "at": now.isoformat(), "source": source, "note": note} for msisdn, note in new.items()]
+        )
+        # Somebody else may have recorded one of them a moment ago: only ours bear this time.
+        return Suppression.objects.filter(msisdn__in=new, lifted_at=None, created_at=now).count()
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
@@ -55,8 +126,15 @@ def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
         if not lifted:
             return False
         Consent.objects.create(msisdn=msisdn, note=note[:500], created_at=now, created_by=user)
-        _journal([{"consent": msisdn, "at": now.isoformat(), "note": note[:500]}])
+        # Only once it is committed: a consent in the journal that the database never knew would hide an opt-out.
+        line = {"consent": msisdn, "at": now.isoformat(), "note": note[:500]}
+        transaction.on_commit(lambda: _journal([line]))
     return True
+
+
+def active_msisdns() -> QuerySet[Suppression, str]:
+    """The numbers that must not get a text, as a query that can stand inside another one."""
+    return Suppression.objects.filter(lifted_at=None).values_list("msisdn", flat=True)
 
 
 def is_suppressed(msisdn: str) -> bool:
@@ -72,15 +150,16 @@ def reapply_journal() -> int:
         if msisdn and line["at"] >= last.get(msisdn, line)["at"]:
             last[msisdn] = line
     added = 0
-    for chunk in _chunks(msisdn for msisdn, line in last.items() if "opt_out" in line):
-        lifted = {
-            msisdn: lifted_at
-            for msisdn, lifted_at in Suppression.objects.filter(msisdn__in=chunk).values_list("msisdn", "lifted_at")
-        }
-        for msisdn in chunk:
-            lifted_at = lifted.get(msisdn, False)
-            if lifted_at is False or (lifted_at and lifted_at < datetime.fromisoformat(last[msisdn]["at"])):
-                added += suppress([msisdn], last[msisdn]["source"], last[msisdn]["note"])[0]
+    forgotten = ((msisdn, line) for msisdn, line in last.items() if "opt_out" in line)
+    while chunk := dict(islice(forgotten, CHUNK)):
+        known = Suppression.objects.filter(msisdn__in=chunk).values_list("msisdn", "lifted_at")
+        for msisdn, lifted_at in known:
+            # A consent that the database knows and the journal does not comes from a crash between the two.
+            if msisdn in chunk and (lifted_at is None or lifted_at >= datetime.fromisoformat(chunk[msisdn]["at"])):
+                del chunk[msisdn]
+        for source in {line["source"] for line in chunk.values()}:
+            notes = {msisdn: line["note"] for msisdn, line in chunk.items() if line["source"] == source}
+            added += _suppress_chunk(notes, source, None)
     return added
 
 
@@ -91,9 +170,9 @@ def share_opt_out_lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [OPT_OUT_LOCK])
 
 
-def _chunks(msisdns: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(msisdns)
-    while chunk := list(dict.fromkeys(islice(rest, CHUNK))):
+def _lines_in_chunks(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    rest = ((number, text) for number, text in lines if text.strip())
+    while chunk := list(islice(rest, CHUNK)):
         yield chunk
 
 
@@ -102,11 +181,22 @@ def _journal(lines: list[dict[str, Any]]) -> None:
         return
     settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
     path = settings.JOURNAL_DIR / f"suppressions-{socket.gethostname()}.jsonl"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as handle:
-        handle.write("".join(json.dumps(line) + "\n" for line in lines).encode())
-        handle.flush()
-        os.fsync(handle.fileno())
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "rb+", buffering=0) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # A crash may have torn the last line; the next one must not be joined to it.
+        size = handle.seek(0, os.SEEK_END)
+        is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        rest = memoryview(b"\n" + text if is_torn else text)
+        while rest:
+            rest = rest[handle.write(rest) :]
+        os.fsync(descriptor)
+    if is_new:
+        folder = os.open(settings.JOURNAL_DIR, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
 def _lines() -> Iterator[dict[str, Any]]:

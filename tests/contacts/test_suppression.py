@@ -1,0 +1,126 @@
+"""Opt-outs are added once, proven, written outside the database first, and never cleared but by consent."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from contacts import suppression
+from contacts.models import Consent, Suppression
+
+NUMBER, OTHER = "27825550100", "27825550101"
+
+
+@pytest.fixture(autouse=True)
+def journal(db: None, settings: Settings, tmp_path: Path) -> Path:
+    """The journal of this test alone."""
+    settings.JOURNAL_DIR = tmp_path / "journal"
+    return tmp_path / "journal" / f"suppressions-{socket.gethostname()}.jsonl"
+
+
+def test_it_adds_each_number_once() -> None:
+    assert suppression.suppress([NUMBER, OTHER, NUMBER], "manual", "by telephone") == (2, 1)
+    assert suppression.suppress([NUMBER], "reply") == (0, 1)
+    assert Suppression.objects.get(msisdn=NUMBER).note == "by telephone"
+    assert suppression.is_suppressed(NUMBER)
+    assert set(suppression.active_msisdns()) == {NUMBER, OTHER}
+
+
+def test_a_number_is_opted_out_once_even_for_who_goes_around_the_deed() -> None:
+    suppression.suppress([NUMBER], "manual")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Suppression.objects.create(msisdn=NUMBER, source="manual", created_at=timezone.now())
+
+
+def test_it_works_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suppression, "CHUNK", 3)
+    numbers = [str(27825550100 + n) for n in range(10)]
+    assert suppression.suppress(iter(numbers), "file") == (10, 0)
+    assert suppression.suppress(iter(numbers + [numbers[0]]), "file") == (0, 11)
+
+
+def test_it_keeps_file_and_line_of_what_people_typed() -> None:
+    lines = [(2, "082 555 0100"), (3, ""), (4, "082 555 0101"), (5, "+27825550100"), (6, "nobody")]
+    told = suppression.suppress_typed(lines, "ZA", "file", "stop.xlsx", "asked by mail")
+    assert (told.read, told.added, told.already, told.invalid) == (4, 2, 1, 1)
+    assert Suppression.objects.get(msisdn=NUMBER).note == "stop.xlsx, line 2, asked by mail"
+    assert [(issue.line, issue.value, issue.code) for issue in told.issues] == [(6, "nobody", "not_a_number")]
+
+
+def test_a_pasted_text_may_hold_several_numbers_a_line() -> None:
+    text = "082 555 0100, 082 555 0101\n\n  082 555 0102;\n"
+    assert list(suppression.typed_lines(text)) == [(1, "082 555 0100"), (1, "082 555 0101"), (3, "082 555 0102")]
+
+
+def test_an_opt_out_is_never_deleted() -> None:
+    suppression.suppress([NUMBER], "manual")
+    with pytest.raises(PermissionError):
+        Suppression.objects.all().delete()
+    with pytest.raises(PermissionError):
+        Suppression.objects.get().delete()
+    assert suppression.is_suppressed(NUMBER)
+
+
+def test_opting_back_in_needs_a_consent_and_keeps_the_history(
+    operator: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    suppression.suppress([NUMBER], "manual")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert suppression.opt_back_in(NUMBER, "signed the form", operator)
+    assert not suppression.is_suppressed(NUMBER)
+    assert Suppression.objects.get().lifted_at is not None
+    consent = Consent.objects.get()
+    assert (consent.msisdn, consent.note, consent.created_by) == (NUMBER, "signed the form", operator)
+    assert not suppression.opt_back_in(NUMBER, "again", operator)
+    assert suppression.suppress([NUMBER], "reply") == (1, 0)
+    assert Suppression.objects.filter(msisdn=NUMBER).count() == 2
+
+
+def test_an_opt_out_that_cannot_be_journalled_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(lines: list[dict[str, str]]) -> Iterator[None]:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(suppression, "_journal", full)
+    with pytest.raises(OSError):
+        suppression.suppress([NUMBER], "manual")
+    assert not Suppression.objects.exists()
+
+
+def test_the_journal_brings_back_what_an_older_database_has_forgotten(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        suppression.suppress([NUMBER, OTHER], "provider", "errors.json line 7")
+        suppression.opt_back_in(OTHER, "signed")
+    assert suppression.reapply_journal() == 0
+    Suppression.objects.all()._raw_delete("default")
+    assert suppression.reapply_journal() == 1
+    restored = Suppression.objects.get()
+    assert (restored.msisdn, restored.source, restored.note) == (NUMBER, "provider", "errors.json line 7")
+    assert suppression.reapply_journal() == 0
+
+
+def test_a_consent_that_did_not_reach_the_journal_still_counts() -> None:
+    suppression.suppress([NUMBER], "manual")
+    suppression.opt_back_in(NUMBER, "signed")
+    assert suppression.reapply_journal() == 0
+    assert not suppression.is_suppressed(NUMBER)
+
+
+def test_a_line_torn_by_a_crash_takes_no_other_with_it(journal: Path) -> None:
+    suppression.suppress([NUMBER], "manual")
+    with journal.open("a") as handle:
+        handle.write('{"opt_out": "2782')
+    suppression.suppress([OTHER], "manual")
+    assert [json.loads(line)["opt_out"] for line in journal.read_text().splitlines() if line.endswith("}")] == [
+        NUMBER,
+        OTHER,
+    ]
+    Suppression.objects.all()._raw_delete("default")
+    assert suppression.reapply_journal() == 2
