@@ -37,6 +37,7 @@ def test_somebody_else_approves(frozen: Campaign, approver: User) -> None:
 
     assert (frozen.status, frozen.approved_by) == ("approved", approver)
     assert frozen.starts_at == frozen.approved_at
+    assert frozen.approved_at
     assert frozen.approval_expires_at == frozen.approved_at + timedelta(days=7)
 
 
