@@ -89,6 +89,8 @@ class CampaignForm(forms.ModelForm):
         self.fields["template"].required = False
         self.fields["start_at"].help_text = f"In {zone}. Blank: as soon as it is approved."
         self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after it. Blank: no end."
+        self.fields["account"].empty_label = "Choose an account"  # type: ignore[attr-defined]
+        self.fields["template"].empty_label = "No template"  # type: ignore[attr-defined]
         self.options: forms.Form | None = None
         account = self.chosen_account()
         if account is not None:

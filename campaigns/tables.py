@@ -38,7 +38,7 @@ OUTCOME_WORDS = {
     "accepted": "Accepted",
     "with_provider": "With provider",
     "needs_decision": "Needs decision",
-    "row_error": "Row errors",
+    "row_error": "Row error",
     "rejected": "Rejected",
     "ready": "Ready",
     "waiting": "Waiting",

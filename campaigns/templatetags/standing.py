@@ -6,15 +6,18 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from campaigns.models import Batch, Campaign
 from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS
 
 register = template.Library()
+
+STATUS_WORDS: dict[str, str] = {**dict(Campaign.Status.choices), **dict(Batch.Status.choices)}
 
 
 @register.filter
 def zoned(moment: datetime | None, seconds: str = "") -> str:
     """``14:05 SAST (12:05 UTC)``, with the day where it is not today; "" for None. ``seconds`` not empty shows them."""
-    if moment is None:
+    if not moment:
         return ""
     clock = "%H:%M:%S" if seconds else "%H:%M"
     local, universal, today = timezone.localtime(moment), moment.astimezone(UTC), timezone.localdate()
@@ -31,7 +34,7 @@ def zoned(moment: datetime | None, seconds: str = "") -> str:
 @register.filter
 def clock(moment: datetime | None) -> str:
     """``14:05:09`` in the local zone, for columns whose heading names the zone; "" for None."""
-    if moment is None:
+    if not moment:
         return ""
     local = timezone.localtime(moment)
     return f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M:%S}"
@@ -64,6 +67,6 @@ def outcome_word(outcome: str) -> str:
 
 
 @register.filter
-def percent(part: int, whole: int) -> int:
-    """Whole percents, rounded down, so that 100 is only said of everything."""
-    return part * 100 // whole if whole else 0
+def status_word(status: str) -> str:
+    """A stored status of a campaign or a batch as people say it."""
+    return STATUS_WORDS.get(status, status)

@@ -61,7 +61,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if len(accounts) == 1:
         initial["account"] = accounts[0].pk
     chosen = request.GET.get("template", "")
-    template = Template.objects.filter(pk=chosen).first() if chosen.isdigit() else None
+    template = Template.objects.filter(pk=int(chosen)).first() if chosen.isdigit() else None
     if template:
         initial |= {"template": template.pk, "text": template.text, "sender": template.sender}
     if request.GET.get("list", "").isdigit():
@@ -101,7 +101,8 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         else:
             campaign.save()
         form.save_lists(campaign)
-        campaign.editors.add(User.objects.get(pk=request.user.pk))
+        if isinstance(request.user, User):
+            campaign.editors.add(request.user)
         Campaign.objects.filter(pk=campaign.pk).update(problems=[], reason="", sentence="")
     if request.POST.get("do") == "check":
         return redirect("campaigns:check", campaign.pk)

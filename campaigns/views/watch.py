@@ -19,7 +19,9 @@ from django_tables2 import RequestConfig
 from campaigns import balance, decisions
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.orders import finished_text
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
+from campaigns.texts import compile_text
 from campaigns.views import recipients as standing
 from campaigns.views.compose import check_page
 from campaigns.views.preview import sample_of
@@ -27,8 +29,8 @@ from campaigns.views.preview import sample_of
 FILES_A_PAGE = 50
 ROWS_A_PAGE = 50
 STOP_POLLING = 286
-#: Statuses in which the page changes by itself.
-LIVE = ("freezing", "approved", "running", "paused", "cancelled")
+#: A tile counts many.
+TILE_WORDS = {"row_error": "Row errors"}
 
 
 def find(pk: int) -> Campaign:
@@ -132,7 +134,12 @@ def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
     }
     always = ("accepted", "with_provider", "needs_decision", "rejected", "row_error", "excluded")
     return [
-        {"outcome": outcome, "label": OUTCOME_WORDS[outcome], "kind": OUTCOME_KINDS[outcome], "number": number}
+        {
+            "outcome": outcome,
+            "label": TILE_WORDS.get(outcome, OUTCOME_WORDS[outcome]),
+            "kind": OUTCOME_KINDS[outcome],
+            "number": number,
+        }
         for outcome, number in numbers.items()
         if number or outcome in always
     ]
@@ -205,6 +212,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     total = row.counts.get("included", 0)
     order = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(order)
+    text = compile_text(row.text)
     adapter = row.account.adapter
     option_fields = adapter.OptionsForm.base_fields
     return {
@@ -212,7 +220,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "why_not": why_not,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [found[pk] for pk in order if pk in found],
+        "longest": [(found[pk], finished_text(text, found[pk])) for pk in order if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],
