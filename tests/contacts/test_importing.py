@@ -1,0 +1,230 @@
+"""An import puts every row into exactly one bucket, changes nothing twice, and survives a crash anywhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from contacts import importing
+from contacts.columns import ColumnsError
+from contacts.importing import BUCKETS, ImportRefusal
+from contacts.models import Contact, ContactList, Import, ImportRow
+from contacts.sheets import SheetError
+from contacts.suppression import suppress
+
+pytestmark = pytest.mark.django_db
+
+SHEET = """Cell,Name,Balance
+0825550100,Ann,10
+0825550101,Ben,20
+,,
++27 82 555 0100,Ann again,30
+2.78E+10,Cid,40
+0825550102,Dan,50
+,Eve,60
+
+"""
+MAPPING = {0: "phone", 1: "name", 2: "value1"}
+Prepare = Callable[..., Import]
+
+
+@pytest.fixture
+def people() -> ContactList:
+    return ContactList.objects.create(name="People", country="ZA")
+
+
+@pytest.fixture
+def prepare(people: ContactList) -> Prepare:
+    """An uploaded sheet with its mapping confirmed."""
+
+    def make(content: str = SHEET, mapping: dict[int, str] = MAPPING) -> Import:
+        found = importing.upload(people, ContentFile(content.encode()), "people.csv")
+        importing.confirm(found, mapping)
+        return found
+
+    return make
+
+
+def counts(found: Import) -> dict[str, int]:
+    found.refresh_from_db()
+    return {bucket: getattr(found, bucket) for bucket in BUCKETS if getattr(found, bucket)}
+
+
+def finish(found: Import) -> dict[str, int]:
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    importing.begin_apply(found)
+    importing.apply(found.pk)
+    assert ImportRow.objects.filter(import_of=found).count() == 0
+    return counts(found)
+
+
+def test_every_row_is_in_one_bucket(prepare: Prepare) -> None:
+    suppress(["27825550102"], "manual")
+    found = prepare()
+    expected = {"created": 2, "duplicate": 1, "opted_out": 1, "invalid": 2, "blank": 1}
+    assert finish(found) == expected
+    assert (found.status, found.read, found.waiting) == ("done", 7, 0)
+    assert {bucket: count for bucket, count in found.forecast.items() if count} == expected
+    assert sorted(Contact.objects.values_list("msisdn", "name", "value1", "phone")) == [
+        ("27825550100", "Ann", "10", "0825550100"),
+        ("27825550101", "Ben", "20", "0825550101"),
+        ("27825550102", "Dan", "50", "0825550102"),
+    ]
+
+
+def test_each_bad_row_is_named_with_the_reason(prepare: Prepare) -> None:
+    found = prepare()
+    importing.judge(found.pk)
+    assert list(found.issues.values_list("row", "column", "code", "value")) == [
+        (5, "Cell", "duplicate", "+27 82 555 0100"),
+        (6, "Cell", "rounded_by_excel", "2.78E+10"),
+        (8, "Cell", "missing", ""),
+    ]
+    assert found.issues.get(row=5).sentence == "Row 2 has the same number."
+
+
+def test_nobody_sees_a_row_before_it_is_applied(prepare: Prepare) -> None:
+    importing.judge(prepare().pk)
+    assert not Contact.objects.exists()
+
+
+def test_the_same_file_again_changes_nothing(prepare: Prepare) -> None:
+    finish(prepare())
+    before = list(Contact.objects.values_list("pk", "updated_at"))
+    assert finish(prepare()) == {"unchanged": 3, "duplicate": 1, "invalid": 2, "blank": 1}
+    assert list(Contact.objects.values_list("pk", "updated_at")) == before
+
+
+def test_mapped_columns_replace_and_the_others_are_left_alone(prepare: Prepare) -> None:
+    finish(prepare())
+    Contact.objects.filter(msisdn="27825550100").update(customer_id="C1", value1="kept")
+    content = "Cell,Name\n0825550100,\n0825550101,Ben\n0825550109,New\n"
+    assert finish(prepare(content, {0: "phone", 1: "name"})) == {"created": 1, "updated": 1, "unchanged": 1}
+    ann = Contact.objects.get(msisdn="27825550100")
+    assert (ann.name, ann.customer_id, ann.value1) == ("", "C1", "kept")
+
+
+def test_duplicates_are_found_across_chunks_and_ranges(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "JUDGE_ROWS", 3)
+    monkeypatch.setattr(importing, "APPLY_ROWS", 4)
+    numbers = [f"08255501{number:02}" for number in range(10)]
+    assert finish(prepare("Cell,N\n" + "\n".join(f"{number},x" for number in numbers + numbers), {0: "phone"})) == {
+        "created": 10,
+        "duplicate": 10,
+    }
+
+
+@pytest.mark.parametrize("crash_at", [1, 2, 3])
+def test_a_crash_while_applying_changes_nothing_twice(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, crash_at: int
+) -> None:
+    monkeypatch.setattr(importing, "APPLY_ROWS", 2)
+    found = prepare("Cell,N\n" + "\n".join(f"082555010{number},x" for number in range(7)), {0: "phone"})
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    importing.begin_apply(found)
+    real, calls = importing._upsert, []
+
+    def upsert(*arguments: Any) -> None:
+        real(*arguments)
+        calls.append(1)
+        if len(calls) == crash_at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "_upsert", upsert)
+    with pytest.raises(KeyboardInterrupt):
+        importing.apply(found.pk)
+    found.refresh_from_db()
+    assert Contact.objects.count() == found.created == (crash_at - 1) * 2
+    importing.apply(found.pk)
+    assert counts(found) == {"created": 7}
+    importing.apply(found.pk)
+    assert counts(found) == {"created": 7}
+
+
+def test_a_worker_that_was_overtaken_changes_nothing_more(prepare: Prepare) -> None:
+    found = prepare()
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    importing.begin_apply(found)
+    Import.objects.filter(pk=found.pk).update(claim=9)
+    with pytest.raises(importing.Overtaken):
+        importing._apply_range(found.pk, 8)
+    assert not Contact.objects.exists()
+
+
+def test_judging_begins_anew_only_after_a_worker_died(prepare: Prepare) -> None:
+    found = prepare()
+    Import.objects.filter(pk=found.pk).update(status="judging", claim=1, beat_at=timezone.now(), read=1, waiting=1)
+    ImportRow.objects.create(import_of=found, row=2, msisdn="27825550100")
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.claim) == ("judging", 1)
+    Import.objects.filter(pk=found.pk).update(beat_at=timezone.now() - importing.DEAD_AFTER * 2)
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.read, found.waiting) == ("judged", 7, 3)
+
+
+def test_a_file_that_kills_every_worker_is_given_up(prepare: Prepare) -> None:
+    found = prepare()
+    Import.objects.filter(pk=found.pk).update(status="judging", claim=importing.MOST_CLAIMS)
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.failure_code, found.read) == ("failed", "broken", 0)
+
+
+def test_a_sheet_that_breaks_halfway_leaves_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "JUDGE_ROWS", 2)
+    broken = "Cell,N\n" + "0825550100,x\n0825550101,x\n" * 500 + '"never ends' + "x" * 200_000
+    found = prepare(broken, {0: "phone"})
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.failure_code, found.read) == ("failed", "broken", 0)
+    assert found.failure_sentence
+    assert not found.issues.exists()
+    assert not found.rows.exists()
+
+
+def test_an_import_can_be_cancelled_until_it_is_applied(prepare: Prepare) -> None:
+    found = prepare()
+    importing.judge(found.pk)
+    importing.cancel(found)
+    assert found.status == "cancelled"
+    assert not found.rows.exists()
+    with pytest.raises(ImportRefusal):
+        importing.begin_apply(found)
+    done = prepare()
+    finish(done)
+    with pytest.raises(ImportRefusal) as refused:
+        importing.cancel(done)
+    assert refused.value.code == "too_late"
+
+
+def test_nothing_is_applied_that_nobody_said_yes_to(prepare: Prepare) -> None:
+    found = prepare()
+    importing.judge(found.pk)
+    with pytest.raises(ImportRefusal) as refused:
+        importing.apply(found.pk)
+    assert refused.value.code == "not_begun"
+
+
+def test_it_refuses_a_mapping_without_phone_and_a_refused_file_leaves_nothing(people: ContactList) -> None:
+    found = importing.upload(people, ContentFile(SHEET.encode()), "people.csv")
+    with pytest.raises(ColumnsError):
+        importing.confirm(found, {1: "name"})
+    with pytest.raises(ImportRefusal) as refused:
+        importing.judge(found.pk)
+    assert refused.value.code == "not_mapped"
+    with pytest.raises(SheetError):
+        importing.upload(people, ContentFile(b"%PDF"), "people.pdf")
+    assert Import.objects.count() == 1
+
+
+def test_a_cell_that_is_too_long_is_refused_and_not_cut(prepare: Prepare) -> None:
+    found = prepare("Cell,Name\n0825550100," + "x" * 201 + "\n", {0: "phone", 1: "name"})
+    importing.judge(found.pk)
+    assert [(issue.column, issue.code) for issue in found.issues.all()] == [("Name", "text_too_long")]
