@@ -1,0 +1,145 @@
+"""Contact lists and the people on them."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import IntegrityError, transaction
+from django.db.models import Count, ProtectedError, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django_tables2 import RequestConfig
+
+from contacts.forms import ON_LIST_ALREADY, ContactForm, ContactListForm, SearchForm
+from contacts.models import VALUE_FIELDS, Contact, ContactList, Suppression
+from contacts.tables import ContactListTable, ContactTable, zoned
+
+PAGE = 50
+
+
+@require_GET
+@permission_required("contacts.view_contactlist", raise_exception=True)
+def lists(request: HttpRequest) -> HttpResponse:
+    table = ContactListTable(ContactList.objects.annotate(people=Count("contacts")), order_by="name")
+    RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
+    return render(request, "contacts/lists.html", {"table": table})
+
+
+@permission_required("contacts.add_contactlist", raise_exception=True)
+def list_new(request: HttpRequest) -> HttpResponse:
+    return _edit_list(request, ContactList())
+
+
+@permission_required("contacts.change_contactlist", raise_exception=True)
+def list_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    return _edit_list(request, get_object_or_404(ContactList, pk=pk))
+
+
+def _edit_list(request: HttpRequest, row: ContactList) -> HttpResponse:
+    title = row.name or "New list"
+    form = ContactListForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        saved = form.save()
+        messages.success(request, f"{saved} is saved.")
+        return redirect(saved)
+    context = {"form": form, "title": title, "back": row.get_absolute_url() if row.pk else ""}
+    return render(request, "contacts/list_form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@permission_required("contacts.view_contactlist", raise_exception=True)
+def contact_list(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(ContactList, pk=pk)
+    search = SearchForm(request.GET)
+    words = search.cleaned_data["q"] if search.is_valid() else ""
+    table = ContactTable(_found(row, words), contact_list=row, opted_out=set(), order_by="msisdn")
+    RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
+    table.opted_out = _opted_out([line.record.msisdn for line in table.paginated_rows])
+    context = {"list": row, "table": table, "words": words, "total": row.contacts.count()}
+    return render(request, "contacts/list.html", {**context, "last_import": row.imports.first()})
+
+
+def _found(row: ContactList, words: str) -> QuerySet[Contact]:
+    """The contacts with all ``words`` somewhere; the digits of a number may be written in any way."""
+    found = row.contacts.all()
+    if not words:
+        return found
+    digits = "".join(filter(str.isdigit, words))
+    if digits and not any(map(str.isalpha, words)):
+        return found.filter(Q(msisdn__contains=digits.lstrip("0")) | Q(customer_id__icontains=words))
+    for word in words.split():
+        somewhere = Q(name__icontains=word) | Q(customer_id__icontains=word) | Q(phone__icontains=word)
+        for field in VALUE_FIELDS:
+            somewhere |= Q(**{f"{field}__icontains": word})
+        found = found.filter(somewhere)
+    return found
+
+
+def _opted_out(msisdns: list[str]) -> set[str]:
+    in_force = Suppression.objects.filter(msisdn__in=msisdns, lifted_at=None)
+    return set(in_force.values_list("msisdn", flat=True))
+
+
+@require_POST
+@permission_required("contacts.delete_contactlist", raise_exception=True)
+def list_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(ContactList, pk=pk)
+    if row.imports.filter(status="applying").exists():
+        messages.error(request, f"{row} is being imported into. Wait until the import is done, then delete it.")
+        return redirect(row)
+    try:
+        row.delete()
+    except ProtectedError:
+        messages.error(request, f"{row} is used by a campaign, so it stays: the campaign's history needs it.")
+        return redirect(row)
+    messages.success(request, f"{row} is deleted with its contacts. Opt-outs stay.")
+    return redirect("contacts:lists")
+
+
+@permission_required("contacts.add_contact", raise_exception=True)
+def contact_new(request: HttpRequest, pk: int) -> HttpResponse:
+    return _edit_contact(request, Contact(list=get_object_or_404(ContactList, pk=pk)))
+
+
+@permission_required("contacts.view_contact", raise_exception=True)
+def contact(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
+    if request.user.has_perm("contacts.change_contact"):
+        return _edit_contact(request, row)
+    facts = [("Phone", row.phone), ("Name", row.name), ("Customer ID", row.customer_id)]
+    facts += [(row.list.label(field), getattr(row, field)) for field in VALUE_FIELDS]
+    facts += [("Own text", row.message), ("Changed", zoned(row.updated_at))]
+    return render(request, "contacts/contact_read.html", {"contact": row, "facts": facts, "opt_out": _opt_out(row)})
+
+
+def _edit_contact(request: HttpRequest, row: Contact) -> HttpResponse:
+    number = row.msisdn
+    form = ContactForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid() and _is_saved(form):
+        messages.success(request, f"{row.msisdn} is saved.")
+        return redirect(row.list)
+    context = {"form": form, "contact": row, "number": number, "opt_out": _opt_out(row)}
+    return render(request, "contacts/contact.html", context, status=422 if form.errors else 200)
+
+
+def _is_saved(form: ContactForm) -> bool:
+    """Whether the contact is saved; somebody may have added the same number at this moment."""
+    try:
+        with transaction.atomic():
+            form.save()
+    except IntegrityError:
+        form.add_error("phone", ON_LIST_ALREADY)
+        return False
+    return True
+
+
+def _opt_out(row: Contact) -> Suppression | None:
+    return Suppression.objects.filter(msisdn=row.msisdn, lifted_at=None).first() if row.pk else None
+
+
+@require_POST
+@permission_required("contacts.delete_contact", raise_exception=True)
+def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
+    row.delete()
+    messages.success(request, f"{row.msisdn} is no longer on {row.list}. An opt-out of the number stays.")
+    return redirect(row.list)
