@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -126,7 +127,9 @@ class Supervisor:
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self.with_sandbox = with_sandbox
-        self.asked = 0
+        self.is_asked = False
+        self.is_urgent = False
+        self.terminal: select.poll | None = None
         self.web: list[Child] = []
         self.workers: list[Child] = []
         self.sandbox: list[Child] = []
@@ -145,13 +148,20 @@ class Supervisor:
             signal.signal(number, self._ask)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._ask)
+            if sys.stdout.isatty():
+                self.terminal = select.poll()
+                self.terminal.register(sys.stdout, 0)
 
     def _ask(self, number: int, frame: Any) -> None:
-        self.asked += 1
+        # A closed terminal, make and a shell may each say the same; only a person's second Ctrl-C means at once.
+        self.is_urgent = self.is_urgent or (self.is_asked and number == signal.SIGINT)
+        self.is_asked = True
 
     def _tick(self) -> None:
         """Let a moment pass while starting or running. Raises StopAsked."""
-        if self.asked:
+        # A closed terminal signals its session's leader only: where that is make, we have to see for ourselves.
+        if self.is_asked or (self.terminal and self.terminal.poll(0)):
+            self.is_asked = True
             raise StopAsked
         time.sleep(TICK)
 
@@ -333,19 +343,20 @@ class Supervisor:
 
     def stop(self) -> None:
         """End everything, taking no new work first and Valkey last; a second request ends it at once."""
-        limit = 2 if self.asked else 1
+        # After trouble nobody has asked yet, and the first Ctrl-C is as urgent as any.
+        self.is_asked = True
         if self.step and self.step.poll() is None:
             self.step.kill()
             self.step.wait()
         groups = [("web and clock", self.web), ("workers", self.workers), ("sandbox", self.sandbox)]
         for what, group in [*groups, ("Valkey", self.valkey)]:
             if group:
-                self._end(what, group, limit)
+                self._end(what, group)
             self._end_orphans()
         settings.VALKEY_SOCKET.unlink(missing_ok=True)
         say("Everything has ended.")
 
-    def _end(self, what: str, group: Sequence[Child], limit: int) -> None:
+    def _end(self, what: str, group: Sequence[Child]) -> None:
         for child in group:
             child.due_at = None
             child.signal(signal.SIGTERM)
@@ -353,7 +364,7 @@ class Supervisor:
         began, told = time.monotonic(), False
         while left := [child for child in group if not child.ended()]:
             passed = time.monotonic() - began
-            if self.asked >= limit or passed > max(child.program.patience for child in left):
+            if self.is_urgent or passed > max(child.program.patience for child in left):
                 break
             if passed > 2 and not told:
                 told = True
