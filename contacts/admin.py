@@ -1,0 +1,109 @@
+"""The admin: people can be mended; imports, opt-outs and consents can only be looked at.
+
+An opt-out is added on its own screen, through contacts.suppression, which also writes the journal.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from contacts import phones
+from contacts.forms import ContactForm
+from contacts.models import Consent, Contact, ContactList, Import, ImportIssue, ImportRow, Suppression
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that only the product itself writes."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(ContactList)
+class ContactListAdmin(admin.ModelAdmin):
+    list_display = ("name", "country", "updated_at")
+    list_filter = ("country", "created_at")
+    search_fields = ("name",)
+    readonly_fields = ("created_at", "updated_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Deleting a list is done on its screen, which waits for an import that is being applied."""
+        return False
+
+
+@admin.register(Contact)
+class ContactAdmin(admin.ModelAdmin):
+    list_display = ("msisdn", "name", "customer_id", "list")
+    list_filter = ("list",)
+    list_select_related = ("list",)
+    search_fields = ("msisdn", "name", "customer_id")
+    readonly_fields = ("list", "msisdn", "created_at", "updated_at")
+    form = ContactForm
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A contact is added on its list, which says how its number is read."""
+        return False
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ReadOnlyAdmin):
+    list_display = ("msisdn", "source", "note", "created_at", "lifted_at")
+    list_filter = ("source", ("lifted_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("msisdn", "note")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A number is found as people write it, too."""
+        return super().get_search_results(request, queryset, _digits(search_term))
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    list_display = ("msisdn", "note", "created_at", "created_by")
+    list_filter = ("created_at",)
+    search_fields = ("msisdn", "note")
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnlyAdmin):
+    list_display = ("original_name", "list", "status", "read", "created", "updated", "invalid", "created_at")
+    list_filter = ("status", "list", "created_at")
+    list_select_related = ("list",)
+    search_fields = ("original_name", "sha256", "list__name")
+
+
+@admin.register(ImportIssue)
+class ImportIssueAdmin(ReadOnlyAdmin):
+    list_display = ("import_of", "row", "column", "value", "code", "sentence")
+    list_filter = ("code",)
+    list_select_related = ("import_of__list",)
+    search_fields = ("value", "sentence")
+
+
+@admin.register(ImportRow)
+class ImportRowAdmin(ReadOnlyAdmin):
+    list_display = ("import_of", "row", "msisdn", "name")
+    list_filter = ("import_of__status",)
+    list_select_related = ("import_of__list",)
+    search_fields = ("msisdn", "name")
+
+
+def _digits(term: str) -> str:
+    """``term`` as the digits of a number where it is a whole one, else as it is."""
+    try:
+        return phones.parse(term, settings.DEFAULT_COUNTRY)
+    except phones.PhoneError:
+        return term
