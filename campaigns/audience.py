@@ -166,9 +166,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
     except Refusal as refusal:
-        delete_recipients(campaign)
-        if _still_freezing(campaign):
-            move(campaign, "draft", reason=refusal.code, sentence=refusal.sentence, problems=campaign.problems)
+        give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems)
         return
     reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
     reasons.pop("", None)
@@ -197,6 +195,14 @@ def freeze(campaign_id: int, now: datetime) -> None:
         opted_out_later=0,
         problems=[],
     )
+
+
+def give_up_freeze(campaign_id: int, sentence: str, code: str = "freeze_failed", problems: Any = ()) -> None:
+    """Take a campaign that is ``freezing`` back to draft, with the reason. The caller holds the campaign's lock."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    delete_recipients(campaign)
+    if campaign.status == "freezing":
+        move(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
 
 
 def approval_hash(campaign: Campaign) -> str:

@@ -4,6 +4,8 @@ Here, and nowhere else, trouble with a provider becomes rows. Everything is deci
 provider's standing, the stored attempts and the clock.
 """
 
+import logging
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
+from rq.timeouts import BaseTimeoutException
 
 from campaigns import journal
 from campaigns.audience import approval_hash
@@ -25,6 +28,8 @@ from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
+
+logger = logging.getLogger(__name__)
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
@@ -86,6 +91,7 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
             batches = [batch for batch in due(account, clock()) if batch.pk not in tried]
             if not batches:
                 break
+            order = [batch.pk for batch in batches]
             try:
                 with Line(account) as line:
                     for batch in batches:
@@ -97,7 +103,20 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
             except LineTrouble:
                 # What is left is still due: the next job takes it over a fresh connection.
                 break
+            except BaseTimeoutException:
+                raise
+            except Exception as error:
+                # A mistake of ours with one batch must not keep the others waiting. Nothing is known about it.
+                postpone(max(tried & set(order), key=order.index), error, clock())
+                break
     return worked
+
+
+def postpone(batch_id: int, error: Exception, now: datetime) -> None:
+    """Come back to a batch later that Baton itself stumbled over. The log gets the place, never what was in it."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
+    Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
 
 
 class Line:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from redis.exceptions import RedisError
+from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
 from campaigns import audience, balance, batching, handover, results
@@ -54,8 +55,15 @@ def freeze(campaign_id: int) -> None:
     """Freeze a campaign that is ``freezing``."""
     _taken_up("freeze", campaign_id)
     with hold(campaign_lock_name(campaign_id)) as lock:
-        if lock is not None:
+        if lock is None:
+            return
+        try:
             audience.freeze(campaign_id, timezone.now())
+        except BaseTimeoutException:
+            raise
+        except Exception as error:
+            audience.give_up_freeze(campaign_id, f"Baton stumbled over it ({type(error).__name__}); see its log.")
+            raise
 
 
 def cut(campaign_id: int) -> None:
@@ -158,8 +166,10 @@ def _expire_approvals(now: datetime) -> None:
 
 def _pause_without_progress(now: datetime) -> None:
     """A running campaign none of whose due batches passed the gate for too long is paused and asked about."""
-    stuck = Campaign.objects.filter(status="running", batches__status="prepared", batches__due_at__lt=now).distinct()
-    for campaign in stuck:
+    for campaign in Campaign.objects.filter(status="running"):
+        due = campaign.batches.filter(status="prepared", due_at__lt=now).exists()
+        if not due and not batching.waiting(campaign).exists():
+            continue
         since = max(
             moment
             for moment in (campaign.starts_at, campaign.started_at, campaign.last_gate_at, campaign.resumed_at)

@@ -1,15 +1,18 @@
 """Looking at what comes back, reading the evidence, settling each recipient, and closing the books."""
 
+import logging
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
+from rq.timeouts import BaseTimeoutException
 
 from campaigns import balance
 from campaigns.batching import recipients_of
-from campaigns.evidence import attempts_of, keep_sighting, payload_of, sightings_of
+from campaigns.evidence import BytesDiffer, attempts_of, keep_sighting, payload_of, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from contacts.suppression import suppress
@@ -18,6 +21,8 @@ from providers.connections import connect
 from providers.errors import Refused, Trouble
 from providers.locks import account_slot
 from providers.models import Account
+
+logger = logging.getLogger(__name__)
 
 #: Looking goes on this long after a batch was settled: late fault files, late reports.
 LOOK_AFTER = timedelta(hours=72)
@@ -57,7 +62,7 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
                 for batch in due:
                     if clock() >= until:
                         break
-                    look(batch, remote, clock())
+                    look_safely(batch, remote, clock())
                     looked += 1
         except Trouble as trouble:
             now = clock()
@@ -71,6 +76,20 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
     for campaign_id in {batch.campaign_id for batch in due}:
         close_if_done(campaign_id, clock())
     return looked
+
+
+def look_safely(batch: Batch, remote: Any, now: datetime) -> None:
+    """Look, and where Baton itself stumbles over what it sees, go on with the next batch and tell people."""
+    try:
+        look(batch, remote, now)
+    except (Trouble, BaseTimeoutException):
+        raise
+    except Exception as error:
+        place = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("batch %s: %s\n%s", batch.pk, type(error).__name__, place)
+        Batch.objects.filter(pk=batch.pk).update(look_at=now + timedelta(minutes=5))
+        said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
 
 
 def look(batch: Batch, remote: Any, now: datetime) -> Reading:

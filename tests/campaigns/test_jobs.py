@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def waiting_jobs() -> list[tuple[str, Any]]:
     queues = [django_rq.get_queue(name) for name in ("campaigns", "handover", "results")]
-    return [(job.func_name.rsplit(".", 1)[1], job.args[0]) for queue in queues for job in queue.jobs]
+    return [((job.func_name or "").rsplit(".", 1)[1], job.args[0]) for queue in queues for job in queue.jobs]
 
 
 def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from campaigns import balance, decisions, handover, jobs
+from campaigns import audience, balance, decisions, handover, jobs
 from campaigns.models import Batch, Campaign
 from providers.adapters.smsportal import Adapter
 from providers.base import Receipt
@@ -344,3 +344,79 @@ def test_a_campaign_that_cannot_hand_over_is_paused_by_the_sweep(
 
     campaign.refresh_from_db()
     assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+
+
+def test_a_mistake_with_one_batch_does_not_keep_the_others_waiting(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = make_running(sandbox_account, name="First")
+    second = make_running(sandbox_account, *first.ordered_lists(), name="Second")
+    commit, number = Adapter.commit, "27825550100"
+
+    def stumble(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        if payload.stem.startswith(f"c{first.pk}-"):
+            raise KeyError(number)
+        return commit(self, remote, payload, attempt)
+
+    monkeypatch.setattr(Adapter, "commit", stumble)
+    hand_over(first, clock)
+    hand_over(second, clock)
+
+    assert second.batches.get().status == "handed_over"
+    assert first.batches.get().status == "committing"
+    assert "KeyError" in caplog.text
+    assert number not in caplog.text
+
+
+def test_what_baton_cannot_read_is_told_and_looked_at_later(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    hand_over(campaign, clock)
+    read = Adapter.read
+
+    def stumble(*arguments: Any) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(Adapter, "read", stumble)
+    clock.forward(seconds=5)
+    collect(campaign, clock)
+    assert "could not read" in campaign.batches.get().alarm
+    monkeypatch.setattr(Adapter, "read", read)
+    clock.forward(minutes=6)
+
+    until_closed(campaign, clock)
+
+    assert once_each(sandbox)
+
+
+def test_a_freeze_that_stumbles_goes_back_to_draft(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    valkey: Any,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, clock())
+
+    def stumble(*arguments: Any) -> Any:
+        raise KeyError
+
+    monkeypatch.setattr(audience, "_measure", stumble)
+    with pytest.raises(KeyError):
+        jobs.freeze(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("draft", "freeze_failed")
+    assert not campaign.recipients.exists()
