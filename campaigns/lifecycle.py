@@ -55,9 +55,7 @@ class MovedMeanwhile(Refusal):
         super().__init__("moved_meanwhile", f"{row} changed in the meantime. Look again before you decide.")
 
 
-def move(
-    row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any
-) -> Row:
+def move(row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any) -> Row:
     """Move ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
 
     One transaction; ``row`` is updated in memory. ``reason`` (a code) and ``sentence`` become the row's own and the
