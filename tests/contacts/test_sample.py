@@ -1,7 +1,6 @@
 """The sample spreadsheet of the demo is what its script makes, and goes through the real importer."""
 
 import zipfile
-from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
@@ -19,29 +18,25 @@ def test_it_is_imported_with_every_kind_of_trouble_a_real_sheet_has(settings: Se
     settings.MEDIA_ROOT = tmp_path
     labels = {"value1": "First name", "value2": "Balance"}
     people = ContactList.objects.create(name="Customers", country="ZA", labels=labels)
-    found = importing.upload(people, ContentFile(make.SHEET.read_bytes()), "customers.xlsx")
+    found = importing.upload(people, ContentFile(make.SAMPLE.read_bytes()), "customers.xlsx")
     importing.confirm(found, columns.guess(found.header, labels))
     importing.judge(found.pk)
     found.refresh_from_db()
     importing.begin_apply(found)
     importing.apply(found.pk)
     found.refresh_from_db()
-    assert (found.read, found.created, found.duplicate, found.invalid, found.blank) == (496, 480, 6, 8, 2)
-    assert people.contacts.count() == 480
-    contact = people.contacts.get(msisdn=f"27{make.numbers()[0]}")
-    assert contact.value1 in make.FIRST_NAMES
-    assert contact.value2.startswith("R ")
-    assert Counter(found.issues.values_list("code", flat=True)) == {
-        "duplicate": 6, "too_short": 2, "rounded_by_excel": 1, "not_a_number": 1, "too_long": 1, "missing": 1,
-        "not_in_use": 1, "two_numbers": 1,
-    }  # fmt: skip
+    assert (found.read, found.created, found.duplicate, found.invalid) == (500, 489, 2, 9)
+    assert people.contacts.get(msisdn="27825599901").value1 in make.FIRST_NAMES
+    codes = set(found.issues.values_list("code", flat=True))
+    assert codes >= {"duplicate", "rounded_by_excel", "too_short", "too_long", "not_a_number", "missing", "two_numbers"}
 
 
-def test_its_script_makes_the_same_again() -> None:
+def test_its_script_makes_the_same_again(tmp_path: Path) -> None:
     """Packed bytes differ between builds of zlib; what is packed does not."""
-    assert unpacked(make.workbook()) == unpacked(make.SHEET.read_bytes())
+    make.make(tmp_path / "again.xlsx")
+    assert unpacked(tmp_path / "again.xlsx") == unpacked(make.SAMPLE)
 
 
-def unpacked(workbook: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(BytesIO(workbook)) as archive:
+def unpacked(workbook: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(workbook.read_bytes())) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
