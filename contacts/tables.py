@@ -91,7 +91,7 @@ class ContactTable(tables.Table):
     def render_standing(self, record: Contact) -> SafeString:
         if record.msisdn in self.opted_out:
             return chip("excluded", "Opted out")
-        return format_html('<span class="quiet">May be texted</span>')
+        return SafeString('<span class="quiet">May be texted</span>')
 
 
 class ImportTable(tables.Table):

@@ -1,0 +1,180 @@
+"""Lists and the people on them, on screen."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from campaigns.models import Campaign, CampaignList
+from contacts import suppression
+from contacts.models import Contact, ContactList
+from providers.models import Account
+
+LogIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def customers(db: None) -> ContactList:
+    return ContactList.objects.create(name="Customers", country="ZA", labels={"value1": "First name"})
+
+
+@pytest.fixture
+def thandi(customers: ContactList) -> Contact:
+    return Contact.objects.create(
+        list=customers, msisdn="27825550100", phone="082 555 0100", name="Thandi", value1="T."
+    )
+
+
+@pytest.fixture
+def client(operator: User, logged_in: LogIn) -> Client:
+    return logged_in(operator)
+
+
+@pytest.fixture
+def looking(viewer: User, logged_in: LogIn) -> Client:
+    return logged_in(viewer)
+
+
+def test_it_says_what_to_do_while_there_is_no_list(client: Client) -> None:
+    answer = client.get("/contacts/")
+    assert "No contacts yet" in answer.content.decode()
+    assert "/contacts/upload/" in answer.content.decode()
+
+
+def test_it_counts_the_people_on_each_list(client: Client, thandi: Contact) -> None:
+    page = client.get("/contacts/").content.decode()
+    assert f'href="/contacts/{thandi.list_id}/">Customers' in page
+    assert "First name" in page
+
+
+def test_it_makes_a_list_with_labels(client: Client) -> None:
+    data = {"name": "VIP", "country": "GB", "label_value1": "First name", "label_value3": "Balance"}
+    answer = client.post("/contacts/new/", data)
+    made = ContactList.objects.get()
+    assert answer["Location"] == f"/contacts/{made.pk}/"
+    assert (made.name, made.country) == ("VIP", "GB")
+    assert made.labels == {"value1": "First name", "value3": "Balance"}
+
+
+def test_it_changes_a_list(client: Client, customers: ContactList) -> None:
+    client.post(f"/contacts/{customers.pk}/edit/", {"name": "Clients", "country": "ZA", "label_value1": ""})
+    customers.refresh_from_db()
+    assert (customers.name, customers.labels) == ("Clients", {})
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "sentence"),
+    [
+        ({"name": "", "country": "ZA"}, "name", "Give the list a name."),
+        ({"name": "Customers", "country": "ZA"}, "name", "There is a list with this name already."),
+        (
+            {"name": "VIP", "country": "ZA", "label_value1": "Town", "label_value2": "town"},
+            "label_value2",
+            "Another field has this name already. Choose a different one.",
+        ),
+    ],
+)
+def test_it_refuses_a_list_at_the_field(
+    client: Client, customers: ContactList, data: dict[str, str], field: str, sentence: str
+) -> None:
+    answer = client.post("/contacts/new/", data)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {field: [sentence]}
+    assert sentence in answer.content.decode()
+    assert ContactList.objects.count() == 1
+
+
+@pytest.mark.parametrize("words", ["082 555 0100", "0100", "thandi", "T. Thandi"])
+def test_it_finds_people_by_number_name_and_value(client: Client, thandi: Contact, words: str) -> None:
+    Contact.objects.create(list=thandi.list, msisdn="27825550999", name="Sipho")
+    page = client.get(f"/contacts/{thandi.list_id}/", {"q": words}).content.decode()
+    assert "27825550100" in page
+    assert "27825550999" not in page
+
+
+def test_it_pages_and_sorts(client: Client, customers: ContactList) -> None:
+    Contact.objects.bulk_create(
+        Contact(list=customers, msisdn=f"2782555{n:04}", name=f"Person {9999 - n}") for n in range(60)
+    )
+    first = client.get(f"/contacts/{customers.pk}/").content.decode()
+    assert "27825550000" in first
+    assert "27825550059" not in first
+    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?page=2").content.decode()
+    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?sort=name").content.decode()
+
+
+def test_it_shows_who_has_opted_out(client: Client, thandi: Contact) -> None:
+    assert "Opted out" not in client.get(f"/contacts/{thandi.list_id}/").content.decode()
+    suppression.suppress(["27825550100"], "manual")
+    assert "Opted out" in client.get(f"/contacts/{thandi.list_id}/").content.decode()
+    assert "No campaign texts this number." in client.get(f"/contacts/people/{thandi.pk}/").content.decode()
+
+
+def test_it_adds_one_person(client: Client, customers: ContactList) -> None:
+    client.post(f"/contacts/{customers.pk}/add/", {"phone": "082 555 0111", "name": "Sipho", "value1": "S."})
+    added = Contact.objects.get()
+    assert (added.msisdn, added.phone, added.name, added.value1) == ("27825550111", "082 555 0111", "Sipho", "S.")
+
+
+def test_it_refuses_what_is_no_number_at_the_field(client: Client, customers: ContactList) -> None:
+    answer = client.post(f"/contacts/{customers.pk}/add/", {"phone": "12345"})
+    assert answer.status_code == 422
+    assert "too short" in answer.context["form"].errors["phone"][0]
+    assert not Contact.objects.exists()
+
+
+def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact) -> None:
+    answer = client.post(f"/contacts/{thandi.list_id}/add/", {"phone": "+27 82 555 0100"})
+    assert answer.context["form"].errors == {
+        "phone": ["This number is on the list already. Change that contact instead."]
+    }
+    assert Contact.objects.count() == 1
+
+
+def test_it_changes_and_deletes_a_person(client: Client, thandi: Contact) -> None:
+    client.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122", "name": "Thandi M"})
+    thandi.refresh_from_db()
+    assert (thandi.msisdn, thandi.name, thandi.value1) == ("27825550122", "Thandi M", "")
+    suppression.suppress([thandi.msisdn], "manual")
+    client.post(f"/contacts/people/{thandi.pk}/delete/")
+    assert not Contact.objects.exists()
+    assert suppression.is_suppressed("27825550122")
+
+
+def test_it_deletes_a_list_that_nothing_uses(client: Client, thandi: Contact) -> None:
+    answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
+    assert "Customers is deleted with its contacts. Opt-outs stay." in answer.content.decode()
+    assert not ContactList.objects.exists()
+
+
+def test_it_keeps_a_list_that_a_campaign_uses(client: Client, thandi: Contact) -> None:
+    account = Account.objects.create(name="Main", provider="smsportal")
+    campaign = Campaign.objects.create(name="October", account=account, text="Hi")
+    CampaignList.objects.create(campaign=campaign, contact_list=thandi.list, position=1)
+    answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
+    assert "Customers is used by a campaign" in answer.content.decode()
+    assert Contact.objects.exists()
+
+
+def test_a_viewer_looks_and_changes_nothing(looking: Client, thandi: Contact) -> None:
+    at = thandi.list_id
+    for path in ("/contacts/", f"/contacts/{at}/", f"/contacts/people/{thandi.pk}/"):
+        assert looking.get(path).status_code == 200, path
+    page = looking.get(f"/contacts/people/{thandi.pk}/").content.decode()
+    assert "Save contact" not in page
+    for path in ("/contacts/new/", f"/contacts/{at}/edit/", f"/contacts/{at}/add/"):
+        assert looking.get(path).status_code == 403, path
+    for path in (f"/contacts/{at}/delete/", f"/contacts/people/{thandi.pk}/delete/"):
+        assert looking.post(path).status_code == 403, path
+    looking.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122"})
+    assert Contact.objects.get().msisdn == "27825550100"
+
+
+def test_deleting_is_post_only(client: Client, thandi: Contact) -> None:
+    assert client.get(f"/contacts/{thandi.list_id}/delete/").status_code == 405
+    assert client.get(f"/contacts/people/{thandi.pk}/delete/").status_code == 405
+
+
+def test_a_stranger_is_asked_to_log_in(customers: ContactList) -> None:
+    assert Client().get("/contacts/")["Location"].startswith("/login/")
