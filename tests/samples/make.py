@@ -62,6 +62,7 @@ def make(path: Path = SAMPLE) -> None:
     """Write the workbook."""
     book = openpyxl.Workbook()
     sheet = book.active
+    assert sheet is not None
     sheet.title = "Customers"
     sheet.append(["Cell number", "First name", "Balance", "Customer ID"])
     for row in rows():
