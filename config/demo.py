@@ -1,0 +1,199 @@
+"""What ``make demo`` shows: people, an account at the sandbox, contacts, opt-outs, and a campaign run to its end."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.files import File
+from django.utils import timezone
+
+from campaigns import audience, balance, decisions, jobs
+from campaigns.management.commands.balance import sheet
+from campaigns.models import Campaign, CampaignList, Template
+from config.supervisor import say
+from contacts import columns, importing, suppression
+from contacts import jobs as contacts_jobs
+from contacts.models import ContactList, Import, Suppression
+from providers.models import Account
+
+ROLES = ("operator", "approver", "administrator")
+ACCOUNT = "SMSPortal sandbox"
+LIST = "Customers"
+LABELS = {"value1": "First name", "value2": "Balance"}
+CAMPAIGN = "Sample campaign"
+# The balance, not the name: some names have letters that SMSPortal does not take, which is for people to find out.
+TEXT = "Your balance is R @@value2|0@@. Our sale ends on Sunday: show this text for 20 % off. Reply STOP to opt out."
+SHEET = Path(__file__).parent / "samples" / "customers.xlsx"
+OPT_OUTS = 3
+PATIENCE = 300.0
+
+
+def main(url: str) -> None:
+    """Bring about what is missing of the demo; a second time there is nothing left to do."""
+    sandbox = json.loads(os.environ["BATON_SANDBOX"])
+    passwords = make_people(settings.DATA / "demo-logins.txt")
+    people = {role: User.objects.get(username=role) for role in ROLES}
+    account = connect_account(sandbox)
+    contact_list, _ = ContactList.objects.get_or_create(name=LIST, defaults={"country": "ZA", "labels": LABELS})
+    if not contact_list.imports.filter(status="done").exists():
+        import_sheet(contact_list, people["operator"])
+    if not Suppression.objects.exists():
+        record_opt_outs(contact_list, people["operator"])
+    campaign = Campaign.objects.filter(name=CAMPAIGN).order_by("id").first()
+    if campaign is None:
+        campaign = compose(account, contact_list, people["operator"])
+    if campaign.status not in ("closed", "cancelled"):
+        run(campaign, people)
+    say()
+    say(sheet(campaign, balance.of(campaign)))
+    say(f"The sandbox texted {count_lines(Path(sandbox['ledger']))} messages in all: {sandbox['ledger']}")
+    say()
+    for role in ROLES:
+        known = people[role].check_password(passwords.get(role, ""))
+        say(f"  log in as {role:<14} password {passwords[role] if known else 'as you changed it'}")
+    say(f"  data lies in {settings.DATA}")
+    say()
+
+
+def make_people(kept: Path) -> dict[str, str]:
+    """Make one person for each role; returns their passwords by user name, which stay the same from start to start."""
+    if kept.exists():
+        passwords = dict(line.split() for line in kept.read_text().splitlines())
+    else:
+        passwords = {role: secrets.token_hex(5) for role in ROLES}
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+            handle.writelines(f"{role} {password}\n" for role, password in passwords.items())
+    for role in ROLES:
+        user, is_new = User.objects.get_or_create(username=role, defaults={"email": f"{role}@example.org"})
+        if is_new:
+            user.set_password(passwords[role])
+            user.is_staff = user.is_superuser = role == "administrator"
+            user.save()
+            user.groups.add(Group.objects.get(name=role))
+    return passwords
+
+
+def connect_account(sandbox: dict[str, Any]) -> Account:
+    """The account at the sandbox, its host key pinned; ``sandbox`` is the line with which it said that it is ready."""
+    account = Account.objects.filter(name=ACCOUNT).first() or Account(name=ACCOUNT, provider="smsportal")
+    form = account.adapter.SettingsForm
+    known = {name: field.initial for name, field in form.base_fields.items()}
+    filled = form({**known, **{name: sandbox[name] for name in ("host", "port", "username", "password")}})
+    if not filled.is_valid():
+        raise SystemExit(f"The account's form refuses the sandbox: {filled.errors.as_text()}")
+    key = " ".join(sandbox["host_key"].split()[:2])
+    before = account.open_settings() if account.pk else {}
+    if before != {**filled.cleaned_data, "host_key": key}:
+        account.save_settings(filled.cleaned_data)
+        account.host_key = key
+        account.save()
+    return account
+
+
+def import_sheet(contact_list: ContactList, operator: User) -> None:
+    """Bring the sample spreadsheet in, as an operator would: upload, take the guessed columns, import what is good."""
+    say(f"  Importing {SHEET.name} ", end="")
+    found = contact_list.imports.exclude(status__in=("failed", "cancelled")).order_by("id").last()
+    if found is None:
+        with SHEET.open("rb") as sheet_file:
+            found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
+    if not found.mapping:
+        importing.confirm(found, columns.guess(found.header, contact_list.labels))
+    contacts_jobs.nudge("judge_import", found.pk)
+    follow(found, {"uploaded", "judging"})
+    if found.status == "judged":
+        importing.begin_apply(found)
+        contacts_jobs.nudge("apply_import", found.pk)
+    follow(found, {"applying"})
+    if found.status != "done":
+        raise SystemExit(f"\nThe sample could not be imported. {found.failure_sentence}")
+    buckets = ("created", "duplicate", "opted_out", "invalid", "blank")
+    counts = ", ".join(f"{getattr(found, bucket):,} {bucket.replace('_', ' ')}" for bucket in buckets)
+    say(f" {found.read:,} rows read: {counts}")
+
+
+def follow(found: Import, statuses: set[str]) -> None:
+    """Wait with a dot for every second while the import is in one of ``statuses``."""
+    until, shown = time.monotonic() + PATIENCE, time.monotonic()
+    while found.status in statuses and time.monotonic() < until:
+        time.sleep(0.1)
+        found.refresh_from_db()
+        if time.monotonic() > shown + 1:
+            shown += 1
+            say(".", end="")
+
+
+def record_opt_outs(contact_list: ContactList, operator: User) -> None:
+    """Some of the list have asked not to be texted."""
+    numbers = contact_list.contacts.order_by("msisdn").values_list("msisdn", flat=True)[:OPT_OUTS]
+    suppression.suppress(numbers, "manual", "Asked on the telephone", operator)
+    say(f"  Recorded {OPT_OUTS} opt-outs")
+
+
+def compose(account: Account, contact_list: ContactList, operator: User) -> Campaign:
+    """A draft from a campaign template."""
+    template, _ = Template.objects.get_or_create(
+        name="Sale", defaults={"text": TEXT, "labels": LABELS, "created_by": operator}
+    )
+    options = account.adapter.OptionsForm({"check_optouts": True})
+    assert options.is_valid()
+    campaign = Campaign.objects.create(
+        name=CAMPAIGN,
+        account=account,
+        template=template,
+        text=template.text,
+        sender="BATON",
+        options=options.cleaned_data,
+        created_by=operator,
+    )
+    CampaignList.objects.create(campaign=campaign, contact_list=contact_list, position=1)
+    campaign.editors.add(operator)
+    return campaign
+
+
+def run(campaign: Campaign, people: dict[str, User]) -> None:
+    """Take the campaign from wherever it stands to its end: the operator freezes, the approver approves, RQ works."""
+    say("  Running the sample campaign")
+    if campaign.status == "draft":
+        audience.begin_freeze(campaign, people["operator"], timezone.now())
+        jobs.nudge("freeze", campaign.pk)
+    wait(campaign, lambda: campaign.status != "freezing")
+    if campaign.status == "draft":
+        raise SystemExit(f"The sample campaign could not be frozen. {campaign.sentence}")
+    if campaign.status == "frozen":
+        decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
+        jobs.nudge("cut", campaign.pk)
+    wait(campaign, lambda: campaign.status in ("closed", "cancelled"))
+    if campaign.status != "closed":
+        say(f"  The sample campaign is {campaign.get_status_display().lower()}. {campaign.sentence}")
+
+
+def wait(campaign: Campaign, is_over: Callable[[], bool]) -> None:
+    """Wait with a line for every change until it is over, somebody is asked, or patience ends."""
+    until, told = time.monotonic() + PATIENCE, ""
+    while True:
+        campaign.refresh_from_db()
+        books = balance.of(campaign)
+        line = f"    {campaign.get_status_display()}"
+        if books.batched:
+            line += f": {books.settled:,} of {books.included:,} settled, {books.with_provider:,} with the provider"
+        if line != told:
+            say(line)
+            told = line
+        needs_somebody = campaign.status in ("draft", "held", "paused") or books.needs_decision
+        if is_over() or needs_somebody or time.monotonic() > until:
+            return
+        time.sleep(0.3)
+
+
+def count_lines(path: Path) -> int:
+    if not path.exists():
+        return 0
+    with path.open("rb") as handle:
+        return sum(1 for _ in handle)
