@@ -1,0 +1,333 @@
+"""An import on screen: upload, columns, check, import, result."""
+
+import io
+import json
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from contacts import importing, jobs, suppression
+from contacts.models import Contact, ContactList, Import, ImportIssue
+
+LogIn = Callable[[User], Client]
+NUDGES = list[tuple[str, int]]
+
+SHEET = (
+    "Cell no.,First name,Notes\n"
+    "082 555 0100,Thandi,a\n"
+    "082 555 0101,Sipho,b\n"
+    "12345,Short,=1+1\n"
+    "+27 82 555 0100,Thandi again,c\n"
+    ",,\n"
+    "082 555 0102,Opted out,d\n"
+)
+
+
+@pytest.fixture
+def customers(db: None) -> ContactList:
+    return ContactList.objects.create(name="Customers", country="ZA", labels={"value1": "First name"})
+
+
+@pytest.fixture
+def client(operator: User, logged_in: LogIn) -> Client:
+    return logged_in(operator)
+
+
+@pytest.fixture(autouse=True)
+def nudged(monkeypatch: pytest.MonkeyPatch) -> NUDGES:
+    """What workers were asked to do; here the test does it."""
+    found: NUDGES = []
+    monkeypatch.setattr(jobs, "nudge", lambda job, pk: found.append((job, pk)))
+    return found
+
+
+def a_file(text: str | bytes = SHEET, name: str = "customers.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, text.encode() if isinstance(text, str) else text)
+
+
+def uploaded(client: Client, contact_list: ContactList, text: str | bytes = SHEET) -> Import:
+    answer = client.post("/contacts/upload/", {"list": contact_list.pk, "file": a_file(text)})
+    found = Import.objects.order_by("-pk")[0]
+    assert answer["Location"] == f"/contacts/imports/{found.pk}/"
+    return found
+
+
+def judged(client: Client, contact_list: ContactList, text: str = SHEET) -> Import:
+    found = uploaded(client, contact_list, text)
+    mapping = {"country": "ZA", "column_0": "phone", "column_1": "value1"}
+    assert client.post(f"/contacts/imports/{found.pk}/columns/", mapping).status_code == 302
+    importing.judge(found.pk)
+    found.refresh_from_db()
+    return found
+
+
+def page_of(client: Client, found: Import) -> str:
+    return " ".join(client.get(f"/contacts/imports/{found.pk}/").content.decode().split())
+
+
+# -- upload ---------------------------------------------------------------------------------------------------------
+
+
+def test_it_stores_an_upload_and_asks_about_the_columns(
+    client: Client, customers: ContactList, operator: User, nudged: NUDGES
+) -> None:
+    found = uploaded(client, customers)
+    assert (found.status, found.original_name, found.created_by) == ("uploaded", "customers.csv", operator)
+    assert client.get(f"/contacts/imports/{found.pk}/")["Location"] == f"/contacts/imports/{found.pk}/columns/"
+    assert nudged == []
+
+
+def test_it_makes_a_new_list(client: Client) -> None:
+    client.post("/contacts/upload/", {"list": "", "new_list": "October", "file": a_file()})
+    assert Import.objects.get().list.name == "October"
+
+
+def test_a_page_that_uploads_by_script_is_told_where_to_go(client: Client, customers: ContactList) -> None:
+    data = {"list": customers.pk, "file": a_file()}
+    answer = client.post("/contacts/upload/", data, headers={"Accept": "application/json"})
+    assert json.loads(answer.content) == {"url": f"/contacts/imports/{Import.objects.get().pk}/"}
+
+
+def test_the_list_it_was_opened_from_is_chosen(client: Client, customers: ContactList) -> None:
+    page = client.get(f"/contacts/{customers.pk}/upload/").content.decode()
+    assert f'<option value="{customers.pk}" selected>Customers</option>' in page
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (None, "Choose a file."),
+        (a_file(""), "The file is empty."),
+        (a_file("x", "photo.png"), "Baton reads .xlsx, .csv and .tsv files."),
+        (a_file("Phone,Name\n"), "row"),
+        (a_file(b"PK\x03\x04 not really", "customers.xlsx"), "cannot be read"),
+    ],
+)
+def test_it_refuses_a_file_at_its_field_and_keeps_nothing(
+    client: Client, file: SimpleUploadedFile | None, words: str
+) -> None:
+    if file is not None:
+        file.seek(0)
+    data = {"new_list": "October", **({"file": file} if file else {})}
+    answer = client.post("/contacts/upload/", data)
+    assert answer.status_code == 422
+    assert words in answer.context["form"].errors["file"][0]
+    assert answer.context["form"].errors["file"][0].split("“")[0][:20] in answer.content.decode()
+    assert not Import.objects.exists()
+    assert not ContactList.objects.exists()
+
+
+def test_it_refuses_a_file_that_is_too_large(client: Client, customers: ContactList, settings: object) -> None:
+    settings.UPLOAD_MAX_BYTES = 10  # type: ignore[attr-defined]
+    answer = client.post("/contacts/upload/", {"list": customers.pk, "file": a_file()})
+    assert "Split it." in answer.context["form"].errors["file"][0]
+
+
+def test_it_asks_for_a_list(client: Client, customers: ContactList) -> None:
+    answer = client.post("/contacts/upload/", {"file": a_file()})
+    assert list(answer.context["form"].errors) == ["new_list"]
+    answer = client.post("/contacts/upload/", {"file": a_file(), "new_list": "Customers"})
+    assert "There is a list with this name already." in answer.context["form"].errors["new_list"][0]
+
+
+# -- encoding -------------------------------------------------------------------------------------------------------
+
+
+def test_it_asks_how_letters_are_written_and_shows_what_each_reading_gives(
+    client: Client, customers: ContactList
+) -> None:
+    found = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
+    assert found.header == []
+    page = client.get(f"/contacts/imports/{found.pk}/columns/").content.decode()
+    assert "Choose the reading in which names look right." in page
+    assert "Zoë" in page
+    client.post(f"/contacts/imports/{found.pk}/columns/", {"encoding": "cp1252"})
+    found.refresh_from_db()
+    assert (found.encoding, found.header, found.samples) == ("cp1252", ["Phone", "Name"], [["0825550100", "Zoë"]])
+    assert "Zoë" in client.get(f"/contacts/imports/{found.pk}/columns/").content.decode()
+
+
+def test_it_refuses_a_reading_that_fails(client: Client, customers: ContactList) -> None:
+    found = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
+    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"encoding": "utf-8"})
+    assert answer.status_code == 422
+    assert "encoding" in answer.context["form"].errors
+
+
+# -- columns --------------------------------------------------------------------------------------------------------
+
+
+def test_it_guesses_columns_and_shows_samples(client: Client, customers: ContactList) -> None:
+    found = uploaded(client, customers)
+    answer = client.get(f"/contacts/imports/{found.pk}/columns/")
+    form = answer.context["form"]
+    assert [form[f"column_{n}"].value() for n in range(3)] == ["phone", "value1", ""]
+    page = answer.content.decode()
+    assert "082 555 0100 · 082 555 0101" in page
+    assert "Value 1 “First name”" in page
+
+
+def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+    found = uploaded(client, customers)
+    client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "GB", "column_0": "phone", "column_2": "name"})
+    found.refresh_from_db()
+    assert (found.mapping, found.country) == ({"0": "phone", "2": "name"}, "GB")
+    assert nudged == [("judge_import", found.pk)]
+    assert "Waiting its turn" in page_of(client, found)
+
+
+def test_it_refuses_columns_without_a_phone(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+    found = uploaded(client, customers)
+    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "ZA", "column_1": "name"})
+    assert answer.status_code == 422
+    assert "No column is mapped to Phone." in answer.content.decode()
+    found.refresh_from_db()
+    assert (found.mapping, nudged) == ({}, [])
+
+
+def test_it_refuses_a_field_twice_at_the_second_column(client: Client, customers: ContactList) -> None:
+    found = uploaded(client, customers)
+    data = {"country": "ZA", "column_0": "phone", "column_1": "phone"}
+    answer = client.post(f"/contacts/imports/{found.pk}/columns/", data)
+    assert list(answer.context["form"].errors) == ["column_1"]
+    assert 'id="id_column_1_error"' in answer.content.decode()
+
+
+def test_it_refuses_an_unknown_country(client: Client, customers: ContactList) -> None:
+    found = uploaded(client, customers)
+    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "XX", "column_0": "phone"})
+    assert "country" in answer.context["form"].errors
+
+
+# -- check, import, result ------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_would_happen_with_every_bad_row(client: Client, customers: ContactList) -> None:
+    Contact.objects.create(list=customers, msisdn="27825550101", phone="082 555 0101", value1="Sipho")
+    suppression.suppress(["27825550102"], "manual")
+    found = judged(client, customers)
+    answer = client.get(f"/contacts/imports/{found.pk}/")
+    assert answer.context["buckets"] == [
+        ("created", 1), ("unchanged", 1), ("duplicates", 1), ("opted out", 1), ("invalid", 1), ("blank", 1),
+    ]  # fmt: skip
+    assert sum(count for _, count in answer.context["buckets"]) == found.read == 6
+    page = page_of(client, found)
+    assert "If you import now" in page
+    assert "Import 3 rows" in page
+    assert "Row 2 has the same number." in page
+    assert "too short" in page
+    assert Contact.objects.count() == 1
+
+
+def test_it_imports_and_shows_where_every_row_went(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+    found = judged(client, customers)
+    client.post(f"/contacts/imports/{found.pk}/apply/")
+    assert nudged[-1] == ("apply_import", found.pk)
+    assert "Importing" in page_of(client, found)
+    importing.apply(found.pk)
+    page = page_of(client, found)
+    assert "<b>6</b> rows read" in page
+    assert "<b>3</b> created" in page
+    assert "Download 2 rows with reasons" in page
+    assert Contact.objects.count() == 3
+
+
+def test_it_imports_once(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+    found = judged(client, customers)
+    client.post(f"/contacts/imports/{found.pk}/apply/")
+    answer = client.post(f"/contacts/imports/{found.pk}/apply/", follow=True)
+    assert "Only an import that was checked can be imported" in answer.content.decode()
+    assert nudged.count(("apply_import", found.pk)) == 1
+
+
+def test_it_cancels_before_anything_is_changed(client: Client, customers: ContactList) -> None:
+    found = judged(client, customers)
+    answer = client.post(f"/contacts/imports/{found.pk}/cancel/", follow=True)
+    assert "No contact was changed." in answer.content.decode()
+    found.refresh_from_db()
+    assert found.status == "cancelled"
+    answer = client.post(f"/contacts/imports/{found.pk}/cancel/", follow=True)
+    assert "can be cancelled" in answer.content.decode()
+
+
+def test_it_stops_asking_when_there_is_nothing_to_wait_for(client: Client, customers: ContactList) -> None:
+    found = judged(client, customers)
+    path = f"/contacts/imports/{found.pk}/progress/"
+    answer = client.get(path)
+    assert answer.status_code == 286
+    assert "hx-get" not in answer.content.decode()
+    assert "<html" not in answer.content.decode()
+    Import.objects.filter(pk=found.pk).update(status="applying")
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert f'hx-get="{path}"' in answer.content.decode()
+
+
+def test_it_says_why_an_import_failed(client: Client, customers: ContactList) -> None:
+    found = uploaded(client, customers)
+    Import.objects.filter(pk=found.pk).update(
+        status="failed", mapping={"0": "phone"}, failure_sentence="The file broke off at row 12."
+    )
+    assert "The file broke off at row 12." in page_of(client, found)
+
+
+def test_it_warns_of_the_same_file_and_does_not_refuse_it(client: Client, customers: ContactList) -> None:
+    first = judged(client, customers)
+    importing.begin_apply(first)
+    importing.apply(first.pk)
+    second = uploaded(client, customers)
+    assert (
+        "This very file has been imported before."
+        in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
+    )
+    other = uploaded(client, ContactList.objects.create(name="VIP"))
+    assert "imported before" not in client.get(f"/contacts/imports/{other.pk}/columns/").content.decode()
+
+
+def test_bad_rows_are_downloaded_as_texts_never_formulas(client: Client, customers: ContactList) -> None:
+    found = judged(client, customers)
+    ImportIssue.objects.create(import_of=found, row=99, column="=A1", code="x", sentence="+1", value="=1+1")
+    answer = client.get(f"/contacts/imports/{found.pk}/rows-left-out/")
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
+    assert sheet is not None
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0] == ("row", "column", "value", "reason")
+    assert rows[1][:3] == ("4", "Cell no.", "12345")
+    assert rows[-1] == ("99", "=A1", "=1+1", "+1")
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} == {"s"}
+
+
+def test_it_lists_every_import(client: Client, customers: ContactList) -> None:
+    assert "No uploads yet" in client.get("/contacts/imports/").content.decode()
+    judged(client, customers)
+    page = client.get("/contacts/imports/").content.decode()
+    assert "customers.csv" in page
+    assert "Checked" in page
+
+
+def test_a_viewer_looks_and_imports_nothing(
+    client: Client, customers: ContactList, viewer: User, logged_in: LogIn, nudged: NUDGES
+) -> None:
+    found = judged(client, customers)
+    looking = logged_in(viewer)
+    at = f"/contacts/imports/{found.pk}/"
+    for path in ("/contacts/imports/", at, f"{at}progress/", f"{at}rows-left-out/"):
+        assert looking.get(path).status_code in (200, 286), path
+    assert "Import 3 rows" not in page_of(looking, found)
+    for path in ("/contacts/upload/", f"{at}columns/"):
+        assert looking.get(path).status_code == 403, path
+    for path in (f"{at}apply/", f"{at}cancel/", "/contacts/upload/"):
+        assert looking.post(path).status_code == 403, path
+    assert ("apply_import", found.pk) not in nudged
+    unmapped = uploaded(client, customers)
+    assert "Nobody has said yet" in page_of(looking, unmapped)
+
+
+def test_deeds_are_post_only(client: Client, customers: ContactList) -> None:
+    found = judged(client, customers)
+    for verb in ("apply", "cancel"):
+        assert client.get(f"/contacts/imports/{found.pk}/{verb}/").status_code == 405

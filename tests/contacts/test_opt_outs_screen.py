@@ -1,0 +1,183 @@
+"""Opt-outs on screen: look, add in three ways, export, and the one way back."""
+
+import csv
+import io
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from contacts import suppression
+from contacts.models import Consent, Suppression
+
+LogIn = Callable[[User], Client]
+NUMBER = "27825550100"
+
+
+@pytest.fixture
+def client(operator: User, logged_in: LogIn) -> Client:
+    return logged_in(operator)
+
+
+@pytest.fixture
+def opt_out(db: None) -> Suppression:
+    suppression.suppress([NUMBER], "manual", "Phoned us")
+    return Suppression.objects.get()
+
+
+def page_of(client: Client, query: str = "") -> str:
+    return client.get(f"/contacts/opt-outs/{query}").content.decode()
+
+
+def test_it_says_what_opt_outs_are_while_there_are_none(client: Client) -> None:
+    assert "Nobody has opted out yet" in page_of(client)
+
+
+def test_it_lists_opt_outs_with_their_proof(client: Client, opt_out: Suppression) -> None:
+    page = page_of(client)
+    assert NUMBER in page
+    assert "Phoned us" in page
+    assert "Added by hand" in page
+    assert "1 number that no campaign texts" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "is_shown"),
+    [
+        ("?q=082+555+0100", True),
+        ("?q=%2B27825550100", True),
+        ("?q=5550100", True),
+        ("?q=0825550199", False),
+        ("?q=nobody", False),
+        ("?source=manual", True),
+        ("?source=reply", False),
+        ("?standing=lifted", False),
+        ("?standing=all", True),
+    ],
+)
+def test_it_filters(client: Client, opt_out: Suppression, query: str, is_shown: bool) -> None:
+    assert (NUMBER in page_of(client, query)) is is_shown
+
+
+def test_it_pages(client: Client) -> None:
+    suppression.suppress([f"2782555{n:04}" for n in range(60)], "paste")
+    assert "27825550000" not in page_of(client, "?sort=-msisdn")
+    assert "27825550000" in page_of(client, "?sort=-msisdn&page=2")
+
+
+def test_it_adds_one(client: Client, operator: User) -> None:
+    data = {"phone": "082 555 0100", "country": "ZA", "note": "By phone"}
+    answer = client.post("/contacts/opt-outs/add/", data, follow=True)
+    assert f"{NUMBER} is opted out." in answer.content.decode()
+    found = Suppression.objects.get()
+    assert (found.msisdn, found.source, found.note, found.created_by) == (NUMBER, "manual", "By phone", operator)
+    answer = client.post("/contacts/opt-outs/add/", data, follow=True)
+    assert "was opted out already" in answer.content.decode()
+    assert Suppression.objects.count() == 1
+
+
+@pytest.mark.parametrize(("phone", "words"), [("", "Write the phone number."), ("12345", "too short")])
+def test_it_refuses_what_is_no_number_at_the_field(client: Client, phone: str, words: str) -> None:
+    answer = client.post("/contacts/opt-outs/add/", {"phone": phone, "country": "ZA"})
+    assert answer.status_code == 422
+    assert words in answer.context["form"].errors["phone"][0]
+    assert not Suppression.objects.exists()
+
+
+def test_it_adds_pasted_numbers_and_says_which_lines_are_none(client: Client, opt_out: Suppression) -> None:
+    text = "082 555 0100\n082 555 0101, 082 555 0102\nhello\n"
+    answer = client.post("/contacts/opt-outs/paste/", {"text": text, "country": "ZA", "note": "October list"})
+    told = answer.context["told"]
+    assert (told.read, told.added, told.already, told.invalid) == (4, 2, 1, 1)
+    assert [(issue.line, issue.value) for issue in told.issues] == [(3, "hello")]
+    assert "hello" in answer.content.decode()
+    assert "October list" in Suppression.objects.get(msisdn="27825550102").note
+
+
+def test_it_refuses_an_empty_paste(client: Client) -> None:
+    answer = client.post("/contacts/opt-outs/paste/", {"text": " ", "country": "ZA"})
+    assert answer.context["form"].errors == {"text": ["Paste the numbers."]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name,Cell no.\nThandi,082 555 0100\nSipho,082 555 0101\n",
+        "082 555 0100\n082 555 0101\n",
+    ],
+)
+def test_it_adds_the_numbers_of_a_sheet(client: Client, text: str) -> None:
+    file = SimpleUploadedFile("stop.csv", text.encode())
+    answer = client.post("/contacts/opt-outs/upload/", {"file": file, "country": "ZA"})
+    assert answer.context["told"].added == 2
+    assert set(Suppression.objects.values_list("msisdn", "source")) == {(NUMBER, "file"), ("27825550101", "file")}
+    assert "stop.csv" in Suppression.objects.get(msisdn=NUMBER).note
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("stop.csv", "Name,Town\nThandi,Durban\n", "No column looks like phone numbers."),
+        ("stop.png", "x", "Baton reads .xlsx, .csv and .tsv files."),
+    ],
+)
+def test_it_refuses_a_sheet_at_its_field(client: Client, name: str, text: str, words: str) -> None:
+    file = SimpleUploadedFile(name, text.encode())
+    answer = client.post("/contacts/opt-outs/upload/", {"file": file, "country": "ZA"})
+    assert answer.status_code == 422
+    assert words in answer.context["form"].errors["file"][0]
+    assert not Suppression.objects.exists()
+
+
+def test_it_exports_what_is_shown(client: Client, opt_out: Suppression) -> None:
+    suppression.suppress(["27825550101"], "reply", "=1+1")
+    answer = client.get("/contacts/opt-outs/export/?format=csv&source=reply")
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    rows = list(csv.reader(io.StringIO(text)))
+    assert [row[:3] for row in rows] == [["number", "source", "note"], ["27825550101", "Replied STOP", "'=1+1"]]
+    answer = client.get("/contacts/opt-outs/export/?format=xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
+    assert sheet is not None
+    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["number", "27825550101", NUMBER]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
+
+
+def test_opting_back_in_needs_the_proof(client: Client, opt_out: Suppression) -> None:
+    answer = client.post(f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/", {"note": "  "})
+    assert answer.status_code == 422
+    assert "Without proof the opt-out stays." in answer.content.decode()
+    assert suppression.is_suppressed(NUMBER)
+
+
+def test_it_opts_back_in_and_keeps_the_history(client: Client, opt_out: Suppression, operator: User) -> None:
+    path = f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/"
+    answer = client.post(path, {"note": "Wrote to us on 3 October"}, follow=True)
+    assert f"{NUMBER} may be texted again." in answer.content.decode()
+    assert not suppression.is_suppressed(NUMBER)
+    consent = Consent.objects.get()
+    assert (consent.msisdn, consent.note, consent.created_by) == (NUMBER, "Wrote to us on 3 October", operator)
+    assert NUMBER not in page_of(client)
+    assert "Opted back in" in page_of(client, "?standing=all")
+    assert client.post(path, {"note": "Again"})["Location"] == "/contacts/opt-outs/"
+    assert Consent.objects.count() == 1
+
+
+def test_looking_at_the_way_back_changes_nothing(client: Client, opt_out: Suppression) -> None:
+    assert client.get(f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/").status_code == 200
+    assert suppression.is_suppressed(NUMBER)
+
+
+def test_a_viewer_looks_and_changes_nothing(viewer: User, logged_in: LogIn, opt_out: Suppression) -> None:
+    looking = logged_in(viewer)
+    page = page_of(looking)
+    assert NUMBER in page
+    assert "Opt back in" not in page
+    assert "Add opt-out" not in page
+    assert looking.get("/contacts/opt-outs/export/").status_code == 200
+    for path in ("add/", "paste/", "upload/", f"{opt_out.pk}/opt-back-in/"):
+        assert looking.get(f"/contacts/opt-outs/{path}").status_code == 403, path
+        assert looking.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path
+    assert suppression.is_suppressed(NUMBER)
