@@ -1,0 +1,113 @@
+"""The main job as its user does it: a real browser, Valkey, workers, clock, and the sandbox's SFTP server."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from playwright.sync_api import Browser, Page, expect
+
+from tests.supervised import Baton
+
+PEOPLE = [(f"083 555 01{n:02}", name) for n, name in enumerate(["Thandi", "Sipho", "Zanele", "Pieter", "Naledi"])]
+
+
+@pytest.fixture
+def spreadsheet(tmp_path: Path) -> Path:
+    """Five people, one of them twice, one with a number that Excel ruined."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Cell no.", "First name", "Notes"])
+    for phone, name in [*PEOPLE, ("27835550100", "Thandi again"), ("2.78E+10", "Ruined")]:
+        sheet.append([phone, name, "a note"])
+    path = tmp_path / "november.xlsx"
+    book.save(path)
+    return path
+
+
+def password(baton: Baton, role: str) -> str:
+    lines = (baton.data / "demo-logins.txt").read_text().splitlines()
+    return dict(line.split() for line in lines)[role]
+
+
+def log_in(browser: Browser, baton: Baton, role: str, context: dict[str, Any]) -> Page:
+    page = browser.new_context(**context, base_url=f"http://127.0.0.1:{baton.port}").new_page()
+    page.goto("/")
+    page.get_by_label("Username or email").fill(role)
+    page.get_by_label("Password").fill(password(baton, role))
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    return page
+
+
+@pytest.mark.timeout(300)
+def test_from_a_spreadsheet_to_accepted(
+    baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
+) -> None:
+    baton.start(mode="demo").until_ready()
+    ledger = baton.data / "sandbox" / "ledger.jsonl"
+    texted_before = len(ledger.read_text().splitlines())
+    operator = log_in(browser, baton, "operator", browser_context_args)
+
+    # Upload, say what the columns mean, see what would happen, import.
+    operator.goto("/contacts/upload/")
+    operator.get_by_label("Name of the new list").fill("November")
+    operator.set_input_files("input[type=file]", spreadsheet)
+    operator.get_by_role("button", name="Upload").click()
+    expect(operator.get_by_role("heading", name="november.xlsx")).to_be_visible()
+    operator.get_by_label("First name goes to").select_option(value="value1")
+    operator.get_by_role("button", name="Check every row").click()
+    expect(operator.get_by_text("Excel rounded this number")).to_be_visible(timeout=20_000)
+    operator.get_by_role("button", name="Import 5 rows").click()
+    expect(operator.get_by_role("link", name="Look at November")).to_be_visible(timeout=20_000)
+    assert "7 rows read = 5 created + 1 duplicate" in " ".join(operator.locator(".balance").inner_text().split())
+
+    # One of them opts out.
+    operator.goto("/contacts/opt-outs/add/")
+    operator.get_by_label("Phone number").fill(PEOPLE[4][0])
+    operator.get_by_role("button", name=re.compile("opt", re.I)).last.click()
+
+    # Compose, check, freeze.
+    operator.goto("/campaigns/new/")
+    operator.get_by_label("Name").first.fill("November promo")
+    operator.locator("#id_account").select_option(label="SMSPortal sandbox")
+    operator.locator("#id_lists_1").select_option(label="November")
+    operator.locator("#id_text").fill("Hi @@value1|friend@@, €5 off until Sunday.")
+    operator.get_by_role("button", name="Check", exact=True).click()
+    preview = operator.locator("#preview .bubble")
+    shown = {}
+    for position in range(4):
+        name = PEOPLE[position][1]
+        expect(preview).to_have_text(f"Hi {name}, €5 off until Sunday.")
+        shown[f"278355501{position:02}"] = preview.inner_text()
+        if position < 3:
+            operator.get_by_role("link", name="The next one").click()
+    operator.get_by_role("button", name="Freeze 4 recipients").click()
+    expect(operator.get_by_text("You cannot approve this.")).to_be_visible(timeout=20_000)
+    address = operator.url
+
+    # Somebody else approves, with their password once more.
+    approver = log_in(browser, baton, "approver", browser_context_args)
+    approver.goto(address)
+    approver.get_by_role("button", name="Approve and hand over 4 messages").click()
+    if approver.get_by_label("Your password").count():
+        approver.get_by_label("Your password").fill(password(baton, "approver"))
+        approver.get_by_role("button", name="Confirm").click()
+
+    # Watch it to accepted.
+    operator.reload()
+    expect(operator.locator(".balance")).to_contain_text("4 accepted", timeout=60_000)
+    expect(operator.get_by_text("Books balance")).to_be_visible()
+
+    taken = [json.loads(line) for line in ledger.read_text().splitlines()[texted_before:]]
+    assert {message["msisdn"]: message["text"] for message in taken} == shown
+    assert set(Counter(message["msisdn"] for message in taken).values()) == {1}
+    books = json.loads(baton.manage("balance", "November promo", "--json"))["campaigns"][0]
+    assert books["status"] == "closed"
+    assert books["balanced"]
+    assert books["excluded"] == {"opted_out": 1}
+    assert books["outcomes"]["accepted"] == len(taken) == 4
