@@ -143,17 +143,18 @@ def is_suppressed(msisdn: str) -> bool:
 
 
 def reapply_journal() -> int:
-    """Record again what the journal knows and the database has forgotten, as after a restore; return how many."""
-    last: dict[str, dict[str, Any]] = {}
+    """Record again what the journal knows and the database has forgotten, as after a restore; return how many.
+
+    The journal is read twice, so that only consents, which are few, are held in memory.
+    """
+    consents: dict[str, str] = {}
     for line in _lines():
-        msisdn = line.get("opt_out") or line.get("consent")
-        if msisdn and line["at"] >= last.get(msisdn, line)["at"]:
-            last[msisdn] = line
+        if msisdn := line.get("consent"):
+            consents[msisdn] = max(line["at"], consents.get(msisdn, ""))
+    in_force = (line for line in _lines() if "opt_out" in line and line["at"] >= consents.get(line["opt_out"], ""))
     added = 0
-    forgotten = ((msisdn, line) for msisdn, line in last.items() if "opt_out" in line)
-    while chunk := dict(islice(forgotten, CHUNK)):
-        known = Suppression.objects.filter(msisdn__in=chunk).values_list("msisdn", "lifted_at")
-        for msisdn, lifted_at in known:
+    while chunk := {line["opt_out"]: line for line in islice(in_force, CHUNK)}:
+        for msisdn, lifted_at in Suppression.objects.filter(msisdn__in=chunk).values_list("msisdn", "lifted_at"):
             # A consent that the database knows and the journal does not comes from a crash between the two.
             if msisdn in chunk and (lifted_at is None or lifted_at >= datetime.fromisoformat(chunk[msisdn]["at"])):
                 del chunk[msisdn]

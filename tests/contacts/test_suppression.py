@@ -113,6 +113,18 @@ def test_a_consent_that_did_not_reach_the_journal_still_counts() -> None:
     assert not suppression.is_suppressed(NUMBER)
 
 
+def test_who_opted_out_again_after_a_consent_stays_out(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        suppression.suppress([NUMBER], "manual")
+        suppression.opt_back_in(NUMBER, "signed")
+    suppression.suppress([NUMBER], "reply", "replied STOP")
+    Suppression.objects.all()._raw_delete("default")
+    assert suppression.reapply_journal() == 1
+    assert Suppression.objects.get().note == "replied STOP"
+
+
 def test_a_line_torn_by_a_crash_takes_no_other_with_it(journal: Path) -> None:
     suppression.suppress([NUMBER], "manual")
     with journal.open("a") as handle:
