@@ -196,7 +196,7 @@ class ColumnsForm(forms.Form):
     def lines(self) -> Iterator[tuple[str, list[str], forms.BoundField]]:
         """Each column: its title, samples, and the field that says where it goes."""
         for number, title in enumerate(self.upload.header):
-            samples = [row[number] if number < len(row) else "" for row in self.upload.samples]
+            samples = [row[number] if number < len(row) else "" for row in self.upload.samples[:3]]
             yield title or f"Column {number + 1}", samples, self[f"column_{number}"]
 
     def clean(self) -> dict[str, Any]:

@@ -156,4 +156,4 @@ class OptOutTable(tables.Table):
         if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):
             return format_html("{}", record.msisdn)
         url = reverse("contacts:opt_back_in", args=[record.pk])
-        return format_html('{} <a class="small" href="{}">Opt back in</a>', record.msisdn, url)
+        return format_html('{} <a href="{}">Opt back in</a>', record.msisdn, url)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
+from typing import Any
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from openpyxl import Workbook
@@ -47,7 +48,7 @@ def as_xlsx(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> 
     return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx")
 
 
-def _cells(sheet: object, row: Iterable[str]) -> list[WriteOnlyCell]:
+def _cells(sheet: Any, row: Iterable[str]) -> list[Any]:
     cells = []
     for text in row:
         cell = WriteOnlyCell(sheet, value="")
