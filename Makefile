@@ -24,7 +24,7 @@ run: $(VENV)/installed ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
 test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is installed
-	@$(PY) -m tests.postgresql -m pytest -m "not browser"
+	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py
 	@$(PY) -m pytest
 
 check: export DATA := $(VENV)/check

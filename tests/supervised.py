@@ -32,13 +32,15 @@ class Baton:
         short = hashlib.sha256(str(data).encode()).hexdigest()[:8]
         self.socket = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{short}" / "valkey.sock"
         self.output = data / "said.txt"
+        self.chosen: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str, mode: str = "run", terminal: int | None = None, **environment: str) -> "Baton":
+        self.chosen = environment
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.supervisor", mode, "--port", str(self.port), *options],
-                env={**self.environment(), **environment},
+                env=self.environment(),
                 cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,
                 stdout=output if terminal is None else terminal,
@@ -51,7 +53,7 @@ class Baton:
     def environment(self) -> dict[str, str]:
         forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA", "BATON_PDEATHSIG")
         inherited = {name: value for name, value in os.environ.items() if name not in forgotten}
-        return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings", **self.chosen}
 
     def until_ready(self) -> "Baton":
         wait_until(lambda: f"ready: http://127.0.0.1:{self.port}" in self.said() or self.ended(), "ready", 90)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config.demo import SHEET
+from tests import debian
 from tests.supervised import Baton
 
 
@@ -51,3 +52,14 @@ def test_the_sample_campaign_ends_balanced_and_a_second_start_repeats_nothing(ba
     assert books(baton) == first
     assert messages(baton.data) == texted
     assert (baton.data / "demo-logins.txt").read_text() == logins
+
+
+@debian.needs("postgresql")
+@pytest.mark.timeout(300)
+def test_the_sample_campaign_ends_balanced_on_postgresql(baton: Baton, postgresql: str) -> None:
+    baton.start(mode="demo", DATABASE_URL=postgresql).until_ready()
+    assert not (baton.data / "baton.sqlite3").exists()
+    found = books(baton)
+    assert found["status"] == "closed"
+    assert found["balanced"]
+    assert len(messages(baton.data)) == found["outcomes"]["accepted"] > 0
