@@ -353,7 +353,10 @@ class Supervisor:
             if group:
                 self._end(what, group)
             self._end_orphans()
-        settings.VALKEY_SOCKET.unlink(missing_ok=True)
+        if self.valkey:
+            settings.VALKEY_SOCKET.unlink(missing_ok=True)
+            with suppress(OSError):
+                settings.RUN_DIR.rmdir()
         say("Everything has ended.")
 
     def _end(self, what: str, group: Sequence[Child]) -> None:
