@@ -51,6 +51,11 @@ def parse(text: str, country: str) -> str:
     return _ask_phonenumbers(text, country)
 
 
+def check_country(country: str) -> None:
+    """Raises PhoneError ``unknown_country`` unless ``country`` is an ISO 3166 code Baton can read numbers of."""
+    _metadata(country)
+
+
 def _clean(text: str) -> str:
     """Digits with or without a plus in front. Raises PhoneError."""
     text = unicodedata.normalize("NFKC", text).strip().strip("'\"").strip()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from contacts import phones
+from contacts import columns, phones, sheets
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that keeps an opt-out and a gate apart on PostgreSQL: writers share it, the gate takes it alone.
@@ -94,6 +95,31 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
         for piece in re.split(r"[,;\t]", line):
             if piece.strip():
                 yield number, piece.strip()
+
+
+def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
+    """The phone column of a sheet, all of it before anything is recorded. Raises SheetError.
+
+    A sheet whose first row holds a number already has no header.
+    """
+    with sheets.open_sheet(path, name, encoding) as sheet:
+        guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
+        column = guessed.get("phone", _first_number(sheet.header, country))
+        if column is None:
+            said = "No column looks like phone numbers. Name the column Phone in its first row."
+            raise sheets.SheetError("no_phone_column", said)
+        lines = [(number, cells[column]) for number, cells in sheet.rows() if column < len(cells) and cells[column]]
+        return lines if "phone" in guessed else [(1, sheet.header[column]), *lines]
+
+
+def _first_number(header: list[str], country: str) -> int | None:
+    for column, text in enumerate(header):
+        try:
+            phones.parse(text, country)
+        except phones.PhoneError:
+            continue
+        return column
+    return None
 
 
 def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:

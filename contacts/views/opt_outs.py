@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import columns, phones, sheets, suppression
+from contacts import phones, sheets, suppression
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
 from contacts.models import Suppression
 from contacts.tables import OptOutTable, zoned
@@ -118,7 +118,8 @@ def opt_out_upload(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file: UploadedFile = form.cleaned_data["file"]
         try:
-            lines = _sheet_lines(file, form.cleaned_data["country"])
+            with on_disk(file) as path:
+                lines = suppression.sheet_lines(path, file.name or "", form.cleaned_data["country"])
         except sheets.SheetError as error:
             form.add_error("file", error.sentence)
         else:
@@ -142,31 +143,6 @@ def _told(
     clean = form.cleaned_data
     told = suppression.suppress_typed(lines, clean["country"], source, proof, clean.get("note", ""), request.user)
     return render(request, "contacts/opt_out_result.html", {"told": told, "proof": proof})
-
-
-def _sheet_lines(file: UploadedFile, country: str) -> list[tuple[int, str]]:
-    """The phone column of an uploaded sheet, all of it before anything is recorded. Raises SheetError.
-
-    A sheet whose first row is a number already has no header.
-    """
-    with on_disk(file) as path, sheets.open_sheet(path, file.name or "") as sheet:
-        guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
-        column = guessed.get("phone", _first_number(sheet.header, country))
-        if column is None:
-            said = "No column looks like phone numbers. Name the column Phone in its first row."
-            raise sheets.SheetError("no_phone_column", said)
-        lines = [(number, cells[column]) for number, cells in sheet.rows() if column < len(cells) and cells[column]]
-        return lines if "phone" in guessed else [(1, sheet.header[column]), *lines]
-
-
-def _first_number(header: list[str], country: str) -> int | None:
-    for column, text in enumerate(header):
-        try:
-            phones.parse(text, country)
-        except phones.PhoneError:
-            continue
-        return column
-    return None
 
 
 # -- the way back ---------------------------------------------------------------------------------------------------

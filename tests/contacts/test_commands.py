@@ -1,0 +1,159 @@
+"""``import_contacts`` and ``opt_out`` as scripts rely on them: JSON on one line, exit 0 when done, 1 when refused."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from contacts.models import Contact, ContactList, Import, Suppression
+
+SHEET = "Cell,First name,Points\n082 555 0100,Ann,1\n2.78E+10,Ben,2\n082 555 0100,Ann,3\n,,\n0825550101,Cid,4\n"
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture(autouse=True)
+def own_files(db: None, settings: Settings, tmp_path: Path) -> None:
+    """Uploads and the journal of this test alone."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.JOURNAL_DIR = tmp_path / "journal"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def put(name: str, content: str) -> Path:
+        path = tmp_path / name
+        path.write_text(content)
+        return path
+
+    return put
+
+
+def run(*arguments: str | Path) -> dict[str, Any]:
+    """The one line of JSON that the command prints."""
+    out = StringIO()
+    call_command(*map(str, arguments), "--json", stdout=out)
+    (line,) = out.getvalue().splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_it_imports_into_a_list_it_makes_and_says_where_every_row_went(write: Write) -> None:
+    assert run("import_contacts", "People", write("people.csv", SHEET), "--country", "za") == {
+        "list": "People",
+        "read": 5,
+        "created": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "duplicate": 1,
+        "opted_out": 0,
+        "invalid": 1,
+        "blank": 1,
+        "issues": [
+            {
+                "row": 3,
+                "column": "Cell",
+                "code": "rounded_by_excel",
+                "sentence": "Excel rounded this number; it cannot be recovered. "
+                "Format the column as text and export again.",
+            },
+            {"row": 4, "column": "Cell", "code": "duplicate", "sentence": "Row 2 has the same number."},
+        ],
+    }
+    assert ContactList.objects.get().country == "ZA"
+
+
+def test_columns_can_be_mapped_by_name(write: Write) -> None:
+    path = write("people.csv", SHEET)
+    run("import_contacts", "People", path, "--map", "points=value2", "--map", "First name=value1")
+    contact = Contact.objects.get(msisdn="27825550100")
+    assert (contact.value1, contact.value2, contact.name) == ("Ann", "1", "")
+
+
+def test_importing_again_changes_nothing(write: Write) -> None:
+    path = write("people.csv", SHEET)
+    run("import_contacts", "People", path)
+    again = run("import_contacts", "People", path)
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        ("Colour,Size\nred,4\n", [], "No column is mapped to Phone"),
+        (SHEET, ["--map", "Mobile=phone"], "There is no column Mobile"),
+        (SHEET, ["--map", "Points=colour"], "colour is no field"),
+        (SHEET, ["--map", "Points=phone", "--map", "Points=name"], "mapped twice"),
+        (SHEET, ["--country", "QQ"], "not a country"),
+        ("", [], "empty"),
+    ],
+)
+def test_it_refuses_and_leaves_nothing_half_made(write: Write, content: str, options: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        run("import_contacts", "People", write("people.csv", content), *options)
+    assert not ContactList.objects.exists()
+    assert not Import.objects.exists()
+
+
+def test_it_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="There is no file"):
+        run("import_contacts", "People", tmp_path / "gone.csv")
+
+
+def test_it_opts_out_the_numbers_it_is_given() -> None:
+    assert run("opt_out", "082 555 0100", "+27825550100", "+44 7911 123456", "nobody") == {
+        "read": 4,
+        "added": 2,
+        "already": 1,
+        "invalid": 1,
+    }
+    found = Suppression.objects.get(msisdn="27825550100")
+    assert (found.source, found.note) == ("command", "command line, line 1")
+
+
+def test_it_opts_out_the_numbers_of_a_file(write: Write) -> None:
+    path = write("stop.csv", "Name,Mobile\nAnn,082 555 0100\nBen,\nCid,0825550101\n")
+    assert run("opt_out", "--file", path) == {"read": 2, "added": 2, "already": 0, "invalid": 0}
+    assert Suppression.objects.get(msisdn="27825550101").note == "stop.csv, line 4"
+    assert run("opt_out", "--file", path) == {"read": 2, "added": 0, "already": 2, "invalid": 0}
+
+
+def test_a_file_without_a_header_loses_no_number(write: Write) -> None:
+    path = write("stop.csv", "0825550100\n0825550101\n")
+    assert run("opt_out", "--file", path)["added"] == 2
+
+
+def test_numbers_are_read_as_in_the_country(write: Write) -> None:
+    run("opt_out", "07911 123456", "--country", "gb")
+    assert Suppression.objects.get().msisdn == "447911123456"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "either numbers or --file"),
+        (["0825550100", "--file", "stop.csv"], "either numbers or --file"),
+        (["0825550100", "--country", "QQ"], "not a country"),
+        (["--file", "gone.csv"], "There is no file"),
+    ],
+)
+def test_it_refuses_what_it_cannot_mean(arguments: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        run("opt_out", *arguments)
+    assert not Suppression.objects.exists()
+
+
+def test_it_refuses_a_sheet_without_numbers(write: Write) -> None:
+    with pytest.raises(CommandError, match="No column looks like phone numbers"):
+        run("opt_out", "--file", write("stop.csv", "Colour\nred\n"))
+
+
+def test_people_read_words(write: Write) -> None:
+    out = StringIO()
+    call_command("opt_out", "082 555 0100", "nobody", stdout=out)
+    assert out.getvalue().splitlines()[0] == "2 numbers read = 1 added + 0 opted out already + 1 invalid"
+    assert "line 2, nobody: " in out.getvalue()
