@@ -35,7 +35,11 @@ class ContactListAdmin(admin.ModelAdmin):
     list_display = ("name", "country", "updated_at")
     list_filter = ("country", "created_at")
     search_fields = ("name",)
-    readonly_fields = ("created_at", "updated_at")
+    readonly_fields = ("country", "labels", "created_at", "updated_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A list is made on its screen, which asks for a country Baton can read and for labels one by one."""
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Deleting a list is done on its screen, which waits for an import that is being applied."""

@@ -72,3 +72,14 @@ def test_a_contact_is_mended_and_its_number_read_as_on_its_list(client: Client, 
     rows["contact"].refresh_from_db()
     assert (rows["contact"].msisdn, rows["contact"].name) == ("27825550122", "Thandi M")
     assert "too short" in client.post(at, {"phone": "12345"}).content.decode()
+
+
+def test_a_list_is_renamed_but_its_labels_and_country_are_changed_on_its_screen(
+    client: Client, rows: dict[str, Any]
+) -> None:
+    at = f"/admin/contacts/contactlist/{rows['contactlist'].pk}/change/"
+    client.post(at, {"name": "Clients", "country": "zz", "labels": '"no labels"'})
+    rows["contactlist"].refresh_from_db()
+    assert (rows["contactlist"].name, rows["contactlist"].country, rows["contactlist"].labels) == ("Clients", "ZA", {})
+    assert client.get("/admin/contacts/contactlist/add/").status_code == 403
+    assert client.get("/contacts/").status_code == 200
