@@ -22,6 +22,8 @@ from contacts.views.uploads import on_disk
 
 PAGE = 50
 STANDINGS = (("in_force", "Not texted"), ("lifted", "Opted back in"), ("all", "Both"))
+# Unlike an import, this screen has no choice of an encoding.
+NOT_UTF_8 = "This file is not stored as UTF-8. Save it as .xlsx, or as CSV UTF-8, and upload that."
 EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
 
 
@@ -121,7 +123,7 @@ def opt_out_upload(request: HttpRequest) -> HttpResponse:
             with on_disk(file) as path:
                 lines = suppression.sheet_lines(path, file.name or "", form.cleaned_data["country"])
         except sheets.SheetError as error:
-            form.add_error("file", error.sentence)
+            form.add_error("file", NOT_UTF_8 if error.code == "encoding" else error.sentence)
         else:
             return _told(request, form, lines, "file", file.name or "")
     return _form_page(request, form, "upload")

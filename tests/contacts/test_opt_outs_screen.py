@@ -181,3 +181,10 @@ def test_a_viewer_looks_and_changes_nothing(viewer: User, logged_in: LogIn, opt_
         assert looking.get(f"/contacts/opt-outs/{path}").status_code == 403, path
         assert looking.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path
     assert suppression.is_suppressed(NUMBER)
+
+
+def test_a_sheet_in_another_encoding_is_refused_with_a_way_out(client: Client) -> None:
+    file = SimpleUploadedFile("stop.csv", b"phone,name\n0825550100,Ren\xe9\n")
+    answer = client.post("/contacts/opt-outs/upload/", {"country": "ZA", "file": file})
+    assert "Save it as .xlsx, or as CSV UTF-8" in answer.context["form"].errors["file"][0]
+    assert not Suppression.objects.exists()
