@@ -1,7 +1,16 @@
-"""Who may come in: people are added by an administrator, nobody signs up."""
+"""Who may come in: people are added by an administrator, nobody signs up, and a second step can be asked of all."""
+
+from collections.abc import Callable
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 WRONG = "This name and this password do not belong together. Check both; capital letters count in the password."
 
@@ -19,3 +28,16 @@ class ClosedSignup(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+
+def require_second_step(get_response: GetResponse) -> GetResponse:
+    """Middleware: under ``MFA_REQUIRED`` everyone who has no second step is led to setting one up, and nowhere else."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_asked = settings.MFA_REQUIRED and not request.path.startswith("/login/")
+        if is_asked and request.user.is_authenticated and not is_mfa_enabled(request.user):
+            messages.info(request, "Set up a second step first: it is asked of everyone here.")
+            return redirect("mfa_activate_totp")
+        return get_response(request)
+
+    return middleware
