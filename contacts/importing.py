@@ -115,10 +115,25 @@ def look_into(found: Import) -> None:
 def confirm(found: Import, mapping: Mapping[int, str]) -> None:
     """Record what the columns mean: from now on the import may be judged. Raises ColumnsError and ImportRefusal."""
     columns.validate(mapping, found.header)
-    changed = Import.objects.filter(pk=found.pk, status="uploaded", mapping={}).update(mapping=columns.stored(mapping))
+    # The beat keeps the sweep away while whoever confirmed sees to the judging.
+    changed = Import.objects.filter(pk=found.pk, status="uploaded", mapping={}).update(
+        mapping=columns.stored(mapping), beat_at=timezone.now()
+    )
     if not changed:
         raise ImportRefusal("already_checked", "This import has been confirmed already. Upload the file again.")
     found.refresh_from_db()
+    _teach_list(found, mapping)
+
+
+def _teach_list(found: Import, mapping: Mapping[int, str]) -> None:
+    """A value without a label is called as its column is; a list that has nobody yet takes the import's country."""
+    contact_list = found.list
+    for column, field_name in mapping.items():
+        if field_name in VALUE_FIELDS and not contact_list.labels.get(field_name):
+            contact_list.labels[field_name] = found.header[column][:60]
+    if not contact_list.contacts.exists():
+        contact_list.country = found.country
+    contact_list.save(update_fields=["labels", "country", "updated_at"])
 
 
 # -- judging ------------------------------------------------------------------------------------------------------
@@ -283,7 +298,7 @@ def begin_apply(found: Import) -> None:
     """A person said yes to what was judged. Raises ImportRefusal ``not_checked``."""
     now = timezone.now()
     begun = Import.objects.filter(pk=found.pk, status="judged").update(
-        status="applying", progress=0, total=found.waiting, beat_at=None, updated_at=now
+        status="applying", progress=0, total=F("waiting"), beat_at=now, updated_at=now
     )
     found.refresh_from_db()
     if not begun:

@@ -171,7 +171,7 @@ def test_judging_begins_anew_only_after_a_worker_died(prepare: Prepare) -> None:
 
 def test_a_file_that_kills_every_worker_is_given_up(prepare: Prepare) -> None:
     found = prepare()
-    Import.objects.filter(pk=found.pk).update(status="judging", claim=importing.MOST_CLAIMS)
+    Import.objects.filter(pk=found.pk).update(status="judging", claim=importing.MOST_CLAIMS, beat_at=None)
     importing.judge(found.pk)
     found.refresh_from_db()
     assert (found.status, found.failure_code, found.read) == ("failed", "broken", 0)

@@ -53,6 +53,8 @@ class Command(BaseCommand):
         importing.begin_apply(found)
         importing.apply(found.pk)
         found.refresh_from_db()
+        if found.status != "done":
+            raise CommandError("A worker has taken over this import; the imports of the list show how it ends.")
         result = books(found)
         self.stdout.write(json.dumps(result) if options["json"] else told(result))
 
