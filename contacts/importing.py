@@ -24,6 +24,7 @@ from contacts import columns, phones, sheets
 from contacts.models import (
     CONTACT_FIELDS,
     FIELD_LABELS,
+    VALUE_FIELDS,
     Contact,
     ContactList,
     Import,

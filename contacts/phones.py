@@ -20,6 +20,8 @@ _PLAIN = re.compile(r"\+?[0-9]+")
 _DECORATION = re.compile(r"[\s'’‘`´ʼ\"“”().\-‐‑‒–—―−/\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _POINT_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})")
+# 2.78E+10 in a cell that is a number: nobody's number ends in six zeros, and a rounded one does.
+_ROUNDED = re.compile(r"\+?[1-9][0-9]{2,8}0{6,}(?:[.,]0+)?")
 _TWO_NUMBERS = re.compile(r"[0-9].*(?:[,;|&\n]|\bor\b|\band\b).*[0-9]", re.DOTALL | re.IGNORECASE)
 
 
@@ -42,6 +44,12 @@ def parse(text: str, country: str) -> str:
     ``too_long``, ``not_in_use``, ``unknown_country``.
     """
     pattern = _pattern(country)
+    if _ROUNDED.fullmatch(text):
+        raise PhoneError(
+            "rounded_by_excel",
+            "This looks like a number that Excel rounded; its last digits are lost. Format the column as text, type"
+            " the number again, or take it from where the sheet came from.",
+        )
     found = pattern.fullmatch(text)
     if found is None:
         text = _clean(text)

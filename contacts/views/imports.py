@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
@@ -66,7 +67,9 @@ def _taken(form: UploadForm, request: HttpRequest) -> Import | None:
     """The stored upload; None when it cannot be read, with the reason at the field and nothing kept of it."""
     file: UploadedFile = form.cleaned_data["file"]
     is_new = form.cleaned_data["list"] is None
-    contact_list = form.cleaned_data["list"] or ContactList.objects.create(name=form.cleaned_data["new_list"])
+    contact_list = form.cleaned_data["list"] or ContactList.objects.create(
+        name=form.cleaned_data["new_list"], country=settings.DEFAULT_COUNTRY
+    )
     try:
         return importing.upload(contact_list, file, file.name or "", request.user)
     except sheets.SheetError as error:

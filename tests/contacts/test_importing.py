@@ -228,3 +228,15 @@ def test_a_cell_that_is_too_long_is_refused_and_not_cut(prepare: Prepare) -> Non
     found = prepare("Cell,Name\n0825550100," + "x" * 201 + "\n", {0: "phone", 1: "name"})
     importing.judge(found.pk)
     assert [(issue.column, issue.code) for issue in found.issues.all()] == [("Name", "text_too_long")]
+
+
+def test_values_without_a_label_are_called_as_their_column(db: None) -> None:
+    sheet = ContentFile(b"Phone,First name,Town\n0825550100,Thandi,Durban\n")
+    contact_list = ContactList.objects.create(name="New", country="ZA", labels={"value2": "City"})
+    found = importing.upload(contact_list, sheet, "people.csv", None, "GB")
+
+    importing.confirm(found, {0: "phone", 1: "value1", 2: "value2"})
+
+    contact_list.refresh_from_db()
+    assert contact_list.labels == {"value1": "First name", "value2": "City"}
+    assert contact_list.country == "GB"  # nobody was on it yet

@@ -136,3 +136,10 @@ def test_what_it_returns_is_always_a_valid_number(country: str) -> None:
         accepted += 1
         assert phonenumbers.is_valid_number(phonenumbers.parse(f"+{msisdn}"))
     assert accepted
+
+
+@pytest.mark.parametrize("text", ["27800000000", "+27825000000", "27800000000.0", "825000000"])
+def test_a_number_that_ends_in_many_zeros_was_rounded(text: str) -> None:
+    with pytest.raises(PhoneError) as refused:
+        parse(text, "ZA")
+    assert refused.value.code == "rounded_by_excel"
