@@ -72,6 +72,8 @@ OUTCOME_OF_BATCH = {
 EXCLUDED_WORDS = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
+_NOWRAP = {"td": {"class": "nowrap"}}
+_WORDS = {"td": {"class": "words"}}
 
 
 def chip(kind: str, word: str) -> SafeString:
@@ -82,11 +84,14 @@ class CampaignTable(tables.Table):
     name = tables.Column(verbose_name="Campaign")
     status = tables.Column()
     account = tables.Column(order_by="account__name")
-    recipients = tables.Column(accessor="counts", orderable=False, attrs=_FIGURE)
+    recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
     starts_at = tables.TemplateColumn(
-        "{% load standing %}{{ record.starts_at|default:record.start_at|zoned }}", verbose_name="Start"
+        "{% load standing %}{{ record.starts_at|default:record.start_at|zoned|default:'Once approved' }}",
+        verbose_name="Start",
     )
-    created_at = tables.TemplateColumn("{% load standing %}{{ record.created_at|zoned }}", verbose_name="Made")
+    created_at = tables.TemplateColumn(
+        "{% load standing %}{{ record.created_at|zoned }}", verbose_name="Made", attrs=_NOWRAP
+    )
 
     class Meta:
         attrs = {"aria-label": "Campaigns"}
@@ -104,9 +109,11 @@ class CampaignTable(tables.Table):
 
 class TemplateTable(tables.Table):
     name = tables.Column(verbose_name="Template")
-    text = tables.Column(orderable=False)
+    text = tables.Column(orderable=False, attrs=_WORDS)
     sender = tables.Column()
-    updated_at = tables.TemplateColumn("{% load standing %}{{ record.updated_at|zoned }}", verbose_name="Changed")
+    updated_at = tables.TemplateColumn(
+        "{% load standing %}{{ record.updated_at|zoned }}", verbose_name="Changed", attrs=_NOWRAP
+    )
 
     class Meta:
         attrs = {"aria-label": "Templates"}
@@ -126,7 +133,7 @@ class RecipientTable(tables.Table):
     name = tables.Column()
     customer_id = tables.Column(verbose_name="Customer ID")
     outcome = tables.Column(orderable=False)
-    detail = tables.Column(verbose_name="Why", orderable=False)
+    detail = tables.Column(verbose_name="Why", orderable=False, attrs=_WORDS)
     batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
 
     class Meta:

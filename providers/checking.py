@@ -23,13 +23,18 @@ class Health(NamedTuple):
     sentence: str
 
 
-def health(account: Account) -> Health:
-    """Return how the account stands, from what is stored; asks nobody."""
+def health(account: Account, *, is_heard: bool = False) -> Health:
+    """Return how the account stands, from what is stored; asks nobody.
+
+    ``is_heard``: the provider was looked at for a file of a campaign, which shows that the login works.
+    """
     failed = [check for check in account.check_result if check["passed"] is False]
     if account.is_stopped:
         return Health("decision", "Stopped", account.stopped_sentence)
     if not account.is_active:
         return Health("excluded", "Not in use", "It is not offered to new campaigns.")
+    if not account.checked_at and is_heard:
+        return Health("accepted", "Working", "Files have been handed over through it.")
     if not account.checked_at:
         return Health("waiting", "Not tested", "The connection has not been tested yet.")
     if failed:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -27,7 +28,8 @@ _GUARDS = {
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def accounts(request: HttpRequest) -> HttpResponse:
-    rows = [(account, checking.health(account)) for account in Account.objects.all()]
+    heard = Account.objects.annotate(heard_at=Max("batches__looked_at"))
+    rows = [(account, checking.health(account, is_heard=account.heard_at is not None)) for account in heard]
     stopped = sum(account.is_stopped for account, _ in rows)
     return render(
         request,
@@ -124,7 +126,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "account": found,
             "adapter": found.adapter,
             "form": form,
-            "health": checking.health(found),
+            "health": checking.health(found, is_heard=_is_heard(found)),
             "fingerprint": fingerprint(found.host_key),
             "pins_host_key": checking.pins_host_key(found),
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
@@ -144,6 +146,10 @@ def _test(request: HttpRequest, found: Account) -> None:
         messages.success(request, f"The test passed, and {found.name} works again.")
     else:
         messages.success(request, "The test passed.")
+
+
+def _is_heard(found: Account) -> bool:
+    return Account.objects.filter(pk=found.pk, batches__looked_at__isnull=False).exists()
 
 
 def _may_test(user: AbstractBaseUser | AnonymousUser) -> bool:

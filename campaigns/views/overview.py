@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import balance
 from campaigns.models import Batch, Campaign
+from providers import checking
 from providers.models import Account
 
 DAYS = 30
@@ -55,6 +56,8 @@ def _live() -> dict[str, Any]:
     accounts = list(
         Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__looked_at")).order_by("name")
     )
+    for account in accounts:
+        account.health = checking.health(account, is_heard=account.heard_at is not None)  # type: ignore[attr-defined]
     started = ("freezing", "running", "paused")
     return {
         "inbox": _inbox(campaigns, list(recent), accounts),
