@@ -11,7 +11,8 @@
       return null;
     }
   };
-  const theme = () => kept() ?? "system";
+  // Django's admin keeps its choice under the same name and says "auto" for the system's.
+  const theme = () => (["light", "dark"].includes(kept()) ? kept() : "system");
   const paint = () => {
     const choice = theme();
     const dark = choice === "dark" || (choice === "system" && system.matches);
@@ -58,7 +59,7 @@
         made.addEventListener("click", () => dialog.close(value));
         row.append(made);
       };
-      button("Cancel", "btn-outline-secondary", "no");
+      button("Go back", "btn-outline-secondary", "no");
       const danger = trigger.matches(".btn-danger, .btn-outline-danger, .text-danger");
       const label = trigger.dataset.confirmLabel ?? (trigger.textContent.trim() || "Yes");
       button(label, danger ? "btn-danger" : "btn-primary", "yes");
