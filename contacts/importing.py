@@ -219,6 +219,7 @@ def _judge_row(values: Mapping[str, str], country: str) -> str | tuple[str, str,
     if len(values["phone"]) > columns.LENGTHS["phone"]:
         return "phone", "not_a_number", "This is not a phone number. Write it with digits only, such as +27825550100."
     try:
+        phones.refuse_rounded(values["phone"])
         return phones.parse(values["phone"], country)
     except phones.PhoneError as error:
         return "phone", error.code, error.sentence

@@ -44,12 +44,6 @@ def parse(text: str, country: str) -> str:
     ``too_long``, ``not_in_use``, ``unknown_country``.
     """
     pattern = _pattern(country)
-    if _ROUNDED.fullmatch(text):
-        raise PhoneError(
-            "rounded_by_excel",
-            "This looks like a number that Excel rounded; its last digits are lost. Format the column as text, type"
-            " the number again, or take it from where the sheet came from.",
-        )
     found = pattern.fullmatch(text)
     if found is None:
         text = _clean(text)
@@ -57,6 +51,19 @@ def parse(text: str, country: str) -> str:
     if found is not None:
         return f"{_country_code(country)}{found['national']}"
     return _ask_phonenumbers(text, country)
+
+
+def refuse_rounded(text: str) -> None:
+    """Raises PhoneError ``rounded_by_excel`` for a number as a spreadsheet leaves it after showing it as 2.78E+10.
+
+    Only for numbers that are to be texted: an opt-out is better recorded once too often.
+    """
+    if _ROUNDED.fullmatch(text):
+        raise PhoneError(
+            "rounded_by_excel",
+            "Excel seems to have rounded this number; its last digits are lost. Format the column as text and export"
+            " again.",
+        )
 
 
 def check_country(country: str) -> None:

@@ -240,3 +240,13 @@ def test_values_without_a_label_are_called_as_their_column(db: None) -> None:
     contact_list.refresh_from_db()
     assert contact_list.labels == {"value1": "First name", "value2": "City"}
     assert contact_list.country == "GB"  # nobody was on it yet
+
+
+def test_a_number_excel_rounded_in_a_numeric_cell_is_refused(db: None) -> None:
+    contact_list = ContactList.objects.create(name="New", country="ZA")
+    found = importing.upload(contact_list, ContentFile(b"Phone\n27800000000\n0825550100\n"), "people.csv")
+    importing.confirm(found, {0: "phone"})
+
+    importing.judge(found.pk)
+
+    assert found.issues.get().code == "rounded_by_excel"

@@ -40,8 +40,12 @@ def test_it_repairs_what_a_spreadsheet_did_where_only_one_number_can_be_meant(te
 @pytest.mark.parametrize("text", ["2.78E+10", "2.7825E+10", "2,78E+10", "2.7e10"])
 def test_it_refuses_what_excel_rounded_and_says_what_to_do(text: str) -> None:
     with pytest.raises(PhoneError) as refused:
-        parse(text, "ZA")
+        phones.refuse_rounded(text)
     assert refused.value.code == "rounded_by_excel"
+
+
+def test_an_opt_out_of_such_a_number_is_still_read() -> None:
+    assert parse("27820000000", "ZA") == "27820000000"
     assert refused.value.sentence == (
         "Excel rounded this number; it cannot be recovered. Format the column as text and export again."
     )
@@ -141,5 +145,9 @@ def test_what_it_returns_is_always_a_valid_number(country: str) -> None:
 @pytest.mark.parametrize("text", ["27800000000", "+27825000000", "27800000000.0", "825000000"])
 def test_a_number_that_ends_in_many_zeros_was_rounded(text: str) -> None:
     with pytest.raises(PhoneError) as refused:
-        parse(text, "ZA")
+        phones.refuse_rounded(text)
     assert refused.value.code == "rounded_by_excel"
+
+
+def test_an_opt_out_of_such_a_number_is_still_read() -> None:
+    assert parse("27820000000", "ZA") == "27820000000"
