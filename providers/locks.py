@@ -152,4 +152,7 @@ def _hold_in_database(name: str) -> Iterator[DatabaseLock | None]:
     finally:
         if os.getpid() == holder:
             _descriptors.discard(descriptor)
+            # Closing alone frees the lock only when the server gets round to it.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock_all()")
             connection.close()
