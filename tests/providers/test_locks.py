@@ -92,10 +92,8 @@ def test_a_forked_child_does_not_keep_the_lock_alive(name: str) -> None:
 def test_a_program_that_is_started_does_not_inherit_the_lock(name: str) -> None:
     with locks.hold(name):
         tell = (
-            "import os
-"
-            "paths = (f'/proc/self/fd/{n}' for n in range(3, 200))
-"
+            "import os;"
+            "paths = (f'/proc/self/fd/{n}' for n in range(3, 200));"
             "print(*(os.readlink(path) for path in paths if os.path.exists(path)))"
         )
         mine = {os.readlink(f"/proc/self/fd/{number}") for number in locks._descriptors}
