@@ -121,3 +121,29 @@ def test_what_is_read_does_not_grow_with_recipients(
     client = logged_in(viewer)
     with django_assert_max_num_queries(20):  # type: ignore[attr-defined]
         client.get("/")
+
+
+def test_every_screen_says_the_same_of_an_account(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    client = logged_in(viewer)
+    make_running(account)
+
+    def said(word: str) -> list[bool]:
+        return [word in client.get(path).content.decode() for path in ("/", "/accounts/", account.get_absolute_url())]
+
+    assert said("Not tested") == [True] * 3
+    Batch.objects.update(looked_at=timezone.now())
+    assert said("Working") == [True] * 3
+    Account.objects.update(
+        checked_at=timezone.now(),
+        check_result=[{"code": "login", "label": "Login", "passed": False, "sentence": "The password is wrong."}],
+    )
+    assert said("Test failed") == [True] * 3
+
+
+def test_a_campaign_without_a_start_says_when_it_goes(
+    account: Account, make_campaign: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_campaign(account)
+    assert "Once approved" in logged_in(viewer).get("/campaigns/").content.decode()
