@@ -151,7 +151,8 @@ def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
     """Record as our own the opt-outs a provider reported, with the file and line as proof."""
     for outcome in outcomes:
         if outcome.opted_out:
-            suppress([outcome.msisdn], "provider", f"{outcome.source}, line {outcome.line}: {outcome.code}")
+            place = f"{outcome.source}, line {outcome.line}" if outcome.line else outcome.source
+            suppress([outcome.msisdn], "provider", f"{place}: {outcome.code}")
 
 
 def close_if_done(campaign_id: int, now: datetime) -> bool:

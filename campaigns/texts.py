@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 FIELDS = ("value1", "value2", "value3", "value4", "value5", "value6")
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
-_ANY_FIELD = re.compile(r"@@\s*([^@\s|]{1,40})\s*(?:\|[^@]*)?@@")
+_STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 
 
@@ -48,15 +48,18 @@ class Text:
 def compile_text(source: str) -> Text:
     """Compile ``source``, in which ``@@value1@@`` is a field and ``@@value1|friend@@`` a field with a fallback.
 
-    Raises TextError ``text_empty``, or ``unknown_field`` for anything else between two pairs of at signs.
+    Raises TextError ``text_empty``, or ``unknown_field`` where two at signs stand that are not a field's.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     if not source.strip():
         raise TextError("text_empty", "Write the text of the message.")
-    for match in _ANY_FIELD.finditer(_FIELD.sub("", source)):
+    # A space where a field was, so that what stood around it does not grow together.
+    stray = _STRAY.search(_FIELD.sub(" ", source))
+    if stray:
         raise TextError(
             "unknown_field",
-            f"@@{match[1]}@@ is not a field. Use @@value1@@ to @@value6@@.",
+            f"“{stray[0].strip()}” is not a field. Use @@value1@@ to @@value6@@, without spaces, or with what stands in"
+            " for an empty value, as @@value1|friend@@. Two at signs together are for fields only.",
         )
     pieces: list[tuple[str, str, str | None]] = []
     end = 0

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+
+from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -41,3 +44,13 @@ def require_second_step(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+class SecondStep(DefaultMFAAdapter):
+    """Secrets of second steps are stored as account secrets are: encrypted with keys of their own."""
+
+    def encrypt(self, text: str) -> str:
+        return vault.encrypt({"second_step": text})
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return str(vault.decrypt(encrypted_text)["second_step"])

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+import config.admin  # noqa: F401  (what it takes out of the admin must be out before the addresses are made)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz

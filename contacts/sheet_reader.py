@@ -154,7 +154,7 @@ def _delimiter(sample: Sequence[str], ending: str) -> str:
 def _read_workbook(path: Path) -> Contents:
     _check_archive(path)
     try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        workbook = _open_workbook(path, data_only=True)
         sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
         for sheet in sheets:
             declared = sheet.max_row
@@ -200,10 +200,16 @@ def _workbook_rows(sheet: Any) -> Iterator[Row]:
         raise _broken() from error
 
 
+def _open_workbook(path: Path, *, data_only: bool) -> Any:
+    # A handle and not the path: openpyxl judges a path by its ending. It reads on while rows are read, so it stays open
+    # for as long as this process lives.
+    return openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=data_only, keep_links=False)
+
+
 def _refuse_formulas_without_values(path: Path, title: str) -> None:
     """Programs other than Excel may write formulas without their results; such cells would look empty."""
-    formulas = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)[title]
-    values = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)[title]
+    formulas = _open_workbook(path, data_only=False)[title]
+    values = _open_workbook(path, data_only=True)[title]
     formulas.reset_dimensions()
     values.reset_dimensions()
     for row, (with_formulas, with_values) in enumerate(islice(zip(formulas.rows, values.rows, strict=False), 200), 1):

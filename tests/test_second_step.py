@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
+
+from config.accounts import SecondStep
 
 LogIn = Callable[[User], Client]
 
@@ -39,3 +42,27 @@ def test_the_way_out_stays_open(operator: User, logged_in: LogIn, settings: Sett
 
 def test_where_it_is_not_asked_nobody_needs_it(operator: User, logged_in: LogIn) -> None:
     assert logged_in(operator).get(reverse("campaigns:list")).status_code == 200
+
+
+def test_its_secret_is_stored_encrypted_and_shown_to_nobody(operator: User, logged_in: LogIn) -> None:
+    secret = "JBSWY3DPEHPK3PXP"
+    row = TOTP.activate(operator, secret).instance
+    administrator = User.objects.create_superuser("root", "root@example.org", "correct horse battery")
+
+    pages = [
+        logged_in(administrator).get(f"/admin/mfa/authenticator/{path}")
+        for path in ("", f"{row.pk}/change/", f"{row.pk}/delete/")
+    ]
+
+    assert secret not in str(Authenticator.objects.get().data)
+    assert SecondStep().decrypt(Authenticator.objects.get().data["secret"]) == secret
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    for page in pages:
+        assert secret not in page.content.decode()
+        assert str(row.data["secret"]) not in page.content.decode()
+
+
+def test_the_queue_library_has_no_pages_in_the_admin(logged_in: LogIn, db: None) -> None:
+    administrator = User.objects.create_superuser("root", "root@example.org", "correct horse battery")
+
+    assert logged_in(administrator).get("/admin/django_rq/dashboard/").status_code == 404

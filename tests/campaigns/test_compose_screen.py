@@ -53,7 +53,7 @@ def test_it_saves_a_draft_with_its_lists_in_order_and_records_the_editor(
     ("changes", "field", "sentence"),
     [
         ({"name": ""}, "name", "Give the campaign a name."),
-        ({"text": "Hi @@first@@"}, "text", "@@first@@ is not a field. Use @@value1@@ to @@value6@@."),
+        ({"text": "Hi @@first@@"}, "text", "is not a field. Use @@value1@@ to @@value6@@"),
         ({"lists": []}, "lists", "Choose at least one contact list."),
         ({"start_at": "2020-01-01T10:00"}, "start_at", "The start is in the past"),
         ({"end_at": "2020-01-01T10:00"}, "end_at", "The end is in the past"),

@@ -48,7 +48,7 @@ def test_row_errors_and_provider_opt_outs_are_settled_each(
     assert books.balanced
     assert (books.outcomes["accepted"], books.outcomes["row_error"]) == (1, 2)
     assert Suppression.objects.get(lifted_at=None).source == "provider"
-    assert "line" in Suppression.objects.get().note
+    assert "report" in Suppression.objects.get().note
     assert {message["msisdn"] for message in sandbox.messages()} == {"27825599900"}
 
 

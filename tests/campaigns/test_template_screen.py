@@ -33,7 +33,7 @@ def test_it_is_written_with_labels_changed_and_deleted(operator: User, logged_in
 def test_an_unknown_field_is_said_beside_the_text(operator: User, logged_in: LogIn) -> None:
     response = logged_in(operator).post("/templates/new/", {"name": "Promo", "text": "Hi @@first@@"})
     assert response.status_code == 422
-    assert "@@first@@ is not a field" in response.context["form"].errors["text"][0]
+    assert "@@first@@” is not a field" in response.context["form"].errors["text"][0]
     assert not Template.objects.exists()
 
 
@@ -50,7 +50,7 @@ def test_the_name_is_unique(operator: User, logged_in: LogIn) -> None:
         ("{}", "GSM · 4 of 160 · 1 part"),
         ("a" * 161, "GSM · 161 of 306 · 2 parts"),
         ("中", "Unicode · 1 of 70 · 1 part"),
-        ("Hi @@first@@", "@@first@@ is not a field"),
+        ("Hi @@first@@", "@@first@@” is not a field"),
         ("it’s", "GSM has no ’"),
         ("", "appears here while you write"),
     ],

@@ -34,7 +34,18 @@ def test_a_value_is_never_looked_at_for_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["Hi @@value7@@", "Hi @@name@@", "Hi @@ value1 @@", "Hi @@value1@@ @@first_name|x@@"]
+    "source",
+    [
+        "Hi @@value7@@",
+        "Hi @@name@@",
+        "Hi @@ value1 @@",
+        "Hi @@value1@@ @@first_name|x@@",
+        "Hi @@first name@@",
+        "Hi @@value1@",
+        "Hi @@value1|a@b@@",
+        "Hi @@@@",
+        "x @@ y",
+    ],
 )
 def test_an_unknown_field_is_named(source: str) -> None:
     with pytest.raises(TextError) as refused:
@@ -71,3 +82,7 @@ def test_single_at_signs_are_plain_text() -> None:
 def test_a_field_left_in_a_finished_text_is_seen() -> None:
     assert has_literal_field("Hi @@value3@@")
     assert not has_literal_field("Hi @@ there")
+
+
+def test_fields_may_stand_side_by_side_and_beside_an_at_sign() -> None:
+    assert compile_text("@@@value1@@@@value2@@@").personalise({"value1": "a", "value2": "b"}) == "@ab@"

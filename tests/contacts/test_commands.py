@@ -92,11 +92,15 @@ def test_importing_again_changes_nothing(write: Write) -> None:
         ("", [], "empty"),
     ],
 )
-def test_it_refuses_and_leaves_nothing_half_made(write: Write, content: str, options: list[str], words: str) -> None:
+def test_it_refuses_and_leaves_nothing_half_made(
+    write: Write, content: str, options: list[str], words: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "files"
     with pytest.raises(CommandError, match=words):
         run("import_contacts", "People", write("people.csv", content), *options)
     assert not ContactList.objects.exists()
     assert not Import.objects.exists()
+    assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
 def test_it_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -188,3 +188,17 @@ def test_a_sheet_in_another_encoding_is_refused_with_a_way_out(client: Client) -
     answer = client.post("/contacts/opt-outs/upload/", {"country": "ZA", "file": file})
     assert "Save it as .xlsx, or as CSV UTF-8" in answer.context["form"].errors["file"][0]
     assert not Suppression.objects.exists()
+
+
+def test_it_takes_a_workbook(client: Client) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Mobile", "Why"], ["082 555 0100", "phoned"], ["0825550101", ""]):
+        book.worksheets[0].append(row)
+    content = io.BytesIO()
+    book.save(content)
+    file = SimpleUploadedFile("stop.xlsx", content.getvalue())
+
+    answer = client.post("/contacts/opt-outs/upload/", {"file": file, "country": "ZA"})
+
+    assert answer.status_code == 200
+    assert set(Suppression.objects.values_list("msisdn", flat=True)) == {NUMBER, "27825550101"}

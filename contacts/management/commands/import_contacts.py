@@ -43,7 +43,12 @@ class Command(BaseCommand):
             with transaction.atomic(), path.open("rb") as file:
                 contact_list = find_or_make(options["list"], country)
                 found = importing.upload(contact_list, File(file), path.name, None, country, options["encoding"])
-                importing.confirm(found, mapping_of(options["map"], found))
+                try:
+                    importing.confirm(found, mapping_of(options["map"], found))
+                except (columns.ColumnsError, CommandError):
+                    # The rows go with the transaction, the file would stay.
+                    found.file.delete(save=False)
+                    raise
         except (phones.PhoneError, sheets.SheetError, columns.ColumnsError, ImportRefusal) as error:
             raise CommandError(error.sentence) from error
         importing.judge(found.pk)
