@@ -211,7 +211,9 @@ def _write(campaign: Campaign, rendered: Rendered) -> str:
     path = str(Path("payloads", f"c{campaign.pk}", rendered.payload.name))
     if default_storage.exists(path):
         if Batch.objects.filter(payload=path).exists():
-            raise Refusal("payload_exists", f"{path} is there already and belongs to a batch.")
+            raise Refusal(
+                "payload_exists", f"{rendered.payload.name} was made by another worker meanwhile. Resume the campaign."
+            )
         default_storage.delete(path)
     return default_storage.save(path, ContentFile(rendered.payload.body))
 
