@@ -46,10 +46,8 @@ def cut(campaign_id: int, now: datetime) -> int:
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == "approved":
-        begins = campaign.approved_at if campaign.is_early else campaign.starts_at
-        if begins is None or begins > now:
-            return 0
-        if now > begins + campaign.patience:
+        begins = campaign.begins_at
+        if begins is None or not begins <= now <= begins + campaign.patience:
             return 0
         move(campaign, "running", started_at=now)
     made = 0

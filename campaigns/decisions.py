@@ -8,7 +8,7 @@ from django.db import transaction
 
 from campaigns.audience import approval_hash, delete_recipients
 from campaigns.batching import supersede
-from campaigns.handover import campaign_lock_name, lock_name
+from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import Refusal, may, move
 from campaigns.models import Batch, Campaign
 from campaigns.results import LOOK_AFTER
@@ -174,7 +174,7 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime) -> N
     why = _given(why)
     if decision not in DECISIONS:
         raise Refusal("unknown_decision", "Choose one of the decisions.")
-    with hold(lock_name(batch)) as lock, hold(campaign_lock_name(batch.campaign_id)) as campaign_lock:
+    with hold(batch_lock_name(batch.pk)) as lock, hold(campaign_lock_name(batch.campaign_id)) as campaign_lock:
         if lock is None or campaign_lock is None:
             raise Refusal("busy", "Baton is working on this batch right now. Try again in a moment.")
         batch.refresh_from_db()

@@ -4,8 +4,6 @@ Here, and nowhere else, trouble with a provider becomes rows. Everything is deci
 provider's standing, the stored attempts and the clock.
 """
 
-import logging
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -18,18 +16,16 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import journal
 from campaigns.audience import approval_hash
 from campaigns.batching import opted_out, recipients_of, supersede
-from campaigns.evidence import BytesDiffer, attempts_of, keep_sighting, payload_of, plain_attempt, sightings_of
+from campaigns.evidence import BytesDiffer, payload_of, plain_attempt
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results import LOOK_AFTER, settle
+from campaigns.results import LOOK_AFTER, log_stumble, look
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import GuardKind, Payload, Reading, Staged
 from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
-
-logger = logging.getLogger(__name__)
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
@@ -59,15 +55,15 @@ def due(account: Account, now: datetime) -> list[Batch]:
     for batch in rows[:200]:
         if batch.status == "prepared" and account.is_stopped:
             continue
-        if batch.status == "prepared" or is_free(lock_name(batch)):
+        if batch.status == "prepared" or is_free(batch_lock_name(batch.pk)):
             found.append(batch)
     # What may be with the provider already comes first.
     return sorted(found, key=lambda batch: batch.status == "prepared")
 
 
-def lock_name(batch: Batch) -> str:
+def batch_lock_name(batch_id: int) -> str:
     """The lock a batch is held under while something is done with it."""
-    return f"batch-{batch.pk}"
+    return f"batch-{batch_id}"
 
 
 def campaign_lock_name(campaign_id: int) -> str:
@@ -91,7 +87,6 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
             batches = [batch for batch in due(account, clock()) if batch.pk not in tried]
             if not batches:
                 break
-            order = [batch.pk for batch in batches]
             try:
                 with Line(account) as line:
                     for batch in batches:
@@ -107,15 +102,14 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
                 raise
             except Exception as error:
                 # A mistake of ours with one batch must not keep the others waiting. Nothing is known about it.
-                postpone(max(tried & set(order), key=order.index), error, clock())
+                postpone(batch.pk, error, clock())
                 break
     return worked
 
 
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
-    """Come back to a batch later that Baton itself stumbled over. The log gets the place, never what was in it."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
+    """Come back later to a batch that Baton itself stumbled over."""
+    log_stumble(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
 
 
@@ -148,7 +142,7 @@ class Line:
 
 def hand_over(batch_id: int, line: Line, clock: Clock) -> None:
     """Take one due batch as far as it goes. Raises LineTrouble when the connection is not to be used again."""
-    with hold(f"batch-{batch_id}") as lock:
+    with hold(batch_lock_name(batch_id)) as lock:
         if lock is None:
             return
         batch = Batch.objects.select_related("campaign__account", "account").get(pk=batch_id)
@@ -270,31 +264,29 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=batch.campaign_id)
         refusal = _gate_refusal(batch, campaign, now)
-        if refusal is None and not repeated and opted_out(recipients_of(batch)).exists():
-            return None
-        if refusal is None:
-            attempt = Attempt.objects.create(
-                batch=batch,
-                number=batch.attempts.count() + 1,
-                name=name,
-                host=batch.account.host,
-                staged_name=staged.name,
-                staged_host=staged.host,
-                staged_size=staged.size,
-                started_at=now,
-            )
+        if refusal is not None:
             if not repeated:
-                fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
-                first = batch.first_intent_at or now
-                # Due at once: should this worker die, the next one looks.
-                move(batch, "committing", first_intent_at=first, due_at=now, **fields)
-            Campaign.objects.filter(pk=campaign.pk).update(last_gate_at=now)
-            return attempt
-        code, sentence = refusal
-        if repeated:
+                _turned_back(batch, campaign, *refusal, now)
             return None
-        _turned_back(batch, campaign, code, sentence, now)
-        return None
+        if not repeated and opted_out(recipients_of(batch)).exists():
+            return None
+        attempt = Attempt.objects.create(
+            batch=batch,
+            number=batch.attempts.count() + 1,
+            name=name,
+            host=batch.account.host,
+            staged_name=staged.name,
+            staged_host=staged.host,
+            staged_size=staged.size,
+            started_at=now,
+        )
+        if not repeated:
+            fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
+            first = batch.first_intent_at or now
+            # Due at once: should this worker die, the next one looks.
+            move(batch, "committing", first_intent_at=first, due_at=now, **fields)
+        Campaign.objects.filter(pk=campaign.pk).update(last_gate_at=now)
+        return attempt
 
 
 def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime) -> tuple[str, str] | None:
@@ -393,22 +385,17 @@ def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
 
 def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
-    adapter = batch.account.adapter
     now = clock()
     try:
-        payload = payload_of(batch)
-        sighting = adapter.look(line.fresh(), payload, attempts_of(batch), now)
+        reading = look(batch, line.fresh(), now)
     except BytesDiffer as error:
         move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(now))
         return
     except Trouble as trouble:
         look_failed(batch, trouble, now)
         raise LineTrouble from trouble
-    keep_sighting(batch, sighting)
-    reading = adapter.read(payload, attempts_of(batch), sightings_of(batch))
-    settle(batch, reading, now)
     if batch.status == "committing":
-        decide_absent(batch, reading, payload, lock, line, clock)
+        decide_absent(batch, reading, lock, line, clock)
 
 
 def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
@@ -420,7 +407,7 @@ def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
 
 
-def decide_absent(batch: Batch, reading: Reading, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
+def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock: Clock) -> None:
     """Nothing proves that a commit arrived. Only a guard that makes a repeat harmless permits another."""
     now = clock()
     adapter = batch.account.adapter
@@ -439,6 +426,7 @@ def decide_absent(batch: Batch, reading: Reading, payload: Payload, lock: Lock, 
             if campaign.status == "paused":
                 _look_again(batch, now + timedelta(seconds=20))
                 return
+            payload = payload_of(batch)
             name = adapter.attempt_name(payload, latest.number + 1)
             attempt = gate(batch, Staged(), name, now, repeated=True)
             if attempt is not None:

@@ -14,7 +14,7 @@ from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
 from campaigns import audience, balance, batching, handover, results
-from campaigns.handover import campaign_lock_name, lock_name
+from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import MovedMeanwhile, Refusal, Row, move
 from campaigns.models import Batch, Campaign
 from providers.locks import hold, is_free
@@ -90,7 +90,7 @@ def hand_over(account_id: int) -> None:
     touched = Campaign.objects.filter(account=account_id, status__in=("running", "paused"))
     for campaign_id in touched.values_list("pk", flat=True):
         results.close_if_done(campaign_id, timezone.now())
-    if any(account.pk == account_id for account in accounts_with_due_batches(timezone.now())):
+    if handover.due(Account.objects.get(pk=account_id), timezone.now()):
         nudge("hand_over", account_id)
 
 
@@ -152,9 +152,8 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
 
 def _hold_late_starts(now: datetime) -> None:
     for campaign in Campaign.objects.filter(begins_by(now)):
-        begins = campaign.approved_at if campaign.is_early else campaign.starts_at
-        if begins and now > begins + campaign.patience:
-            minutes = int((now - begins).total_seconds() // 60)
+        if campaign.begins_at and now > campaign.begins_at + campaign.patience:
+            minutes = int((now - campaign.begins_at).total_seconds() // 60)
             _try_move(campaign, "held", "start_missed", f"Its start was missed by {minutes} minutes.")
 
 
@@ -186,7 +185,7 @@ def _pause_without_progress(now: datetime) -> None:
 def _cancel_leftovers() -> None:
     """Batches that a worker put back while their campaign was being cancelled."""
     for batch in Batch.objects.filter(campaign__status="cancelled", status__in=("prepared", "held", "uploading")):
-        if is_free(lock_name(batch)):
+        if is_free(batch_lock_name(batch.pk)):
             _try_move(batch, "cancelled", "campaign_cancelled", "The campaign was cancelled.", due_at=None)
 
 

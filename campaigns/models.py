@@ -1,6 +1,6 @@
 """The work: campaigns, their frozen recipients, the batches handed over, and everything that proves what happened."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -140,6 +140,11 @@ class Campaign(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("campaigns:campaign", args=[self.pk])
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """When its first batch may be cut: at the start, or at the approval when it is handed over early."""
+        return self.approved_at if self.is_early else self.starts_at
 
     def ordered_lists(self) -> list[Any]:
         """The chosen contact lists, in the chosen order."""

@@ -16,21 +16,23 @@ def compose_order(campaign: Campaign, text: Text) -> Order:
     )
 
 
+def own_text_of(recipient: Recipient) -> str:
+    """The person's own text with line feeds only, or ``""``."""
+    return recipient.own_text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def finished_text(text: Text, recipient: Recipient) -> str:
     """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
-    if recipient.own_text:
-        return recipient.own_text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.personalise(recipient.values())
+    return own_text_of(recipient) or text.personalise(recipient.values())
 
 
 def message_of(text: Text, recipient: Recipient) -> Message:
     """One recipient as the adapter sees it; the values are those the text uses, with fallbacks filled in."""
-    own_text = recipient.own_text.replace("\r\n", "\n").replace("\r", "\n")
     return Message(
         msisdn=recipient.msisdn,
         text=finished_text(text, recipient),
         values={name: getattr(recipient, name) or text.fallbacks.get(name, "") for name in text.fields},
-        own_text=own_text,
+        own_text=own_text_of(recipient),
         customer_id=recipient.customer_id,
         reference=str(recipient.pk or recipient.msisdn),
     )

@@ -54,7 +54,12 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
     with account_slot(account) as slot:
         if slot is None:
             return 0
-        due = list(due_for_look(clock()).filter(account=account).select_related("campaign").order_by("look_at")[:500])
+        due = list(
+            due_for_look(clock())
+            .filter(account=account)
+            .select_related("campaign", "account")
+            .order_by("look_at")[:500]
+        )
         if not due:
             return 0
         try:
@@ -85,20 +90,25 @@ def look_safely(batch: Batch, remote: Any, now: datetime) -> None:
     except (Trouble, BaseTimeoutException):
         raise
     except Exception as error:
-        place = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("batch %s: %s\n%s", batch.pk, type(error).__name__, place)
+        log_stumble(batch.pk, error)
         Batch.objects.filter(pk=batch.pk).update(look_at=now + timedelta(minutes=5))
         said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
         raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
 
 
+def log_stumble(batch_id: int, error: Exception) -> None:
+    """Log where Baton itself stumbled over a batch: the place, never what was in it."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
+
+
 def look(batch: Batch, remote: Any, now: datetime) -> Reading:
-    """Look once, keep what was seen, and settle what it proves. Raises Trouble when the look itself fails."""
+    """Look once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble when the look fails."""
     adapter = batch.account.adapter
     payload = payload_of(batch)
-    sighting = adapter.look(remote, payload, attempts_of(batch), now)
-    keep_sighting(batch, sighting)
-    reading = adapter.read(payload, attempts_of(batch), sightings_of(batch))
+    attempts = attempts_of(batch)
+    keep_sighting(batch, adapter.look(remote, payload, attempts, now))
+    reading = adapter.read(payload, attempts, sightings_of(batch))
     settle(batch, reading, now)
     return reading
 

@@ -50,8 +50,8 @@ def _live() -> dict[str, Any]:
         .select_related("account")
         .prefetch_related("batches")
     )
-    campaigns = list(active)
-    for campaign in campaigns:
+    campaigns, ended = list(active), list(recent)
+    for campaign in [*campaigns, *ended]:
         campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
     accounts = list(
         Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__looked_at")).order_by("name")
@@ -60,7 +60,7 @@ def _live() -> dict[str, Any]:
         account.health = checking.health(account, is_heard=account.heard_at is not None)  # type: ignore[attr-defined]
     started = ("freezing", "running", "paused")
     return {
-        "inbox": _inbox(campaigns, list(recent), accounts),
+        "inbox": _inbox(campaigns, ended, accounts),
         "running": [row for row in campaigns if row.status in started],
         "coming": sorted(
             (row for row in campaigns if row.status in ("approved", "frozen")),
@@ -71,11 +71,11 @@ def _live() -> dict[str, Any]:
     }
 
 
-def _inbox(campaigns: list[Campaign], recent: list[Campaign], accounts: Sequence[Account]) -> list[dict[str, Any]]:
+def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[dict[str, Any]]:
     """What a person has to look at, the worst first: one line for each campaign and cause."""
     lines: list[dict[str, Any]] = []
-    for campaign in [*campaigns, *recent]:
-        mismatch = campaign.alarm or balance.of(campaign).mismatch
+    for campaign in [*campaigns, *ended]:
+        mismatch = campaign.alarm or campaign.books.mismatch  # type: ignore[attr-defined]
         if mismatch:
             lines.append(_line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red"))
     for account in accounts:

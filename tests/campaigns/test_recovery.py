@@ -291,7 +291,7 @@ def test_who_holds_the_batch_keeps_others_away(
 ) -> None:
     campaign = make_running(sandbox_account)
     batch = campaign.batches.get()
-    with hold(handover.lock_name(batch)):
+    with hold(handover.batch_lock_name(batch.pk)):
         hand_over(campaign, clock)
 
     assert campaign.batches.get().status == "prepared"
