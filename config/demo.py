@@ -39,7 +39,7 @@ def main(url: str) -> None:
     sandbox = json.loads(os.environ["BATON_SANDBOX"])
     passwords = make_people(settings.DATA / "demo-logins.txt")
     people = {role: User.objects.get(username=role) for role in ROLES}
-    account = connect_account(sandbox)
+    account = connect_account(sandbox["providers"]["smsportal"])
     contact_list, _ = ContactList.objects.get_or_create(name=LIST, defaults={"country": "ZA", "labels": LABELS})
     if not contact_list.imports.filter(status="done").exists():
         import_sheet(contact_list, people["operator"])

@@ -17,7 +17,6 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -225,24 +224,14 @@ class Supervisor:
         self._await("Starting Valkey", lambda: valkey.answers(settings.REDIS_URL), self.valkey, give_up=30)
 
     def _start_sandbox(self) -> None:
-        """Start it where it was last time, so that the account keeps its address; anywhere when that is taken."""
+        """Start the pretend providers; they listen where they did last time, so that accounts keep their addresses."""
         data = settings.DATA / "sandbox"
         data.mkdir(mode=0o700, exist_ok=True)
-        kept = data / "ports.json"
-        ports: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
-        if any(is_busy(port) for port in ports.values()):
-            ports = {}
-        chosen = ["--port", str(ports.get("port", 0)), "--control-port", str(ports.get("control_port", 0))]
-        command = manage("sandbox", "--json", "--every", "1", "--data", str(data), *chosen)
+        command = manage("sandbox", "--json", "--every", "1", "--data", str(data))
         child = self._launch(self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}))
-        self._await("Starting the SMSPortal sandbox", lambda: ready_line(child.output()) is not None, self.sandbox)
+        self._await("Starting the sandbox", lambda: ready_line(child.output()) is not None, self.sandbox)
         line = ready_line(child.output())
         assert line is not None
-        ports = {"port": line["port"], "control_port": int(urlsplit(line["control"]).port or 0)}
-        kept.write_text(json.dumps(ports))
-        fixed = ["--port", str(ports["port"]), "--control-port", str(ports["control_port"])]
-        command = manage("sandbox", "--json", "--every", "1", "--data", str(data), *fixed)
-        child.program = Program("sandbox", command, child.program.environment)
         self.environment |= {"SANDBOX_URL": line["control"], "ALLOW_PRIVATE_HOSTS": "1"}
         self.sandbox_line = json.dumps(line)
 

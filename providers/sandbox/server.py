@@ -1,6 +1,6 @@
 """Runs the pretend providers together in one process, and for tests starts that process and asks it things.
 
-A further provider joins with a file of its own: its FAULTS, what serves it, and what takes the files, added to ``run``.
+A further provider joins with a file of its own that holds a Site, added to ``SITES``.
 """
 
 import asyncio
@@ -28,32 +28,29 @@ from providers.sandbox import smsportal
 from providers.sandbox.control import ControlServer
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
-from providers.sandbox.sftp import Uploads, host_key, serve_sftp
+from providers.sandbox.site import CannotStart, Ground, Ports, Site
 
 HOST = "127.0.0.1"
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-# SMSPortal SFTP: "processes new files every 5 seconds".
-EVERY = 5.0
 CREDIT = 1_000_000
+#: The pretend providers, in the order in which people see them.
+SITES: tuple[type[Site], ...] = (smsportal.SmsPortal,)
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PR_SET_PDEATHSIG = 1
-
-
-class CannotStart(Exception):
-    """The sandbox cannot start; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Options:
     """``accounts`` maps names to passwords; empty means the account *demo* with a password kept in ``data``.
 
-    ``every`` is the pause in seconds between two looks into the folders, ``credit`` what a new account starts with.
+    ``every`` is the pause in seconds between two looks of each provider, None for what its document says; ``credit``
+    is what a new account starts with.
     """
 
     data: Path
     port: int = 0
     control_port: int = 0
-    every: float = EVERY
+    every: float | None = None
     credit: int = CREDIT
     accounts: dict[str, str] = field(default_factory=dict)
     faults: Sequence[str] = ()
@@ -61,16 +58,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Ready:
-    """Where the sandbox listens and how to log in, once it does."""
+    """Where the sandbox listens once it does: for each provider what an account's settings need to log in."""
 
-    host: str
-    port: int
-    fingerprint: str
-    host_key: str
-    username: str
-    password: str
     control: str
     ledger: str
+    providers: dict[str, dict[str, Any]]
 
 
 async def run(options: Options, ready: Callable[[Ready], None]) -> None:
@@ -87,62 +79,46 @@ async def run(options: Options, ready: Callable[[Ready], None]) -> None:
 
 
 async def _serve(options: Options, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-    faults = Faults(smsportal.FAULTS)
+    faults = Faults({name: words for site in SITES for name, words in site.faults.items()})
     for name in options.faults:
         faults.set(name)
     passwords = _passwords(options)
     ledger = Ledger(options.data / "ledger.jsonl")
-    uploads = Uploads()
-    folders = options.data / smsportal.SLUG
-    gateways = [
-        smsportal.Gateway(folders / name, name, ledger, faults, uploads.is_open, options.credit) for name in passwords
-    ]
-    key = host_key(options.data)
-    public = key.export_public_key().decode().strip()
+    ports = Ports(options.data / "ports.json")
+    if options.port:
+        ports.choose("smsportal-sftp", options.port)
+    if options.control_port:
+        ports.choose("control", options.control_port)
+    sites: list[Site] = []
+    for kind in SITES:
+        folder = options.data / kind.slug
+        folder.mkdir(exist_ok=True, mode=0o700)
+        sites.append(kind(Ground(folder, options.data, passwords, ledger, faults, options.credit, ports)))
 
     def state() -> dict[str, Any]:
-        accounts = [gateway.state() for gateway in gateways]
-        return {
-            "providers": {smsportal.SLUG: {"host": HOST, "port": port, "every": options.every, "accounts": accounts}}
-        }
+        return {"providers": {site.slug: site.state() for site in sites}}
 
-    try:
-        server = await serve_sftp(
-            host=HOST,
-            port=options.port,
-            key=key,
-            provider=smsportal.SLUG,
-            passwords=passwords,
-            home_of=lambda username: folders / username / "home",
-            faults=faults,
-            uploads=uploads,
-        )
-    except OSError as trouble:
-        raise CannotStart(
-            f"Port {options.port} cannot be used: {trouble.strerror}. Choose another with --port."
-        ) from None
-    port = server.get_port()
-    try:
-        control = ControlServer(options.control_port, faults, ledger, state)
-    except OSError as trouble:
-        message = f"Port {options.control_port} cannot be used: {trouble.strerror}. Choose another with --control-port."
-        raise CannotStart(message) from None
+    for site in sites:
+        await site.open()
+    control = ports.listen("control", lambda port: ControlServer(port, faults, ledger, state))
+    ports.keep("control", control.port)
     control.start()
-    username, password = next(iter(passwords.items()))
-    ready(Ready(HOST, port, key.get_fingerprint(), public, username, password, control.url, str(ledger.path)))
-    looking = asyncio.create_task(_look(gateways, options.every, stop))
-    looking.add_done_callback(lambda _: stop.set())
+    username = next(iter(passwords))
+    ready(Ready(control.url, str(ledger.path), {site.slug: site.account(username) for site in sites}))
+    looking = [asyncio.create_task(_look(site, options.every or site.every, stop)) for site in sites]
+    for task in looking:
+        task.add_done_callback(lambda _: stop.set())
     await stop.wait()
-    server.close()
+    for site in sites:
+        await site.close()
     control.stop()
-    # A file that is being taken is finished first; trouble in the gateway is raised here.
-    await looking
+    # A file that is being taken is finished first; trouble in a provider is raised here.
+    await asyncio.gather(*looking)
 
 
-async def _look(gateways: Sequence[smsportal.Gateway], every: float, stop: asyncio.Event) -> None:
+async def _look(site: Site, every: float, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        for gateway in gateways:
-            await asyncio.to_thread(gateway.look, datetime.now(UTC))
+        await asyncio.to_thread(site.look, datetime.now(UTC))
         try:
             await asyncio.wait_for(stop.wait(), every)
         except TimeoutError:
@@ -183,8 +159,9 @@ def die_with_parent() -> None:
 class Sandbox:
     """A sandbox in a process of its own, for tests: ``with Sandbox(tmp_path) as sandbox: ...``.
 
-    After the start ``host``, ``port``, ``fingerprint``, ``host_key``, ``username``, ``password``, ``control_url`` and
-    ``ledger_path`` are known. Leaving ends that one process; the data stays in ``data``, and ``start`` goes on with it.
+    After the start ``control_url``, ``ledger_path`` and ``providers`` (for each slug what an account's settings need)
+    are known; ``host``, ``port``, ``fingerprint``, ``host_key``, ``username`` and ``password`` are those of SMSPortal's
+    SFTP. Leaving ends that one process; the data stays in ``data``, and ``start`` goes on with it.
     """
 
     host: str
@@ -195,6 +172,7 @@ class Sandbox:
     password: str
     control_url: str
     ledger_path: Path
+    providers: dict[str, dict[str, Any]]
 
     def __init__(
         self,
@@ -239,10 +217,12 @@ class Sandbox:
             self.stop()
             raise CannotStart("The sandbox did not start; its reason is above.")
         said = json.loads(line)
-        self.host, self.port = said["host"], said["port"]
-        self.fingerprint, self.host_key = said["fingerprint"], said["host_key"]
-        self.username, self.password = said["username"], said["password"]
         self.control_url, self.ledger_path = said["control"], Path(said["ledger"])
+        self.providers = said["providers"]
+        first = self.providers[smsportal.SLUG]
+        self.host, self.port = first["host"], first["port"]
+        self.fingerprint, self.host_key = first["fingerprint"], first["host_key"]
+        self.username, self.password = first["username"], first["password"]
 
     def stop(self) -> None:
         """End the process in order; what it is taking is finished first."""
@@ -252,18 +232,18 @@ class Sandbox:
         """End the process at once, as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def home(self, username: str = "") -> Path:
+    def home(self, username: str = "", provider: str = smsportal.SLUG) -> Path:
         """The folder that an account sees as its root."""
-        return self.data / smsportal.SLUG / (username or self.username) / "home"
+        return self.data / provider / (username or self.username) / "home"
 
     def opt_out(self, *msisdns: str, username: str = "") -> None:
         """Add numbers to the provider's own opt-out list of an account."""
         with (self.home(username).parent / "optouts.txt").open("a") as file:
             file.writelines(f"{msisdn}\n" for msisdn in msisdns)
 
-    def messages(self) -> list[dict[str, str]]:
-        """Every message texted so far, oldest first."""
-        return list(read_ledger(self.ledger_path))
+    def messages(self, provider: str = "") -> list[dict[str, str]]:
+        """Every message texted so far, by one provider or by any, oldest first."""
+        return [line for line in read_ledger(self.ledger_path) if provider in ("", line["provider"])]
 
     def state(self) -> dict[str, Any]:
         """What ``GET /state`` says."""

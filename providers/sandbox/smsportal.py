@@ -26,8 +26,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncssh
+
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.sftp import Uploads, host_key, serve_sftp
+from providers.sandbox.site import HOST, Ground, Site
 
 SLUG = "smsportal"
 FOLDERS = ("Send_SMS", "Processed", "Errors")
@@ -569,6 +573,65 @@ class Gateway:
 
     def _remember(self, credit: int, names: Mapping[str, str]) -> None:
         write_durably(self._state_path, json.dumps({"credit": credit, "names": names}).encode())
+
+
+class SmsPortal(Site):
+    """The pretend provider: SFTP for every account, and what looks into their folders."""
+
+    slug = SLUG
+    label = "SMSPortal"
+    faults = FAULTS
+    # SMSPortal SFTP: "processes new files every 5 seconds".
+    every = 5.0
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self._uploads = Uploads()
+        self._gateways = {
+            name: Gateway(
+                ground.folder / name, name, ground.ledger, ground.faults, self._uploads.is_open, ground.credit
+            )
+            for name in ground.passwords
+        }
+        self._key = host_key(ground.data)
+
+    async def open(self) -> None:
+        self._server = await self.ground.ports.listen_async("smsportal-sftp", self._serve)
+        self._port = self._server.get_port()
+        self.ground.ports.keep("smsportal-sftp", self._port)
+
+    async def close(self) -> None:
+        self._server.close()
+
+    def look(self, now: datetime) -> None:
+        for gateway in self._gateways.values():
+            gateway.look(now)
+
+    def account(self, username: str) -> dict[str, Any]:
+        return {
+            "host": HOST,
+            "port": self._port,
+            "username": username,
+            "password": self.ground.passwords[username],
+            "host_key": self._key.export_public_key().decode().strip(),
+            "fingerprint": self._key.get_fingerprint(),
+        }
+
+    def state(self) -> dict[str, Any]:
+        accounts = [gateway.state() for gateway in self._gateways.values()]
+        return {"label": self.label, "host": HOST, "port": self._port, "accounts": accounts}
+
+    async def _serve(self, port: int) -> asyncssh.SSHAcceptor:
+        return await serve_sftp(
+            host=HOST,
+            port=port,
+            key=self._key,
+            provider=SLUG,
+            passwords=self.ground.passwords,
+            home_of=lambda username: self.ground.folder / username / "home",
+            faults=self.ground.faults,
+            uploads=self._uploads,
+        )
 
 
 def _oldest_first(folder: Path) -> list[Path]:

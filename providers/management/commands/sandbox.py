@@ -10,17 +10,18 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.sandbox.faults import UnknownFault
-from providers.sandbox.server import CREDIT, EVERY, CannotStart, Options, Ready, die_with_parent, run
+from providers.sandbox.server import CREDIT, Options, Ready, die_with_parent, run
+from providers.sandbox.site import CannotStart
 
 
 class Command(BaseCommand):
-    help = "Run the pretend provider: a real SFTP server on this machine that texts nobody and keeps a ledger."
+    help = "Run the pretend providers: real servers on this machine that text nobody and keep a ledger."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=0, help="of the SFTP server; 0 (the default) is any free one")
-        parser.add_argument("--control-port", type=int, default=0, help="of the control server; 0 is any free one")
-        parser.add_argument("--every", type=_seconds, default=EVERY, help="seconds between two looks, default 5")
+        parser.add_argument("--port", type=int, default=0, help="of SMSPortal's SFTP server, else any free one")
+        parser.add_argument("--control-port", type=int, default=0, help="of the control server")
+        parser.add_argument("--every", type=_seconds, help="seconds between two looks, else as the documents say")
         parser.add_argument("--fault", action="append", default=[], help="switch on a fault, e.g. smsportal:silent")
         parser.add_argument("--data", type=Path, default=settings.DATA / "sandbox", help="where everything is kept")
         parser.add_argument("--account", action="append", default=[], metavar="NAME:PASSWORD", help="instead of demo")
@@ -48,11 +49,12 @@ class Command(BaseCommand):
         self._write(json.dumps(asdict(ready)))
 
     def _say(self, ready: Ready) -> None:
-        self._write(f"SMSPortal sandbox  {ready.host}:{ready.port}")
-        self._write(f"login              {ready.username} / {ready.password}")
-        self._write(f"fingerprint        {ready.fingerprint}")
-        self._write(f"control            {ready.control}")
-        self._write(f"ledger             {ready.ledger}")
+        for slug, account in ready.providers.items():
+            self._write(slug)
+            for name, value in account.items():
+                self._write(f"  {name:<12} {value}")
+        self._write(f"control        {ready.control}")
+        self._write(f"ledger         {ready.ledger}")
         self._write("ready")
 
     def _write(self, line: str) -> None:

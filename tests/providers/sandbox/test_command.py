@@ -31,9 +31,10 @@ def test_it_says_where_it_is_and_ends_in_order(process: subprocess.Popen[str], n
         assert line
         said.append(line)
     text = "\n".join(said)
-    assert "127.0.0.1:" in text
+    assert "smsportal\n" in text
+    assert "http://127.0.0.1:" in text
     assert "SHA256:" in text
-    assert "demo / " in text
+    assert "demo" in text
 
     process.send_signal(number)
     assert process.wait(timeout=10) == 0
