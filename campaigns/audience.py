@@ -123,7 +123,6 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
         return None
     recipient = recipients[0]
     body = finished_text(text, recipient)
-    limits = campaign.account.adapter.limits
     return Sample(
         position=position,
         total=total,
@@ -131,7 +130,7 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
         name=recipient.name,
         list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
         text=body,
-        measure=gsm.measure(body, limits.newline_units),
+        measure=campaign.account.adapter.measure(compose_order(campaign, text), body),
     )
 
 
@@ -387,7 +386,6 @@ def _copy_people(campaign: Campaign, text: Text) -> None:
 def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:
     """Render, measure and judge every text once, streaming."""
     adapter = campaign.account.adapter
-    newline_units = adapter.limits.newline_units
     measured = Measured()
     digest = hashlib.sha256()
     histogram: Counter[int] = Counter()
@@ -396,7 +394,7 @@ def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[
     for position, recipient in enumerate(recipients, start=1):
         _add(digest, recipient)
         message = message_of(text, recipient)
-        size = gsm.measure(message.text, newline_units)
+        size = adapter.measure(order, message.text)
         measured.included += 1
         measured.parts += size.parts
         histogram[size.parts] += 1

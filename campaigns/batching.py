@@ -19,7 +19,6 @@ from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.orders import compose_order, message_of
 from campaigns.texts import compile_text
 from contacts.models import Suppression
-from providers import gsm
 from providers.base import Payload
 
 LARGEST_KEY = 2_147_483_647
@@ -147,7 +146,7 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
         messages = [message_of(text, recipient) for recipient in recipients]
         payload = adapter.render(stem, key, order, messages)
         if len(payload.body) <= adapter.limits.bytes:
-            parts = sum(gsm.measure(message.text, adapter.limits.newline_units).parts for message in messages)
+            parts = sum(adapter.measure(order, message.text).parts for message in messages)
             return Rendered(payload, recipients, parts)
         if len(recipients) == 1:
             raise Refusal("too_large", f"One text alone is larger than {campaign.account} takes in a file.")

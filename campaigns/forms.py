@@ -102,6 +102,13 @@ class CampaignForm(forms.ModelForm):
         raw = str((self.data if self.is_bound else self.initial).get("account") or "")
         return Account.objects.filter(pk=raw).first() if raw.isdigit() else None
 
+    def chosen_options(self) -> dict[str, Any]:
+        """The options as they stand right now; what is not valid yet is left out."""
+        if self.options is None or not self.is_bound:
+            return dict(self.instance.options)
+        self.options.is_valid()
+        return self.options.cleaned_data
+
     def chosen_lists(self) -> list[str]:
         """The primary keys chosen right now, in order, as they stand in the selects."""
         if self.is_bound:

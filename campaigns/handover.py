@@ -16,12 +16,12 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import journal
 from campaigns.audience import approval_hash
 from campaigns.batching import opted_out, recipients_of, supersede
-from campaigns.evidence import BytesDiffer, payload_of, plain_attempt
+from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import LOOK_AFTER, log_stumble, look
 from contacts.suppression import OPT_OUT_LOCK
-from providers.base import GuardKind, Payload, Reading, Staged
+from providers.base import GuardKind, Payload, Reading, Staged, Standing
 from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
@@ -274,7 +274,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             batch=batch,
             number=batch.attempts.count() + 1,
             name=name,
-            host=batch.account.host,
+            host=staged.host or batch.account.host,
             staged_name=staged.name,
             staged_host=staged.host,
             staged_size=staged.size,
@@ -354,7 +354,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
         _end(attempt, "refused", now, trouble)
         if not alone:
             move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(now))
-        elif trouble.account:
+        elif trouble.account and not trouble.holds:
             move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
         else:
             move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
@@ -433,10 +433,29 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
                 commit(batch, attempt, payload, lock, line, clock)
                 return
     elif guard.kind is GuardKind.RENAME and now - first < LOOK_FOR:
-        _look_again(batch, now + timedelta(seconds=60))
+        may_repeat = campaign.status == "running" and now - first < campaign.patience and not batch.account.is_stopped
+        if may_repeat and _is_still_staged(batch, latest, now):
+            # The very source of the attempt before: whichever rename comes first uses it up.
+            attempt = gate(batch, plain_attempt(latest).staged, latest.name, now, repeated=True)
+            if attempt is not None:
+                commit(batch, attempt, payload_of(batch), lock, line, clock)
+                return
+        _look_again(batch, now + guard.pause)
         return
     sentence = reading.sentence or "The line broke at the commit, and the provider shows nothing of this file."
     move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(now))
+
+
+def _is_still_staged(batch: Batch, latest: Attempt, now: datetime) -> bool:
+    """Whether the looks up to this one saw the pinned source untouched, without a break and for the guard's pause."""
+    adapter = batch.account.adapter
+    payload, attempts = payload_of(batch), attempts_of(batch)
+    since = now
+    for sighting in reversed([seen for seen in sightings_of(batch) if seen.seen_at > latest.started_at]):
+        if adapter.read(payload, attempts, [sighting]).standing is not Standing.STAGED:
+            break
+        since = sighting.seen_at
+    return now - since >= adapter.guard.pause
 
 
 def _asked(now: datetime) -> dict[str, Any]:
@@ -450,5 +469,5 @@ def _look_again(batch: Batch, at: datetime) -> None:
 
 def _end(attempt: Attempt, ending: str, now: datetime, trouble: Trouble | None = None, **fields: Any) -> None:
     if trouble:
-        fields |= {"code": trouble.code, "sentence": trouble.sentence}
+        fields |= {"code": trouble.code, "sentence": trouble.sentence, "receipt": trouble.reply}
     Attempt.objects.filter(pk=attempt.pk).update(ending=ending, ended_at=now, **fields)

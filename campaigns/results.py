@@ -146,6 +146,10 @@ def give_up_if_silent(batch: Batch, now: datetime) -> None:
     """Make a batch unclear whose provider has said nothing for longer than it ever takes."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
+    campaign = batch.campaign
+    if since and campaign.is_early and campaign.start_at:
+        # Until its start the provider has nothing to say of it.
+        since = max(since, campaign.start_at)
     if batch.status in ("handed_over", "processing") and since and now - since > patience:
         minutes = int(patience.total_seconds() // 60)
         move(

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 from django import forms
 
+from providers import gsm
+
 
 @dataclass(frozen=True)
 class Order:
@@ -217,7 +219,10 @@ class Guard:
 
     @classmethod
     def rename(cls) -> "Guard":
-        """One pinned source that a rename uses up: it can succeed only once."""
+        """One pinned source that a rename uses up: it can succeed only once.
+
+        Two looks that see the source untouched, ``pause`` apart, permit the same rename again.
+        """
         return cls(GuardKind.RENAME)
 
     @classmethod
@@ -273,6 +278,10 @@ class BaseAdapter:
     give_up_after: ClassVar[timedelta]
     #: What "accepted" means with this provider, for people.
     accepted_means: ClassVar[str] = ""
+    #: How the provider's word comes back, for people: the last column of the capability table.
+    evidence: ClassVar[str] = ""
+    #: How the provider keeps a repeated hand-over from texting twice, for people.
+    guard_words: ClassVar[str] = ""
     #: Whether the provider can hold a file until a start time (hand over early).
     starts_later: ClassVar[bool] = False
     #: What to look at when the provider refuses the login, for people.
@@ -287,6 +296,14 @@ class BaseAdapter:
     def login(self, settings: Mapping[str, Any]) -> str:
         """The account's name with the provider, for people and for the approval hash, never a secret."""
         return str(settings.get("username", ""))
+
+    def transport_for(self, settings: Mapping[str, Any]) -> Any:
+        """The Transport that an account with these settings uses."""
+        return self.transport
+
+    def measure(self, order: Order, text: str) -> gsm.Measure:
+        """What this provider counts for a finished text: alphabet, units and parts. Pure."""
+        return gsm.measure(text, self.limits.newline_units)
 
     def order_objections(self, order: Order) -> list[Objection]:
         """Why this order cannot go this way whatever the recipients (sender, times, options). Pure."""
@@ -320,6 +337,13 @@ class BaseAdapter:
         """What the sightings, oldest first, mean for this batch. Pure."""
         raise NotImplementedError
 
-    def check(self, remote: Any) -> list[Check]:
-        """*Test connection* on an open remote; reads only. Raises Trouble."""
+    def check(self, remote: Any, now: datetime) -> list[Check]:
+        """*Test connection* on an open remote; reads only. ``now`` is UTC. Raises Trouble.
+
+        The one exception is an inert scratch file where the document promises that nothing picks it up.
+        """
         raise NotImplementedError
+
+    def quote(self, remote: Any, order: Order, message: Message) -> str | None:
+        """What the provider says this text would cost, in its own words; None where it cannot be asked. Reads only."""
+        return None

@@ -1,7 +1,7 @@
 """*Test connection*: try an account's provider, remember what came out, and confirm a server's key."""
 
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -66,7 +66,7 @@ def needs_host_key(account: Account) -> bool:
 
 def pins_host_key(account: Account) -> bool:
     """Whether the account's transport knows its server by a key."""
-    return hasattr(account.adapter.transport, "host_key")
+    return hasattr(_transport(account), "host_key")
 
 
 def fetch_host_key(account: Account) -> str:
@@ -75,7 +75,7 @@ def fetch_host_key(account: Account) -> str:
         if slot is None:
             raise Refused("busy", BUSY)
         opened = {**account.settings, "allow_private_hosts": settings.ALLOW_PRIVATE_HOSTS}
-        return str(account.adapter.transport.host_key(opened))
+        return str(_transport(account).host_key(opened))
 
 
 def confirm_host_key(account: Account, host_key: str) -> None:
@@ -84,9 +84,13 @@ def confirm_host_key(account: Account, host_key: str) -> None:
     account.save(update_fields=["host_key", "updated_at"])
 
 
+def _transport(account: Account) -> Any:
+    return account.adapter.transport_for(account.settings)
+
+
 def _try(account: Account) -> list[Check]:
     try:
         with connect(account) as remote:
-            return account.adapter.check(remote)
+            return account.adapter.check(remote, timezone.now())
     except Trouble as trouble:
         return [Check(trouble.code, "Connection", False, trouble.sentence)]

@@ -26,9 +26,11 @@ def connect(account: Account) -> Iterator[Any]:
     adapter = account.adapter
     with ExitStack() as stack:
         try:
-            remote = stack.enter_context(adapter.transport.connect(opened))
+            remote = stack.enter_context(adapter.transport_for(opened).connect(opened))
         except Refused as trouble:
             if trouble.code == "login_refused" and adapter.login_hint:
-                raise Refused(trouble.code, f"{trouble.sentence} {adapter.login_hint}", account=True) from trouble
+                raise Refused(
+                    trouble.code, f"{trouble.sentence} {adapter.login_hint}", account=True, reply=trouble.reply
+                ) from trouble
             raise
         yield remote

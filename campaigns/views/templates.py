@@ -1,5 +1,6 @@
 """Texts kept for use again, and the live count under every text that is being written."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from campaigns.tables import TemplateTable
 from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import Contact
 from providers import gsm
+from providers.base import Message, Order
 from providers.models import Account
 
 
@@ -76,14 +78,27 @@ def measure(request: HttpRequest) -> HttpResponse:
     """The count and the phone under a text that is being written."""
     raw = request.POST.get("account", "")
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
-    context = measured(request.POST.get("text", ""), request.POST.getlist("lists"), account)
+    options = _options(account, request.POST)
+    context = measured(request.POST.get("text", ""), request.POST.getlist("lists"), account, options)
     return render(request, "campaigns/_measure.html", context)
 
 
-def measured(source: str, lists: list[str], account: Account | None) -> dict[str, Any]:
-    """Count a text as its first real recipient would read it, or as it stands where nobody is chosen."""
-    newline_units = account.adapter.limits.newline_units if account else 1
-    is_gsm_only = account is None or account.adapter.limits.alphabet == "gsm"
+def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:
+    """The provider's options as they stand in the form that is being filled in; what is not valid yet is left out."""
+    if account is None:
+        return {}
+    form = account.adapter.OptionsForm(posted, prefix="options")
+    form.is_valid()
+    return form.cleaned_data
+
+
+def measured(
+    source: str, lists: list[str], account: Account | None, options: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Count a text as its first real recipient would read it, or as it stands where nobody is chosen.
+
+    ``options`` are those of the account's provider, as far as they are known.
+    """
     if not source.strip():
         return {"count": None}
     try:
@@ -96,7 +111,15 @@ def measured(source: str, lists: list[str], account: Account | None) -> dict[str
         finished = text.personalise({field: getattr(contact, field) for field in FIELDS})
     else:
         finished = source
-    count = gsm.measure(finished, newline_units)
+    foreign = gsm.unsupported(source)
+    is_gsm_only = True
+    if account:
+        order = Order(template="", sender="", options=options or {})
+        count = account.adapter.measure(order, finished)
+        message = Message(msisdn="", text=finished, values={}, own_text=finished, customer_id="", reference="")
+        is_gsm_only = any(objection.characters for objection in account.adapter.objections(order, message))
+    else:
+        count = gsm.measure(finished)
     single, each = (160, 153) if count.alphabet == "gsm" else (70, 67)
     return {
         "count": count,
@@ -104,7 +127,7 @@ def measured(source: str, lists: list[str], account: Account | None) -> dict[str
         "finished": finished,
         "contact": contact,
         "has_fields": bool(text.fields),
-        "foreign": " ".join(gsm.unsupported(source)),
+        "foreign": " ".join(foreign),
         "can_clean": gsm.clean(source) != source.replace("\r\n", "\n"),
         "is_gsm_only": is_gsm_only,
     }

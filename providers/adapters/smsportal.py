@@ -86,6 +86,8 @@ class Adapter(BaseAdapter):
     accepted_means = (
         "SMSPortal processed the file and reported no fault for this number. Whether a text arrived it does not say."
     )
+    evidence = "The file's way through Send_SMS, Processed and Errors, and fault reports beside it"
+    guard_words = "Drops a file of the same inner name for 48 hours; Baton relies on 24"
     starts_later = True
     login_hint = (
         "For accounts made after 6 June 2023 the SFTP channel must first be switched on under “API Keys” in the "
@@ -249,7 +251,7 @@ class Adapter(BaseAdapter):
             return _failed(evidence)
         return Reading(Standing.ABSENT)
 
-    def check(self, remote: SftpRemote) -> list[Check]:
+    def check(self, remote: SftpRemote, now: datetime) -> list[Check]:
         """Login and host key are proven by the open remote; here the three folders are looked at."""
         key = fingerprint(str(remote.settings["host_key"]))
         checks = [
