@@ -1,4 +1,4 @@
-"""What ``make demo`` shows: people, an account at the sandbox, contacts, opt-outs, and a campaign run to its end."""
+"""What ``make demo`` shows: people, accounts at the sandbox, contacts, opt-outs, a campaign through each provider."""
 
 import json
 import os
@@ -23,11 +23,13 @@ from contacts.models import ContactList, Import, Suppression
 from providers.models import Account
 
 ROLES = ("operator", "approver", "administrator")
-ACCOUNT = "SMSPortal sandbox"
 LIST = "Customers"
 LABELS = {"value1": "First name", "value2": "Balance"}
-CAMPAIGN = "Sample campaign"
-# The balance, not the name: some names have letters that SMSPortal does not take, which is for people to find out.
+# In the order in which people meet them; the name of a provider's sample campaign and account.
+PROVIDERS = {"smsportal": "SMSPortal", "gatewayapi": "GatewayAPI", "clickatell": "Clickatell", "bulksms": "BulkSMS"}
+CAMPAIGN = "Sample campaign through {provider}"
+ACCOUNT = "{provider} sandbox"
+# The balance, not the name: some names have letters that GSM does not have, which is for people to find out.
 TEXT = "Your balance is R @@value2|0@@. Our sale ends on Sunday: show this text for 20 % off. Reply STOP to opt out."
 SHEET = Path(__file__).parent / "samples" / "customers.xlsx"
 OPT_OUTS = 3
@@ -39,19 +41,19 @@ def main(url: str) -> None:
     sandbox = json.loads(os.environ["BATON_SANDBOX"])
     passwords = make_people(settings.DATA / "demo-logins.txt")
     people = {role: User.objects.get(username=role) for role in ROLES}
-    account = connect_account(sandbox["providers"]["smsportal"])
     contact_list, _ = ContactList.objects.get_or_create(name=LIST, defaults={"country": "ZA", "labels": LABELS})
     if not contact_list.imports.filter(status="done").exists():
         import_sheet(contact_list, people["operator"])
     if not Suppression.objects.exists():
         record_opt_outs(contact_list, people["operator"])
-    campaign = Campaign.objects.filter(name=CAMPAIGN).order_by("id").first()
-    if campaign is None:
-        campaign = compose(account, contact_list, people["operator"])
-    if campaign.status not in ("closed", "cancelled"):
-        run(campaign, people)
+    campaigns = [
+        compose(slug, connect_account(slug, known), contact_list, people["operator"])
+        for slug, known in sandbox["providers"].items()
+    ]
+    run([campaign for campaign in campaigns if campaign.status not in ("closed", "cancelled")], people)
     say()
-    say(sheet(campaign, balance.of(campaign)))
+    for campaign in campaigns:
+        say(sheet(campaign, balance.of(campaign)))
     say(f"The sandbox texted {count_lines(Path(sandbox['ledger']))} messages in all: {sandbox['ledger']}")
     say()
     for role in ROLES:
@@ -79,15 +81,18 @@ def make_people(kept: Path) -> dict[str, str]:
     return passwords
 
 
-def connect_account(sandbox: dict[str, Any]) -> Account:
-    """The account at the sandbox, its host key pinned; ``sandbox`` is the line with which it said that it is ready."""
-    account = Account.objects.filter(name=ACCOUNT).first() or Account(name=ACCOUNT, provider="smsportal")
+def connect_account(slug: str, known: dict[str, Any]) -> Account:
+    """The account at a pretend provider, its server's key pinned where it has one.
+
+    ``known`` is what the sandbox said of it: the fields of the adapter's form, and ``host_key``.
+    """
+    name = ACCOUNT.format(provider=PROVIDERS[slug])
+    account = Account.objects.filter(name=name).first() or Account(name=name, provider=slug)
     form = account.adapter.SettingsForm
-    known = {name: field.initial for name, field in form.base_fields.items()}
-    filled = form({**known, **{name: sandbox[name] for name in ("host", "port", "username", "password")}})
+    filled = form({field: known.get(field, made.initial) for field, made in form.base_fields.items()})
     if not filled.is_valid():
         raise SystemExit(f"The account's form refuses the sandbox: {filled.errors.as_text()}")
-    key = " ".join(sandbox["host_key"].split()[:2])
+    key = " ".join(known.get("host_key", "").split()[:2])
     before = account.open_settings() if account.pk else {}
     if before != {**filled.cleaned_data, "host_key": key}:
         account.save_settings(filled.cleaned_data)
@@ -136,15 +141,20 @@ def record_opt_outs(contact_list: ContactList, operator: User) -> None:
     say(f"  Recorded {OPT_OUTS} opt-outs")
 
 
-def compose(account: Account, contact_list: ContactList, operator: User) -> Campaign:
-    """A draft from a campaign template."""
+def compose(slug: str, account: Account, contact_list: ContactList, operator: User) -> Campaign:
+    """The provider's sample campaign, made from a campaign template where it is not there yet."""
+    name = CAMPAIGN.format(provider=PROVIDERS[slug])
+    found = Campaign.objects.filter(name=name).order_by("id").first()
+    if found:
+        return found
     template, _ = Template.objects.get_or_create(
         name="Sale", defaults={"text": TEXT, "labels": LABELS, "created_by": operator}
     )
-    options = account.adapter.OptionsForm({"check_optouts": True})
-    assert options.is_valid()
+    fields = account.adapter.OptionsForm.base_fields
+    options = account.adapter.OptionsForm({field: made.initial for field, made in fields.items()})
+    assert options.is_valid(), options.errors
     campaign = Campaign.objects.create(
-        name=CAMPAIGN,
+        name=name,
         account=account,
         template=template,
         text=template.text,
@@ -157,38 +167,46 @@ def compose(account: Account, contact_list: ContactList, operator: User) -> Camp
     return campaign
 
 
-def run(campaign: Campaign, people: dict[str, User]) -> None:
-    """Take the campaign from wherever it stands to its end: the operator freezes, the approver approves, RQ works."""
-    say("  Running the sample campaign")
-    if campaign.status == "draft":
-        audience.begin_freeze(campaign, people["operator"], timezone.now())
-        jobs.nudge("freeze", campaign.pk)
-    wait(campaign, lambda: campaign.status != "freezing")
-    if campaign.status == "draft":
-        raise SystemExit(f"The sample campaign could not be frozen. {campaign.sentence}")
-    if campaign.status == "frozen":
-        decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
-        jobs.nudge("cut", campaign.pk)
-    wait(campaign, lambda: campaign.status in ("closed", "cancelled"))
-    if campaign.status != "closed":
-        say(f"  The sample campaign is {campaign.get_status_display().lower()}. {campaign.sentence}")
+def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
+    """Take campaigns from wherever they stand to their end: the operator freezes, the approver approves, RQ works."""
+    if not campaigns:
+        return
+    say("  Running a sample campaign through each provider")
+    for campaign in campaigns:
+        if campaign.status == "draft":
+            audience.begin_freeze(campaign, people["operator"], timezone.now())
+            jobs.nudge("freeze", campaign.pk)
+    wait(campaigns, lambda campaign: campaign.status != "freezing")
+    for campaign in campaigns:
+        if campaign.status == "draft":
+            raise SystemExit(f"{campaign} could not be frozen. {campaign.sentence}")
+        if campaign.status == "frozen":
+            decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
+            jobs.nudge("cut", campaign.pk)
+    wait(campaigns, lambda campaign: campaign.status in ("closed", "cancelled"))
+    for campaign in campaigns:
+        if campaign.status != "closed":
+            say(f"  {campaign} is {campaign.get_status_display().lower()}. {campaign.sentence}")
 
 
-def wait(campaign: Campaign, is_over: Callable[[], bool]) -> None:
-    """Wait with a line for every change until it is over, somebody is asked, or patience ends."""
-    until, told = time.monotonic() + PATIENCE, ""
-    while True:
-        campaign.refresh_from_db()
-        books = balance.of(campaign)
-        line = f"    {campaign.get_status_display()}"
-        if books.batched:
-            line += f": {books.settled:,} of {books.included:,} settled, {books.with_provider:,} with the provider"
-        if line != told:
-            say(line)
-            told = line
-        needs_somebody = campaign.status in ("draft", "held", "paused") or books.needs_decision
-        if is_over() or needs_somebody or time.monotonic() > until:
-            return
+def wait(campaigns: list[Campaign], is_over: Callable[[Campaign], bool]) -> None:
+    """Wait with a line for every change until each is over or somebody is asked, or patience ends."""
+    until = time.monotonic() + PATIENCE
+    told: dict[int, str] = {}
+    left = list(campaigns)
+    while left and time.monotonic() < until:
+        for campaign in list(left):
+            campaign.refresh_from_db()
+            books = balance.of(campaign)
+            line = f"    {campaign}: {campaign.get_status_display().lower()}"
+            if books.batched:
+                line += f", {books.settled:,} of {books.included:,} settled, {books.with_provider:,} with the provider"
+            if told.get(campaign.pk) != line:
+                say(line)
+                told[campaign.pk] = line
+            needs_somebody = campaign.status in ("draft", "held", "paused") or books.needs_decision
+            if is_over(campaign) or needs_somebody:
+                left.remove(campaign)
         time.sleep(0.3)
 
 
