@@ -77,6 +77,31 @@ def sandbox_account(db: None, sandbox: Sandbox) -> Account:
     return made
 
 
+@pytest.fixture
+def account_at(db: None, sandbox: Sandbox) -> Callable[..., Account]:
+    """Makes an account with a pretend provider; ``settings`` replaces what the sandbox says."""
+
+    def make(slug: str, **settings: Any) -> Account:
+        known = sandbox.providers[slug] | settings
+        made = Account(name=f"{slug} sandbox", provider=slug)
+        fields = made.adapter.SettingsForm.base_fields
+        form = made.adapter.SettingsForm({name: known.get(name, field.initial) for name, field in fields.items()})
+        assert form.is_valid(), form.errors
+        made.host_key = " ".join(known.get("host_key", "").split()[:2])
+        made.save_settings(form.cleaned_data)
+        return made
+
+    return make
+
+
+def default_options(account: Account, **chosen: Any) -> dict[str, Any]:
+    """The options of a campaign as its provider's form has them, but for what is ``chosen``."""
+    fields = account.adapter.OptionsForm.base_fields
+    form = account.adapter.OptionsForm({name: field.initial for name, field in fields.items()} | chosen)
+    assert form.is_valid(), form.errors
+    return form.cleaned_data
+
+
 def _settings(host: str, port: int, username: str, password: str) -> dict[str, Any]:
     form = Account(provider="smsportal").adapter.SettingsForm
     filled = {name: field.initial for name, field in form.base_fields.items()}
