@@ -1,0 +1,280 @@
+"""HTTP over httpx: no retries, no redirects, limits on every wait, and only three kinds of trouble coming out."""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.transports.dial import dial
+
+CONNECT_SECONDS = 10.0
+WRITE_SECONDS = 30.0
+# A batch of 30,000 messages is answered only when the provider has read all of it.
+REPLY_SECONDS = 120.0
+# No request takes longer, however slowly the bytes trickle; shorter than any job.
+TOTAL_SECONDS = 200.0
+# Answers are read up to this many bytes.
+READ_AT_MOST = 20_000_000
+
+_HEADERS = {
+    "User-Agent": "Baton",
+    "Accept": "text/plain, */*",
+    # What is not compressed cannot swell.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+class HttpRemote:
+    """A provider that is spoken to by POST, with a fresh connection for each request and never two at once.
+
+    ``server_clock`` is the provider's own time (UTC) at its last answer, ``certificate_ends_at`` when its certificate
+    ends (UTC); None where they are not known.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], client: httpx.Client, line: "_Line") -> None:
+        self.settings = settings
+        self.server_clock: datetime | None = None
+        self._client = client
+        self._line = line
+        self._url = _url(settings)
+
+    @property
+    def certificate_ends_at(self) -> datetime | None:
+        return self._line.certificate_ends_at
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self._url.scheme == "https"
+
+    def hosts(self) -> tuple[str, ...]:
+        return (_label(self._url),)
+
+    def post(
+        self, path: str, form: bytes, *, is_commit: bool = False, at_most: int = READ_AT_MOST
+    ) -> tuple[int, bytes]:
+        """Post an urlencoded ``form`` to ``path`` below the account's address; return HTTP status and whole body.
+
+        Raises Refused (``host_private``, ``certificate_refused``) or Unreachable while not one byte of the request was
+        written. What happens later is Unclear for a commit; for a question it is Unreachable. An answer longer than
+        ``at_most`` bytes, or one cut short, is none.
+        """
+        self._line.begin(TOTAL_SECONDS)
+        url = f"{str(self._url).rstrip('/')}/{path}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            with self._client.stream("POST", url, content=form, headers=headers) as response:
+                body = _read(response, at_most)
+        except httpx.HTTPError as error:
+            raise self._trouble(error, is_commit) from error
+        self.server_clock = _moment(response.headers.get("Date", ""))
+        return response.status_code, body
+
+    def _trouble(self, error: httpx.HTTPError, is_commit: bool) -> Trouble:
+        host = _label(self._url)
+        if is_commit and self._line.is_written:
+            return Unclear("no_answer", f"{host} took the request, but its whole answer did not arrive.")
+        if isinstance(error, httpx.TimeoutException):
+            return Unreachable("reply_timeout", f"{host} did not answer in time.")
+        if isinstance(error, _TooLong):
+            return Unreachable("answer_too_long", f"The answer of {host} is longer than Baton reads.")
+        return Unreachable("line_broken", f"The connection to {host} broke before its whole answer arrived.")
+
+
+class HttpTransport:
+    """``settings``: api_url, allow_plain_http, tls_certificate (PEM, "" for none), allow_private_hosts."""
+
+    @staticmethod
+    @contextmanager
+    def connect(settings: Mapping[str, Any]) -> Iterator[HttpRemote]:
+        """Yield a remote; no socket is opened before its first request.
+
+        The system's certificate authorities are trusted, and those in ``tls_certificate`` besides. Raises Refused with
+        ``account`` set: ``address_unusable``, ``plain_http_refused``, ``certificate_unreadable``.
+        """
+        url = _url(settings)
+        if url.scheme == "http" and not settings.get("allow_plain_http"):
+            raise Refused(
+                "plain_http_refused",
+                "The address begins with http://, where anybody on the way can read the password. Use https://, or "
+                "allow it in the account's settings.",
+                account=True,
+            )
+        line = _Line(bool(settings.get("allow_private_hosts")))
+        timeout = httpx.Timeout(connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=REPLY_SECONDS, pool=CONNECT_SECONDS)
+        transport = _Transport(tls_context(str(settings.get("tls_certificate") or "")), line)
+        with httpx.Client(
+            transport=transport, timeout=timeout, follow_redirects=False, trust_env=False, headers=_HEADERS
+        ) as client:
+            yield HttpRemote(settings, client, line)
+
+
+def tls_context(certificate: str) -> ssl.SSLContext:
+    """Return what certificates are verified with: the system's authorities, and those in the PEM text ``certificate``.
+
+    Raises Refused (``certificate_unreadable``).
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate.strip():
+        try:
+            context.load_verify_locations(cadata=certificate)
+        except (ssl.SSLError, ValueError) as error:
+            raise Refused(
+                "certificate_unreadable",
+                "The certificate in the account's settings cannot be read. Paste it as PEM text, from "
+                "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",
+                account=True,
+            ) from error
+    return context
+
+
+class _TooLong(httpx.HTTPError):
+    """An answer is longer than is read."""
+
+
+class _Transport(httpx.HTTPTransport):
+    def __init__(self, context: ssl.SSLContext, line: "_Line") -> None:
+        super().__init__(verify=context, trust_env=False, retries=0)
+        # httpx has no argument for the network beneath it.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context, max_connections=1, max_keepalive_connections=0, retries=0, network_backend=line
+        )
+
+
+class _Line(httpcore.NetworkBackend):
+    """Dials for httpx, so that the address that was judged is the one that is dialled, and keeps the deadline."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._deadline = 0.0
+        self.is_written = False
+        self.certificate_ends_at: datetime | None = None
+
+    def begin(self, seconds: float) -> None:
+        """A new request: all of it must be over within ``seconds``, and nothing of it is written yet."""
+        self._deadline = time.monotonic() + seconds
+        self.is_written = False
+
+    def wait(self, seconds: float | None) -> float:
+        """Return how long to wait at most, in seconds. Raises TimeoutError when the request's time is up."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left if seconds is None else min(left, seconds)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(dial(host, port, timeout or CONNECT_SECONDS, self._allow_private), self)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connected socket, plain or encrypted."""
+
+    def __init__(self, connection: socket.socket, line: _Line) -> None:
+        self._connection = connection
+        self._line = line
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            self._connection.settimeout(self._line.wait(timeout))
+            return self._connection.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout from error
+        except OSError as error:
+            raise httpcore.ReadError from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        view = memoryview(buffer)
+        try:
+            while view:
+                self._connection.settimeout(self._line.wait(timeout))
+                self._line.is_written = True
+                view = view[self._connection.send(view) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout from error
+        except OSError as error:
+            raise httpcore.WriteError from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        try:
+            self._connection.settimeout(self._line.wait(timeout))
+            encrypted = ssl_context.wrap_socket(self._connection, server_hostname=server_hostname)
+        except ssl.SSLCertVerificationError as error:
+            self.close()
+            raise Refused(
+                "certificate_refused",
+                f"The certificate of {server_hostname} is not valid: {error.verify_message.rstrip('.')}. Nothing was said to "
+                "it. Ask the provider, or paste the certificate that signs it into the account's settings.",
+                account=True,
+            ) from error
+        except OSError as error:
+            self.close()
+            raise Unreachable(
+                "tls_failed", f"{server_hostname} is there but does not answer with encryption (TLS)."
+            ) from error
+        self._line.certificate_ends_at = _ends_at(encrypted.getpeercert())
+        return _Stream(encrypted, self._line)
+
+
+def _read(response: httpx.Response, at_most: int) -> bytes:
+    pieces = []
+    size = 0
+    for piece in response.iter_raw():
+        size += len(piece)
+        if size > at_most:
+            raise _TooLong("too long")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _url(settings: Mapping[str, Any]) -> httpx.URL:
+    try:
+        url = httpx.URL(str(settings.get("api_url", "")))
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.query or url.fragment:
+        raise Refused(
+            "address_unusable",
+            "The account's address cannot be used. Write it like https://bulksms.vsms.net/eapi, without a user name, a "
+            "question mark or a hash sign in it.",
+            account=True,
+        )
+    return url
+
+
+def _label(url: httpx.URL) -> str:
+    return f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _ends_at(certificate: Mapping[str, Any] | None) -> datetime | None:
+    if not certificate or "notAfter" not in certificate:
+        return None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
