@@ -2,6 +2,9 @@
 
 import ipaddress
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from providers.errors import Refused, Unreachable
 
@@ -38,6 +41,22 @@ def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> s
     if isinstance(reason, TimeoutError):
         raise Unreachable("connect_timeout", f"{host} port {port} did not answer within {seconds:g} seconds.")
     raise Unreachable("connect_failed", f"{host} port {port} cannot be reached: {_words(reason)}.") from reason
+
+
+@contextmanager
+def time_limit(close: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Call ``close``, from another thread, when the block takes longer than ``seconds``.
+
+    A peer that stops reading can hold a blocked write for ever, and one that trickles resets every other limit:
+    shutting the connection under the call is the only way out.
+    """
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _is_public(address: str) -> bool:
