@@ -26,6 +26,7 @@ from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
+from providers.points import reach
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
@@ -176,7 +177,9 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     if opted_out(recipients_of(batch)).exists():
         recut(batch, clock)
         return
+    reach("claim:begin")
     move(batch, "uploading")
+    reach("claim:end")
     try:
         payload = payload_of(batch)
     except BytesDiffer as error:
@@ -185,10 +188,13 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, batch.attempts.count() + 1)
     try:
-        staged = adapter.stage(line.remote(), payload, name)
+        remote = line.remote()
+        reach("stage:begin")
+        staged = adapter.stage(remote, payload, name)
     except Trouble as trouble:
         stage_failed(batch, trouble, clock())
         raise LineTrouble from trouble
+    reach("stage:end")
     attempt = gate(batch, staged, name, clock())
     if attempt is None:
         if batch.status == "uploading":
@@ -316,11 +322,15 @@ def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now
 
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
     """The point of no return, once: the intent is stored and journalled, and this process still holds the batch."""
+    reach("intent:stored")
     journal.intend(batch, attempt.number, attempt.name, clock())
+    reach("intent:journalled")
     if not lock.still_held():
         raise LineTrouble("The lock was lost before the commit; whoever holds it now looks first.")
     try:
-        receipt = batch.account.adapter.commit(line.remote(), payload, plain_attempt(attempt))
+        remote = line.remote()
+        reach("commit:begin")
+        receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
     except Refused as trouble:
         commit_refused(batch, attempt, trouble, clock())
         raise LineTrouble from trouble
@@ -333,6 +343,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2), reason=trouble.code)
         note(batch.campaign, trouble.code, trouble.sentence, batch=batch)
         raise LineTrouble from trouble
+    reach("commit:end")
     now = clock()
     with transaction.atomic():
         _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
@@ -345,6 +356,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
             provider_ref=receipt.provider_ref,
             look_at=now + timedelta(seconds=2),
         )
+    reach("receipt:stored")
 
 
 def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:

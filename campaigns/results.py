@@ -21,6 +21,7 @@ from providers.connections import connect
 from providers.errors import Refused, Trouble
 from providers.locks import account_slot
 from providers.models import Account
+from providers.points import reach
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +108,14 @@ def look(batch: Batch, remote: Any, now: datetime) -> Reading:
     adapter = batch.account.adapter
     payload = payload_of(batch)
     attempts = attempts_of(batch)
-    keep_sighting(batch, adapter.look(remote, payload, attempts, now))
+    reach("look:begin")
+    sighting = adapter.look(remote, payload, attempts, now)
+    reach("look:end")
+    keep_sighting(batch, sighting)
+    reach("evidence:kept")
     reading = adapter.read(payload, attempts, sightings_of(batch))
     settle(batch, reading, now)
+    reach("settle:end")
     return reading
 
 
