@@ -132,7 +132,7 @@ _QUOTED = re.compile(r'[ \t]*"((?:[^"\\]+|\\.|"")*+)"[ \t]*', re.DOTALL)
 _QUOTE = re.compile(r'[ \t]*"')
 _BARE = re.compile(r"((?:[^,\\\r\n]+|\\\r\n|\\.)*+)", re.DOTALL)
 _ROW_END = re.compile(r"\r\n|\r|\n|\Z")
-_ESCAPE = re.compile(r'\\(\r\n|["\'\\\n\r])')
+_ESCAPE = re.compile(r'\\(\r\n|[,"\'\\\n\r])')
 _ESCAPE_OR_DOUBLED = re.compile(r'\\(\r\n|["\'\\\n\r])|"(")')
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}")
 _UNICODE = re.compile(r"(?:[0-9a-fA-F]{4}){1,70}")
@@ -620,6 +620,7 @@ class BulkSms(Site):
         }
         self._busy = {name: threading.Lock() for name in ground.passwords}
         self._connections: dict[str, set[socket.socket]] = {name: set() for name in ground.passwords}
+        self._port = 0
         self._counting = threading.Lock()
         self._most: Counter[str] = Counter()
         self._overlaps: Counter[str] = Counter()
