@@ -1,7 +1,5 @@
 """The Accounts screens."""
 
-from datetime import timedelta
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
@@ -11,18 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from providers import checking, registry
-from providers.base import BaseAdapter, GuardKind
+from providers import capabilities, checking, registry
+from providers.base import BaseAdapter
 from providers.errors import Trouble
 from providers.forms import account_form
 from providers.models import Account
-from providers.transports.sftp import fingerprint
-
-_GUARDS = {
-    GuardKind.KEY: "The provider drops a repeated file",
-    GuardKind.RENAME: "A file can be handed over only once",
-    GuardKind.NONE: "None; a person decides after a broken line",
-}
+from providers.transports import sftp
 
 
 @require_GET
@@ -34,7 +26,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "providers/accounts.html",
-        {"rows": rows, "stopped": stopped, "capabilities": [_capability(found()) for found in _adapters()]},
+        {"rows": rows, "stopped": stopped, "capabilities": capabilities.table(_adapters())},
     )
 
 
@@ -44,7 +36,8 @@ def account_add(request: HttpRequest) -> HttpResponse:
     adapters = _adapters()
     slug = request.GET.get("provider", adapters[0].slug if len(adapters) == 1 else "")
     if not slug:
-        return render(request, "providers/choose_provider.html", {"adapters": adapters})
+        offered = [(adapter, capabilities.summary(adapter)) for adapter in adapters]
+        return render(request, "providers/choose_provider.html", {"offered": offered})
     if slug not in registry.all_adapters():
         raise Http404("There is no such provider.")
     return _edit(request, Account(provider=slug))
@@ -64,7 +57,7 @@ def account(request: HttpRequest, pk: int) -> HttpResponse:
 def account_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Test the connection; an unconfirmed server key comes first."""
     found = get_object_or_404(Account, pk=pk)
-    if not _may_test(request.user):
+    if not may_test(request.user):
         raise PermissionDenied
     if checking.needs_host_key(found):
         if request.user.has_perm("providers.change_account"):
@@ -88,7 +81,7 @@ def account_host_key(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, trouble.sentence)
         return redirect(found)
     if request.method == "POST":
-        if request.POST.get("fingerprint") == fingerprint(host_key):
+        if request.POST.get("fingerprint") == _fingerprint(host_key):
             checking.confirm_host_key(found, host_key)
             _test(request, found)
             return redirect(found)
@@ -98,9 +91,9 @@ def account_host_key(request: HttpRequest, pk: int) -> HttpResponse:
         "providers/host_key.html",
         {
             "account": found,
-            "seen": fingerprint(host_key),
+            "seen": _fingerprint(host_key),
             "kind": host_key.partition(" ")[0],
-            "confirmed": fingerprint(found.host_key),
+            "confirmed": _fingerprint(found.host_key),
             "is_changed": bool(found.host_key) and found.host_key != host_key,
             "is_same": found.host_key == host_key,
         },
@@ -127,11 +120,11 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "adapter": found.adapter,
             "form": form,
             "health": checking.health(found, is_heard=_is_heard(found)),
-            "fingerprint": fingerprint(found.host_key),
+            "fingerprint": _fingerprint(found.host_key),
             "pins_host_key": checking.pins_host_key(found),
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
             or found.stopped_code == "host_key_changed",
-            "may_test": _may_test(request.user),
+            "may_test": may_test(request.user),
         },
     )
 
@@ -139,11 +132,17 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
 def _test(request: HttpRequest, found: Account) -> None:
     was_stopped = found.is_stopped
     checks = checking.test_connection(found)
-    failed = next((check for check in checks if not check.passed), None)
-    if failed:
-        messages.error(request, failed.sentence if failed.passed is None else "The test failed; its lines say why.")
+    untried = [check for check in checks if check.passed is None]
+    if any(check.passed is False for check in checks):
+        messages.error(request, "The test failed; its lines say why.")
+    elif untried and len(untried) == len(checks):
+        messages.warning(request, untried[0].sentence)
+    elif found.is_stopped:
+        messages.warning(request, f"Nothing failed, but not everything could be tried: {found.name} stays stopped.")
     elif was_stopped:
         messages.success(request, f"The test passed, and {found.name} works again.")
+    elif untried:
+        messages.success(request, "What could be tried passed; the lines say what could not.")
     else:
         messages.success(request, "The test passed.")
 
@@ -152,7 +151,8 @@ def _is_heard(found: Account) -> bool:
     return Account.objects.filter(pk=found.pk, batches__looked_at__isnull=False).exists()
 
 
-def _may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
+def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether a person may test connections: administrators and approvers."""
     if not isinstance(user, PermissionsMixin):
         return False
     return user.has_perm("providers.change_account") or user.has_perm("campaigns.approve_campaign")
@@ -162,20 +162,8 @@ def _adapters() -> list[type[BaseAdapter]]:
     return list(registry.all_adapters().values())
 
 
-def _capability(adapter: BaseAdapter) -> dict[str, object]:
-    return {
-        "label": adapter.label,
-        "rows": adapter.limits.rows,
-        "megabytes": adapter.limits.bytes // 1_000_000,
-        "alphabet": "GSM only" if adapter.limits.alphabet == "gsm" else "GSM and Unicode",
-        "guard": _GUARDS[adapter.guard.kind],
-        "starts_later": adapter.starts_later,
-        "accepted_means": adapter.accepted_means,
-        "connections": adapter.limits.connections,
-        "silence": _duration(adapter.give_up_after),
-    }
-
-
-def _duration(length: timedelta) -> str:
-    minutes = int(length.total_seconds() // 60)
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+def _fingerprint(host_key: str) -> str:
+    try:
+        return sftp.fingerprint(host_key)
+    except ValueError:
+        return "cannot be read"
