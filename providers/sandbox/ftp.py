@@ -1,0 +1,336 @@
+"""The sandbox's FTP server: password login, for each account a home folder, and the faults a bad day brings.
+
+A client that dies in the middle of an upload leaves a file that looks complete, as on every FTP server.
+"""
+
+import hmac
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
+from pyftpdlib.handlers import DTPHandler, FTPHandler
+from pyftpdlib.ioloop import IOLoop
+from pyftpdlib.servers import FTPServer
+
+from providers.sandbox.faults import Faults
+from providers.sandbox.sftp import Uploads
+
+# What each connection does is of no interest; trouble inside the server is.
+logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
+
+#: All that pyftpdlib knows: list, read, store, append, delete, rename, make folders, change times and permissions.
+EVERYTHING = "elradfmwMT"
+# Seconds after which a server looks whether it is to end.
+_TURN = 0.1
+# Seconds that each piece of a slow upload takes.
+_PAUSE = 0.5
+
+_FAULTS = {
+    "refuse-login": "Every FTP login is refused.",
+    "drop-connection": "The FTP connection breaks in the middle of an upload.",
+    "drop-at-close": "The FTP connection breaks after the last byte, before the upload is confirmed.",
+    "drop-after-rename": "A rename over FTP is done, and the connection breaks before it is confirmed.",
+    "slow": "Every upload over FTP is slow.",
+    "stale-listing": "Lists of files over FTP are those of the last time somebody asked before.",
+    "no-size": "The FTP server cannot say how large a file is.",
+    "no-mlsd": "The FTP server has no machine-readable lists of files.",
+}
+_DOOR_FAULTS = {
+    "down": "ends every connection at once.",
+    "hangs": "takes connections and says nothing.",
+    "refuses": "answers that it is not available (421).",
+}
+
+
+def ftp_faults(provider: str, doors: Mapping[str, str]) -> dict[str, str]:
+    """The faults of a provider's FTP servers by name, with what each does.
+
+    ``doors`` maps the name of each server to what people call it, ``{"host-a": "Host a"}`` makes
+    ``gatewayapi:host-a-down``; an empty name makes ``gatewayapi:down``.
+    """
+    known = {f"{provider}:{name}": words for name, words in _FAULTS.items()}
+    for door, people_say in doors.items():
+        for name, words in _DOOR_FAULTS.items():
+            known[f"{provider}:{_of_door(door, name)}"] = f"{people_say} {words}"
+    return known
+
+
+def _of_door(door: str, name: str) -> str:
+    return f"{door}-{name}" if door else name
+
+
+def _anything(permission: str, name: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a provider's FTP server lets its accounts do.
+
+    ``permissions`` are pyftpdlib's letters; ``allows`` is asked for each file with one of them and the file's path
+    below the home folder: ``d`` delete, ``f`` rename (the old and the new name), ``w`` store, ``a`` append, ``r`` read.
+    """
+
+    permissions: str = EVERYTHING
+    allows: Callable[[str, str], bool] = _anything
+
+
+@dataclass
+class _Shared:
+    """What all connections of one server share."""
+
+    provider: str
+    door: str
+    faults: Faults
+    uploads: Uploads
+    lists: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+
+    def fault(self, name: str) -> bool:
+        return self.faults.use(f"{self.provider}:{name}")
+
+
+class _Authorizer(DummyAuthorizer):
+    def __init__(
+        self, shared: _Shared, rules: Rules, passwords: Mapping[str, str], home_of: Callable[[str], Path]
+    ) -> None:
+        super().__init__()
+        self._shared = shared
+        self._rules = rules
+        self._homes = {name: str(home_of(name).resolve()) for name in passwords}
+        for name, password in passwords.items():
+            self.add_user(name, password, self._homes[name], perm=rules.permissions)
+
+    def validate_authentication(self, username: str, password: str, handler: Any) -> None:
+        known = self.user_table.get(username, {}).get("pwd")
+        if self._shared.fault("refuse-login") or known is None or not _is_same(known, password):
+            raise AuthenticationFailed("Login incorrect.")
+
+    def has_perm(self, username: str, perm: str, path: str | None = None) -> bool:
+        if not super().has_perm(username, perm, path):
+            return False
+        return path is None or self._rules.allows(perm, os.path.relpath(path, self._homes[username]))
+
+
+def _is_same(known: str, given: str) -> bool:
+    return hmac.compare_digest(known.encode(), given.encode(errors="replace"))
+
+
+class _Upload:
+    """A file that is being written: known as such until it is closed, in whatever way that comes about."""
+
+    def __init__(self, file: IO[bytes], path: str, uploads: Uploads, drop: Callable[[], None] | None) -> None:
+        self._file = file
+        self._path = path
+        self._uploads = uploads
+        self._drop = drop
+        self._is_dropped = False
+        self.name = file.name
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, body: bytes) -> int:
+        if self._is_dropped:
+            return len(body)
+        if self._drop:
+            self._is_dropped = True
+            self._drop()
+            written = self._file.write(body[: len(body) // 2])
+            self._file.flush()
+            return written
+        return self._file.write(body)
+
+    def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self._file.close()
+            self._uploads.end(self._path)
+
+    # pyftpdlib forgets an upload whose data connection never came without closing its file.
+    __del__ = close
+
+
+class _Folders(AbstractedFS):
+    """One client's view of its home; everything outside does not exist."""
+
+    def open(self, filename: str, mode: str) -> Any:
+        if mode == "rb":
+            return super().open(filename, mode)
+        channel = self.cmd_channel
+        shared: _Shared = channel.shared
+        drop = channel.break_off if shared.fault("drop-connection") else None
+        path = os.path.realpath(filename)
+        # Entered before it exists, so that nobody ever finds it without its mark.
+        shared.uploads.begin(path)
+        try:
+            file = super().open(path, mode)
+        except BaseException:
+            shared.uploads.end(path)
+            raise
+        return _Upload(file, path, shared.uploads, drop)
+
+    def chdir(self, path: str) -> None:
+        # pyftpdlib's own moves the whole process, with every other server that is in it.
+        os.listdir(path)
+        self.cwd = self.fs2ftp(path)
+
+    def listdir(self, path: str) -> list[str]:
+        return self._listed("names", path, super().listdir(path))
+
+    def format_list(self, basedir: str, listing: list[str], ignore_err: bool = True) -> Iterator[bytes]:
+        return iter(self._listed("list", basedir, super().format_list(basedir, listing, ignore_err)))
+
+    def format_mlsx(
+        self, basedir: str, listing: list[str], perms: str, facts: list[str], ignore_err: bool = True
+    ) -> Iterator[bytes]:
+        lines = super().format_mlsx(basedir, listing, perms, facts, ignore_err)
+        # Errors are passed on for one file only (MLST), which is no list.
+        return iter(self._listed("facts", basedir, lines)) if ignore_err else lines
+
+    def _listed(self, kind: str, path: str, lines: Iterable[Any]) -> list[Any]:
+        shared: _Shared = self.cmd_channel.shared
+        if shared.fault("stale-listing") and (kind, path) in shared.lists:
+            return list(shared.lists[kind, path])
+        shared.lists[kind, path] = list(lines)
+        return list(shared.lists[kind, path])
+
+
+class _Slowness:
+    """What a data connection does when uploads are slow: it rests after each piece."""
+
+    cmd_channel: Any
+    _is_slow = False
+    _rest: Any = None
+
+    def enable_receiving(self, type: str, cmd: str) -> None:
+        self._is_slow = self.cmd_channel.shared.fault("slow")
+        super().enable_receiving(type, cmd)  # type: ignore[misc]
+
+    def recv(self, size: int) -> bytes:
+        piece: bytes = super().recv(size)  # type: ignore[misc]
+        if piece and self._is_slow:
+            loop = self.cmd_channel.ioloop
+            self.del_channel()  # type: ignore[attr-defined]
+            self._rest = loop.call_later(_PAUSE, self.add_channel, events=loop.READ)  # type: ignore[attr-defined]
+        return piece
+
+    def close(self) -> None:
+        if self._rest and not self._rest.cancelled:
+            self._rest.cancel()
+        super().close()  # type: ignore[misc]
+
+
+class _Transfer(_Slowness, DTPHandler):
+    pass
+
+
+class _Talk:
+    """What both kinds of control connection, plain and with TLS, do differently from pyftpdlib's."""
+
+    shared: _Shared
+    banner = "Ready."
+    abstracted_fs = _Folders
+    auth_failed_timeout = 0
+    _breaks_off_at = ""
+
+    def handle(self) -> None:
+        shared = self.shared
+        if shared.fault(_of_door(shared.door, "down")):
+            self.close()  # type: ignore[attr-defined]
+        elif shared.fault(_of_door(shared.door, "refuses")):
+            self.respond("421 Service not available.")
+            self.close_when_done()  # type: ignore[attr-defined]
+        elif not shared.fault(_of_door(shared.door, "hangs")):
+            super().handle()  # type: ignore[misc]
+
+    def break_off(self) -> None:
+        """Break the connection as soon as what goes on now has returned."""
+        self.ioloop.call_later(0, self.close)  # type: ignore[attr-defined]
+
+    def respond(self, resp: str, *more: Any, **named: Any) -> None:
+        if self._breaks_off_at and resp.startswith(self._breaks_off_at):
+            self.break_off()
+        else:
+            super().respond(resp, *more, **named)  # type: ignore[misc]
+
+    def process_command(self, cmd: str, *more: Any, **named: Any) -> None:
+        if (cmd == "SIZE" and self.shared.fault("no-size")) or (
+            cmd in ("MLSD", "MLST") and self.shared.fault("no-mlsd")
+        ):
+            self.respond(f"502 {cmd} is not implemented.")
+        else:
+            super().process_command(cmd, *more, **named)  # type: ignore[misc]
+
+    def ftp_STOR(self, file: str, mode: str = "w") -> Any:
+        self._breaks_off_at = "226" if self.shared.fault("drop-at-close") else ""
+        return super().ftp_STOR(file, mode)  # type: ignore[misc]
+
+    def ftp_RNTO(self, path: str) -> Any:
+        self._breaks_off_at = "250" if self.shared.fault("drop-after-rename") else ""
+        return super().ftp_RNTO(path)  # type: ignore[misc]
+
+
+class _Handler(_Talk, FTPHandler):
+    dtp_handler = _Transfer
+    # assumption: the server does not choose names itself; no document speaks of it.
+    proto_cmds = {name: command for name, command in FTPHandler.proto_cmds.items() if name != "STOU"}
+
+
+class FtpServer:
+    """One FTP server on one port, in a thread of its own. Made by ``serve_ftp``."""
+
+    def __init__(self, address: tuple[str, int], handler: type[FTPHandler]) -> None:
+        self._loop = IOLoop()
+        self._server = FTPServer(address, handler, ioloop=self._loop)
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.address[1]
+        return port
+
+    def close(self) -> None:
+        """Stop listening and break every connection."""
+        self._is_ending.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._is_ending.is_set():
+            due = self._loop.sched.poll()
+            self._loop.poll(_TURN if due is None else min(due, _TURN))
+        self._server.close_all()
+
+
+def serve_ftp(
+    *,
+    host: str,
+    port: int,
+    provider: str,
+    passwords: Mapping[str, str],
+    home_of: Callable[[str], Path],
+    faults: Faults,
+    uploads: Uploads,
+    rules: Rules | None = None,
+    door: str = "",
+) -> FtpServer:
+    """Listen on ``host`` and ``port`` (0 = any free one) until the server is closed. Raises OSError.
+
+    ``home_of`` gives the folder that an account sees as its root, which must be there. ``uploads`` learns which files
+    are being written; servers in other threads need one of their own. ``door`` is the server's name in the faults
+    of ``ftp_faults``.
+    """
+    shared = _Shared(provider, door, faults, uploads)
+    authorizer = _Authorizer(shared, rules or Rules(), passwords, home_of)
+    handler = type("Handler", (_Handler,), {"shared": shared, "authorizer": authorizer})
+    return FtpServer((host, port), handler)

@@ -1,0 +1,248 @@
+import ftplib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from providers.sandbox.faults import Faults
+from providers.sandbox.ftp import EVERYTHING, FtpServer, Rules, ftp_faults, serve_ftp
+from providers.sandbox.sftp import Uploads
+from tests.providers.sandbox.conftest import names_in, until
+
+PASSWORD = "secret"
+
+
+class Ground:
+    """One FTP server over a folder of its own, and what a test wants to see of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.faults = Faults(ftp_faults("acme", {"": "The server"}))
+        self.uploads = Uploads()
+        self.servers: list[FtpServer] = []
+
+    def serve(self, rules: Rules | None = None) -> FtpServer:
+        server = serve_ftp(
+            host="127.0.0.1",
+            port=0,
+            provider="acme",
+            passwords={"demo": PASSWORD},
+            home_of=lambda username: self.home,
+            faults=self.faults,
+            uploads=self.uploads,
+            rules=rules,
+        )
+        self.servers.append(server)
+        return server
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    made = Ground(tmp_path)
+    yield made
+    for server in made.servers:
+        server.close()
+
+
+def login(server: FtpServer, password: str = PASSWORD) -> ftplib.FTP:
+    client = ftplib.FTP(timeout=20)  # noqa: S321
+    client.connect("127.0.0.1", server.port)
+    client.login("demo", password)
+    return client
+
+
+def store(client: ftplib.FTP, name: str, body: bytes) -> str:
+    return client.storbinary(f"STOR {name}", io.BytesIO(body))
+
+
+def test_it_stores_lists_renames_reads_and_deletes(ground: Ground) -> None:
+    client = login(ground.serve())
+    body = bytes(range(256)) * 1000
+    assert store(client, "a.csv", body).startswith("226")
+    assert client.nlst() == ["a.csv"]
+    assert [(name, facts["size"]) for name, facts in client.mlsd()] == [("a.csv", str(len(body)))]
+    client.voidcmd("TYPE I")
+    assert client.size("a.csv") == len(body)
+    client.rename("a.csv", "b.csv")
+    read: list[bytes] = []
+    client.retrbinary("RETR b.csv", read.append)
+    assert b"".join(read) == body
+    client.delete("b.csv")
+    assert client.nlst() == []
+
+
+def test_a_rename_overwrites_what_is_there(ground: Ground) -> None:
+    client = login(ground.serve())
+    store(client, "new", b"new")
+    store(client, "old", b"old")
+    client.rename("new", "old")
+    assert (ground.home / "old").read_bytes() == b"new"
+
+
+def test_it_keeps_a_client_in_its_home(ground: Ground, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("x")
+    client = login(ground.serve())
+    assert client.pwd() == "/"
+    client.cwd("/../..")
+    assert client.pwd() == "/"
+    with pytest.raises(ftplib.error_perm):
+        client.retrbinary("RETR ../outside", lambda _: None)
+    with pytest.raises(ftplib.error_perm):
+        client.cwd("nowhere")
+
+
+def test_it_refuses_a_wrong_password(ground: Ground) -> None:
+    server = ground.serve()
+    with pytest.raises(ftplib.error_perm, match="530"):
+        login(server, "wrong")
+
+
+def test_it_refuses_what_the_rules_forbid(ground: Ground) -> None:
+    rules = Rules(EVERYTHING.replace("m", "").replace("M", ""), lambda permission, name: name != "kept")
+    client = login(ground.serve(rules))
+    (ground.home / "kept").write_text("x")
+    store(client, "other", b"x")
+    forbidden: list[Callable[[], object]] = [
+        lambda: client.mkd("folder"),
+        lambda: client.sendcmd("SITE CHMOD 600 other"),
+        lambda: client.delete("kept"),
+        lambda: client.rename("kept", "away"),
+        lambda: client.rename("other", "kept"),
+        lambda: store(client, "kept", b"y"),
+    ]
+    for attempt in forbidden:
+        with pytest.raises(ftplib.error_perm, match="550"):
+            attempt()
+    assert names_in(ground.home) == {"kept", "other"}
+    assert (ground.home / "kept").read_text() == "x"
+
+
+def test_an_upload_is_known_as_one_until_it_ends(ground: Ground) -> None:
+    client = login(ground.serve())
+    line = client.transfercmd("STOR a.csv")
+    path = ground.home / "a.csv"
+    line.sendall(b"half")
+    assert until(lambda: ground.uploads.is_open(path))
+    line.close()
+    assert client.voidresp().startswith("226")
+    assert not ground.uploads.is_open(path)
+
+
+def test_a_client_that_dies_leaves_what_looks_like_a_whole_file(ground: Ground) -> None:
+    server = ground.serve()
+    client = login(server)
+    line = client.transfercmd("STOR a.csv")
+    line.sendall(b"half")
+    path = ground.home / "a.csv"
+    assert until(lambda: ground.uploads.is_open(path))
+    line.close()
+    client.close()
+    until(lambda: not ground.uploads.is_open(path))
+    assert path.read_bytes() == b"half"
+    assert login(server).nlst() == ["a.csv"]
+
+
+def test_an_upload_without_a_data_connection_ends_with_its_client(ground: Ground) -> None:
+    client = login(ground.serve())
+    client.sendcmd("PASV")
+    client.putcmd("STOR a.csv")
+    client.getline()
+    path = ground.home / "a.csv"
+    assert ground.uploads.is_open(path)
+    client.close()
+    until(lambda: not ground.uploads.is_open(path))
+
+
+def test_fault_refuse_login(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:refuse-login", 1)
+    with pytest.raises(ftplib.error_perm, match="530"):
+        login(server)
+    login(server)
+
+
+def test_fault_drop_connection(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:drop-connection", 1)
+    with pytest.raises((EOFError, OSError)):
+        store(login(server), "a.csv", b"0123456789")
+    assert (ground.home / "a.csv").read_bytes() == b"01234"
+    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
+
+
+def test_fault_slow(ground: Ground) -> None:
+    client = login(ground.serve())
+    ground.faults.set("acme:slow")
+    line = client.transfercmd("STOR a.csv")
+    line.sendall(bytes(200_000))
+    line.close()
+    assert ground.uploads.is_open(ground.home / "a.csv")
+    assert client.voidresp().startswith("226")
+    assert (ground.home / "a.csv").read_bytes() == bytes(200_000)
+
+
+def test_fault_drop_at_close(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:drop-at-close", 1)
+    client = login(server)
+    with pytest.raises((EOFError, OSError)):
+        store(client, "a.csv", b"0123456789")
+    assert (ground.home / "a.csv").read_bytes() == b"0123456789"
+
+
+def test_fault_drop_after_rename(ground: Ground) -> None:
+    client = login(ground.serve())
+    store(client, "a.csv", b"x")
+    ground.faults.set("acme:drop-after-rename", 1)
+    with pytest.raises((EOFError, OSError)):
+        client.rename("a.csv", "b.csv")
+    assert names_in(ground.home) == {"b.csv"}
+
+
+def test_fault_stale_listing(ground: Ground) -> None:
+    client = login(ground.serve())
+    store(client, "old", b"x")
+
+    def listed() -> list[list[str]]:
+        lines: list[str] = []
+        client.retrlines("LIST", lines.append)
+        return [client.nlst(), [name for name, _ in client.mlsd()], [line.split()[-1] for line in lines]]
+
+    assert listed() == [["old"]] * 3
+    ground.faults.set("acme:stale-listing")
+    client.rename("old", "new")
+    assert listed() == [["old"]] * 3
+    ground.faults.clear()
+    assert listed() == [["new"]] * 3
+
+
+def test_fault_no_size_and_no_mlsd(ground: Ground) -> None:
+    client = login(ground.serve())
+    store(client, "a.csv", b"x")
+    ground.faults.set("acme:no-size")
+    ground.faults.set("acme:no-mlsd")
+    with pytest.raises(ftplib.error_perm, match="502"):
+        client.size("a.csv")
+    with pytest.raises(ftplib.error_perm, match="502"):
+        list(client.mlsd())
+
+
+def test_fault_down_and_refuses(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:down", 1)
+    with pytest.raises((EOFError, OSError)):
+        login(server)
+    ground.faults.set("acme:refuses", 1)
+    with pytest.raises(ftplib.error_temp, match="421"):
+        login(server)
+    login(server)
+
+
+def test_fault_hangs(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:hangs", 1)
+    with pytest.raises(TimeoutError):
+        ftplib.FTP(timeout=0.3).connect("127.0.0.1", server.port)  # noqa: S321
+    login(server)
