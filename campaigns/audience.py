@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappush, heappushpop
@@ -19,7 +19,8 @@ from campaigns.orders import compose_order, finished_text, message_of
 from campaigns.texts import FIELDS, Text, TextError, compile_text, has_literal_field
 from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
 from providers import gsm
-from providers.base import Objection, Order
+from providers.base import BaseAdapter, Message, Objection, Order
+from providers.models import Account
 
 #: Recipients copied in one transaction: the web keeps writing in between.
 CHUNK = 20_000
@@ -34,16 +35,21 @@ _READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "own_text")
 
 @dataclass
 class Measured:
-    """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts."""
+    """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts.
+
+    ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``{code: (texts objected to, first sentence)}``.
+    """
 
     included: int = 0
     parts: int = 0
     histogram: dict[int, int] = field(default_factory=dict)
     least: int = 0
     most: int = 0
+    unicode: int = 0
     longest: list[dict[str, Any]] = field(default_factory=list)
     objections: list[dict[str, Any]] = field(default_factory=list)
     objection_count: int = 0
+    reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
     digest: str = ""
 
 
@@ -82,7 +88,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     if campaign.start_at and campaign.start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
     if campaign.is_early:
-        _refuse_early(campaign, now)
+        refuse_early(campaign.account, campaign.start_at, now)
     move(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
@@ -91,17 +97,15 @@ def check(campaign: Campaign) -> Verdict:
 
     Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
-    text = _usable(campaign)
+    text, lists = _usable(campaign), campaign.ordered_lists()
     verdict = Verdict()
-    reasons: Counter[str] = Counter()
-    for position, contact_list in enumerate(campaign.ordered_lists()):
-        reasons.update(_reasons(campaign, text, position, contact_list))
+    reasons = count_reasons(lists, text)
     verdict.selected = sum(reasons.values())
     verdict.included = reasons.pop("", 0)
     verdict.excluded = dict(reasons)
     order = compose_order(campaign, text)
     verdict.order_objections = campaign.account.adapter.order_objections(order)
-    measured = _measure(campaign, text, order, _draft_recipients(campaign, text, 0, CHECKED))
+    measured = _measure(campaign, text, order, draft_recipients(lists, text, 0, CHECKED))
     verdict.is_complete = measured.included == verdict.included
     for name in ("parts", "histogram", "least", "most", "longest", "objections", "objection_count"):
         setattr(verdict, name, getattr(measured, name))
@@ -110,15 +114,15 @@ def check(campaign: Campaign) -> Verdict:
 
 def sample(campaign: Campaign, position: int) -> Sample | None:
     """The included recipient at ``position`` (from 1), or None where there is none. Raises Refusal."""
-    text = _usable(campaign)
+    text, lists = _usable(campaign), campaign.ordered_lists()
     if campaign.counts:
         included = campaign.recipients.filter(excluded_reason="")
         total = included.count()
         found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
         recipients: list[Recipient] = list(found)
     else:
-        total = sum(_reasons(campaign, text, n, chosen)[""] for n, chosen in enumerate(campaign.ordered_lists()))
-        recipients = list(_draft_recipients(campaign, text, position - 1, 1)) if 0 < position <= total else []
+        total = count_reasons(lists, text)[""]
+        recipients = list(draft_recipients(lists, text, position - 1, 1)) if 0 < position <= total else []
     if not recipients:
         return None
     recipient = recipients[0]
@@ -259,11 +263,18 @@ def delete_recipients(campaign: Campaign) -> None:
 
 def _usable(campaign: Campaign) -> Text:
     """The compiled text of a campaign that could be frozen as far as its own fields say. Raises Refusal."""
+    text = usable_text(campaign.text, campaign.ordered_lists())
+    if not campaign.account.is_active:
+        raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
+    return text
+
+
+def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
+    """The compiled text where these lists, in this order, could be frozen with it. Raises Refusal."""
     try:
-        text = compile_text(campaign.text)
+        text = compile_text(source)
     except TextError as error:
         raise Refusal(error.code, error.sentence) from error
-    lists = campaign.ordered_lists()
     if not lists:
         raise Refusal("no_list", "Choose at least one contact list.")
     for used in text.fields:
@@ -274,23 +285,19 @@ def _usable(campaign: Campaign) -> Text:
     importing = Import.objects.filter(list__in=lists, status="applying").first()
     if importing:
         raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has ended.")
-    if not campaign.account.is_active:
-        raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
 
 
-def _refuse_early(campaign: Campaign, now: datetime) -> None:
-    """Refuse to hand over early what the provider cannot keep until its start."""
-    adapter = campaign.account.adapter
+def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> None:
+    """Raise Refusal for what this account's provider cannot keep until its start."""
+    adapter = account.adapter
     if not adapter.starts_later:
-        raise Refusal("cannot_start_later", f"{campaign.account} cannot keep a file until a start time.")
-    if not campaign.start_at:
+        raise Refusal("cannot_start_later", f"{account} cannot keep a file until a start time.")
+    if not start_at:
         raise Refusal("early_without_start", "Handing over early needs a start time.")
-    if adapter.limits.start_ahead and campaign.start_at > now + adapter.limits.start_ahead:
+    if adapter.limits.start_ahead and start_at > now + adapter.limits.start_ahead:
         days = adapter.limits.start_ahead.days
-        raise Refusal(
-            "start_too_far", f"{campaign.account} keeps a file for {days} days at most. Choose an earlier start."
-        )
+        raise Refusal("start_too_far", f"{account} keeps a file for {days} days at most. Choose an earlier start.")
 
 
 def _reason_sql(text: Text) -> str:
@@ -305,28 +312,34 @@ def _reason_sql(text: Text) -> str:
     )
 
 
-def _on_earlier_list(campaign: Campaign, position: int) -> str:
+def _on_earlier_list(lists: Sequence[ContactList], position: int) -> str:
     """SQL that finds the contact ``c`` on a list chosen before ``position``."""
-    earlier = [contact_list.pk for contact_list in campaign.ordered_lists()[:position]]
-    chosen = ", ".join(str(int(pk)) for pk in earlier) or "NULL"
+    chosen = ", ".join(str(int(contact_list.pk)) for contact_list in lists[:position]) or "NULL"
     return f"SELECT 1 FROM contacts_contact e WHERE e.msisdn = c.msisdn AND e.list_id IN ({chosen})"
 
 
-def _reasons(campaign: Campaign, text: Text, position: int, contact_list: ContactList) -> Counter[str]:
-    """How many contacts of one chosen list would be out, by reason; ``""`` counts those who would be in."""
-    reason = _reason_sql(text).format(earlier=_on_earlier_list(campaign, position))
+def count_reasons(lists: Sequence[ContactList], text: Text) -> Counter[str]:
+    """How many contacts of the chosen lists would be out, by reason; ``""`` counts those who would be in."""
+    reasons: Counter[str] = Counter()
+    for position in range(len(lists)):
+        reasons.update(_reasons(lists, text, position))
+    return reasons
+
+
+def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter[str]:
+    reason = _reason_sql(text).format(earlier=_on_earlier_list(lists, position))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {reason}, COUNT(*) FROM contacts_contact c WHERE c.list_id = %s GROUP BY 1",
-            [contact_list.pk],
+            [lists[position].pk],
         )
         return Counter(dict(cursor.fetchall()))
 
 
-def _draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
+def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Unsaved recipients a freeze would include now: ``count`` of them after ``skip``, list by list."""
-    for position, contact_list in enumerate(campaign.ordered_lists()):
-        reason = _reason_sql(text).format(earlier=_on_earlier_list(campaign, position))
+    for position, contact_list in enumerate(lists):
+        reason = _reason_sql(text).format(earlier=_on_earlier_list(lists, position))
         contacts = Contact.objects.raw(
             f"SELECT c.* FROM contacts_contact c WHERE c.list_id = %s AND {reason} = ''"
             " ORDER BY c.msisdn LIMIT %s OFFSET %s",
@@ -336,7 +349,6 @@ def _draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> 
         for contact in contacts:
             found += 1
             yield Recipient(
-                campaign=campaign,
                 list_id=contact_list.pk,
                 contact_id=contact.pk,
                 msisdn=contact.msisdn,
@@ -348,7 +360,7 @@ def _draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> 
         count -= found
         if count <= 0:
             return
-        skip = 0 if found else max(0, skip - _reasons(campaign, text, position, contact_list)[""])
+        skip = 0 if found else max(0, skip - _reasons(lists, text, position)[""])
 
 
 def _copy_people(campaign: Campaign, text: Text) -> None:
@@ -383,43 +395,69 @@ def _copy_people(campaign: Campaign, text: Text) -> None:
             after = until
 
 
-def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:
-    """Render, measure and judge every text once, streaming."""
-    adapter = campaign.account.adapter
-    measured = Measured()
-    digest = hashlib.sha256()
-    histogram: Counter[int] = Counter()
-    longest: list[tuple[int, int, dict[str, Any]]] = []
-    least: int | None = None
-    for position, recipient in enumerate(recipients, start=1):
-        _add(digest, recipient)
-        message = message_of(text, recipient)
-        size = adapter.measure(order, message.text)
+class Scale:
+    """Weighs finished texts one after another as one adapter counts and judges them."""
+
+    def __init__(self, adapter: BaseAdapter, order: Order) -> None:
+        self.adapter = adapter
+        self.order = order
+        self._measured = Measured()
+        self._histogram: Counter[int] = Counter()
+        self._longest: list[tuple[int, int, dict[str, Any]]] = []
+        self._least: int | None = None
+
+    def weigh(self, recipient: Recipient, message: Message) -> None:
+        """Count and judge one recipient's finished text."""
+        size = self.adapter.measure(self.order, message.text)
+        measured = self._measured
         measured.included += 1
         measured.parts += size.parts
-        histogram[size.parts] += 1
-        least = size.units if least is None else min(least, size.units)
-        if len(longest) < 10 or size.units > longest[0][0]:
+        measured.unicode += size.alphabet != "gsm"
+        self._histogram[size.parts] += 1
+        self._least = size.units if self._least is None else min(self._least, size.units)
+        if len(self._longest) < 10 or size.units > self._longest[0][0]:
             entry = {"id": recipient.pk, "msisdn": recipient.msisdn, "units": size.units, "text": message.text}
-            (heappush if len(longest) < 10 else heappushpop)(longest, (size.units, -position, entry))
-        found = adapter.objections(order, message)
+            keep = heappush if len(self._longest) < 10 else heappushpop
+            keep(self._longest, (size.units, -measured.included, entry))
+        found = self.adapter.objections(self.order, message)
         if has_literal_field(message.text):
             found = [*found, Objection("literal_field", "The finished text still holds a field such as @@value1@@.")]
         if found:
-            measured.objection_count += 1
-            if len(measured.objections) < SHOWN:
-                measured.objections.append(
-                    {
-                        "msisdn": recipient.msisdn,
-                        "code": found[0].code,
-                        "sentence": " ".join(objection.sentence for objection in found),
-                        "characters": "".join(objection.characters for objection in found),
-                    }
-                )
-    measured.histogram = dict(sorted(histogram.items()))
-    measured.least = least or 0
-    measured.longest = [entry for _, _, entry in sorted(longest, key=lambda item: (-item[0], -item[1]))]
-    measured.most = measured.longest[0]["units"] if measured.longest else 0
+            self._object(message.msisdn, found)
+
+    def result(self) -> Measured:
+        """What all texts weighed so far come to, without a digest."""
+        measured = self._measured
+        measured.histogram = dict(sorted(self._histogram.items()))
+        measured.least = self._least or 0
+        measured.longest = [entry for _, _, entry in sorted(self._longest, key=lambda item: (-item[0], -item[1]))]
+        measured.most = measured.longest[0]["units"] if measured.longest else 0
+        return measured
+
+    def _object(self, msisdn: str, found: Sequence[Objection]) -> None:
+        measured = self._measured
+        measured.objection_count += 1
+        count, sentence = measured.reasons.get(found[0].code, (0, found[0].sentence))
+        measured.reasons[found[0].code] = (count + 1, sentence)
+        if len(measured.objections) < SHOWN:
+            measured.objections.append(
+                {
+                    "msisdn": msisdn,
+                    "code": found[0].code,
+                    "sentence": " ".join(objection.sentence for objection in found),
+                    "characters": "".join(objection.characters for objection in found),
+                }
+            )
+
+
+def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:
+    """Render, measure and judge every text once, streaming."""
+    scale = Scale(campaign.account.adapter, order)
+    digest = hashlib.sha256()
+    for recipient in recipients:
+        _add(digest, recipient)
+        scale.weigh(recipient, message_of(text, recipient))
+    measured = scale.result()
     measured.digest = digest.hexdigest()
     return measured
 
