@@ -82,6 +82,11 @@ def recipients_of(batch: Batch) -> QuerySet[Recipient]:
     return numbered.exclude(Exists(decided))
 
 
+def open_recipients(batch: Batch) -> QuerySet[Recipient]:
+    """Those of a batch whose fate is the batch's: the provider has said nothing of them alone."""
+    return recipients_of(batch).exclude(pk__in=RecipientOutcome.objects.filter(batch=batch).values("recipient_id"))
+
+
 def subtract_opted_out(campaign: Campaign, recipients: QuerySet[Recipient]) -> int:
     """Take those out who opted out after the freeze, and count them; return how many."""
     with transaction.atomic():
@@ -103,7 +108,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
     """
     campaign = batch.campaign
-    left = recipients_of(batch).exclude(pk__in=RecipientOutcome.objects.filter(batch=batch).values("recipient_id"))
+    left = open_recipients(batch)
     gone = opted_out(left)
     gone_ids = set(gone.values_list("pk", flat=True))
     kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]

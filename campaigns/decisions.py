@@ -1,5 +1,8 @@
 """What people decide: approve, pause, cancel, release a held batch, decide an unclear one."""
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,12 +10,17 @@ from django.conf import settings
 from django.db import transaction
 
 from campaigns.audience import approval_hash, delete_recipients
-from campaigns.batching import supersede
+from campaigns.batching import open_recipients, supersede
+from campaigns.evidence import keep_sighting
 from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import Refusal, may, move
 from campaigns.models import Batch, Campaign
-from campaigns.results import LOOK_AFTER
+from campaigns.results import LOOK_AFTER, write_outcomes
+from providers import reports
+from providers.base import Outcome, SightedFile, Sighting
 from providers.locks import hold
+
+_NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 
 #: The decisions about an unclear batch, in the words people choose from.
 DECISIONS = {
@@ -20,6 +28,7 @@ DECISIONS = {
     "accepted": "The provider took all of it",
     "rejected": "Nobody was texted: it was rejected as a whole",
     "again": "Nobody was texted: hand it over again",
+    "partly": "Part of it was texted: upload the provider's log, and hand the rest over again",
     "cancel": "Cancel it: it will not be handed over again",
 }
 
@@ -165,10 +174,19 @@ def cancel_batch(batch: Batch, user: Any, why: str) -> None:
     move(batch, "cancelled", user=user, reason="cancelled", sentence=_given(why), due_at=None)
 
 
-def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime) -> None:
-    """Decide an unclear batch, with a reason. Only *hand it over again* makes a new generation.
+@dataclass(frozen=True)
+class Log:
+    """A provider's log that a person uploaded: whom it names was texted."""
 
-    In a cancelled campaign that decision, too, cancels the batch. Raises Refusal while somebody works on the batch.
+    name: str
+    body: bytes
+
+
+def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log: Log | None = None) -> None:
+    """Decide an unclear batch, with a reason. Only *again* and *partly* make a new generation.
+
+    *partly* needs ``log``: whom it names is accepted, the others are in the next generation. In a cancelled campaign
+    who would be handed over again is cancelled. Raises Refusal, also while somebody works on the batch.
     """
     may(user, "campaigns.decide_batch")
     why = _given(why)
@@ -181,11 +199,13 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime) -> N
         if batch.status != "unclear":
             raise Refusal("not_unclear", f"{batch} no longer needs a decision.")
         sentence = f"{DECISIONS[decision]}. {why}"
-        if decision == "again" and batch.campaign.status != "cancelled":
-            if batch.expires_at and batch.expires_at <= now:
-                raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
-            supersede(batch, now, reason="decided", sentence=sentence, user=user)
-        elif decision in ("cancel", "again"):
+        if decision == "again":
+            _hand_over_the_rest(batch, user, sentence, now)
+        elif decision == "partly":
+            with transaction.atomic():
+                _accept_the_named(batch, user, log, now)
+                _hand_over_the_rest(batch, user, sentence, now)
+        elif decision == "cancel":
             move(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
         elif decision == "handed_over":
             move(
@@ -208,6 +228,54 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime) -> N
                 handed_over_at=batch.handed_over_at or now,
                 look_until=now + LOOK_AFTER,
             )
+
+
+def decide_many(
+    batches: Iterable[Batch], user: Any, decision: str, why: str, now: datetime, log: Log | None = None
+) -> dict[Batch, str]:
+    """Decide several unclear batches alike; return those that were refused, each with the sentence why."""
+    refused = {}
+    for batch in batches:
+        try:
+            decide(batch, user, decision, why, now, log)
+        except Refusal as refusal:
+            refused[batch] = refusal.sentence
+    return refused
+
+
+def _hand_over_the_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> None:
+    if batch.campaign.status == "cancelled":
+        move(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+        return
+    if batch.expires_at and batch.expires_at <= now:
+        raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+    supersede(batch, now, reason="decided", sentence=sentence, user=user)
+
+
+def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:
+    """Keep the log as evidence, and store an acceptance for each recipient of the batch that it names."""
+    if log is None or not log.body:
+        raise Refusal(
+            "no_log", "Choose the provider's log: whom it names was texted. After logging in choose it again."
+        )
+    left = set(open_recipients(batch).values_list("msisdn", flat=True))
+    named = {
+        number: piece.line
+        for piece in reports.pieces(log.body)
+        for number in _NUMBER.findall(piece.number_words)
+        if number in left
+    }
+    if not named:
+        raise Refusal(
+            "log_names_nobody", f"{log.name} names nobody of {batch.name}, so it does not say who was texted."
+        )
+    if len(named) == len(left):
+        raise Refusal("log_names_all", f"{log.name} names all of {batch.name}: choose “{DECISIONS['accepted']}”.")
+    seen = SightedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
+    keep_sighting(batch, Sighting(now, (f"uploaded by {user}",), (seen,)))
+    words = "The provider's log names this number."
+    outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
+    write_outcomes(batch, outcomes)
 
 
 def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) -> None:

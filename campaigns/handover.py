@@ -345,6 +345,12 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
         raise LineTrouble from trouble
     reach("commit:end")
     now = clock()
+    others = Batch.objects.filter(account=batch.account, provider_ref=receipt.provider_ref).exclude(pk=batch.pk)
+    if receipt.provider_ref and others.exists():
+        _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
+        sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
+        move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(now))
+        return
     with transaction.atomic():
         _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
         move(

@@ -73,6 +73,22 @@ def intents(stem: str) -> list[dict[str, Any]]:
     return [found[attempt] for attempt in sorted(found)]
 
 
+def lines_of(stem: str) -> list[dict[str, Any]]:
+    """Every line about one batch, withdrawn intents and withdrawals included, oldest first: for people to read."""
+    found = [_line(raw) for path in _files() for raw in path.read_bytes().splitlines() if stem.encode() in raw]
+    ours = [line for line in found if stem in (line.get("intent"), line.get("withdrawn"))]
+    return sorted(ours, key=lambda line: str(line["at"]))
+
+
+def _line(raw: bytes) -> dict[str, Any]:
+    """One line of a journal, {} where a crash cut it short and the next process wrote on behind it."""
+    try:
+        line: dict[str, Any] = json.loads(raw)
+    except ValueError:
+        return {}
+    return line
+
+
 def latest_campaign() -> int:
     """The highest campaign id that any journal names; 0 where there is none."""
     known = (line for path in _files() for batch in _read_on(path).values() for line in batch.values())
@@ -99,11 +115,7 @@ def _read_on(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
             added = handle.read()
         whole = added[: added.rfind(b"\n") + 1]
         for raw in whole.splitlines():
-            try:
-                line = json.loads(raw)
-            except ValueError:
-                # A crash cut this line short and the next process wrote on behind it.
-                continue
+            line = _line(raw)
             if "intent" in line:
                 known.setdefault(line["intent"], {})[line["attempt"]] = line
             elif "withdrawn" in line:

@@ -128,7 +128,7 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     report_opt_outs(news, batch)
     try:
         with transaction.atomic():
-            _write_outcomes(batch, news)
+            write_outcomes(batch, news)
             _move_forward(batch, reading, now)
             if batch.status != "committing":
                 batch.look_at = next_look(batch, now)
@@ -208,7 +208,7 @@ def _news(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
     ]
 
 
-def _write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
+def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
     """Store ``outcomes`` and count them on the batch: as many rows are written as there are news."""
     added: list[RecipientOutcome] = []
     for start in range(0, len(outcomes), 500):

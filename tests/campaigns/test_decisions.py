@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import balance, decisions
+from campaigns.batching import recipients_of
 from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign, Event
 from providers.models import Account
@@ -221,3 +222,49 @@ def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: Use
         decisions.decide(unclear, approver, "accepted", "", timezone.now())
     assert code_of(refusal) == "no_reason"
     assert unclear.status == "unclear"
+
+
+def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
+    log = decisions.Log("log.txt", b"ok 27825550101\nERR to nobody\n+27825550103 queued\n27999999999 not ours\n")
+
+    decisions.decide(unclear, approver, "partly", "The provider's log says so.", timezone.now(), log)
+
+    unclear.refresh_from_db()
+    assert unclear.status == "superseded"
+    successor = unclear.campaign.batches.get(generation=2)
+    assert (successor.status, successor.rows) == ("prepared", 3)
+    left = recipients_of(successor).values_list("msisdn", flat=True)
+    assert sorted(left) == ["27825550100", "27825550102", "27825550104"]
+    named = unclear.outcomes.order_by("line").values_list("recipient__msisdn", "result", "source", "line")
+    assert list(named) == [("27825550101", "accepted", "log.txt", 1), ("27825550103", "accepted", "log.txt", 3)]
+    books = balance.prove(unclear.campaign)
+    assert books.balanced
+    assert (books.outcomes["accepted"], books.outcomes["open"]) == (2, 3)
+    assert unclear.evidence.get().files[0]["name"] == "log.txt"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "no_log"),
+        (b"27999999999\n", "log_names_nobody"),
+        (b"\n".join(b"2782555010%d" % n for n in range(5)), "log_names_all"),
+    ],
+)
+def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, body: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), decisions.Log("log.txt", body))
+    assert code_of(refusal) == code
+    unclear.refresh_from_db()
+    assert unclear.status == "unclear"
+    assert unclear.outcomes.count() == 0
+
+
+def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:
+    settled = Batch.objects.get(pk=unclear.pk)
+    decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now())
+
+    refused = decisions.decide_many([settled], approver, "accepted", "All alike.", timezone.now())
+
+    assert list(refused) == [settled]
+    assert "no longer needs a decision" in refused[settled]
