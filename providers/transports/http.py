@@ -45,7 +45,7 @@ class HttpRemote:
         self.server_clock: datetime | None = None
         self._client = client
         self._line = line
-        self._url = _url(settings)
+        self._url = address(str(settings["api_url"]))
 
     @property
     def certificate_ends_at(self) -> datetime | None:
@@ -68,7 +68,7 @@ class HttpRemote:
         ``at_most`` bytes, or one cut short, is none.
         """
         self._line.begin(TOTAL_SECONDS)
-        url = f"{str(self._url).rstrip('/')}/{path}"
+        url = f"{self._url}/{path}"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         try:
             with self._client.stream("POST", url, content=form, headers=headers) as response:
@@ -100,7 +100,7 @@ class HttpTransport:
         The system's certificate authorities are trusted, and those in ``tls_certificate`` besides. Raises Refused with
         ``account`` set: ``address_unusable``, ``plain_http_refused``, ``certificate_unreadable``.
         """
-        url = _url(settings)
+        url = address(str(settings["api_url"]))
         if url.scheme == "http" and not settings.get("allow_plain_http"):
             raise Refused(
                 "plain_http_refused",
@@ -135,6 +135,25 @@ def tls_context(certificate: str) -> ssl.SSLContext:
                 account=True,
             ) from error
     return context
+
+
+def address(text: str) -> httpx.URL:
+    """Return an account's address, ``https://host[:port]/path`` or ``http://...``, without a slash at its end.
+
+    Raises Refused (``address_unusable``): a user name, a question mark or a hash sign has no place in it.
+    """
+    try:
+        url = httpx.URL(text.strip().rstrip("/"))
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("https", "http") or not url.host or any(sign in text for sign in "@?#"):
+        raise Refused(
+            "address_unusable",
+            "The address cannot be used. Write it like https://bulksms.vsms.net/eapi, without a user name, a question "
+            "mark or a hash sign in it.",
+            account=True,
+        )
+    return url
 
 
 class _TooLong(httpx.HTTPError):
@@ -223,8 +242,8 @@ class _Stream(httpcore.NetworkStream):
             self.close()
             raise Refused(
                 "certificate_refused",
-                f"The certificate of {server_hostname} is not valid: {error.verify_message.rstrip('.')}. Nothing was said to "
-                "it. Ask the provider, or paste the certificate that signs it into the account's settings.",
+                f"The certificate of {server_hostname} is not valid: {error.verify_message.rstrip('.')}. "
+                "Ask the provider, or paste the certificate that signs it into the account's settings.",
                 account=True,
             ) from error
         except OSError as error:
@@ -245,21 +264,6 @@ def _read(response: httpx.Response, at_most: int) -> bytes:
             raise _TooLong("too long")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _url(settings: Mapping[str, Any]) -> httpx.URL:
-    try:
-        url = httpx.URL(str(settings.get("api_url", "")))
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.query or url.fragment:
-        raise Refused(
-            "address_unusable",
-            "The account's address cannot be used. Write it like https://bulksms.vsms.net/eapi, without a user name, a "
-            "question mark or a hash sign in it.",
-            account=True,
-        )
-    return url
 
 
 def _label(url: httpx.URL) -> str:
