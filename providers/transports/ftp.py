@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -148,14 +149,16 @@ class FtpRemote:
             except ftplib.error_perm as error:
                 raise self._upload_refused(path, error) from error
         try:
-            with time_limit(self._line.cut, TOTAL_SECONDS):
-                reply = self._line.upload(connection, body)
+            self._line.upload(connection, body)
+            reply = self._line.closing_reply(CLOSING_SECONDS)
         except _LOST as error:
-            self._line.cut()
             raise Unclear(
-                "upload_broken", "The line broke while the file was being written; it may have arrived."
+                "upload_broken",
+                "The line broke while the file was being written; it may have arrived.",
+                reply=self._line.last_words(),
             ) from error
         if reply[:3] not in _STORED:
+            # Also an explicit no: what was written before it may lie there.
             raise Unclear(
                 "upload_broken",
                 f"The server answered {reply[:3]} at the end of the upload; a part of the file may have arrived.",
@@ -188,8 +191,7 @@ class FtpRemote:
                     ) from error
                 raise _rename_refused(error) from error
         try:
-            with time_limit(self._line.cut, CLOSING_SECONDS):
-                self._line.sock.settimeout(CLOSING_SECONDS)
+            with self._line.patient(CLOSING_SECONDS):
                 self._line.voidcmd(f"RNTO {target}")
         except ftplib.error_perm as error:
             raise _rename_refused(error) from error
@@ -387,12 +389,20 @@ class _Line(ftplib.FTP):
 
     def greet(self) -> None:
         """Wait for the server's greeting."""
-        self.sock.settimeout(GREETING_SECONDS)
-        with time_limit(self.cut, GREETING_SECONDS):
+        with self.patient(GREETING_SECONDS):
             self.welcome = self.getresp()
         if not self.welcome.startswith("2"):
             raise ftplib.error_temp(self.welcome)
-        self.sock.settimeout(REPLY_SECONDS)
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Wait for a reply so long, and no longer."""
+        self.sock.settimeout(seconds)
+        try:
+            with time_limit(self.cut, seconds):
+                yield
+        finally:
+            self.sock.settimeout(REPLY_SECONDS)
 
     def protect(self, context: ssl.SSLContext) -> None:
         """Encrypt the control connection, and from now on every data connection."""
@@ -421,13 +431,20 @@ class _Line(ftplib.FTP):
             if not reply.startswith("1"):
                 raise ftplib.error_reply(reply)
             if self._context:
-                # The same session, as servers use it to know that both connections are one client's.
-                session = getattr(self.sock, "session", None)
-                self._data = self._context.wrap_socket(self._data, server_hostname=self.at.name, session=session)
+                self._data = self._protected(self._data, self._context)
         except BaseException:
             self._data.close()
             raise
         return self._data
+
+    def _protected(self, data: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
+        # The same session, as servers know by it that both connections are one client's.
+        session = getattr(self.sock, "session", None)
+        try:
+            return context.wrap_socket(data, server_hostname=self.at.name, session=session)
+        except ssl.SSLCertVerificationError as error:
+            self.cut()
+            raise _certificate_refused(self.at, error) from error
 
     def download(self, command: str, at_most: int) -> tuple[bytes, str]:
         """Return at most so many bytes that ``command`` yields, and the server's closing reply."""
@@ -439,26 +456,39 @@ class _Line(ftplib.FTP):
             return bytes(body), self.voidresp()
         # Whatever the server thinks of our hanging up is no news. Never ABOR: servers differ in what it does.
         try:
-            return bytes(body[:at_most]), self.getmultiline()
+            return bytes(body[:at_most]), self.closing_reply(REPLY_SECONDS)
         except _LOST:
             self.cut()
             return bytes(body[:at_most]), ""
 
-    def upload(self, connection: socket.socket, body: bytes) -> str:
-        """Write ``body`` to an open data connection, close it, and return the server's closing reply, good or bad."""
-        # Until all is written a close resets the connection, also that of a killed process: else the server would take
-        # a part for the whole.
+    def upload(self, connection: socket.socket, body: bytes) -> None:
+        """Write ``body`` to an open data connection and close it; an unfinished one is reset, never closed.
+
+        A connection that is merely closed makes the server take a part for the whole. With lingering off for the time
+        of writing the reset comes also when this process is killed; ``cut`` would close, so the limit is kept here.
+        """
+        until = time.monotonic() + TOTAL_SECONDS
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with connection:
             view = memoryview(body)
             for offset in range(0, len(body), _CHUNK):
+                connection.settimeout(max(0.01, min(REPLY_SECONDS, until - time.monotonic())))
                 connection.sendall(view[offset : offset + _CHUNK])
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
             _end_tls(connection)
-        self.sock.settimeout(CLOSING_SECONDS)
-        reply = self.getmultiline()
-        self.sock.settimeout(REPLY_SECONDS)
-        return reply
+
+    def closing_reply(self, seconds: float) -> str:
+        """Return what the server says at the end of a transfer, good or bad."""
+        with self.patient(seconds):
+            return self.getmultiline()
+
+    def last_words(self) -> bytes:
+        """Return what a server that broke a transfer off has to say, if it is there already, and cut the line."""
+        reply = ""
+        with suppress(*_LOST):
+            reply = self.closing_reply(_FAREWELL_SECONDS)
+        self.cut()
+        return _bytes(reply)
 
     def cut(self) -> None:
         """Shut both connections at once; may be called from another thread, where closing would be unsafe."""
@@ -544,12 +574,7 @@ def _protect(line: _Line, context: ssl.SSLContext) -> None:
     try:
         line.protect(context)
     except ssl.SSLCertVerificationError as error:
-        raise Refused(
-            "certificate_refused",
-            f"The certificate of {line.at.label} is not trusted ({error.verify_message.rstrip('.')}). Ask the provider "
-            "which certificate is right; the password was not given away.",
-            account=True,
-        ) from error
+        raise _certificate_refused(line.at, error) from error
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
         raise _lost(error) from error
     except (ftplib.error_perm, ssl.SSLError) as error:
@@ -560,6 +585,15 @@ def _protect(line: _Line, context: ssl.SSLContext) -> None:
         ) from error
     except _LOST as error:
         raise _lost(error) from error
+
+
+def _certificate_refused(at: _Host, error: ssl.SSLCertVerificationError) -> Refused:
+    return Refused(
+        "certificate_refused",
+        f"The certificate of {at.label} is not trusted ({error.verify_message.rstrip('.')}). Nothing was given away. "
+        "Ask the provider, or paste the certificate that signs it into the account's settings.",
+        account=True,
+    )
 
 
 def _log_in(line: _Line, settings: Mapping[str, Any]) -> None:
