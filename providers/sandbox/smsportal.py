@@ -276,7 +276,7 @@ def _read_body(body: Mapping[str, Any], now: datetime) -> _Body:
         raise _WholeFile("File.ParseError", "message_template must be a text.")
     if not template and not all(_own_message(contact) for contact in contacts):
         raise _WholeFile("RequiredParameter.Missing", "message_template is missing and a contact has no message.")
-    if foreign := _not_gsm(template):
+    if foreign := not_gsm(template):
         raise _WholeFile("File.ParseError", f"message_template holds characters outside GSM: {foreign}")
     return _Body(
         sender=_sender(given.get("senderid", "Fixed")),
@@ -388,12 +388,13 @@ def _text(template: str, keys: Mapping[str, Any]) -> str:
     text = message or _FIELD.sub(lambda field: by_field.get(field[1], ""), template)
     if not text:
         raise _OneContact("RequiredParameter.Missing", "The message is empty.")
-    if foreign := _not_gsm(text):
+    if foreign := not_gsm(text):
         raise _OneContact("File.ParseError", f"The message holds characters outside GSM: {foreign}")
     return text
 
 
-def _not_gsm(text: str) -> str:
+def not_gsm(text: str) -> str:
+    """The characters of a text that GSM 03.38 lacks, each once, with spaces between; empty when it lacks none."""
     return " ".join(sorted(set(text) - _BASIC - _EXTENDED))
 
 
