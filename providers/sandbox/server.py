@@ -24,7 +24,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from providers.sandbox import bulksms, smsportal
+from providers.sandbox import bulksms, clickatell, gatewayapi, smsportal
 from providers.sandbox.control import ControlServer
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
@@ -34,7 +34,7 @@ HOST = "127.0.0.1"
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 CREDIT = 1_000_000
 #: The pretend providers, in the order in which people see them.
-SITES: tuple[type[Site], ...] = (smsportal.SmsPortal, bulksms.BulkSms)
+SITES: tuple[type[Site], ...] = (smsportal.SmsPortal, gatewayapi.GatewayApi, clickatell.Clickatell, bulksms.BulkSms)
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PR_SET_PDEATHSIG = 1
 
