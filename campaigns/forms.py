@@ -6,13 +6,16 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from campaigns.decisions import DECISIONS
-from campaigns.models import Campaign, CampaignList, Template
+from campaigns.decisions import DECISIONS, Log
+from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.tables import OUTCOME_WORDS
 from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import ContactList
 from providers.base import Order
 from providers.models import Account
+
+#: Bytes of a provider's log that a person may upload.
+LARGEST_LOG = 5_000_000
 
 
 class LocalDateTimeInput(forms.DateTimeInput):
@@ -251,8 +254,35 @@ class DecideForm(ReasonForm):
     """What happened to an unclear batch."""
 
     decision = forms.ChoiceField(label="What happened", choices=list(DECISIONS.items()), widget=forms.RadioSelect)
+    log = forms.FileField(
+        label="The provider's log",
+        required=False,
+        allow_empty_file=True,
+        help_text="Only where part of it was texted: whom it names was texted. Text, CSV or JSON, at most 5 MB.",
+    )
 
-    field_order = ("decision", "why")
+    field_order = ("decision", "log", "why")
+
+    def clean_log(self) -> Log | None:
+        uploaded = self.cleaned_data["log"]
+        if uploaded is None:
+            return None
+        if uploaded.size > LARGEST_LOG:
+            raise forms.ValidationError("The log is larger than 5 MB. Cut out the part about these files.")
+        return Log(uploaded.name[:100], uploaded.read())
+
+
+class DecideManyForm(DecideForm):
+    """The same about several of a campaign's unclear batches."""
+
+    batches = forms.ModelMultipleChoiceField(
+        queryset=Batch.objects.none(),
+        error_messages={"required": "Choose at least one file.", "invalid_choice": "A file was decided meanwhile."},
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["batches"].queryset = campaign.batches.filter(status="unclear")  # type: ignore[attr-defined]
 
 
 class StartForm(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import compose, decide, evidence, export, preview, search, templates, watch
+from campaigns.views import compare, compose, decide, evidence, export, preview, search, templates, watch
 
 app_name = "campaigns"
 
@@ -11,6 +11,9 @@ urlpatterns = [
     path("campaigns/<int:pk>/", watch.campaign, name="campaign"),
     path("campaigns/<int:pk>/edit/", compose.edit, name="edit"),
     path("campaigns/<int:pk>/check/", compose.check, name="check"),
+    path("campaigns/<int:pk>/compare/", compare.compare, name="compare"),
+    path("campaigns/<int:pk>/choose/<int:account_pk>/", compare.choose, name="choose"),
+    path("campaigns/<int:pk>/quote/<int:account_pk>/", compare.quote, name="quote"),
     path("campaigns/<int:pk>/preview/", preview.preview, name="preview"),
     path("campaigns/<int:pk>/freeze/", decide.freeze, name="freeze"),
     path("campaigns/<int:pk>/approve/", decide.approve, name="approve"),
@@ -23,11 +26,13 @@ urlpatterns = [
     path("campaigns/<int:pk>/progress/", watch.progress, name="progress"),
     path("campaigns/<int:pk>/recipients/", watch.recipients, name="recipients"),
     path("campaigns/<int:pk>/export/", export.export, name="export"),
+    path("campaigns/<int:pk>/unclear/", decide.unclear, name="unclear"),
     path("batches/<int:pk>/", evidence.batch, name="batch"),
     path("batches/<int:pk>/release/", decide.batch_release, name="batch_release"),
     path("batches/<int:pk>/cancel/", decide.batch_cancel, name="batch_cancel"),
     path("batches/<int:pk>/decide/", decide.batch_decide, name="batch_decide"),
     path("batches/<int:pk>/payload/", evidence.payload, name="payload"),
+    path("evidence/<int:pk>/reply/<int:position>/", evidence.evidence_reply, name="evidence_reply"),
     path("evidence/<int:pk>/<int:position>/", evidence.evidence_file, name="evidence_file"),
     path("templates/", templates.templates, name="templates"),
     path("templates/new/", templates.template_new, name="template_new"),

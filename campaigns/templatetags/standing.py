@@ -32,6 +32,12 @@ def zoned(moment: datetime | None, seconds: str = "") -> str:
 
 
 @register.filter
+def moment(text: str) -> datetime:
+    """The time that an ISO 8601 text names."""
+    return datetime.fromisoformat(text)
+
+
+@register.filter
 def clock(moment: datetime | None) -> str:
     """``14:05:09`` in the local zone, for columns whose heading names the zone; "" for None."""
     if not moment:

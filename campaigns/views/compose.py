@@ -12,11 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import audience
+from campaigns import audience, choosing
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Template
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
+from campaigns.views.compare import compared
 from campaigns.views.preview import sample_of
 from campaigns.views.templates import measured
 from contacts.models import ContactList
@@ -84,7 +85,9 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         return _form_page(request, form)
     turned = _turn(request.POST)
     if turned is not None:
-        return _form_page(request, CampaignForm(turned, instance=campaign), is_draft=True)
+        form = CampaignForm(turned, instance=campaign)
+        more = _compared(form) if request.POST["turn"] == "compare" else {}
+        return _form_page(request, form, is_draft=True, **more)
     form = CampaignForm(request.POST, instance=campaign)
     if not form.is_valid():
         return _form_page(request, form)
@@ -135,11 +138,43 @@ def _turn(posted: QueryDict) -> QueryDict | None:
         if template:
             data["text"] = template.text
             data["sender"] = template.sender or data.get("sender", "")
+    elif verb == "choose" and where.isdigit():
+        _choose(data, Account.objects.filter(pk=int(where), is_active=True).first())
     data.setlist("lists", lists)
     return data
 
 
-def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False) -> HttpResponse:
+def _choose(data: QueryDict, account: Account | None) -> None:
+    """Put another account into the form, with its provider's usual options."""
+    before = Account.objects.filter(pk=int(raw)).first() if (raw := data.get("account", "")).isdigit() else None
+    if account is None:
+        return
+    data["account"] = str(account.pk)
+    if before and before.provider == account.provider:
+        return
+    for name in [name for name in data if name.startswith("options-")]:
+        del data[name]
+    for name, value in choosing.usual_options(account).items():
+        if value not in (None, "", False):
+            data[f"options-{name}"] = "on" if value is True else str(value)
+
+
+def _compared(form: CampaignForm) -> dict[str, Any]:
+    """What each account would do with the draft as it stands in the form; nothing is saved."""
+    form.is_valid()
+    for name in ("text", "lists"):
+        if name in form.errors:
+            return {"is_compared": True, "verdicts_refusal": " ".join(str(error) for error in form.errors[name])}
+    draft = form.instance
+    account = form.chosen_account()
+    # Where the account that is chosen now objects to something, others are to be asked about the very same.
+    draft.sender, draft.options = form.data.get("sender", "").strip(), form.chosen_options()
+    if account:
+        draft.account = account
+    return {"is_compared": True, **compared(draft, form.cleaned_data["lists"])}
+
+
+def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False, **more: Any) -> HttpResponse:
     if is_draft:
         # Nothing was asked to be saved, so nothing is said to be wrong.
         form.errors.clear()
@@ -185,6 +220,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. What cannot be checked is said where it can be mended."""
     context: dict[str, Any] = {"campaign": campaign, "lists": campaign.ordered_lists()}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
+    context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
         verdict = audience.check(campaign)

@@ -6,15 +6,19 @@ from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from campaigns import audience, decisions, jobs
-from campaigns.forms import StartForm
+from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
+from campaigns.views.evidence import beside
+
+#: Unclear files of one campaign on one page; the next ones come when these are decided.
+SHOWN_UNCLEAR = 50
 
 
 def _do(request: HttpRequest, deed: Callable[[], None], said: str) -> bool:
@@ -168,12 +172,76 @@ def batch_decide(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.decide_batch", raise_exception=True)
 @reauthentication_required
 def _decide(request: HttpRequest, pk: int) -> HttpResponse:
-    batch, decision, why = _batch(pk), request.POST.get("decision", ""), request.POST.get("why", "")
-    if _do(
+    batch, form = _batch(pk), DecideForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, _first_error(form))
+    elif _do(
         request,
-        lambda: decisions.decide(batch, request.user, decision, why, timezone.now()),
+        lambda: decisions.decide(
+            batch,
+            request.user,
+            form.cleaned_data["decision"],
+            form.cleaned_data["why"],
+            timezone.now(),
+            form.cleaned_data["log"],
+        ),
         "Decided; the reason is in the history.",
     ):
         jobs.nudge("hand_over", batch.account_id)
         return redirect("campaigns:batch", pk)
+    request.session["decide_why"] = request.POST.get("why", "")
     return redirect(f"{reverse('campaigns:batch', args=[pk])}#decide")
+
+
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def unclear(request: HttpRequest, pk: int) -> HttpResponse:
+    """All of a campaign's unclear files with their evidence side by side, to be decided together."""
+    if request.method == "POST":
+        return _decide_many(request, pk)
+    campaign = _campaign(pk)
+    now = timezone.now()
+    batches = list(campaign.batches.filter(status="unclear").select_related("account").order_by("number"))
+    for batch in batches[:SHOWN_UNCLEAR]:
+        batch.beside = beside(batch, now, looks=3)  # type: ignore[attr-defined]
+        batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
+    context = {
+        "campaign": campaign,
+        "batches": batches[:SHOWN_UNCLEAR],
+        "more": len(batches) - SHOWN_UNCLEAR,
+        "left": sum(batch.rows - batch.row_errors - batch.accepted_rows for batch in batches[:SHOWN_UNCLEAR]),
+        "may_decide": request.user.has_perm("campaigns.decide_batch"),
+        "form": DecideManyForm(campaign=campaign, initial={"why": request.session.pop("decide_why", "")}),
+    }
+    return render(request, "campaigns/unclear.html", context)
+
+
+@permission_required("campaigns.decide_batch", raise_exception=True)
+@reauthentication_required
+def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(pk)
+    form = DecideManyForm(request.POST, request.FILES, campaign=campaign)
+    if not form.is_valid():
+        messages.error(request, _first_error(form))
+        request.session["decide_why"] = request.POST.get("why", "")
+        return redirect("campaigns:unclear", pk)
+    asked = form.cleaned_data
+    batches = list(asked["batches"].select_related("campaign__account", "account"))
+    refused = decisions.decide_many(
+        batches, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"]
+    )
+    for batch, sentence in list(refused.items())[:5]:
+        messages.error(request, f"File {batch.number}: {sentence}")
+    if len(refused) < len(batches):
+        count = len(batches) - len(refused)
+        messages.success(
+            request, f"Decided about {count:,} file{'' if count == 1 else 's'}; the reason is in the history."
+        )
+        jobs.nudge("hand_over", campaign.account_id)
+    if refused:
+        request.session["decide_why"] = asked["why"]
+        return redirect("campaigns:unclear", pk)
+    return redirect(campaign)
+
+
+def _first_error(form: DecideForm) -> str:
+    return next(str(errors[0]) for errors in form.errors.values())

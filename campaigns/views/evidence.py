@@ -1,6 +1,8 @@
 """The page of one batch: every attempt, every look, every file seen, and their bytes."""
 
+from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.files.storage import default_storage
@@ -9,8 +11,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from campaigns import journal
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Batch, Evidence
+from providers.base import GuardKind
+
+#: Bytes of a provider's reply that are shown; the whole of it is kept.
+SHOWN_OF_A_REPLY = 500
 
 
 @require_GET
@@ -22,17 +29,39 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "batch": row,
         "campaign": row.campaign,
         "left": row.rows - row.row_errors - row.accepted_rows,
-        "attempts": row.attempts.order_by("number"),
-        "sightings": row.evidence.order_by("-id")[:100],
         "events": row.events.select_related("user").order_by("-id")[:200],
         "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),
         "has_expired": row.expires_at is not None and row.expires_at <= timezone.now(),
         "may_release": row.status == "held" and user.has_perm("campaigns.release_batch"),
         "may_decide": row.status == "unclear" and user.has_perm("campaigns.decide_batch"),
         "reason_form": ReasonForm(),
-        "decide_form": DecideForm(),
+        "decide_form": DecideForm(initial={"why": request.session.pop("decide_why", "")}),
+        **beside(row, timezone.now()),
     }
     return render(request, "campaigns/batch.html", context)
+
+
+def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
+    """All that is known of a batch, to stand side by side: our journal, our attempts, and what was seen."""
+    attempts = list(row.attempts.order_by("number"))
+    for attempt in attempts:
+        reply = bytes(attempt.receipt)[:SHOWN_OF_A_REPLY].decode("utf-8", "replace")
+        attempt.reply = reply  # type: ignore[attr-defined]
+    return {
+        "attempts": attempts,
+        "sightings": row.evidence.order_by("-id")[:looks],
+        "journal": journal.lines_of(row.stem),
+        "window_ends_at": window_ends_at(row, now),
+    }
+
+
+def window_ends_at(row: Batch, now: datetime) -> datetime | None:
+    """Until when the provider itself drops a repeated hand-over; None where it does not, or no longer."""
+    guard = row.account.adapter.guard
+    if guard.kind is not GuardKind.KEY or row.first_intent_at is None:
+        return None
+    ends_at = row.first_intent_at + guard.window
+    return ends_at if ends_at > now else None
 
 
 @require_GET
@@ -41,6 +70,16 @@ def payload(request: HttpRequest, pk: int) -> FileResponse:
     """The bytes that are handed over, under the name they bear."""
     row = get_object_or_404(Batch, pk=pk)
     return _download(str(row.payload.name), row.name)
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def evidence_reply(request: HttpRequest, pk: int, position: int) -> FileResponse:
+    """The bytes of the reply at ``position`` (from 0) of a look."""
+    replies = get_object_or_404(Evidence, pk=pk).replies
+    if position >= len(replies):
+        raise Http404("There is no such reply.")
+    return _download(replies[position], f"reply-{pk}-{position}.txt")
 
 
 @require_GET

@@ -89,9 +89,11 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
         .annotate(files=Count("pk"), rows=Sum("rows"), first=Min("pk"), number=Min("number"), sentence=Min("sentence"))
     )
     for group in groups:
-        page = (
-            ("campaigns:batch", group["first"]) if group["files"] == 1 else ("campaigns:campaign", group["campaign_id"])
-        )
+        if group["files"] == 1:
+            url = reverse("campaigns:batch", args=[group["first"]])
+        else:
+            page = "campaigns:unclear" if group["status"] == "unclear" else "campaigns:campaign"
+            url = reverse(page, args=[group["campaign_id"]])
         what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
         word = "held" if group["status"] == "held" else "unclear"
         lines.append(
@@ -99,7 +101,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
                 group["campaign__name"],
                 f"{what} {word}, {group['rows']:,} recipients",
                 group["sentence"],
-                reverse(page[0], args=[page[1]]),
+                url,
             )
         )
     alarms = (

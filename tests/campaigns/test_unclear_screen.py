@@ -1,0 +1,143 @@
+"""The files that need a decision: the evidence side by side, and one decision about several."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from campaigns import batching, journal
+from campaigns.evidence import keep_sighting
+from campaigns.lifecycle import move
+from campaigns.models import Batch, Campaign
+from providers.adapters import smsportal
+from providers.base import Limits, SightedFile, Sighting
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign
+
+LogIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    """Five recipients in three files, all of them unclear."""
+    monkeypatch.setattr(smsportal.Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
+    made = make_running(account)
+    now = timezone.now()
+    for batch in made.batches.all():
+        move(batch, "uploading")
+        move(batch, "committing", first_intent_at=now)
+        journal.intend(batch, 1, f"{batch.stem}-a1.zip", now)
+        batch.attempts.create(number=1, name=f"{batch.stem}-a1.zip", started_at=now, receipt=b"<b>22|fatal</b>")
+        seen = SightedFile("Errors", f"{batch.stem}-a1.zip", 321, now, b"report", "ftp.example.org")
+        keep_sighting(batch, Sighting(now, ("ftp.example.org",), (seen,), (b"a reply",)))
+        move(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.")
+    return made
+
+
+@pytest.fixture
+def proven(logged_in: LogIn, approver: User) -> Client:
+    """An approver who has just proven again who they are."""
+    approver.set_password("a long enough secret")
+    approver.save()
+    client = logged_in(approver)
+    client.post("/login/reauthenticate/", {"password": "a long enough secret"})
+    return client
+
+
+def url_of(campaign: Campaign) -> str:
+    return reverse("campaigns:unclear", args=[campaign.pk])
+
+
+def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    page = logged_in(viewer).get(url_of(campaign)).content.decode()
+    for batch in campaign.batches.all():
+        assert page.count(f"{batch.stem}-a1.zip") >= 3
+    assert "Intent" in page
+    assert "321" in page
+    assert "ftp.example.org" in page
+    assert "&lt;b&gt;22|fatal&lt;/b&gt;" in page
+    assert "left)" in page
+    assert "An approver decides" in page
+    assert "Decide about the chosen files" not in page
+
+
+def test_the_window_is_not_shown_when_it_is_over(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    campaign.batches.update(first_intent_at=timezone.now() - timedelta(hours=25))
+    assert "left)" not in logged_in(viewer).get(url_of(campaign)).content.decode()
+
+
+def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approver: User) -> None:
+    first, second, _ = campaign.batches.order_by("number")
+    filled = {"batches": [first.pk, second.pk], "decision": "rejected", "why": "The provider wrote so."}
+
+    answer = proven.post(url_of(campaign), filled, follow=True)
+
+    assert "Decided about 2 files" in answer.content.decode()
+    assert sorted(campaign.batches.values_list("number", "status")) == [
+        (1, "rejected"),
+        (2, "rejected"),
+        (3, "unclear"),
+    ]
+    assert first.events.filter(user=approver, sentence__contains="The provider wrote so.").exists()
+
+
+def test_the_rest_of_a_file_is_handed_over_again(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=1)
+    named = batching.recipients_of(batch).order_by("msisdn")[0].msisdn
+    log = SimpleUploadedFile("log.txt", f"{named} texted".encode())
+
+    proven.post(url_of(campaign), {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log})
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.accepted_rows) == ("superseded", 1)
+    assert campaign.batches.get(number=1, generation=2).rows == 1
+
+
+def test_what_is_refused_keeps_the_reason_that_was_typed(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=1)
+    filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log says so."}
+    answer = proven.post(url_of(campaign), filled, follow=True)
+    assert "Choose the provider&#x27;s log" in answer.content.decode()
+    assert "Their log says so." in answer.content.decode()
+    assert Batch.objects.get(pk=batch.pk).status == "unclear"
+
+
+def test_deciding_asks_for_the_password_again(campaign: Campaign, approver: User, logged_in: LogIn) -> None:
+    batch = campaign.batches.get(number=1)
+    filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
+    answer = logged_in(approver).post(url_of(campaign), filled)
+    assert "reauthenticate" in answer["Location"]
+    assert Batch.objects.get(pk=batch.pk).status == "unclear"
+
+
+def test_an_operator_decides_nothing(campaign: Campaign, operator: User, logged_in: LogIn) -> None:
+    batch = campaign.batches.get(number=1)
+    filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
+    assert logged_in(operator).post(url_of(campaign), filled).status_code == 403
+
+
+def test_the_inbox_has_one_line_for_all_of_them(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    page = logged_in(viewer).get(reverse("overview")).content.decode()
+    assert "3 files unclear, 5 recipients" in page
+    assert f'href="{url_of(campaign)}"' in page
+
+
+def test_a_reply_is_downloaded_never_shown(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    look = campaign.batches.get(number=1).evidence.get()
+    answer = logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[look.pk, 0]))
+    assert b"".join(answer) == b"a reply"
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[look.pk, 1])).status_code == 404
+
+
+def test_the_longest_log_is_refused_in_words(campaign: Campaign, proven: Client, settings: Settings) -> None:
+    batch = campaign.batches.get(number=1)
+    log = SimpleUploadedFile("log.txt", b"x" * 5_000_001)
+    filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log}
+    assert "larger than 5 MB" in proven.post(url_of(campaign), filled, follow=True).content.decode()

@@ -1,0 +1,336 @@
+"""What each account would do with a draft, and choosing one: on the check and before a draft is even saved."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django import forms
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from campaigns import audience, choosing
+from campaigns.choosing import AccountVerdict
+from campaigns.lifecycle import Refusal
+from campaigns.models import Campaign
+from contacts.models import Contact, ContactList, Suppression
+from providers import locks, registry
+from providers.base import BaseAdapter, Guard, Limits, Message, Objection, Order
+from providers.errors import Refused
+from providers.models import Account
+
+LogIn = Callable[[User], Client]
+
+
+class AcmeTransport:
+    """Opens nothing; refuses the user name "locked"."""
+
+    @staticmethod
+    @contextmanager
+    def connect(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        if settings["username"] == "locked":
+            raise Refused("login_refused", "Acme refused the login.", account=True)
+        yield settings
+
+
+class Acme(BaseAdapter):
+    """Takes Unicode, two recipients a file, no sender with a digit, no number that ends in 3; keeps no start."""
+
+    slug = "acme"
+    label = "Acme"
+    transport = AcmeTransport
+    limits = Limits(rows=2, bytes=1_000_000, alphabet="gsm+ucs2", newline_units=2)
+    guard = Guard.none()
+    give_up_after = timedelta(hours=1)
+
+    class SettingsForm(forms.Form):
+        username = forms.CharField()
+
+    class OptionsForm(forms.Form):
+        route = forms.ChoiceField(choices=[("1", "Economy"), ("3", "Premium")], initial="3")
+        is_flash = forms.BooleanField(required=False, initial=False)
+        note = forms.CharField(required=False)
+
+    def order_objections(self, order: Order) -> list[Objection]:
+        if any(character.isdigit() for character in order.sender):
+            return [Objection("sender_invalid", "Acme takes no digit in a sender.", "sender")]
+        return []
+
+    def objections(self, order: Order, message: Message) -> list[Objection]:
+        if message.msisdn.endswith("3"):
+            return [Objection("number_refused", "Acme does not like this number.")]
+        return []
+
+    def quote(self, remote: Any, order: Order, message: Message) -> str | None:
+        return f"1.50 credits by route {order.options['route']} for {len(message.text)} characters"
+
+
+@pytest.fixture
+def acme(db: None, monkeypatch: pytest.MonkeyPatch) -> Account:
+    monkeypatch.setitem(registry.all_adapters(), "acme", Acme)
+    made = Account(name="Acme main", provider="acme")
+    made.save_settings({"username": "we"})
+    return made
+
+
+def by_account(campaign: Campaign) -> dict[str, AccountVerdict]:
+    return {verdict.account.name: verdict for verdict in choosing.verdicts(campaign, timezone.now())}
+
+
+def test_each_account_is_judged_by_its_own_adapter(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign]
+) -> None:
+    campaign = make_campaign(account, text="Hi @@value1@@ 中\nbye")
+    found = by_account(campaign)
+    ours, theirs = found["SMSPortal main"], found["Acme main"]
+    assert (ours.is_chosen, theirs.is_chosen) == (True, False)
+    assert ours.measured.objection_count == ours.included == 5
+    assert ours.foreign == "中"
+    assert [n for n, _ in ours.refused] == [5]
+    assert "not 中" in ours.refused[0][1]
+    assert theirs.measured.objection_count == 1
+    assert theirs.refused == [(1, "Acme does not like this number.")]
+    assert theirs.measured.unicode == 5
+    assert theirs.histogram == [(1, 5)]
+    assert (ours.files, theirs.files) == (1, 3)
+
+
+def test_it_counts_what_the_check_counts(
+    account: Account, acme: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
+) -> None:
+    first, second = make_list("Customers"), make_list("VIP", first=27825550104)
+    Suppression.objects.create(msisdn="27825550101")
+    Contact.objects.filter(msisdn="27825550106").update(message="x" * 200)
+    campaign = make_campaign(account, first, second)
+    checked = audience.check(campaign)
+    found = by_account(campaign)["SMSPortal main"]
+    assert found.included == checked.included == 8
+    assert found.is_complete
+    assert found.measured.parts == checked.parts == 9
+    assert dict(found.histogram) == checked.histogram == {1: 7, 2: 1}
+    assert not found.order_objections
+
+
+def test_only_the_first_texts_are_looked_at_where_there_are_many(
+    account: Account, make_campaign: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "CHECKED", 2)
+    found = by_account(make_campaign(account))["SMSPortal main"]
+    assert (found.measured.included, found.included, found.is_complete) == (2, 5, False)
+
+
+def test_an_order_is_judged_with_the_options_it_would_have(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign]
+) -> None:
+    campaign = make_campaign(account, sender="ACME1", options={"max_errors": 7})
+    found = by_account(campaign)
+    assert [objection.sentence for objection in found["Acme main"].order_objections] == [
+        "Acme takes no digit in a sender."
+    ]
+    assert choosing.options_for(campaign, account) == {"max_errors": 7}
+    assert choosing.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
+
+
+def test_it_says_what_an_early_start_would_be(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign]
+) -> None:
+    start = timezone.now() + timedelta(days=2)
+    found = by_account(make_campaign(account, is_early=True, start_at=start))
+    assert "cannot be recalled" in found["SMSPortal main"].early
+    assert "Baton holds them until then" in found["Acme main"].early
+    assert not found["Acme main"].order_objections
+    later = make_campaign(account, name="Later", is_early=True, start_at=start + timedelta(days=300))
+    assert by_account(later)["SMSPortal main"].order_objections[0].code == "start_too_far"
+    plain = by_account(make_campaign(account, name="Plain", start_at=start))
+    assert not plain["SMSPortal main"].early
+
+
+def test_accounts_out_of_use_are_not_offered(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User
+) -> None:
+    campaign = make_campaign(account)
+    acme.is_active = False
+    acme.save()
+    assert list(by_account(campaign)) == ["SMSPortal main"]
+    with pytest.raises(Refusal, match="not active"):
+        choosing.choose(campaign, acme, operator)
+
+
+def test_choosing_brings_the_providers_usual_options_and_drops_what_it_cannot_do(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], approver: User, operator: User
+) -> None:
+    start = timezone.now() + timedelta(days=2)
+    campaign = make_campaign(account, is_early=True, start_at=start, options={"max_errors": 7}, problems=[{}])
+    with pytest.raises(Refusal, match="role"):
+        choosing.choose(campaign, acme, approver)
+    choosing.choose(campaign, acme, operator)
+    campaign.refresh_from_db()
+    assert campaign.account == acme
+    assert campaign.options == {"route": "3", "is_flash": False, "note": ""}
+    assert (campaign.is_early, campaign.start_at, campaign.problems) == (False, start, [])
+    assert operator in campaign.editors.all()
+
+
+def test_only_a_draft_changes_its_account(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account)
+    Campaign.objects.filter(pk=campaign.pk).update(status="frozen", frozen_by=operator, counts={})
+    page = logged_in(operator).post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/", follow=True).content.decode()
+    assert "is not a draft any more" in page
+    campaign.refresh_from_db()
+    assert campaign.account == account
+    answer = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/")
+    assert answer.headers["Location"] == f"/campaigns/{campaign.pk}/"
+
+
+def test_the_comparison_shows_every_account_with_its_button(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, text="Hi @@value1@@ 中", sender="ACME1")
+    client = logged_in(operator)
+    assert f"/campaigns/{campaign.pk}/compare/" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
+    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    for words in (
+        "5 of 5 refused",
+        "SMSPortal takes GSM characters only; not 中",
+        "5 with 1 part = 5 parts · 1 file",
+        "5 with 1 part = 5 parts · 3 files",
+        "Acme takes no digit in a sender.",
+        "Ask for a quote",
+        f'action="/campaigns/{campaign.pk}/choose/{acme.pk}/"',
+    ):
+        assert words in page, words
+    assert f"/choose/{account.pk}/" not in page
+    fragment = client.get(f"/campaigns/{campaign.pk}/compare/", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in fragment
+    assert "5 of 5 refused" in fragment
+    client.post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/")
+    campaign.refresh_from_db()
+    assert campaign.account == acme
+
+
+def test_what_cannot_be_compared_says_why(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, text="Hi @@first@@")
+    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert "is not a field" in page
+
+
+def test_a_viewer_sees_the_comparison_and_chooses_nothing(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account)
+    client = logged_in(viewer)
+    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert "All can go" in page
+    assert "Choose" not in page
+    assert "quote" not in page
+    assert client.post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/").status_code == 403
+    assert client.post(f"/campaigns/{campaign.pk}/quote/{acme.pk}/").status_code == 403
+
+
+@pytest.mark.parametrize("verb", ["choose", "quote"])
+def test_actions_are_post_only(
+    verb: str, account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account)
+    assert logged_in(operator).get(f"/campaigns/{campaign.pk}/{verb}/{account.pk}/").status_code == 405
+
+
+def test_a_quote_is_asked_for_the_first_recipient_with_the_options_it_would_have(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account)
+    page = logged_in(operator).post(f"/campaigns/{campaign.pk}/quote/{acme.pk}/", follow=True).content.decode()
+    length = len("Hi Person 0, 20 % off ends Sunday.")
+    assert f"Acme main quotes 1.50 credits by route 3 for {length} characters" in page
+
+
+def test_what_keeps_a_quote_from_coming_is_said_in_words(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account)
+    client, url = logged_in(operator), f"/campaigns/{campaign.pk}/quote/{acme.pk}/"
+    with locks.account_slot(acme):
+        assert "in use" in client.post(url, follow=True).content.decode()
+    acme.save_settings({"username": "locked"})
+    assert "Acme refused the login." in client.post(url, follow=True).content.decode()
+    acme.save_settings({"username": "we"})
+    Contact.objects.all().delete()
+    assert "Nobody is left to text" in client.post(url, follow=True).content.decode()
+
+
+def composed(account: Account | None, *lists: ContactList, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "",
+        "account": account.pk if account else "",
+        "lists": [chosen.pk for chosen in lists],
+        "text": "Hi @@value1@@ 中",
+        "sender": "",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_accounts_are_compared_before_anything_is_saved(
+    account: Account,
+    acme: Account,
+    make_list: Callable[..., ContactList],
+    operator: User,
+    logged_in: LogIn,
+    is_chosen: bool,
+) -> None:
+    client = logged_in(operator)
+    assert "Compare accounts" in client.get("/campaigns/new/").content.decode()
+    posted = composed(account if is_chosen else None, make_list(), turn="compare", sender="ACME1")
+    answer = client.post("/campaigns/new/", posted)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "5 of 5 refused" in page
+    assert "Acme takes no digit in a sender." in page
+    assert f'value="choose-{acme.pk}"' in page
+    assert (f'value="choose-{account.pk}"' in page) is not is_chosen
+    assert "Give the campaign a name" not in page
+    assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"text": ""}, "Write the text of the message."),
+        ({"text": "@@first@@"}, "is not a field"),
+        ({"lists": []}, "Choose at least one contact list."),
+    ],
+)
+def test_what_is_missing_for_a_comparison_is_said(
+    account: Account,
+    acme: Account,
+    make_list: Callable[..., ContactList],
+    operator: User,
+    logged_in: LogIn,
+    changes: dict[str, Any],
+    words: str,
+) -> None:
+    posted = composed(None, make_list(), turn="compare", **changes)
+    page = logged_in(operator).post("/campaigns/new/", posted).content.decode()
+    assert "The accounts cannot be compared yet." in page
+    assert words in page
+
+
+def test_choosing_in_the_form_saves_nothing_and_brings_the_usual_options(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, options={"max_errors": 7})
+    posted = composed(account, *campaign.ordered_lists(), turn=f"choose-{acme.pk}", **{"options-max_errors": "7"})
+    form = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/", posted).context["form"]
+    assert form.chosen_account() == acme
+    assert form.options["route"].value() == "3"
+    assert not form.options["is_flash"].value()
+    campaign.refresh_from_db()
+    assert campaign.account == account
+    back = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/", {**posted, "turn": "choose-999"})
+    assert back.context["form"].chosen_account() == account
