@@ -187,6 +187,7 @@ def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False,
         "labels": form.labels(),
         "account": form.chosen_account(),
         **measured(form["text"].value() or "", form.chosen_lists(), form.chosen_account(), form.chosen_options()),
+        **more,
     }
     campaign = form.instance
     if not form.is_bound and campaign.pk and campaign.reason:

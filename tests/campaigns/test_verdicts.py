@@ -15,7 +15,8 @@ from campaigns import audience, choosing
 from campaigns.choosing import AccountVerdict
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
-from contacts.models import Contact, ContactList, Suppression
+from contacts import suppression
+from contacts.models import Contact, ContactList
 from providers import locks, registry
 from providers.base import BaseAdapter, Guard, Limits, Message, Objection, Order
 from providers.errors import Refused
@@ -101,7 +102,7 @@ def test_it_counts_what_the_check_counts(
     account: Account, acme: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
 ) -> None:
     first, second = make_list("Customers"), make_list("VIP", first=27825550104)
-    Suppression.objects.create(msisdn="27825550101")
+    suppression.suppress(["27825550101"], "manual")
     Contact.objects.filter(msisdn="27825550106").update(message="x" * 200)
     campaign = make_campaign(account, first, second)
     checked = audience.check(campaign)
@@ -141,9 +142,10 @@ def test_it_says_what_an_early_start_would_be(
     assert "cannot be recalled" in found["SMSPortal main"].early
     assert "Baton holds them until then" in found["Acme main"].early
     assert not found["Acme main"].order_objections
-    later = make_campaign(account, name="Later", is_early=True, start_at=start + timedelta(days=300))
+    people = ContactList.objects.get()
+    later = make_campaign(account, people, name="Later", is_early=True, start_at=start + timedelta(days=300))
     assert by_account(later)["SMSPortal main"].order_objections[0].code == "start_too_far"
-    plain = by_account(make_campaign(account, name="Plain", start_at=start))
+    plain = by_account(make_campaign(account, people, name="Plain", start_at=start))
     assert not plain["SMSPortal main"].early
 
 

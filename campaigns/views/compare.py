@@ -1,0 +1,66 @@
+"""What each account would do with a draft, before one is chosen."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from campaigns import choosing
+from campaigns.lifecycle import Refusal
+from campaigns.models import Campaign
+from contacts.models import ContactList
+from providers.errors import Trouble
+from providers.models import Account
+
+
+@require_GET
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    """A page of its own, or what the check loads into itself."""
+    campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
+    if campaign.status != "draft":
+        return redirect(campaign)
+    context = {"campaign": campaign, **compared(campaign)}
+    context["may_change"] = request.user.has_perm("campaigns.change_campaign")
+    return render(request, "campaigns/_verdicts.html" if request.htmx else "campaigns/compare.html", context)  # type: ignore[attr-defined]
+
+
+@require_POST
+@permission_required("campaigns.change_campaign", raise_exception=True)
+def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
+    campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
+    try:
+        choosing.choose(campaign, account, request.user)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+    else:
+        messages.success(request, f"{campaign} goes through {account} now. Look at its options before you freeze.")
+    return redirect("campaigns:check", pk)
+
+
+@require_POST
+@permission_required("campaigns.change_campaign", raise_exception=True)
+def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
+    """Ask a provider what it would charge; the answer is a message on the comparison."""
+    campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
+    if campaign.status != "draft":
+        return redirect(campaign)
+    try:
+        said = choosing.quote(campaign, account)
+    except (Refusal, Trouble) as trouble:
+        messages.error(request, trouble.sentence)
+    else:
+        messages.info(request, f"{account} quotes {said} for the text of the first recipient. Nobody was texted.")
+    return redirect("campaigns:compare", pk)
+
+
+def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
+    """The verdicts on a draft, or why there are none."""
+    try:
+        return {"verdicts": choosing.verdicts(campaign, timezone.now(), lists)}
+    except Refusal as refusal:
+        return {"verdicts": [], "verdicts_refusal": refusal.sentence}
