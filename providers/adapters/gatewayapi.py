@@ -2,8 +2,8 @@
 
 How a file is handed over: it is uploaded under a name that nothing picks up and then renamed to one that ends in
 ``.ready``; the rename starts the texting. GatewayAPI renames it on: to a timestamped ``.processing``, and then to
-``.success``, or to ``.rejected`` with the cause at its bottom. Two servers, a and b, see the same files. An uploaded file
-can be renamed once only: that is what keeps a repeated hand-over from texting twice.
+``.success``, or to ``.rejected`` with the cause at its bottom. Two servers, a and b, see the same files. An uploaded
+file can be renamed once only: that is what keeps a repeated hand-over from texting twice.
 """
 
 import csv
@@ -93,7 +93,7 @@ _LEAVES_OPEN = re.compile(
     r"\b(?:internal|temporar\w+|partial\w*|partly|some|remaining|the rest|queued|time[ d]*-?out|try again|unexpected|"
     r"unknown error)\b"
     r"|\b(?:rows|lines)\b\D{0,12}\d|\b(?:row|line)\b(?:\s*(?:no\.?|number))?\s*[#:]?\s*(?!0*1\b)\d"
-    r"|\b(?:after|processed|accepted|already)\W+\d|\d\s+(?:\w+\s+){0,3}(?:accepted|processed|delivered|already)\b",
+    r"|\b(?:after|processed|accepted|already)\W+(?!0x)\d|\d\s+(?:\w+\s+){0,3}(?:accepted|processed|delivered|already)\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"\b0x([0-9a-f]{4})\b", re.IGNORECASE)
@@ -105,7 +105,7 @@ _MANY_DIGITS = re.compile(r"\d{5,}")
 _STATE = re.compile(r"\.(ready|processing|rejected|success)(?![a-z])")
 
 _SENDER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ]{0,9}[A-Za-z0-9])?|[0-9]{1,15}")
-_CLASS = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_CLASS = re.compile(r"^[A-Za-z0-9_.-]{1,40}\Z")
 _REFERENCE = re.compile(r"[!-~]{0,64}")
 _SERVER = re.compile(r"[a-z0-9_.-]+(?::\d{1,5})?")
 
@@ -611,12 +611,13 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
         return _unclear(UNKNOWN, "GatewayAPI rejected the file and gives no cause that Baton can read.")
     said = _without_texts(tail.text, payload)
     outcomes = _outcomes(said, tail, file.name, payload) if tail.is_certain else ()
-    shown = _shown(said)
+    shown = _shown(said, tail.is_certain)
     codes = _causes(said)
     names_a_number = any(number in _handed_over(payload).numbers for number in _NUMBER.findall(said))
-    is_open = bool(_LEAVES_OPEN.search(said)) or names_a_number or not tail.is_certain
+    leaves_open = any(_LEAVES_OPEN.search(line) for line in said.splitlines())
     reason = next((code for code in reversed(codes) if code in WORDS), UNKNOWN)
-    if codes and not is_open and all(code in _ABOUT_THE_FILE for code in codes):
+    is_plain = tail.is_certain and not leaves_open and not names_a_number
+    if codes and is_plain and all(code in _ABOUT_THE_FILE for code in codes):
         return Reading(Standing.REJECTED, reason, f"{WORDS[reason]} It says: {shown}", outcomes)
     place = "" if tail.is_certain else "Where its cause begins cannot be told. "
     return _unclear(
@@ -687,10 +688,12 @@ def _without_texts(tail: str, payload: Payload) -> str:
     return tail
 
 
-def _shown(said: str) -> str:
-    """The cause for people, short and without a phone number."""
+def _shown(said: str, is_certain: bool) -> str:
+    """The cause for people, short and without a phone number; its bottom where it is not known where it begins."""
     words = " ".join(_MANY_DIGITS.sub("…", said).split())
-    return f"“{words[:200]}…”" if len(words) > 200 else f"“{words}”"
+    if len(words) > 200:
+        words = f"{words[:200]}…" if is_certain else f"…{words[-200:]}"
+    return f"“{words}”"
 
 
 def _causes(said: str) -> list[str]:
