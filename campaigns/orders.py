@@ -18,21 +18,30 @@ def compose_order(campaign: Campaign, text: Text) -> Order:
 
 def own_text_of(recipient: Recipient) -> str:
     """The person's own text with line feeds only, or ``""``."""
-    return recipient.own_text.replace("\r\n", "\n").replace("\r", "\n")
+    return _with_line_feeds(recipient.own_text)
 
 
 def finished_text(text: Text, recipient: Recipient) -> str:
     """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
-    return own_text_of(recipient) or text.personalise(recipient.values())
+    return own_text_of(recipient) or text.personalise(_values_of(recipient))
 
 
 def message_of(text: Text, recipient: Recipient) -> Message:
     """One recipient as the adapter sees it; the values are those the text uses, with fallbacks filled in."""
+    values = _values_of(recipient)
     return Message(
         msisdn=recipient.msisdn,
         text=finished_text(text, recipient),
-        values={name: getattr(recipient, name) or text.fallbacks.get(name, "") for name in text.fields},
+        values={name: value or text.fallbacks.get(name, "") for name, value in values.items() if name in text.fields},
         own_text=own_text_of(recipient),
         customer_id=recipient.customer_id,
         reference=str(recipient.pk or recipient.msisdn),
     )
+
+
+def _values_of(recipient: Recipient) -> dict[str, str]:
+    return {name: _with_line_feeds(value) for name, value in recipient.values().items()}
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

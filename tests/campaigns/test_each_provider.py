@@ -112,7 +112,7 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
     assert {line["sender"] for line in ledger} == {"BATON678901"}
 
 
-@pytest.mark.parametrize(("slug", "option"), [("clickatell", {"unicode": True}), ("bulksms", {"dca": "16bit"})])
+@pytest.mark.parametrize(("slug", "option"), [("clickatell", {"unicode": True}), ("bulksms", {"alphabet": "16bit"})])
 def test_unicode_says_every_character(
     slug: str,
     option: dict[str, Any],
