@@ -76,6 +76,40 @@ CODES = {
     201: "Maximum batch size exceeded (current maximum size: 30,000 messages)",
 }
 
+# get_report, the status codes of one message.
+STATUSES = {
+    0: "In progress",
+    10: "Delivered upstream",
+    11: "Delivered to mobile",
+    12: "Delivered upstream unacknowledged (assume message is in progress)",
+    22: "Internal fatal error",
+    23: "Authentication failure",
+    24: "Data validation failed",
+    25: "You do not have sufficient credits",
+    26: "Upstream credits not available",
+    27: "You have exceeded your daily quota",
+    28: "Upstream quota exceeded",
+    29: "Message sending cancelled",
+    31: "Unroutable",
+    32: "Blocked (probably because of a recipient's complaint against you)",
+    33: "Failed: censored",
+    40: "Temporarily unavailable",
+    50: "Delivery failed - generic failure",
+    51: "Delivery to phone failed",
+    52: "Delivery to network failed",
+    53: "Message expired",
+    54: "Failed on remote network",
+    55: "Failed: remotely blocked",
+    56: "Failed: remotely censored",
+    57: "Failed due to fault on handset",
+    60: "Transient upstream failure",
+    61: "Upstream status update",
+    62: "Upstream cancel failed",
+    63: "Queued for retry after temporary failure delivering",
+    64: "Queued for retry after temporary failure delivering, due to fault on handset",
+    70: "Unknown upstream status",
+}
+
 # How the number ends: what the report says in the end.
 _MAGIC = {"99901": 31, "99902": 32, "99905": 53, "99906": 32, "99907": 57, "99908": 33, "99909": 0}
 _DROPPED = ("99903", "99904")
@@ -110,8 +144,11 @@ FAULTS = {
     "bulksms:forgets-stop-dup-id": "A stop_dup_id used before is not remembered: the batch is taken again.",
     "bulksms:report-missing-rows": "Reports leave out every second recipient.",
     "bulksms:report-empty": "Reports name no recipient.",
-    "bulksms:report-in-progress": "Reports say in progress for everybody.",
-    "bulksms:report-unknown-status": "Reports give everybody a status that no document knows.",
+    **{
+        f"bulksms:report-status:{code}": f"Reports say {code}, {words}, of everybody."
+        for code, words in STATUSES.items()
+    },
+    "bulksms:report-status:99": "Reports give everybody a status that no document knows.",
     "bulksms:report-other-words": "Reports begin with the older words Results to follow.",
     "bulksms:report-failed": "Reports are refused with 22.",
     "bulksms:report-http-500": "Reports are answered with HTTP 500.",
@@ -471,11 +508,12 @@ class Gateway:
             raise Failed(24, "the batch is scheduled and has no status yet")
         age = now - datetime.fromisoformat(record["texted_at"])
         wanted = fields.get("msisdn", "")
+        is_wanted = record["parameters"].get("want_report") != "0"
         texts = [Text(**text) for text in record["texts"]]
         return [
             {
                 "msisdn": text.msisdn,
-                "status_code": str(30 if record["is_test"] else status_after(age, text.status)),
+                "status_code": str(30 if record["is_test"] else status_after(age, text.status, is_wanted)),
                 "body": text.text,
                 "completed_time": record["texted_at"][:19].replace("T", " "),
                 "created_time": record["at"][:19].replace("T", " "),
@@ -594,11 +632,16 @@ class Gateway:
         return kept
 
 
-def status_after(age: timedelta, final: int) -> int:
-    """What a report says of a text that was taken ``age`` ago: in progress, delivered upstream, then ``final``."""
-    if final in _NEVER_TEXTED or age >= WITH_THE_PHONE_AFTER:
+def status_after(age: timedelta, final: int, is_wanted: bool = True) -> int:
+    """What a report says of a text that was taken ``age`` ago: in progress, delivered upstream, then ``final``.
+
+    assumption: with ``want_report`` 0 nothing comes back from the network.
+    """
+    if final in _NEVER_TEXTED or not final:
         return final
-    return 10 if age >= WITH_THE_NETWORK_AFTER and final else 0
+    if age < WITH_THE_NETWORK_AFTER:
+        return 0
+    return final if is_wanted and age >= WITH_THE_PHONE_AFTER else 10
 
 
 # -- HTTP ------------------------------------------------------------------------------------------------------------
@@ -819,10 +862,9 @@ class _Handler(BaseHTTPRequestHandler):
             found = found[::2]
         if self._fault("report-empty"):
             found = []
-        if self._fault("report-in-progress"):
-            found = [{**row, "status_code": "0"} for row in found]
-        if self._fault("report-unknown-status"):
-            found = [{**row, "status_code": "99"} for row in found]
+        for code in (*STATUSES, 99):
+            if self._fault(f"report-status:{code}"):
+                found = [{**row, "status_code": str(code)} for row in found]
         names = ["msisdn", "status_code", *(name for name in asked if found and name in found[0])]
         words = "Results to follow" if self._fault("report-other-words") else "Returns to follow"
         lines = ["|".join(row[name] for name in names) for row in found]

@@ -185,14 +185,15 @@ def test_half_a_batch_can_be_texted(sandbox: Sandbox, client: Client) -> None:
     [
         ("report-missing-rows", ["0|Returns to follow", "", "27825550100|0"]),
         ("report-empty", ["0|Returns to follow", ""]),
-        ("report-in-progress", ["0|Returns to follow", "", "27825550100|0", "27825550101|0"]),
-        ("report-unknown-status", ["0|Returns to follow", "", "27825550100|99", "27825550101|99"]),
+        ("report-status:0", ["0|Returns to follow", "", "27825550100|0", "27825550101|0"]),
+        ("report-status:99", ["0|Returns to follow", "", "27825550100|99", "27825550101|99"]),
+        ("report-status:57", ["0|Returns to follow", "", "27825550100|57", "27825550101|57"]),
         ("report-failed", ["22|Internal fatal error"]),
     ],
 )
 def test_a_report_can_be_strange(fault: str, lines: list[str], sandbox: Sandbox, client: Client) -> None:
     batch_id = client.send().split("|")[2]
-    sandbox.fault("bulksms:report-in-progress")
+    sandbox.fault("bulksms:report-status:0")
     sandbox.fault(f"bulksms:{fault}")
     assert client.post(REPORT, batch_id=batch_id).text.splitlines() == lines
 

@@ -213,3 +213,4 @@ def test_a_status_ripens() -> None:
     assert [status_after(age, 53) for age in ages] == [0, 10, 53]
     assert [status_after(age, 31) for age in ages] == [31, 31, 31]
     assert [status_after(age, 0) for age in ages] == [0, 0, 0]
+    assert [status_after(age, 11, is_wanted=False) for age in ages] == [0, 10, 10]
