@@ -1,20 +1,26 @@
-"""The sandbox's FTP server: password login, for each account a home folder, and the faults a bad day brings.
+"""The sandbox's FTP server: password login, a home folder for each account, and the faults that a bad day brings.
 
-A client that dies in the middle of an upload leaves a file that looks complete, as on every FTP server.
+It is plain until a client asks for TLS (AUTH TLS). A client that dies in the middle of an upload leaves a file that
+looks complete, as on every FTP server.
 """
 
 import hmac
+import ipaddress
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
 from pyftpdlib.filesystems import AbstractedFS
-from pyftpdlib.handlers import DTPHandler, FTPHandler
+from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
@@ -24,6 +30,7 @@ from providers.sandbox.sftp import Uploads
 # What each connection does is of no interest; trouble inside the server is.
 logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
 
+CERTIFICATE_FILE = "ftp_certificate.pem"
 #: All that pyftpdlib knows: list, read, store, append, delete, rename, make folders, change times and permissions.
 EVERYTHING = "elradfmwMT"
 # Seconds after which a server looks whether it is to end.
@@ -39,6 +46,7 @@ _FAULTS = {
     "slow": "Every upload over FTP is slow.",
     "stale-listing": "Lists of files over FTP are those of the last time somebody asked before.",
     "no-size": "The FTP server cannot say how large a file is.",
+    "no-tls": "The FTP server refuses to encrypt.",
     "no-mlsd": "The FTP server has no machine-readable lists of files.",
 }
 _DOOR_FAULTS = {
@@ -46,6 +54,8 @@ _DOOR_FAULTS = {
     "hangs": "takes connections and says nothing.",
     "refuses": "answers that it is not available (421).",
 }
+# What the server does not understand under each fault.
+_MISSING = {"SIZE": "no-size", "MLSD": "no-mlsd", "MLST": "no-mlsd", "AUTH": "no-tls"}
 
 
 def ftp_faults(provider: str, doors: Mapping[str, str]) -> dict[str, str]:
@@ -142,10 +152,11 @@ class _Upload:
         if self._drop:
             self._is_dropped = True
             self._drop()
-            written = self._file.write(body[: len(body) // 2])
-            self._file.flush()
-            return written
-        return self._file.write(body)
+            body = body[: len(body) // 2]
+        self._file.write(body)
+        # What has arrived is there for everybody to see.
+        self._file.flush()
+        return len(body)
 
     def seek(self, offset: int) -> int:
         return self._file.seek(offset)
@@ -233,6 +244,10 @@ class _Transfer(_Slowness, DTPHandler):
     pass
 
 
+class _TlsTransfer(_Slowness, TLS_DTPHandler):
+    pass
+
+
 class _Talk:
     """What both kinds of control connection, plain and with TLS, do differently from pyftpdlib's."""
 
@@ -263,9 +278,8 @@ class _Talk:
             super().respond(resp, *more, **named)  # type: ignore[misc]
 
     def process_command(self, cmd: str, *more: Any, **named: Any) -> None:
-        if (cmd == "SIZE" and self.shared.fault("no-size")) or (
-            cmd in ("MLSD", "MLST") and self.shared.fault("no-mlsd")
-        ):
+        missing = _MISSING.get(cmd, "")
+        if missing and self.shared.fault(missing):
             self.respond(f"502 {cmd} is not implemented.")
         else:
             super().process_command(cmd, *more, **named)  # type: ignore[misc]
@@ -279,10 +293,19 @@ class _Talk:
         return super().ftp_RNTO(path)  # type: ignore[misc]
 
 
+# assumption: the server does not choose names itself; no document speaks of it.
+def _without_stou(commands: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: command for name, command in commands.items() if name != "STOU"}
+
+
 class _Handler(_Talk, FTPHandler):
     dtp_handler = _Transfer
-    # assumption: the server does not choose names itself; no document speaks of it.
-    proto_cmds = {name: command for name, command in FTPHandler.proto_cmds.items() if name != "STOU"}
+    proto_cmds = _without_stou(FTPHandler.proto_cmds)
+
+
+class _TlsHandler(_Talk, TLS_FTPHandler):
+    dtp_handler = _TlsTransfer
+    proto_cmds = _without_stou(TLS_FTPHandler.proto_cmds)
 
 
 class FtpServer:
@@ -323,14 +346,70 @@ def serve_ftp(
     uploads: Uploads,
     rules: Rules | None = None,
     door: str = "",
+    certificate: Path | None = None,
 ) -> FtpServer:
     """Listen on ``host`` and ``port`` (0 = any free one) until the server is closed. Raises OSError.
 
     ``home_of`` gives the folder that an account sees as its root, which must be there. ``uploads`` learns which files
     are being written; servers in other threads need one of their own. ``door`` is the server's name in the faults
-    of ``ftp_faults``.
+    of ``ftp_faults``. With a ``certificate``, a file as ``certificate_file`` makes it, a client may ask for TLS.
     """
     shared = _Shared(provider, door, faults, uploads)
     authorizer = _Authorizer(shared, rules or Rules(), passwords, home_of)
-    handler = type("Handler", (_Handler,), {"shared": shared, "authorizer": authorizer})
+    common = {"shared": shared, "authorizer": authorizer}
+    if certificate:
+        handler = type("Handler", (_TlsHandler,), {**common, "certfile": str(certificate)})
+    else:
+        handler = type("Handler", (_Handler,), common)
     return FtpServer((host, port), handler)
+
+
+def certificate_file(data: Path) -> Path:
+    """The file in ``data`` with a key and a self-signed certificate for it, made with mode 0600 on first use."""
+    path = data / CERTIFICATE_FILE
+    if not path.exists():
+        made = _made_certificate(datetime.now(UTC))
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(made)
+    return path
+
+
+def public_certificate(path: Path) -> str:
+    """The certificate in a file of ``certificate_file`` as PEM, without the key: what a client is to trust."""
+    found = x509.load_pem_x509_certificate(path.read_bytes())
+    return found.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key_usage() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _made_certificate(now: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Sandbox")])
+    hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return secret + made.public_bytes(serialization.Encoding.PEM)

@@ -23,7 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 from providers.sandbox.faults import Faults
-from providers.sandbox.ftp import FtpServer, Rules, ftp_faults, serve_ftp
+from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
@@ -92,7 +92,7 @@ FAULTS = {
     f"{SLUG}:tail:crlf": "The cause at the bottom of a rejected file is several lines that end in CR and LF.",
     f"{SLUG}:tail:glued": "The cause at the bottom of a rejected file does not begin on a line of its own.",
     f"{SLUG}:tail:rewritten": "A rejected file has other line ends than the one that was uploaded.",
-    f"{SLUG}:internal-error": "Files in processing fail with an internal error and are tried again, five times at most.",
+    f"{SLUG}:internal-error": "Files in processing fail with an internal error and are tried again, up to five times.",
     f"{SLUG}:stuck-processing": "Files stay in processing.",
     f"{SLUG}:silent": "Files named .ready are not picked up.",
     **ftp_faults(SLUG, {"host-a": "Host a", "host-b": "Host b"}),
@@ -438,6 +438,7 @@ class GatewayApi(Site):
         # A server is a thread, and each has uploads of its own.
         self._uploads = {"a": Uploads(), "b": Uploads()}
         self._servers: dict[str, FtpServer] = {}
+        self._certificate = certificate_file(ground.data)
         self._gateways = {
             name: Gateway(ground.folder / name, name, ground.ledger, ground.faults, self._being_written, ground.credit)
             for name in ground.passwords
@@ -464,6 +465,7 @@ class GatewayApi(Site):
             "username": username,
             "password": self.ground.passwords[username],
             "use_tls": False,
+            "tls_certificate": public_certificate(self._certificate),
         }
 
     def state(self) -> dict[str, Any]:
@@ -489,6 +491,7 @@ class GatewayApi(Site):
                 # "You can't create new directories." "You can't modify the file permissions."
                 rules=Rules("elradfw", allows),
                 door=f"host-{host}",
+                certificate=self._certificate,
             )
 
         return serve

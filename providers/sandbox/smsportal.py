@@ -1,5 +1,6 @@
 """A pretend SMSPortal "SFTP to SMS": judges files as its document says and keeps the three folders.
 
+The folders can be reached by SFTP and by FTP, as the document's table of ports says.
 Written from SMSPortal's document alone ("SMSPortal SFTP"), so that it and the adapter check each other. Where the
 document is silent the assumption is named; where two readings are possible this one is the stricter.
 
@@ -29,6 +30,7 @@ from uuid import uuid4
 import asyncssh
 
 from providers.sandbox.faults import Faults
+from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads, host_key, serve_sftp
 from providers.sandbox.site import HOST, Ground, Site
@@ -61,6 +63,7 @@ CODES = {
 }
 
 FAULTS = {
+    **ftp_faults(SLUG, {"ftp": "The FTP server"}),
     "smsportal:insufficient-credits": "Every file is refused for want of credits.",
     "smsportal:internal-error": "Every file fails with an internal error; nobody is texted.",
     "smsportal:internal-error-halfway": "Every file fails with an internal error after half of it was texted.",
@@ -577,7 +580,7 @@ class Gateway:
 
 
 class SmsPortal(Site):
-    """The pretend provider: SFTP for every account, and what looks into their folders."""
+    """The pretend provider: SFTP and FTP for every account, and what looks into their folders."""
 
     slug = SLUG
     label = "SMSPortal"
@@ -587,22 +590,25 @@ class SmsPortal(Site):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self._uploads = Uploads()
+        # The FTP server is a thread of its own, and has uploads of its own.
+        self._uploads = {"sftp": Uploads(), "ftp": Uploads()}
         self._gateways = {
-            name: Gateway(
-                ground.folder / name, name, ground.ledger, ground.faults, self._uploads.is_open, ground.credit
-            )
+            name: Gateway(ground.folder / name, name, ground.ledger, ground.faults, self._being_written, ground.credit)
             for name in ground.passwords
         }
         self._key = host_key(ground.data)
+        self._certificate = certificate_file(ground.data)
 
     async def open(self) -> None:
         self._server = await self.ground.ports.listen_async("smsportal-sftp", self._serve)
         self._port = self._server.get_port()
         self.ground.ports.keep("smsportal-sftp", self._port)
+        self._ftp_server = self.ground.ports.listen("smsportal-ftp", self._serve_ftp)
+        self.ground.ports.keep("smsportal-ftp", self._ftp_server.port)
 
     async def close(self) -> None:
         self._server.close()
+        self._ftp_server.close()
 
     def look(self, now: datetime) -> None:
         for gateway in self._gateways.values():
@@ -612,15 +618,18 @@ class SmsPortal(Site):
         return {
             "host": HOST,
             "port": self._port,
+            "ftp_port": self._ftp_server.port,
             "username": username,
             "password": self.ground.passwords[username],
             "host_key": self._key.export_public_key().decode().strip(),
             "fingerprint": self._key.get_fingerprint(),
+            "tls_certificate": public_certificate(self._certificate),
         }
 
     def state(self) -> dict[str, Any]:
         accounts = [gateway.state() for gateway in self._gateways.values()]
-        return {"label": self.label, "host": HOST, "port": self._port, "accounts": accounts}
+        ports = {"port": self._port, "ftp_port": self._ftp_server.port}
+        return {"label": self.label, "host": HOST, **ports, "accounts": accounts}
 
     async def _serve(self, port: int) -> asyncssh.SSHAcceptor:
         return await serve_sftp(
@@ -629,10 +638,36 @@ class SmsPortal(Site):
             key=self._key,
             provider=SLUG,
             passwords=self.ground.passwords,
-            home_of=lambda username: self.ground.folder / username / "home",
+            home_of=self._home_of,
             faults=self.ground.faults,
-            uploads=self._uploads,
+            uploads=self._uploads["sftp"],
         )
+
+    def _serve_ftp(self, port: int) -> FtpServer:
+        return serve_ftp(
+            host=HOST,
+            port=port,
+            provider=SLUG,
+            passwords=self.ground.passwords,
+            home_of=self._home_of,
+            faults=self.ground.faults,
+            uploads=self._uploads["ftp"],
+            rules=Rules(allows=self._allows),
+            door="ftp",
+            certificate=self._certificate,
+        )
+
+    def _home_of(self, username: str) -> Path:
+        return self.ground.folder / username / "home"
+
+    def _being_written(self, path: Path) -> bool:
+        return any(uploads.is_open(path) for uploads in self._uploads.values())
+
+    def _allows(self, permission: str, name: str) -> bool:
+        # assumption: the three folders stay where they are.
+        if name in FOLDERS and permission in "df":
+            return False
+        return name.split("/")[0] != "Send_SMS" or not self.ground.faults.use("smsportal:missing-folder")
 
 
 def _oldest_first(folder: Path) -> list[Path]:

@@ -1,12 +1,21 @@
 import ftplib
 import io
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from providers.sandbox.faults import Faults
-from providers.sandbox.ftp import EVERYTHING, FtpServer, Rules, ftp_faults, serve_ftp
+from providers.sandbox.ftp import (
+    EVERYTHING,
+    FtpServer,
+    Rules,
+    certificate_file,
+    ftp_faults,
+    public_certificate,
+    serve_ftp,
+)
 from providers.sandbox.sftp import Uploads
 from tests.providers.sandbox.conftest import names_in, until
 
@@ -21,6 +30,7 @@ class Ground:
         self.home.mkdir()
         self.faults = Faults(ftp_faults("acme", {"": "The server"}))
         self.uploads = Uploads()
+        self.certificate = certificate_file(folder)
         self.servers: list[FtpServer] = []
 
     def serve(self, rules: Rules | None = None) -> FtpServer:
@@ -33,6 +43,7 @@ class Ground:
             faults=self.faults,
             uploads=self.uploads,
             rules=rules,
+            certificate=self.certificate,
         )
         self.servers.append(server)
         return server
@@ -50,6 +61,17 @@ def login(server: FtpServer, password: str = PASSWORD) -> ftplib.FTP:
     client = ftplib.FTP(timeout=20)  # noqa: S321
     client.connect("127.0.0.1", server.port)
     client.login("demo", password)
+    return client
+
+
+def login_with_tls(ground: Ground, server: FtpServer, host: str = "127.0.0.1") -> ftplib.FTP_TLS:
+    context = ssl.create_default_context(cadata=public_certificate(ground.certificate))
+    # As later versions of Python do by themselves.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    client = ftplib.FTP_TLS(context=context, timeout=20)  # noqa: S321
+    client.connect(host, server.port)
+    client.login("demo", PASSWORD)
+    client.prot_p()
     return client
 
 
@@ -136,7 +158,8 @@ def test_a_client_that_dies_leaves_what_looks_like_a_whole_file(ground: Ground) 
     line = client.transfercmd("STOR a.csv")
     line.sendall(b"half")
     path = ground.home / "a.csv"
-    assert until(lambda: ground.uploads.is_open(path))
+    until(lambda: path.exists() and path.read_bytes() == b"half")
+    assert ground.uploads.is_open(path)
     line.close()
     client.close()
     until(lambda: not ground.uploads.is_open(path))
@@ -245,4 +268,58 @@ def test_fault_hangs(ground: Ground) -> None:
     ground.faults.set("acme:hangs", 1)
     with pytest.raises(TimeoutError):
         ftplib.FTP(timeout=0.3).connect("127.0.0.1", server.port)  # noqa: S321
+    login(server)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_it_speaks_tls_with_a_certificate_that_a_client_can_check(ground: Ground, host: str) -> None:
+    client = login_with_tls(ground, ground.serve(), host)
+    body = bytes(range(256)) * 1000
+    assert store(client, "a.csv", body).startswith("226")
+    read: list[bytes] = []
+    client.retrbinary("RETR a.csv", read.append)
+    assert b"".join(read) == body
+    client.rename("a.csv", "b.csv")
+    assert [name for name, _ in client.mlsd()] == ["b.csv"]
+    client.quit()
+
+
+def test_the_certificate_stays_and_its_key_is_nobody_elses(ground: Ground, tmp_path: Path) -> None:
+    before = ground.certificate.read_bytes()
+    assert certificate_file(tmp_path).read_bytes() == before
+    assert ground.certificate.stat().st_mode & 0o077 == 0
+    assert "PRIVATE" not in public_certificate(ground.certificate)
+
+
+@pytest.mark.parametrize("fault", ["drop-connection", "drop-at-close"])
+def test_faults_break_an_encrypted_upload(ground: Ground, fault: str) -> None:
+    client = login_with_tls(ground, ground.serve())
+    ground.faults.set(f"acme:{fault}", 1)
+    with pytest.raises((EOFError, OSError)):
+        store(client, "a.csv", b"0123456789")
+    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
+    assert (ground.home / "a.csv").read_bytes() == (b"01234" if fault == "drop-connection" else b"0123456789")
+
+
+def test_fault_drop_after_an_encrypted_rename(ground: Ground) -> None:
+    client = login_with_tls(ground, ground.serve())
+    store(client, "a.csv", b"x")
+    ground.faults.set("acme:drop-after-rename", 1)
+    with pytest.raises((EOFError, OSError)):
+        client.rename("a.csv", "b.csv")
+    assert names_in(ground.home) == {"b.csv"}
+
+
+def test_fault_slow_with_tls(ground: Ground) -> None:
+    client = login_with_tls(ground, ground.serve())
+    ground.faults.set("acme:slow")
+    assert store(client, "a.csv", bytes(50_000)).startswith("226")
+    assert (ground.home / "a.csv").read_bytes() == bytes(50_000)
+
+
+def test_fault_no_tls(ground: Ground) -> None:
+    server = ground.serve()
+    ground.faults.set("acme:no-tls")
+    with pytest.raises(ftplib.error_perm, match="502"):
+        login_with_tls(ground, server)
     login(server)
