@@ -96,6 +96,9 @@ _LEAVES_OPEN = re.compile(
     r"|\b(?:after|processed|accepted|already)\W+(?!0x)\d|\d\s+(?:\w+\s+){0,3}(?:accepted|processed|delivered|already)\b",
     re.IGNORECASE,
 )
+# "Error code index": codes that end in 06, "Insufficient Resources", and 08, "Invalid Argument", mean something else in
+# each context; what, only the words beside them say.
+_LEFT_TO_WORDS = ("06", "08")
 _CODE = re.compile(r"\b0x([0-9a-f]{4})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 _MANY_DIGITS = re.compile(r"\d{5,}")
@@ -615,7 +618,7 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
     codes = _causes(said)
     names_a_number = any(number in _handed_over(payload).numbers for number in _NUMBER.findall(said))
     leaves_open = any(_LEAVES_OPEN.search(line) for line in said.splitlines())
-    reason = next((code for code in reversed(codes) if code in WORDS), UNKNOWN)
+    reason = next((code for code in codes if code in WORDS), UNKNOWN)
     is_plain = tail.is_certain and not leaves_open and not names_a_number
     if codes and is_plain and all(code in _ABOUT_THE_FILE for code in codes):
         return Reading(Standing.REJECTED, reason, f"{WORDS[reason]} It says: {shown}", outcomes)
@@ -634,16 +637,17 @@ def _unclear(reason: str, sentence: str, outcomes: tuple[Outcome, ...] = ()) -> 
 def _tail(uploaded: bytes, file: SightedFile) -> _Tail:
     """What GatewayAPI added: the file minus what was uploaded, else what stands below our last line.
 
-    assumption: the form of the cause is not documented, nor whether the rows above it stay byte for byte.
-    ``file.body`` may hold the bottom only.
+    assumption: the form of the cause is not documented, nor that it begins on a line of its own, nor whether the rows
+    above it stay byte for byte. ``file.body`` may hold the bottom only.
     """
     body = file.body or b""
     missing = max(file.size - len(body), 0)
-    rest = uploaded[missing:]
-    if rest and body.startswith(rest):
-        return _Tail.of(body[len(rest) :], True, uploaded.count(b"\n") + 1)
-    own = [line for line in _lines(uploaded) if line.strip()]
-    lines = _lines(body)
+    rest = uploaded[missing:].rstrip(b"\r\n")
+    for whole, ours in ((body, rest), (_unix(body), _unix(rest))):
+        if ours and whole.startswith(ours):
+            return _Tail.of(whole[len(ours) :], True, uploaded.rstrip(b"\r\n").count(b"\n") + 1)
+    own = [line for line in _unix(uploaded).split(b"\n") if line.strip()]
+    lines = _unix(body).split(b"\n")
     known = frozenset(own)
     for index in reversed(range(len(lines))):
         if lines[index] in known:
@@ -653,8 +657,8 @@ def _tail(uploaded: bytes, file: SightedFile) -> _Tail:
     return _Tail.of(b"\n".join(lines[-20:]), False)
 
 
-def _lines(body: bytes) -> list[bytes]:
-    return body.replace(b"\r\n", b"\n").split(b"\n")
+def _unix(body: bytes) -> bytes:
+    return body.replace(b"\r\n", b"\n")
 
 
 def _decode(tail: bytes) -> str:
@@ -697,14 +701,15 @@ def _shown(said: str, is_certain: bool) -> str:
 
 
 def _causes(said: str) -> list[str]:
-    """Every cause in the order of appearance: codes, and for a line without one what it is about."""
-    causes = []
+    """Every cause in the order of appearance, codes before words; a line without a telling code by what it is about."""
+    codes, words = [], []
     for line in said.splitlines():
-        codes = [f"0x{digits.upper()}" for digits in _CODE.findall(line)]
-        if not codes and _IS_WRONG.search(line):
-            codes = [code for code, pattern in _IS_ABOUT.items() if pattern.search(line)]
-        causes += codes
-    return causes
+        named = [f"0x{digits.upper()}" for digits in _CODE.findall(line)]
+        telling = [code for code in named if code[-2:] not in _LEFT_TO_WORDS]
+        codes += telling
+        if not telling and (named or _IS_WRONG.search(line)):
+            words += [subject for subject, pattern in _IS_ABOUT.items() if pattern.search(line)]
+    return codes + words
 
 
 def _outcomes(said: str, tail: _Tail, source: str, payload: Payload) -> tuple[Outcome, ...]:

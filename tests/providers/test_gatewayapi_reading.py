@@ -218,6 +218,12 @@ def rejected(tail: str | bytes, *, body: bytes | None = None, payload: Payload =
         ("Could not decode the file as utf-8", "encoding"),
         ("'utf-8' codec can't decode byte 0xe5", "encoding"),
         ("File too large, at most 30 MB", "size"),
+        ("0x0206 Insufficient resources, the file is larger than 30 MB", "size"),
+        ("0x0208 Invalid argument, class must be the same for all messages", "class"),
+        ("Error code: 0x0216\r\nInsufficient credit", "0x0216"),
+        ("Error code: 0x0208\r\nInvalid argument, sender", "sender"),
+        ('{"code": "0x0216", "message": "Insufficient credit"}', "0x0216"),
+        ('"0x0216","Insufficient credit"', "0x0216"),
     ],
 )
 def test_a_cause_that_says_what_is_wrong_with_the_file_rejects_it(cause: str, reason: str) -> None:
@@ -233,6 +239,9 @@ def test_a_cause_that_says_what_is_wrong_with_the_file_rejects_it(cause: str, re
     [
         "Something went wrong",
         "0x0201",
+        "0x0206 Insufficient resources",
+        "0x0208 Invalid argument, msisdn",
+        "0x0208 Invalid argument, sender: row 2",
         "0x0312 Filtered on content",
         "Insufficient credit (0x0216), 0x0101",
         "0x0310 A message contains the same recipient more than once",
@@ -302,6 +311,15 @@ def test_the_cause_is_found_in_each_dialect(encoding: str) -> None:
     reading = read(look(file(name, body=payload.body + tail)), payload=payload)
     assert (reading.standing, reading.reason) == (Standing.REJECTED, "class")
     assert "Unzulässig" in reading.sentence
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "excel"])
+def test_the_cause_may_be_glued_to_our_last_row(encoding: str) -> None:
+    payload = rendered(encoding=encoding)
+    unix = payload.body.replace(b"\r\n", b"\n")
+    for above in (unix, unix.replace(b"\n", b"\r\n")):
+        reading = rejected("0x0216 Insufficient credit\n", body=above.rstrip(b"\r\n"), payload=payload)
+        assert (reading.standing, reading.reason) == (Standing.REJECTED, "0x0216")
 
 
 def test_a_bottom_of_the_file_is_enough() -> None:
