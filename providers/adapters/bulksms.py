@@ -131,6 +131,8 @@ _REPORT_PATIENCE = timedelta(minutes=30)
 # A report may still be filling: only one that names the same numbers for this long is complete.
 _REPORT_SETTLED = timedelta(seconds=60)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
+# One line is expected, and a page of a stranger on the way is put up with.
+_ANSWER_AT_MOST = 100_000
 _KEPT_BYTES = 2_000
 
 
@@ -349,7 +351,7 @@ class Adapter(BaseAdapter):
     def commit(self, remote: HttpRemote, payload: Payload, attempt: Attempt) -> Receipt:
         """send_batch: "Any HTTP status code other than 200 should be considered transient"."""
         form = _credentials(remote) + b"&" + payload.body
-        status, body = remote.post(SEND_BATCH, form, is_commit=True)
+        status, body = remote.post(SEND_BATCH, form, is_commit=True, at_most=_ANSWER_AT_MOST)
         answer = _Answer.of(body) if status == 200 else None
         if answer is None:
             raise Unclear(
@@ -409,7 +411,7 @@ class Adapter(BaseAdapter):
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
         """Log in, which proves the certificate, and ask for the free credits."""
-        status, body = remote.post(CREDITS, _credentials(remote), at_most=100_000)
+        status, body = remote.post(CREDITS, _credentials(remote), at_most=_ANSWER_AT_MOST)
         answer = _Answer.of(body) if status == 200 else None
         if answer is None:
             said = f"The server answers, but not like BulkSMS (HTTP status {status}). Check the address."
@@ -431,7 +433,7 @@ class Adapter(BaseAdapter):
             return None
         text = _encoded(order, message.text)
         pairs = [*_parameters(order, [message]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
-        status, body = remote.post(QUOTE, _credentials(remote) + b"&" + _form(pairs), at_most=100_000)
+        status, body = remote.post(QUOTE, _credentials(remote) + b"&" + _form(pairs), at_most=_ANSWER_AT_MOST)
         answer = _Answer.of(body) if status == 200 else None
         if answer is None or answer.code != 0 or not re.fullmatch(r"\d+(\.\d+)?", answer.third):
             return None
