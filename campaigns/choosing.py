@@ -1,6 +1,7 @@
 """Which account a draft should go through: what each would do with it, the choice, and what one would charge."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,8 +27,8 @@ class AccountVerdict:
     """What one account would do with a draft.
 
     ``measured`` counts the texts that were looked at. ``files`` is the least number of them for all ``included``
-    recipients. ``foreign`` holds the characters at fault, or those that make texts Unicode. ``early`` says what
-    handing over early would mean, ``""`` where the draft does not ask for it.
+    recipients. ``foreign`` shows the first characters that make texts Unicode, ``further`` those that are refused and
+    not named in ``refused``. ``early`` says what handing over early would mean, ``""`` where nobody asks for it.
     """
 
     account: Account
@@ -35,6 +36,7 @@ class AccountVerdict:
     measured: Measured
     files: int
     foreign: str
+    further: str
     early: str
     has_quote: bool
     is_chosen: bool
@@ -52,7 +54,7 @@ class AccountVerdict:
     @property
     def refused(self) -> list[tuple[int, str]]:
         """How many texts are refused and the first sentence why, by reason, the most frequent first."""
-        return sorted(self.measured.reasons.values(), reverse=True)[:3]
+        return _first_reasons(self.measured)
 
 
 def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountVerdict]:
@@ -114,7 +116,7 @@ def quote(campaign: Campaign, account: Account) -> str:
         with connect(account) as remote:
             said = account.adapter.quote(remote, order_for(campaign, account, text), message_of(text, recipient))
     if said is None:
-        raise Refusal("no_quote", f"{account} cannot be asked for a price.")
+        raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, mend that first.")
     return said
 
 
@@ -151,18 +153,28 @@ def _verdict(
     if campaign.is_early:
         early, refusal = _early(account, campaign.start_at, now)
         objections = [*objections, *refusal]
-    at_fault = "".join(dict.fromkeys("".join(problem["characters"] for problem in measured.objections)))
+    named = " ".join(sentence for _, sentence in _first_reasons(measured))
+    at_fault = [character for problem in measured.objections for character in problem["characters"]]
     return AccountVerdict(
         account=account,
         included=included,
         measured=measured,
         files=math.ceil(included / account.adapter.limits.rows),
-        foreign=at_fault or (foreign if measured.unicode else ""),
+        foreign=_shown(foreign),
+        further=_shown(character for character in at_fault if character not in named),
         early=early,
         has_quote=type(account.adapter).quote is not BaseAdapter.quote,
         is_chosen=campaign.account_id == account.pk,
         order_objections=objections,
     )
+
+
+def _first_reasons(measured: Measured) -> list[tuple[int, str]]:
+    return sorted(measured.reasons.values(), reverse=True)[:3]
+
+
+def _shown(characters: Iterable[str]) -> str:
+    return " ".join(list(dict.fromkeys(characters))[:20])
 
 
 def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Objection]]:

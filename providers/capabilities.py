@@ -18,7 +18,7 @@ END = "<!-- end of capabilities -->"
 _GUARDS = {
     GuardKind.KEY: "The provider drops a repeated file",
     GuardKind.RENAME: "A file can be handed over only once",
-    GuardKind.NONE: "None: after a broken line a person decides",
+    GuardKind.NONE: "After a broken line a person decides",
 }
 
 
@@ -56,7 +56,8 @@ def markdown(adapters: Sequence[type[BaseAdapter]]) -> str:
 
 def summary(adapter: type[BaseAdapter]) -> str:
     """Return what tells this provider from the others, in a line."""
-    return f"{_alphabet(adapter)} · {_rows(adapter)} recipients a file · {_GUARDS[adapter.guard.kind].lower()}"
+    guard = _GUARDS[adapter.guard.kind]
+    return f"{_characters(adapter)} · {_rows(adapter)} recipients a file · {guard[0].lower()}{guard[1:]}"
 
 
 def between_markers(page: str, drawn: str) -> str:
@@ -79,8 +80,12 @@ def _line(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
+def _characters(adapter: type[BaseAdapter]) -> str:
+    return "GSM only" if adapter.limits.alphabet == "gsm" else "GSM and Unicode"
+
+
 def _alphabet(adapter: type[BaseAdapter]) -> str:
-    words = "GSM only" if adapter.limits.alphabet == "gsm" else "GSM and Unicode"
+    words = _characters(adapter)
     return f"{words}; a line break counts {adapter.limits.newline_units}" if adapter.limits.newline_units > 1 else words
 
 

@@ -88,7 +88,7 @@ def test_each_account_is_judged_by_its_own_adapter(
     ours, theirs = found["SMSPortal main"], found["Acme main"]
     assert (ours.is_chosen, theirs.is_chosen) == (True, False)
     assert ours.measured.objection_count == ours.included == 5
-    assert ours.foreign == "中"
+    assert theirs.foreign == "中"
     assert [n for n, _ in ours.refused] == [5]
     assert "not 中" in ours.refused[0][1]
     assert theirs.measured.objection_count == 1
@@ -96,6 +96,18 @@ def test_each_account_is_judged_by_its_own_adapter(
     assert theirs.measured.unicode == 5
     assert theirs.histogram == [(1, 5)]
     assert (ours.files, theirs.files) == (1, 3)
+
+
+def test_characters_of_other_texts_are_shown_as_well(
+    account: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
+) -> None:
+    campaign = make_campaign(account, make_list("Customers"))
+    Contact.objects.filter(msisdn="27825550101").update(value1="Zoë")
+    Contact.objects.filter(msisdn="27825550102").update(value1="Łucja")
+    found = by_account(campaign)["SMSPortal main"]
+    assert [n for n, _ in found.refused] == [2]
+    assert "not ë" in found.refused[0][1]
+    assert found.further == "Ł"
 
 
 def test_it_counts_what_the_check_counts(
