@@ -453,20 +453,21 @@ class Gateway:
         if self._faults.use("clickatell:silent"):
             return 0
         taken = 0
-        for path, version in _oldest_first(self.home):
-            if path.name.endswith(".log") or self._state()["taken"].get(path.name) == version:
-                continue
+        for path in _oldest_first(self.home):
             # assumption: a file whose upload still has it open is left for the next scan. One whose connection broke
             # is not open any more and is taken half-written.
-            if self._being_written(path) and not self._faults.use("clickatell:eager"):
+            if path.name.endswith(".log") or (self._being_written(path) and not self._faults.use("clickatell:eager")):
                 continue
             try:
+                version = _version(path)
                 body = path.read_bytes()
+                is_quiet = version == _version(path)
             except FileNotFoundError:
                 # The client took it back.
                 continue
-            self._take(path, version, body, now)
-            taken += 1
+            if is_quiet and self._state()["taken"].get(path.name) != version:
+                self._take(path, version, body, now)
+                taken += 1
         return taken
 
     def state(self) -> dict[str, Any]:
@@ -603,7 +604,7 @@ class Gateway:
 
     def _delete_old(self, now: datetime) -> None:
         oldest = (now - FILES_KEPT).timestamp() * 1e9
-        for path, _ in _oldest_first(self.home):
+        for path in _oldest_first(self.home):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime_ns <= oldest and not self._being_written(path):
                     path.unlink()
@@ -624,17 +625,21 @@ def _status(msisdn: str) -> str:
     return "007 Error delivering message" if msisdn.endswith(_UNDELIVERED) else "004 Received by recipient"
 
 
-def _oldest_first(folder: Path) -> list[tuple[Path, str]]:
-    """The files in ``folder``, each with what tells one version of it from the next."""
+def _oldest_first(folder: Path) -> list[Path]:
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
             # The client may take a file back at any moment.
             with contextlib.suppress(FileNotFoundError):
                 if entry.is_file(follow_symlinks=False):
-                    stat = entry.stat(follow_symlinks=False)
-                    found.append((stat.st_mtime_ns, entry.name, stat.st_size))
-    return [(folder / name, f"{modified_at}/{size}") for modified_at, name, size in sorted(found)]
+                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+    return [folder / name for _, name in sorted(found)]
+
+
+def _version(path: Path) -> str:
+    """What tells one upload under a name from the next."""
+    stat = path.stat()
+    return f"{stat.st_mtime_ns}/{stat.st_size}"
 
 
 def login_of(username: str, password: str) -> Login:

@@ -88,8 +88,8 @@ def test_a_file_is_taken_once_and_again_when_uploaded_again(sandbox: Sandbox, cl
     client.log("after.txt")
     assert texted(sandbox, "again.txt") == ["27825550100"]
     client.upload("again.txt")
-    until(lambda: len(texted(sandbox, "again.txt")) == 2)
-    assert len(client.log("again.txt").splitlines()) == 2
+    until(lambda: len(client.log("again.txt").splitlines()) == 2)
+    assert len(texted(sandbox, "again.txt")) == 2
 
 
 def test_a_file_that_is_still_being_written_is_left_and_a_broken_one_is_taken(sandbox: Sandbox, client: Client) -> None:
