@@ -280,8 +280,9 @@ class Adapter(BaseAdapter):
         )
 
     def measure(self, order: Order, text: str) -> gsm.Measure:
-        """ "Send basic message": line breaks use two character spaces, in either alphabet. Unicode is asked for as such,
-        also for a text that GSM could say.
+        """What ``concat`` limits. "Send basic message": line breaks use two character spaces, in either alphabet.
+
+        Unicode is asked for as such, also for a text that GSM could say.
         """
         if not _is_unicode(order):
             return gsm.measure(text, self.limits.newline_units)
@@ -392,7 +393,9 @@ class Adapter(BaseAdapter):
             kept = _without_secrets(body, remote.settings)
             # What was blanked must not look as if it had been cut short.
             size = entry.size + len(kept) - len(body)
-            file = SightedFile("", entry.name, size, entry.modified_at, kept, remote.host)
+            # Bytes that are no UTF-8 cannot be stored as a name.
+            name = entry.name.encode("utf-8", "replace").decode()
+            file = SightedFile("", name, size, entry.modified_at, kept, remote.host)
             if subject.may_be_meant(file, since):
                 files.append(file)
         return Sighting(now, (remote.host,), tuple(files))
@@ -578,7 +581,7 @@ def _climsgid(stem: str) -> str:
 
 
 def _text_lines(text: str, is_unicode: bool) -> list[str]:
-    """ "Send basic message": several ``text:`` lines are joined by line breaks; in hex a break is a character."""
+    """Several ``text:`` lines are joined by line breaks ("Send basic message"); in hex a break is a character."""
     if is_unicode:
         return [_line("text", _hex(text))]
     return [_line("text", line) for line in text.split("\n")]
@@ -604,7 +607,7 @@ def _fields(template: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _template_lines(template: str) -> tuple[str, ...]:
-    """ "Send templated bulk message": "#fieldN#" is the Nth value after the number."""
+    """``#fieldN#`` is the Nth value after the number ("Send templated bulk message")."""
     places = {name: place for place, name in enumerate(_fields(template), start=1)}
     return tuple(_FIELD.sub(lambda match: f"#field{places[match[1]]}#", template).split("\n"))
 
@@ -670,7 +673,7 @@ def _wire_form(body: bytes, at: datetime) -> bytes:
 
 def _is_plain(name: str) -> bool:
     # A name from outside becomes part of a path: nothing in it may lead elsewhere.
-    return "/" not in name and "\\" not in name and name.isprintable()
+    return not re.search(r"[\x00-\x1f\x7f/\\]", name)
 
 
 def _without_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
@@ -1026,7 +1029,7 @@ def _read_folder(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> 
     """What the uploads themselves say while no log speaks: one that was whole was handed over."""
     by_name = {attempt.name: attempt for attempt in log.attempts.values()}
     seen = [
-        (file.size == _wire_size(payload, by_name[file.name]), sighting is sightings[-1])
+        (_is_whole(file, payload, by_name[file.name]), sighting is sightings[-1])
         for sighting in sightings
         for file in sighting.files
         if file.name in by_name
@@ -1044,8 +1047,10 @@ def _read_folder(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> 
     return Reading(Standing.ABSENT)
 
 
-def _wire_size(payload: Payload, attempt: Attempt) -> int:
-    """The bytes an attempt stores; -1 where that is not known."""
-    if not attempt.staged.size:
-        return -1
-    return attempt.staged.size + len(_wire_form(payload.body, attempt.started_at))
+def _is_whole(file: SightedFile, payload: Payload, attempt: Attempt) -> bool:
+    """Whether every byte of an attempt arrived: the server said so, or shows the size that was to be stored."""
+    if attempt.ending is Ending.DONE:
+        return True
+    wire_size = attempt.staged.size + len(_wire_form(payload.body, attempt.started_at))
+    # An attempt that was restored from the journal does not say what was staged.
+    return bool(attempt.staged.size) and file.size == wire_size
