@@ -107,7 +107,8 @@ _MANY_DIGITS = re.compile(r"\d{5,}")
 # assumption: the exact name is not documented, so the last of them counts, in any case of letters.
 _STATE = re.compile(r"\.(ready|processing|rejected|success)(?![a-z])")
 
-_SENDER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ]{0,9}[A-Za-z0-9])?|[0-9]{1,15}")
+# assumption: a space is not alphanumeric; GatewayAPI's other documents allow it, and say that phones often hide it.
+_SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _CLASS = re.compile(r"^[A-Za-z0-9_.-]{1,40}\Z")
 _REFERENCE = re.compile(r"[!-~]{0,64}")
 _SERVER = re.compile(r"[a-z0-9_.-]+(?::\d{1,5})?")
@@ -446,7 +447,7 @@ def _sender_objection(sender: str) -> Objection:
         shown = " ".join(replaced)
         sentence = f"GatewayAPI would replace {shown} in the sender by other letters. Use a to z, A to Z and digits."
     else:
-        sentence = "The sender may be up to 11 letters, digits and spaces between them, or up to 15 digits."
+        sentence = "The sender may be up to 11 letters and digits without spaces, or up to 15 digits."
     return Objection("sender_invalid", sentence, "sender", characters=replaced)
 
 
@@ -622,12 +623,13 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
     is_plain = tail.is_certain and not leaves_open and not names_a_number
     if codes and is_plain and all(code in _ABOUT_THE_FILE for code in codes):
         return Reading(Standing.REJECTED, reason, f"{WORDS[reason]} It says: {shown}", outcomes)
-    place = "" if tail.is_certain else "Where its cause begins cannot be told. "
-    return _unclear(
-        reason,
-        f"GatewayAPI rejected the file, and whether part of it was texted is not known. {place}It says: {shown}",
-        outcomes,
-    )
+    sentences = [
+        "GatewayAPI rejected the file, and whether part of it was texted is not known.",
+        "" if tail.is_certain else "Where its cause begins cannot be told.",
+        WORDS.get(reason, ""),
+        f"It says: {shown}",
+    ]
+    return _unclear(reason, " ".join(sentence for sentence in sentences if sentence), outcomes)
 
 
 def _unclear(reason: str, sentence: str, outcomes: tuple[Outcome, ...] = ()) -> Reading:

@@ -264,6 +264,10 @@ def test_any_other_cause_is_unclear_and_shown(cause: str) -> None:
     assert reading.sentence.endswith(f"{cause.replace(NUMBERS[1], '…')}”")
 
 
+def test_a_code_that_decides_nothing_is_still_said_plainly() -> None:
+    assert WORDS["0x021D"] in rejected("0x021D SMS not enabled for account\n").sentence
+
+
 def test_texts_of_ours_are_no_cause() -> None:
     for quoted in (f"{TEXT} 45", f"{TEXT} 45".replace('"', '""')):
         reading = rejected(f'Cannot go on at "{quoted}"\n')
