@@ -558,7 +558,7 @@ def _tls_context(settings: Mapping[str, Any]) -> ssl.SSLContext:
     certificate = str(settings.get("tls_certificate") or "")
     try:
         context = ssl.create_default_context(cadata=certificate or None)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, TypeError, ValueError) as error:
         raise Refused(
             "certificate_unreadable",
             "The certificate in the account's settings cannot be read. Paste it as PEM, from BEGIN to END.",

@@ -1,0 +1,223 @@
+"""File servers that nobody here wrote: vsftpd and OpenSSH's sshd, each a child of the test on a loopback port.
+
+    with servers.vsftpd(tmp_path, request.node.nodeid) as server:
+        (server.home / "Send_SMS").mkdir()
+        with FtpTransport.connect(server.settings()) as remote:
+            ...
+
+Where Debian lacks the program the test is skipped (``tests.debian``). Nothing outside the given folder is touched.
+"""
+
+import io
+import ipaddress
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests import debian
+from tests.postgresql import free_port
+from tests.waiting import wait_until
+
+HOST = "127.0.0.1"
+PASSWORD = "correct-horse"
+
+
+@dataclass(frozen=True)
+class FileServer:
+    """A running server; ``home`` is the folder in which its one login starts."""
+
+    home: Path
+    port: int
+    username: str
+    password: str = PASSWORD
+    host: str = HOST
+    host_key: str = ""
+    tls_certificate: str = ""
+
+    def settings(self, **others: Any) -> dict[str, Any]:
+        """What a transport's ``connect`` needs."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "username": self.username,
+            "password": self.password,
+            "host_key": self.host_key,
+            "use_tls": bool(self.tls_certificate),
+            "tls_certificate": self.tls_certificate,
+            "allow_private_hosts": True,
+            **others,
+        }
+
+
+@contextmanager
+def vsftpd(folder: Path, who: str, *, tls: bool = False, **options: str) -> Iterator[FileServer]:
+    """Run vsftpd for the test ``who`` (its node id); with ``tls`` it takes nobody without, and wants sessions reused.
+
+    It has no MLSD, and everyone may write everywhere. ``options`` are lines of its configuration. As root or not it
+    runs as who starts it, and asks its guest for the password.
+    """
+    program = debian.require("vsftpd", who)
+    home = folder / "vsftpd" / "home"
+    home.mkdir(parents=True)
+    passwords = home.parent / "passwords"
+    passwords.write_text(PASSWORD + "\n")
+    server = FileServer(home, free_port(), "anonymous", tls_certificate=certificate(home.parent) if tls else "")
+    lines = {
+        "listen": "YES",
+        "listen_address": HOST,
+        "listen_port": str(server.port),
+        "background": "NO",
+        "run_as_launching_user": "YES",
+        "anonymous_enable": "YES",
+        "secure_email_list_enable": "YES",
+        "email_password_file": str(passwords),
+        "anon_root": str(home),
+        "write_enable": "YES",
+        "anon_upload_enable": "YES",
+        "anon_mkdir_write_enable": "YES",
+        "anon_other_write_enable": "YES",
+        "anon_world_readable_only": "NO",
+        "anon_umask": "022",
+        "port_enable": "NO",
+        "xferlog_enable": "NO",
+        "delay_failed_login": "0",
+        "seccomp_sandbox": "NO",
+        "isolate": "NO",
+        "isolate_network": "NO",
+        **(_TLS_LINES | {"rsa_cert_file": str(home.parent / "server.pem")} if tls else {}),
+        **options,
+    }
+    configuration = home.parent / "vsftpd.conf"
+    configuration.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    with _child([program, str(configuration)], server):
+        yield server
+
+
+_TLS_LINES = {
+    "ssl_enable": "YES",
+    "allow_anon_ssl": "YES",
+    "force_anon_logins_ssl": "YES",
+    "force_anon_data_ssl": "YES",
+    "require_ssl_reuse": "YES",
+    "ssl_ciphers": "HIGH",
+}
+
+
+@contextmanager
+def openssh(folder: Path, who: str) -> Iterator[FileServer]:
+    """Run OpenSSH's sshd with its SFTP server and a password login for the test ``who`` (its node id).
+
+    sshd reads passwords from /etc/shadow only, so it lives in a root folder of its own below ``folder``; that takes
+    root, and who is not root skips the test.
+    """
+    program = debian.require("sshd", who)
+    if os.geteuid() != 0:
+        refuse = pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip
+        refuse("only root can give sshd a root folder of its own")
+    root = folder / "sshd"
+    key = _sshd_root(root, program)
+    server = FileServer(root / "home", free_port(), "baton", host_key=key)
+    (root / "etc/ssh/sshd_config").write_text(_SSHD.format(host=HOST, port=server.port))
+    with _child(["chroot", str(root), program, "-D", "-e", "-f", "/etc/ssh/sshd_config"], server):
+        yield server
+
+
+_SSHD = """\
+ListenAddress {host}
+Port {port}
+HostKey /etc/ssh/host_key
+PidFile none
+UsePAM no
+PermitRootLogin yes
+PasswordAuthentication yes
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp
+"""
+# PASSWORD, as crypt(3) stores it.
+_SHADOW = "$6$baton$RRcKFoVaHyXt6nEJF8TWB3MXT2F8afvwo/6./GLC0o8A4UUjGhAgF0Q8SOVMmBxjQlE7Lt1mdcNMloPd1aUJv."
+
+
+def _sshd_root(root: Path, program: str) -> str:
+    """Lay out what sshd needs to live in ``root``; returns its host key as an account pins it."""
+    for place in ("etc/ssh", "run/sshd", "dev", "home"):
+        (root / place).mkdir(parents=True)
+    found = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for needed in [program, *re.findall(r"(/\S+)", found)]:
+        copy = root / needed.lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(needed, copy)
+    (root / "dev/null").touch()
+    # The login's shell must exist, though it is never run.
+    (root / "etc/passwd").write_text(f"baton:x:0:0::/home:{program}\nsshd:x:65534:65534::/run/sshd:/usr/sbin/nologin\n")
+    (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    (root / "etc/shadow").write_text(f"baton:{_SHADOW}:20000:0:99999:7:::\n")
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key_file = root / "etc/ssh/host_key"
+    key.write_private_key(str(key_file))
+    key_file.chmod(0o600)
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+@contextmanager
+def _child(command: list[str], server: FileServer) -> Iterator[None]:
+    log = (server.home.parent / "server.log").open("w+b")
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: process.poll() is not None or _greets(server), f"{command[0]} greets")
+        if process.poll() is not None:
+            log.seek(0, io.SEEK_SET)
+            pytest.fail(f"{command[0]} ended at once: {log.read().decode(errors='replace')}")
+        yield
+    finally:
+        # Its own session: what it started for its clients ends with it.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+        log.close()
+
+
+def _greets(server: FileServer) -> bool:
+    try:
+        with socket.create_connection((server.host, server.port), timeout=5) as connection:
+            return bool(connection.recv(1))
+    except OSError:
+        return False
+
+
+def certificate(folder: Path) -> str:
+    """Put a new certificate for this machine and its key into ``folder``/server.pem; returns the certificate as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a server of the tests")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    shown = signed.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "server.pem").write_bytes(secret + shown)
+    return shown.decode()
