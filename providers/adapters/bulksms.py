@@ -387,27 +387,7 @@ class Adapter(BaseAdapter):
         if batch.rehearsal:
             said = "Rehearsal: BulkSMS checked the file and nobody was texted."
             return Reading(Standing.ACCEPTED, "rehearsal", said)
-        taken = [attempt for attempt in attempts if answers.get(attempt.number, _NOTHING).is_taken]
-        taken_at = min(_ended_at(attempt) for attempt in taken)
-        ids = _batch_ids(attempts)
-        is_scheduled = any(answer.code == _SCHEDULED for answer in answers.values())
-        alarms = []
-        if len(ids) > 1:
-            alarms.append("BulkSMS took this batch twice, under different numbers: people may have been texted twice.")
-        if batch.start_at and taken_at < batch.start_at and not is_scheduled:
-            alarms.append("BulkSMS did not wait for the start: it began with this batch at once.")
-        if not ids:
-            return Reading(
-                Standing.ACCEPTED,
-                "no_batch_id",
-                "BulkSMS accepted the batch but gave it no number: no report per recipient can be fetched.",
-                alarm=" ".join(alarms),
-            )
-        since = max(taken_at, batch.start_at) if batch.start_at else taken_at
-        is_late = sightings[-1].seen_at - since >= _REPORT_PATIENCE
-        reports = _Reports.of(batch, sightings)
-        alarm = " ".join([*alarms, *_report_alarms(reports)])
-        return _reported(batch, reports, is_scheduled, is_late, alarm)
+        return _taken(batch, attempts, answers, sightings)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
         """Log in, which proves the certificate, and ask for the free credits."""
@@ -638,10 +618,6 @@ def _batch_ids(attempts: Sequence[Attempt]) -> list[str]:
     return list(dict.fromkeys(attempt.receipt.provider_ref for attempt in attempts if attempt.receipt.provider_ref))
 
 
-def _ended_at(attempt: Attempt) -> datetime:
-    return attempt.ended_at or attempt.started_at
-
-
 def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer]) -> Reading:
     """No attempt was answered with 0 or 1. Where no answer can be read either, the guard permits a repeat."""
     if answers and batch.rehearsal:
@@ -659,6 +635,30 @@ def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int,
         said = f"{sentence} Another attempt got no answer, and may have been taken."
         return Reading(Standing.UNKNOWN, word, said, unclear=True)
     return Reading(Standing.REJECTED, word, sentence)
+
+
+def _taken(
+    batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer], sightings: Sequence[Sighting]
+) -> Reading:
+    """An attempt was answered with 0 or 1: BulkSMS has the batch, and its reports say the rest."""
+    taken_at = min(
+        attempt.ended_at or attempt.started_at for attempt in attempts if answers.get(attempt.number, _NOTHING).is_taken
+    )
+    is_scheduled = any(answer.code == _SCHEDULED for answer in answers.values())
+    ids = _batch_ids(attempts)
+    reports = _Reports.of(batch, sightings)
+    alarms = list(_report_alarms(reports))
+    if len(ids) > 1:
+        alarms.append("BulkSMS took this batch twice, under different numbers: people may have been texted twice.")
+    if batch.start_at and taken_at < batch.start_at and not is_scheduled:
+        alarms.append("BulkSMS did not wait for the start: it began with this batch at once.")
+    alarm = " ".join(alarms)
+    if not ids:
+        said = "BulkSMS accepted the batch but gave it no number: no report per recipient can be fetched."
+        return Reading(Standing.ACCEPTED, "no_batch_id", said, alarm=alarm)
+    since = max(taken_at, batch.start_at) if batch.start_at else taken_at
+    is_late = sightings[-1].seen_at - since >= _REPORT_PATIENCE
+    return _reported(batch, reports, is_scheduled, is_late, alarm)
 
 
 def _report(remote: HttpRemote, batch_id: str) -> bytes:

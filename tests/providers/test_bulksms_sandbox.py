@@ -1,0 +1,239 @@
+"""BulkSMS's adapter against the pretend BulkSMS: two independent readings of one document."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import gsm
+from providers.adapters.bulksms import Adapter
+from providers.base import Attempt, Ending, Message, Order, Payload, Reading, Receipt, Staged, Standing
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.sandbox.bulksms import judge
+from providers.sandbox.server import Sandbox
+from providers.transports.http import HttpTransport
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ADAPTER = Adapter()
+ENDINGS = {Unclear: Ending.UNCLEAR, Unreachable: Ending.UNREACHABLE, Refused: Ending.REFUSED}
+NUMBERS = ("27825550100", "27825550101")
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox) -> dict[str, Any]:
+    said = sandbox.providers["bulksms"]
+    return {
+        "api_url": said["api_url"],
+        "allow_plain_http": True,
+        "allow_private_hosts": True,
+        "username": said["username"],
+        "password": said["password"],
+        "joins_long_texts": True,
+        "tls_certificate": "",
+    }
+
+
+def rendered(*texts: str, numbers: tuple[str, ...] = NUMBERS, sender: str = "", **options: Any) -> Payload:
+    people = [Message(msisdn, text, {}, "", "", msisdn) for msisdn, text in zip(numbers, texts, strict=True)]
+    key = uuid4().int % 2_147_483_647 + 1
+    return ADAPTER.render(f"c1-b1-g1-{key:08x}", key, Order("", sender, None, None, options), people)
+
+
+def handed_over(settings: dict[str, Any], payload: Payload, number: int = 1) -> Attempt:
+    """Commit once and return the attempt as Baton would store it."""
+    now = datetime.now(UTC)
+    before = Attempt(number, ADAPTER.attempt_name(payload, number), "", Staged(), now)
+    receipt, ending = Receipt(), Ending.DONE
+    with HttpTransport.connect(settings) as remote:
+        try:
+            receipt = ADAPTER.commit(remote, payload, before)
+        except Trouble as trouble:
+            receipt, ending = Receipt("", trouble.reply), ENDINGS[type(trouble)]
+    return Attempt(number, before.name, "", Staged(), now, datetime.now(UTC), ending, receipt)
+
+
+def looked_at(settings: dict[str, Any], payload: Payload, *attempts: Attempt) -> Reading:
+    with HttpTransport.connect(settings) as remote:
+        return ADAPTER.read(payload, attempts, [ADAPTER.look(remote, payload, attempts, datetime.now(UTC))])
+
+
+def texted(sandbox: Sandbox) -> list[tuple[str, str]]:
+    return [(line["msisdn"], line["text"]) for line in sandbox.messages("bulksms")]
+
+
+TEXTS = st.one_of(
+    st.text(max_size=80),
+    st.text(alphabet=gsm.BASIC + gsm.EXTENSION, max_size=620),
+    st.text(alphabet="\\\"\n\r,'a", max_size=80),
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(["7bit", "16bit"]))
+def test_a_text_is_read_as_it_was_written_or_was_refused(texts: list[str], alphabet: str) -> None:
+    order = Order("", "ACME", None, None, {"alphabet": alphabet, "source_id": "spring"})
+    people = [Message(str(27825550100 + number), text, {}, "", "", "") for number, text in enumerate(texts)]
+    sayable = [person for person in people if not ADAPTER.objections(order, person)]
+    if not sayable:
+        return
+    body = ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, order, sayable).body
+    submission = judge(dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")), NOON)
+    assert [(text.msisdn, text.text) for text in submission.texts] == [(one.msisdn, one.text) for one in sayable]
+    assert [text.parts for text in submission.texts] == [ADAPTER.measure(order, one.text).parts for one in sayable]
+    assert submission.stop_dup_id == 7
+
+
+def test_everybody_is_texted_once_and_found_in_the_report(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    before = len(texted(sandbox))
+    payload = rendered('Ω "quoted"\nC:\\', "a" * 161, sender="Acme2026Sms")
+    first = handed_over(settings, payload)
+    assert first.ending is Ending.DONE
+    assert first.receipt.provider_ref
+    again = handed_over(settings, payload, 2)
+    assert again.receipt.provider_ref == first.receipt.provider_ref
+    assert texted(sandbox)[before:] == [(NUMBERS[0], 'Ω "quoted"\nC:\\'), (NUMBERS[1], "a" * 161)]
+    reading = looked_at(settings, payload, first, again)
+    assert (reading.standing, reading.alarm) == (Standing.ACCEPTED, "")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "http-502",
+        "drop-before-answer",
+        "empty-answer",
+        "html-answer",
+        "truncated-answer",
+        "http-500",
+        "http-401",
+        "http-404",
+        "http-302",
+        "drop-before-processing",
+        "down",
+    ],
+)
+def test_a_lost_answer_is_made_good_by_a_repeat_and_nobody_is_texted_twice(
+    sandbox: Sandbox, settings: dict[str, Any], fault: str
+) -> None:
+    before = len(texted(sandbox))
+    payload = rendered("Hi", "Hi")
+    sandbox.fault(f"bulksms:{fault}", 1)
+    first = handed_over(settings, payload)
+    assert first.ending is Ending.UNCLEAR
+    assert looked_at(settings, payload, first).standing is Standing.ABSENT
+    second = handed_over(settings, payload, 2)
+    assert second.ending is Ending.DONE
+    assert looked_at(settings, payload, first, second).standing is Standing.ACCEPTED
+    assert texted(sandbox)[before:] == [(number, "Hi") for number in NUMBERS]
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending", "standing", "unclear"),
+    [
+        ("status:22", Ending.UNCLEAR, Standing.UNKNOWN, True),
+        ("status:22-halfway", Ending.UNCLEAR, Standing.UNKNOWN, True),
+        ("status:23", Ending.REFUSED, Standing.ABSENT, False),
+        ("refuse-login", Ending.REFUSED, Standing.ABSENT, False),
+        ("status:24", Ending.UNCLEAR, Standing.REJECTED, False),
+        ("status:25", Ending.REFUSED, Standing.ABSENT, False),
+        ("status:26", Ending.UNREACHABLE, Standing.ABSENT, False),
+        ("status:27", Ending.REFUSED, Standing.ABSENT, False),
+        ("status:28", Ending.UNREACHABLE, Standing.ABSENT, False),
+        ("status:40", Ending.UNREACHABLE, Standing.ABSENT, False),
+        ("status:99", Ending.UNCLEAR, Standing.UNKNOWN, True),
+        ("status:201", Ending.UNCLEAR, Standing.REJECTED, False),
+        ("no-batch-id", Ending.DONE, Standing.ACCEPTED, False),
+        ("trailing-pipe", Ending.DONE, Standing.ACCEPTED, False),
+    ],
+)
+def test_every_answer_that_can_be_provoked(
+    sandbox: Sandbox, settings: dict[str, Any], fault: str, ending: Ending, standing: Standing, unclear: bool
+) -> None:
+    payload = rendered("Hi", "Hi")
+    sandbox.fault(f"bulksms:{fault}", 1)
+    attempt = handed_over(settings, payload)
+    assert attempt.ending is ending
+    reading = looked_at(settings, payload, attempt)
+    assert (reading.standing, reading.unclear) == (standing, unclear)
+
+
+def test_a_batch_taken_twice_is_an_alarm(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    payload = rendered("Hi", "Hi")
+    first = handed_over(settings, payload)
+    sandbox.fault("bulksms:forgets-stop-dup-id", 1)
+    second = handed_over(settings, payload, 2)
+    assert second.receipt.provider_ref != first.receipt.provider_ref
+    assert "twice" in looked_at(settings, payload, first, second).alarm
+
+
+def test_lines_dropped_without_a_word_are_missing_from_the_report(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    dropped = "27825599903"
+    payload = rendered("Hi", "Hi", "Hi", numbers=(*NUMBERS, dropped))
+    attempt = handed_over(settings, payload)
+    with HttpTransport.connect(settings) as remote:
+        now = datetime.now(UTC)
+        seen = [ADAPTER.look(remote, payload, [attempt], now + timedelta(seconds=after)) for after in (0, 61, 122)]
+    assert ADAPTER.read(payload, [attempt], seen[:1]).standing is Standing.PROCESSING
+    reading = ADAPTER.read(payload, [attempt], seen)
+    assert reading.standing is Standing.ACCEPTED
+    assert [outcome.msisdn for outcome in reading.outcomes if outcome.result == "row_error"] == [dropped]
+
+
+def test_the_fate_of_each_recipient(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    numbers = tuple(f"278255{ending}" for ending in ("99901", "99902", "99908", "99909"))
+    payload = rendered(*["Hi"] * 4, numbers=numbers)
+    reading = looked_at(settings, payload, handed_over(settings, payload))
+    assert reading.standing in (Standing.ACCEPTED, Standing.PROCESSING)
+    known = {outcome.msisdn: outcome for outcome in reading.outcomes}
+    assert all(outcome.result == "row_error" for outcome in known.values())
+    assert known.keys() <= set(numbers[:3])
+
+
+@pytest.mark.parametrize(
+    ("fault", "standing", "reason"),
+    [
+        ("report-empty", Standing.TAKEN, "in_progress"),
+        ("report-failed", Standing.TAKEN, "in_progress"),
+        ("report-http-500", Standing.TAKEN, "in_progress"),
+        ("report-missing-rows", Standing.PROCESSING, "report_filling"),
+        ("report-other-words", Standing.ACCEPTED, "reported"),
+        ("report-status:99", Standing.ACCEPTED, "reported"),
+    ],
+)
+def test_every_report_that_can_be_provoked(
+    sandbox: Sandbox, settings: dict[str, Any], fault: str, standing: Standing, reason: str
+) -> None:
+    payload = rendered("Hi", "Hi")
+    attempt = handed_over(settings, payload)
+    sandbox.fault(f"bulksms:{fault}", 1)
+    reading = looked_at(settings, payload, attempt)
+    assert (reading.standing, reading.reason) == (standing, reason)
+    assert bool(reading.alarm) == (fault == "report-status:99")
+
+
+@pytest.mark.parametrize("rehearsal", ["succeed", "fail"])
+def test_a_rehearsal_texts_nobody(sandbox: Sandbox, settings: dict[str, Any], rehearsal: str) -> None:
+    before = len(texted(sandbox))
+    payload = rendered("Hi", "Hi", rehearsal=rehearsal)
+    reading = looked_at(settings, payload, handed_over(settings, payload))
+    assert reading.standing is (Standing.ACCEPTED if rehearsal == "succeed" else Standing.REJECTED)
+    assert len(texted(sandbox)) == before
+
+
+def test_the_connection_and_a_quote(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+    order = Order("", "", None, None, {})
+    with HttpTransport.connect(settings) as remote:
+        checks = ADAPTER.check(remote, datetime.now(UTC))
+        quoted = ADAPTER.quote(remote, order, Message(NUMBERS[0], "a" * 161, {}, "", "", ""))
+    assert {check.code for check in checks} == {"login", "certificate", "credits", "clock"}
+    assert all(check.passed for check in checks)
+    assert quoted == "2 credits"
+
+
+def test_a_wrong_password(settings: dict[str, Any]) -> None:
+    with HttpTransport.connect(settings | {"password": "wrong"}) as remote:
+        (check,) = ADAPTER.check(remote, datetime.now(UTC))
+    assert (check.code, check.passed) == ("login", False)
