@@ -1,4 +1,4 @@
-"""A pretend BulkSMS: the EAPI over HTTP, its forgiving CSV reader, its duplicate memory and its delivery reports.
+"""A pretend BulkSMS: the EAPI over HTTP and HTTPS, its forgiving CSV, duplicate memory and delivery reports.
 
 Written from BulkSMS's document alone ("BulkSMS EAPI": send_batch, get_report, get_credits, quote_sms), so that it and
 the adapter check each other. Where the document is silent the assumption is named; where two readings are possible
@@ -25,6 +25,7 @@ import json
 import re
 import select
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -41,6 +42,7 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 from providers.sandbox.faults import Faults
+from providers.sandbox.ftp import certificate_file, public_certificate
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.site import HOST, Ground, Site
 
@@ -648,7 +650,7 @@ def status_after(age: timedelta, final: int, is_wanted: bool = True) -> int:
 
 
 class BulkSms(Site):
-    """The pretend provider: the EAPI on plain HTTP, and what texts scheduled batches when they are due."""
+    """The pretend provider: the EAPI over HTTP and HTTPS, and what texts scheduled batches when they are due."""
 
     slug = SLUG
     label = "BulkSMS"
@@ -663,21 +665,28 @@ class BulkSms(Site):
         }
         self._busy = {name: threading.Lock() for name in ground.passwords}
         self._connections: dict[str, set[socket.socket]] = {name: set() for name in ground.passwords}
-        self._port = 0
+        self._certificate = certificate_file(ground.data)
         self._counting = threading.Lock()
         self._most: Counter[str] = Counter()
         self._overlaps: Counter[str] = Counter()
 
     async def open(self) -> None:
-        handler = type("Handler", (_Handler,), {"site": self})
-        self._server = self.ground.ports.listen("bulksms", lambda port: _Server((HOST, port), handler))
-        self._port = self._server.server_port
-        self.ground.ports.keep("bulksms", self._port)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._certificate)
+        self._plain = self._listen("bulksms", None)
+        self._encrypted = self._listen("bulksms-https", context)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._server.shutdown)
-        self._server.server_close()
+        for server in (self._plain, self._encrypted):
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+
+    def _listen(self, name: str, context: ssl.SSLContext | None) -> "_Server":
+        handler = type("Handler", (_Handler,), {"site": self})
+        server = self.ground.ports.listen(name, lambda port: _Server((HOST, port), handler, context))
+        self.ground.ports.keep(name, server.server_port)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        return server
 
     def look(self, now: datetime) -> None:
         for gateway in self.gateways.values():
@@ -685,10 +694,12 @@ class BulkSms(Site):
 
     def account(self, username: str) -> dict[str, Any]:
         return {
-            "api_url": f"http://{HOST}:{self._port}/eapi",
+            "api_url": f"http://{HOST}:{self._plain.server_port}/eapi",
             "allow_plain_http": True,
+            "https_url": f"https://{HOST}:{self._encrypted.server_port}/eapi",
+            "tls_certificate": public_certificate(self._certificate),
             "host": HOST,
-            "port": self._port,
+            "port": self._plain.server_port,
             "username": username,
             "password": self.ground.passwords[username],
         }
@@ -702,7 +713,7 @@ class BulkSms(Site):
             }
             for name, gateway in self.gateways.items()
         ]
-        return {"label": self.label, "host": HOST, "port": self._port, "accounts": accounts}
+        return {"label": self.label, "host": HOST, "port": self._plain.server_port, "accounts": accounts}
 
     def login(self, fields: Mapping[str, str]) -> Gateway:
         """The account of a request. Raises Failed."""
@@ -740,7 +751,8 @@ class BulkSms(Site):
 
 
 def _is_gone(connection: socket.socket) -> bool:
-    # The client may have closed it although its thread has not noticed yet.
+    # The client may have closed it although its thread has not noticed yet. With TLS (ValueError) nobody can peek, and
+    # what arrives at a connection that rests is its end.
     try:
         return bool(select.select([connection], [], [], 0)[0]) and not connection.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):
@@ -748,7 +760,22 @@ def _is_gone(connection: socket.socket) -> bool:
 
 
 class _Server(ThreadingHTTPServer):
+    """HTTP, or HTTPS where there is a ``context``. Raises OSError when the port is taken."""
+
     daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(address, handler)
+        self._context = context
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, client = super().get_request()
+        if self._context:
+            # The handshake is left to the connection's own thread: a client that is silent must not stop the others.
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, client
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A client that breaks off is an everyday thing here.

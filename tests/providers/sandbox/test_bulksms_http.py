@@ -1,6 +1,8 @@
 """The EAPI over its real socket: addresses, answers, one connection, and every fault by its name."""
 
+import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,22 @@ def test_a_batch_goes_from_its_answer_to_its_report(sandbox: Sandbox, client: Cl
     assert until(report) == "0|Returns to follow\n\n27825550100|11|c1|1\n"
     message = sandbox.messages("bulksms")[-1]
     assert (message["file"], message["sender"], message["reference"]) == (batch_id, "Shop", "c1")
+
+
+def test_it_can_be_encrypted(sandbox: Sandbox, client: Client) -> None:
+    account = sandbox.providers["bulksms"]
+    trusting = ssl.create_default_context(cadata=account["tls_certificate"])
+    fields = {**client.login, "batch_data": TWO, "stop_dup_id": "99"}
+    with httpx.Client(base_url=account["https_url"], verify=trusting, trust_env=False) as encrypted:
+        said = encrypted.post(SEND, data=fields).text
+        assert encrypted.post(SEND, data=fields).text == said
+        sandbox.fault("bulksms:drop-before-answer", times=1)
+        with pytest.raises(httpx.TransportError):
+            encrypted.post(SEND, data=fields)
+        assert encrypted.post(SEND, data=fields).text == said
+    assert client.send(stop_dup_id="99") == said
+    with httpx.Client(base_url=account["https_url"], trust_env=False) as careful, pytest.raises(httpx.ConnectError):
+        careful.post(SEND, data=fields)
 
 
 def test_fields_are_read_as_iso_8859_1(sandbox: Sandbox, client: Client) -> None:
@@ -240,12 +258,14 @@ def test_connections_at_once_are_counted(sandbox: Sandbox, client: Client) -> No
 def test_requests_of_one_account_at_the_same_time_are_refused(tmp_path: Path) -> None:
     ledger, ports = Ledger(tmp_path / "ledger.jsonl"), Ports(tmp_path / "ports.json")
     site = BulkSms(Ground(tmp_path, tmp_path, {"a": "1", "b": "2"}, ledger, Faults(FAULTS), 10, ports))
+    asyncio.run(site.open())
     one, other = socket.socketpair()
     with one, other, site.only_one("a", one), site.only_one("b", other):
         with pytest.raises(Failed) as refused, site.only_one("a", other):
             pytest.fail("two at once")
         assert refused.value.code == 40
     assert [account["overlapping_requests"] for account in site.state()["accounts"]] == [1, 0]
+    asyncio.run(site.close())
 
 
 def test_half_a_request_is_none(sandbox: Sandbox, client: Client) -> None:
