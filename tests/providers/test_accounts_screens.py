@@ -7,7 +7,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from providers import locks
+from providers import capabilities, checking, locks, registry
+from providers.base import Check
+from providers.forms import secret_fields
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from providers.transports.sftp import fingerprint
@@ -221,3 +223,105 @@ def test_the_admin_never_shows_a_secret(logged_in: LogIn, admin_user: User, acco
     page = client.get(reverse("admin:providers_account_change", args=[account.pk])).content.decode()
     assert account.secrets not in page
     assert account.open_settings()["password"] not in page
+
+
+# -- every provider -----------------------------------------------------------------------------------------------
+
+
+def filled(slug: str, sandbox: Sandbox) -> dict[str, Any]:
+    """What a person would enter for an account with the pretend provider."""
+    fields = registry.adapter(slug).SettingsForm.base_fields
+    known = {name: field.initial for name, field in fields.items()} | sandbox.providers[slug]
+    entered = {name: known[name] for name in fields if known.get(name) not in (None, False, "")}
+    return {"name": f"{slug} here", "is_active": "on", **entered}
+
+
+def add(client: Client, slug: str, sandbox: Sandbox) -> Account:
+    client.post(f"{reverse('providers:account_add')}?provider={slug}", filled(slug, sandbox))
+    added = Account.objects.get(provider=slug)
+    added.host_key = str(sandbox.providers[slug].get("host_key", ""))
+    added.save()
+    return added
+
+
+def test_every_provider_is_offered_with_what_tells_it_apart(client: Client) -> None:
+    page = client.get(reverse("providers:account_add")).content.decode()
+    for slug, adapter in registry.all_adapters().items():
+        assert f"?provider={slug}" in page
+        assert capabilities.summary(adapter) in page
+
+
+@pytest.mark.parametrize("slug", registry.all_adapters())
+def test_an_account_of_every_provider_is_added_tested_and_shown_without_its_secrets(
+    client: Client, sandbox: Sandbox, settings: Settings, slug: str
+) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    added = add(client, slug, sandbox)
+    opened = added.open_settings()
+    assert all(opened[name] == sandbox.providers[slug][name] for name in secret_fields(added.adapter))
+    tested = client.post(url("account_test", added), follow=True).content.decode()
+    added.refresh_from_db()
+    assert added.checked_at
+    assert len(added.check_result) > 1
+    assert all(check["passed"] is not False for check in added.check_result), added.check_result
+    for page in (tested, client.get(reverse("providers:accounts")).content.decode()):
+        assert "Working" in page
+        for name in secret_fields(added.adapter):
+            assert opened[name] not in page
+    for check in added.check_result:
+        assert check["label"] in tested
+    assert ("Not known</span>" in tested) is any(check["passed"] is None for check in added.check_result)
+    assert ("Server key" in tested) is bool(added.host_key)
+
+
+@pytest.mark.parametrize("slug", registry.all_adapters())
+def test_a_refused_form_gives_no_secret_back(client: Client, sandbox: Sandbox, slug: str) -> None:
+    entered = {**filled(slug, sandbox), "name": ""}
+    page = client.post(f"{reverse('providers:account_add')}?provider={slug}", entered).content.decode()
+    for name in secret_fields(registry.adapter(slug)):
+        assert str(entered[name]) not in page
+    assert not Account.objects.exists()
+
+
+@pytest.mark.parametrize(("slug", "name"), [("gatewayapi", "use_tls"), ("bulksms", "joins_long_texts")])
+def test_a_switch_can_be_put_on_and_off(client: Client, sandbox: Sandbox, slug: str, name: str) -> None:
+    added = add(client, slug, sandbox)
+    for entered, stored in (({name: "on"}, True), ({}, False)):
+        others = {key: value for key, value in filled(slug, sandbox).items() if key != name}
+        client.post(added.get_absolute_url(), {**others, **entered})
+        added.refresh_from_db()
+        assert added.settings[name] is stored
+        form = client.get(added.get_absolute_url()).context["form"]
+        assert bool(form[name].value()) is stored
+
+
+def test_a_certificate_is_entered_in_a_field_of_several_lines(client: Client, sandbox: Sandbox) -> None:
+    entered = {**filled("gatewayapi", sandbox), "tls_certificate": "no certificate\nat all"}
+    page = client.post(f"{reverse('providers:account_add')}?provider=gatewayapi", entered).content.decode()
+    assert "This is no certificate." in page
+    assert "no certificate\nat all</textarea>" in page
+
+
+def test_a_stored_key_that_cannot_be_read_is_said_and_breaks_nothing(client: Client, account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(host_key="ssh-ed25519 not base64!")
+    assert "cannot be read" in client.get(account.get_absolute_url()).content.decode()
+    assert "cannot be read" in client.get(url("account_host_key", account)).content.decode()
+    client.post(url("account_test", account))
+    account.refresh_from_db()
+    assert account.check_result[0]["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([True, True], "The test passed."),
+        ([True, None], "What could be tried passed"),
+        ([True, False, None], "The test failed"),
+    ],
+)
+def test_the_outcome_of_a_test_is_said_in_a_sentence(
+    client: Client, account: Account, monkeypatch: pytest.MonkeyPatch, answers: list[bool | None], words: str
+) -> None:
+    checks = [Check(f"check_{number}", "A check", passed, "Words.") for number, passed in enumerate(answers)]
+    monkeypatch.setattr(checking, "_try", lambda account: checks)
+    assert words in client.post(url("account_test", account), follow=True).content.decode()
