@@ -16,8 +16,9 @@ from providers.sandbox.ftp import (
     public_certificate,
     serve_ftp,
 )
+from providers.sandbox.server import Sandbox
 from providers.sandbox.sftp import Uploads
-from tests.providers.sandbox.conftest import names_in, until
+from tests.providers.sandbox.conftest import Client, messages_of, names_in, until, wire, zipped
 
 PASSWORD = "secret"
 
@@ -323,3 +324,51 @@ def test_fault_no_tls(ground: Ground) -> None:
     with pytest.raises(ftplib.error_perm, match="502"):
         login_with_tls(ground, server)
     login(server)
+
+
+def login_at_smsportal(sandbox: Sandbox) -> ftplib.FTP:
+    known = sandbox.providers["smsportal"]
+    client = ftplib.FTP(timeout=20)  # noqa: S321
+    client.connect(known["host"], known["ftp_port"])
+    client.login(known["username"], known["password"])
+    return client
+
+
+def test_smsportal_takes_a_file_over_ftp_once_it_is_whole(sandbox: Sandbox, client: Client) -> None:
+    uploading = login_at_smsportal(sandbox)
+    body = zipped("ftp.json", wire())
+    uploading.voidcmd("TYPE I")
+    line = uploading.transfercmd("STOR Send_SMS/ftp.zip")
+    line.sendall(body[:50])
+    client.upload("ftp-meanwhile.zip", zipped("ftp-meanwhile.json", wire()))
+    assert client.folder_of("ftp-meanwhile.zip") == "Processed"
+    other = login_at_smsportal(sandbox)
+    assert other.nlst("Send_SMS") == ["ftp.zip"]
+    line.sendall(body[50:])
+    line.close()
+    assert uploading.voidresp().startswith("226")
+    assert until(lambda: "ftp.zip" in other.nlst("Processed"))
+    assert [message["msisdn"] for message in messages_of(sandbox, "ftp.json")] == ["27825550100"]
+
+
+def test_smsportals_folders_stay_where_they_are_over_ftp(sandbox: Sandbox) -> None:
+    uploading = login_at_smsportal(sandbox)
+    with pytest.raises(ftplib.error_perm, match="550"):
+        uploading.rename("Send_SMS", "Else")
+    with pytest.raises(ftplib.error_perm, match="550"):
+        uploading.rmd("Processed")
+    sandbox.fault("smsportal:missing-folder")
+    with pytest.raises(ftplib.error_perm, match="550"):
+        uploading.nlst("Send_SMS")
+    with pytest.raises(ftplib.error_perm, match="550"):
+        store(uploading, "Send_SMS/missing.zip", b"x")
+    sandbox.clear()
+    assert sorted(uploading.nlst()) == ["Errors", "Processed", "Send_SMS"]
+
+
+def test_smsportals_ftp_can_be_down_while_its_sftp_works(sandbox: Sandbox) -> None:
+    sandbox.fault("smsportal:ftp-down", 1)
+    with pytest.raises((EOFError, OSError)):
+        login_at_smsportal(sandbox)
+    Client(sandbox).close()
+    login_at_smsportal(sandbox)
