@@ -16,7 +16,7 @@ where that is shorter than what was ordered or Clickatell's own 1,440.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -131,7 +131,7 @@ _NUMBER = re.compile(r"(?<!\w)(?:\+|00)?(\d{7,16})(?!\w)")
 # What a person wrote may look like any of the above where a log repeats the file.
 _ECHO = re.compile(r"\b(?:text|data|csv)\s*:", re.IGNORECASE)
 _STEM = re.compile(r"c\d+-b\d+-g\d+-[0-9a-f]{8}")
-_OTHER = re.compile(r"c\d+-?b\d+-?g\d+-?[0-9a-f]{8}|[\w-]+\.(?:txt|csv|dat|sms|msg)\b|cli?msgid\s*[:=]", re.IGNORECASE)
+_OTHER = re.compile(r"c\d+-?b\d+-?g\d+-?[0-9a-f]{8}|[\w-]+\.(?:txt|csv|dat|sms|msg)\b|climsgid\s*[:=]", re.IGNORECASE)
 _PASSWORD = re.compile(rb"(password\s*[:=]\s*)[^\s&|,;]+", re.IGNORECASE)
 
 
@@ -379,7 +379,7 @@ class Adapter(BaseAdapter):
         Our own uploads are never read back: they hold credentials. Where a log repeats those, they are blanked.
         """
         subject = _Subject.of(payload)
-        since = min((attempt.started_at for attempt in attempts), default=now)
+        since = _first_start(attempts, now)
         files = []
         for entry in remote.listdir():
             if not _is_plain(entry.name) or subject.belongs_to_another(entry.name):
@@ -694,6 +694,11 @@ def _check_clock(newest: datetime | None, now: datetime) -> Check:
     return Check("clock", label, None, f"The newest file there is of {newest:%Y-%m-%d %H:%M} UTC, as far as it tells.")
 
 
+def _first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
+    # FTP tells times in whole seconds.
+    return min((attempt.started_at for attempt in attempts), default=otherwise).replace(microsecond=0)
+
+
 @lru_cache(maxsize=1)
 def _numbers(body: bytes) -> frozenset[str]:
     """The numbers a payload names."""
@@ -871,7 +876,7 @@ class _Log:
             for attempt in attempts
             if attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
         }
-        since = min((attempt.started_at for attempt in attempts), default=sightings[0].seen_at)
+        since = _first_start(attempts, sightings[0].seen_at)
         log = cls(_Subject.of(payload), possible, since)
         pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
         for file in _contents(sightings):
@@ -909,7 +914,7 @@ class _Log:
             if not msisdn:
                 self.nameless_errors.append(line)
             elif self.errors.get(msisdn, line).error in (line.error, UNKNOWN):
-                self.errors[msisdn] = line
+                self.errors[msisdn] = replace(line, msisdn=msisdn)
             return
         if line.message_id and not msisdn:
             self.nameless_ids.add(line.message_id)
@@ -918,13 +923,18 @@ class _Log:
         if line.status and msisdn:
             self.statuses[msisdn] = line
 
+    @property
+    def strays(self) -> set[int]:
+        """Uploads that the log knows and that Baton took for refused, or for ones that never arrived."""
+        return self.known_attempts - set(self.attempts)
+
     def alarm(self) -> str:
         alarms = []
         if len(self.known_attempts) > 1 or any(len(lines) > 1 for lines in self.ids.values()):
             alarms.append(
                 "Clickatell's log knows more than one upload of this file: people may have been texted twice."
             )
-        elif self.known_attempts - set(self.attempts):
+        elif self.strays:
             alarms.append("Clickatell's log knows an upload that Baton took for one that never arrived.")
         both = set(self.ids) & set(self.errors)
         if both:
@@ -1013,6 +1023,9 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
         return Reading(Standing.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
     if whole and log.accepted:
         sentence = f"The log has an error that names nobody ({', '.join(codes)}), yet {counts}."
+        return Reading(Standing.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
+    if whole and log.strays:
+        sentence = f"The log refuses a file ({', '.join(whole)}), but not surely the last upload of it."
         return Reading(Standing.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     if whole:
         code = next(code for code in whole if code != UNKNOWN)

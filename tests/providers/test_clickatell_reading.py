@@ -1,0 +1,571 @@
+"""What Clickatell's log and folder mean, rule by rule; and what a look keeps of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.adapters.clickatell import STATUSES, WORDS, Adapter
+from providers.base import Attempt, Ending, Message, Order, Reading, SightedFile, Sighting, Staged, Standing
+from providers.transports.sftp import Entry
+
+STEM = "c1-b1-g1-0a1b2c3d"
+REFERENCE = "c1b1g10a1b2c3d"
+UPLOAD = f"{STEM}-a1.txt"
+OTHER = "c2-b1-g1-99999999-a1.txt"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NUMBERS = ["27825550101", "27825550102", "27825550103"]
+PAYLOAD = Adapter().render(STEM, 7, Order("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS])
+ALONE = Adapter().render(STEM, 7, Order("Hi", ""), [Message(NUMBERS[0], "Hi", {}, "", "", "")])
+CREDENTIAL_BYTES = 60
+WIRE_SIZE = len(PAYLOAD.body) + CREDENTIAL_BYTES
+SETTINGS = {"api_id": "1234", "api_user": "me", "api_password": "api-s3cret", "password": "ftp-s3cret"}
+
+
+def attempt(number: int = 1, ending: Ending = Ending.DONE) -> Attempt:
+    staged = Staged("", "host", CREDENTIAL_BYTES)
+    return Attempt(number, f"{STEM}-a{number}.txt", "host", staged, NOON, ending=ending)
+
+
+UNCLEAR = attempt(ending=Ending.UNCLEAR)
+
+
+def identity(number: int) -> str:
+    return f"{number:032x}"
+
+
+def taken(*places: int) -> list[str]:
+    return [f"ID: {identity(place)} To: {NUMBERS[place]}" for place in places]
+
+
+def log(*lines: str, name: str = f"{UPLOAD}.log", at: datetime | None = NOON) -> SightedFile:
+    body = "".join(f"{line}\n" for line in lines).encode()
+    return SightedFile("", name, len(body), at, body, "host")
+
+
+def upload(size: int = WIRE_SIZE, number: int = 1) -> SightedFile:
+    return SightedFile("", f"{STEM}-a{number}.txt", size, NOON, None, "host")
+
+
+def look(*files: SightedFile, after: timedelta = timedelta(minutes=1)) -> Sighting:
+    return Sighting(NOON + after, ("host",), files)
+
+
+def read(*sightings: Sighting, attempts: list[Attempt] | None = None, payload: Any = PAYLOAD) -> Reading:
+    return Adapter().read(payload, attempts or [attempt()], sightings)
+
+
+def errors(reading: Reading) -> dict[str, str]:
+    return {outcome.msisdn: outcome.code for outcome in reading.outcomes if outcome.result == "row_error"}
+
+
+def accepted(reading: Reading) -> set[str]:
+    return {outcome.msisdn for outcome in reading.outcomes if outcome.result == "accepted"}
+
+
+# -- every number has an answer
+
+
+def test_an_id_for_every_number_is_accepted() -> None:
+    reading = read(look(upload(), log(*taken(0, 1, 2))))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.outcomes == ()
+    assert reading.alarm == ""
+    assert not reading.unclear
+
+
+def test_an_error_with_a_number_is_that_numbers() -> None:
+    reading = read(look(log(*taken(0, 1), f"ERR: 114, Cannot route message To: {NUMBERS[2]}")))
+    assert reading.standing is Standing.ACCEPTED
+    (outcome,) = reading.outcomes
+    assert (outcome.msisdn, outcome.result, outcome.code) == (NUMBERS[2], "row_error", "114")
+    assert outcome.sentence == WORDS["114"]
+    assert (outcome.source, outcome.line) == (f"{UPLOAD}.log", 3)
+    assert not outcome.opted_out
+
+
+def test_122_is_an_opt_out() -> None:
+    reading = read(look(log(*taken(0, 1), f"ERR: 122, Destination mobile opted out To: {NUMBERS[2]}")))
+    assert [outcome.opted_out for outcome in reading.outcomes] == [True]
+
+
+def test_every_number_refused_is_settled_too() -> None:
+    reading = read(look(log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))))
+    assert reading.standing is Standing.ACCEPTED
+    assert errors(reading) == dict.fromkeys(NUMBERS, "105")
+
+
+def test_an_error_nobody_knows_is_an_error_and_says_what_it_said() -> None:
+    reading = read(look(log(*taken(0, 1), f"ERR: 777, No signal on Mars To: {NUMBERS[2]}")))
+    (outcome,) = reading.outcomes
+    assert (outcome.result, outcome.code) == ("row_error", "UNKNOWN")
+    assert "No signal on Mars" in outcome.sentence
+    assert NUMBERS[2] not in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-21 12:00:03 ID: {id} To: {to}",
+        "{upload}\t2026-11-21\tID: {id}\tTo: {to}",
+        "12:00:03 | ID: {id} | To: {to}",
+        "To: +{to}, ID: {id}",
+        "12:00:03;{to};ID: {id};accepted",
+        "[0001] apiMsgId: {id} to: 00{to}",
+        "api_msg_id={id}&to={to}",
+        "   id:{id}   to:{to}   ",
+        "{reference} ID: {id} To: {to}",
+    ],
+)
+def test_lines_may_have_anything_around_them(line: str) -> None:
+    lines = [
+        line.format(id=identity(place), to=number, upload=UPLOAD, reference=REFERENCE)
+        for place, number in enumerate(NUMBERS)
+    ]
+    assert read(look(log(*lines))).standing is Standing.ACCEPTED
+    assert read(look(replace(log(*lines), body="\r\n".join(lines).encode()))).standing is Standing.ACCEPTED
+    refused = [lines[0], lines[1], f"x ERR: 121, Destination blocked | To: {NUMBERS[2]}"]
+    assert errors(read(look(log(*refused)))) == {NUMBERS[2]: "121"}
+
+
+def test_several_answers_may_stand_in_one_line() -> None:
+    assert read(look(log(" ; ".join(taken(0, 1, 2))))).standing is Standing.ACCEPTED
+
+
+def test_ids_without_numbers_count() -> None:
+    bare = [f"ID: {identity(place)}" for place in range(3)]
+    assert read(look(log(*bare))).standing is Standing.ACCEPTED
+    assert read(look(log(*bare[:2]))).standing is Standing.PROCESSING
+    # The same message twice is one message.
+    assert read(look(log(bare[0], bare[0], bare[1]))).standing is Standing.PROCESSING
+
+
+def test_a_file_for_one_number_needs_none_in_its_log() -> None:
+    assert read(look(log(f"ID: {identity(1)}")), payload=ALONE).standing is Standing.ACCEPTED
+    reading = read(look(log("ERR: 105, Invalid Destination Address")), payload=ALONE)
+    assert reading.standing is Standing.ACCEPTED
+    assert errors(reading) == {NUMBERS[0]: "105"}
+    assert read(look(log("ERR: 108, Invalid or missing API ID")), payload=ALONE).standing is Standing.REJECTED
+
+
+# -- delivery
+
+
+@pytest.mark.parametrize(
+    ("status", "delivery"),
+    [("004", "delivered"), ("005", "undelivered"), ("007", "undelivered"), ("009", "undelivered")]
+    + [("010", "undelivered"), ("012", "undelivered"), ("002", ""), ("003", ""), ("006", ""), ("011", "")],
+)
+def test_a_later_status_is_a_detail_of_the_acceptance(status: str, delivery: str) -> None:
+    reading = read(look(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: {status} Some words")))
+    assert reading.standing is Standing.ACCEPTED
+    (outcome,) = reading.outcomes
+    assert (outcome.msisdn, outcome.result, outcome.code) == (NUMBERS[1], "accepted", status)
+    assert (outcome.delivery, outcome.sentence) == (delivery, STATUSES[status])
+    assert outcome.line == 4
+
+
+def test_the_last_status_counts() -> None:
+    lines = [f"ID: {identity(0)} Status: {status} To: {NUMBERS[0]}" for status in ("002", "003", "004")]
+    reading = read(look(log(*taken(0, 1, 2))), look(log(*taken(0, 1, 2), *lines), after=timedelta(minutes=9)))
+    assert [(outcome.code, outcome.delivery) for outcome in reading.outcomes] == [("004", "delivered")]
+
+
+def test_an_unknown_status_says_nothing() -> None:
+    assert read(look(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: 099"))).outcomes == ()
+
+
+# -- some numbers have no answer
+
+
+def test_a_log_for_some_is_processing_and_keeps_what_it_proves() -> None:
+    reading = read(look(log(*taken(0), f"ERR: 114, Cannot route message To: {NUMBERS[1]}")))
+    assert reading.standing is Standing.PROCESSING
+    assert not reading.unclear
+    assert "1 of 3" in reading.sentence
+    # Whoever decides about the rest must not decide about these.
+    assert accepted(reading) == {NUMBERS[0]}
+    assert errors(reading) == {NUMBERS[1]: "114"}
+
+
+def test_a_log_that_stays_incomplete_is_for_a_person() -> None:
+    files = log(*taken(0))
+    reading = read(look(files), look(files, after=timedelta(hours=48)))
+    assert reading.unclear
+    assert reading.reason == "log_incomplete"
+    assert "1 of 3 have a message id and 0 an error" in reading.sentence
+    assert accepted(reading) == {NUMBERS[0]}
+
+
+def test_errors_that_name_nobody_of_several_are_for_a_person() -> None:
+    reading = read(look(log(*taken(0, 1), "ERR: 105, Invalid Destination Address")))
+    assert reading.unclear
+    assert errors(reading) == {}
+    assert accepted(reading) == set(NUMBERS[:2])
+
+
+def test_a_log_that_only_names_the_file_is_processing() -> None:
+    assert read(look(log("file accepted for processing"))).standing is Standing.PROCESSING
+
+
+# -- errors about the whole file
+
+
+@pytest.mark.parametrize("code", ["001", "007", "100", "101", "106", "108", "116", "120", "123", "130", "301"])
+def test_an_error_about_the_file_and_no_id_rejects_it(code: str) -> None:
+    reading = read(look(upload(), log(f"ERR: {code}, Some words")))
+    assert reading.standing is Standing.REJECTED
+    assert (reading.reason, reading.sentence) == (code, WORDS[code])
+    assert reading.outcomes == ()
+
+
+def test_an_error_about_the_file_beside_ids_is_for_a_person() -> None:
+    reading = read(look(log(*taken(0, 1), "ERR: 301, No credit left")))
+    assert reading.unclear
+    assert reading.reason == "301"
+    assert "2 of 3" in reading.sentence
+    assert accepted(reading) == set(NUMBERS[:2])
+
+
+def test_an_error_that_names_nobody_does_not_undo_an_answer_for_everybody() -> None:
+    assert read(look(log(*taken(0, 1, 2), "ERR: 301, No credit left"))).standing is Standing.ACCEPTED
+
+
+@pytest.mark.parametrize("code", ["777", "", "abc"])
+def test_an_unknown_error_about_the_file_is_for_a_person(code: str) -> None:
+    reading = read(look(log(f"ERR: {code}, Unheard of")))
+    assert reading.unclear
+    assert reading.reason == "UNKNOWN"
+
+
+@pytest.mark.parametrize("line", ["ERR: 901, Internal error", f"ERR: 901, Internal error To: {NUMBERS[2]}"])
+def test_an_internal_error_is_for_a_person(line: str) -> None:
+    reading = read(look(log(*taken(0, 1), line)))
+    assert reading.unclear
+    assert reading.reason == "901"
+    assert errors(reading) == {}
+    assert accepted(reading) == set(NUMBERS[:2])
+    assert read(look(log(line))).unclear
+
+
+# -- whose lines they are
+
+
+def test_a_general_log_speaks_of_us_below_our_heading_only() -> None:
+    theirs = [f"ERR: 122, Destination mobile opted out To: {number}" for number in NUMBERS]
+    lines = [f"--- {OTHER} ---", *theirs, f"--- {UPLOAD} ---", *taken(0, 1, 2), f"--- {OTHER} ---", *theirs]
+    reading = read(look(log(*lines, name="history.log")))
+    assert reading.standing is Standing.ACCEPTED
+    assert errors(reading) == {}
+
+
+def test_a_general_log_speaks_of_us_in_lines_that_name_us() -> None:
+    lines = [
+        f"{OTHER} ERR: 122, Destination mobile opted out To: {NUMBERS[0]}",
+        *(f"{UPLOAD} {line}" for line in taken(0, 1)),
+        f"cliMsgId: {REFERENCE} ERR: 121, Destination blocked To: {NUMBERS[2]}",
+        f"cliMsgId: 4711 ERR: 122, Destination mobile opted out To: {NUMBERS[1]}",
+        # After a line that names us by itself, an unnamed one need not be ours.
+        f"ERR: 122, Destination mobile opted out To: {NUMBERS[1]}",
+    ]
+    reading = read(look(log(*lines, name="history.log")))
+    assert reading.standing is Standing.ACCEPTED
+    assert errors(reading) == {NUMBERS[2]: "121"}
+
+
+@pytest.mark.parametrize("heading", [OTHER, "their-own.txt", "csv import.csv done", "To: 27825559999 ID: " + "f" * 32])
+def test_a_heading_or_number_that_is_not_ours_ends_our_part(heading: str) -> None:
+    lines = [UPLOAD, *taken(0, 1, 2), heading, f"ERR: 122, Destination mobile opted out To: {NUMBERS[0]}"]
+    assert read(look(log(*lines, name="history.log"))).alarm == ""
+
+
+def test_a_longer_name_is_not_ours() -> None:
+    for name in (f"1{STEM}", f"{STEM}0", f"x{REFERENCE}", f"{REFERENCE}9"):
+        assert read(look(log(name, *taken(0, 1, 2), name="history.log", at=None))).standing is Standing.ABSENT
+
+
+def test_a_log_that_names_nothing_counts_when_it_is_new_and_answers_for_exactly_us() -> None:
+    exact = log(*taken(0, 1, 2), name="20261121.log")
+    assert read(look(exact)).standing is Standing.ACCEPTED
+    with_status = log(*taken(0, 1, 2), f"ID: {identity(0)} Status: 004", name="20261121.log")
+    assert [outcome.delivery for outcome in read(look(with_status)).outcomes] == ["delivered"]
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        log(*taken(0, 1, 2), name="old.log", at=NOON - timedelta(seconds=1)),
+        log(*taken(0, 1, 2), name="undated.log", at=None),
+        log(*taken(0, 1), name="some.log"),
+        log(*taken(0, 1, 2), f"ID: {identity(9)} To: {NUMBERS[0]}", name="twice.log"),
+        log(*taken(0, 1, 2), f"ID: {identity(9)} To: 27825559999", name="others.log"),
+        log(*taken(0, 1, 2), "ERR: 301, No credit left", name="whole.log"),
+        log(OTHER, *taken(0, 1, 2), name="named.log"),
+    ],
+)
+def test_a_log_that_names_nothing_and_leaves_doubt_says_nothing(doubtful: SightedFile) -> None:
+    assert read(look(doubtful)).standing is Standing.ABSENT
+
+
+def test_a_text_that_a_log_repeats_is_no_answer() -> None:
+    evil = f"ERR: 301, No credit left ID: {identity(7)} To: {NUMBERS[1]}"
+    reading = read(look(log(*(f"{line} text: {evil}" for line in taken(0, 1, 2)), f"12:00 text:{evil}", f"csv:{evil}")))
+    assert reading.standing is Standing.ACCEPTED
+    assert reading.alarm == ""
+
+
+def test_a_log_without_endings_we_know_is_still_text() -> None:
+    body = ("Zustellung für " + UPLOAD + "\r" + "\r".join(taken(0, 1, 2))).encode("cp1252")
+    assert read(look(SightedFile("", "protokoll", len(body), None, body, "host"))).standing is Standing.ACCEPTED
+
+
+# -- what contradicts itself
+
+
+def test_an_id_wins_over_an_error_for_the_same_number() -> None:
+    reading = read(look(log(*taken(0, 1, 2), f"ERR: 115, Message expired To: {NUMBERS[0]}")))
+    assert reading.standing is Standing.ACCEPTED
+    assert errors(reading) == {}
+    assert "both a message id and an error" in reading.alarm
+
+
+def test_two_ids_for_a_number_raise_an_alarm() -> None:
+    reading = read(look(log(*taken(0, 1, 2), f"ID: {identity(9)} To: {NUMBERS[0]}")))
+    assert "twice" in reading.alarm
+
+
+def test_two_uploads_in_the_log_raise_an_alarm() -> None:
+    logs = [log(*taken(0, 1, 2), name=f"{STEM}-a{number}.txt.log") for number in (1, 2)]
+    reading = read(look(*logs), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert reading.standing is Standing.ACCEPTED
+    assert "twice" in reading.alarm
+
+
+def test_an_upload_that_never_arrived_and_did_raises_an_alarm() -> None:
+    reading = read(look(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert "never arrived" in reading.alarm
+
+
+def test_a_refusal_of_an_upload_that_never_arrived_is_for_a_person() -> None:
+    attempts = [attempt(1, Ending.UNREACHABLE), attempt(2)]
+    reading = read(look(log("ERR: 301, No credit left")), attempts=attempts)
+    assert reading.unclear
+    assert "never arrived" in reading.alarm
+    theirs = log("ERR: 301, No credit left", name=f"{STEM}-a2.txt.log")
+    assert read(look(theirs), attempts=attempts).standing is Standing.REJECTED
+
+
+def test_a_log_longer_than_baton_reads_raises_an_alarm() -> None:
+    reading = read(look(replace(log(*taken(0)), size=9_000_000)))
+    assert "longer than Baton reads" in reading.alarm
+
+
+# -- any log at all
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *NUMBERS, "27825559999", "To: ", "ID: ", "ERR: ", *(identity(place) for place in range(3)), "105", "122", "301",
+        "901", "777", "Status: 004", " ", ", ", "\n", UPLOAD, OTHER, REFERENCE, "text:", "\t",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(FRAGMENTS, max_size=40).map("".join), st.sampled_from([f"{UPLOAD}.log", "history.log"]))
+def test_no_log_says_more_than_it_names(text: str, name: str) -> None:
+    reading = read(look(log(text, name=name)))
+    named = {outcome.msisdn for outcome in reading.outcomes}
+    assert named <= {number for number in NUMBERS if number in text}
+    assert len(named) == len(reading.outcomes)
+    if reading.standing is Standing.ACCEPTED:
+        assert text.count("ID: ") + text.count("ERR: ") >= len(NUMBERS)
+    if reading.standing is Standing.REJECTED:
+        assert "ERR: " in text
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_read(body: bytes) -> None:
+    read(look(SightedFile("", f"{UPLOAD}.log", len(body), NOON, body, "host")))
+
+
+# -- over time
+
+
+def test_a_log_that_was_deleted_still_counts() -> None:
+    assert read(look(log(*taken(0, 1, 2))), look()).standing is Standing.ACCEPTED
+
+
+def test_a_log_that_was_begun_anew_is_read_with_what_it_held_before() -> None:
+    first, second = log(*taken(0), name=f"{REFERENCE}.log"), log(*taken(1, 2), name=f"{REFERENCE}.log")
+    assert read(look(first), look(second)).standing is Standing.ACCEPTED
+
+
+# -- the file itself
+
+
+def test_nothing_was_looked_at_yet() -> None:
+    assert Adapter().read(PAYLOAD, [attempt()], []).standing is Standing.UNKNOWN
+
+
+def test_nothing_there_is_absent_and_nothing_more() -> None:
+    reading = read(look(), attempts=[UNCLEAR])
+    assert reading.standing is Standing.ABSENT
+    assert not reading.unclear
+
+
+def test_the_whole_file_is_taken() -> None:
+    assert read(look(upload()), attempts=[UNCLEAR]).standing is Standing.TAKEN
+
+
+def test_a_file_seen_whole_and_gone_was_picked_up() -> None:
+    assert read(look(upload()), look(), attempts=[UNCLEAR]).standing is Standing.TAKEN
+
+
+@pytest.mark.parametrize("size", [0, 10, WIRE_SIZE - 1, WIRE_SIZE + 1])
+def test_a_file_of_another_size_proves_nothing(size: int) -> None:
+    for sightings in ([look(upload(size))], [look(upload(size)), look()]):
+        reading = read(*sightings, attempts=[UNCLEAR])
+        assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
+        assert reading.outcomes == ()
+    assert "interrupted" in read(look(upload(size)), attempts=[UNCLEAR]).sentence
+
+
+def test_the_size_counts_what_was_stored_at_the_time_of_the_attempt() -> None:
+    start = NOON + timedelta(minutes=150)
+    payload = Adapter().render(STEM, 7, Order("Hi", "", start), [Message("27825550101", "Hi", {}, "", "", "")])
+    absolute, minutes = len("deliv_at:2026-11-21T14:30:00Z"), len("deliv_time:150")
+    size = CREDENTIAL_BYTES + len(payload.body) - absolute + minutes
+    assert read(look(upload(size)), attempts=[UNCLEAR], payload=payload).standing is Standing.TAKEN
+    assert read(look(upload(size + 1)), attempts=[UNCLEAR], payload=payload).standing is Standing.UNKNOWN
+
+
+def test_the_size_of_a_restored_attempt_is_not_known() -> None:
+    restored = replace(UNCLEAR, staged=Staged())
+    assert read(look(upload(len(PAYLOAD.body))), attempts=[restored]).standing is Standing.UNKNOWN
+
+
+def test_an_attempt_that_never_arrived_is_not_looked_for() -> None:
+    assert read(look(upload()), attempts=[attempt(ending=Ending.UNREACHABLE)]).standing is Standing.ABSENT
+
+
+# -- what a look keeps
+
+
+class Folder:
+    """Stands in for the FTP session: files to list and read."""
+
+    host = "host"
+    settings = SETTINGS
+
+    def __init__(self, **files: str) -> None:
+        self.files = {name.replace("__", "."): body.encode() for name, body in files.items()}
+        self.dates: dict[str, datetime | None] = {}
+        self.read_names: list[str] = []
+
+    def put(self, name: str, body: str, at: datetime | None = NOON) -> "Folder":
+        self.files[name] = body.encode()
+        self.dates[name] = at
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        return ("host",)
+
+    def listdir(self, folder: str = "") -> list[Entry]:
+        return [Entry(name, len(body), self.dates.get(name, NOON)) for name, body in self.files.items()]
+
+    def read(self, path: str, at_most: int) -> bytes | None:
+        self.read_names.append(path)
+        return self.files[path][:at_most]
+
+
+def seen(folder: Folder) -> dict[str, bytes | None]:
+    sighting = Adapter().look(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    assert sighting.hosts == ("host",)
+    return {file.name: file.body for file in sighting.files}
+
+
+def test_our_own_upload_is_listed_and_never_read_back() -> None:
+    folder = Folder().put(UPLOAD, "password:api-s3cret").put(f"{STEM}-a2.txt", "")
+    assert seen(folder) == {UPLOAD: None, f"{STEM}-a2.txt": None}
+    assert folder.read_names == []
+
+
+def test_other_batches_uploads_and_logs_are_left_alone() -> None:
+    folder = Folder().put(OTHER, "x").put(f"{OTHER}.log", f"{UPLOAD} ID: {identity(0)}")
+    assert seen(folder) == {}
+    assert folder.read_names == []
+
+
+@pytest.mark.parametrize("name", ["x", "HISTORY.LOG", "20261121", "log.txt", "was weiß ich", f"{REFERENCE}.rpt"])
+def test_logs_are_found_whatever_their_name(name: str) -> None:
+    body = "\n".join([UPLOAD, *taken(0, 1, 2)])
+    folder = Folder().put(name, body, None)
+    assert seen(folder) == {name: body.encode()}
+    sighting = Adapter().look(folder, PAYLOAD, [UNCLEAR], NOON)  # type: ignore[arg-type]
+    assert read(sighting, attempts=[UNCLEAR]).standing is Standing.ACCEPTED
+
+
+def test_a_file_that_says_nothing_of_us_is_not_kept() -> None:
+    folder = Folder().put("readme", "Welcome").put("others.log", f"ID: {identity(0)} To: 27825559999")
+    folder.put("mixed.log", "\n".join([*taken(0), f"ID: {identity(1)} To: 27825559999"]))
+    folder.put("old.log", "\n".join(taken(0, 1, 2)), NOON - timedelta(hours=1))
+    folder.put("another system's upload", f"to:{NUMBERS[0]}\ntext:Hi")
+    assert seen(folder) == {}
+
+
+def test_a_new_file_for_our_numbers_only_is_kept() -> None:
+    assert list(seen(Folder().put("new.log", "\n".join(taken(0))))) == ["new.log"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "a\\b", "a\nb", "a\x00"])
+def test_a_name_that_leads_elsewhere_is_left_alone(name: str) -> None:
+    assert seen(Folder().put(name, UPLOAD)) == {}
+
+
+def test_a_file_that_is_gone_meanwhile_is_no_trouble() -> None:
+    class Fleeting(Folder):
+        def read(self, path: str, at_most: int) -> bytes | None:
+            return None
+
+    assert seen(Fleeting().put("x.log", UPLOAD)) == {}
+
+
+def test_secrets_that_a_log_repeats_are_blanked_before_they_are_kept() -> None:
+    body = f"{UPLOAD}\napi_id:1234\nuser:me\npassword:api-s3cret\nlogin ftp-s3cret ok\nPassword = other1 x\n"
+    sighting = Adapter().look(Folder().put("x.log", body), PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    (file,) = sighting.files
+    assert file.body == f"{UPLOAD}\napi_id:1234\nuser:me\npassword:****\nlogin **** ok\nPassword = **** x\n".encode()
+    assert file.size == len(file.body)
+
+
+def test_a_short_secret_does_not_blank_numbers() -> None:
+    class Weak(Folder):
+        settings = SETTINGS | {"api_password": "2782"}
+
+    body = "\n".join([UPLOAD, *taken(0, 1, 2)])
+    assert seen(Weak().put("x.log", body)) == {"x.log": body.encode()}
+
+
+# -- Test connection
+
+
+def checks(folder: Folder, now: datetime = NOON) -> dict[str, bool | None]:
+    folder.settings = SETTINGS | {"username": "1234"}
+    found = Adapter().check(folder, now)  # type: ignore[arg-type]
+    for check in found:
+        assert check.label
+        assert "s3cret" not in check.sentence
+    return {check.code: check.passed for check in found}
+
+
+def test_the_connection_is_tested_without_putting_anything_there() -> None:
+    assert checks(Folder()) == {"login": True, "folder": True, "clock": None, "api_login": None}
+    assert checks(Folder().put("x", "")) == {"login": True, "folder": True, "clock": None, "api_login": None}
+
+
+def test_a_file_from_the_future_shows_that_the_clocks_differ() -> None:
+    assert checks(Folder().put("x", ""), NOON - timedelta(minutes=3))["clock"] is False
+    assert checks(Folder().put("x", ""), NOON - timedelta(minutes=1))["clock"] is None
