@@ -337,7 +337,8 @@ class Adapter(BaseAdapter):
         ``text:#field1#`` with the whole text in each ``csv:`` line ("Example format 1").
 
         assumption: an empty value between delimiters is read as empty; it is left to templates with line breaks,
-        which no other form can say. An empty ``text:`` line is an empty line of the text.
+        which no other form can say. An empty ``text:`` line is an empty line of the text. With Unicode ``#field1#`` is
+        filled before the text is read as hexadecimal.
         """
         lines = [*_times(order), *_parameters(stem, order)]
         texts = {message.text for message in messages}
@@ -694,9 +695,16 @@ def _check_clock(newest: datetime | None, now: datetime) -> Check:
     return Check("clock", label, None, f"The newest file there is of {newest:%Y-%m-%d %H:%M} UTC, as far as it tells.")
 
 
+def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
+    """The attempts that may have arrived, by number."""
+    never = (Ending.REFUSED, Ending.UNREACHABLE)
+    return {attempt.number: attempt for attempt in attempts if attempt.ending not in never}
+
+
 def _first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
+    started = [attempt.started_at for attempt in _possible(attempts).values()]
     # FTP tells times in whole seconds.
-    return min((attempt.started_at for attempt in attempts), default=otherwise).replace(microsecond=0)
+    return min(started, default=otherwise).replace(microsecond=0)
 
 
 @lru_cache(maxsize=1)
@@ -850,8 +858,10 @@ def _pieces(line: str) -> Iterator[str]:
         if heads or (_STATUS.search(line) and (_TO.search(line) or _NUMBER.search(line))):
             yield line
         return
+    # Numbers that stand before their answers would be taken for the answer before: then no number is.
+    is_after = not _NUMBER.search(line[: heads[0]])
     for start, end in zip(heads, [*heads[1:], len(line)], strict=True):
-        yield line[start:end]
+        yield line[start:end] if is_after else _NUMBER.sub("", line[start:end])
 
 
 @dataclass
@@ -862,6 +872,7 @@ class _Log:
     attempts: dict[int, Attempt]
     since: datetime
     ids: dict[str, list[_Line]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
     errors: dict[str, _Line] = field(default_factory=dict)
     statuses: dict[str, _Line] = field(default_factory=dict)
     nameless_ids: set[str] = field(default_factory=set)
@@ -871,13 +882,8 @@ class _Log:
 
     @classmethod
     def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Log":
-        possible = {
-            attempt.number: attempt
-            for attempt in attempts
-            if attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
-        }
         since = _first_start(attempts, sightings[0].seen_at)
-        log = cls(_Subject.of(payload), possible, since)
+        log = cls(_Subject.of(payload), _possible(attempts), since)
         pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
         for file in _contents(sightings):
             text = _decode(file.body or b"")
@@ -889,7 +895,8 @@ class _Log:
 
     @property
     def has_words(self) -> bool:
-        return bool(self.ids or self.errors or self.nameless_ids or self.nameless_errors or self.known_attempts)
+        """Whether it answers for anybody. That it names an upload proves no more than that one was begun."""
+        return bool(self.ids or self.errors or self.nameless_ids or self.nameless_errors)
 
     @property
     def accepted(self) -> int:
@@ -904,10 +911,7 @@ class _Log:
         numbers = self.subject.numbers
         msisdn = line.msisdn
         if not msisdn and line.message_id:
-            known = [
-                number for number, lines in self.ids.items() if any(o.message_id == line.message_id for o in lines)
-            ]
-            msisdn = known[0] if known else ""
+            msisdn = self.owners.get(line.message_id, "")
         if not msisdn and len(numbers) == 1 and (line.message_id or line.error in _OF_ONE):
             msisdn = next(iter(numbers))
         if line.error:
@@ -918,7 +922,9 @@ class _Log:
             return
         if line.message_id and not msisdn:
             self.nameless_ids.add(line.message_id)
-        elif line.message_id and all(line.message_id != other.message_id for other in self.ids.get(msisdn, [])):
+        elif line.message_id and line.message_id not in self.owners:
+            self.owners[line.message_id] = msisdn
+            self.nameless_ids.discard(line.message_id)
             self.ids.setdefault(msisdn, []).append(line)
         if line.status and msisdn:
             self.statuses[msisdn] = line
@@ -1034,7 +1040,7 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
         nobody = f", and {len(log.nameless_errors):,} errors name nobody" if codes else ""
         sentence = f"Clickatell's log does not answer for everybody: {counts}{nobody}."
         return Reading(Standing.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
-    sentence = f"Clickatell's log names the file; so far {counts}."
+    sentence = f"Clickatell's log is not complete yet: {counts}."
     return Reading(Standing.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
 
 
@@ -1055,7 +1061,7 @@ def _read_folder(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> 
         return Reading(
             Standing.UNKNOWN,
             "waiting_after_break",
-            "A file lies in the folder, but not of the size that was to be stored: its upload was interrupted.",
+            "A file of this batch lies in the folder, but its size does not show that the whole of it arrived.",
         )
     return Reading(Standing.ABSENT)
 

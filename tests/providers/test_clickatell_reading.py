@@ -135,6 +135,18 @@ def test_several_answers_may_stand_in_one_line() -> None:
     assert read(look(log(" ; ".join(taken(0, 1, 2))))).standing is Standing.ACCEPTED
 
 
+def test_numbers_before_several_answers_in_one_line_are_nobodys() -> None:
+    line = f"To: {NUMBERS[0]} ERR: 105, Invalid To: {NUMBERS[1]} ID: {identity(1)} To: {NUMBERS[2]} ID: {identity(2)}"
+    reading = read(look(log(line)))
+    assert reading.unclear
+    assert reading.outcomes == ()
+
+
+def test_an_id_that_is_told_again_with_its_number_is_one_message() -> None:
+    lines = [f"ID: {identity(0)}", f"ID: {identity(0)} To: {NUMBERS[0]}", f"ID: {identity(1)}"]
+    assert read(look(log(*lines))).standing is Standing.PROCESSING
+
+
 def test_ids_without_numbers_count() -> None:
     bare = [f"ID: {identity(place)}" for place in range(3)]
     assert read(look(log(*bare))).standing is Standing.ACCEPTED
@@ -207,8 +219,9 @@ def test_errors_that_name_nobody_of_several_are_for_a_person() -> None:
     assert accepted(reading) == set(NUMBERS[:2])
 
 
-def test_a_log_that_only_names_the_file_is_processing() -> None:
-    assert read(look(log("file accepted for processing"))).standing is Standing.PROCESSING
+def test_a_log_that_only_names_the_file_proves_nothing() -> None:
+    assert read(look(log(f"STOR {UPLOAD} begun")), attempts=[UNCLEAR]).standing is Standing.ABSENT
+    assert read(look(upload(10), log(f"STOR {UPLOAD}")), attempts=[UNCLEAR]).standing is Standing.UNKNOWN
 
 
 # -- errors about the whole file
@@ -430,7 +443,7 @@ def test_a_file_of_another_size_proves_nothing(size: int) -> None:
         reading = read(*sightings, attempts=[UNCLEAR])
         assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
         assert reading.outcomes == ()
-    assert "interrupted" in read(look(upload(size)), attempts=[UNCLEAR]).sentence
+    assert read(look(upload(size)), attempts=[UNCLEAR]).reason == "waiting_after_break"
 
 
 def test_the_size_counts_what_was_stored_at_the_time_of_the_attempt() -> None:
