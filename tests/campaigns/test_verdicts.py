@@ -1,5 +1,6 @@
 """What each account would do with a draft, and choosing one: on the check and before a draft is even saved."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ from providers import locks, registry
 from providers.base import BaseAdapter, Guard, Limits, Message, Objection, Order
 from providers.errors import Refused
 from providers.models import Account
+from providers.sandbox.server import Sandbox
 
 LogIn = Callable[[User], Client]
 
@@ -262,6 +264,29 @@ def test_a_quote_is_asked_for_the_first_recipient_with_the_options_it_would_have
     page = logged_in(operator).post(f"/campaigns/{campaign.pk}/quote/{acme.pk}/", follow=True).content.decode()
     length = len("Hi Person 0, 20 % off ends Sunday.")
     assert f"Acme main quotes 1.50 credits by route 3 for {length} characters" in page
+
+
+def test_bulksms_is_asked_over_its_own_wire(
+    sandbox: Sandbox, account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    bulksms = Account(name="BulkSMS main", provider="bulksms")
+    initial = {name: field.initial for name, field in bulksms.adapter.SettingsForm.base_fields.items()}
+    bulksms.save_settings(initial | sandbox.providers["bulksms"])
+    people = make_campaign(account).ordered_lists()
+    client = logged_in(operator)
+
+    def asked(text: str) -> str:
+        campaign = make_campaign(account, *people, text=text)
+        return client.post(f"/campaigns/{campaign.pk}/quote/{bulksms.pk}/", follow=True).content.decode()
+
+    assert re.search(
+        r"BulkSMS main quotes 1(\.00)? credits for the text of the first recipient\.", asked("Hi @@value1@@")
+    )
+    assert re.search(r"BulkSMS main quotes 2(\.00)? credits", asked("x" * 200))
+    assert "gives no price for this text" in asked("Hi 中")
+    assert sandbox.messages() == []
+    sandbox.stop()
+    assert "notice-error" in asked("Hi")
 
 
 def test_what_keeps_a_quote_from_coming_is_said_in_words(
