@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -36,7 +36,9 @@ from providers.base import (
     Sighting,
     Standing,
 )
-from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
+from providers.errors import Refused
+from providers.transports.ftp import FtpRemote, FtpTransport
+from providers.transports.sftp import Entry, SftpRemote, SftpTransport, fingerprint
 
 # SMSPortal SFTP, "Error Codes": the complete list.
 WORDS = {
@@ -54,11 +56,20 @@ WORDS = {
 }
 UNKNOWN = "UNKNOWN"
 
+Remote = SftpRemote | FtpRemote
+SFTP, FTP = "sftp", "ftp"
+# SMSPortal SFTP, "Login & Authentication".
+_PORTS = {SFTP: 22, FTP: 21}
+
 SEND, PROCESSED, ERRORS = "Send_SMS", "Processed", "Errors"
 _FOLDER_SETTINGS = {SEND: "send_folder", PROCESSED: "processed_folder", ERRORS: "errors_folder"}
 
 # Reports are read up to this many bytes.
 _READ_AT_MOST = 1_000_000
+# A name that no file bears: folders are proven without asking for each file in them.
+_NOBODY = "/"
+# Clocks that differ by less agree.
+_CLOCK_TOLERANCE = timedelta(minutes=2)
 # A fault report may appear after the file it speaks of: this long an unexplained entry in Errors is waited for.
 _REPORT_PATIENCE = timedelta(seconds=60)
 
@@ -73,7 +84,7 @@ _MOMENT = "%Y-%m-%d %H:%M"
 
 
 class Adapter(BaseAdapter):
-    label = "SMSPortal (SFTP)"
+    label = "SMSPortal"
     transport = SftpTransport
     # assumption: no size is documented; 10,000 contacts a file bound what one file can do. Start at most 3 months
     # ahead is documented for the same vendor's REST API.
@@ -95,8 +106,22 @@ class Adapter(BaseAdapter):
     )
 
     class SettingsForm(forms.Form):
+        # assumption: FTPS is not documented, so it is not offered.
+        protocol = forms.ChoiceField(
+            label="Protocol",
+            choices=[(SFTP, "SFTP (recommended)"), (FTP, "FTP")],
+            initial=SFTP,
+            required=False,
+            help_text="FTP encrypts nothing: the password, the texts and the numbers can be read on the way.",
+        )
         host = forms.CharField(label="Host", initial="ftp.smsportal.com", max_length=253)
-        port = forms.IntegerField(label="Port", initial=22, min_value=1, max_value=65535)
+        port = forms.IntegerField(
+            label="Port",
+            required=False,
+            min_value=1,
+            max_value=65535,
+            help_text="Blank for the usual one: 22 for SFTP, 21 for FTP.",
+        )
         username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
         password = forms.CharField(
             label="Password", max_length=500, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -120,6 +145,19 @@ class Adapter(BaseAdapter):
                 )
             return host
 
+        def clean(self) -> dict[str, Any]:
+            cleaned = super().clean() or self.cleaned_data
+            if "port" not in cleaned or "protocol" not in cleaned:
+                return cleaned
+            protocol = cleaned["protocol"] = cleaned["protocol"] or SFTP
+            port = cleaned["port"] = cleaned["port"] or _PORTS[protocol]
+            if port != _PORTS[protocol] and port in _PORTS.values():
+                self.add_error(
+                    "port",
+                    f"Port {port} is not the one for {protocol.upper()}. Enter {_PORTS[protocol]}, or leave it blank.",
+                )
+            return cleaned
+
     class OptionsForm(forms.Form):
         email = forms.EmailField(
             label="E-mail for the file's status",
@@ -136,6 +174,18 @@ class Adapter(BaseAdapter):
             max_value=10_000,
             help_text="With more errors than this SMSPortal gives the whole file up. Blank: no limit.",
         )
+
+    def host(self, settings: Mapping[str, Any]) -> str:
+        """``name:port``, and with FTP that it is FTP.
+
+        So a stored password is asked for again before it travels unencrypted, and campaigns are approved again.
+        """
+        host = super().host(settings)
+        return f"{host} (FTP)" if _is_ftp(settings) else host
+
+    def transport_for(self, settings: Mapping[str, Any]) -> Any:
+        """SMSPortal SFTP: "22 for SFTP (recommended), 21 for FTP"; settings that name none mean SFTP."""
+        return FtpTransport if _is_ftp(settings) else SftpTransport
 
     def order_objections(self, order: Order) -> list[Objection]:
         """SMSPortal SFTP: SenderID up to 11 alphanumeric characters, or 15 digits; End later than Start."""
@@ -203,17 +253,17 @@ class Adapter(BaseAdapter):
         """SMSPortal SFTP: "The .zip file names don't need to be unique"; each attempt has its own, to be told apart."""
         return f"{payload.stem}-a{number}.zip"
 
-    def commit(self, remote: SftpRemote, payload: Payload, attempt: Attempt) -> Receipt:
+    def commit(self, remote: Remote, payload: Payload, attempt: Attempt) -> Receipt:
         remote.create(_path(remote, SEND, attempt.name), payload.body)
         return Receipt()
 
-    def look(self, remote: SftpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def look(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
         """List the three folders for the batch's stem, whatever was put before or after it, and read the reports."""
         files = []
         host = remote.hosts()[0]
         # In the direction in which files move, so that one on its way is seen at least once.
         for folder in (SEND, PROCESSED, ERRORS):
-            for entry in remote.listdir(_path(remote, folder)):
+            for entry in _listed(remote, _path(remote, folder), payload.stem):
                 if not _bears(entry.name, payload.stem):
                     continue
                 body = None
@@ -251,16 +301,31 @@ class Adapter(BaseAdapter):
             return _failed(evidence)
         return Reading(Standing.ABSENT)
 
-    def check(self, remote: SftpRemote, now: datetime) -> list[Check]:
-        """Login and host key are proven by the open remote; here the three folders are looked at."""
-        key = fingerprint(str(remote.settings["host_key"]))
+    def check(self, remote: Remote, now: datetime) -> list[Check]:
+        """Login and host key are proven by the open remote; here the three folders are looked at.
+
+        assumption: SMSPortal may pick up any file, so none is made to read the server's clock; over SFTP a fresh file
+        that is there already tells it.
+        """
         checks = [
             Check("login", "Login", True, f"Logged in as {remote.settings['username']}."),
-            Check("host_key", "Host key", True, f"The server's key is the confirmed one: {key}."),
+            _check_line(remote),
         ]
+        newest: list[datetime] = []
         for folder in (SEND, PROCESSED, ERRORS):
-            checks.append(_check_folder(remote, folder))
-        return checks
+            check, entries = _check_folder(remote, folder)
+            checks.append(check)
+            newest += [entry.modified_at for entry in entries if entry.modified_at]
+        return [*checks, _check_clock(max(newest, default=None), now)]
+
+
+def _is_ftp(settings: Mapping[str, Any]) -> bool:
+    return settings.get("protocol") == FTP
+
+
+def _listed(remote: Remote, path: str, bearing: str) -> list[Entry]:
+    # Over FTP each name may have to be asked about, so only those that matter are; SFTP lists all at once.
+    return remote.listdir(path, bearing) if isinstance(remote, FtpRemote) else remote.listdir(path)
 
 
 def _is_delicate(message: Message) -> bool:
@@ -285,7 +350,7 @@ def _moment(moment: datetime) -> str:
     return moment.strftime(_MOMENT)
 
 
-def _path(remote: SftpRemote, folder: str, name: str = "") -> str:
+def _path(remote: Remote, folder: str, name: str = "") -> str:
     base = str(remote.settings.get("base_folder") or "").rstrip("/")
     own_name = str(remote.settings.get(_FOLDER_SETTINGS[folder]) or folder).strip("/")
     return "/".join(piece for piece in (base, own_name, name) if piece)
@@ -296,16 +361,44 @@ def _bears(name: str, stem: str) -> bool:
     return stem in name and "/" not in name and "\\" not in name and name.isprintable()
 
 
-def _check_folder(remote: SftpRemote, folder: str) -> Check:
+def _check_line(remote: Remote) -> Check:
+    if isinstance(remote, FtpRemote):
+        return Check(
+            "line",
+            "Line",
+            True,
+            "FTP works, but it encrypts nothing: the password, the texts and the numbers can be read on the way.",
+        )
+    key = fingerprint(str(remote.settings["host_key"]))
+    return Check("host_key", "Host key", True, f"The server's key is the confirmed one: {key}.")
+
+
+def _check_folder(remote: Remote, folder: str) -> tuple[Check, list[Entry]]:
     path = _path(remote, folder)
-    code = f"folder_{_FOLDER_SETTINGS[folder]}"
+    code, label = f"folder_{_FOLDER_SETTINGS[folder]}", f"Folder {folder}"
     try:
-        remote.listdir(path)
-    except Exception as trouble:
-        if getattr(trouble, "code", "") not in ("folder_missing", "folder_forbidden"):
+        entries = _listed(remote, path, _NOBODY)
+    except Refused as trouble:
+        if trouble.code not in ("folder_missing", "folder_forbidden"):
             raise
-        return Check(code, f"Folder {folder}", False, f"{trouble} Check the folder's name in the account's settings.")
-    return Check(code, f"Folder {folder}", True, f"{path} is there.")
+        sentence = f"{trouble.sentence} Check the folder's name in the account's settings."
+        return Check(code, label, False, sentence), []
+    return Check(code, label, True, f"{path} is there."), entries
+
+
+def _check_clock(newest: datetime | None, now: datetime) -> Check:
+    if newest is None or now - newest > _CLOCK_TOLERANCE:
+        return Check("clock", "Clock", None, "SMSPortal's clock cannot be read without writing a file there.")
+    if newest - now <= _CLOCK_TOLERANCE:
+        return Check("clock", "Clock", True, "SMSPortal's clock and this machine's agree.")
+    minutes = round((newest - now).total_seconds() / 60)
+    return Check(
+        "clock",
+        "Clock",
+        False,
+        f"SMSPortal's clock is at least {minutes:,} minutes ahead of this machine's. Check this machine's clock: "
+        "starts and quiet hours go by it.",
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import pytest
 
 from providers.adapters.smsportal import Adapter
 from providers.base import Message, Objection, Order
+from providers.transports.ftp import FtpTransport
+from providers.transports.sftp import SftpTransport
 
 STEM = "c1-b1-g1-0a1b2c3d"
 
@@ -149,3 +151,50 @@ def test_other_texts_that_cannot_go() -> None:
     assert codes(Adapter().objections(order, message("1", "Hi @@value2@@"))) == ["text_has_field"]
     assert codes(Adapter().objections(order, message("1", customer_id="x" * 101))) == ["customer_id_long"]
     assert codes(Adapter().objections(order, message("1", customer_id="x" * 100))) == []
+
+
+FORM = {
+    "host": "ftp.smsportal.com",
+    "username": "acme",
+    "password": "sesame",
+    "send_folder": "Send_SMS",
+    "processed_folder": "Processed",
+    "errors_folder": "Errors",
+}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "port", "stored", "host", "transport"),
+    [
+        ("", "22", ("sftp", 22), "ftp.smsportal.com:22", SftpTransport),
+        ("sftp", "", ("sftp", 22), "ftp.smsportal.com:22", SftpTransport),
+        ("sftp", "2222", ("sftp", 2222), "ftp.smsportal.com:2222", SftpTransport),
+        ("ftp", "", ("ftp", 21), "ftp.smsportal.com:21 (FTP)", FtpTransport),
+        ("ftp", "2121", ("ftp", 2121), "ftp.smsportal.com:2121 (FTP)", FtpTransport),
+    ],
+)
+def test_each_protocol_has_its_port(
+    protocol: str, port: str, stored: tuple[str, int], host: str, transport: type
+) -> None:
+    form = Adapter.SettingsForm({**FORM, "protocol": protocol, "port": port})
+    assert form.is_valid(), form.errors
+    assert (form.cleaned_data["protocol"], form.cleaned_data["port"]) == stored
+    assert Adapter().host(form.cleaned_data) == host
+    assert Adapter().transport_for(form.cleaned_data) is transport
+
+
+@pytest.mark.parametrize(("protocol", "port", "right"), [("sftp", "21", "22"), ("ftp", "22", "21")])
+def test_the_other_protocols_port_is_a_slip(protocol: str, port: str, right: str) -> None:
+    form = Adapter.SettingsForm({**FORM, "protocol": protocol, "port": port})
+    assert list(form.errors) == ["port"]
+    assert f"Enter {right}" in form.errors["port"][0]
+
+
+def test_an_account_stored_before_there_was_a_choice_goes_on_over_sftp() -> None:
+    settings = {**FORM, "port": 22}
+    assert Adapter().transport_for(settings) is SftpTransport
+    assert Adapter().host(settings) == "ftp.smsportal.com:22"
+
+
+def test_ftps_is_not_documented_and_not_offered() -> None:
+    assert not Adapter.SettingsForm({**FORM, "protocol": "ftps"}).is_valid()

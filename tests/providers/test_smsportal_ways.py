@@ -1,0 +1,188 @@
+"""SMSPortal's adapter over both of its protocols: at the sandbox, at OpenSSH and at vsftpd."""
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.adapters.smsportal import Adapter
+from providers.base import Attempt, Check, Ending, Message, Order, Staged, Standing
+from providers.errors import Refused, Trouble, Unclear
+from providers.sandbox.server import Sandbox
+from tests.providers import servers
+from tests.waiting import wait_until
+
+FOLDERS = ("Send_SMS", "Processed", "Errors")
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ADAPTER = Adapter()
+STEM = "c1-b1-g1-0a1b2c3d"
+PAYLOAD = ADAPTER.render(
+    STEM,
+    7,
+    Order('Hi @@value1@@ € "x"', "ACME"),
+    [
+        Message(f"2782555{number:04}", f'Hi {number} € "x"', {"value1": str(number)}, "", f"id {number}", f"r{number}")
+        for number in range(500)
+    ],
+)
+
+
+def attempt(number: int, ending: Ending = Ending.DONE) -> Attempt:
+    return Attempt(number, ADAPTER.attempt_name(PAYLOAD, number), "", Staged(), NOON, ending=ending)
+
+
+@contextmanager
+def connected(settings: dict[str, Any]) -> Iterator[Any]:
+    with ADAPTER.transport_for(settings).connect(settings) as remote:
+        yield remote
+
+
+@pytest.fixture(params=["openssh", "vsftpd"])
+def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The home folder and the account's settings at a server that nobody here wrote."""
+    protocol = "sftp" if request.param == "openssh" else "ftp"
+    with getattr(servers, request.param)(tmp_path, request.node.nodeid) as server:
+        for folder in FOLDERS:
+            (server.home / folder).mkdir()
+        yield server.home, server.settings(protocol=protocol)
+
+
+@pytest.fixture(params=["sftp", "ftp"])
+def at_sandbox(request: pytest.FixtureRequest, sandbox: Sandbox) -> dict[str, Any]:
+    known = sandbox.providers["smsportal"]
+    return {
+        "protocol": request.param,
+        "host": known["host"],
+        "port": known["port"] if request.param == "sftp" else known["ftp_port"],
+        "username": known["username"],
+        "password": known["password"],
+        "host_key": " ".join(known["host_key"].split()[:2]),
+        "allow_private_hosts": True,
+    }
+
+
+def checks(settings: dict[str, Any], now: datetime) -> dict[str, Check]:
+    with connected(settings) as remote:
+        return {check.code: check for check in ADAPTER.check(remote, now)}
+
+
+def test_a_foreign_server_takes_the_rendered_file(foreign: tuple[Path, dict[str, Any]]) -> None:
+    home, settings = foreign
+    with connected(settings) as remote:
+        ADAPTER.commit(remote, PAYLOAD, attempt(1))
+        waiting = ADAPTER.look(remote, PAYLOAD, [attempt(1)], NOON)
+    handed_over = home / "Send_SMS" / f"{STEM}-a1.zip"
+    assert handed_over.read_bytes() == PAYLOAD.body
+    with zipfile.ZipFile(io.BytesIO(handed_over.read_bytes())) as archive:
+        assert archive.testzip() is None
+    assert waiting.hosts == (waiting.files[0].host,)
+    assert [(file.folder, file.size) for file in waiting.files] == [("Send_SMS", len(PAYLOAD.body))]
+    assert ADAPTER.read(PAYLOAD, [attempt(1)], [waiting]).standing is Standing.TAKEN
+
+
+def test_a_name_is_taken_only_once(foreign: tuple[Path, dict[str, Any]]) -> None:
+    home, settings = foreign
+    (home / "Send_SMS" / f"{STEM}-a1.zip").write_bytes(b"first")
+    with connected(settings) as remote, pytest.raises(Refused) as caught:
+        ADAPTER.commit(remote, PAYLOAD, attempt(1))
+    assert caught.value.code == "name_taken"
+    assert (home / "Send_SMS" / f"{STEM}-a1.zip").read_bytes() == b"first"
+
+
+def test_it_finds_its_own_among_thousands_and_reads_the_report(foreign: tuple[Path, dict[str, Any]]) -> None:
+    home, settings = foreign
+    for number in range(2000):
+        (home / "Processed" / f"c9-b{number}-g1-ffffffff-a1.zip").write_bytes(b"")
+    (home / "Processed" / f"{STEM}-a1.zip").write_bytes(PAYLOAD.body)
+    report = b'{"errorReport": {"faults": [{"rawDestination": "27825550007", "status": "MSISDN.Optout"}]}}'
+    (home / "Errors" / f"{STEM}-a1.zip.report.json").write_bytes(report)
+    with connected(settings) as remote:
+        sighting = ADAPTER.look(remote, PAYLOAD, [attempt(1)], NOON)
+    assert {file.name for file in sighting.files} == {f"{STEM}-a1.zip", f"{STEM}-a1.zip.report.json"}
+    reading = ADAPTER.read(PAYLOAD, [attempt(1)], [sighting])
+    assert reading.standing is Standing.ACCEPTED
+    assert [(outcome.msisdn, outcome.code) for outcome in reading.outcomes] == [("27825550007", "MSISDN.Optout")]
+
+
+def test_the_test_of_the_connection_names_a_missing_folder(foreign: tuple[Path, dict[str, Any]]) -> None:
+    home, settings = foreign
+    (home / "Errors").rmdir()
+    found = checks(settings, datetime.now(UTC))
+    assert found["login"].passed
+    assert {code: check.passed for code, check in found.items() if code.startswith("folder")} == {
+        "folder_send_folder": True,
+        "folder_processed_folder": True,
+        "folder_errors_folder": False,
+    }
+    assert "Errors" in found["folder_errors_folder"].sentence
+    assert list((home / "Send_SMS").iterdir()) == []
+
+
+def test_the_line_is_said_to_be_what_it_is(foreign: tuple[Path, dict[str, Any]]) -> None:
+    _, settings = foreign
+    found = checks(settings, datetime.now(UTC))
+    if settings["protocol"] == "sftp":
+        assert "SHA256:" in found["host_key"].sentence
+        assert "line" not in found
+    else:
+        assert "encrypts nothing" in found["line"].sentence
+        assert "host_key" not in found
+
+
+def test_a_fresh_file_tells_the_clock(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        for folder in FOLDERS:
+            (server.home / folder).mkdir()
+        settings = server.settings(protocol="sftp")
+        now = datetime.now(UTC)
+        assert checks(settings, now)["clock"].passed is None
+        (server.home / "Processed" / "whatever.zip").write_bytes(b"")
+        assert checks(settings, now)["clock"].passed is True
+        assert checks(settings, now + timedelta(minutes=5))["clock"].passed is None
+        behind = checks(settings, now - timedelta(minutes=10))["clock"]
+        assert behind.passed is False
+        assert "10 minutes ahead" in behind.sentence
+
+
+def test_the_sandbox_texts_what_was_handed_over(at_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
+    stem = f"c2-b1-g1-{at_sandbox['protocol']}"
+    order = Order("Hi @@value1@@", "")
+    message = Message("27825550101", "Hi Bob €", {"value1": "Bob €"}, "", "", "r1")
+    payload = ADAPTER.render(stem, 7, order, [message])
+    first = Attempt(1, ADAPTER.attempt_name(payload, 1), "", Staged(), NOON, ending=Ending.DONE)
+    with connected(at_sandbox) as remote:
+        ADAPTER.commit(remote, payload, first)
+
+    def reading() -> Any:
+        with connected(at_sandbox) as fresh:
+            found = ADAPTER.read(payload, [first], [ADAPTER.look(fresh, payload, [first], NOON)])
+        return found if found.standing is Standing.ACCEPTED else None
+
+    wait_until(reading, "the sandbox took the file")
+    texted = [line for line in sandbox.messages("smsportal") if stem in line["file"]]
+    assert [(line["msisdn"], line["text"]) for line in texted] == [("27825550101", "Hi Bob €")]
+    assert all(check.passed is not False for check in checks(at_sandbox, datetime.now(UTC)).values())
+
+
+@pytest.mark.parametrize("fault", ["drop-connection", "drop-at-close"])
+def test_a_line_that_breaks_leaves_it_unclear(at_sandbox: dict[str, Any], sandbox: Sandbox, fault: str) -> None:
+    stem = f"c3-b1-g1-{at_sandbox['protocol']}-{fault}"
+    people = [Message(f"2782555{number:04}", os.urandom(40).hex(), {}, "", "", str(number)) for number in range(3000)]
+    payload = ADAPTER.render(stem, 7, Order("", ""), people)
+    sandbox.fault(f"smsportal:{fault}")
+    with pytest.raises(Unclear), connected(at_sandbox) as remote:
+        ADAPTER.commit(remote, payload, Attempt(1, ADAPTER.attempt_name(payload, 1), "", Staged(), NOON))
+
+
+def test_a_refused_login_stops_the_account(at_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
+    sandbox.fault("smsportal:refuse-login")
+    with pytest.raises(Trouble) as caught, connected(at_sandbox):
+        pass
+    assert caught.value.code == "login_refused"
+    assert caught.value.account
