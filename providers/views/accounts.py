@@ -137,8 +137,6 @@ def _test(request: HttpRequest, found: Account) -> None:
         messages.error(request, "The test failed; its lines say why.")
     elif untried and len(untried) == len(checks):
         messages.warning(request, untried[0].sentence)
-    elif found.is_stopped:
-        messages.warning(request, f"Nothing failed, but not everything could be tried: {found.name} stays stopped.")
     elif was_stopped:
         messages.success(request, f"The test passed, and {found.name} works again.")
     elif untried:

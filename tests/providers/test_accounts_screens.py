@@ -17,6 +17,7 @@ from providers.transports.sftp import fingerprint
 LogIn = Callable[[User], Client]
 FORM = {
     "name": "SMSPortal main",
+    "protocol": "sftp",
     "host": "ftp.smsportal.com",
     "port": "22",
     "username": "acme",
@@ -50,7 +51,7 @@ def test_an_empty_list_says_what_to_do(client: Client) -> None:
     page = client.get(reverse("providers:accounts")).content.decode()
     assert "No accounts yet" in page
     assert reverse("providers:account_add") in page
-    assert "SMSPortal (SFTP)" in page
+    assert "What the providers can do" in page
 
 
 def test_it_adds_an_account_with_its_password_encrypted(client: Client) -> None:
@@ -109,7 +110,7 @@ def test_a_passed_test_is_shown_with_its_time(client: Client, account: Account) 
     client.post(url("account_test", account))
     account.refresh_from_db()
     assert account.checked_at
-    assert [check["passed"] for check in account.check_result] == [True] * 5
+    assert [check["passed"] for check in account.check_result] == [True, True, True, True, True, None]
     page = client.get(account.get_absolute_url()).content.decode()
     assert "Folder Processed" in page
     assert "Working" in client.get(reverse("providers:accounts")).content.decode()
@@ -138,7 +139,7 @@ def test_a_missing_folder_is_named(client: Client, account: Account, sandbox: Sa
     sandbox.fault("smsportal:missing-folder")
     client.post(url("account_test", account))
     account.refresh_from_db()
-    failed = [check for check in account.check_result if not check["passed"]]
+    failed = [check for check in account.check_result if check["passed"] is False]
     assert [check["code"] for check in failed] == ["folder_send_folder"]
 
 
@@ -325,3 +326,20 @@ def test_the_outcome_of_a_test_is_said_in_a_sentence(
     checks = [Check(f"check_{number}", "A check", passed, "Words.") for number, passed in enumerate(answers)]
     monkeypatch.setattr(checking, "_try", lambda account: checks)
     assert words in client.post(url("account_test", account), follow=True).content.decode()
+
+
+def test_smsportal_over_ftp_says_so_and_has_no_server_key(
+    client: Client, account: Account, sandbox: Sandbox, settings: Settings
+) -> None:
+    over_ftp = {**FORM, **account.settings, "protocol": "ftp", "port": str(sandbox.providers["smsportal"]["ftp_port"])}
+    page = client.post(account.get_absolute_url(), {**over_ftp, "password": ""}).content.decode()
+    assert "The host changed. Enter this again" in page
+    client.post(account.get_absolute_url(), {**over_ftp, "password": sandbox.password})
+    account.refresh_from_db()
+    page = client.post(url("account_test", account), follow=True).content.decode()
+    account.refresh_from_db()
+    assert account.host.endswith("(FTP)")
+    assert account.host in page
+    assert "Server key" not in page
+    assert all(check["passed"] is not False for check in account.check_result), account.check_result
+    assert client.get(url("account_host_key", account)).status_code == 404
