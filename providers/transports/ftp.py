@@ -377,7 +377,12 @@ class _Line(ftplib.FTP):
 
     def putline(self, line: str) -> None:
         if "\r" in line or "\n" in line:
-            raise ValueError("an illegal newline character in a path")
+            # It would be a command of its own.
+            raise Refused(
+                "line_break",
+                "A user name, password or folder of the account holds a line break. Enter it again without.",
+                account=True,
+            )
         self.sock.sendall(line.encode("utf-8", "surrogateescape") + b"\r\n")
 
     def getline(self) -> str:

@@ -703,6 +703,7 @@ def test_what_is_known_of_a_rename(
 
 def test_a_path_that_would_be_a_command_of_its_own_is_no_path(scripted: Callable[..., Scripted]) -> None:
     server = scripted()
-    with FtpTransport.connect(server.settings()) as remote, pytest.raises(ValueError):
-        remote.delete("a.zip\r\nDELE b.zip")
+    trouble = trouble_of(server.settings(), lambda remote: remote.delete("a.zip\r\nDELE b.zip"))
+    assert named(trouble) == (Refused, "line_break")
+    assert named(trouble_of(server.settings(password="x\r\nDELE b.zip"))) == (Refused, "line_break")
     assert not any(line.startswith("DELE") for line in server.commands)
