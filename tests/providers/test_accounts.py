@@ -10,6 +10,7 @@ from providers.models import Account
 
 pytestmark = pytest.mark.django_db
 SETTINGS: dict[str, Any] = {
+    "protocol": "sftp",
     "host": "ftp.smsportal.com",
     "port": 22,
     "username": "acme",
