@@ -237,8 +237,9 @@ def recut(batch: Batch, clock: Clock) -> None:
 
 def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
-    if isinstance(trouble, Refused) and not trouble.account:
+    if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
         move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+        stop_account(batch, trouble)
         return
     move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
     stop_account(batch, trouble)

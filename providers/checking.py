@@ -54,7 +54,7 @@ def test_connection(account: Account) -> list[Check]:
     account.checked_at = timezone.now()
     account.check_result = [asdict(check) for check in checks]
     account.save(update_fields=["checked_at", "check_result"])
-    if all(check.passed for check in checks):
+    if all(check.passed is not False for check in checks):
         account.start()
     return checks
 

@@ -21,7 +21,7 @@ class Trouble(Exception):
 class Refused(Trouble):
     """The provider said no; the same again would be refused again.
 
-    A commit refused with ``account`` leaves the batch waiting for the account, unless ``holds`` asks for a person.
+    A batch refused with ``account`` waits for the account, unless ``holds`` asks for a person.
     """
 
     def __init__(
