@@ -1,5 +1,7 @@
 """SMSPortal "SFTP to SMS", JSON version 7. Document: "SMSPortal SFTP" (docs.smsportal.com/docs/sftp).
 
+Both of its protocols are spoken: SFTP, which it recommends, and FTP.
+
 How a file is handed over: a zip holding one ``.json`` is created in Send_SMS, picked up within 5 seconds, and put into
 Processed or Errors. The name of the inner file is unique for 48 hours with SMSPortal, the zip's need not be: so the
 inner name is fixed for the batch, and a repeated hand-over of it is dropped by SMSPortal (``File.DuplicateFound``).
@@ -101,7 +103,7 @@ class Adapter(BaseAdapter):
     guard_words = "Drops a file of the same inner name for 48 hours; Baton relies on 24"
     starts_later = True
     login_hint = (
-        "For accounts made after 6 June 2023 the SFTP channel must first be switched on under “API Keys” in the "
+        "For accounts made after 6 June 2023 the channel must first be switched on under “API Keys” in the "
         "SMSPortal control panel."
     )
 

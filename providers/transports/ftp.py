@@ -40,6 +40,7 @@ _FORBIDDEN = re.compile(r"permission|permitted|denied|privileg|forbid|not allowe
 _UNREAD = re.compile(r"failed to open", re.IGNORECASE)
 _FULL = re.compile(r"maximum|too many (?:\w+ )?(?:user|client|connect|session)|already connected", re.IGNORECASE)
 _WANTS_TLS = re.compile(r"encrypt|\btls\b|\bssl\b", re.IGNORECASE)
+_SIZE = re.compile(r"213\s+(\d+)")
 _MOMENT = re.compile(r"(\d{14})(?:\.\d+)?$")
 _LOST = (OSError, EOFError, ftplib.Error)
 
@@ -249,7 +250,7 @@ class FtpRemote:
 
     def _mlsd(self, bearing: str) -> list[Entry] | None:
         try:
-            listing, _ = self._line.download("MLSD", _LISTING_AT_MOST)
+            listing, _ = self._listing("MLSD")
         except ftplib.error_perm:
             self._has_mlsd = False
             return None
@@ -265,7 +266,7 @@ class FtpRemote:
 
     def _nlst(self, folder: str, bearing: str) -> list[Entry]:
         try:
-            listing, reply = self._line.download("NLST", _LISTING_AT_MOST)
+            listing, reply = self._listing("NLST")
         except (ftplib.error_perm, ftplib.error_temp) as error:
             if _code(error) not in ("450", "550"):
                 raise
@@ -277,6 +278,15 @@ class FtpRemote:
             raise _folder_forbidden(folder)
         names = dict.fromkeys(_bare(line) for line in _lines(listing))
         return [entry for name in names if name and bearing in name and (entry := self._entry(folder, name))]
+
+    def _listing(self, command: str) -> tuple[bytes, str]:
+        listing, reply = self._line.download(command, _LISTING_AT_MOST)
+        if len(listing) == _LISTING_AT_MOST:
+            # A name that is missing from half a list would pass for absent.
+            raise Unreachable(
+                "list_too_long", "The folder holds more files than Baton can list. Have old ones removed."
+            )
+        return listing, reply
 
     def _entry(self, folder: str, name: str) -> Entry | None:
         try:
@@ -301,10 +311,9 @@ class FtpRemote:
 
     def _size(self, path: str) -> int:
         reply = self._line.sendcmd(f"SIZE {path}")
-        said = reply[3:].strip()
-        if not reply.startswith("213") or not said.isdecimal():
+        if not (told := _SIZE.match(reply)):
             raise ftplib.error_reply(reply)
-        return int(said)
+        return int(told[1])
 
     def _modified_at(self, path: str) -> datetime | None:
         try:

@@ -396,6 +396,13 @@ def test_a_list_that_breaks_off_is_none(scripted: Callable[..., Scripted]) -> No
     assert named(trouble) == (Refused, "folder_forbidden")
 
 
+def test_half_of_an_endless_list_is_none(scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp, "_LISTING_AT_MOST", 1000)
+    server = scripted(listing=b"a.zip\r\n" * 1000)
+    trouble = trouble_of(server.settings(), lambda remote: remote.listdir("Processed"))
+    assert named(trouble) == (Unreachable, "list_too_long")
+
+
 def test_facts_of_a_list_that_are_missing_or_strange(scripted: Callable[..., Scripted]) -> None:
     listing = (
         b"type=cdir;modify=20261121120000; .\r\nType=dir; deeper\r\n"
