@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -474,6 +474,21 @@ def test_a_host_that_is_down_is_passed_over(plain: FileServer) -> None:
             pass
         assert caught.value.code == "host_removed"
         remote.ready()
+
+
+def test_a_host_that_takes_no_connection_is_passed_over(plain: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp, "CONNECT_SECONDS", 0.5)
+    with socket.create_server((HOST, 0), backlog=0) as full, ExitStack() as waiting:
+        address = full.getsockname()
+        # The kernel drops every connection beyond the first few that nobody accepts.
+        for _ in range(4):
+            connection = waiting.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex(address)
+        with FtpTransport.connect(plain.settings(hosts=(f"{HOST}:{address[1]}", HOST))) as remote:
+            assert remote.host == f"{HOST}:{plain.port}"
+        trouble = trouble_of(plain.settings(port=address[1]))
+    assert named(trouble) == (Unreachable, "connect_timeout")
 
 
 def test_no_host_answers(plain: FileServer) -> None:
