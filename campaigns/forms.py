@@ -159,6 +159,7 @@ class CampaignForm(forms.ModelForm):
             start_at=cleaned.get("start_at") if cleaned.get("is_early") else None,
             end_at=cleaned.get("end_at"),
             options=cleaned["options"],
+            account=cleaned["account"].settings if cleaned.get("account") else {},
         )
         for objection in cleaned["account"].adapter.order_objections(order) if cleaned.get("account") else ():
             field = objection.field if objection.field in self.fields else None

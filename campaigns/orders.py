@@ -13,6 +13,7 @@ def compose_order(campaign: Campaign, text: Text) -> Order:
         start_at=campaign.start_at if campaign.is_early else None,
         end_at=campaign.end_at,
         options=campaign.options,
+        account=campaign.account.settings,
     )
 
 

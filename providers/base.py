@@ -22,6 +22,7 @@ class Order:
 
     ``template`` is the text with bare ``@@value1@@``..``@@value6@@`` fields, or ``""`` when it cannot be said as one
     template and every text must be rendered. ``start_at`` is set only when handed over early; both times are UTC.
+    ``account`` holds the account's settings without secrets: objections may ask them, bytes never depend on them.
     """
 
     template: str
@@ -29,6 +30,7 @@ class Order:
     start_at: datetime | None = None
     end_at: datetime | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def measured(
     foreign = gsm.unsupported(source)
     is_gsm_only = True
     if account:
-        order = Order(template="", sender="", options=options or {})
+        order = Order(template="", sender="", options=options or {}, account=account.settings)
         count = account.adapter.measure(order, finished)
         message = Message(msisdn="", text=finished, values={}, own_text=finished, customer_id="", reference="")
         is_gsm_only = any(objection.characters for objection in account.adapter.objections(order, message))

@@ -454,6 +454,9 @@ def _gsm_objections(order: Order, text: str) -> list[Objection]:
         said = "The text holds a carriage return or a form feed. Use plain line breaks."
         return [Objection("text_has_control", said, "text", characters=lost)]
     parts = gsm.measure(text).parts
+    if parts > 1 and not order.account.get("joins_long_texts", True):
+        said = f"The text needs {parts} parts, and the account may not hand over texts of more than one. Shorten it."
+        return [Objection("text_too_long", said, "text")]
     most = _most_parts(order)
     if parts > most:
         said = f"The text needs {parts} parts and the campaign allows {most}. Shorten it or allow more parts."

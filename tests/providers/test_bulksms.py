@@ -128,6 +128,13 @@ def test_a_rehearsal_can_fail() -> None:
     assert b"test_" not in body(order(rehearsal=""), message("1"))
 
 
+def test_long_texts_are_refused_before_anything_is_frozen_where_the_account_may_not_join_them() -> None:
+    strict = Order("", "", account={"joins_long_texts": False})
+    short, long = (Message("27825550100", "a" * count, {}, "", "", "r1") for count in (160, 161))
+    assert Adapter().objections(strict, short) == []
+    assert [objection.code for objection in Adapter().objections(strict, long)] == ["text_too_long"]
+
+
 def test_long_texts_are_joined_only_where_there_are_some() -> None:
     assert b"concat" not in body(order(), message("1", "a" * 160))
     written = body(order(), message("1", "a"), message("2", "a" * 161), message("3", "a" * 307))
