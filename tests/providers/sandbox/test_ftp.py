@@ -1,5 +1,6 @@
 import ftplib
 import io
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -179,6 +180,35 @@ def test_an_upload_without_a_data_connection_ends_with_its_client(ground: Ground
     until(lambda: not ground.uploads.is_open(path))
 
 
+def test_an_upload_without_a_data_connection_ends_with_the_next_one(ground: Ground) -> None:
+    client = login(ground.serve())
+    for name in ("a.csv", "b.csv"):
+        client.sendcmd("PASV")
+        client.putcmd(f"STOR {name}")
+        client.getline()
+    assert ground.uploads.is_open(ground.home / "b.csv")
+    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
+
+
+def test_a_change_of_folder_does_not_move_the_process(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ground.home / "inner").mkdir()
+    client = login(ground.serve())
+
+    def chdir(path: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "chdir", chdir)
+    client.cwd("inner")
+    assert client.pwd() == "/inner"
+
+
+def test_it_does_not_choose_names_itself(ground: Ground) -> None:
+    server = ground.serve()
+    for client in (login(server), login_with_tls(ground, server)):
+        with pytest.raises(ftplib.error_perm, match="500"):
+            client.sendcmd("STOU")
+
+
 def test_fault_refuse_login(ground: Ground) -> None:
     server = ground.serve()
     ground.faults.set("acme:refuse-login", 1)
@@ -197,14 +227,15 @@ def test_fault_drop_connection(ground: Ground) -> None:
 
 
 def test_fault_slow(ground: Ground) -> None:
-    client = login(ground.serve())
+    server = ground.serve()
     ground.faults.set("acme:slow")
+    client = login(server)
     line = client.transfercmd("STOR a.csv")
-    line.sendall(bytes(200_000))
+    line.sendall(bytes(1_000_000))
     line.close()
+    # Whoever is not slow is served in the meantime.
+    assert login(server).nlst() == ["a.csv"]
     assert ground.uploads.is_open(ground.home / "a.csv")
-    assert client.voidresp().startswith("226")
-    assert (ground.home / "a.csv").read_bytes() == bytes(200_000)
 
 
 def test_fault_drop_at_close(ground: Ground) -> None:
@@ -227,19 +258,21 @@ def test_fault_drop_after_rename(ground: Ground) -> None:
 
 def test_fault_stale_listing(ground: Ground) -> None:
     client = login(ground.serve())
-    store(client, "old", b"x")
+    store(client, "a", b"x")
+    store(client, "b", b"xyz")
 
     def listed() -> list[list[str]]:
         lines: list[str] = []
         client.retrlines("LIST", lines.append)
         return [client.nlst(), [name for name, _ in client.mlsd()], [line.split()[-1] for line in lines]]
 
-    assert listed() == [["old"]] * 3
+    assert listed() == [["a", "b"]] * 3
     ground.faults.set("acme:stale-listing")
-    client.rename("old", "new")
-    assert listed() == [["old"]] * 3
+    client.rename("a", "c")
+    assert listed() == [["a", "b"]] * 3
+    assert ";size=3;" in client.sendcmd("MLST b")
     ground.faults.clear()
-    assert listed() == [["new"]] * 3
+    assert listed() == [["b", "c"]] * 3
 
 
 def test_fault_no_size_and_no_mlsd(ground: Ground) -> None:
@@ -314,8 +347,8 @@ def test_fault_drop_after_an_encrypted_rename(ground: Ground) -> None:
 def test_fault_slow_with_tls(ground: Ground) -> None:
     client = login_with_tls(ground, ground.serve())
     ground.faults.set("acme:slow")
-    assert store(client, "a.csv", bytes(50_000)).startswith("226")
-    assert (ground.home / "a.csv").read_bytes() == bytes(50_000)
+    assert store(client, "a.csv", bytes(20_000)).startswith("226")
+    assert (ground.home / "a.csv").read_bytes() == bytes(20_000)
 
 
 def test_fault_no_tls(ground: Ground) -> None:
