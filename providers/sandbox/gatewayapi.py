@@ -5,8 +5,8 @@ document is silent the assumption is named; where two readings are possible this
 
 Numbers that cause trouble without any set-up, by how they end; either has the whole file rejected:
 
-* ``99901``: its country is not one the account may text (0x0217)
-* ``99902``: it is blacklisted (0x0215)
+* ``99911``: its country is not one the account may text (0x0217)
+* ``99912``: it is blacklisted (0x0215)
 """
 
 import codecs
@@ -239,9 +239,9 @@ def _text(number: int, message: Mapping[str, str]) -> Text:
         raise _Rejection("missing-parameter", f"row {number} has no {'message' if msisdn else 'msisdn'}")
     if not _MSISDN.fullmatch(msisdn):
         raise _Rejection("msisdn", f"row {number}")
-    if msisdn.endswith("99901"):
+    if msisdn.endswith("99911"):
         raise _Rejection("destination", f"row {number}")
-    if msisdn.endswith("99902"):
+    if msisdn.endswith("99912"):
         raise _Rejection("blacklisted", f"row {number}")
     if sender and not _SENDER.fullmatch(sender):
         raise _Rejection("sender", f"row {number}")

@@ -203,7 +203,7 @@ def _dying(real: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
     return call
 
 
-@pytest.mark.parametrize("body", [BODY, BODY + b"4510299901,no,r3\n"])
+@pytest.mark.parametrize("body", [BODY, BODY + b"4510299911,no,r3\n"])
 def test_it_finishes_what_it_began_after_dying_at_any_step(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

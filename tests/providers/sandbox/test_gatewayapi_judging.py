@@ -185,8 +185,8 @@ def test_a_file_of_more_than_30_mb_is_rejected() -> None:
 
 
 def test_numbers_cause_trouble_by_how_they_end() -> None:
-    assert cause("a.ready", rows("4510299901,a")) == "destination"
-    assert cause("a.ready", rows("4510299902,a")) == "blacklisted"
+    assert cause("a.ready", rows("4510299911,a")) == "destination"
+    assert cause("a.ready", rows("4510299912,a")) == "blacklisted"
 
 
 def test_every_cause_has_a_code_and_words() -> None:
