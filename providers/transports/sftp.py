@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import paramiko
-from paramiko.sftp import CMD_CLOSE, CMD_WRITE, int64
+from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
 from providers.errors import Refused, Trouble, Unclear, Unreachable
@@ -150,6 +150,25 @@ class SftpRemote:
             yield
 
 
+class _Client(paramiko.SFTPClient):
+    def listdir_attr(self, path: str = ".") -> list[paramiko.SFTPAttributes]:
+        """As paramiko's, but names that are no UTF-8 survive as surrogates; there one of them breaks the whole list."""
+        handle = self._request(CMD_OPENDIR, path.encode())[1].get_string()  # type: ignore[attr-defined]
+        found: list[paramiko.SFTPAttributes] = []
+        while True:
+            try:
+                answer = self._request(CMD_READDIR, handle)[1]  # type: ignore[attr-defined]
+            except EOFError:
+                break
+            for _ in range(answer.get_int()):
+                name, shown = (answer.get_string().decode("utf-8", "surrogateescape") for _ in range(2))
+                attributes = paramiko.SFTPAttributes._from_msg(answer, name, shown)  # type: ignore[attr-defined]
+                if name not in (".", ".."):
+                    found.append(attributes)
+        self._request(CMD_CLOSE, handle)  # type: ignore[attr-defined]
+        return found
+
+
 class SftpTransport:
     """``settings``: host, port, username, password, host_key, allow_private_hosts."""
 
@@ -249,7 +268,7 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
     except _FAILURES as error:
         raise _lost(error) from error
     try:
-        sftp = transport.open_sftp_client()
+        sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
         raise Refused(
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True

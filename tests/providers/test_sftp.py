@@ -15,6 +15,7 @@ from providers.sandbox.server import Sandbox
 from providers.transports import sftp
 from providers.transports.dial import dial
 from providers.transports.sftp import SftpTransport, fingerprint
+from tests.providers import servers
 
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXI="
 
@@ -45,6 +46,14 @@ def test_it_lists_reads_and_creates(sftp_settings: dict[str, Any], quiet_sandbox
         assert remote.read("Send_SMS/not-there.zip", 10) is None
         assert remote.hosts() == (sftp_settings["host"],)
     (quiet_sandbox.home() / "Send_SMS" / "listed.zip").unlink()
+
+
+def test_names_that_are_no_utf8_do_not_break_a_list(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        Path(os.fsdecode(os.fsencode(server.home) + b"/caf\xe9.txt")).write_bytes(b"here")
+        (server.home / "é.txt").write_bytes(b"")
+        with SftpTransport.connect(server.settings()) as remote:
+            assert {entry.name: entry.size for entry in remote.listdir(".")} == {"caf\udce9.txt": 4, "é.txt": 0}
 
 
 def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbox: Sandbox) -> None:
