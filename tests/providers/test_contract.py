@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django import forms
 
-from providers import registry
+from providers import gsm, registry
 from providers.base import Attempt, BaseAdapter, Ending, GuardKind, Message, Order, Sighting, Staged, Standing
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -118,5 +118,56 @@ def test_nothing_seen_is_never_a_result(adapter: BaseAdapter, ending: Ending) ->
     attempts = [Attempt(1, adapter.attempt_name(payload, 1), "host", Staged(), NOON, ending=ending)]
     assert adapter.read(payload, attempts, []).standing is Standing.UNKNOWN
     reading = adapter.read(payload, attempts, [Sighting(NOON, ("host",))])
+    assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
+    assert reading.outcomes == ()
+
+
+def test_it_says_how_its_word_comes_back_and_what_guards_against_duplicates(adapter: BaseAdapter) -> None:
+    assert adapter.evidence
+    assert adapter.guard_words
+
+
+def test_it_counts_what_it_takes(adapter: BaseAdapter) -> None:
+    assert adapter.measure(order(adapter), "").parts == 0
+    assert adapter.measure(order(adapter), "Hi Bob") == gsm.Measure("gsm", 6, 1)
+    assert adapter.measure(order(adapter), "a" * 161).parts == 2
+    assert adapter.measure(order(adapter), "中").alphabet == "ucs2"
+
+
+def test_no_secret_and_no_address_of_ours_is_in_the_bytes(adapter: BaseAdapter) -> None:
+    kept = Order("Hi @@value1@@", "", options=defaults(adapter.OptionsForm), account={"username": "somebody"})
+    payload = adapter.render(STEM, 7, kept, [message(1)])
+    assert b"somebody" not in payload.body
+    assert payload == adapter.render(STEM, 7, order(adapter), [message(1)])
+
+
+def test_texts_with_every_character_of_a_form_survive_or_are_refused(adapter: BaseAdapter) -> None:
+    for text in (
+        "to:27825550100",
+        "api_id:1",
+        'a,b;c|d"e',
+        "a\\b",
+        "a\nb",
+        "#field1#",
+        "@@value1@@",
+        "€",
+        "\r",
+        "\x00",
+    ):
+        found = adapter.objections(order(adapter), message(1, text))
+        assert all(objection.sentence and objection.code for objection in found)
+        if not found:
+            adapter.render(STEM, 7, order(adapter), [message(1, text)])
+
+
+def test_what_was_refused_or_never_arrived_is_no_result(adapter: BaseAdapter) -> None:
+    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    attempts = [
+        Attempt(number, adapter.attempt_name(payload, number), "host", Staged(), NOON, NOON, ending)
+        for number, ending in enumerate((Ending.REFUSED, Ending.UNREACHABLE, Ending.UNCLEAR), start=1)
+    ]
+    reading = adapter.read(
+        payload, attempts, [Sighting(NOON, ("host",)), Sighting(NOON + timedelta(hours=1), ("host",))]
+    )
     assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
     assert reading.outcomes == ()
