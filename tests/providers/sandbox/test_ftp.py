@@ -260,19 +260,21 @@ def test_fault_stale_listing(ground: Ground) -> None:
     client = login(ground.serve())
     store(client, "a", b"x")
     store(client, "b", b"xyz")
+    store(client, "d", b"wxyz")
 
     def listed() -> list[list[str]]:
         lines: list[str] = []
         client.retrlines("LIST", lines.append)
-        return [client.nlst(), [name for name, _ in client.mlsd()], [line.split()[-1] for line in lines]]
+        return [client.nlst(), sorted(name for name, _ in client.mlsd()), [line.split()[-1] for line in lines]]
 
-    assert listed() == [["a", "b"]] * 3
+    assert listed() == [["a", "b", "d"]] * 3
     ground.faults.set("acme:stale-listing")
     client.rename("a", "c")
-    assert listed() == [["a", "b"]] * 3
-    assert ";size=3;" in client.sendcmd("MLST b")
+    assert listed() == [["a", "b", "d"]] * 3
+    assert "size=3;" in client.sendcmd("MLST b")
+    assert "size=4;" in client.sendcmd("MLST d")
     ground.faults.clear()
-    assert listed() == [["b", "c"]] * 3
+    assert listed() == [["b", "c", "d"]] * 3
 
 
 def test_fault_no_size_and_no_mlsd(ground: Ground) -> None:
