@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db import transaction
 from campaigns.audience import CHECKED, Measured, Scale, count_reasons, draft_recipients, refuse_early, usable_text
 from campaigns.lifecycle import Refusal, may
 from campaigns.models import Campaign
-from campaigns.orders import compose_order, message_of
+from campaigns.orders import message_of
 from campaigns.texts import Text
 from contacts.models import ContactList
 from providers import gsm
@@ -122,9 +122,14 @@ def quote(campaign: Campaign, account: Account) -> str:
 
 def order_for(campaign: Campaign, account: Account, text: Text) -> Order:
     """What the campaign would ask of this account's adapter. A start it cannot keep stays with Baton."""
-    order = compose_order(campaign, text)
-    start_at = order.start_at if account.adapter.starts_later else None
-    return replace(order, options=options_for(campaign, account), start_at=start_at)
+    return Order(
+        template=text.bare,
+        sender=campaign.sender,
+        start_at=campaign.start_at if campaign.is_early and account.adapter.starts_later else None,
+        end_at=campaign.end_at,
+        options=options_for(campaign, account),
+        account=account.settings,
+    )
 
 
 def options_for(campaign: Campaign, account: Account) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from campaigns import audience, choosing
 from campaigns.choosing import AccountVerdict
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
+from campaigns.orders import compose_order
 from contacts import suppression
 from contacts.models import Contact, ContactList
 from providers import locks, registry
@@ -146,6 +147,15 @@ def test_an_order_is_judged_with_the_options_it_would_have(
     ]
     assert choosing.options_for(campaign, account) == {"max_errors": 7}
     assert choosing.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
+
+
+def test_an_order_knows_the_settings_of_the_very_account(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign]
+) -> None:
+    campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
+    text = audience.usable_text(campaign.text, campaign.ordered_lists())
+    assert choosing.order_for(campaign, acme, text).account == {"username": "we"}
+    assert choosing.order_for(campaign, account, text) == compose_order(campaign, text)
 
 
 def test_it_says_what_an_early_start_would_be(
