@@ -1,0 +1,76 @@
+"""The same files, taken by servers that nobody here wrote: a campaign through OpenSSH, and through vsftpd."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from campaigns import balance, batching
+from campaigns.orders import finished_text
+from campaigns.texts import compile_text
+from contacts.models import ContactList
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, until_closed
+from tests.providers import servers
+
+TEXT = 'Hi @@value1@@, "20 %"; off\\on'
+WAYS = {
+    "smsportal through openssh": ("smsportal", "openssh", {}),
+    "smsportal through vsftpd": ("smsportal", "vsftpd", {}),
+    "gatewayapi through vsftpd": ("gatewayapi", "vsftpd", {}),
+    "gatewayapi through vsftpd with TLS": ("gatewayapi", "vsftpd", {"tls": True}),
+    "clickatell through vsftpd": ("clickatell", "vsftpd", {}),
+}
+
+
+def settings_at(slug: str, server: servers.FileServer) -> dict[str, Any]:
+    """What an account's form asks for, to log in at the server."""
+    place = f"{server.host}:{server.port}"
+    hosts = {"host_a": place, "host_b": ""} if slug == "gatewayapi" else {"host": server.host}
+    protocol = "sftp" if server.host_key else "ftp"
+    return {**server.settings(), **hosts, "protocol": protocol}
+
+
+@pytest.mark.parametrize(("slug", "program", "options"), WAYS.values(), ids=WAYS)
+def test_what_they_take_is_what_the_preview_showed(
+    slug: str,
+    program: str,
+    options: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    settings: Settings,
+    make_list: Callable[..., ContactList],
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    clock: Clock,
+) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    with getattr(servers, program)(tmp_path, request.node.nodeid, **options) as server:
+        # The pretend provider looks into the very folder that the other server writes.
+        home = tmp_path / "sandbox" / slug / "demo" / "home"
+        home.parent.mkdir(parents=True)
+        home.symlink_to(server.home)
+        with Sandbox(tmp_path / "sandbox") as sandbox:
+            account = Account(name=slug, provider=slug)
+            known = sandbox.providers[slug] | settings_at(slug, server)
+            fields = account.adapter.SettingsForm.base_fields
+            form = account.adapter.SettingsForm({name: known.get(name, made.initial) for name, made in fields.items()})
+            assert form.is_valid(), form.errors
+            account.host_key = server.host_key
+            account.save_settings(form.cleaned_data)
+            campaign = make_campaign(account, make_list(count=30), text=TEXT, options=default_options(account))
+            campaign = approve(freeze(campaign, operator), approver)
+            text = compile_text(campaign.text)
+            previews = {person.msisdn: finished_text(text, person) for person in campaign.recipients.all()}
+            batching.cut(campaign.pk, timezone.now())
+            until_closed(campaign, clock)
+            assert balance.prove(campaign).outcomes["accepted"] == 30
+            ledger = sandbox.messages(slug)
+            assert {line["msisdn"]: line["text"] for line in ledger} == previews
+            assert len(ledger) == 30
