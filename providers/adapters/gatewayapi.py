@@ -280,11 +280,14 @@ class Adapter(BaseAdapter):
         if "\r" in message.text:
             sentence = "The text has a carriage return, which would be texted as a character. Use plain line breaks."
             found.append(Objection("text_has_cr", sentence, "text"))
-        dialect = dialect_of(order)
-        if not foreign and (lacking := _lacking(message.text, dialect.charset)):
+        lacking = _lacking(message.text, dialect_of(order).charset)
+        if not foreign and lacking:
             shown = " ".join(lacking)
             sentence = f"The chosen file encoding lacks {shown}. Choose UTF-8, or another text."
             found.append(Objection("text_not_cp1252", sentence, "text", characters=lacking))
+        if not foreign and not lacking and order.options.get("encoding") == "excel" and _is_ambiguous(message.text):
+            sentence = "GatewayAPI would take the accented letters of this text for other ones. Choose UTF-8."
+            found.append(Objection("text_ambiguous", sentence, "text"))
         if not _REFERENCE.fullmatch(message.reference):
             # assumption: no limit of userref is documented.
             found.append(Objection("reference_long", "The reference is longer than 64 plain characters.", "reference"))
@@ -449,6 +452,21 @@ def _sender_objection(sender: str) -> Objection:
     else:
         sentence = "The sender may be up to 11 letters and digits without spaces, or up to 15 digits."
     return Objection("sender_invalid", sentence, "sender", characters=replaced)
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether the text's Windows-1252 bytes are UTF-8 as well.
+
+    GatewayAPI FTP: the encoding is detected where the name says none, and the Excel dialect's name says none. One text
+    whose bytes are no UTF-8 settles it for the file, and every text of a file is asked.
+    """
+    if text.isascii():
+        return False
+    try:
+        text.encode("cp1252").decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _lacking(text: str, charset: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from providers.errors import Refused, Unreachable
+from providers.points import reach
 
 
 def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> socket.socket:
@@ -37,6 +38,7 @@ def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> s
             connection.close()
             reason = error
         else:
+            reach("dial:connected")
             return connection
     if isinstance(reason, TimeoutError):
         raise Unreachable("connect_timeout", f"{host} port {port} did not answer within {seconds:g} seconds.")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.points import reach
 from providers.transports.dial import dial, time_limit
 from providers.transports.sftp import Entry
 
@@ -150,7 +151,9 @@ class FtpRemote:
             except ftplib.error_perm as error:
                 raise self._upload_refused(path, error) from error
         try:
+            reach("ftp:stor")
             self._line.upload(connection, body)
+            reach("ftp:close")
             reply = self._line.closing_reply(CLOSING_SECONDS)
         except _LOST as error:
             raise Unclear(
@@ -392,6 +395,7 @@ class _Line(ftplib.FTP):
                 "A user name, password or folder of the account holds a line break. Enter it again without.",
                 account=True,
             )
+        reach("ftp:command")
         self.sock.sendall(line.encode("utf-8", "surrogateescape") + b"\r\n")
 
     def getline(self) -> str:
@@ -399,6 +403,7 @@ class _Line(ftplib.FTP):
         if not line.endswith("\n"):
             # A reply that was cut short, or has no end, is none.
             raise EOFError
+        reach("ftp:reply")
         return line.rstrip("\r\n")
 
     def greet(self) -> None:
@@ -488,6 +493,7 @@ class _Line(ftplib.FTP):
             for offset in range(0, len(body), _CHUNK):
                 connection.settimeout(max(0.01, min(REPLY_SECONDS, until - time.monotonic())))
                 connection.sendall(view[offset : offset + _CHUNK])
+                reach("ftp:block")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
             _end_tls(connection)
 

@@ -13,6 +13,7 @@ import httpcore
 import httpx
 
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.points import reach
 from providers.transports.dial import dial
 
 CONNECT_SECONDS = 10.0
@@ -70,11 +71,14 @@ class HttpRemote:
         self._line.begin(TOTAL_SECONDS)
         url = f"{self._url}/{path}"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reach("http:request")
         try:
             with self._client.stream("POST", url, content=form, headers=headers) as response:
+                reach("http:reply")
                 body = _read(response, at_most)
         except httpx.HTTPError as error:
             raise self._trouble(error, is_commit) from error
+        reach("http:answer")
         self.server_clock = _moment(response.headers.get("Date", ""))
         return response.status_code, body
 
@@ -224,6 +228,7 @@ class _Stream(httpcore.NetworkStream):
                 self._connection.settimeout(self._line.wait(timeout))
                 self._line.is_written = True
                 view = view[self._connection.send(view) :]
+                reach("http:block")
         except TimeoutError as error:
             raise httpcore.WriteTimeout from error
         except OSError as error:

@@ -17,6 +17,7 @@ from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.points import reach
 from providers.transports.dial import dial
 
 CONNECT_SECONDS = 10.0
@@ -58,6 +59,7 @@ class SftpRemote:
         """
         try:
             with self._within(TOTAL_SECONDS):
+                reach("sftp:list")
                 found = self._sftp.listdir_attr(folder)
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(folder, error) from error
@@ -77,6 +79,7 @@ class SftpRemote:
         """Return the first ``at_most`` bytes of a file, None when it is gone or forbidden. Raises Unreachable."""
         try:
             with self._within(TOTAL_SECONDS), self._sftp.open(path, "rb") as remote_file:
+                reach("sftp:read")
                 return remote_file.read(at_most)
         except (FileNotFoundError, PermissionError):
             return None
@@ -106,6 +109,7 @@ class SftpRemote:
     def _open_new(self, path: str) -> paramiko.SFTPFile:
         try:
             with self._within(REPLY_SECONDS):
+                reach("sftp:open")
                 return self._sftp.open(path, "wx")
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(path.rpartition("/")[0] or ".", error) from error
@@ -131,18 +135,22 @@ class SftpRemote:
         # Not SFTPFile.write and close: pipelined, they lose the server's answers to the last writes and to the close.
         requests: deque[int] = deque()
         view = memoryview(body)
+        reach("sftp:opened")
         for offset in range(0, len(body), _CHUNK):
             chunk = bytes(view[offset : offset + _CHUNK])
             requests.append(
                 self._sftp._async_request(type(None), CMD_WRITE, opened.handle, int64(offset), chunk)  # type: ignore[attr-defined]
             )
+            reach("sftp:block")
             if len(requests) >= _WRITES_AHEAD:
                 self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
         while requests:
             self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
         # Closed by hand, else the garbage collector closes the handle once more.
         opened._closed = True  # type: ignore[attr-defined]
+        reach("sftp:close")
         self._sftp._request(CMD_CLOSE, opened.handle)  # type: ignore[attr-defined]
+        reach("sftp:closed")
 
     @contextmanager
     def _within(self, seconds: float) -> Iterator[None]:

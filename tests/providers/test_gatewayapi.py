@@ -61,6 +61,15 @@ def test_the_optional_fields_of_the_document_are_left_out_or_empty() -> None:
     )
 
 
+def test_texts_that_detection_would_misread_do_not_go_as_excel() -> None:
+    excel = Order("", "", options={"encoding": "excel"})
+    for text, codes in {"\u00c5\u00a1": ["text_ambiguous"], "caf\u00e9": [], "plain": []}.items():
+        message = Message("27825550100", text, {}, "", "", "r1")
+        assert [objection.code for objection in Adapter().objections(excel, message)] == codes
+        for encoding in ("utf8", "cp1252"):
+            assert Adapter().objections(Order("", "", options={"encoding": encoding}), message) == []
+
+
 def test_the_excel_example_of_the_document() -> None:
     asked = order("MyCompany", message_class="standard", encoding="excel")
     assert written(asked, message("4510203040", JOHN, "test"), message("4512345678", "å;€", "2")) == (
