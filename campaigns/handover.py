@@ -218,6 +218,7 @@ def remember(batch: Batch, forgotten: list[dict[str, Any]], now: datetime) -> No
         move(batch, "committing", reason="restored", sentence=sentence, first_intent_at=min(started), due_at=now)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
             move(batch, "unclear", reason="restored_differs", sentence=sentence, **_asked(now))
+    reach("restored:stored")
 
 
 def recut(batch: Batch, clock: Clock) -> None:
@@ -230,6 +231,7 @@ def recut(batch: Batch, clock: Clock) -> None:
             else:
                 Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
             return
+        reach("recut:begin")
         supersede(
             batch, clock(), reason="opted_out", sentence="Somebody in it opted out; it was made anew without them."
         )
@@ -377,6 +379,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
             move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
         else:
             move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+    reach("refusal:stored")
     if alone:
         journal.withdraw(batch, attempt.number, now)
     stop_account(batch, trouble)
@@ -392,6 +395,7 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
             move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
         else:
             Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
+    reach("refusal:stored")
     if alone:
         journal.withdraw(batch, attempt.number, now)
 
@@ -405,6 +409,7 @@ def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
 def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
     now = clock()
+    reach("recover:begin")
     try:
         reading = look(batch, line.fresh(), now)
     except BytesDiffer as error:

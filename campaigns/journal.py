@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.models import Batch
+from providers.points import reach
 
 
 def _own_file() -> Path:
@@ -26,6 +27,7 @@ def _append(line: dict[str, Any]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(descriptor, (begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
+        reach("journal:written")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -126,6 +126,7 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     """
     news = _news(batch, reading.outcomes)
     report_opt_outs(news, batch)
+    reach("settle:begin")
     try:
         with transaction.atomic():
             write_outcomes(batch, news)
