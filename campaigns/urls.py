@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import compare, compose, decide, evidence, export, preview, search, templates, watch
+from campaigns.views import compare, compose, decide, evidence, export, folder, preview, search, templates, watch
 
 app_name = "campaigns"
 
@@ -34,6 +34,7 @@ urlpatterns = [
     path("batches/<int:pk>/payload/", evidence.payload, name="payload"),
     path("evidence/<int:pk>/reply/<int:position>/", evidence.evidence_reply, name="evidence_reply"),
     path("evidence/<int:pk>/<int:position>/", evidence.evidence_file, name="evidence_file"),
+    path("accounts/<int:pk>/folder/", folder.folder, name="folder"),
     path("templates/", templates.templates, name="templates"),
     path("templates/new/", templates.template_new, name="template_new"),
     path("templates/measure/", templates.measure, name="measure"),

@@ -346,6 +346,14 @@ class BaseAdapter:
         """
         raise NotImplementedError
 
+    def survey(self, remote: Any, now: datetime) -> Sighting | None:
+        """Everything that lies in the account's folders, whosever it is: names, sizes and times; nothing is opened.
+
+        ``hosts`` are those that answered. None where the provider keeps no folder. Reads only; ``now`` is UTC. Raises
+        Unreachable or Refused.
+        """
+        return None
+
     def quote(self, remote: Any, order: Order, message: Message) -> str | None:
         """What the provider says this text would cost, in its own words; None where it cannot be asked. Reads only."""
         return None

@@ -432,6 +432,12 @@ class Adapter(BaseAdapter):
             ),
         ]
 
+    def survey(self, remote: FtpRemote, now: datetime) -> Sighting:
+        files = [
+            SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
+        ]
+        return Sighting(now, (remote.host,), tuple(files))
+
 
 # -- the file
 

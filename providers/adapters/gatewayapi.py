@@ -416,6 +416,17 @@ class Adapter(BaseAdapter):
         checks.append(Check("folder", "Folder", True, "The folder can be listed."))
         return checks + _check_scratch(remote, now)
 
+    def survey(self, remote: FtpRemote, now: datetime) -> Sighting:
+        """The folder as each server that answers shows it."""
+        files = _all_files(remote)
+        hosts = [remote.host]
+        for label in remote.hosts():
+            if label not in hosts:
+                with suppress(Trouble), remote.on(label) as other:
+                    files += _all_files(other)
+                    hosts.append(label)
+        return Sighting(now, tuple(hosts), tuple(files))
+
 
 def servers(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the account's servers as ``name:port``, server a first; a port within a name wins over the common one."""
@@ -498,6 +509,10 @@ def _sighted(remote: FtpRemote, stem: str, at_most: int) -> list[SightedFile]:
             bottom = whole[-_KEEP:]
             files.append(SightedFile("", entry.name, len(whole), entry.modified_at, bottom, remote.host))
     return files
+
+
+def _all_files(remote: FtpRemote) -> list[SightedFile]:
+    return [SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()]
 
 
 def _bears(name: str, stem: str) -> bool:

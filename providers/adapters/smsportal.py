@@ -320,6 +320,15 @@ class Adapter(BaseAdapter):
             newest += [entry.modified_at for entry in entries if entry.modified_at]
         return [*checks, _check_clock(max(newest, default=None), now)]
 
+    def survey(self, remote: Remote, now: datetime) -> Sighting:
+        host = remote.hosts()[0]
+        files = [
+            SightedFile(folder, entry.name, entry.size, entry.modified_at, None, host)
+            for folder in (SEND, PROCESSED, ERRORS)
+            for entry in remote.listdir(_path(remote, folder))
+        ]
+        return Sighting(now, remote.hosts(), tuple(files))
+
 
 def _is_ftp(settings: Mapping[str, Any]) -> bool:
     return settings.get("protocol") == FTP

@@ -1,0 +1,207 @@
+"""What lies in a provider's folder: shown and sorted by whose it is, never touched."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from campaigns import folder
+from campaigns.batching import derive_stem
+from campaigns.lifecycle import move
+from campaigns.models import Batch
+from providers import locks
+from providers.base import SightedFile
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over
+from tests.providers.servers import FileServer
+from tests.providers.test_ftp import pyftpdlib
+
+LogIn = Callable[[User], Client]
+FOREIGN = ("report.csv", "c1-b1-g1-00000000-a1.csv", "<script>alert(1)</script>.csv")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    with pyftpdlib(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def account(db: None, server: FileServer, settings: Settings) -> Account:
+    """A GatewayAPI account whose folder nobody takes files from."""
+    settings.ALLOW_PRIVATE_HOSTS = True
+    made = Account(name="GatewayAPI main", provider="gatewayapi")
+    label = f"{server.host}:{server.port}"
+    login = {"username": server.username, "password": server.password}
+    made.save_settings({"host_a": label, "host_b": "", "port": 21, "use_tls": False, "tls_certificate": "", **login})
+    return made
+
+
+@pytest.fixture
+def client(logged_in: LogIn, administrator: User) -> Client:
+    return logged_in(administrator)
+
+
+def page_of(client: Client, account: Account) -> str:
+    answer = client.post(reverse("campaigns:folder", args=[account.pk]), follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def content_of(home: Path) -> dict[bytes, bytes]:
+    return {name: (Path(os.fsdecode(home)) / os.fsdecode(name)).read_bytes() for name in os.listdir(os.fsencode(home))}
+
+
+def sections(page: str) -> tuple[str, str, str]:
+    """What the page shows of ours, of leftovers and of what is not ours."""
+    _, ours, rest = page.partition('aria-label="Ours"')
+    ours, _, rest = rest.partition('aria-label="Leftover uploads of ours"')
+    leftovers, _, foreign = rest.partition('aria-label="Not ours"')
+    return ours, leftovers, foreign
+
+
+def test_every_file_is_shown_in_its_group_and_none_is_touched(
+    account: Account, server: FileServer, make_running: MakeCampaign, clock: Clock, client: Client
+) -> None:
+    campaign = make_running(account, name="Spring sale", options=default_options(account))
+    hand_over(campaign, clock)
+    batch = campaign.batches.get()
+    unneeded = f"{batch.stem}-a7.csv"
+    for name in (unneeded, *FOREIGN):
+        (server.home / name.replace("/", "_")).write_bytes(b"x")
+    (Path(os.fsdecode(os.fsencode(server.home) + b"/caf\xe9.csv"))).write_bytes(b"x")
+    before = content_of(server.home)
+
+    ours, leftovers, foreign = sections(page_of(client, account))
+
+    assert batch.name in ours
+    assert f"File {batch.number} of Spring sale" in ours
+    assert unneeded in leftovers
+    assert reverse("campaigns:batch", args=[batch.pk]) in leftovers
+    assert "report.csv" in foreign
+    assert "c1-b1-g1-00000000-a1.csv" in foreign
+    assert "&lt;script&gt;" in foreign
+    assert "<script>alert" not in foreign
+    assert "caf" in foreign
+    assert "never changes, moves or deletes" in foreign
+    assert content_of(server.home) == before
+
+
+@pytest.mark.parametrize("status", ["uploading", "committing", "unclear"])
+def test_an_upload_that_may_still_be_needed_is_no_leftover(
+    account: Account, make_running: MakeCampaign, status: str
+) -> None:
+    batch = make_running(account, options=default_options(account)).batches.get()
+    upload = SightedFile("", f"{batch.stem}-a1.csv", 7)
+
+    _, leftovers, _ = folder.sort(account.adapter, [upload])
+    assert [found.batch for found in leftovers] == [batch]
+    for to in ("uploading", "committing", "unclear"):
+        move(batch, to)
+        if to == status:
+            break
+    ours, leftovers, _ = folder.sort(account.adapter, [upload])
+
+    assert [found.batch for found in ours] == [batch]
+    assert leftovers == []
+
+
+def test_files_of_this_installation_that_the_database_forgot_are_ours(account: Account) -> None:
+    stem = derive_stem(4711, 1, 1)
+    seen = [SightedFile("", f"{stem}.csv.utf8.success", 7), SightedFile("", f"{stem}-a1.csv", 7)]
+
+    ours, leftovers, foreign = folder.sort(account.adapter, seen)
+
+    assert [found.name for found in ours] == [seen[0].name]
+    assert [found.name for found in leftovers] == [seen[1].name]
+    assert foreign == []
+    assert not Batch.objects.exists()
+
+
+def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account: Account) -> None:
+    """An SMSPortal zip that lies in Send_SMS is texted: it is never called a leftover."""
+    seen = SightedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
+
+    ours, leftovers, _ = folder.sort(sandbox_account.adapter, [seen])
+
+    assert ([found.file for found in ours], leftovers) == ([seen], [])
+
+
+def test_a_server_that_does_not_answer_is_said(account: Account, client: Client) -> None:
+    account.save_settings({**account.open_settings(), "host_b": "127.0.0.1:9"})
+
+    assert "127.0.0.1:9 did not answer" in page_of(client, account)
+
+
+@pytest.mark.parametrize(
+    ("slug", "folders"),
+    [("smsportal", ("Send_SMS", "Processed", "Errors")), ("gatewayapi", ("",)), ("clickatell", ("",))],
+)
+def test_every_provider_with_folders_shows_all_of_them(
+    server: FileServer, account_at: Callable[..., Account], client: Client, slug: str, folders: tuple[str, ...]
+) -> None:
+    there = f"{server.host}:{server.port}"
+    login = {"username": server.username, "password": server.password, "use_tls": "", "protocol": "ftp"}
+    account = account_at(slug, host=server.host, host_a=there, host_b="", port=server.port, **login)
+    for name in folders:
+        (server.home / name).mkdir(exist_ok=True)
+        (server.home / name / f"notes-{name}.tmp").write_bytes(b"x")
+
+    _, _, foreign = sections(page_of(client, account))
+
+    for name in folders:
+        where = name or "the login's folder"
+        assert f"notes-{name}.tmp" in foreign
+        assert f"<td>{where}</td>" in foreign
+    assert f"Not ours: {len(folders)}" in foreign
+
+
+def test_names_that_are_no_text_are_written_out(account: Account) -> None:
+    seen = [SightedFile("", "caf\udce9\u202e.csv", 7)]
+
+    _, _, [found] = folder.sort(account.adapter, seen)
+
+    assert found.name == r"caf\xe9\u202e.csv"
+
+
+def test_a_provider_without_folders_says_so(
+    sandbox: Sandbox, account_at: Callable[..., Account], client: Client
+) -> None:
+    assert "keeps no folder" in page_of(client, account_at("bulksms"))
+
+
+def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Client, server: FileServer) -> None:
+    with ExitStack() as others:
+        for _ in range(account.adapter.limits.connections):
+            others.enter_context(locks.account_slot(account))
+        assert "in use" in page_of(client, account)
+    account.save_settings({**account.open_settings(), "password": "wrong"})
+    assert "refused the login" in page_of(client, account)
+
+
+def test_only_who_may_test_the_connection_may_look(account: Account, logged_in: LogIn, operator: User) -> None:
+    address = reverse("campaigns:folder", args=[account.pk])
+
+    assert logged_in(operator).post(address).status_code == 403
+    assert logged_in(operator).get(address).status_code == 405
+
+
+def test_the_database_is_asked_little_however_many_files_there_are(
+    account: Account, make_running: MakeCampaign, django_assert_max_num_queries: Any
+) -> None:
+    batch = make_running(account, options=default_options(account)).batches.get()
+    seen = [SightedFile("", f"{batch.stem}-a{number}.csv", number) for number in range(1, 3000)]
+    seen += [SightedFile("", f"other-{number}.csv", number) for number in range(3000)]
+
+    with django_assert_max_num_queries(3):
+        _, leftovers, foreign = folder.sort(account.adapter, seen)
+
+    assert (len(leftovers), len(foreign)) == (2999, 3000)
