@@ -43,6 +43,7 @@ from uuid import uuid4
 
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import certificate_file, public_certificate
+from providers.sandbox.gsm import BASIC, EXTENDED, septets
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.site import HOST, Ground, Site
 
@@ -157,11 +158,6 @@ FAULTS = {
     "bulksms:credits-failed": "The question for the credits is answered with 22.",
 }
 
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENDED = frozenset("\f^{}\\[~]|€")
 # The provider's own samples: Greek capitals have the bytes of Latin-1 characters that GSM lacks.
 _GREEK = str.maketrans(
     {0xD0: "Δ", 0xDE: "Φ", 0xAC: "Γ", 0xC2: "Λ", 0xDB: "Ω", 0xBA: "Π", 0xDD: "Ψ", 0xCA: "Σ", 0xD4: "Θ", 0xB1: "Ξ"}
@@ -270,14 +266,14 @@ def seven_bit(text: str) -> str:
     this set, will be replaced by a full stop or question mark". assumption: a full stop for what cannot be seen.
     """
     greek = text.translate(_GREEK)
-    return "".join(map(_seven_bit_character, greek)) if set(greek) - _BASIC - _EXTENDED else greek
+    return "".join(map(_seven_bit_character, greek)) if set(greek) - BASIC - EXTENDED else greek
 
 
 def _seven_bit_character(character: str) -> str:
-    if character in _BASIC or character in _EXTENDED:
+    if character in BASIC or character in EXTENDED:
         return character
     base = unicodedata.normalize("NFKD", character)[0]
-    if base in _BASIC and base != character:
+    if base in BASIC and base != character:
         return base
     return "?" if character.isprintable() else "."
 
@@ -287,7 +283,7 @@ def cut(text: str, most_parts: int) -> tuple[str, int]:
 
     160 septets alone, 153 in a chain; an extended character takes two, which are never parted.
     """
-    costs = [2 if character in _EXTENDED else 1 for character in text]
+    costs = septets(text)
     if sum(costs) <= 160:
         return text, 1
     room, most_parts = (160, 1) if most_parts == 1 else (153, most_parts)

@@ -35,6 +35,7 @@ from uuid import uuid4
 
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, ftp_faults, serve_ftp
+from providers.sandbox.gsm import BASIC, EXTENDED, chained, septets
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
@@ -108,11 +109,6 @@ FAULTS = {
     **ftp_faults(SLUG, {"": "The FTP server"}),
 }
 
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENDED = frozenset("\f^{}\\[~]|€")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(r"#field([1-9][0-9]{0,3})#", re.IGNORECASE)
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}")
@@ -353,7 +349,7 @@ def _from_unicode(written: str) -> str:
 
 def _shown(text: str) -> str:
     # assumption: what GSM lacks arrives as a question mark; the ledger shows the damage.
-    return "".join(character if character in _BASIC or character in _EXTENDED else "?" for character in text)
+    return "".join(character if character in BASIC or character in EXTENDED else "?" for character in text)
 
 
 def parts_of(text: str, is_unicode: bool) -> int:
@@ -362,18 +358,10 @@ def parts_of(text: str, is_unicode: bool) -> int:
     160 septets alone and 153 in a chain, or 70 and 67 UTF-16 units; what takes two is never parted.
     """
     if is_unicode:
-        costs, alone, chained = [len(character.encode("utf-16-be")) // 2 for character in text], 70, 67
+        costs, alone, each = [len(character.encode("utf-16-be")) // 2 for character in text], 70, 67
     else:
-        costs, alone, chained = [2 if character in _EXTENDED else 1 for character in text], 160, 153
-    costs = [2 if character == "\n" else cost for character, cost in zip(text, costs, strict=True)]
-    if sum(costs) <= alone:
-        return 1
-    count, used = 1, 0
-    for cost in costs:
-        if used + cost > chained:
-            count, used = count + 1, 0
-        used += cost
-    return count
+        costs, alone, each = septets(text), 160, 153
+    return chained([2 if character == "\n" else cost for character, cost in zip(text, costs, strict=True)], alone, each)
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from uuid import uuid4
 
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
+from providers.sandbox.gsm import not_gsm, parts
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
-from providers.sandbox.smsportal import not_gsm, parts
 
 SLUG = "gatewayapi"
 READY = ".ready"

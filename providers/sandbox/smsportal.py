@@ -31,6 +31,7 @@ import asyncssh
 
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
+from providers.sandbox.gsm import not_gsm, parts
 from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads, host_key, serve_sftp
 from providers.sandbox.site import HOST, Ground, Site
@@ -79,12 +80,6 @@ FAULTS = {
     "smsportal:missing-folder": "The folder Send_SMS is not there.",
     "smsportal:slow": "Every piece of an upload takes a while.",
 }
-
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENDED = frozenset("\f^{}\\[~]|€")
 
 _VERSION_LINE = re.compile(r"\A\s*version[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?:\r\n|\r|\n|\Z)", re.IGNORECASE)
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
@@ -161,19 +156,6 @@ class _Body:
     template: str
     contacts: list[Any]
     max_errors: int | None
-
-
-def parts(text: str) -> int:
-    """How many SMS a GSM text takes: 160 septets alone, 153 in a chain, an extended pair is never split."""
-    costs = [2 if character in _EXTENDED else 1 for character in text]
-    if sum(costs) <= 160:
-        return 1
-    count, used = 1, 0
-    for cost in costs:
-        if used + cost > 153:
-            count, used = count + 1, 0
-        used += cost
-    return count
 
 
 def judge(
@@ -394,11 +376,6 @@ def _text(template: str, keys: Mapping[str, Any]) -> str:
     if foreign := not_gsm(text):
         raise _OneContact("File.ParseError", f"The message holds characters outside GSM: {foreign}")
     return text
-
-
-def not_gsm(text: str) -> str:
-    """The characters of a text that GSM 03.38 lacks, each once, with spaces between; empty when it lacks none."""
-    return " ".join(sorted(set(text) - _BASIC - _EXTENDED))
 
 
 class Gateway:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.sandbox.gatewayapi import CAUSES, LARGEST, judge
-from providers.sandbox.smsportal import not_gsm
+from providers.sandbox.gsm import not_gsm
 
 GSM = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./09:;<=>?¡AZÄÖÑÜ§¿azäöñüà^{}\\[~]|€\r\f\t".replace("\t", "")
 

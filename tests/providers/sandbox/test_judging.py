@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from providers.sandbox.smsportal import Verdict, judge, parts
+from providers.sandbox.gsm import parts
+from providers.sandbox.smsportal import Verdict, judge
 from tests.providers.sandbox.conftest import contact, wire
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
