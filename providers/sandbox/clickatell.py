@@ -23,20 +23,19 @@ Numbers that cause trouble without any set-up, by how they end:
 import asyncio
 import contextlib
 import hashlib
-import json
-import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from providers.sandbox.account import Account, oldest_first
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, ftp_faults, serve_ftp
 from providers.sandbox.gsm import BASIC, EXTENDED, chained, septets
-from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
 
@@ -399,13 +398,10 @@ def log_of(verdict: Verdict, identities: Sequence[str], at: datetime, style: Log
 # -- an account ------------------------------------------------------------------------------------------------------
 
 
-class Gateway:
-    """One account's folder, memory and credit under ``folder``; not to be shared between threads.
+class Gateway(Account):
+    """One account's folder, memory and credit under ``folder``; not to be shared between threads."""
 
-    A file is taken in this order: the decision is written down, the ledger gets the messages, file and credit are
-    remembered, the log appears, the decision is forgotten. A crash anywhere in between is mended by doing the decision
-    once more, in which each step that was done changes nothing.
-    """
+    slug = SLUG
 
     def __init__(
         self,
@@ -417,22 +413,14 @@ class Gateway:
         being_written: Callable[[Path], bool],
         credit: int = 1_000_000,
     ) -> None:
-        self.account = account
-        self.folder = folder
+        super().__init__(folder, account, ledger, faults)
         self.home = folder / "home"
         self.login = login
-        self._ledger = ledger
-        self._faults = faults
-        self._being_written = being_written
-        self._state_path = folder / "state.json"
-        self._taking_path = folder / "taking.json"
         self.opt_outs_path = folder / "optouts.txt"
+        self._being_written = being_written
         self.home.mkdir(parents=True, exist_ok=True)
         self.opt_outs_path.touch()
-        if not self._state_path.exists():
-            self._remember({"credit": credit, "taken": {}, "late": []})
-        if self._taking_path.exists():
-            self._finish(json.loads(self._taking_path.read_bytes()))
+        self._begin({"credit": credit, "taken": {}, "late": []})
 
     def look(self, now: datetime) -> int:
         """Scan the folder at ``now`` (UTC), oldest file first; returns how many files were taken."""
@@ -441,7 +429,7 @@ class Gateway:
         if self._faults.use("clickatell:silent"):
             return 0
         taken = 0
-        for path in _oldest_first(self.home):
+        for path in oldest_first(self.home):
             # assumption: a file whose upload still has it open is left for the next scan. One whose connection broke
             # is not open any more and is taken half-written.
             if path.name.endswith(".log") or (self._being_written(path) and not self._faults.use("clickatell:eager")):
@@ -482,21 +470,17 @@ class Gateway:
         kept["credit"] -= named.cost
         kept["taken"][path.name] = version
         kept["late"] += late
+        # assumption: a delayed message is written into the ledger at once, with the time it would be texted at.
         texted_at = (now + timedelta(minutes=verdict.delay)).isoformat()
-        taking = {
-            "take": uuid4().hex,
-            "upload": path.name,
-            # assumption: a delayed message is written into the ledger at once, with the time it would be texted at.
-            "at": texted_at,
-            "sender": verdict.sender,
-            "reference": verdict.reference,
-            "texts": [asdict(result) for result in named.texted],
-            "log_name": log_name,
-            "log": log,
-            "state": kept,
-        }
-        write_durably(self._taking_path, json.dumps(taking).encode())
-        self._finish(taking)
+        self._carry_out(
+            [
+                self._line(texted_at, path.name, result.msisdn, verdict.sender, result.text, verdict.reference)
+                for result in named.texted
+            ],
+            kept,
+            log_name=log_name,
+            log=log,
+        )
 
     def _with_faults(self, verdict: Verdict) -> Verdict:
         for code in CODES:
@@ -547,26 +531,8 @@ class Gateway:
             return LogStyle(between=" | ")
         return LogStyle()
 
-    def _finish(self, taking: Mapping[str, Any]) -> None:
-        lines = [
-            Line(
-                at=taking["at"],
-                provider=SLUG,
-                account=self.account,
-                file=taking["upload"],
-                msisdn=text["msisdn"],
-                sender=taking["sender"],
-                text=text["text"],
-                reference=taking["reference"],
-            )
-            for text in taking["texts"]
-        ]
-        if lines:
-            self._ledger.add(f"{SLUG}/{self.account}", taking["take"], lines)
-        self._remember(taking["state"])
-        self._append(taking["log_name"], taking["log"])
-        self._taking_path.unlink()
-        sync_folder(self.folder)
+    def _show(self, deed: Mapping[str, Any]) -> None:
+        self._append(deed["log_name"], deed["log"])
 
     def _append(self, name: str, log: str) -> None:
         path, body = self.home / name, log.encode()
@@ -592,7 +558,7 @@ class Gateway:
 
     def _delete_old(self, now: datetime) -> None:
         oldest = (now - FILES_KEPT).timestamp() * 1e9
-        for path in _oldest_first(self.home):
+        for path in oldest_first(self.home):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime_ns <= oldest and not self._being_written(path):
                     path.unlink()
@@ -601,27 +567,9 @@ class Gateway:
         if there != kept["taken"]:
             self._remember({**kept, "taken": there})
 
-    def _state(self) -> dict[str, Any]:
-        kept: dict[str, Any] = json.loads(self._state_path.read_bytes())
-        return kept
-
-    def _remember(self, kept: Mapping[str, Any]) -> None:
-        write_durably(self._state_path, json.dumps(kept).encode())
-
 
 def _status(msisdn: str) -> str:
     return "007 Error delivering message" if msisdn.endswith(_UNDELIVERED) else "004 Received by recipient"
-
-
-def _oldest_first(folder: Path) -> list[Path]:
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # The client may take a file back at any moment.
-            with contextlib.suppress(FileNotFoundError):
-                if entry.is_file(follow_symlinks=False):
-                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-    return [folder / name for _, name in sorted(found)]
 
 
 def _version(path: Path) -> str:

@@ -16,16 +16,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from providers.sandbox.account import Account
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.gsm import not_gsm, parts
-from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
 
@@ -257,13 +257,13 @@ def allows(permission: str, name: str) -> bool:
     return permission not in "dfwa" or not name.endswith(PROCESSING)
 
 
-class Gateway:
+class Gateway(Account):
     """One account's folder and credit under ``folder``; not to be shared between threads.
 
-    A file is picked up by one look and finished by a later one, in this order: the decision is written down, the
-    ledger gets the messages, the credit is remembered, the file gets its last name, the decision is forgotten. A crash
-    anywhere in between is mended by doing the decision once more, in which each step that was done changes nothing.
+    A file is picked up by one look and finished by a later one.
     """
+
+    slug = SLUG
 
     def __init__(
         self,
@@ -274,23 +274,15 @@ class Gateway:
         being_written: Callable[[Path], bool],
         credit: int = 1_000_000,
     ) -> None:
-        self.account = account
-        self.folder = folder
+        super().__init__(folder, account, ledger, faults)
         self.home = folder / "home"
-        self._ledger = ledger
-        self._faults = faults
         self._being_written = being_written
-        self._credit_path = folder / "credit.json"
-        self._taking_path = folder / "taking.json"
         self._rejected_path = folder / "rejected.new"
         # Both by name in processing: how often an internal error came, and how many looks the next attempt is away.
         self._failures: Counter[str] = Counter()
         self._waits: Counter[str] = Counter()
         self.home.mkdir(parents=True, exist_ok=True)
-        if not self._credit_path.exists():
-            self._remember(credit)
-        if self._taking_path.exists():
-            self._finish(json.loads(self._taking_path.read_bytes()))
+        self._begin({"credit": credit})
 
     def look(self, now: datetime) -> None:
         """Go on with what is in processing, then pick up what is ready, at ``now`` (UTC)."""
@@ -353,43 +345,24 @@ class Gateway:
             tail = self._with_tail((self.home / name).read_bytes(), verdict)
             # Written outside the client's view, so that nobody ever reads half of it.
             write_durably(self._rejected_path, tail)
-        taking = {
-            "take": uuid4().hex,
-            "at": now.isoformat(),
-            "name": name,
-            "rejected": bool(verdict.cause),
-            "texts": [asdict(text) for text in verdict.texts],
-            "credit": self._credit() - verdict.cost,
-        }
-        write_durably(self._taking_path, json.dumps(taking).encode())
-        self._finish(taking)
+        self._carry_out(
+            [
+                self._line(now.isoformat(), _ready_name(name), text.msisdn, text.sender, text.text, text.reference)
+                for text in verdict.texts
+            ],
+            {"credit": self._credit() - verdict.cost},
+            name=name,
+            is_rejected=bool(verdict.cause),
+        )
 
-    def _finish(self, taking: Mapping[str, Any]) -> None:
-        name = taking["name"]
-        lines = [
-            Line(
-                at=taking["at"],
-                provider=SLUG,
-                account=self.account,
-                file=_ready_name(name),
-                msisdn=text["msisdn"],
-                sender=text["sender"],
-                text=text["text"],
-                reference=text["reference"],
-            )
-            for text in taking["texts"]
-        ]
-        if lines:
-            self._ledger.add(f"{SLUG}/{self.account}", taking["take"], lines)
-        self._remember(taking["credit"])
-        path = self.home / name
-        if taking["rejected"] and self._rejected_path.exists():
+    def _show(self, deed: Mapping[str, Any]) -> None:
+        name, path = deed["name"], self.home / deed["name"]
+        if deed["is_rejected"] and self._rejected_path.exists():
             self._rejected_path.replace(path)
         if path.exists():
-            path.replace(self.home / f"{name.removesuffix(PROCESSING)}{REJECTED if taking['rejected'] else SUCCESS}")
+            last = REJECTED if deed["is_rejected"] else SUCCESS
+            path.replace(self.home / f"{name.removesuffix(PROCESSING)}{last}")
         sync_folder(self.home)
-        self._taking_path.unlink()
-        sync_folder(self.folder)
 
     def _with_tail(self, body: bytes, verdict: Verdict) -> bytes:
         """The rejected file. assumption: the cause is one line, a code and words; the document shows no example."""
@@ -412,11 +385,7 @@ class Gateway:
         return body + f"{code} {cause}\n".encode()
 
     def _credit(self) -> int:
-        credit: int = json.loads(self._credit_path.read_bytes())
-        return credit
-
-    def _remember(self, credit: int) -> None:
-        write_durably(self._credit_path, json.dumps(credit).encode())
+        return int(self._state()["credit"])
 
 
 def _ready_name(name: str) -> str:

@@ -13,7 +13,6 @@ Numbers that cause trouble without any set-up, by how they end:
 ``optouts.txt`` in the account's folder holds more opt-outs, one number a line.
 """
 
-import contextlib
 import io
 import json
 import os
@@ -21,18 +20,18 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncssh
 
+from providers.sandbox.account import Account, oldest_first
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.gsm import not_gsm, parts
-from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger, sync_folder, write_durably
 from providers.sandbox.sftp import Uploads, host_key, serve_sftp
 from providers.sandbox.site import HOST, Ground, Site
 
@@ -378,13 +377,10 @@ def _text(template: str, keys: Mapping[str, Any]) -> str:
     return text
 
 
-class Gateway:
-    """One account's folders, memory, credit and opt-outs under ``folder``; not to be shared between threads.
+class Gateway(Account):
+    """One account's folders, memory, credit and opt-outs under ``folder``; not to be shared between threads."""
 
-    A file is taken in this order: the decision is written down, the ledger gets the messages, name and credit are
-    remembered, the fault report appears, the file appears in Processed or Errors, the decision is forgotten. A crash
-    anywhere in between is mended by doing the decision once more, in which each step that was done changes nothing.
-    """
+    slug = SLUG
 
     def __init__(
         self,
@@ -395,29 +391,21 @@ class Gateway:
         being_written: Callable[[Path], bool],
         credit: int = 1_000_000,
     ) -> None:
-        self.account = account
-        self.folder = folder
+        super().__init__(folder, account, ledger, faults)
         self.home = folder / "home"
-        self._ledger = ledger
-        self._faults = faults
-        self._being_written = being_written
-        self._state_path = folder / "state.json"
-        self._taking_path = folder / "taking.json"
         self.opt_outs_path = folder / "optouts.txt"
+        self._being_written = being_written
         for name in FOLDERS:
             (self.home / name).mkdir(parents=True, exist_ok=True)
         self.opt_outs_path.touch()
-        if not self._state_path.exists():
-            self._remember(credit, {})
-        if self._taking_path.exists():
-            self._finish(json.loads(self._taking_path.read_bytes()))
+        self._begin({"credit": credit, "names": {}})
 
     def look(self, now: datetime) -> int:
         """Take what lies in Send_SMS at ``now`` (UTC), oldest first; returns how many files were taken."""
         if self._faults.use("smsportal:silent"):
             return 0
         taken = 0
-        for path in _oldest_first(self.home / "Send_SMS"):
+        for path in oldest_first(self.home / "Send_SMS"):
             # assumption: a file whose upload still has it open is left for the next look, as if it were locked. One
             # whose connection broke is not open any more and is taken half-written.
             if self._being_written(path) and not self._faults.use("smsportal:eager"):
@@ -451,21 +439,18 @@ class Gateway:
         into = self.home / ("Errors" if verdict.error else "Processed")
         target = _free_name(into, path.name)
         report_name, report = self._report(target, verdict, credit)
-        taking = {
-            "take": uuid4().hex,
-            "at": now.isoformat(),
-            "upload": path.name,
-            "name": verdict.name,
-            "into": into.name,
-            "target": target,
-            "report_name": report_name,
-            "report": report,
-            "texts": [asdict(text) for text in verdict.texts],
-            "credit": credit,
-            "names": names,
-        }
-        write_durably(self._taking_path, json.dumps(taking).encode())
-        self._finish(taking)
+        self._carry_out(
+            [
+                self._line(now.isoformat(), verdict.name, text.msisdn, text.sender, text.text, text.reference)
+                for text in verdict.texts
+            ],
+            {"credit": credit, "names": names},
+            upload=path.name,
+            into=into.name,
+            target=target,
+            report_name=report_name,
+            report=report,
+        )
 
     def _with_faults(self, verdict: Verdict) -> Verdict:
         if self._faults.use("smsportal:corrupt"):
@@ -481,36 +466,17 @@ class Gateway:
             return Verdict(verdict.name, "InternalServerError", CODES["InternalServerError"], texts=half)
         return verdict
 
-    def _finish(self, taking: Mapping[str, Any]) -> None:
-        lines = [
-            Line(
-                at=taking["at"],
-                provider=SLUG,
-                account=self.account,
-                file=taking["name"],
-                msisdn=text["msisdn"],
-                sender=text["sender"],
-                text=text["text"],
-                reference=text["reference"],
-            )
-            for text in taking["texts"]
-        ]
-        if lines:
-            self._ledger.add(f"{SLUG}/{self.account}", taking["take"], lines)
-        self._remember(taking["credit"], taking["names"])
-        into = self.home / taking["into"]
-        if taking["report_name"]:
+    def _show(self, deed: Mapping[str, Any]) -> None:
+        upload, into = self.home / "Send_SMS" / deed["upload"], self.home / deed["into"]
+        if deed["report_name"]:
             # Written outside the client's view, so that nobody ever reads half a report.
             outside = self.folder / "report.new"
-            write_durably(outside, taking["report"].encode())
-            outside.replace(into / taking["report_name"])
-        upload = self.home / "Send_SMS" / taking["upload"]
+            write_durably(outside, deed["report"].encode())
+            outside.replace(into / deed["report_name"])
         if upload.exists():
-            upload.replace(into / taking["target"])
+            upload.replace(into / deed["target"])
         sync_folder(into)
         sync_folder(upload.parent)
-        self._taking_path.unlink()
-        sync_folder(self.folder)
 
     def _report(self, target: str, verdict: Verdict, credit: int) -> tuple[str, str]:
         # assumption: the document names a fault report and not its shape; these keys are those of the same company's
@@ -547,13 +513,6 @@ class Gateway:
             },
         }
         return f"{target}.report.json", json.dumps(document, indent=2, ensure_ascii=False)
-
-    def _state(self) -> dict[str, Any]:
-        kept: dict[str, Any] = json.loads(self._state_path.read_bytes())
-        return kept
-
-    def _remember(self, credit: int, names: Mapping[str, str]) -> None:
-        write_durably(self._state_path, json.dumps({"credit": credit, "names": names}).encode())
 
 
 class SmsPortal(Site):
@@ -645,17 +604,6 @@ class SmsPortal(Site):
         if name in FOLDERS and permission in "df":
             return False
         return name.split("/")[0] != "Send_SMS" or not self.ground.faults.use("smsportal:missing-folder")
-
-
-def _oldest_first(folder: Path) -> list[Path]:
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # The client may take a file back at any moment.
-            with contextlib.suppress(FileNotFoundError):
-                if entry.is_file(follow_symlinks=False):
-                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-    return [folder / name for _, name in sorted(found)]
 
 
 def _free_name(folder: Path, name: str) -> str:
