@@ -31,7 +31,7 @@ import threading
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -39,12 +39,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-from uuid import uuid4
 
+from providers.sandbox.account import Account
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import certificate_file, public_certificate
 from providers.sandbox.gsm import BASIC, EXTENDED, septets
-from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger, Line, write_durably
 from providers.sandbox.site import HOST, Ground, Site
 
 SLUG = "bulksms"
@@ -419,14 +419,14 @@ def _whole(text: str, least: int, most: int) -> int:
 # -- an account ------------------------------------------------------------------------------------------------------
 
 
-class Gateway:
+class Gateway(Account):
     """One account's credit, memory and batches under ``folder``. Its threads may share it.
 
-    A batch is taken in this order: the decision with its answer is written down, the ledger gets the messages, credit
-    and stop_dup_id are remembered, the decision becomes the batch's own file. A crash anywhere in between is mended by
-    doing the decision once more, in which each step that was done changes nothing. So the answer to a request that was
-    cut off is given when the same stop_dup_id comes again.
+    The answer to a batch is decided with it and kept, so that a request that was cut off is answered when the same
+    stop_dup_id comes again.
     """
+
+    slug = SLUG
 
     def __init__(
         self,
@@ -437,21 +437,12 @@ class Gateway:
         credit: int = 1_000_000,
         daily_quota: int = DAILY_QUOTA,
     ) -> None:
-        self.account = account
-        self.folder = folder
-        self._ledger = ledger
-        self._faults = faults
+        super().__init__(folder, account, ledger, faults)
         self._daily_quota = daily_quota
         self._lock = threading.RLock()
-        self._state_path = folder / "state.json"
-        self._taking_path = folder / "taking.json"
         self._batches = folder / "batches"
         self._batches.mkdir(parents=True, exist_ok=True)
-        if not self._state_path.exists():
-            start = {"credit": credit, "batches": 0, "remembered": {}, "scheduled": {}, "day": "", "used": 0}
-            write_durably(self._state_path, json.dumps(start).encode())
-        if self._taking_path.exists():
-            self._finish(json.loads(self._taking_path.read_bytes()))
+        self._begin({"credit": credit, "batches": 0, "remembered": {}, "scheduled": {}, "day": "", "used": 0})
 
     def submit(self, fields: Mapping[str, str], now: datetime) -> Answer:
         """Take one batch at ``now`` (UTC), or repeat what was answered to its stop_dup_id. Raises Failed."""
@@ -471,12 +462,10 @@ class Gateway:
             halfway = self._faults.use("bulksms:status:22-halfway")
             if halfway:
                 submission = replace(submission, texts=submission.texts[: len(submission.texts) // 2], stop_dup_id=0)
-            taking = self._taking(kept, submission, now, fields)
-            write_durably(self._taking_path, json.dumps(taking).encode())
-            self._finish(taking)
+            answer = self._take(kept, submission, now, fields)
             if halfway:
                 raise Failed(22)
-            return Answer(**taking["answer"])
+            return answer
 
     def look(self, now: datetime) -> int:
         """Text the scheduled batches that are due at ``now`` (UTC); returns how many there were."""
@@ -485,13 +474,14 @@ class Gateway:
             due = [int(number) for number, at in scheduled.items() if datetime.fromisoformat(at) <= now]
             for batch_id in due:
                 record = self._record(batch_id)
-                # A writer of its own: whatever other batches come between, a repeated release adds nothing.
-                self._text(f"{SLUG}/{self.account}/{batch_id}", record)
-                record["texted_at"] = record["due_at"]
-                write_durably(self._batch_path(batch_id), json.dumps(record).encode())
+                texts = [Text(**text) for text in record["texts"]]
+                if lines := self._lines(record["due_at"], batch_id, texts):
+                    # A writer of its own: whatever other batches come between, a repeated release adds nothing.
+                    self._ledger.add(f"{SLUG}/{self.account}/{batch_id}", "due", lines)
+                self._show({**record, "texted_at": record["due_at"]})
                 kept = self._state()
                 del kept["scheduled"][str(batch_id)]
-                write_durably(self._state_path, json.dumps(kept).encode())
+                self._remember(kept)
             return len(due)
 
     def report(self, fields: Mapping[str, str], now: datetime) -> list[dict[str, str]]:
@@ -548,9 +538,9 @@ class Gateway:
             return None
         return Answer(**before["answer"])
 
-    def _taking(
+    def _take(
         self, kept: Mapping[str, Any], submission: Submission, now: datetime, fields: Mapping[str, str]
-    ) -> dict[str, Any]:
+    ) -> Answer:
         used = kept["used"] if kept["day"] == now.date().isoformat() else 0
         # "if set to 1, does basic validation [...] but stops short of actually submitting": it costs nothing.
         cost = 0 if submission.is_test else submission.cost
@@ -561,7 +551,7 @@ class Gateway:
         batch_id = FIRST_BATCH_ID + kept["batches"]
         due_at = None if submission.is_test else submission.due_at
         code = 1 if submission.due_at else 0
-        answer = asdict(Answer(code, CODES[code], batch_id))
+        answer = Answer(code, CODES[code], batch_id)
         remembered = {
             number: before
             for number, before in kept["remembered"].items()
@@ -569,20 +559,11 @@ class Gateway:
         }
         # assumption: a rehearsal is not remembered, the real batch may follow under the same id.
         if submission.stop_dup_id and not submission.is_test:
-            remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": answer}
-        return {
-            "take": uuid4().hex,
-            "at": now.isoformat(),
-            "batch_id": batch_id,
-            "answer": answer,
-            "is_test": submission.is_test,
-            "due_at": due_at.isoformat() if due_at else "",
-            "texted_at": "" if due_at else now.isoformat(),
-            "texts": [asdict(text) for text in submission.texts],
-            "parameters": {
-                name: value for name, value in fields.items() if name not in ("username", "password", "batch_data")
-            },
-            "state": {
+            remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": asdict(answer)}
+        is_texted = not (due_at or submission.is_test)
+        self._carry_out(
+            self._lines(now.isoformat(), batch_id, submission.texts) if is_texted else [],
+            {
                 "credit": kept["credit"] - cost,
                 "batches": kept["batches"] + 1,
                 "remembered": remembered,
@@ -590,33 +571,28 @@ class Gateway:
                 "day": now.date().isoformat(),
                 "used": used + cost,
             },
-        }
+            batch_id=batch_id,
+            at=now.isoformat(),
+            is_test=submission.is_test,
+            due_at=due_at.isoformat() if due_at else "",
+            texted_at="" if due_at else now.isoformat(),
+            texts=[asdict(text) for text in submission.texts],
+            parameters={
+                name: value for name, value in fields.items() if name not in ("username", "password", "batch_data")
+            },
+        )
+        return answer
 
-    def _finish(self, taking: Mapping[str, Any]) -> None:
-        if taking["texted_at"] and not taking["is_test"]:
-            self._text(f"{SLUG}/{self.account}", taking)
-        write_durably(self._state_path, json.dumps(taking["state"]).encode())
-        self._taking_path.replace(self._batch_path(taking["batch_id"]))
-        sync_folder(self._batches)
-        sync_folder(self.folder)
-
-    def _text(self, writer: str, record: Mapping[str, Any]) -> None:
-        lines = [
-            Line(
-                at=record["due_at"] or record["at"],
-                provider=SLUG,
-                account=self.account,
-                file=str(record["batch_id"]),
-                msisdn=text["msisdn"],
-                sender=text["sender"],
-                text=text["text"],
-                reference=text["source_id"],
-            )
-            for text in record["texts"]
-            if text["status"] not in _NEVER_TEXTED
+    def _lines(self, at: str, batch_id: int, texts: Iterable[Text]) -> list[Line]:
+        return [
+            self._line(at, str(batch_id), text.msisdn, text.sender, text.text, text.source_id)
+            for text in texts
+            if text.status not in _NEVER_TEXTED
         ]
-        if lines:
-            self._ledger.add(writer, record["take"], lines)
+
+    def _show(self, deed: Mapping[str, Any]) -> None:
+        """A batch's record, which reports are made of."""
+        write_durably(self._batch_path(deed["batch_id"]), json.dumps(deed).encode())
 
     def _batch_path(self, batch_id: int) -> Path:
         return self._batches / f"{batch_id}.json"
@@ -624,10 +600,6 @@ class Gateway:
     def _record(self, batch_id: int) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(self._batch_path(batch_id).read_bytes())
         return record
-
-    def _state(self) -> dict[str, Any]:
-        kept: dict[str, Any] = json.loads(self._state_path.read_bytes())
-        return kept
 
 
 def status_after(age: timedelta, final: int, is_wanted: bool = True) -> int:
