@@ -1,6 +1,5 @@
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import paramiko
 import pytest
 
 from providers.sandbox.server import Sandbox
+from tests.waiting import wait_until
 
 TEMPLATE = {"message_template": "Hello @@value1@@"}
 
@@ -31,13 +31,9 @@ def zipped(inner: str, content: bytes) -> bytes:
     return packed.getvalue()
 
 
-def until(ask: Callable[[], Any], seconds: float = 15) -> Any:
+def until(ask: Callable[[], Any]) -> Any:
     """What ``ask`` says as soon as it says something true."""
-    end = time.monotonic() + seconds
-    while not (said := ask()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return said
+    return wait_until(ask, "the pretend provider")
 
 
 class Client:

@@ -2,12 +2,10 @@
 
 import ftplib
 import io
-import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +14,7 @@ from providers.sandbox.gatewayapi import FAULTS, LOOKS_BETWEEN, RETRIES, SLUG, G
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
 from tests.providers.sandbox.conftest import names_in, until
+from tests.providers.sandbox.power import power_cuts
 
 NOW = datetime(2026, 11, 20, 10, 11, 12, tzinfo=UTC)
 STAMP = "20261120T101112"
@@ -189,55 +188,23 @@ def test_it_shows_the_files_by_stage(account: Account) -> None:
     }
 
 
-class PowerCut(Exception):
-    pass
-
-
-def _dying(real: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if left[0] == 0:
-            raise PowerCut
-        left[0] -= 1
-        return real(*args, **kwargs)
-
-    return call
-
-
 @pytest.mark.parametrize("body", [BODY, BODY + b"4510299911,no,r3\n"])
-def test_it_finishes_what_it_began_after_dying_at_any_step(
-    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deaths, died = 0, True
-    for step in range(100):
-        folder = tmp_path / str(step)
-        folder.mkdir()
+def test_it_finishes_what_it_began_after_dying_at_any_step(body: bytes, tmp_path: Path) -> None:
+    for folder, power_cut in power_cuts(tmp_path):
         account = Account(folder)
         account.put("a.ready", body)
-        with monkeypatch.context() as patched:
-            left = [step]
-            patched.setattr(os, "fsync", _dying(os.fsync, left))
-            patched.setattr(Path, "replace", _dying(Path.replace, left))
-            patched.setattr(Path, "unlink", _dying(Path.unlink, left))
-            try:
-                account.look(2)
-                died = False
-            except PowerCut:
-                died = True
+        with power_cut:
+            account.look(2)
         again = Account(folder)
         again.look(2)
 
         home, is_success = again.gateway.home, body == BODY
-        assert names_in(home) == {f"a.{STAMP}.{'success' if is_success else 'rejected'}"}, step
+        assert names_in(home) == {f"a.{STAMP}.{'success' if is_success else 'rejected'}"}, folder.name
         (path,) = home.iterdir()
         tail = b"" if is_success else b"0x0217 Unauthorized destination country: row 4\n"
-        assert path.read_bytes() == body + tail, step
-        assert again.texted() == (["4510203040", "4510203041"] if is_success else []), step
-        assert again.gateway.state()["credit"] == (98 if is_success else 100), step
-        deaths += died
-        if not died:
-            break
-    assert deaths > 10
-    assert not died
+        assert path.read_bytes() == body + tail, folder.name
+        assert again.texted() == (["4510203040", "4510203041"] if is_success else []), folder.name
+        assert again.gateway.state()["credit"] == (98 if is_success else 100), folder.name
 
 
 class Remote:
