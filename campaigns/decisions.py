@@ -130,7 +130,8 @@ def cancel(campaign: Campaign, user: Any) -> None:
 def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now: datetime) -> None:
     """Confirm a new start of a held campaign (``None`` means now).
 
-    When handed over early the start is part of what was approved: the campaign goes back for approval.
+    When handed over early the start is part of what was approved: the campaign goes back for approval. So it does
+    when its approval has expired meanwhile.
     """
     may(user, "campaigns.approve_campaign")
     if campaign.status != "held":
@@ -140,20 +141,28 @@ def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now:
         raise Refusal("start_passed", "The start is in the past. Choose a later one.")
     _end_lies_ahead(campaign, max(starts_at, now))
     if campaign.is_early:
-        campaign.start_at = starts_at
-        move(
-            campaign,
-            "frozen",
-            user=user,
-            start_at=starts_at,
-            approval_hash=approval_hash(campaign),
-            approved_by=None,
-            approved_at=None,
-            sentence="It has a new start, which the provider keeps: approve it again.",
-        )
-        return
-    expires_at = max(campaign.approval_expires_at or now, starts_at + campaign.patience)
-    move(campaign, "approved", user=user, starts_at=starts_at, approval_expires_at=expires_at)
+        sentence = "It has a new start, which the provider keeps: approve it again."
+        _approve_again(campaign, user, starts_at, sentence)
+    elif campaign.approval_expires_at and campaign.approval_expires_at < now:
+        _approve_again(campaign, user, start_at, "It has a new start, but its approval had expired: approve it again.")
+    else:
+        expires_at = max(campaign.approval_expires_at or now, starts_at + campaign.patience)
+        move(campaign, "approved", user=user, starts_at=starts_at, approval_expires_at=expires_at)
+
+
+def _approve_again(campaign: Campaign, user: Any, start_at: datetime | None, sentence: str) -> None:
+    campaign.start_at = start_at
+    move(
+        campaign,
+        "frozen",
+        user=user,
+        start_at=start_at,
+        approval_hash=approval_hash(campaign),
+        approved_by=None,
+        approved_at=None,
+        is_self_approved=False,
+        sentence=sentence,
+    )
 
 
 def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
@@ -163,7 +172,9 @@ def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
         raise Refusal("not_held", f"{batch} is not held.")
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
-    move(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
+    with transaction.atomic():
+        move(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
+        _go_on(batch.campaign, now)
 
 
 def cancel_batch(batch: Batch, user: Any, why: str) -> None:
@@ -249,7 +260,13 @@ def _hand_over_the_rest(batch: Batch, user: Any, sentence: str, now: datetime) -
         return
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+    _go_on(batch.campaign, now)
     supersede(batch, now, reason="decided", sentence=sentence, user=user)
+
+
+def _go_on(campaign: Campaign, now: datetime) -> None:
+    """Patience begins anew with a person's word: what was released an hour later is not an hour late."""
+    Campaign.objects.filter(pk=campaign.pk).update(resumed_at=now)
 
 
 def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import audience, balance, batching, handover, results
+from campaigns import audience, balance, batching, handover, patience, results
 from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import MovedMeanwhile, Refusal, Row, move
 from campaigns.models import Batch, Campaign
@@ -33,6 +33,9 @@ QUEUES = {
 DRAIN_FOR = timedelta(seconds=60)
 #: A nudge that was not taken up within this many seconds is given again.
 NUDGE_LASTS = 30
+#: Nothing is ever put off for longer than these: what is due later than that was written before the clock was set back.
+_LONGEST_WAIT = timedelta(minutes=5)
+_LONGEST_UNTIL_A_LOOK = timedelta(hours=7)
 
 
 def nudge(job: str, pk: int) -> bool:
@@ -86,6 +89,8 @@ def cut(campaign_id: int) -> None:
 def hand_over(account_id: int) -> None:
     """Hand over what is due of an account, for a minute at most, and come again for the rest."""
     _taken_up("hand_over", account_id)
+    # A nudge may have waited in the queue while Baton was off: the sweep would come too late.
+    _pause_without_progress(timezone.now(), account=account_id)
     handover.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
     touched = Campaign.objects.filter(account=account_id, status__in=("running", "paused"))
     for campaign_id in touched.values_list("pk", flat=True):
@@ -113,6 +118,7 @@ def prove(campaign_id: int) -> None:
 def sweep(now: datetime) -> dict[str, int]:
     """Find what waits and nudge it again; settle what only the clock decides. Returns how many nudges of each job."""
     nudged: Counter[str] = Counter(contacts.jobs.sweep())
+    _mend_times_ahead(now)
     _hold_late_starts(now)
     _expire_approvals(now)
     _pause_without_progress(now)
@@ -150,11 +156,18 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
     return [account for account in accounts if handover.due(account, now)]
 
 
+def _mend_times_ahead(now: datetime) -> None:
+    """What was put off by a clock that has been set back since would wait for as long as that clock was ahead."""
+    waiting = Batch.objects.filter(status__in=("prepared", "uploading", "committing"))
+    waiting.filter(due_at__gt=now + _LONGEST_WAIT).update(due_at=now)
+    Batch.objects.filter(look_at__gt=now + _LONGEST_UNTIL_A_LOOK).update(look_at=now)
+
+
 def _hold_late_starts(now: datetime) -> None:
     for campaign in Campaign.objects.filter(begins_by(now)):
         if campaign.begins_at and now > campaign.begins_at + campaign.patience:
-            minutes = int((now - campaign.begins_at).total_seconds() // 60)
-            _try_move(campaign, "held", "start_missed", f"Its start was missed by {minutes} minutes.")
+            late = patience.spoken(now - campaign.begins_at)
+            _try_move(campaign, "held", "start_missed", f"Its start was missed by {late}.")
 
 
 def _expire_approvals(now: datetime) -> None:
@@ -163,22 +176,17 @@ def _expire_approvals(now: datetime) -> None:
         _try_move(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
 
 
-def _pause_without_progress(now: datetime) -> None:
-    """A running campaign none of whose due batches passed the gate for too long is paused and asked about."""
-    for campaign in Campaign.objects.filter(status="running"):
-        due = campaign.batches.filter(status="prepared", due_at__lt=now).exists()
+def _pause_without_progress(now: datetime, **of: Any) -> None:
+    """A running campaign none of whose due batches passed the gate for too long is paused and asked about.
+
+    ``of`` narrows which campaigns are looked at.
+    """
+    for campaign in Campaign.objects.filter(status="running", **of).select_related("account"):
+        # What a dead worker left behind before the gate is as late as what nobody began.
+        due = campaign.batches.filter(status__in=("prepared", "uploading"), due_at__lt=now).exists()
         if not due and not batching.waiting(campaign).exists():
             continue
-        since = max(
-            moment
-            for moment in (campaign.starts_at, campaign.started_at, campaign.last_gate_at, campaign.resumed_at)
-            if moment
-        )
-        if now - since > campaign.patience:
-            minutes = int(campaign.patience.total_seconds() // 60)
-            sentence = f"Nothing could be handed over for {minutes} minutes."
-            if campaign.account.is_stopped:
-                sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
+        if sentence := patience.lost(campaign, now):
             _try_move(campaign, "paused", "no_progress", sentence)
 
 

@@ -1,0 +1,36 @@
+"""How late work may be: beyond a campaign's patience Baton asks a person instead of handing over by itself."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+
+from campaigns.models import Attempt, Campaign
+
+
+def lost(campaign: Campaign, now: datetime) -> str:
+    """Why a running campaign is not to go on by itself, as a sentence; ``""`` while its patience lasts.
+
+    Patience begins with the latest of: its start (handed over early: the approval), its first cut, the last gate that
+    something may have come of, and a person's word that it go on. Pure but for reading attempts.
+    """
+    # The latest gate may have led nowhere: while a provider is down each try passes one.
+    fruitful = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=("refused", "unreachable"))
+    last_gate_at = fruitful.aggregate(latest=Max("started_at"))["latest"]
+    moments = (campaign.begins_at, campaign.started_at, last_gate_at, campaign.resumed_at)
+    since = max((moment for moment in moments if moment), default=now)
+    if now - since <= campaign.patience:
+        return ""
+    sentence = f"Nothing could be handed over for {spoken(now - since)}."
+    if campaign.account.is_stopped:
+        sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
+    return sentence
+
+
+def spoken(lapse: timedelta) -> str:
+    """``35 minutes``, ``5 hours`` or ``3 days``, whichever says most in few words; rounded down."""
+    minutes = int(lapse.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes" if minutes != 1 else "1 minute"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} hours"
+    return f"{minutes // (24 * 60)} days"

@@ -1,0 +1,379 @@
+"""Work that comes late (Baton was off, its clock jumped, the provider was away) is asked about and never fired."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from campaigns import batching, decisions, handover, jobs, patience
+from campaigns.lifecycle import Refusal, move
+from campaigns.models import Batch, Campaign
+from contacts.models import ContactList
+from providers.adapters.smsportal import Adapter
+from providers.base import Limits, Receipt
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, hand_over
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Drain = Callable[[], int]
+Later = Callable[..., None]
+WEEKEND = {"hours": 60}
+
+
+@pytest.fixture
+def later() -> Iterator[Later]:
+    """Moves the clock of this whole process: ``later(hours=60)``; what waits in queues stays there."""
+    travels: list[time_machine.travel] = []
+
+    def move_clock(**by: float) -> None:
+        travels.append(time_machine.travel(timezone.now() + timedelta(**by), tick=True))
+        travels[-1].start()
+
+    yield move_clock
+    for travel in reversed(travels):
+        travel.stop()
+
+
+def sweep_and_work(drain: Drain) -> None:
+    """What happens after a start: the clock sweeps, and workers do what waits."""
+    jobs.sweep(timezone.now())
+    drain()
+
+
+def texted(sandbox: Sandbox) -> Counter[str]:
+    return Counter(line["msisdn"] for line in sandbox.messages())
+
+
+def until_closed(campaign: Campaign, drain: Drain) -> None:
+    def has_closed() -> bool:
+        sweep_and_work(drain)
+        campaign.refresh_from_db()
+        return campaign.status == "closed"
+
+    wait_until(has_closed, "the campaign closes")
+
+
+# -- before the first cut
+
+
+@pytest.mark.parametrize("waits", ["nothing", "a cut"])
+def test_a_start_missed_over_a_weekend_is_held_and_asked_about(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    drain: Drain,
+    later: Later,
+    waits: str,
+) -> None:
+    start = timezone.now() + timedelta(minutes=5)
+    campaign = approve(freeze(make_campaign(sandbox_account, start_at=start), operator), approver)
+    if waits == "a cut":
+        jobs.nudge("cut", campaign.pk)
+    later(**WEEKEND)
+    drain()
+
+    sweep_and_work(drain)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("held", "start_missed")
+    assert campaign.sentence == "Its start was missed by 2 days."
+    assert not campaign.batches.exists()
+    assert texted(sandbox) == {}
+    decisions.confirm_start(campaign, approver, None, timezone.now())
+    until_closed(campaign, drain)
+    assert set(texted(sandbox).values()) == {1}
+
+
+def test_an_approval_lasts_seven_days_or_until_the_start_and_its_patience(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User
+) -> None:
+    now = timezone.now()
+    lists: list[ContactList] = []
+    for days, lasts in ((2, timedelta(days=7)), (10, timedelta(days=10, minutes=30))):
+        campaign = make_campaign(account, *lists, name=f"In {days} days", start_at=now + timedelta(days=days))
+        lists = campaign.ordered_lists()
+        assert approve(freeze(campaign, operator), approver, now).approval_expires_at == now + lasts
+
+
+def test_a_new_start_does_not_revive_an_approval_that_expired(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    drain: Drain,
+    later: Later,
+) -> None:
+    start = timezone.now() + timedelta(hours=1)
+    campaign = approve(freeze(make_campaign(sandbox_account, start_at=start), operator), approver)
+    later(days=8)
+    sweep_and_work(drain)
+    campaign.refresh_from_db()
+    assert campaign.status == "held"
+
+    decisions.confirm_start(campaign, approver, None, timezone.now())
+
+    assert (campaign.status, campaign.approved_by) == ("frozen", None)
+    assert "approve it again" in campaign.sentence
+    sweep_and_work(drain)
+    assert texted(sandbox) == {}
+    approve(campaign, approver)
+    until_closed(campaign, drain)
+    assert set(texted(sandbox).values()) == {1}
+
+
+# -- while it runs
+
+
+@pytest.mark.parametrize("left", ["prepared", "uploading"])
+@pytest.mark.parametrize("first", ["the sweep", "a waiting job"])
+def test_what_was_not_committed_before_a_weekend_waits_for_a_person(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    approver: User,
+    drain: Drain,
+    later: Later,
+    left: str,
+    first: str,
+) -> None:
+    campaign = make_running(sandbox_account)
+    if left == "uploading":
+        move(campaign.batches.get(), "uploading")
+    if first == "a waiting job":
+        jobs.nudge("hand_over", sandbox_account.pk)
+    later(**WEEKEND)
+    if first == "a waiting job":
+        drain()
+
+    sweep_and_work(drain)
+    sweep_and_work(drain)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+    assert campaign.sentence == "Nothing could be handed over for 2 days."
+    assert campaign.batches.get().status == "prepared"
+    assert texted(sandbox) == {}
+    decisions.resume(campaign, approver, timezone.now())
+    until_closed(campaign, drain)
+    assert set(texted(sandbox).values()) == {1}
+
+
+def test_a_cut_that_a_weekend_interrupted_does_not_go_on_by_itself(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    drain: Drain,
+    later: Later,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Adapter, "limits", Limits(rows=2, bytes=1_000_000, connections=2))
+    campaign = approve(freeze(make_campaign(sandbox_account), operator), approver)
+    store = batching._store
+
+    def dying(*arguments: Any) -> None:
+        store(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batching, "_store", dying)
+    with pytest.raises(KeyboardInterrupt):
+        batching.cut(campaign.pk, timezone.now())
+    monkeypatch.setattr(batching, "_store", store)
+    later(**WEEKEND)
+    jobs.nudge("cut", campaign.pk)
+    drain()
+
+    sweep_and_work(drain)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+    assert texted(sandbox) == {}
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_was_being_committed_before_a_weekend_is_looked_for_and_never_repeated(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    drain: Drain,
+    later: Later,
+    monkeypatch: pytest.MonkeyPatch,
+    arrived: bool,
+) -> None:
+    campaign = make_running(sandbox_account)
+    commit = Adapter.commit
+
+    def dying(self: Adapter, *arguments: Any) -> Receipt:
+        if arrived:
+            commit(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Adapter, "commit", dying)
+    with pytest.raises(KeyboardInterrupt):
+        hand_over(campaign, Clock())
+    monkeypatch.setattr(Adapter, "commit", commit)
+    later(**WEEKEND)
+
+    if arrived:
+        until_closed(campaign, drain)
+        assert set(texted(sandbox).values()) == {1}
+    else:
+        sweep_and_work(drain)
+        assert texted(sandbox) == {}
+    batch = campaign.batches.get()
+    assert batch.attempts.count() == 1
+    assert batch.status == ("accepted" if arrived else "unclear")
+    assert arrived or (batch.sentence and batch.evidence.exists())
+
+
+def test_what_was_handed_over_before_a_weekend_is_settled_after_it(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Drain, later: Later
+) -> None:
+    campaign = make_running(sandbox_account)
+    hand_over(campaign, Clock())
+    wait_until(lambda: bool(sandbox.messages()), "the provider takes it")
+    later(**WEEKEND)
+
+    sweep_and_work(drain)
+
+    campaign.refresh_from_db()
+    assert campaign.status == "closed"
+    assert set(texted(sandbox).values()) == {1}
+
+
+@pytest.mark.parametrize("fault", ["nobody answers", "bulksms:status:40"])
+def test_tries_that_lead_nowhere_are_no_progress(
+    sandbox: Sandbox,
+    account_at: Callable[..., Account],
+    make_running: MakeCampaign,
+    drain: Drain,
+    later: Later,
+    fault: str,
+) -> None:
+    """Each try passes the gate and is withdrawn; when the provider is back hours later a person is asked first."""
+    account = account_at("bulksms")
+    campaign = make_running(account, options=default_options(account))
+    if fault == "nobody answers":
+        sandbox.stop()
+    else:
+        sandbox.fault(fault)
+    for _ in range(4):
+        sweep_and_work(drain)
+        later(minutes=11)
+    if fault == "nobody answers":
+        sandbox.start()
+    else:
+        sandbox.clear()
+
+    sweep_and_work(drain)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+    assert texted(sandbox) == {}
+
+
+def test_handed_over_early_patience_begins_with_the_approval(
+    account: Account, make_running: MakeCampaign, valkey: Any, later: Later
+) -> None:
+    """Asked only at the start, nothing but cancelling would be left."""
+    campaign = make_running(account, start_at=timezone.now() + timedelta(days=3), is_early=True)
+    account.stop("login_refused", "The login was refused.")
+    later(minutes=31)
+
+    jobs.sweep(timezone.now())
+
+    campaign.refresh_from_db()
+    assert campaign.reason == "no_progress"
+    assert campaign.sentence.endswith("SMSPortal main is stopped: The login was refused.")
+
+
+@pytest.mark.parametrize("word", ["released", "again"])
+def test_what_a_person_lets_go_an_hour_later_is_not_late(
+    account: Account, make_running: MakeCampaign, approver: User, valkey: Any, later: Later, word: str
+) -> None:
+    campaign = make_running(account)
+    batch = move(campaign.batches.get(), "uploading")
+    if word == "released":
+        move(batch, "held", reason="bytes_differ")
+    else:
+        move(batch, "committing", first_intent_at=timezone.now())
+        move(batch, "unclear")
+    later(hours=1)
+
+    if word == "released":
+        decisions.release(batch, approver, "It is well.", timezone.now())
+    else:
+        decisions.decide(batch, approver, "again", "The folder was empty.", timezone.now())
+    jobs.sweep(timezone.now())
+
+    campaign.refresh_from_db()
+    assert campaign.status == "running"
+    later(minutes=31)
+    jobs.sweep(timezone.now())
+    campaign.refresh_from_db()
+    assert campaign.status == "paused"
+
+
+def test_a_batch_past_the_campaigns_end_is_held_and_can_only_be_cancelled(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, approver: User, later: Later
+) -> None:
+    campaign = make_running(sandbox_account, end_at=timezone.now() + timedelta(hours=2))
+    later(**WEEKEND)
+
+    hand_over(campaign, Clock())
+
+    batch = campaign.batches.get()
+    assert (batch.status, batch.sentence) == ("held", "Its time to be handed over has passed.")
+    with pytest.raises(Refusal, match="can only be cancelled"):
+        decisions.release(batch, approver, "Please.", timezone.now())
+    assert texted(sandbox) == {}
+
+
+# -- a clock that is set back
+
+
+def test_a_clock_set_back_two_days_stops_nothing(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Drain, later: Later
+) -> None:
+    """Due times that a fast clock wrote lie two days ahead when it is put right."""
+    waiting = make_running(sandbox_account, name="Waiting")
+    people = waiting.ordered_lists()
+    taken = make_running(sandbox_account, *people, name="Taken")
+    ahead = timezone.now() + timedelta(hours=48)
+    Batch.objects.filter(campaign=waiting).update(due_at=ahead, failures=1)
+    Campaign.objects.update(started_at=ahead, starts_at=ahead)
+    [batch] = taken.batches.all()
+    handover.drain(sandbox_account.pk, Clock(), timezone.now() + timedelta(seconds=20))
+    Batch.objects.filter(pk=batch.pk).update(handed_over_at=ahead, look_at=ahead)
+
+    for campaign in (waiting, taken):
+        until_closed(campaign, drain)
+
+    assert set(texted(sandbox).values()) == {2}
+    assert Batch.objects.filter(attempts__number__gt=1).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("lapse", "words"),
+    [
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(minutes=31, seconds=59), "31 minutes"),
+        (timedelta(hours=2), "2 hours"),
+        (timedelta(hours=47, minutes=59), "47 hours"),
+        (timedelta(hours=60), "2 days"),
+    ],
+)
+def test_how_late_is_said_in_few_words(lapse: timedelta, words: str) -> None:
+    assert patience.spoken(lapse) == words
