@@ -39,8 +39,9 @@ from providers.base import (
     Standing,
 )
 from providers.errors import Refused
+from providers.transports.files import Entry
 from providers.transports.ftp import FtpRemote, FtpTransport
-from providers.transports.sftp import Entry, SftpRemote, SftpTransport, fingerprint
+from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
 
 # SMSPortal SFTP, "Error Codes": the complete list.
 WORDS = {
@@ -68,7 +69,7 @@ _FOLDER_SETTINGS = {SEND: "send_folder", PROCESSED: "processed_folder", ERRORS: 
 
 # Reports are read up to this many bytes.
 _READ_AT_MOST = 1_000_000
-# A name that no file bears: folders are proven without asking for each file in them.
+# No file's name holds this.
 _NOBODY = "/"
 # Clocks that differ by less agree.
 _CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -265,7 +266,7 @@ class Adapter(BaseAdapter):
         host = remote.hosts()[0]
         # In the direction in which files move, so that one on its way is seen at least once.
         for folder in (SEND, PROCESSED, ERRORS):
-            for entry in _listed(remote, _path(remote, folder), payload.stem):
+            for entry in remote.listdir(_path(remote, folder), payload.stem):
                 if not _bears(entry.name, payload.stem):
                     continue
                 body = None
@@ -334,11 +335,6 @@ def _is_ftp(settings: Mapping[str, Any]) -> bool:
     return settings.get("protocol") == FTP
 
 
-def _listed(remote: Remote, path: str, bearing: str) -> list[Entry]:
-    # Over FTP each name may have to be asked about, so only those that matter are; SFTP lists all at once.
-    return remote.listdir(path, bearing) if isinstance(remote, FtpRemote) else remote.listdir(path)
-
-
 def _is_delicate(message: Message) -> bool:
     # assumption: whether SMSPortal looks for fields inside a value or an own message is not documented.
     return "@@" in message.own_text or any("@@" in value for value in message.values.values())
@@ -388,7 +384,8 @@ def _check_folder(remote: Remote, folder: str) -> tuple[Check, list[Entry]]:
     path = _path(remote, folder)
     code, label = f"folder_{_FOLDER_SETTINGS[folder]}", f"Folder {folder}"
     try:
-        entries = _listed(remote, path, _NOBODY)
+        # Over FTP each name may have to be asked about; over SFTP their times tell the server's clock for nothing.
+        entries = remote.listdir(path, _NOBODY if isinstance(remote, FtpRemote) else "")
     except Refused as trouble:
         if trouble.code not in ("folder_missing", "folder_forbidden"):
             raise

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TextIO
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.points import reach
 from providers.transports.dial import dial, time_limit
-from providers.transports.sftp import Entry
+from providers.transports.files import Entry, folder_forbidden, folder_missing, login_refused, lost, name_taken
 
 CONNECT_SECONDS = 10.0
 GREETING_SECONDS = 10.0
@@ -176,7 +176,7 @@ class FtpRemote:
         overwritten. Raises Refused (``name_taken``) and what ``store`` raises.
         """
         if self._is_there(path):
-            raise Refused("name_taken", "A file of this name is there already.")
+            raise name_taken()
         self.store(path, body)
 
     def rename(self, source: str, target: str) -> None:
@@ -278,7 +278,7 @@ class FtpRemote:
             # So some servers say that a folder is empty.
             return []
         if _UNREAD.search(reply):
-            raise _folder_forbidden(folder)
+            raise folder_forbidden(folder)
         names = dict.fromkeys(_bare(line) for line in _lines(listing))
         return [entry for name in names if name and bearing in name and (entry := self._entry(folder, name))]
 
@@ -336,7 +336,7 @@ class FtpRemote:
         with self._inside(folder):
             pass
         if _FORBIDDEN.search(str(error)):
-            return _folder_forbidden(folder)
+            return folder_forbidden(folder)
         return Refused(
             "upload_refused",
             f"The server refuses to take the file; it answered {_code(error)}.",
@@ -645,7 +645,7 @@ def _login_trouble(at: _Host, reply: str, is_encrypted: bool) -> Trouble:
         )
     if _FULL.search(reply):
         return Unreachable("server_full", f"{at.label} takes no more connections at the moment.")
-    return Refused("login_refused", "The server refused the login. Check user name and password.", account=True)
+    return login_refused()
 
 
 def _end_tls(connection: socket.socket) -> None:
@@ -683,15 +683,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _folder_trouble(folder: str, reply: str) -> Refused:
-    if _FORBIDDEN.search(reply):
-        return _folder_forbidden(folder)
-    return Refused("folder_missing", f"There is no folder {folder or '.'} at the provider.", account=True)
-
-
-def _folder_forbidden(folder: str) -> Refused:
-    return Refused(
-        "folder_forbidden", f"The login may not use the folder {folder or '.'} at the provider.", account=True
-    )
+    return folder_forbidden(folder) if _FORBIDDEN.search(reply) else folder_missing(folder)
 
 
 def _rename_refused(error: ftplib.Error) -> Refused:
@@ -705,6 +697,4 @@ def _rename_refused(error: ftplib.Error) -> Refused:
 def _lost(error: BaseException) -> Unreachable:
     if isinstance(error, ftplib.error_temp):
         return Unreachable("busy", f"The server cannot do it now; it answered {_code(error)}.")
-    if isinstance(error, TimeoutError):
-        return Unreachable("reply_timeout", "The server stopped answering.")
-    return Unreachable("line_broken", "The connection to the server broke.")
+    return lost(error)

@@ -2,13 +2,10 @@
 
 import base64
 import hashlib
-import socket
 import stat
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +13,10 @@ import paramiko
 from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
-from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.errors import Refused, Unclear, Unreachable
 from providers.points import reach
-from providers.transports.dial import dial
+from providers.transports.dial import dial, time_limit
+from providers.transports.files import Entry, folder_forbidden, folder_missing, login_refused, lost, name_taken
 
 CONNECT_SECONDS = 10.0
 BANNER_SECONDS = 10.0
@@ -32,15 +30,6 @@ _WRITES_AHEAD = 64
 _FAILURES = (paramiko.SSHException, OSError, EOFError)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file in a remote folder; ``modified_at`` is UTC, None where the server does not say."""
-
-    name: str
-    size: int
-    modified_at: datetime | None
-
-
 class SftpRemote:
     """An open SFTP session."""
 
@@ -52,10 +41,10 @@ class SftpRemote:
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
 
-    def listdir(self, folder: str) -> list[Entry]:
-        """Return the files of ``folder``, sub-folders left out.
+    def listdir(self, folder: str, bearing: str = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names hold ``bearing``, sub-folders left out.
 
-        Raises Refused (``folder_missing``, ``folder_forbidden``) or Unreachable.
+        Raises Refused (``folder_missing``, ``folder_forbidden``, both with ``account``) or Unreachable.
         """
         try:
             with self._within(TOTAL_SECONDS):
@@ -64,7 +53,7 @@ class SftpRemote:
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(folder, error) from error
         except _FAILURES as error:
-            raise _lost(error) from error
+            raise lost(error) from error
         return [
             Entry(
                 item.filename,
@@ -72,7 +61,7 @@ class SftpRemote:
                 datetime.fromtimestamp(item.st_mtime, UTC) if item.st_mtime is not None else None,
             )
             for item in found
-            if not (item.st_mode and stat.S_ISDIR(item.st_mode))
+            if bearing in item.filename and not (item.st_mode and stat.S_ISDIR(item.st_mode))
         ]
 
     def read(self, path: str, at_most: int) -> bytes | None:
@@ -87,7 +76,7 @@ class SftpRemote:
             if self._transport.is_active() and type(error) is OSError:
                 # The server answered with a plain failure: the file cannot be read, the line is sound.
                 return None
-            raise _lost(error) from error
+            raise lost(error) from error
 
     def create(self, path: str, body: bytes) -> None:
         """Write a new file; returns only when the server confirmed every byte and the close.
@@ -112,13 +101,13 @@ class SftpRemote:
                 reach("sftp:open")
                 return self._sftp.open(path, "wx")
         except (FileNotFoundError, PermissionError) as error:
-            raise _folder_trouble(path.rpartition("/")[0] or ".", error) from error
+            raise _folder_trouble(path.rpartition("/")[0], error) from error
         except _FAILURES as error:
             # SFTP version 3 has no word for "exists already": the server says failure.
             if not self._transport.is_active() or type(error) is not OSError:
-                raise _lost(error) from error
+                raise lost(error) from error
             if self._exists(path):
-                raise Refused("name_taken", "A file of this name is there already.") from error
+                raise name_taken() from error
             raise Refused("upload_refused", "The server refuses to take the file and does not say why.") from error
 
     def _exists(self, path: str) -> bool:
@@ -128,7 +117,7 @@ class SftpRemote:
         except FileNotFoundError:
             return False
         except _FAILURES as error:
-            raise _lost(error) from error
+            raise lost(error) from error
         return True
 
     def _write(self, opened: paramiko.SFTPFile, body: bytes) -> None:
@@ -154,7 +143,7 @@ class SftpRemote:
 
     @contextmanager
     def _within(self, seconds: float) -> Iterator[None]:
-        with _deadline(self._transport.close, seconds):
+        with time_limit(self._transport.close, seconds):
             yield
 
 
@@ -197,7 +186,7 @@ class SftpTransport:
         pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
         transport = _transport(settings, pinned_type)
         try:
-            with _deadline(transport.close, CONNECT_SECONDS + BANNER_SECONDS + AUTH_SECONDS + REPLY_SECONDS):
+            with time_limit(transport.close, CONNECT_SECONDS + BANNER_SECONDS + AUTH_SECONDS + REPLY_SECONDS):
                 seen = _handshake(transport, settings)
                 if seen != f"{pinned_type} {pinned_key}":
                     raise _host_key_changed(settings)
@@ -211,7 +200,7 @@ class SftpTransport:
         """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
         transport = _transport(settings, "")
         try:
-            with _deadline(transport.close, seconds + BANNER_SECONDS):
+            with time_limit(transport.close, seconds + BANNER_SECONDS):
                 return _handshake(transport, settings)
         finally:
             transport.close()
@@ -270,11 +259,9 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
         # paramiko says a dropped line and a late answer with the same exception as a refusal.
         if "transport shut down" in str(error) or "timeout" in str(error).lower():
             raise Unreachable("login_unanswered", "The server did not answer the login.") from error
-        raise Refused(
-            "login_refused", "The server refused the login. Check user name and password.", account=True
-        ) from error
+        raise login_refused() from error
     except _FAILURES as error:
-        raise _lost(error) from error
+        raise lost(error) from error
     try:
         sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
@@ -282,7 +269,7 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True
         ) from error
     except _FAILURES as error:
-        raise _lost(error) from error
+        raise lost(error) from error
     if sftp is None:
         raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
     sftp.get_channel().settimeout(REPLY_SECONDS)  # type: ignore[union-attr]
@@ -299,24 +286,4 @@ def _host_key_changed(settings: Mapping[str, Any]) -> Refused:
 
 
 def _folder_trouble(folder: str, error: OSError) -> Refused:
-    if isinstance(error, FileNotFoundError):
-        return Refused("folder_missing", f"There is no folder {folder} at the provider.", account=True)
-    return Refused("folder_forbidden", f"The login may not use the folder {folder} at the provider.", account=True)
-
-
-def _lost(error: BaseException) -> Trouble:
-    if isinstance(error, TimeoutError | socket.timeout):
-        return Unreachable("reply_timeout", "The server stopped answering.")
-    return Unreachable("line_broken", "The connection to the server broke.")
-
-
-@contextmanager
-def _deadline(close: Callable[[], object], seconds: float) -> Iterator[None]:
-    # A peer that stops reading can hold a blocked write for ever; closing the transport is the only way out.
-    timer = threading.Timer(seconds, close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return folder_missing(folder) if isinstance(error, FileNotFoundError) else folder_forbidden(folder)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.adapters.clickatell import STATUSES, WORDS, Adapter
 from providers.base import Attempt, Ending, Message, Order, Reading, SightedFile, Sighting, Staged, Standing
-from providers.transports.sftp import Entry
+from providers.transports.files import Entry
 
 STEM = "c1-b1-g1-0a1b2c3d"
 REFERENCE = "c1b1g10a1b2c3d"

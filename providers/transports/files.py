@@ -1,0 +1,40 @@
+"""What SFTP and FTP have in common: the entries of a folder, and the troubles that either can give."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.errors import Refused, Unreachable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in a remote folder; ``modified_at`` is UTC, None where the server does not say."""
+
+    name: str
+    size: int
+    modified_at: datetime | None
+
+
+def folder_missing(folder: str) -> Refused:
+    return Refused("folder_missing", f"There is no folder {folder or '.'} at the provider.", account=True)
+
+
+def folder_forbidden(folder: str) -> Refused:
+    return Refused(
+        "folder_forbidden", f"The login may not use the folder {folder or '.'} at the provider.", account=True
+    )
+
+
+def name_taken() -> Refused:
+    return Refused("name_taken", "A file of this name is there already.")
+
+
+def login_refused() -> Refused:
+    return Refused("login_refused", "The server refused the login. Check user name and password.", account=True)
+
+
+def lost(error: BaseException) -> Unreachable:
+    """The line is gone, and nothing on it can have caused texting."""
+    if isinstance(error, TimeoutError):
+        return Unreachable("reply_timeout", "The server stopped answering.")
+    return Unreachable("line_broken", "The connection to the server broke.")
