@@ -15,7 +15,7 @@ from campaigns.evidence import keep_sighting
 from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import Refusal, may, move
 from campaigns.models import Batch, Campaign
-from campaigns.results import LOOK_AFTER, write_outcomes
+from campaigns.results import last_look, write_outcomes
 from providers import reports
 from providers.base import Outcome, SightedFile, Sighting
 from providers.locks import hold
@@ -237,7 +237,7 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log:
                 sentence=sentence,
                 settled_at=now,
                 handed_over_at=batch.handed_over_at or now,
-                look_until=now + LOOK_AFTER,
+                look_until=last_look(batch, now),
             )
 
 

@@ -140,23 +140,39 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
 
 
 def next_look(batch: Batch, now: datetime) -> datetime | None:
-    """When to look again: pauses grow with the time since the hand-over; None when looking is over."""
+    """When to look again; None when looking is over.
+
+    Pauses grow with the time since the hand-over, and after a start with the provider with the time since that. Until
+    such a start a look once in a while is enough; the next one then comes at the start.
+    """
     if batch.look_until and now >= batch.look_until:
         return None
     since = batch.settled_at or batch.handed_over_at or batch.first_intent_at or now
-    longest = timedelta(hours=6) if batch.settled_at else timedelta(minutes=2)
+    starts_at = _starts_at(batch)
+    is_ahead = starts_at is not None and now < starts_at
+    if starts_at and not is_ahead:
+        since = max(since, starts_at)
+    longest = timedelta(hours=6) if batch.settled_at or is_ahead else timedelta(minutes=2)
     least = timedelta(minutes=1) if batch.settled_at else timedelta(seconds=2)
-    return now + min(max((now - since) / 4, least), longest)
+    look_at = now + min(max((now - since) / 4, least), longest)
+    return min(look_at, starts_at) if starts_at and is_ahead else look_at
+
+
+def last_look(batch: Batch, now: datetime) -> datetime:
+    """Until when a batch settled ``now`` is looked at: faults may be told late, and none before a start."""
+    return max(now, _starts_at(batch) or now) + LOOK_AFTER
+
+
+def _starts_at(batch: Batch) -> datetime | None:
+    """When the provider begins with a batch that was handed over early; until then it has little to say of it."""
+    return batch.campaign.start_at if batch.campaign.is_early else None
 
 
 def give_up_if_silent(batch: Batch, now: datetime) -> None:
     """Make a batch unclear whose provider has said nothing for longer than it ever takes."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
-    campaign = batch.campaign
-    if since and campaign.is_early and campaign.start_at:
-        # Until its start the provider has nothing to say of it.
-        since = max(since, campaign.start_at)
+    since = max(since, _starts_at(batch) or since) if since else None
     if batch.status in ("handed_over", "processing") and since and now - since > patience:
         minutes = int(patience.total_seconds() // 60)
         move(
@@ -255,7 +271,7 @@ def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
 def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
     if reading.alarm and reading.alarm != batch.alarm:
         raise_alarm(batch, reading.reason, reading.alarm)
-    to = "unclear" if reading.unclear else _STATUS.get(reading.standing)
+    to = "unclear" if reading.unclear or _is_dropped(batch, reading) else _STATUS.get(reading.standing)
     if batch.status in ("accepted", "rejected"):
         if to in ("accepted", "rejected") and to != batch.status:
             raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
@@ -269,7 +285,7 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
             return
         fields: dict[str, Any] = {"due_at": None}
         if to in ("accepted", "rejected", "unclear"):
-            fields["look_until"] = now + LOOK_AFTER
+            fields["look_until"] = last_look(batch, now)
         if to in ("accepted", "rejected"):
             fields["settled_at"] = now
         if to != "unclear" and batch.handed_over_at is None:
@@ -277,6 +293,16 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
         if batch.first_intent_at and batch.look_at is None:
             fields["look_at"] = now + timedelta(seconds=2)
         move(batch, to, reason=reading.reason, sentence=reading.sentence, **fields)
+
+
+def _is_dropped(batch: Batch, reading: Reading) -> bool:
+    """Whether what the provider was working on is proven to be gone, and no attempt arrived whole.
+
+    From here no repeat is automatic, and no word is left to wait for: a person is asked at once.
+    """
+    if batch.status != "processing" or reading.standing is not Standing.ABSENT or not reading.reason:
+        return False
+    return not batch.attempts.filter(ending="done").exists()
 
 
 def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:

@@ -1,0 +1,92 @@
+"""When Baton looks again: soon after a hand-over, then less and less, and again at a start with the provider."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from django.utils import timezone
+
+from campaigns import results
+from campaigns.lifecycle import move
+from campaigns.models import Batch
+from providers.base import Reading, Standing
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = timezone.now()
+
+
+@pytest.fixture
+def early(account: Account, make_running: MakeCampaign) -> Batch:
+    """Handed over now, for a start in three days."""
+    campaign = make_running(account, start_at=NOW + timedelta(days=3), is_early=True)
+    batch = move(campaign.batches.get(), "uploading")
+    move(batch, "committing", first_intent_at=NOW)
+    return move(batch, "handed_over", handed_over_at=NOW, look_at=NOW + timedelta(seconds=2))
+
+
+def looks(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
+    """The times at which a batch that stays as it is would be looked at."""
+    found = [since]
+    while (following := results.next_look(batch, found[-1])) and following < until:
+        found.append(following)
+    return found
+
+
+def test_without_a_start_ahead_the_longest_pause_is_two_minutes(early: Batch) -> None:
+    early.campaign.is_early = False
+
+    found = looks(early, NOW, NOW + timedelta(hours=3))
+
+    assert found[1] - NOW == timedelta(seconds=2)
+    assert max(later - earlier for earlier, later in pairwise(found)) == timedelta(minutes=2)
+
+
+def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(early: Batch) -> None:
+    start = NOW + timedelta(days=3)
+
+    before = looks(early, NOW, start + timedelta(microseconds=1))
+    after = looks(early, start, start + timedelta(minutes=10))
+
+    assert len([look for look in before if look < NOW + timedelta(minutes=10)]) > 15
+    assert len(before) < 70
+    assert before[-1] == start
+    assert max(later - earlier for earlier, later in pairwise(before)) <= timedelta(hours=6)
+    assert after[1] - start == timedelta(seconds=2)
+    assert max(later - earlier for earlier, later in pairwise(after)) <= timedelta(minutes=2)
+
+
+def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
+    results.settle(early, Reading(Standing.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
+
+    assert early.look_until == NOW + timedelta(days=6)
+    start = NOW + timedelta(days=3)
+    assert start in looks(early, NOW + timedelta(seconds=10), start + timedelta(seconds=1))
+
+
+def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
+    results.give_up_if_silent(early, NOW + timedelta(days=3))
+    assert early.status == "handed_over"
+
+    results.give_up_if_silent(early, NOW + timedelta(days=3, minutes=16))
+    assert (early.status, early.reason) == ("unclear", "silent")
+
+
+@pytest.mark.parametrize(("ending", "status"), [("unclear", "unclear"), ("none", "unclear"), ("done", "processing")])
+def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_at_once(
+    early: Batch, ending: str, status: str
+) -> None:
+    """Its report came only after the provider had it in work; a whole attempt may still be on its way."""
+    early.attempts.create(number=1, name="one.zip", started_at=NOW, ending=ending)
+    results.settle(early, Reading(Standing.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
+    said = "The interrupted upload arrived incomplete and SMSPortal dropped it."
+
+    results.settle(early, Reading(Standing.ABSENT, "File.Corrupt", said), NOW + timedelta(seconds=10))
+
+    assert early.status == status
+    if status == "unclear":
+        assert early.sentence == said
+        results.settle(early, Reading(Standing.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
+        assert early.status == "accepted"
