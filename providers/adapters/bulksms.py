@@ -37,7 +37,8 @@ from providers.base import (
     Standing,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
-from providers.transports.http import HttpRemote, HttpTransport, address, tls_context
+from providers.fields import CertificateField, SecretField
+from providers.transports.http import HttpRemote, HttpTransport, address
 
 SEND_BATCH = "submission/send_batch/1/1.0"
 QUOTE = "submission/quote_sms/2/2.0"
@@ -178,13 +179,7 @@ class Adapter(BaseAdapter):
             help_text="Anybody on the way can then read the password, the numbers and the texts.",
         )
         username = forms.CharField(label="User name", max_length=200, validators=[_latin_1])
-        password = forms.CharField(
-            label="Password",
-            max_length=500,
-            strip=False,
-            validators=[_latin_1],
-            widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        )
+        password = SecretField(label="Password", validators=[_latin_1])
         joins_long_texts = forms.BooleanField(
             label="The account may hand over texts of more than one part",
             required=False,
@@ -192,12 +187,8 @@ class Adapter(BaseAdapter):
             help_text="BulkSMS documents this for single messages, not for batches. Switched off, nothing longer than "
             "160 characters is handed over.",
         )
-        tls_certificate = forms.CharField(
-            label="Certificate to trust",
-            required=False,
-            max_length=100_000,
-            widget=forms.Textarea(attrs={"rows": 4}),
-            help_text="PEM text, only where the server's certificate is signed by nobody this machine knows.",
+        tls_certificate = CertificateField(
+            help_text="PEM text, only where the server's certificate is signed by nobody this machine knows."
         )
 
         def clean_api_url(self) -> str:
@@ -205,14 +196,6 @@ class Adapter(BaseAdapter):
                 return str(address(str(self.cleaned_data["api_url"])))
             except Refused as refused:
                 raise forms.ValidationError(refused.sentence) from refused
-
-        def clean_tls_certificate(self) -> str:
-            certificate = str(self.cleaned_data["tls_certificate"]).strip()
-            try:
-                tls_context(certificate)
-            except Refused as refused:
-                raise forms.ValidationError(refused.sentence) from refused
-            return certificate
 
         def clean(self) -> dict[str, Any]:
             cleaned = super().clean() or self.cleaned_data

@@ -44,6 +44,7 @@ from providers.base import (
     Standing,
 )
 from providers.errors import Refused
+from providers.fields import HostField, SecretField
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 UNKNOWN = "UNKNOWN"
@@ -176,42 +177,25 @@ class Adapter(BaseAdapter):
     )
 
     class SettingsForm(forms.Form):
-        host = forms.CharField(
+        host = HostField(
             label="Host",
             initial="ftpupload.clickatell.com",
-            max_length=253,
+            scheme="ftp",
             help_text="Clickatell documents plain FTP only: passwords and texts cross the network in the clear.",
         )
         # assumption: no port is documented.
         port = forms.IntegerField(label="Port", initial=21, min_value=1, max_value=65535)
         username = forms.CharField(label="FTP user name (your api_id)", max_length=200, validators=[_without_breaks])
-        password = forms.CharField(
-            label="FTP password",
-            max_length=500,
-            strip=False,
-            validators=[_without_breaks],
-            widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        )
+        password = SecretField(label="FTP password", validators=[_without_breaks])
         api_id = forms.CharField(label="api_id", max_length=200, validators=[_as_a_line])
         api_user = forms.CharField(
             label="API user", max_length=200, validators=[_as_a_line], help_text="Your Clickatell user name."
         )
-        api_password = forms.CharField(
+        api_password = SecretField(
             label="API password",
-            max_length=500,
-            strip=False,
             validators=[_as_a_line],
             help_text="Your Clickatell password. It is put into each file while it is handed over, and kept nowhere.",
-            widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         )
-
-        def clean_host(self) -> str:
-            host = str(self.cleaned_data["host"]).strip().lower()
-            if not re.fullmatch(r"[a-z0-9.:_-]+", host):
-                raise forms.ValidationError(
-                    "Enter a host name like ftpupload.clickatell.com, without ftp:// and without a path."
-                )
-            return host
 
     class OptionsForm(forms.Form):
         unicode = forms.BooleanField(

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import re
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from providers.base import (
     Standing,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.fields import CertificateField, HostField, SecretField
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 # GatewayAPI, "Error code index", "API Errors", as far as a file can meet them; then what a cause in words is about.
@@ -111,7 +111,6 @@ _STATE = re.compile(r"\.(ready|processing|rejected|success)(?![a-z])")
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _CLASS = re.compile(r"^[A-Za-z0-9_.-]{1,40}\Z")
 _REFERENCE = re.compile(r"[!-~]{0,64}")
-_SERVER = re.compile(r"[a-z0-9_.-]+(?::\d{1,5})?")
 
 _SCRATCH = "baton-test-"
 # Of a rejected file the bottom is kept, this many bytes.
@@ -172,49 +171,27 @@ class Adapter(BaseAdapter):
     )
 
     class SettingsForm(forms.Form):
-        host_a = forms.CharField(label="Server a", initial="a.ftp.gatewayapi.com", max_length=253)
-        host_b = forms.CharField(
+        host_a = HostField(label="Server a", initial="a.ftp.gatewayapi.com", scheme="ftp", takes_port=True)
+        host_b = HostField(
             label="Server b",
             initial="b.ftp.gatewayapi.com",
+            scheme="ftp",
+            takes_port=True,
             required=False,
-            max_length=253,
             help_text="Used by itself when server a does not answer. Blank when there is only one.",
         )
         port = forms.IntegerField(label="Port", initial=21, min_value=1, max_value=65535)
         username = forms.CharField(label="User name", max_length=200, help_text="Of the FTP credentials.")
-        password = forms.CharField(
-            label="Password", max_length=500, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
-        )
+        password = SecretField(label="Password")
         # The document says FTP and no word of encryption.
         use_tls = forms.BooleanField(
             label="Encrypt the connection (FTPS)",
             required=False,
             help_text="GatewayAPI documents plain FTP only. Switch this on if its servers take AUTH TLS.",
         )
-        tls_certificate = forms.CharField(
-            label="Certificate to trust",
-            required=False,
-            max_length=20_000,
-            widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-            help_text="PEM, only when the servers' certificate is not signed by a public authority.",
+        tls_certificate = CertificateField(
+            help_text="PEM, only when the servers' certificate is not signed by a public authority."
         )
-
-        def clean_host_a(self) -> str:
-            return _server_name(self.cleaned_data["host_a"])
-
-        def clean_host_b(self) -> str:
-            return _server_name(self.cleaned_data["host_b"])
-
-        def clean_tls_certificate(self) -> str:
-            pem = str(self.cleaned_data["tls_certificate"]).strip()
-            if pem:
-                try:
-                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-                except (ssl.SSLError, ValueError):
-                    raise forms.ValidationError(
-                        "This is no certificate. Paste it whole, from -----BEGIN CERTIFICATE----- on."
-                    ) from None
-            return pem
 
         def clean(self) -> dict[str, Any]:
             cleaned = super().clean() or self.cleaned_data
@@ -443,16 +420,6 @@ def message_class(order: Order) -> str:
 def dialect_of(order: Order) -> Dialect:
     """Return the dialect that the campaign chose; UTF-8 where it chose none."""
     return DIALECTS[str(order.options.get("encoding") or "utf8")]
-
-
-def _server_name(typed: Any) -> str:
-    name = str(typed).strip().lower()
-    if name and not _SERVER.fullmatch(name):
-        raise forms.ValidationError(
-            "Enter a host name like a.ftp.gatewayapi.com, without ftp:// and without a path; "
-            "a port of its own goes after a colon."
-        )
-    return name
 
 
 def _sender_objection(sender: str) -> Objection:

@@ -39,6 +39,7 @@ from providers.base import (
     Standing,
 )
 from providers.errors import Refused
+from providers.fields import HostField, SecretField
 from providers.transports.files import Entry
 from providers.transports.ftp import FtpRemote, FtpTransport
 from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
@@ -117,7 +118,7 @@ class Adapter(BaseAdapter):
             required=False,
             help_text="FTP encrypts nothing: the password, the texts and the numbers can be read on the way.",
         )
-        host = forms.CharField(label="Host", initial="ftp.smsportal.com", max_length=253)
+        host = HostField(label="Host", initial="ftp.smsportal.com", scheme="sftp")
         port = forms.IntegerField(
             label="Port",
             required=False,
@@ -126,9 +127,7 @@ class Adapter(BaseAdapter):
             help_text="Blank for the usual one: 22 for SFTP, 21 for FTP.",
         )
         username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
-        password = forms.CharField(
-            label="Password", max_length=500, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
-        )
+        password = SecretField(label="Password")
         # The document does not say whether the folders lie right under the login's home.
         base_folder = forms.CharField(
             label="Base folder",
@@ -139,14 +138,6 @@ class Adapter(BaseAdapter):
         send_folder = forms.CharField(label="Folder for new files", initial=SEND, max_length=100)
         processed_folder = forms.CharField(label="Folder for processed files", initial=PROCESSED, max_length=100)
         errors_folder = forms.CharField(label="Folder for failed files", initial=ERRORS, max_length=100)
-
-        def clean_host(self) -> str:
-            host = str(self.cleaned_data["host"]).strip().lower()
-            if not re.fullmatch(r"[a-z0-9.:_-]+", host):
-                raise forms.ValidationError(
-                    "Enter a host name like ftp.smsportal.com, without sftp:// and without a path."
-                )
-            return host
 
         def clean(self) -> dict[str, Any]:
             cleaned = super().clean() or self.cleaned_data

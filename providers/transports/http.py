@@ -131,7 +131,8 @@ def tls_context(certificate: str) -> ssl.SSLContext:
     if certificate.strip():
         try:
             context.load_verify_locations(cadata=certificate)
-        except (ssl.SSLError, ValueError) as error:
+        # TypeError: a character outside ASCII.
+        except (ssl.SSLError, TypeError, ValueError) as error:
             raise Refused(
                 "certificate_unreadable",
                 "The certificate in the account's settings cannot be read. Paste it as PEM text, from "

@@ -236,8 +236,9 @@ def test_a_server_is_a_name(typed: str) -> None:
     assert "host_a" in settings_form(host_a=typed).errors
 
 
-def test_a_certificate_must_be_one() -> None:
-    assert "tls_certificate" in settings_form(tls_certificate="-----BEGIN CERTIFICATE-----\nno\n").errors
+@pytest.mark.parametrize("typed", ["-----BEGIN CERTIFICATE-----\nno\n", "é"])
+def test_a_certificate_must_be_one(typed: str) -> None:
+    assert "tls_certificate" in settings_form(tls_certificate=typed).errors
 
 
 # -- on a real FTP server

@@ -411,8 +411,9 @@ def test_a_server_without_encryption_is_unreachable_over_https(server: Server) -
     assert found.code == "tls_failed"
 
 
-def test_a_certificate_that_cannot_be_read_is_refused() -> None:
-    found = trouble(settings(1, "https", tls_certificate="-----BEGIN CERTIFICATE-----\nnonsense\n"))
+@pytest.mark.parametrize("certificate", ["-----BEGIN CERTIFICATE-----\nnonsense\n", "é"])
+def test_a_certificate_that_cannot_be_read_is_refused(certificate: str) -> None:
+    found = trouble(settings(1, "https", tls_certificate=certificate))
     assert isinstance(found, Refused)
     assert found.code == "certificate_unreadable"
     assert found.account

@@ -37,8 +37,8 @@ def test_it_lists_reads_and_creates(sftp_settings: dict[str, Any], quiet_sandbox
     body = os.urandom(300_000)
     with SftpTransport.connect(sftp_settings) as remote:
         remote.create("Send_SMS/listed.zip", body)
-        (entry,) = [entry for entry in remote.listdir("Send_SMS") if entry.name == "listed.zip"]
-        assert entry.size == len(body)
+        (entry,) = remote.listdir("Send_SMS", bearing="listed")
+        assert (entry.name, entry.size) == ("listed.zip", len(body))
         assert entry.modified_at
         assert entry.modified_at.tzinfo
         assert remote.read("Send_SMS/listed.zip", 1_000_000) == body
