@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check
+.PHONY: help demo run test check chaos
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -26,6 +26,9 @@ run: $(VENV)/installed ## Start Baton for real work
 test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is installed
 	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py
 	@$(PY) -m pytest
+
+chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
+	@$(PY) -m tests.chaos --batches $(or $(N),2000)
 
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and migrations

@@ -1,0 +1,98 @@
+"""``python -m tests.chaos --batches N``: a run on each database, a table, and the figures in ``$DATA/chaos.json``.
+
+Exits 1 when an invariant breaks, and when the naive control shows nothing: then the harness is blind.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from config.lifeline import die_with
+from tests import debian
+from tests.chaos import figures
+from tests.postgresql import cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run on the databases asked for, one after another; 0 when everything held and the control did not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--batches", type=int, default=2000, help="over all databases")
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--seed", type=int, default=None)
+    chosen = parser.parse_args(arguments)
+    data = Path(os.environ.get("DATA") or ROOT / "var").resolve()
+    runs = {name: run(name, batches, data, chosen.seed) for name, batches in shares(chosen.database, chosen.batches)}
+    found = {"databases": runs, "total": figures.total_of(list(runs.values()))}
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "chaos.json").write_text(json.dumps(found, indent=2) + "\n")
+    print(f"\n{figures.table(found)}\n\nThe figures are in {data / 'chaos.json'}.")
+    return judge(runs)
+
+
+def shares(database: str, batches: int) -> list[tuple[str, int]]:
+    """How many batches go through each database."""
+    if database == "postgresql" and debian.find("postgresql") is None:
+        raise SystemExit("PostgreSQL is not installed.")
+    if database != "both":
+        return [(database, batches)]
+    if debian.find("postgresql") is None:
+        print("PostgreSQL is not installed: all of it runs on SQLite.")
+        return [("sqlite", batches)]
+    return [("sqlite", batches - batches // 2), ("postgresql", batches // 2)]
+
+
+def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, Any]:
+    """One run in a process and a data directory of its own; what it wrote stays there until the next."""
+    own = data / f"chaos-{database}"
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True)
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    environment = {
+        **kept,
+        "DATA": str(own),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ALLOW_PRIVATE_HOSTS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "tests.chaos.run", "--batches", str(batches)]
+    if seed is not None:
+        command += ["--seed", str(seed)]
+    with ExitStack() as stack:
+        if database == "postgresql":
+            environment["DATABASE_URL"] = stack.enter_context(cluster(str(debian.find("postgresql"))))
+        parent = os.getpid()
+        done = subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=lambda: die_with(parent))
+    if done.returncode:
+        raise SystemExit(f"The run on {database} did not come to its end; its files are in {own}.")
+    found: dict[str, Any] = json.loads((own / "chaos-run.json").read_bytes())
+    return found
+
+
+def judge(runs: dict[str, dict[str, Any]]) -> int:
+    """Say what broke."""
+    code = 0
+    for database, found in runs.items():
+        for sentence in found["sentences"]:
+            print(f"{database}: {sentence}")
+            code = 1
+    if sum(found["naive"]["duplicates"] for found in runs.values()) == 0:
+        print("The naive uploader texted nobody twice: these faults would not show what they are to show.")
+        code = 1
+    return code
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    status = main()
+    print(f"{'Everything held' if status == 0 else 'Broken'}, after {(time.monotonic() - began) / 60:.1f} minutes.")
+    sys.exit(status)

@@ -1,0 +1,107 @@
+"""What the harness and the work horses tell each other, as small files that survive both.
+
+An *arm* waits for one batch (its *subject*, ``17-2`` is batch 2 of campaign 17) to reach a point, and then does a deed,
+once. Several arms of a subject wait one after the other.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Arm:
+    """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is hand_over, collect or cut.
+
+    ``deed`` is kill, kill-worker, stop, drop, stall, hold, lose (the answer to a commit) or blind (kill after
+    ``seconds``, wherever it is then).
+    """
+
+    point: str
+    deed: str
+    job: str = "hand_over"
+    seconds: float = 0.0
+
+
+class Arms:
+    """The files below ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._waiting = folder / "arms"
+        self._holds = folder / "holds"
+        self.fired_path = folder / "fired.jsonl"
+        self.trails_path = folder / "trails.jsonl"
+
+    def prepare(self) -> None:
+        """Make the folders."""
+        for folder in (self._waiting, self._holds):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def set(self, subject: str, arms: list[Arm]) -> None:
+        """Have these wait for the subject, one after the other."""
+        beside = self._waiting / f".{subject}"
+        beside.write_text(json.dumps([asdict(arm) for arm in arms]))
+        beside.replace(self._waiting / subject)
+
+    def next(self, subject: str) -> Arm | None:
+        """The arm that waits for the subject now."""
+        try:
+            found = json.loads((self._waiting / subject).read_bytes())
+        except FileNotFoundError:
+            return None
+        return Arm(**found[0])
+
+    def fire(self, subject: str, arm: Arm, trail: list[str]) -> bool:
+        """Take the arm away and write down that it is about to do its deed; False when another process did."""
+        path = self._waiting / subject
+        mine = self._waiting / f".{subject}.{os.getpid()}"
+        try:
+            path.rename(mine)
+        except FileNotFoundError:
+            return False
+        rest = json.loads(mine.read_bytes())[1:]
+        mine.unlink()
+        if rest:
+            self.set(subject, [Arm(**each) for each in rest])
+        append(self.fired_path, {"at": time.time(), "subject": subject, "trail": trail, **asdict(arm)})
+        return True
+
+    def disarm(self) -> None:
+        """Take every arm away that still waits."""
+        for path in self._waiting.iterdir():
+            path.unlink(missing_ok=True)
+
+    def ask(self, subject: str, deed: str) -> Path:
+        """Tell the harness that this process is held, or about to stop, for the subject."""
+        path = self._holds / f"{os.getpid()}-{time.monotonic_ns()}"
+        beside = path.with_name(f".{path.name}")
+        beside.write_text(json.dumps({"pid": os.getpid(), "subject": subject, "deed": deed, "at": time.time()}))
+        beside.rename(path)
+        return path
+
+    def asked(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Who is held or stopped; unlink the path to let a held one go on."""
+        for path in sorted(self._holds.iterdir()):
+            if not path.name.startswith("."):
+                yield path, json.loads(path.read_bytes())
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add one line, whole, also beside other processes."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, json.dumps(line).encode() + b"\n")
+    finally:
+        os.close(descriptor)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of such a file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().splitlines() if line]

@@ -1,0 +1,156 @@
+"""Kills processes of the demo at random while campaigns run: ``python -m tests.chaos.demo --minutes 5``.
+
+The supervisor starts again what it can; when it gives up, or is itself what was killed, it is started again. At the end
+nothing is killed any more: everything must come to rest with balanced books and nobody texted twice.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+from tests.supervised import Baton
+
+#: Recipients of each campaign, and seconds between two rounds of campaigns.
+CROWD, EVERY = 12_000, 60.0
+REST = 900.0
+PROGRAMS = ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor")
+
+
+def start(baton: Baton) -> None:
+    """Start the demo and wait until it is ready; killed processes may make that take a second try."""
+    for _ in range(5):
+        baton.output.write_text("")
+        baton.start(mode="demo")
+        with suppress(AssertionError):
+            baton.until_ready()
+            return
+        baton.kill_everything()
+    raise SystemExit(f"The demo does not start any more:\n{baton.said()}")
+
+
+def people(baton: Baton, *arguments: str) -> None:
+    """Do what people do, in a process of its own; what is killed under it is done again later."""
+    command = [sys.executable, "-m", "tests.chaos.demo_people", *arguments]
+    subprocess.run(command, env=baton.environment(), capture_output=True, check=False, timeout=120)
+
+
+def kill_one(baton: Baton) -> str:
+    """Kill one process of the demo at random; returns what it was."""
+    running = {pid: command for pid, command in baton.pids().items() if "demo_people" not in command}
+    if not running:
+        return ""
+    pid = random.choice(list(running))
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return next(
+        (word for word in ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor") if word in running[pid]),
+        "other",
+    )
+
+
+def books(baton: Baton) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(baton.manage("balance", "--json"))["campaigns"]
+    return found
+
+
+def at_rest(campaign: dict[str, Any]) -> bool:
+    return campaign["status"] in ("closed", "cancelled", "draft")
+
+
+def texted_twice(data: Path) -> int:
+    """How many were texted twice by one campaign: the crowds share no number, only the samples do, by provider."""
+    lines = (json.loads(line) for line in (data / "sandbox" / "ledger.jsonl").read_text().splitlines())
+    seen = Counter((line["provider"], line["msisdn"]) for line in lines)
+    return sum(count - 1 for count in seen.values())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=None)
+    chosen = parser.parse_args()
+    random.seed(chosen.seed)
+    data = Path(tempfile.mkdtemp(prefix="baton-chaos-demo-")).resolve()
+    baton = Baton(data)
+    killed: Counter[str] = Counter()
+    starts = 1
+    try:
+        start(baton)
+        until, next_crowd = time.monotonic() + chosen.minutes * 60, 0.0
+        while time.monotonic() < until:
+            if time.monotonic() >= next_crowd:
+                people(baton, str(CROWD))
+                next_crowd = time.monotonic() + EVERY
+            people(baton)
+            killed[kill_one(baton)] += 1
+            time.sleep(random.uniform(0.5, 4))
+            if baton.ended():
+                baton.kill_everything()
+                start(baton)
+                starts += 1
+            print(
+                f"  {int(until - time.monotonic())} s left, {sum(killed.values())} killed, {starts} starts", flush=True
+            )
+        if baton.ended():
+            start(baton)
+        rest = time.monotonic() + REST
+        found = books(baton)
+        while time.monotonic() < rest:
+            people(baton)
+            found = books(baton)
+            asked = [campaign for campaign in found if not at_rest(campaign)]
+            print("  " + ", ".join(f"{row['name']} {row['status']} {row['outcomes']}" for row in asked), flush=True)
+            if not asked or asked == last(asked):
+                break
+            time.sleep(10)
+    finally:
+        if not baton.ended():
+            baton.signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                baton.exit_code()
+        baton.kill_everything()
+    doubled = texted_twice(data)
+    unbalanced = [campaign["name"] for campaign in found if not campaign["balanced"]]
+    figures = {
+        "minutes": chosen.minutes,
+        "killed": dict(killed),
+        "starts": starts,
+        "campaigns": Counter(campaign["status"] for campaign in found),
+        "recipients": sum(campaign["batched"] for campaign in found),
+        "accepted": sum(campaign["outcomes"]["accepted"] for campaign in found),
+        "open": sum(campaign["outcomes"]["open"] for campaign in found),
+        "texted_twice": doubled,
+        "unbalanced": unbalanced,
+    }
+    print(json.dumps(figures, indent=2))
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(baton.socket.parent, ignore_errors=True)
+    return 1 if doubled or unbalanced else 0
+
+
+_unchanged: list[tuple[float, list[dict[str, Any]]]] = []
+
+
+def last(asked: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """What has not changed for three minutes, which leaves only what people decide; None while something moves."""
+    if not _unchanged or _unchanged[-1][1] != asked:
+        _unchanged.append((time.monotonic(), asked))
+    since, same = _unchanged[-1]
+    return same if time.monotonic() - since > 180 else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Campaigns on a running demo, frozen and approved as people would: ``python -m tests.chaos.demo_people COUNT``."""
+
+import sys
+
+import django
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from campaigns import audience, decisions, jobs  # noqa: E402
+from campaigns.models import Campaign, CampaignList  # noqa: E402
+from contacts.models import Contact, ContactList  # noqa: E402
+from providers.models import Account  # noqa: E402
+
+
+def main(count: int) -> None:
+    """Begin a campaign for ``count`` people of its own through every account; freezing is left to the workers."""
+    operator = User.objects.get(username="operator")
+    people = ContactList.objects.count() * 10_000_000
+    for position, account in enumerate(Account.objects.order_by("provider")):
+        chosen = ContactList.objects.create(name=f"Crowd {people + position}", country="ZA")
+        first = 27_100_000_000 + people + position * count
+        Contact.objects.bulk_create(
+            (Contact(list=chosen, msisdn=str(first + n), phone="x", value1=f"Person {n}") for n in range(count)),
+            batch_size=5000,
+        )
+        fields = account.adapter.OptionsForm.base_fields
+        options = account.adapter.OptionsForm({name: field.initial for name, field in fields.items()})
+        assert options.is_valid(), options.errors
+        campaign = Campaign.objects.create(
+            name=f"{account.provider} {chosen}",
+            account=account,
+            text="Hi @@value1@@, 20 % off ends Sunday.",
+            options=options.cleaned_data,
+            created_by=operator,
+        )
+        CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=1)
+        campaign.editors.add(operator)
+        audience.begin_freeze(campaign, operator, timezone.now())
+        jobs.nudge("freeze", campaign.pk)
+
+
+def approve() -> None:
+    """Approve whatever waits for it."""
+    approver = User.objects.get(username="approver")
+    for campaign in Campaign.objects.filter(status="frozen"):
+        decisions.approve(campaign, approver, campaign.approval_hash, timezone.now())
+        jobs.nudge("cut", campaign.pk)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1])) if len(sys.argv) > 1 else approve()

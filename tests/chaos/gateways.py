@@ -1,0 +1,156 @@
+"""Where a chaos run hands over to: each provider's gateway behind a real server, and everything through the proxy.
+
+SMSPortal over OpenSSH, GatewayAPI over two vsftpd on one folder, Clickatell over pyftpdlib, BulkSMS over HTTP. Where
+Debian lacks a server, or who runs it is not root, the sandbox's own takes its place.
+"""
+
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.supervisor import Program, spawn
+from providers.sandbox.clickatell import login_of
+from tests import debian
+from tests.chaos.proxy import HOST, Door, Proxy
+from tests.providers import servers
+
+#: Of each provider; each has connections of its own, so that much goes on at once.
+ACCOUNTS = ("one", "two", "three")
+#: The account of the control.
+NAIVE = "naive"
+WHO = "make chaos"
+PROVIDERS = ("smsportal", "gatewayapi", "clickatell", "bulksms")
+_PATIENCE = 60.0
+
+
+@dataclass
+class Entrance:
+    """One account's way in: what its settings need, and the doors it goes through."""
+
+    provider: str
+    name: str
+    settings: dict[str, Any]
+    doors: list[Door]
+
+
+@dataclass
+class Gateways:
+    """All of them; ``served_by`` says for each provider which server takes the files."""
+
+    ledger: Path
+    entrances: list[Entrance]
+    served_by: dict[str, str]
+    secrets: list[str] = field(default_factory=list)
+
+    def of(self, provider: str, name: str) -> Entrance:
+        return next(each for each in self.entrances if (each.provider, each.name) == (provider, name))
+
+
+@contextmanager
+def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
+    """Start every server below ``data`` and end them with the block."""
+    data.mkdir(parents=True)
+    passwords = {name: secrets.token_urlsafe(12) for name in (*ACCOUNTS, NAIVE)}
+    homes = {name: data / "sandbox" / "gatewayapi" / name / "home" for name in passwords}
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy())
+        sshd = None
+        if debian.find("sshd") and os.geteuid() == 0:
+            sshd = stack.enter_context(servers.openssh(data, WHO))
+            for name in passwords:
+                (sshd.home / name).mkdir()
+                place = data / "sandbox" / "smsportal" / name
+                place.mkdir(parents=True)
+                (place / "home").symlink_to(sshd.home / name)
+        ready = stack.enter_context(_sandbox(data, every, passwords))
+        entrances = []
+        for name in passwords:
+            known = _known(ready, name, passwords)
+            if sshd:
+                own = {"host": HOST, "port": sshd.port, "username": sshd.username, "password": sshd.password}
+                known["smsportal"] |= own | {"base_folder": name, "host_key": sshd.host_key}
+            pair = []
+            if debian.find("vsftpd"):
+                for which in ("a", "b"):
+                    own_data = data / f"vsftpd-{name}-{which}"
+                    pair.append(
+                        stack.enter_context(servers.vsftpd(own_data, WHO, anon_root=str(homes[name]), max_clients="50"))
+                    )
+                known["gatewayapi"] |= {"username": pair[0].username, "password": pair[0].password}
+            ports = [server.port for server in pair] or _both_ports(known["gatewayapi"])
+            for provider in PROVIDERS:
+                entrances.append(_entrance(proxy, provider, name, known[provider], ports))
+        served_by = {
+            "smsportal": "OpenSSH" if sshd else "asyncssh",
+            "gatewayapi": "vsftpd" if debian.find("vsftpd") else "pyftpdlib",
+            "clickatell": "pyftpdlib",
+            "bulksms": "HTTP",
+        }
+        yield Gateways(Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD])
+
+
+def _known(ready: dict[str, Any], name: str, passwords: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The sandbox says how the first account logs in; the others differ by name and password."""
+    known = {slug: dict(settings) for slug, settings in ready["providers"].items()}
+    for settings in known.values():
+        settings |= {"username": name, "password": passwords[name]}
+    login = login_of(name, passwords[name])
+    known["clickatell"] |= {"api_id": login.api_id, "api_user": login.user, "api_password": login.password}
+    return known
+
+
+def _both_ports(settings: dict[str, Any]) -> list[int]:
+    return [int(str(settings[host]).rpartition(":")[2]) for host in ("host_a", "host_b")]
+
+
+def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Entrance:
+    if provider == "gatewayapi":
+        doors = [proxy.open(port, is_ftp=True) for port in pair]
+        known |= {"host_a": f"{HOST}:{doors[0].port}", "host_b": f"{HOST}:{doors[1].port}"}
+    elif provider == "bulksms":
+        address, _, path = str(known["api_url"]).removeprefix("http://").partition("/")
+        doors = [proxy.open(int(address.rpartition(":")[2]))]
+        known |= {"api_url": f"http://{HOST}:{doors[0].port}/{path}", "allow_plain_http": True}
+    else:
+        doors = [proxy.open(int(known["port"]), is_ftp=provider == "clickatell")]
+        known |= {"port": doors[0].port}
+    return Entrance(provider, name, known, doors)
+
+
+@contextmanager
+def _sandbox(data: Path, every: float, passwords: dict[str, str]) -> Iterator[dict[str, Any]]:
+    logins = [f"{name}:{password}" for name, password in passwords.items()]
+    command = [sys.executable, "-m", "tests.chaos.sandbox", str(data / "sandbox"), str(every), *logins]
+    log = data / "sandbox.log"
+    with log.open("wb") as output:
+        process = spawn(Program("sandbox", command), output.fileno())
+    try:
+        yield _ready_line(process, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _ready_line(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    waited = 0.0
+    while waited < _PATIENCE and process.poll() is None:
+        for line in log.read_text().splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):
+                found: dict[str, Any] = json.loads(line)
+                return found
+        select.select([], [], [], 0.1)
+        waited += 0.1
+    raise SystemExit(f"The sandbox did not start:\n{log.read_text()}")

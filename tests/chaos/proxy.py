@@ -1,0 +1,200 @@
+"""A TCP proxy of the tests' own between Baton and the servers: it breaks what goes through it, as it is told.
+
+FTP's control channel is read along, so that the data connections come through here as well.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+HOST = "127.0.0.1"
+_PASV = re.compile(rb"^227 .*\((\d+,\d+,\d+,\d+),(\d+),(\d+)\)")
+_EPSV = re.compile(rb"^229 .*\(\|\|\|(\d+)\|\)")
+_PIECE = 65536
+# A data connection that nobody comes for is forgotten after so many seconds.
+_DATA_WAITS = 60.0
+
+
+@dataclass
+class Fault:
+    """What is done to the next ``connections`` of a ``channel`` (``control`` or ``data``).
+
+    ``kind`` is reset, cut, stall or slow; it sets in once ``after`` bytes have passed in ``direction`` (``up`` to the
+    server, ``down`` to Baton). ``seconds`` is how long a stall lasts, or the rest after each slow piece.
+    """
+
+    kind: str
+    direction: str
+    channel: str = "control"
+    after: int = 0
+    seconds: float = 5.0
+    connections: int = 1
+
+
+class Door:
+    """One port of the proxy, and the server behind it."""
+
+    def __init__(self, target: int, is_ftp: bool) -> None:
+        self.target = target
+        self.is_ftp = is_ftp
+        self.port = 0
+        self.faults: list[Fault] = []
+
+    def take(self, channel: str) -> Fault | None:
+        """The fault that this connection gets."""
+        for fault in list(self.faults):
+            if fault.channel == channel:
+                fault.connections -= 1
+                if fault.connections <= 0:
+                    self.faults.remove(fault)
+                return fault
+        return None
+
+
+class Proxy:
+    """All doors of a run, in a thread of its own: ``with Proxy() as proxy: port = proxy.open(target).port``."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.struck = 0
+        # The loop itself holds its tasks but weakly.
+        self._tasks: set[asyncio.Task[None] | None] = set()
+
+    def __enter__(self) -> "Proxy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+
+    def open(self, target: int, is_ftp: bool = False) -> Door:
+        """Listen on a port of its own for the server on port ``target``."""
+        door = Door(target, is_ftp)
+        asyncio.run_coroutine_threadsafe(self._listen(door), self._loop).result(timeout=10)
+        return door
+
+    async def _listen(self, door: Door) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._join(door, reader, writer, door.target, "control")
+
+        server = await asyncio.start_server(serve, HOST, 0)
+        door.port = server.sockets[0].getsockname()[1]
+
+    async def _join(
+        self,
+        door: Door,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        target: int,
+        channel: str,
+    ) -> None:
+        fault = door.take(channel)
+        self._tasks.add(task := asyncio.current_task())
+        try:
+            far_reader, far_writer = await asyncio.open_connection(HOST, target)
+        except OSError:
+            _reset(writer)
+            return
+        both = (writer, far_writer)
+        rewrite = (lambda line: self._rewritten(door, line)) if door.is_ftp and channel == "control" else None
+        up = self._pump(reader, far_writer, both, fault if fault and fault.direction == "up" else None, None)
+        down = self._pump(far_reader, writer, both, fault if fault and fault.direction == "down" else None, rewrite)
+        await asyncio.gather(up, down, return_exceptions=True)
+        for each in both:
+            each.close()
+        self._tasks.discard(task)
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        both: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+        fault: Fault | None,
+        rewrite: Callable[[bytes], Awaitable[bytes]] | None,
+    ) -> None:
+        passed = 0
+        try:
+            while piece := await (reader.readline() if rewrite else reader.read(_PIECE)):
+                if rewrite:
+                    piece = await rewrite(piece)
+                if fault and passed + len(piece) > fault.after:
+                    self.struck += 1
+                    if not await _strike(fault, piece, max(0, fault.after - passed), writer, both):
+                        return
+                    fault = None
+                else:
+                    writer.write(piece)
+                    await writer.drain()
+                passed += len(piece)
+        except OSError:
+            # Whoever was reset has the other side reset as well: no network turns a reset into an end.
+            for each in both:
+                _reset(each)
+            return
+        with contextlib.suppress(OSError, RuntimeError):
+            writer.write_eof()
+
+    async def _rewritten(self, door: Door, line: bytes) -> bytes:
+        if found := _PASV.match(line):
+            port = await self._data(door, int(found[2]) * 256 + int(found[3]))
+            return b"227 Entering Passive Mode (127,0,0,1,%d,%d).\r\n" % divmod(port, 256)
+        if found := _EPSV.match(line):
+            return b"229 Entering Extended Passive Mode (|||%d|)\r\n" % await self._data(door, int(found[1]))
+        return line
+
+    async def _data(self, door: Door, target: int) -> int:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            server.close()
+            await self._join(door, reader, writer, target, "data")
+
+        server = await asyncio.start_server(serve, HOST, 0)
+        asyncio.get_running_loop().call_later(_DATA_WAITS, server.close)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
+
+async def _strike(
+    fault: Fault,
+    piece: bytes,
+    keep: int,
+    writer: asyncio.StreamWriter,
+    both: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+) -> bool:
+    """Do what the fault says to ``piece``; return whether the connection goes on."""
+    if keep and fault.kind != "slow":
+        writer.write(piece[:keep])
+        await writer.drain()
+    if fault.kind == "stall":
+        await asyncio.sleep(fault.seconds)
+        writer.write(piece[keep:])
+        await writer.drain()
+        return True
+    if fault.kind == "slow":
+        step = max(1, len(piece) // 8)
+        for start in range(0, len(piece), step):
+            writer.write(piece[start : start + step])
+            await writer.drain()
+            await asyncio.sleep(fault.seconds / 8)
+        return True
+    for each in both:
+        # A data connection that ends in the middle is reset: an honest end would be a whole file.
+        if fault.kind == "reset" or fault.channel == "data":
+            _reset(each)
+        else:
+            each.close()
+    return False
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
