@@ -10,9 +10,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -333,17 +333,10 @@ class Adapter(BaseAdapter):
 
     def look(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
         """List what bears the stem and read what was rejected; on both servers unless the last rename was confirmed."""
-        files = _sighted(remote, payload.stem, self.limits.bytes + _KEEP)
-        hosts = [remote.host]
         is_confirmed = bool(attempts) and attempts[-1].ending is Ending.DONE
-        for label in remote.hosts():
-            if is_confirmed or label in hosts:
-                continue
-            # One server is enough to look through; what the other would say is then not known.
-            with suppress(Trouble), remote.on(label) as other:
-                files += _sighted(other, payload.stem, self.limits.bytes + _KEEP)
-                hosts.append(label)
-        return Sighting(now, tuple(hosts), tuple(files))
+        return _seen(
+            remote, lambda each: _sighted(each, payload.stem, self.limits.bytes + _KEEP), now, not is_confirmed
+        )
 
     def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
         """What the names mean; the rules stand in the order in which they win.
@@ -395,14 +388,7 @@ class Adapter(BaseAdapter):
 
     def survey(self, remote: FtpRemote, now: datetime) -> Sighting:
         """The folder as each server that answers shows it."""
-        files = _all_files(remote)
-        hosts = [remote.host]
-        for label in remote.hosts():
-            if label not in hosts:
-                with suppress(Trouble), remote.on(label) as other:
-                    files += _all_files(other)
-                    hosts.append(label)
-        return Sighting(now, tuple(hosts), tuple(files))
+        return _seen(remote, _listed, now)
 
 
 def servers(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -461,25 +447,38 @@ def _is_there(remote: FtpRemote, staged: Staged) -> bool:
         return False
 
 
+def _seen(
+    remote: FtpRemote, see: Callable[[FtpRemote], list[SightedFile]], now: datetime, on_each: bool = True
+) -> Sighting:
+    """What ``see`` finds on the connected server, and with ``on_each`` on every other that answers.
+
+    One server is enough to look through; what another would say is then not known.
+    """
+    files, hosts = see(remote), [remote.host]
+    for label in remote.hosts() if on_each else ():
+        if label not in hosts:
+            with suppress(Trouble), remote.on(label) as other:
+                files += see(other)
+                hosts.append(label)
+    return Sighting(now, tuple(hosts), tuple(files))
+
+
+def _listed(remote: FtpRemote, bearing: str = "") -> list[SightedFile]:
+    entries = remote.listdir(bearing=bearing)
+    return [SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in entries]
+
+
 def _sighted(remote: FtpRemote, stem: str, at_most: int) -> list[SightedFile]:
-    files = []
-    for entry in remote.listdir(bearing=stem):
-        if not _bears(entry.name, stem):
-            continue
-        whole = None
-        if _state(entry.name, stem) == "rejected":
-            whole = remote.read(entry.name, at_most)
-        if whole is None or len(whole) >= at_most:
-            # Of a file longer than is read the bottom is not known.
-            files.append(SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
-        else:
-            bottom = whole[-_KEEP:]
-            files.append(SightedFile("", entry.name, len(whole), entry.modified_at, bottom, remote.host))
-    return files
+    files = [file for file in _listed(remote, stem) if _bears(file.name, stem)]
+    return [_with_bottom(remote, file, at_most) if _state(file.name, stem) == "rejected" else file for file in files]
 
 
-def _all_files(remote: FtpRemote) -> list[SightedFile]:
-    return [SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()]
+def _with_bottom(remote: FtpRemote, file: SightedFile, at_most: int) -> SightedFile:
+    whole = remote.read(file.name, at_most)
+    if whole is None or len(whole) >= at_most:
+        # Of a file longer than is read the bottom is not known.
+        return file
+    return replace(file, size=len(whole), body=whole[-_KEEP:])
 
 
 def _bears(name: str, stem: str) -> bool:
