@@ -552,21 +552,13 @@ class Gateway(Account):
         due_at = None if submission.is_test else submission.due_at
         code = 1 if submission.due_at else 0
         answer = Answer(code, CODES[code], batch_id)
-        remembered = {
-            number: before
-            for number, before in kept["remembered"].items()
-            if now - datetime.fromisoformat(before["at"]) < IDS_KEPT
-        }
-        # assumption: a rehearsal is not remembered, the real batch may follow under the same id.
-        if submission.stop_dup_id and not submission.is_test:
-            remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": asdict(answer)}
         is_texted = not (due_at or submission.is_test)
         self._carry_out(
             self._lines(now.isoformat(), batch_id, submission.texts) if is_texted else [],
             {
                 "credit": kept["credit"] - cost,
                 "batches": kept["batches"] + 1,
-                "remembered": remembered,
+                "remembered": self._remembering(kept, submission, answer, now),
                 "scheduled": {**kept["scheduled"], **({str(batch_id): due_at.isoformat()} if due_at else {})},
                 "day": now.date().isoformat(),
                 "used": used + cost,
@@ -582,6 +574,19 @@ class Gateway(Account):
             },
         )
         return answer
+
+    def _remembering(
+        self, kept: Mapping[str, Any], submission: Submission, answer: Answer, now: datetime
+    ) -> dict[str, Any]:
+        remembered = {
+            number: before
+            for number, before in kept["remembered"].items()
+            if now - datetime.fromisoformat(before["at"]) < IDS_KEPT
+        }
+        # assumption: a rehearsal is not remembered, the real batch may follow under the same id.
+        if submission.stop_dup_id and not submission.is_test:
+            remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": asdict(answer)}
+        return remembered
 
     def _lines(self, at: str, batch_id: int, texts: Iterable[Text]) -> list[Line]:
         return [
