@@ -1,11 +1,12 @@
-"""File servers that nobody here wrote: vsftpd and OpenSSH's sshd, each a child of the test on a loopback port.
+"""File servers that nobody here wrote, on a loopback port: vsftpd and OpenSSH's sshd, pyftpdlib in a thread.
 
     with servers.vsftpd(tmp_path, request.node.nodeid) as server:
         (server.home / "Send_SMS").mkdir()
         with FtpTransport.connect(server.settings()) as remote:
             ...
 
-Where Debian lacks the program the test is skipped (``tests.debian``). Nothing outside the given folder is touched.
+The programs are children of the test; where Debian lacks one the test is skipped (``tests.debian``). Nothing outside
+the given folder is touched.
 """
 
 import io
@@ -16,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +30,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
+from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
+from pyftpdlib.ioloop import IOLoop
+from pyftpdlib.servers import FTPServer
 
 from tests import debian
 from tests.postgresql import free_port
@@ -49,6 +56,10 @@ class FileServer:
     host_key: str = ""
     tls_certificate: str = ""
 
+    @property
+    def label(self) -> str:
+        return f"{self.host}:{self.port}"
+
     def settings(self, **others: Any) -> dict[str, Any]:
         """What a transport's ``connect`` needs."""
         return {
@@ -62,6 +73,45 @@ class FileServer:
             "allow_private_hosts": True,
             **others,
         }
+
+
+@contextmanager
+def pyftpdlib(home: Path, *, tls: bool = False, perm: str = "elradfmw") -> Iterator[FileServer]:
+    """Serve the folder ``home`` by FTP, with MLSD; with ``tls`` nobody gets in without, and a certificate lies beside.
+
+    ``perm`` is what the login may do, in pyftpdlib's letters.
+    """
+    home.mkdir(exist_ok=True)
+    authorizer = DummyAuthorizer()
+    authorizer.add_user("baton", PASSWORD, str(home), perm=perm)
+    attributes: dict[str, Any] = {"authorizer": authorizer, "abstracted_fs": _Folders, "auth_failed_timeout": 0}
+    if tls:
+        attributes |= {"tls_control_required": True, "tls_data_required": True}
+        attributes["certfile"] = str(home.parent / "server.pem")
+    shown = certificate(home.parent) if tls else ""
+    handler = type("Handler", (TLS_FTPHandler if tls else FTPHandler,), attributes)
+    server = FTPServer((HOST, 0), handler, ioloop=IOLoop())
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            server.serve_forever(timeout=0.02, blocking=False, handle_exit=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield FileServer(home, server.address[1], "baton", tls_certificate=shown)
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class _Folders(AbstractedFS):
+    def chdir(self, path: str) -> None:
+        # pyftpdlib's own moves the whole process, which is this test's.
+        os.listdir(path)
+        self.cwd = self.fs2ftp(path)
 
 
 @contextmanager

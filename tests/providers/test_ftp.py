@@ -7,23 +7,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.filesystems import AbstractedFS
-from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
-from pyftpdlib.ioloop import IOLoop
-from pyftpdlib.servers import FTPServer
 
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.transports import ftp
 from providers.transports.ftp import FtpRemote, FtpTransport
 from tests.providers import servers
-from tests.providers.servers import HOST, PASSWORD, FileServer
+from tests.providers.servers import HOST, FileServer
 from tests.waiting import wait_until
 
 DROP = object()
@@ -33,59 +28,26 @@ HANG = object()
 # -- servers -------------------------------------------------------------------------------------------------------
 
 
-class Folders(AbstractedFS):
-    def chdir(self, path: str) -> None:
-        # pyftpdlib's own moves the whole process, which is this test's.
-        os.listdir(path)
-        self.cwd = self.fs2ftp(path)
-
-
-@contextmanager
-def pyftpdlib(folder: Path, *, tls: bool = False, perm: str = "elradfmw", **attributes: Any) -> Iterator[FileServer]:
-    home = folder / "pyftpdlib"
-    home.mkdir()
-    authorizer = DummyAuthorizer()
-    authorizer.add_user("baton", PASSWORD, str(home), perm=perm)
-    attributes |= {"authorizer": authorizer, "abstracted_fs": Folders, "auth_failed_timeout": 0}
-    if tls:
-        attributes |= {"tls_control_required": True, "tls_data_required": True}
-        attributes["certfile"] = str(folder / "server.pem")
-    certificate = servers.certificate(folder) if tls else ""
-    handler = type("Handler", (TLS_FTPHandler if tls else FTPHandler,), attributes)
-    server = FTPServer((HOST, 0), handler, ioloop=IOLoop())
-    stopped = threading.Event()
-
-    def serve() -> None:
-        while not stopped.is_set():
-            server.serve_forever(timeout=0.02, blocking=False, handle_exit=False)
-        server.close_all()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield FileServer(home, server.address[1], "baton", tls_certificate=certificate)
-    finally:
-        stopped.set()
-        thread.join()
+def running(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest, *, tls: bool = False
+) -> AbstractContextManager[FileServer]:
+    if name == "pyftpdlib":
+        return servers.pyftpdlib(tmp_path / "home", tls=tls)
+    return servers.vsftpd(tmp_path, request.node.nodeid, tls=tls)
 
 
 @pytest.fixture(params=["pyftpdlib", "pyftpdlib-tls", "vsftpd", "vsftpd-tls"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileServer]:
     """Each server in turn; pyftpdlib has MLSD, vsftpd has not and wants TLS sessions reused."""
     name, _, tls = request.param.partition("-")
-    running = (
-        pyftpdlib(tmp_path, tls=bool(tls))
-        if name == "pyftpdlib"
-        else servers.vsftpd(tmp_path, request.node.nodeid, tls=bool(tls))
-    )
-    with running as found:
+    with running(name, tmp_path, request, tls=bool(tls)) as found:
         (found.home / "Send_SMS").mkdir()
         yield found
 
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Iterator[FileServer]:
-    with pyftpdlib(tmp_path) as found:
+    with servers.pyftpdlib(tmp_path / "home") as found:
         yield found
 
 
@@ -330,8 +292,7 @@ def test_names_that_are_no_utf8_do_not_break_a_list(tmp_path: Path, request: pyt
 @pytest.mark.parametrize("name", ["pyftpdlib", "vsftpd"])
 def test_ten_thousand_names(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     # vsftpd leaves hidden files out and must be asked for each name's size.
-    running = pyftpdlib(tmp_path) if name == "pyftpdlib" else servers.vsftpd(tmp_path, request.node.nodeid)
-    with running as server:
+    with running(name, tmp_path, request) as server:
         folder = server.home / "Processed"
         folder.mkdir()
         for number in range(10_000):
@@ -354,7 +315,7 @@ def test_folders_in_a_folder_are_left_out(server: FileServer) -> None:
 
 
 def test_a_folder_that_may_not_be_listed_is_not_empty(tmp_path: Path) -> None:
-    with pyftpdlib(tmp_path, perm="erw") as server:
+    with servers.pyftpdlib(tmp_path / "home", perm="erw") as server:
         (server.home / "Processed").mkdir()
         trouble = trouble_of(server.settings(), lambda remote: remote.listdir("Processed"))
         assert named(trouble) == (Refused, "folder_forbidden")
@@ -544,11 +505,7 @@ def test_after_silence_nothing_more_is_asked(scripted: Callable[..., Scripted]) 
 
 @pytest.fixture(params=["pyftpdlib", "vsftpd"])
 def encrypted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileServer]:
-    with (
-        pyftpdlib(tmp_path, tls=True)
-        if request.param == "pyftpdlib"
-        else servers.vsftpd(tmp_path, request.node.nodeid, tls=True)
-    ) as found:
+    with running(request.param, tmp_path, request, tls=True) as found:
         yield found
 
 

@@ -2,9 +2,7 @@
 
 import csv
 import io
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
-from pyftpdlib.ioloop import IOLoop
-from pyftpdlib.servers import FTPServer
 
 from providers import gsm
 from providers.adapters.gatewayapi import Adapter, GatewayFtp, servers
 from providers.base import Attempt, Ending, Message, Objection, Order, Payload, Staged, Standing
 from providers.errors import Refused, Unclear, Unreachable
-from providers.sandbox.ftp import certificate_file, public_certificate
 from providers.transports.ftp import FtpRemote
+from tests.providers.servers import FileServer, pyftpdlib
 
 STEM = "c1-b1-g1-0a1b2c3d"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -246,41 +240,9 @@ def test_a_certificate_must_be_one(typed: str) -> None:
 PAYLOAD = Adapter().render(STEM, 7, order(), [message("4510203040", JOHN, "1")])
 
 
-@contextmanager
-def ftp_server(home: Path, permissions: str = "elradfmw", certificate: Path | None = None) -> Iterator[str]:
-    """An FTP server over a folder, as ``127.0.0.1:port``; it starts nothing, whatever a file is called."""
-    authorizer = DummyAuthorizer()
-    authorizer.add_user("me", "secret", str(home), perm=permissions)
-    kind = TLS_FTPHandler if certificate else FTPHandler
-    handler = type("Handler", (kind,), {"authorizer": authorizer, "certfile": str(certificate)})
-    loop = IOLoop()
-    server = FTPServer(("127.0.0.1", 0), handler, ioloop=loop)
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            loop.loop(timeout=0.05, blocking=False)
-        server.close_all()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield "{}:{}".format(*server.address[:2])
-    finally:
-        ended.set()
-        thread.join()
-
-
-def account(*labels: str) -> dict[str, Any]:
-    host_a, host_b = (*labels, "")[:2]
-    return {
-        "host_a": host_a,
-        "host_b": host_b,
-        "port": 21,
-        "username": "me",
-        "password": "secret",
-        "allow_private_hosts": True,
-    }
+def account(*running: FileServer) -> dict[str, Any]:
+    label_a, label_b = (*(server.label for server in running), "")[:2]
+    return {**running[0].settings(), "host_a": label_a, "host_b": label_b}
 
 
 def attempt(staged: Staged, ending: Ending = Ending.NONE) -> Attempt:
@@ -288,14 +250,14 @@ def attempt(staged: Staged, ending: Ending = Ending.NONE) -> Attempt:
 
 
 @pytest.fixture
-def label(tmp_path: Path) -> Iterator[str]:
-    with ftp_server(tmp_path) as label:
-        yield label
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    with pyftpdlib(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
-def remote(label: str) -> Iterator[FtpRemote]:
-    with GatewayFtp.connect(account(label)) as remote:
+def remote(server: FileServer) -> Iterator[FtpRemote]:
+    with GatewayFtp.connect(account(server)) as remote:
         yield remote
 
 
@@ -303,9 +265,11 @@ def stage(remote: FtpRemote) -> Staged:
     return Adapter().stage(remote, PAYLOAD, f"{STEM}-a1.csv")
 
 
-def test_it_is_uploaded_under_an_inert_name_and_renamed_once(remote: FtpRemote, label: str, tmp_path: Path) -> None:
+def test_it_is_uploaded_under_an_inert_name_and_renamed_once(
+    remote: FtpRemote, server: FileServer, tmp_path: Path
+) -> None:
     staged = stage(remote)
-    assert staged == Staged(f"{STEM}-a1.csv", label, len(PAYLOAD.body))
+    assert staged == Staged(f"{STEM}-a1.csv", server.label, len(PAYLOAD.body))
     assert (tmp_path / f"{STEM}-a1.csv").read_bytes() == PAYLOAD.body
     sighting = Adapter().look(remote, PAYLOAD, [attempt(staged)], NOON)
     assert Adapter().read(PAYLOAD, [attempt(staged)], [sighting]).standing is Standing.STAGED
@@ -364,7 +328,7 @@ def test_a_second_rename_of_the_same_source_is_unclear_and_starts_nothing(remote
 
 
 def test_a_refused_rename_of_an_untouched_source_is_refused(tmp_path: Path) -> None:
-    with ftp_server(tmp_path, "elrw") as label, GatewayFtp.connect(account(label)) as remote:
+    with pyftpdlib(tmp_path, perm="elrw") as server, GatewayFtp.connect(account(server)) as remote:
         staged = stage(remote)
         with pytest.raises(Refused) as caught:
             Adapter().commit(remote, PAYLOAD, attempt(staged))
@@ -373,29 +337,28 @@ def test_a_refused_rename_of_an_untouched_source_is_refused(tmp_path: Path) -> N
 
 
 def test_with_server_a_down_server_b_takes_it(tmp_path: Path) -> None:
-    with ftp_server(tmp_path) as gone:
+    with pyftpdlib(tmp_path) as gone:
         pass
-    with ftp_server(tmp_path) as label, GatewayFtp.connect(account(gone, label)) as remote:
+    with pyftpdlib(tmp_path) as server, GatewayFtp.connect(account(gone, server)) as remote:
         staged = stage(remote)
-        assert staged.host == label
+        assert staged.host == server.label
         sighting = Adapter().look(remote, PAYLOAD, [attempt(staged)], NOON)
-        assert sighting.hosts == (label,)
+        assert sighting.hosts == (server.label,)
         assert Adapter().read(PAYLOAD, [attempt(staged)], [sighting]).standing is Standing.STAGED
 
 
 @pytest.mark.parametrize(("ending", "asked"), [(Ending.NONE, 2), (Ending.UNCLEAR, 2), (Ending.DONE, 1)])
 def test_a_rename_without_an_answer_is_looked_for_on_both_servers(tmp_path: Path, ending: Ending, asked: int) -> None:
     other_home = tmp_path / "other"
-    other_home.mkdir()
     with (
-        ftp_server(tmp_path) as label,
-        ftp_server(other_home) as other,
-        GatewayFtp.connect(account(label, other)) as remote,
+        pyftpdlib(tmp_path) as server,
+        pyftpdlib(other_home) as other,
+        GatewayFtp.connect(account(server, other)) as remote,
     ):
         staged = stage(remote)
         (other_home / f"{STEM}.csv.utf8.20261121T120000.processing").touch()
         sighting = Adapter().look(remote, PAYLOAD, [attempt(staged, ending)], NOON)
-    assert sighting.hosts == (label, other)[:asked]
+    assert sighting.hosts == (server.label, other.label)[:asked]
     assert {file.host for file in sighting.files} == set(sighting.hosts)
 
 
@@ -428,26 +391,24 @@ def test_of_a_large_rejected_file_the_bottom_is_kept(remote: FtpRemote, tmp_path
 # -- test connection
 
 
-def test_the_connection_is_tested_and_nothing_is_left_behind(remote: FtpRemote, label: str, tmp_path: Path) -> None:
+def test_the_connection_is_tested_and_nothing_is_left_behind(
+    remote: FtpRemote, server: FileServer, tmp_path: Path
+) -> None:
     checks = {check.code: check for check in Adapter().check(remote, datetime.now(UTC))}
-    assert list(checks) == ["login", f"server_{label}", "folder", "clock", "rename"]
+    assert list(checks) == ["login", f"server_{server.label}", "folder", "clock", "rename"]
     assert all(check.passed for check in checks.values())
     assert checks["clock"].sentence == "The server's clock is right."
     assert list(tmp_path.iterdir()) == []
 
 
 def test_with_tls_the_certificate_is_said_and_files_go_encrypted(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    certificate = certificate_file(tmp_path)
-    trusted = {"use_tls": True, "tls_certificate": public_certificate(certificate)}
-    form = settings_form(host_a="127.0.0.1", **trusted)
-    assert form.is_valid(), form.errors
-    with ftp_server(home, certificate=certificate) as label, GatewayFtp.connect(account(label) | trusted) as remote:
+    with pyftpdlib(tmp_path / "home", tls=True) as server, GatewayFtp.connect(account(server)) as remote:
+        form = settings_form(host_a=server.host, use_tls=True, tls_certificate=server.tls_certificate)
+        assert form.is_valid(), form.errors
         checks = {check.code: check.passed for check in Adapter().check(remote, datetime.now(UTC))}
         Adapter().commit(remote, PAYLOAD, attempt(stage(remote)))
     assert checks["certificate"]
-    assert (home / PAYLOAD.name).read_bytes() == PAYLOAD.body
+    assert (server.home / PAYLOAD.name).read_bytes() == PAYLOAD.body
 
 
 def test_the_scratch_file_bears_no_word_that_means_anything(
@@ -469,17 +430,17 @@ def test_a_clock_that_differs_is_said(remote: FtpRemote) -> None:
 
 
 def test_one_server_down_is_said_and_no_failure(tmp_path: Path) -> None:
-    with ftp_server(tmp_path) as gone:
+    with pyftpdlib(tmp_path) as gone:
         pass
-    with ftp_server(tmp_path) as label, GatewayFtp.connect(account(label, gone)) as remote:
+    with pyftpdlib(tmp_path) as server, GatewayFtp.connect(account(server, gone)) as remote:
         checks = {check.code: check for check in Adapter().check(remote, NOON)}
-    assert checks[f"server_{label}"].passed is True
-    assert checks[f"server_{gone}"].passed is None
-    assert "other server" in checks[f"server_{gone}"].sentence
+    assert checks[f"server_{server.label}"].passed is True
+    assert checks[f"server_{gone.label}"].passed is None
+    assert "other server" in checks[f"server_{gone.label}"].sentence
 
 
 def test_a_login_that_may_not_rename_is_said(tmp_path: Path) -> None:
-    with ftp_server(tmp_path, "elrdw") as label, GatewayFtp.connect(account(label)) as remote:
+    with pyftpdlib(tmp_path, perm="elrdw") as server, GatewayFtp.connect(account(server)) as remote:
         checks = Adapter().check(remote, NOON)
     assert (checks[-1].code, checks[-1].passed) == ("rename", False)
     assert list(tmp_path.iterdir()) == []
