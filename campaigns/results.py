@@ -75,7 +75,7 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
             if isinstance(trouble, Refused) and trouble.account:
                 account.stop(trouble.code, trouble.sentence)
             for batch in due[looked:]:
-                give_up_if_silent(batch, now)
+                give_up_if_silent(batch, now, f" The last look failed: {trouble.sentence}")
             Batch.objects.filter(pk__in=[batch.pk for batch in due[looked:]]).update(
                 look_at=now + timedelta(seconds=20)
             )
@@ -168,8 +168,8 @@ def _starts_at(batch: Batch) -> datetime | None:
     return batch.campaign.start_at if batch.campaign.is_early else None
 
 
-def give_up_if_silent(batch: Batch, now: datetime) -> None:
-    """Make a batch unclear whose provider has said nothing for longer than it ever takes."""
+def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
+    """Make a batch unclear whose provider has said nothing for longer than it ever takes; ``and_more`` is said too."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
     since = max(since, _starts_at(batch) or since) if since else None
@@ -179,7 +179,7 @@ def give_up_if_silent(batch: Batch, now: datetime) -> None:
             batch,
             "unclear",
             reason="silent",
-            sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.",
+            sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
             look_until=now + LOOK_AFTER,
         )
 

@@ -21,8 +21,8 @@ from providers.base import SightedFile
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over
+from tests.providers import servers
 from tests.providers.servers import FileServer
-from tests.providers.test_ftp import pyftpdlib
 
 LogIn = Callable[[User], Client]
 FOREIGN = ("report.csv", "c1-b1-g1-00000000-a1.csv", "<script>alert(1)</script>.csv")
@@ -30,7 +30,7 @@ FOREIGN = ("report.csv", "c1-b1-g1-00000000-a1.csv", "<script>alert(1)</script>.
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[FileServer]:
-    with pyftpdlib(tmp_path) as running:
+    with servers.pyftpdlib(tmp_path / "home") as running:
         yield running
 
 
