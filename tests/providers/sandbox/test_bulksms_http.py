@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -255,17 +257,23 @@ def test_connections_at_once_are_counted(sandbox: Sandbox, client: Client) -> No
     assert most() == before + 1
 
 
+def in_a_thread(deed: Coroutine[Any, Any, None]) -> None:
+    """Playwright's event loop may live in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, deed).result()
+
+
 def test_requests_of_one_account_at_the_same_time_are_refused(tmp_path: Path) -> None:
     ledger, ports = Ledger(tmp_path / "ledger.jsonl"), Ports(tmp_path / "ports.json")
     site = BulkSms(Ground(tmp_path, tmp_path, {"a": "1", "b": "2"}, ledger, Faults(FAULTS), 10, ports))
-    asyncio.run(site.open())
+    in_a_thread(site.open())
     one, other = socket.socketpair()
     with one, other, site.only_one("a", one), site.only_one("b", other):
         with pytest.raises(Failed) as refused, site.only_one("a", other):
             pytest.fail("two at once")
         assert refused.value.code == 40
     assert [account["overlapping_requests"] for account in site.state()["accounts"]] == [1, 0]
-    asyncio.run(site.close())
+    in_a_thread(site.close())
 
 
 def test_half_a_request_is_none(sandbox: Sandbox, client: Client) -> None:
