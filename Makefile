@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check chaos
+.PHONY: help demo run test check chaos proof
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -29,6 +29,9 @@ test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is inst
 
 chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
+
+proof: $(VENV)/installed-dev ## Live N= lives of batches (5000) in a state machine, and check the promise after each step
+	@PROOF_EXAMPLES=$(or $(N),5000) $(PY) -m pytest -q -s tests/proof -k promise
 
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and migrations

@@ -1,0 +1,154 @@
+"""The ground the batch life stands on: people, campaigns, pretend accounts, the machine's clock and its listeners."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+import campaigns.results
+import contacts.jobs
+from campaigns import audience, handover, jobs, journal
+from campaigns.models import Batch, Campaign, CampaignList
+from contacts import suppression
+from contacts.models import Contact, ContactList
+from providers import points, registry
+from providers.base import GuardKind
+from providers.models import Account
+from tests.proof.machine import FIRST_NUMBER, PEOPLE, START, TEXT, BatchLife, Clock, Figures, Gate, Ground
+from tests.proof.provider import ADAPTERS
+
+
+@pytest.fixture
+def figures() -> Figures:
+    return Figures()
+
+
+@pytest.fixture
+def life(
+    operator: User,
+    approver: User,
+    figures: Figures,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[type[BatchLife]]:
+    """The machine on fresh folders, its own clock and the ground every example starts from."""
+    for name in ("MEDIA_ROOT", "JOURNAL_DIR", "LOCK_DIR"):
+        setattr(settings, name, tmp_path / name.lower())
+    # Nothing here proves anything about power cuts.
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    clock = Clock()
+    monkeypatch.setattr(timezone, "now", clock)
+    for kind, adapter in ADAPTERS.items():
+        monkeypatch.setitem(registry.all_adapters(), f"pretend_{kind}", adapter)
+    monkeypatch.setattr(contacts.jobs, "sweep", dict)
+    monkeypatch.setattr(jobs, "_taken_up", lambda job, pk: None)
+    tell_the_machine(monkeypatch)
+
+    def wipe() -> None:
+        for folder in (settings.MEDIA_ROOT, settings.JOURNAL_DIR):
+            shutil.rmtree(folder, ignore_errors=True)
+        journal._read.clear()
+
+    class Life(BatchLife):
+        pass
+
+    def reached(point: str) -> None:
+        if BatchLife.current:
+            BatchLife.current.reached(point)
+
+    def stated(execute: Any, *words: Any) -> Any:
+        return BatchLife.current.stated(execute, *words) if BatchLife.current else execute(*words)
+
+    ground = Ground(operator, approver, lay_ground(operator), wipe)
+    Life.ground, Life.clock, Life.figures = ground, clock, figures
+    points.listen(reached)
+    with connection.execute_wrapper(stated):
+        yield Life
+    points.listen(None)
+
+
+def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine that runs hear of nudges, gates, intents, opt-outs and stumbles."""
+
+    def nudge(job: str, pk: int) -> bool:
+        current().nudged.append((job, pk))
+        return True
+
+    gate, intend, withdraw, suppress = handover.gate, journal.intend, journal.withdraw, suppression._suppress_chunk
+
+    def watched_gate(batch: Batch, *rest: Any, **options: Any) -> Any:
+        attempt = gate(batch, *rest, **options)
+        if attempt is not None:
+            passed = Gate(attempt.number, current().clock(), bool(options.get("repeated")))
+            current().gates.setdefault(batch.stem, []).append(passed)
+        return attempt
+
+    def watched_intend(batch: Batch, *rest: Any) -> None:
+        intend(batch, *rest)
+        current().intents.setdefault(batch.stem, set()).add(batch.sha256)
+
+    def watched_withdraw(*rest: Any) -> None:
+        points.reach("withdraw:begin")
+        withdraw(*rest)
+        points.reach("withdraw:end")
+
+    def watched_suppress(notes: Any, *rest: Any) -> int:
+        added = suppress(notes, *rest)
+        for msisdn in notes:
+            current().opted_out_at.setdefault(msisdn, current().clock())
+        return added
+
+    def stumble(batch_id: int, error: Exception) -> None:
+        current().stumbles.append(error)
+
+    monkeypatch.setattr(jobs, "nudge", nudge)
+    monkeypatch.setattr(handover, "gate", watched_gate)
+    monkeypatch.setattr(journal, "intend", watched_intend)
+    monkeypatch.setattr(journal, "withdraw", watched_withdraw)
+    monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)
+    monkeypatch.setattr(handover, "log_stumble", stumble)
+    monkeypatch.setattr(campaigns.results, "log_stumble", stumble)
+
+
+def current() -> BatchLife:
+    assert BatchLife.current is not None
+    return BatchLife.current
+
+
+def lay_ground(operator: User) -> dict[GuardKind, tuple[int, int]]:
+    """For each guard an account with two frozen campaigns, of five people and of three of them."""
+    made: dict[GuardKind, tuple[int, int]] = {}
+    lists = [make_list("Everybody", range(PEOPLE)), make_list("Some", range(1, 4))]
+    for kind in ADAPTERS:
+        account = Account.objects.create(
+            name=kind, provider=f"pretend_{kind}", settings={"host": kind, "username": "baton"}
+        )
+        campaigns = [make_frozen(account, chosen, operator) for chosen in lists]
+        made[kind] = (campaigns[0].pk, campaigns[1].pk)
+    return made
+
+
+def make_list(name: str, people: range) -> ContactList:
+    made = ContactList.objects.create(name=name, country="ZA", labels={"value1": "First name"})
+    Contact.objects.bulk_create(
+        Contact(list=made, msisdn=str(FIRST_NUMBER + n), phone=str(FIRST_NUMBER + n), value1=f"Person {n}")
+        for n in people
+    )
+    return made
+
+
+def make_frozen(account: Account, chosen: ContactList, operator: User) -> Campaign:
+    campaign = Campaign.objects.create(name=f"To {chosen}", account=account, text=TEXT, created_by=operator)
+    CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=0)
+    audience.begin_freeze(campaign, operator, START)
+    audience.freeze(campaign.pk, START)
+    campaign.refresh_from_db()
+    return campaign

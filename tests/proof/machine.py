@@ -1,0 +1,673 @@
+"""The life of a campaign's batches as a state machine: jobs, people, a provider with moods, a clock, and kill -9.
+
+One rule is one thing that happens; a job may be given an *incident*: what happens at one point inside it. After each
+rule, and once everything has come to rest, the promise is checked from the provider's ledger and the database.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from campaigns import balance, decisions, evidence, handover, jobs, restoring
+from campaigns.audience import audience_digest
+from campaigns.batching import recipients_of
+from campaigns.lifecycle import Refusal
+from campaigns.models import Attempt, Batch, Campaign, Event, Evidence, Recipient, RecipientOutcome
+from contacts import suppression
+from contacts.models import Consent, Suppression
+from providers.base import GuardKind
+from providers.errors import Refused, Unclear, Unreachable
+from providers.models import Account
+from tests.proof.provider import Provider, Take, answering
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
+PEOPLE = 5
+FIRST_NUMBER = 27825550100
+FINISHED = ("accepted", "rejected", "superseded", "cancelled")
+#: What an older copy of the database would forget.
+COPIED = (Account, Campaign, Recipient, Batch, Attempt, Event, Evidence, RecipientOutcome, Suppression, Consent)
+
+
+class Died(BaseException):
+    """As a kill -9: nothing between here and the end of the process runs."""
+
+
+# -- what may happen inside a job ----------------------------------------------------------------------------------
+
+MOODS = (
+    *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "begin", "work"),
+    *("accept", "reject", "row_error", "opted_out"),
+)
+TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "unclear")
+WORLD = ("opt_out", "pause", "cancel", "resume", "hand_over", "collect", "sweep", "decide", "work", "minutes")
+
+
+@dataclass(frozen=True)
+class Incident:
+    """At the ``passing``-th point of a kind the ``deed`` is done; ``choice`` picks whom or how much.
+
+    Kinds: ``point`` is any of the product's and the provider's,
+    ``provider`` one where the provider may give trouble, ``commit`` one of its commit,
+    ``statement`` is before any statement to the database, ``free`` before one outside any transaction.
+    """
+
+    kind: str
+    passing: int
+    deed: str
+    choice: int
+
+
+_choices = st.integers(0, PEOPLE - 1)
+incidents = st.one_of(
+    st.builds(Incident, st.just("point"), st.integers(0, 40), st.sampled_from(("die", *WORLD)), _choices),
+    st.builds(Incident, st.just("provider"), st.integers(0, 15), st.sampled_from(("die", *TROUBLES)), _choices),
+    st.builds(Incident, st.just("commit"), st.integers(0, 5), st.sampled_from(("die", "unclear", *WORLD)), _choices),
+    st.builds(Incident, st.just("statement"), st.integers(0, 120), st.just("die"), _choices),
+    st.builds(Incident, st.just("free"), st.integers(0, 80), st.sampled_from(WORLD), _choices),
+)
+maybe_incident = st.none() | incidents
+
+
+# -- what every example starts from --------------------------------------------------------------------------------
+
+
+@dataclass
+class Ground:
+    """Made once for all examples: people, and per guard two campaigns, one approved and one only frozen."""
+
+    operator: User
+    approver: User
+    campaigns: Mapping[GuardKind, tuple[int, int]]
+    #: Empties the folders of files and journals.
+    wipe: Callable[[], None]
+
+
+class Clock:
+    """The machine's own clock. Each reading is a millisecond later, so that no two things happen at once."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+    def forward(self, by: timedelta) -> None:
+        self.moment += by
+
+
+@dataclass
+class Gate:
+    """One passing of the gate, as the machine saw it."""
+
+    number: int
+    at: datetime
+    is_repeated: bool
+
+
+@dataclass
+class Copy:
+    """A copy of the database: the rows of each table, and what the machine knew of it."""
+
+    rows: dict[str, list[tuple[Any, ...]]]
+    sequences: list[tuple[Any, ...]]
+    changed_texts: set[int]
+
+
+@dataclass
+class Figures:
+    """What the examples met, so that a run can say that it was not blind."""
+
+    examples: int = 0
+    met: Counter[str] = field(default_factory=Counter)
+
+
+class BatchLife(RuleBasedStateMachine):
+    """Drives the real jobs and decisions. ``ground``, ``clock`` and ``figures`` are set by the test."""
+
+    ground: ClassVar[Ground]
+    clock: ClassVar[Clock]
+    figures: ClassVar[Figures]
+    guards: ClassVar[tuple[GuardKind, ...]] = tuple(GuardKind)
+    #: What the machine leaves alone for now; see ``test_known_holes.py``.
+    changes_texts: ClassVar[bool] = False
+    restores: ClassVar[bool] = False
+    decides_late: ClassVar[bool] = False
+    #: The machine that runs now: what the listeners of the test call.
+    current: ClassVar["BatchLife | None"] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_broken = False
+        self.is_dead = False
+        self.is_listening = False
+        self.incident: Incident | None = None
+        self.passings = 0
+        self.gates: dict[str, list[Gate]] = {}
+        self.intents: dict[str, set[str]] = {}
+        self.opted_out_at: dict[str, datetime] = {}
+        self.changed_texts: set[int] = set()
+        self.copies: list[Copy] = []
+        self.restored = False
+        self.takes_checked = 0
+        self.asked = 0
+        self.written = 1
+        self.nudged: list[tuple[str, int]] = []
+        self.stumbles: list[Exception] = []
+        self.met: Counter[str] = Counter()
+        self.provider = Provider(keeps_keys=False)
+        self.clock.moment = START
+        self.example = transaction.atomic()
+        self.example.__enter__()
+        self.depth = len(connection.savepoint_ids)
+        BatchLife.current = self
+
+    # -- the beginning ---------------------------------------------------------------------------------------------
+
+    @initialize(choice=st.integers(0, 5), both=st.booleans(), mood=st.sampled_from(MOODS), copied=st.booleans())
+    def begin(self, choice: int, both: bool, mood: str, copied: bool) -> None:
+        guard = self.guards[choice % len(self.guards)]
+        self.provider = Provider(keeps_keys=guard is GuardKind.KEY)
+        self.provider_changes(mood)
+        answering[guard] = self.provider
+        first, second = self.ground.campaigns[guard]
+        self.campaign_ids = [first, second] if both else [first]
+        self.account_id = Campaign.objects.values_list("account_id", flat=True).get(pk=first)
+        for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
+            decisions.approve(campaign, self.ground.approver, campaign.approval_hash, self.clock())
+        self.met[f"guard {guard}"] += 1
+        if copied and self.restores:
+            self.the_database_is_copied()
+
+    # -- jobs ------------------------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0, 1, 3, 10, 30, 61]), incident=maybe_incident)
+    def soon(self, seconds: int, incident: Incident | None) -> None:
+        """A little later the sweep comes round and the workers do what it asks for."""
+        self.clock.forward(timedelta(seconds=seconds))
+        self.sweep(incident)
+
+    @rule(minutes=st.sampled_from([2, 5, 12, 20, 31, 45, 130, 1500, 4500]), incident=maybe_incident)
+    def later(self, minutes: int, incident: Incident | None) -> None:
+        """Much later the sweep comes round."""
+        self.clock.forward(timedelta(minutes=minutes))
+        self.sweep(incident)
+
+    @rule(seconds=st.sampled_from([0, 3, 61]), incident=incidents)
+    def soon_with_incident(self, seconds: int, incident: Incident) -> None:
+        self.clock.forward(timedelta(seconds=seconds))
+        self.sweep(incident)
+
+    @rule(incident=incidents)
+    def hand_over_with_incident(self, incident: Incident) -> None:
+        self.run("hand_over", self.account_id, incident)
+
+    @rule(incident=incidents)
+    def collect_with_incident(self, incident: Incident) -> None:
+        self.clock.forward(timedelta(seconds=3))
+        self.run("collect", self.account_id, incident)
+
+    def sweep(self, incident: Incident | None = None) -> None:
+        """The sweep and every job it nudges, each of which may die of the incident and take no other with it."""
+        self.incident, self.passings = incident, 0
+        nudged, self.nudged = self.nudged, []
+        with self.process():
+            jobs.sweep(self.clock())
+        wanted, self.nudged = self.nudged, nudged
+        for job, pk in dict.fromkeys(wanted):
+            with self.process():
+                getattr(jobs, job)(pk)
+        self.incident = None
+
+    def run(self, job: str, pk: int, incident: Incident | None = None) -> None:
+        """One job, as a doubled or belated nudge would cause it."""
+        self.incident, self.passings = incident, 0
+        with self.process():
+            getattr(jobs, job)(pk)
+        self.incident = None
+
+    @contextmanager
+    def process(self) -> Iterator[None]:
+        """What runs in here may die, and is then gone without a trace."""
+        self.is_listening = True
+        try:
+            yield
+        except Died:
+            self.met["a process died"] += 1
+        except BaseException:
+            self.is_broken = True
+            raise
+        finally:
+            self.is_listening = self.is_dead = False
+
+    # -- incidents -------------------------------------------------------------------------------------------------
+
+    def reached(self, point: str) -> None:
+        """Called at every point of the product and of the provider."""
+        if point.startswith("provider:commit"):
+            self.passed(point, "commit")
+        if point.startswith("provider:") and point != "provider:render":
+            self.passed(point, "provider")
+        self.passed(point, "point")
+
+    def stated(self, execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        """Called around every statement; those of savepoints are the database's own."""
+        self.written += not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE"))
+        if "SAVEPOINT" not in sql[:24] and self.is_listening:
+            self.passed("a statement", "statement")
+            if len(connection.savepoint_ids) == self.depth:
+                self.passed("a statement", "free")
+        return execute(sql, *rest)
+
+    def passed(self, point: str, kind: str) -> None:
+        """Do the deed of the incident when this is the passing it waits for."""
+        if self.is_dead:
+            raise Died
+        incident = self.incident
+        if not self.is_listening or incident is None or incident.kind != kind:
+            return
+        self.passings += 1
+        if self.passings > incident.passing:
+            self.incident = None
+            self.met[f"{incident.deed} at {point}"] += 1
+            self.happen(incident, point)
+
+    def happen(self, incident: Incident, point: str) -> None:
+        if incident.deed == "die":
+            self.is_dead = True
+            raise Died
+        if incident.deed in TROUBLES:
+            raise _trouble(incident.deed, point)
+        self.is_listening = False
+        try:
+            self.world(incident.deed, incident.choice)
+        except Exception as error:
+            self.stumbles.append(error)
+        self.is_listening = True
+
+    def world(self, deed: str, choice: int) -> None:
+        """Something that goes on beside a job: another job, or a person."""
+        campaign_id = self.campaign_ids[choice % len(self.campaign_ids)]
+        if deed == "opt_out":
+            self.opt_out(choice)
+        elif deed in ("hand_over", "collect"):
+            getattr(jobs, deed)(self.account_id)
+        elif deed == "sweep":
+            jobs.sweep(self.clock())
+        elif deed == "work":
+            self.provider.work()
+        elif deed == "minutes":
+            self.clock.forward(timedelta(minutes=(1, 3, 8, 15, 29)[choice]))
+        elif deed == "decide":
+            self.decide_one(choice, choice)
+        else:
+            self.person(deed, campaign_id)
+
+    # -- people ----------------------------------------------------------------------------------------------------
+
+    @rule(person=_choices)
+    def somebody_opts_out(self, person: int) -> None:
+        self.opt_out(person)
+
+    def opt_out(self, person: int) -> None:
+        suppression.suppress([str(FIRST_NUMBER + person)], "manual")
+
+    @rule(person=_choices)
+    def somebody_opts_back_in(self, person: int) -> None:
+        msisdn = str(FIRST_NUMBER + person)
+        if suppression.opt_back_in(msisdn, "asked for it"):
+            self.opted_out_at.pop(msisdn, None)
+            # The example's own transaction is never committed.
+            waiting, connection.run_on_commit = connection.run_on_commit, []
+            for after_commit in waiting:
+                after_commit[1]()
+
+    @rule(deed=st.sampled_from(["pause", "resume", "resume", "start", "cancel"]), which=_choices)
+    def a_person_acts(self, deed: str, which: int) -> None:
+        self.person(deed, self.campaign_ids[which % len(self.campaign_ids)])
+
+    def person(self, deed: str, campaign_id: int) -> None:
+        campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
+        try:
+            if deed == "pause":
+                decisions.pause(campaign, self.ground.operator)
+            elif deed == "resume":
+                person = self.ground.operator if campaign.reason == "paused" else self.ground.approver
+                decisions.resume(campaign, person, self.clock())
+            elif deed == "start":
+                campaign.account.start()
+            else:
+                decisions.cancel(campaign, self.ground.operator)
+        except Refusal:
+            self.met[f"refused to {deed}"] += 1
+
+    @precondition(lambda self: self.asked)
+    @rule(which=_choices, wish=st.integers(0, 4))
+    def a_person_decides(self, which: int, wish: int) -> None:
+        self.decide_one(which, wish)
+
+    def decide_one(self, which: int, wish: int) -> None:
+        """A truthful person, who has asked the provider, decides one batch that is held or unclear."""
+        asked = list(Batch.objects.filter(status__in=("held", "unclear")).select_related("campaign").order_by("pk"))
+        if not asked:
+            return
+        batch = asked[which % len(asked)]
+        try:
+            if batch.status == "unclear":
+                choices = self.truths(batch)
+                if choices:
+                    self.decide(batch, choices[wish % len(choices)])
+            elif wish % 2 and self.may_be_released(batch):
+                decisions.release(batch, self.ground.approver, "It is mended.", self.clock())
+            else:
+                decisions.cancel_batch(batch, self.ground.approver, "It is not worth it.")
+        except Refusal as refusal:
+            self.met[f"refused a decision: {refusal.code}"] += 1
+
+    def may_be_released(self, batch: Batch) -> bool:
+        return True
+
+    def truths(self, batch: Batch) -> list[str]:
+        """The decisions that are true of an unclear batch by the provider's own books."""
+        takes = self.takes(batch.stem)
+        waiting = self.provider.waiting(batch.stem)
+        is_fresh = self.decides_late or not batch.look_until or batch.look_until > self.clock() + timedelta(hours=24)
+        if takes and all(take.is_whole and take.body == _bytes_of(batch) for take in takes):
+            return ["accepted", "handed_over"] if is_fresh else ["accepted"]
+        if waiting:
+            return ["handed_over"] if is_fresh and all(entry.body == _bytes_of(batch) for entry in waiting) else []
+        texted = {
+            number for take in self.provider.ledger for number, _ in take.texted if _campaign(take) == batch.campaign_id
+        }
+        mine = set(recipients_of(batch).values_list("msisdn", flat=True))
+        if mine & texted:
+            return ["partly"] if takes and mine - texted else ["cancel"]
+        return ["again", "again", "rejected", "cancel"]
+
+    def decide(self, batch: Batch, decision: str) -> None:
+        log = None
+        if decision == "partly":
+            numbers = [number for take in self.takes(batch.stem) for number, _ in take.texted]
+            log = decisions.Log("log.txt", "\n".join(numbers).encode())
+        self.met[f"decided {decision}"] += 1
+        decisions.decide(batch, self.ground.approver, decision, "The provider said so.", self.clock(), log)
+
+    # -- the provider's moods --------------------------------------------------------------------------------------
+
+    @rule(mood=st.sampled_from(MOODS))
+    def provider_changes(self, mood: str) -> None:
+        provider = self.provider
+        if mood == "good":
+            provider.good_mood()
+        elif mood == "down":
+            provider.is_down = True
+        elif mood == "slow":
+            provider.is_slow = True
+        elif mood == "hiding":
+            provider.shown = []
+        elif mood == "stale":
+            provider.shown = provider.listing()
+        elif mood == "begin":
+            provider.begin_work()
+        elif mood == "work":
+            provider.work()
+        else:
+            provider.verdict = mood
+
+    # -- what must not be ------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.changes_texts)
+    @rule(which=_choices)
+    def the_text_is_changed_behind_the_approval(self, which: int) -> None:
+        campaign_id = self.campaign_ids[which % len(self.campaign_ids)]
+        Campaign.objects.filter(pk=campaign_id).update(text="Something else.")
+        self.changed_texts.add(campaign_id)
+
+    @precondition(lambda self: self.changed_texts)
+    @rule()
+    def the_texts_are_put_back(self) -> None:
+        Campaign.objects.filter(pk__in=self.changed_texts).update(text=TEXT)
+        self.changed_texts.clear()
+
+    # -- an older copy of the database -----------------------------------------------------------------------------
+
+    @precondition(lambda self: self.restores and len(self.copies) < 2)
+    @rule()
+    def the_database_is_copied(self) -> None:
+        rows = {}
+        with connection.cursor() as cursor:
+            for model in COPIED:
+                table = model._meta.db_table
+                cursor.execute(f"SELECT * FROM {table}")
+                rows[table] = cursor.fetchall()
+            sequences: list[tuple[Any, ...]] = []
+            if connection.vendor == "sqlite":
+                cursor.execute("SELECT seq, name FROM sqlite_sequence")
+                sequences = cursor.fetchall()
+        self.copies.append(Copy(rows, sequences, set(self.changed_texts)))
+
+    @precondition(lambda self: self.copies)
+    @rule(which=_choices)
+    def an_older_copy_is_restored(self, which: int) -> None:
+        copy = self.copies[which % len(self.copies)]
+        with connection.cursor() as cursor:
+            for table in reversed(copy.rows):
+                cursor.execute(f"DELETE FROM {table}")
+            for table, rows in copy.rows.items():
+                for row in rows:
+                    cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+            for sequence in copy.sequences:
+                cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", sequence)
+        self.changed_texts = set(copy.changed_texts)
+        self.restored = True
+        self.met["a copy was restored"] += 1
+        restoring.catch_up()
+
+    # -- the promise -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_promise_holds(self) -> None:
+        if not hasattr(self, "campaign_ids"):
+            return
+        if not self.written and len(self.provider.ledger) == self.takes_checked and not self.stumbles:
+            return
+        try:
+            self.check()
+        except BaseException:
+            self.is_broken = True
+            raise
+
+    def check(self) -> None:
+        assert not self.stumbles, f"Baton stumbled: {self.stumbles!r}"
+        self.check_ledger()
+        batches = list(Batch.objects.order_by("pk"))
+        self.asked = sum(batch.status in ("held", "unclear") for batch in batches)
+        for batch in batches:
+            self.check_batch(batch)
+        self.check_due(batches)
+        for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
+            books = balance.prove(campaign)
+            assert books.balanced, f"the books of {campaign.pk}: {books.mismatch}"
+        self.written = 0
+
+    def check_ledger(self) -> None:
+        """Nobody twice, nobody who had opted out, nothing but what was approved and intended."""
+        texted = Counter((_campaign(take), number) for take in self.provider.ledger for number, _ in take.texted)
+        twice = [key for key, count in texted.items() if count > 1]
+        assert not twice, f"texted twice: {twice} {[(t.stem, len(t.texted)) for t in self.provider.ledger]}"
+        for take in self.provider.ledger[self.takes_checked :]:
+            gates = self.gates.get(take.stem, [])
+            first = [gate for gate in gates if not gate.is_repeated]
+            assert first, f"{take.stem} was texted without an intent"
+            for number, text in take.texted:
+                since = self.opted_out_at.get(number)
+                assert since is None or since > first[-1].at, f"{number} had opted out and was texted by {take.stem}"
+                assert text == f"Hi Person {int(number) - FIRST_NUMBER}, 20 % off ends Sunday.", f"not approved: {text}"
+            whole = _digest(take.body)
+            known = self.intents[take.stem]
+            assert not take.is_whole or whole in known, f"{take.stem} was texted with other bytes than intended"
+        self.takes_checked = len(self.provider.ledger)
+
+    def check_batch(self, batch: Batch) -> None:
+        takes = self.takes(batch.stem)
+        name = f"{batch.stem} ({batch.status}, {batch.reason})"
+        if batch.status == "accepted":
+            assert len(takes) == 1, f"{name} is in the ledger {len(takes)} times"
+            assert _digest(takes[0].body) == batch.sha256, f"{name} was texted with other bytes"
+        elif batch.status == "rejected":
+            assert not takes, f"{name} was texted"
+        elif batch.status in ("prepared", "uploading", "held", "superseded", "cancelled") and not self.restored:
+            whole = [take for take in takes if take.is_whole]
+            assert not whole, f"{name} was texted"
+        if batch.status in ("prepared", "uploading", "committing"):
+            assert batch.due_at, f"{name} is silent: it has no due time"
+        elif batch.status in ("handed_over", "processing"):
+            assert batch.look_at, f"{name} is silent: nobody looks for it"
+        elif batch.status in ("held", "unclear"):
+            assert batch.reason, f"{name} does not say why"
+            assert batch.sentence, f"{name} does not say why"
+        is_looked_at = batch.status in ("accepted", "rejected", "unclear")
+        if is_looked_at and batch.look_until and batch.look_until > self.clock.moment:
+            assert batch.look_at, f"{name} is no longer looked at before the looking ends"
+        if batch.status == "unclear":
+            assert batch.attempts.exists(), f"{name} is unclear without an attempt"
+            shown = batch.evidence.exists() or batch.attempts.exclude(code="").exists()
+            assert shown or batch.reason in SAYS_ENOUGH, f"{name} carries no evidence"
+
+    def check_due(self, batches: list[Batch]) -> None:
+        """What is due and may go on is found by the sweep."""
+        now = self.clock()
+        due = [one for one in batches if one.status in ("uploading", "committing") and one.due_at and one.due_at <= now]
+        if not due:
+            return
+        found = {batch.pk for batch in handover.due(Account.objects.get(pk=self.account_id), now)}
+        for batch in due:
+            assert batch.pk in found, f"{batch.stem} ({batch.status}) is due and not found"
+
+    def takes(self, stem: str) -> list[Take]:
+        return [take for take in self.provider.ledger if take.stem == stem]
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            if not self.is_broken and hasattr(self, "campaign_ids"):
+                self.come_to_rest()
+                self.count_up()
+        finally:
+            BatchLife.current = None
+            connection.run_on_commit = []
+            transaction.set_rollback(True)
+            self.example.__exit__(None, None, None)
+            self.ground.wipe()
+
+    def come_to_rest(self) -> None:
+        """All faults end. First Baton alone, then with a truthful person, comes to an end with every batch."""
+        self.incident = None
+        self.provider.good_mood()
+        self.provider.work()
+        self.the_texts_are_put_back()
+        for campaign_id in self.campaign_ids:
+            self.person("start", campaign_id)
+        for round_number in range(8):
+            self.until_nothing_is_due()
+            restless = Batch.objects.exclude(status__in=(*FINISHED, "held", "unclear"))
+            assert not restless, f"never comes to rest: {[(b.stem, b.status, b.reason) for b in restless]}"
+            if not Batch.objects.filter(status__in=("held", "unclear")).exists():
+                break
+            for _ in range(Batch.objects.filter(status__in=("held", "unclear")).count()):
+                self.decide_one(0, 1 if round_number < 3 else 0)
+        else:
+            raise AssertionError("a person's decisions never come to an end")
+        # What a person decided is looked at once more.
+        self.clock.forward(timedelta(minutes=10))
+        self.sweep()
+        self.check()
+        for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
+            self.check_ended(campaign)
+
+    def until_nothing_is_due(self) -> None:
+        for turn in range(120):
+            for campaign in Campaign.objects.filter(pk__in=self.campaign_ids, status="paused"):
+                self.person("resume" if turn < 40 else "cancel", campaign.pk)
+            self.sweep()
+            moments = [
+                moment
+                for status, due_at, look_at in Batch.objects.values_list("status", "due_at", "look_at")
+                for moment in [
+                    due_at
+                    if status in ("prepared", "uploading", "committing")
+                    else look_at
+                    if status in ("handed_over", "processing")
+                    else None
+                ]
+                if moment
+            ]
+            if not moments:
+                return
+            self.clock.forward(max(min(moments) - self.clock(), timedelta(0)) + timedelta(seconds=1))
+        stuck = list(Batch.objects.exclude(status__in=FINISHED).values_list("stem", "status", "reason", "due_at"))
+        raise AssertionError(f"never comes to rest: {stuck}")
+
+    def check_ended(self, campaign: Campaign) -> None:
+        assert campaign.status in ("closed", "cancelled", "held"), f"{campaign.pk} is {campaign.status}"
+        assert audience_digest(campaign) == campaign.audience_digest, "the frozen recipients changed"
+        if self.restored or self.met["decided accepted"]:
+            return
+        books = balance.prove(campaign)
+        texted = sum(len(take.texted) for take in self.provider.ledger if _campaign(take) == campaign.pk)
+        assert books.outcomes["accepted"] == texted, f"{books.outcomes} while {texted} were texted"
+
+    def count_up(self) -> None:
+        for status, reason in Batch.objects.values_list("status", "reason"):
+            self.met[f"batch {status}"] += 1
+            self.met[f"reason {reason}"] += 1
+        for reason in Event.objects.exclude(batch=None).values_list("reason", flat=True):
+            self.met[f"event {reason}"] += 1
+        self.met["commits repeated"] += sum(gate.is_repeated for gates in self.gates.values() for gate in gates)
+        self.met["repeats dropped by the provider"] += self.provider.dropped
+        self.met["texted"] += sum(len(take.texted) for take in self.provider.ledger)
+        self.met["batches"] += Batch.objects.count()
+        self.figures.examples += 1
+        self.figures.met.update(self.met)
+
+
+#: Reasons whose own sentence is the evidence: nothing could be seen, or what was seen is not this batch.
+SAYS_ENOUGH = ("cannot_look", "silent", "restored_differs", "bytes_differ")
+
+
+def _trouble(deed: str, point: str) -> Exception:
+    """The trouble as the point allows it: what may have arrived is unclear, and a look never is."""
+    if point in ("provider:commit:half", "provider:commit:end"):
+        return Unclear("line_broke", "The line broke.")
+    if deed == "refused_account" or (point == "provider:connect" and deed.startswith("refused")):
+        return Refused("login_refused", "The login was refused.", account=True)
+    if deed == "refused_holds":
+        return Refused("no_credit", "There is no credit left.", account=True, holds=True)
+    if deed == "refused" and "look" not in point:
+        return Refused("too_big", "The file was refused.")
+    if deed == "unclear" and point == "provider:commit:begin":
+        return Unclear("line_broke", "The line broke.")
+    return Unreachable("no_line", "The line broke before anything was handed over.")
+
+
+def _campaign(take: Take) -> int:
+    return int(take.stem.split("-")[0][1:])
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _bytes_of(batch: Batch) -> bytes:
+    return evidence.payload_of(batch).body

@@ -1,0 +1,324 @@
+"""A pretend provider in memory: three ways to hand over, one for each guard, and a ledger of what it texted.
+
+Every step of the way is a point (``provider:commit:half``) where a listener may raise trouble, end the process, or let
+the rest of the world go on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils import timezone
+
+from providers.base import (
+    Attempt,
+    BaseAdapter,
+    Check,
+    Guard,
+    GuardKind,
+    Limits,
+    Message,
+    Objection,
+    Order,
+    Outcome,
+    Payload,
+    Reading,
+    Receipt,
+    SightedFile,
+    Sighting,
+    Staged,
+    Standing,
+)
+from providers.errors import Refused, Unreachable
+from providers.points import reach
+
+#: How long the provider knows a key again, and how long Baton relies on it.
+REMEMBERS = timedelta(minutes=40)
+RELIED_ON = timedelta(minutes=20)
+#: How far a file has come, by its folder; a listing never proves less than an earlier one.
+_COMES_AFTER = {"staged": 0, "in": 1, "working": 2, "errors": 3, "processed": 3}
+
+
+@dataclass(frozen=True)
+class Take:
+    """One file the provider texted from: the stem it bears, its bytes, and whom it texted what."""
+
+    stem: str
+    body: bytes
+    texted: tuple[tuple[str, str], ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in the provider's folders; ``said`` is what the provider wrote about it."""
+
+    name: str
+    folder: str
+    body: bytes
+    said: bytes = b""
+    is_whole: bool = True
+
+
+class Provider:
+    """What stands at the other end: folders, a memory for keys, moods, and the ledger that says whom it texted."""
+
+    def __init__(self, *, keeps_keys: bool) -> None:
+        self.ledger: list[Take] = []
+        self.entries: dict[str, Entry] = {}
+        self.keys: dict[int, datetime] = {}
+        self.keeps_keys = keeps_keys
+        self.dropped = 0
+        self.good_mood()
+
+    def good_mood(self) -> None:
+        """Answer at once, show everything, take everything."""
+        self.is_down = False
+        self.is_slow = False
+        self.verdict = "accept"
+        self.shown: list[Entry] | None = None
+
+    def listing(self) -> list[Entry]:
+        """What a look is shown: the folders as they are, or as they were when the listing became stale."""
+        return list(self.entries.values()) if self.shown is None else self.shown
+
+    def arrive(self, name: str, key: int, body: bytes, *, is_whole: bool = True) -> None:
+        """Take a file in. Without a memory for keys even a torn one is worked on."""
+        now = timezone.now()
+        if self.keeps_keys:
+            if not is_whole:
+                self.entries[name] = Entry(name, "errors", body, b"corrupt")
+                return
+            known = self.keys.get(key)
+            if known is not None and now - known < REMEMBERS:
+                self.dropped += 1
+                self.entries[name] = Entry(name, "errors", body, b"duplicate")
+                return
+            self.keys[key] = now
+        self.entries[name] = Entry(name, "in", body, is_whole=is_whole)
+        if not self.is_slow:
+            self.work()
+
+    def waiting(self, stem: str = "") -> list[Entry]:
+        """The files, of one batch or all, that were taken in and not yet worked on."""
+        found = [entry for entry in self.entries.values() if entry.folder in ("in", "working")]
+        return [entry for entry in found if not stem or stem_of(entry.name) == stem]
+
+    def begin_work(self) -> None:
+        """Show that work on the waiting files has begun."""
+        for entry in self.waiting():
+            self.entries[entry.name] = replace(entry, folder="working")
+
+    def work(self) -> None:
+        """Work on the waiting files: text, or refuse, as the verdict says. Half a file is texted as far as it goes."""
+        for entry in self.waiting():
+            rows = rows_of(entry.body)
+            if entry.is_whole and self.verdict == "reject":
+                self.entries[entry.name] = replace(entry, folder="errors", said=b"rejected")
+                continue
+            said = b""
+            if self.verdict in ("row_error", "opted_out") and entry.is_whole and len(rows) > 1:
+                said = f"{self.verdict} {rows[0][0]}".encode()
+                rows = rows[1:]
+            self.ledger.append(Take(stem_of(entry.name), entry.body, tuple(rows), entry.is_whole))
+            self.entries[entry.name] = replace(entry, folder="processed", said=said)
+
+
+def stem_of(name: str) -> str:
+    """The stem in a remote name."""
+    return name.split(".")[0]
+
+
+def rows_of(body: bytes) -> list[tuple[str, str]]:
+    """The number and the text of each whole row of a file."""
+    rows = [line.partition("\t") for line in body.decode().split("\n")[:-1]]
+    return [(number, text) for number, _, text in rows]
+
+
+#: The providers that answer now, by the host of an account's settings.
+answering: dict[str, Provider] = {}
+
+
+@dataclass
+class Remote:
+    """An open line to the pretend provider."""
+
+    settings: Mapping[str, Any]
+    provider: Provider
+
+    def hosts(self) -> tuple[str, ...]:
+        return (str(self.settings["host"]),)
+
+
+class Transport:
+    """Opens a line to the provider that answers under a host's name."""
+
+    @staticmethod
+    @contextmanager
+    def connect(settings: Mapping[str, Any]) -> Iterator[Remote]:
+        """Raises Unreachable while the provider is down."""
+        provider = answering[settings["host"]]
+        reach("provider:connect")
+        if provider.is_down:
+            raise Unreachable("no_line", "The provider could not be reached.")
+        yield Remote(settings, provider)
+
+
+class PretendAdapter(BaseAdapter):
+    """What the three ways have in common; ``read`` believes positive evidence only."""
+
+    label = "Pretend"
+    transport = Transport
+    limits: ClassVar[Limits] = Limits(rows=2, bytes=100_000, connections=2)
+    give_up_after = timedelta(hours=2)
+
+    class SettingsForm(forms.Form):
+        host = forms.CharField()
+        username = forms.CharField()
+
+    class OptionsForm(forms.Form):
+        pass
+
+    def objections(self, order: Order, message: Message) -> list[Objection]:
+        return []
+
+    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+        reach("provider:render")
+        body = "".join(f"{message.msisdn}\t{message.text}\n" for message in messages).encode()
+        return Payload(stem=stem, name=f"{stem}.txt", body=body, key=key)
+
+    def attempt_name(self, payload: Payload, number: int) -> str:
+        return f"{payload.stem}.{number}.txt"
+
+    def arrived_name(self, payload: Payload, attempt: Attempt) -> str:
+        """The name under which an attempt's file is with the provider once it has arrived."""
+        return attempt.name
+
+    def stage(self, remote: Remote, payload: Payload, attempt_name: str) -> Staged:
+        reach("provider:stage:begin")
+        return Staged()
+
+    def commit(self, remote: Remote, payload: Payload, attempt: Attempt) -> Receipt:
+        reach("provider:commit:begin")
+        name = self.arrived_name(payload, attempt)
+        try:
+            reach("provider:commit:half")
+        except BaseException:
+            # A line may break within a row, or after the last byte of a row.
+            half = payload.body[: len(payload.body) // 2 + 1]
+            remote.provider.arrive(name, payload.key, half, is_whole=False)
+            raise
+        remote.provider.arrive(name, payload.key, payload.body)
+        reach("provider:commit:end")
+        return Receipt(provider_ref=f"taken-{attempt.name}", raw=b"OK")
+
+    def look(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+        reach("provider:look:begin")
+        files = tuple(
+            SightedFile(entry.folder, entry.name, len(entry.body), None, entry.said or None, remote.hosts()[0])
+            for entry in remote.provider.listing()
+            if stem_of(entry.name) == payload.stem
+        )
+        reach("provider:look:end")
+        return Sighting(now, remote.hosts(), files)
+
+    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+        seen: dict[str, SightedFile] = {}
+        for sighting in sightings:
+            for file in sighting.files:
+                if file.name not in seen or _COMES_AFTER[file.folder] >= _COMES_AFTER[seen[file.name].folder]:
+                    seen[file.name] = file
+        arrived = {name: seen[name] for name in {self.arrived_name(payload, one) for one in attempts} if name in seen}
+        for file in arrived.values():
+            if file.folder != "errors" and file.size != len(payload.body):
+                return Reading(Standing.UNKNOWN, "size_differs", "Only a part of it is there.", unclear=True)
+        for file in arrived.values():
+            if file.folder == "processed":
+                return Reading(Standing.ACCEPTED, outcomes=_outcomes(file))
+        for folder, standing in (("working", Standing.PROCESSING), ("in", Standing.TAKEN)):
+            if any(file.folder == folder for file in arrived.values()):
+                return Reading(standing)
+        rejected = [file for file in arrived.values() if file.body == b"rejected"]
+        if rejected:
+            silent = [
+                one
+                for one in attempts
+                if self.arrived_name(payload, one) not in arrived and one.ending not in ("refused", "unreachable")
+            ]
+            if silent:
+                return Reading(Standing.UNKNOWN, "some_rejected", "Only one of its files was rejected.", unclear=True)
+            return Reading(Standing.REJECTED, "rejected", "The provider refused the whole file.")
+        return self.read_absent(attempts, sightings)
+
+    def read_absent(self, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+        """What it means that nothing has arrived as far as can be seen."""
+        return Reading(Standing.UNKNOWN)
+
+    def check(self, remote: Remote, now: datetime) -> list[Check]:
+        return []
+
+
+def _outcomes(file: SightedFile) -> tuple[Outcome, ...]:
+    if not file.body:
+        return ()
+    code, msisdn = file.body.decode().split(" ")
+    return (Outcome(msisdn, "row_error", code, "Refused.", code == "opted_out", file.name, 1),)
+
+
+class KeyAdapter(PretendAdapter):
+    """The provider remembers a key for a while and drops the same again."""
+
+    guard = Guard.key(window=RELIED_ON)
+
+
+class RenameAdapter(PretendAdapter):
+    """The bytes are brought near under a name of their own; a rename of that one source hands them over."""
+
+    guard = Guard.rename()
+
+    def arrived_name(self, payload: Payload, attempt: Attempt) -> str:
+        return f"{payload.stem}.ready"
+
+    def stage(self, remote: Remote, payload: Payload, attempt_name: str) -> Staged:
+        reach("provider:stage:begin")
+        folders = remote.provider.entries
+        folders[attempt_name] = Entry(attempt_name, "staged", payload.body[: len(payload.body) // 2])
+        reach("provider:stage:half")
+        folders[attempt_name] = Entry(attempt_name, "staged", payload.body)
+        reach("provider:stage:end")
+        return Staged(attempt_name, remote.hosts()[0], len(payload.body))
+
+    def commit(self, remote: Remote, payload: Payload, attempt: Attempt) -> Receipt:
+        reach("provider:commit:begin")
+        source = remote.provider.entries.pop(attempt.staged.name, None)
+        if source is None:
+            raise Refused("rename_source_missing", "The staged file is gone.")
+        remote.provider.arrive(self.arrived_name(payload, attempt), payload.key, source.body)
+        reach("provider:commit:end")
+        return Receipt(raw=b"250")
+
+    def read_absent(self, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+        pinned = attempts[-1].staged
+        for file in sightings[-1].files:
+            if pinned.name and (file.folder, file.name, file.size) == ("staged", pinned.name, pinned.size):
+                return Reading(Standing.STAGED)
+        return Reading(Standing.UNKNOWN)
+
+
+class NoneAdapter(PretendAdapter):
+    """Nothing keeps a repeat from texting twice."""
+
+    guard = Guard.none()
+
+    def attempt_name(self, payload: Payload, number: int) -> str:
+        return payload.name
+
+
+ADAPTERS: dict[GuardKind, type[PretendAdapter]] = {
+    GuardKind.KEY: KeyAdapter,
+    GuardKind.RENAME: RenameAdapter,
+    GuardKind.NONE: NoneAdapter,
+}

@@ -1,0 +1,95 @@
+"""The batch life as a state machine: the promise holds whatever happens, and a broken Baton is found out."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+import campaigns.results
+from campaigns import handover
+from campaigns.evidence import payload_of, plain_attempt
+from campaigns.lifecycle import move
+from campaigns.models import Batch
+from providers.base import GuardKind, Reading
+from providers.locks import Lock
+from tests.proof.machine import BatchLife, Figures
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
+
+PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
+#: The same examples in every run of the tests; ``make proof`` asks for more, and other ones each time.
+IN_EVERY_RUN = 200
+EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", IN_EVERY_RUN))
+
+
+def options(examples: int, **more: Any) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=18,
+        deadline=None,
+        database=None,
+        derandomize=EXAMPLES == IN_EVERY_RUN,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figures) -> None:
+    run_state_machine_as_test(life, settings=options(EXAMPLES, phases=PHASES))
+
+    print()
+    print(f"{figures.examples:,} examples, 0 violations:")
+    for met, count in sorted(figures.met.items()):
+        print(f"  {count:>8,}  {met}")
+
+
+def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
+    """The machine finds the violation within a few hundred examples."""
+    life.guards = guards or life.guards
+    few = options(400, phases=[Phase.generate], report_multiple_bugs=False)
+    with pytest.raises(AssertionError, match=words):
+        run_state_machine_as_test(life, settings=few)
+
+
+def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    def repeat(batch: Batch, reading: Reading, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
+        latest = batch.attempts.latest("number")
+        attempt = handover.gate(batch, plain_attempt(latest).staged, latest.name, clock(), repeated=True)
+        if attempt is not None:
+            handover.commit(batch, attempt, payload_of(batch), lock, line, clock)
+
+    monkeypatch.setattr(handover, "decide_absent", repeat)
+
+    is_found(life, "texted twice", GuardKind.NONE)
+
+
+def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a plain uploader does it: what was not seen to succeed is uploaded again."""
+
+    def start_over(batch: Batch, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
+        move(batch, "prepared", due_at=clock())
+
+    monkeypatch.setattr(handover, "recover", start_over)
+
+    is_found(life, "texted twice")
+
+
+def test_a_gate_that_forgets_opt_outs_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "opted_out", lambda recipients: recipients.none())
+
+    is_found(life, "had opted out")
+
+
+def test_a_batch_without_a_due_time_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "wait", lambda batch, now: {"due_at": None})
+
+    is_found(life, "is silent")
+
+
+def test_an_outcome_counted_twice_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaigns.results, "_news", lambda batch, outcomes: list(outcomes) * 2)
+
+    is_found(life, "the books of|stumbled")

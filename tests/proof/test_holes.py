@@ -1,0 +1,89 @@
+"""Lives the machine found, played again step by step. A strict xfail is a hole that is still open: once it is mended,
+take the mark away and let the machine do the same (``changes_texts``, ``restores``, ``decides_late``)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from campaigns import decisions
+from campaigns.models import Batch, Campaign
+from providers.base import GuardKind
+from tests.proof.machine import BatchLife, Incident
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def begun(life: type[BatchLife]) -> Iterator[BatchLife]:
+    """One campaign of five, with the provider that forgets nothing, before its first cut."""
+    life.guards = (GuardKind.KEY,)
+    machine = life()
+    machine.begin(choice=0, both=False, mood="good", copied=False)
+    yield machine
+    machine.is_broken = True
+    machine.teardown()
+
+
+def unclear_for_days(machine: BatchLife) -> Batch:
+    """A batch of which the provider showed nothing until Baton no longer looked."""
+    machine.soon(seconds=0, incident=None)
+    machine.provider_changes(mood="hiding")
+    machine.provider_changes(mood="row_error")
+    machine.soon(seconds=1, incident=None)
+    for _ in range(3):
+        machine.later(minutes=4500, incident=None)
+    return Batch.objects.filter(status="unclear").earliest("pk")
+
+
+@pytest.mark.xfail(strict=True, reason="cut and re-cut do not ask whether the text is the approved one")
+def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
+    begun.soon(seconds=0, incident=None)
+    begun.the_text_is_changed_behind_the_approval(which=0)
+    begun.somebody_opts_out(person=0)
+    for _ in range(2):
+        begun.soon(seconds=1, incident=None)
+    begun.the_texts_are_put_back()
+    campaign = Campaign.objects.get(pk=begun.campaign_ids[0])
+    if campaign.status == "paused":
+        decisions.resume(campaign, begun.ground.approver, begun.clock())
+    begun.soon(seconds=1, incident=None)
+
+    begun.check()
+
+
+@pytest.mark.xfail(strict=True, reason="a late decision keeps the old look_until, and the next look ends the looking")
+def test_what_a_person_says_was_handed_over_is_looked_for(begun: BatchLife) -> None:
+    batch = unclear_for_days(begun)
+    begun.decide(batch, "handed_over")
+    for _ in range(2):
+        begun.soon(seconds=61, incident=None)
+
+    begun.check()
+
+
+@pytest.mark.xfail(strict=True, reason="the journal is asked about the batch's own name only")
+def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None:
+    begun.the_database_is_copied()
+    begun.soon(seconds=0, incident=None)
+    begun.somebody_opts_out(person=1)
+    for _ in range(3):
+        begun.soon(seconds=1, incident=None)
+    begun.somebody_opts_back_in(person=1)
+    begun.an_older_copy_is_restored(which=0)
+    for _ in range(3):
+        begun.soon(seconds=1, incident=None)
+
+    begun.check()
+
+
+@pytest.mark.xfail(strict=True, reason="attempts are numbered by their count, and a withdrawn one is not remembered")
+def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
+    begun.soon(seconds=0, incident=None)
+    begun.the_database_is_copied()
+    begun.run("hand_over", begun.account_id, Incident("commit", 0, "unreachable", 0))
+    begun.later(minutes=2, incident=Incident("commit", 0, "die", 0))
+    begun.an_older_copy_is_restored(which=0)
+    for _ in range(4):
+        begun.soon(seconds=61, incident=None)
+
+    begun.check()
