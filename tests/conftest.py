@@ -43,11 +43,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: drives a real browser")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if connection.vendor == "postgresql":
+        # What never asks a database is tested once, on the run with SQLite.
+        asking = [item for item in items if asks_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
+        items[:] = asking
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker("browser")
             item.add_marker(debian.needs("chromium"))
+
+
+def asks_database(item: pytest.Item) -> bool:
+    """Whether the test, or a fixture of its, has a database."""
+    fixtures = getattr(item, "fixturenames", ())
+    return "db" in fixtures or "transactional_db" in fixtures or item.get_closest_marker("django_db") is not None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
