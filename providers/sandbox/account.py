@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
-from providers.sandbox.ledger import Ledger, Line, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger, Line
 
 
 class Account(ABC):

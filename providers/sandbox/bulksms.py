@@ -41,10 +41,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.sandbox.account import Account
+from providers.sandbox.disk import write_durably
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import certificate_file, public_certificate
 from providers.sandbox.gsm import BASIC, EXTENDED, septets
-from providers.sandbox.ledger import Ledger, Line, write_durably
+from providers.sandbox.ledger import Ledger, Line
 from providers.sandbox.site import HOST, Ground, Site
 
 SLUG = "bulksms"

@@ -32,10 +32,11 @@ from typing import Any
 from uuid import uuid4
 
 from providers.sandbox.account import Account, oldest_first
+from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, ftp_faults, serve_ftp
 from providers.sandbox.gsm import BASIC, EXTENDED, chained, septets
-from providers.sandbox.ledger import Ledger, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
 

@@ -24,6 +24,7 @@ from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHa
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
+from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
 from providers.sandbox.sftp import Uploads
 
@@ -368,10 +369,7 @@ def certificate_file(data: Path) -> Path:
     """The file in ``data`` with a key and a self-signed certificate for it, made with mode 0600 on first use."""
     path = data / CERTIFICATE_FILE
     if not path.exists():
-        made = _made_certificate(datetime.now(UTC))
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(made)
+        write_secret(path, _made_certificate(datetime.now(UTC)))
     return path
 
 

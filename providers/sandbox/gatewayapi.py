@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from providers.sandbox.account import Account
+from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.gsm import not_gsm, parts
-from providers.sandbox.ledger import Ledger, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger
 from providers.sandbox.sftp import Uploads
 from providers.sandbox.site import HOST, Ground, Site
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from providers.sandbox.disk import write_durably
+
 
 @dataclass(frozen=True)
 class Line:
@@ -25,26 +27,6 @@ class Line:
     sender: str
     text: str
     reference: str
-
-
-def write_durably(path: Path, body: bytes) -> None:
-    """Put ``body`` at ``path`` at once or not at all, on the disk when this returns."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Ledger:

@@ -26,11 +26,11 @@ from urllib.request import Request, urlopen
 
 from providers.sandbox import bulksms, clickatell, gatewayapi, smsportal
 from providers.sandbox.control import ControlServer
+from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.site import CannotStart, Ground, Ports, Site
 
-HOST = "127.0.0.1"
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 CREDIT = 1_000_000
 #: The pretend providers, in the order in which people see them.
@@ -135,9 +135,7 @@ def _passwords(options: Options) -> dict[str, str]:
         return options.accounts
     if not kept:
         kept = {"demo": secrets.token_urlsafe(12)}
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump(kept, file)
+        write_secret(path, json.dumps(kept).encode())
     return kept
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 import asyncssh
 from asyncssh.constants import FXF_WRITE
 
+from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
 
 HOST_KEY_FILE = "host_key"
@@ -148,10 +149,7 @@ def host_key(data: Path) -> asyncssh.SSHKey:
     """The ed25519 host key kept in ``data``, made with mode 0600 on first use."""
     path = data / HOST_KEY_FILE
     if not path.exists():
-        made = asyncssh.generate_private_key("ssh-ed25519").export_private_key()
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(made)
+        write_secret(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     return asyncssh.read_private_key(path)
 
 

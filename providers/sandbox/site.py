@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from providers.sandbox.disk import write_durably
 from providers.sandbox.faults import Faults
-from providers.sandbox.ledger import Ledger, write_durably
+from providers.sandbox.ledger import Ledger
 
 HOST = "127.0.0.1"
 Server = TypeVar("Server")

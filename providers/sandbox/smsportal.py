@@ -28,10 +28,11 @@ from typing import Any
 import asyncssh
 
 from providers.sandbox.account import Account, oldest_first
+from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
 from providers.sandbox.ftp import FtpServer, Rules, certificate_file, ftp_faults, public_certificate, serve_ftp
 from providers.sandbox.gsm import not_gsm, parts
-from providers.sandbox.ledger import Ledger, sync_folder, write_durably
+from providers.sandbox.ledger import Ledger
 from providers.sandbox.sftp import Uploads, host_key, serve_sftp
 from providers.sandbox.site import HOST, Ground, Site
 
