@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,9 +95,6 @@ def make_user(db: None) -> MakeUser:
 
     def make(role: str, username: str = "") -> User:
         username = username or role
-        if not Group.objects.filter(name=role).exists():
-            # A test with real transactions empties the tables behind it, roles included.
-            import_module("campaigns.migrations.0002_roles").make_roles(apps, connection.schema_editor())
         user = User.objects.create_user(username, f"{username}@example.org", PASSWORD)
         user.groups.add(Group.objects.get(name=role))
         return user

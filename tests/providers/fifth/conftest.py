@@ -3,10 +3,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from providers import adapters, registry
-from tests.campaigns.conftest import Clock
+from tests.campaigns.conftest import clock, own_files
+
+__all__ = ["clock", "own_files"]
 
 
 @pytest.fixture(autouse=True)
@@ -20,19 +21,6 @@ def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     yield
     registry.all_adapters.cache_clear()
     sys.modules.pop("providers.adapters.acme", None)
-
-
-@pytest.fixture(autouse=True)
-def own_files(settings: Settings, tmp_path: Path) -> None:
-    """Payloads, evidence, journals and locks of this test alone."""
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.JOURNAL_DIR = tmp_path / "journal"
-    settings.LOCK_DIR = tmp_path / "locks"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(autouse=True)
