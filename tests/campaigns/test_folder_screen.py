@@ -187,9 +187,14 @@ def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Clie
     assert "refused the login" in page_of(client, account)
 
 
-def test_only_who_may_test_the_connection_may_look(account: Account, logged_in: LogIn, operator: User) -> None:
+def test_only_who_may_test_the_connection_may_look(
+    account: Account, logged_in: LogIn, operator: User, approver: User
+) -> None:
     address = reverse("campaigns:folder", args=[account.pk])
 
+    assert address in logged_in(approver).get(account.get_absolute_url()).content.decode()
+    assert logged_in(approver).post(address).status_code == 200
+    assert address not in logged_in(operator).get(account.get_absolute_url()).content.decode()
     assert logged_in(operator).post(address).status_code == 403
     assert logged_in(operator).get(address).status_code == 405
 
