@@ -87,3 +87,46 @@ def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> N
         begun.soon(seconds=61, incident=None)
 
     begun.check()
+
+
+@pytest.mark.xfail(strict=True, reason="evidence about other bytes of the same name settles the batch")
+def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> None:
+    begun.the_database_is_copied()
+    for _ in range(3):
+        begun.soon(seconds=3, incident=None)
+    begun.somebody_opts_out(person=0)
+    begun.an_older_copy_is_restored(which=0)
+    for _ in range(4):
+        begun.soon(seconds=61, incident=None)
+
+    begun.check()
+
+
+@pytest.mark.xfail(strict=True, reason="a cancellation does not ask the journal")
+def test_what_the_journal_knows_is_not_cancelled_unseen(begun: BatchLife) -> None:
+    begun.soon(seconds=0, incident=None)
+    begun.the_database_is_copied()
+    for _ in range(2):
+        begun.soon(seconds=3, incident=None)
+    begun.an_older_copy_is_restored(which=0)
+    begun.person("cancel", begun.campaign_ids[0])
+    for _ in range(3):
+        begun.soon(seconds=61, incident=None)
+
+    assert begun.provider.ledger
+    assert not Batch.objects.filter(status="cancelled").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="a look that cannot read its own file never gives up")
+def test_a_file_that_was_damaged_after_the_hand_over_is_asked_about(begun: BatchLife) -> None:
+    begun.soon(seconds=0, incident=None)
+    begun.provider_changes(mood="hiding")
+    begun.soon(seconds=3, incident=None)
+    for batch in Batch.objects.all():
+        with batch.payload.open("rb+") as handle:
+            handle.write(b"x")
+    for _ in range(3):
+        begun.later(minutes=130, incident=None)
+    begun.stumbles.clear()
+
+    assert not Batch.objects.filter(status="handed_over").exists()
