@@ -41,6 +41,7 @@ from providers.base import (
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.fields import CertificateField, HostField, SecretField
+from providers.transports.files import is_plain
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 # GatewayAPI, "Error code index", "API Errors", as far as a file can meet them; then what a cause in words is about.
@@ -482,8 +483,7 @@ def _with_bottom(remote: FtpRemote, file: SightedFile, at_most: int) -> SightedF
 
 
 def _bears(name: str, stem: str) -> bool:
-    # A name from outside becomes part of a path: nothing in it may lead elsewhere.
-    return stem.lower() in name.lower() and "/" not in name and "\\" not in name and name.isprintable()
+    return stem.lower() in name.lower() and is_plain(name)
 
 
 def _state(name: str, stem: str) -> str:

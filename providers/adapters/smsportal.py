@@ -40,7 +40,7 @@ from providers.base import (
 )
 from providers.errors import Refused
 from providers.fields import HostField, SecretField
-from providers.transports.files import Entry
+from providers.transports.files import Entry, is_plain
 from providers.transports.ftp import FtpRemote, FtpTransport
 from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
 
@@ -355,8 +355,7 @@ def _path(remote: Remote, folder: str, name: str = "") -> str:
 
 
 def _bears(name: str, stem: str) -> bool:
-    # A name from outside becomes part of a path: nothing in it may lead elsewhere.
-    return stem in name and "/" not in name and "\\" not in name and name.isprintable()
+    return stem in name and is_plain(name)
 
 
 def _check_line(remote: Remote) -> Check:

@@ -15,6 +15,11 @@ class Entry:
     modified_at: datetime | None
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name from outside may become part of a path: nothing in it leads elsewhere."""
+    return "/" not in name and "\\" not in name and name.isprintable()
+
+
 def folder_missing(folder: str) -> Refused:
     return Refused("folder_missing", f"There is no folder {folder or '.'} at the provider.", account=True)
 
