@@ -19,7 +19,7 @@ from campaigns.batching import opted_out, recipients_of, supersede
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results import LOOK_AFTER, log_stumble, look
+from campaigns.results import LOOK_AFTER, log_stumble, look, stop_account
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import GuardKind, Payload, Reading, Staged, Standing
 from providers.connections import connect
@@ -241,22 +241,16 @@ def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
     if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
         move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
-        stop_account(batch, trouble)
+        _stop_account(batch, trouble)
         return
     move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
-    stop_account(batch, trouble)
+    _stop_account(batch, trouble)
 
 
 def wait(batch: Batch, now: datetime) -> dict[str, Any]:
     """When to try again after the provider could not be reached: later each time."""
     pause = _PAUSES[min(batch.failures, len(_PAUSES) - 1)]
     return {"due_at": now + timedelta(seconds=pause), "failures": min(batch.failures + 1, 100)}
-
-
-def stop_account(batch: Batch, trouble: Trouble) -> None:
-    """Stop the account when it is the account that is refused; a passed test starts it again."""
-    if trouble.account and batch.account.stop(trouble.code, trouble.sentence):
-        note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {trouble.sentence}", batch=batch)
 
 
 def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bool = False) -> Attempt | None:
@@ -382,7 +376,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
     reach("refusal:stored")
     if alone:
         journal.withdraw(batch, attempt.number, now)
-    stop_account(batch, trouble)
+    _stop_account(batch, trouble)
 
 
 def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now: datetime) -> None:
@@ -424,7 +418,7 @@ def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
 
 def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
-    stop_account(batch, trouble)
+    _stop_account(batch, trouble)
     if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
         move(batch, "unclear", reason="cannot_look", sentence=trouble.sentence, **_asked(now))
         return
@@ -442,12 +436,12 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
         raise ValueError(f"{batch.name} is committing without an attempt")
     campaign = Campaign.objects.get(pk=batch.campaign_id)
     if guard.kind is GuardKind.KEY:
-        may_repeat = now - first < min(guard.window, campaign.patience) and not batch.account.is_stopped
+        may_repeat = now - first < min(guard.window, campaign.patience)
         if may_repeat and campaign.status in ("running", "paused"):
             if now < latest.started_at + guard.pause:
                 _look_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
                 return
-            if campaign.status == "paused":
+            if campaign.status == "paused" or batch.account.is_stopped:
                 _look_again(batch, now + timedelta(seconds=20))
                 return
             payload = payload_of(batch)
@@ -480,6 +474,11 @@ def _is_still_staged(batch: Batch, latest: Attempt, now: datetime) -> bool:
             break
         since = sighting.seen_at
     return now - since >= adapter.guard.pause
+
+
+def _stop_account(batch: Batch, trouble: Trouble) -> None:
+    if trouble.account:
+        stop_account(batch, trouble.code, trouble.sentence)
 
 
 def _asked(now: datetime) -> dict[str, Any]:

@@ -126,6 +126,9 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     """
     news = _news(batch, reading.outcomes)
     report_opt_outs(news, batch)
+    if reading.account and batch.status not in ("accepted", "rejected"):
+        # The next file would be refused alike.
+        stop_account(batch, reading.reason, reading.sentence)
     reach("settle:begin")
     try:
         with transaction.atomic():
@@ -137,6 +140,12 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     except MovedMeanwhile:
         # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
         Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=now + timedelta(seconds=5))
+
+
+def stop_account(batch: Batch, code: str, sentence: str) -> None:
+    """Stop the batch's account, which was refused as a whole; a passed test starts it again."""
+    if batch.account.stop(code, sentence):
+        note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
 
 
 def next_look(batch: Batch, now: datetime) -> datetime | None:

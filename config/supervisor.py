@@ -478,6 +478,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.with_parent:
         die_with(os.getppid(), signal.SIGTERM)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # Logs, payloads and evidence are nobody else's business.
+    os.umask(0o077)
     try:
         with alone(lock_directory()):
             check_surroundings(chosen.port)

@@ -164,7 +164,7 @@ class Reading:
 
     ``reason`` is a code and ``sentence`` its plain words.
     ``alarm`` is a sentence for a person where evidence contradicts itself. ``unclear`` is true when only a person can
-    decide.
+    decide. ``account`` is true when the account itself was refused (login, credit): then it is stopped as well.
     """
 
     standing: Standing
@@ -173,6 +173,7 @@ class Reading:
     outcomes: tuple[Outcome, ...] = ()
     unclear: bool = False
     alarm: str = ""
+    account: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,12 +188,16 @@ class Objection:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of *Test connection*: ``passed`` is None where it could not be tried."""
+    """One line of *Test connection*: ``passed`` is None where it could not be tried.
+
+    ``is_warning`` marks what does not keep the account from working and should be looked at all the same.
+    """
 
     code: str
     label: str
     passed: bool | None
     sentence: str
+    is_warning: bool = False
 
 
 class GuardKind(StrEnum):
@@ -306,6 +311,10 @@ class BaseAdapter:
     def measure(self, order: Order, text: str) -> gsm.Measure:
         """What this provider counts for a finished text: alphabet, units and parts. Pure."""
         return gsm.measure(text, self.limits.newline_units)
+
+    def rehearsal(self, order: Order) -> str:
+        """The sentence that says so where this order texts nobody and is a rehearsal, else ``""``. Pure."""
+        return ""
 
     def order_objections(self, order: Order) -> list[Objection]:
         """Why this order cannot go this way whatever the recipients (sender, times, options). Pure."""

@@ -39,6 +39,9 @@ def health(account: Account, *, is_heard: bool = False) -> Health:
         return Health("waiting", "Not tested", "The connection has not been tested yet.")
     if failed:
         return Health("rejected", "Test failed", failed[0]["sentence"])
+    warned = [check for check in account.check_result if check.get("is_warning")]
+    if warned:
+        return Health("decision", "Works, look at it", warned[0]["sentence"])
     return Health("accepted", "Working", "The last test of the connection passed.")
 
 

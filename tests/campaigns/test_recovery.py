@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +13,23 @@ from django.contrib.auth.models import User
 
 from campaigns import audience, balance, decisions, handover, jobs
 from campaigns.models import Batch, Campaign
+from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
 from providers.base import Receipt
 from providers.errors import Refused, Unclear, Unreachable
 from providers.locks import hold
 from providers.models import Account
 from providers.sandbox.server import Sandbox
-from tests.campaigns.conftest import Clock, MakeCampaign, approve, collect, freeze, hand_over, until_closed
+from tests.campaigns.conftest import (
+    Clock,
+    MakeCampaign,
+    approve,
+    collect,
+    default_options,
+    freeze,
+    hand_over,
+    until_closed,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -420,3 +431,44 @@ def test_a_freeze_that_stumbles_goes_back_to_draft(
     campaign.refresh_from_db()
     assert (campaign.status, campaign.reason) == ("draft", "freeze_failed")
     assert not campaign.recipients.exists()
+
+
+def test_a_stopped_account_waits_with_what_may_have_arrived(
+    account_at: Callable[..., Account],
+    make_list: Callable[..., ContactList],
+    make_running: MakeCampaign,
+    sandbox: Sandbox,
+    clock: Clock,
+) -> None:
+    account = account_at("bulksms")
+    campaign = make_running(account, make_list(count=3), options=default_options(account))
+    sandbox.fault("bulksms:drop-before-answer", 1)
+    hand_over(campaign, clock)
+    account.stop("no_credit", "There are not enough credits.")
+    for _ in range(5):
+        clock.forward(seconds=30)
+        hand_over(campaign, clock)
+    assert campaign.batches.get().status == "committing"
+
+    account.start()
+    until_closed(campaign, clock)
+    assert len(sandbox.messages("bulksms")) == 3
+
+
+def test_an_account_that_is_refused_by_the_result_is_stopped(
+    account_at: Callable[..., Account],
+    make_list: Callable[..., ContactList],
+    make_running: MakeCampaign,
+    sandbox: Sandbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = account_at("smsportal")
+    campaign = make_running(account, make_list(count=3), options=default_options(account))
+    read = Adapter.read
+    monkeypatch.setattr(Adapter, "read", lambda *words: replace(read(*words), account=True))
+    sandbox.fault("smsportal:insufficient-credits", 1)
+    until_closed(campaign, clock)
+    account.refresh_from_db()
+    assert account.stopped_code == "InsufficientCredits"
+    assert campaign.events.filter(reason="account_stopped").count() == 1
