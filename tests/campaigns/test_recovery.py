@@ -15,7 +15,7 @@ from campaigns import audience, balance, decisions, handover, jobs
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
-from providers.base import Receipt
+from providers.base import Reading, Receipt, Standing
 from providers.errors import Refused, Unclear, Unreachable
 from providers.locks import hold
 from providers.models import Account
@@ -466,7 +466,12 @@ def test_an_account_that_is_refused_by_the_result_is_stopped(
     account = account_at("smsportal")
     campaign = make_running(account, make_list(count=3), options=default_options(account))
     read = Adapter.read
-    monkeypatch.setattr(Adapter, "read", lambda *words: replace(read(*words), account=True))
+
+    def refuse_account(*words: Any) -> Reading:
+        reading = read(*words)
+        return replace(reading, account=reading.standing is Standing.REJECTED)
+
+    monkeypatch.setattr(Adapter, "read", refuse_account)
     sandbox.fault("smsportal:insufficient-credits", 1)
     until_closed(campaign, clock)
     account.refresh_from_db()
