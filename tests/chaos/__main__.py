@@ -20,6 +20,8 @@ from tests import debian
 from tests.chaos import figures
 from tests.postgresql import cluster
 
+# What a run has of its own, whatever is set around it.
+_OWN = ("DATABASE_URL", "REDIS_URL", "JOURNAL_DIR", "SANDBOX_URL", "BEHIND_TLS", "DEBUG", "LOG_LEVEL")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -56,7 +58,7 @@ def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, 
     own = data / f"chaos-{database}"
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    kept = {name: value for name, value in os.environ.items() if name not in _OWN}
     environment = {
         **kept,
         "DATA": str(own),

@@ -22,6 +22,7 @@ from tests.postgresql import _as_postgres
 
 #: Worker processes of each queue.
 WORKERS = {"campaigns": 2, "handover": 5, "results": 3}
+WORKER_CLASS = "tests.chaos.worker.ChaosWorker"
 CLOCK = ("sweep", "--every", "2")
 
 
@@ -53,7 +54,7 @@ class Arena:
         for queue, count in WORKERS.items():
             for number in range(count):
                 options = ["--serializer", "rq.serializers.JSONSerializer"]
-                options += ["--worker-class", "tests.chaos.worker.ChaosWorker"]
+                options += ["--worker-class", WORKER_CLASS]
                 program = Program(f"worker-{queue}-{number}", manage("rqworker", queue, *options), self.environment)
                 self.workers.append(self._launch(program))
         self.clocks.append(self._launch(Program("clock", manage(*CLOCK), self.environment)))

@@ -17,8 +17,8 @@ from typing import Any
 class Arm:
     """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is hand_over, collect or cut.
 
-    ``deed`` is kill, kill-worker, stop, drop, stall, hold, lose (the answer to a commit) or blind (kill after
-    ``seconds``, wherever it is then).
+    ``deed`` is kill, kill-worker, soon (kill ``seconds`` after the point), blind (kill ``seconds`` after the job came
+    to the batch, wherever it is then), stop, drop, stall, hold or lose (the answer to a commit).
     """
 
     point: str

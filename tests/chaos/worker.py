@@ -95,6 +95,8 @@ class Ear:
             os.kill(os.getppid(), signal.SIGKILL)
             # The kernel ends this process with its worker: right here, not a line later.
             time.sleep(60)
+        elif arm.deed == "soon":
+            threading.Timer(arm.seconds, os.kill, [os.getpid(), signal.SIGKILL]).start()
         elif arm.deed == "stop":
             self.arms.ask(self.subject, "stop")
             os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,72 @@
+"""The short form of ``make chaos``, and what its figures rest on."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import figures
+from tests.chaos.proxy import HOST, Fault, Proxy
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCHES = 56
+
+
+@pytest.mark.timeout(900)
+def test_everything_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Path) -> None:
+    database = "postgresql" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"
+    command = [sys.executable, "-m", "tests.chaos", "--batches", str(BATCHES), "--database", database]
+    ran = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "DATA": str(tmp_path)}, capture_output=True, text=True, timeout=840
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-3000:]
+    found = json.loads((tmp_path / "chaos.json").read_bytes())
+    own = found["databases"][database]
+    assert own["batches"] == BATCHES
+    assert sum(own["broken"].values()) == 0
+    assert own["naive"]["duplicates"] > 0
+
+
+def test_a_bound_for_nothing_seen_is_the_rule_of_three() -> None:
+    assert figures.upper_bound(0, 2000) == pytest.approx(3 / 2000, rel=0.01)
+    assert figures.upper_bound(0, 0) == 1.0
+    # Tables of Clopper and Pearson, one-sided.
+    assert figures.upper_bound(1, 10) == pytest.approx(0.3942, abs=0.0005)
+    assert figures.percentile([1.0, 2.0, 3.0, 4.0], 0.95) == 4.0
+
+
+@pytest.mark.parametrize(("kind", "arrives"), [("reset", False), ("cut", False), ("stall", True), ("slow", True)])
+def test_the_proxy_breaks_what_goes_through_it(kind: str, arrives: bool) -> None:
+    body = b"0123456789" * 20
+    with socket.create_server((HOST, 0)) as server, Proxy() as proxy:
+        received: list[bytes] = []
+
+        def take() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while piece := _piece(connection):
+                    received.append(piece)
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        door = proxy.open(server.getsockname()[1])
+        door.faults.append(Fault(kind, "up", after=50, seconds=0.1))
+        with socket.create_connection((HOST, door.port)) as client:
+            client.sendall(body)
+            client.shutdown(socket.SHUT_WR)
+            taking.join(timeout=20)
+        found = b"".join(received)
+        assert found == body if arrives else len(found) <= 50
+        assert proxy.struck == 1
+
+
+def _piece(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(4096)
+    except ConnectionResetError:
+        return b""
