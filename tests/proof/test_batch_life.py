@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -20,7 +21,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
 PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
 #: The same examples in every run of the tests; ``make proof`` asks for more, and other ones each time.
 IN_EVERY_RUN = 200
-EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", IN_EVERY_RUN))
+#: The tests run on PostgreSQL once more, where each lock is a connection: there a part of them is enough.
+ON_POSTGRESQL = connection.vendor == "postgresql"
+EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", 50 if ON_POSTGRESQL else IN_EVERY_RUN))
 
 
 #: What a run is not worth much without.
@@ -44,7 +47,7 @@ def options(examples: int, **more: Any) -> settings:
         stateful_step_count=18,
         deadline=None,
         database=None,
-        derandomize=EXAMPLES == IN_EVERY_RUN,
+        derandomize="PROOF_EXAMPLES" not in os.environ,
         print_blob=True,
         suppress_health_check=list(HealthCheck),
         **more,
@@ -62,6 +65,9 @@ def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figu
         print(f"  {count:>8,}  {met}")
 
 
+once = pytest.mark.skipif(ON_POSTGRESQL, reason="the machine is tested once, on SQLite")
+
+
 def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
     """The machine finds the violation within a few hundred examples."""
     life.guards = guards or life.guards
@@ -70,6 +76,7 @@ def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
         run_state_machine_as_test(life, settings=few)
 
 
+@once
 def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     def repeat(batch: Batch, reading: Reading, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
         latest = batch.attempts.latest("number")
@@ -82,6 +89,7 @@ def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: p
     is_found(life, "texted twice", GuardKind.NONE)
 
 
+@once
 def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
 
@@ -93,12 +101,14 @@ def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch
     is_found(life, "texted")
 
 
+@once
 def test_a_gate_that_forgets_opt_outs_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "opted_out", lambda recipients: recipients.none())
 
     is_found(life, "had opted out")
 
 
+@once
 def test_a_batch_without_a_due_time_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "wait", lambda batch, now: {"due_at": None})
 
