@@ -1,7 +1,7 @@
 """What a campaign and its recipients look like to an adapter: plain dataclasses."""
 
 from campaigns.models import Campaign, Recipient
-from campaigns.texts import Text
+from campaigns.texts import Text, TextError, compile_text
 from providers.base import Message, Order
 
 
@@ -15,6 +15,16 @@ def compose_order(campaign: Campaign, text: Text) -> Order:
         options=campaign.options,
         account=campaign.account.settings,
     )
+
+
+def rehearsal_of(campaign: Campaign) -> str:
+    """The sentence that says so where the campaign is a rehearsal that texts nobody, else ``""``; asks no provider."""
+    try:
+        text = compile_text(campaign.text)
+    except TextError:
+        # Nothing can be handed over with it, and its page says so already.
+        return ""
+    return campaign.account.adapter.rehearsal(compose_order(campaign, text))
 
 
 def own_text_of(recipient: Recipient) -> str:

@@ -18,6 +18,7 @@ from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Template
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.compare import compared
+from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
 from campaigns.views.templates import measured
 from contacts.models import ContactList
@@ -219,7 +220,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. What cannot be checked is said where it can be mended."""
-    context: dict[str, Any] = {"campaign": campaign, "lists": campaign.ordered_lists()}
+    context: dict[str, Any] = {"campaign": campaign, **facts_of(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]

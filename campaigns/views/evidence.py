@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 from campaigns import journal
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Batch, Evidence
+from campaigns.orders import rehearsal_of
 from providers.base import GuardKind
 
 #: Bytes of a provider's reply that are shown; the whole of it is kept.
@@ -23,11 +24,12 @@ SHOWN_OF_A_REPLY = 500
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def batch(request: HttpRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Batch.objects.select_related("campaign", "account"), pk=pk)
+    row = get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
     user = request.user
     context = {
         "batch": row,
         "campaign": row.campaign,
+        "rehearsal": rehearsal_of(row.campaign),
         "left": row.rows - row.row_errors - row.accepted_rows,
         "events": row.events.select_related("user").order_by("-id")[:200],
         "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import balance
 from campaigns.models import Batch, Campaign
+from campaigns.orders import rehearsal_of
 from providers import checking
 from providers.models import Account
 
@@ -130,12 +131,14 @@ def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: An
 
 
 def _days() -> dict[str, Any]:
-    """Recipients by outcome for each of the last 30 days, by the day their file was settled."""
+    """Recipients by outcome for each of the last 30 days, by the day their file was settled; without rehearsals."""
     today = timezone.localdate()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     accepted, row_errors, rejected = (dict.fromkeys(days, 0) for _ in range(3))
+    settled = Batch.objects.filter(settled_at__gte=timezone.now() - timedelta(days=DAYS + 1))
+    campaigns = Campaign.objects.filter(pk__in=settled.values("campaign_id")).select_related("account")
     found = (
-        Batch.objects.filter(settled_at__gte=timezone.now() - timedelta(days=DAYS + 1))
+        settled.exclude(campaign__in=[campaign.pk for campaign in campaigns if rehearsal_of(campaign)])
         .order_by()
         .annotate(day=TruncDate("settled_at"))
         .values("day", "status")

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from campaigns.models import Batch, Recipient
-from campaigns.orders import finished_text
+from campaigns.orders import finished_text, rehearsal_of
 from campaigns.texts import TextError, compile_text
 from campaigns.views import recipients
 from contacts.models import Consent, Contact, ContactList, Suppression
@@ -45,7 +45,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 def _history(msisdn: str) -> list[dict[str, Any]]:
     """The campaigns this number was frozen into, newest first, with the text and where it stands."""
-    found = list(Recipient.objects.filter(msisdn=msisdn).select_related("campaign").order_by("-id")[:SHOWN])
+    found = list(Recipient.objects.filter(msisdn=msisdn).select_related("campaign__account").order_by("-id")[:SHOWN])
     batches: dict[int, list[Batch]] = {}
     for batch in Batch.objects.filter(campaign__in={row.campaign_id for row in found}):
         batches.setdefault(batch.campaign_id, []).append(batch)
@@ -59,5 +59,13 @@ def _history(msisdn: str) -> list[dict[str, Any]]:
         except TextError:
             text = row.campaign.text
         current = recipients.counting(of_campaign).get(row.batch_number or 0)
-        history.append({"recipient": row, "text": text, "batch": current, "list_name": names.get(row.list_id, "")})
+        history.append(
+            {
+                "recipient": row,
+                "text": text,
+                "batch": current,
+                "list_name": names.get(row.list_id, ""),
+                "rehearsal": rehearsal_of(row.campaign),
+            }
+        )
     return history

@@ -24,6 +24,7 @@ from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, Recip
 from campaigns.texts import compile_text
 from campaigns.views import recipients as standing
 from campaigns.views.compose import check_page
+from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
 
 FILES_A_PAGE = 50
@@ -47,8 +48,8 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
     batches = list(row.batches.all())
     context = {
         "campaign": row,
-        "lists": row.ordered_lists(),
         "events": _events(row),
+        **facts_of(row),
         **_progress(request, row, batches),
         **_actions(request, row, batches),
     }
@@ -213,8 +214,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     order = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(order)
     text = compile_text(row.text)
-    adapter = row.account.adapter
-    option_fields = adapter.OptionsForm.base_fields
     return {
         **sample_of(request, row),
         "why_not": why_not,
@@ -225,16 +224,9 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(row.counts.get("excluded", {}).items()) if n],
-        "option_rows": [(field.label or name, _said(row.options.get(name))) for name, field in option_fields.items()],
         "reject_form": ReasonForm(),
         "start_form": StartForm(),
     }
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    return "—" if value in (None, "") else str(value)
 
 
 def _events(row: Campaign) -> list[Any]:

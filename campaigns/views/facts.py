@@ -1,0 +1,35 @@
+"""What a campaign is, in words: the same rows on the check, for the approver and on the campaign's page."""
+
+from typing import Any
+
+from django import forms
+
+from campaigns.models import Campaign
+from campaigns.orders import rehearsal_of
+
+
+def facts_of(campaign: Campaign) -> dict[str, Any]:
+    """What ``_facts.html`` and ``_rehearsal.html`` show."""
+    fields = campaign.account.adapter.OptionsForm.base_fields
+    return {
+        "lists": campaign.ordered_lists(),
+        "option_rows": [
+            (field.label or name.replace("_", " ").capitalize(), said(field, campaign.options.get(name)))
+            for name, field in fields.items()
+        ],
+        "rehearsal": rehearsal_of(campaign),
+    }
+
+
+def said(field: forms.Field, value: Any) -> str:
+    """The value of an option as its form says it: a choice by its label, never by its code."""
+    if isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        for code, label in choices:
+            if str(code) == ("" if value is None else str(value)):
+                return str(label)
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if value is None and isinstance(field, forms.BooleanField):
+        return "No"
+    return "—" if value in (None, "") else str(value)
