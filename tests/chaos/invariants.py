@@ -92,6 +92,7 @@ def _campaign(
         found.books.append(f"campaign {campaign.pk}: {mismatch}")
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
     text = compile_text(campaign.text)
+    is_in_doubt = _is_in_doubt(campaign)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
     )
@@ -105,6 +106,8 @@ def _campaign(
             continue
         if len(lines) > 1:
             found.duplicates.append(f"{where} was texted {len(lines)} times: {[line['file'] for line in lines]}")
+        if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
+            continue
         if batch is None or batch.status in _NOBODY:
             found.unapproved.append(f"{where} was texted although nobody should have been")
             continue
@@ -115,6 +118,12 @@ def _campaign(
         gone_at = opt_outs.get(person.msisdn)
         if gone_at and batch.first_intent_at and gone_at < batch.first_intent_at:
             found.opted_out.append(f"{where} opted out at {gone_at}, before the intent at {batch.first_intent_at}")
+
+
+def _is_in_doubt(campaign: Campaign) -> bool:
+    """Whether a person is asked because an older database was put back: they find out who was texted since."""
+    differs = campaign.batches.filter(status="unclear", reason="restored_differs").exists()
+    return differs or (campaign.status == "paused" and campaign.reason == "restored")
 
 
 def _batch(batch: Batch, now: datetime, found: Findings) -> None:

@@ -25,6 +25,7 @@ import django_rq  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
+from django.db.models import Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns import jobs  # noqa: E402
@@ -50,9 +51,6 @@ SIZE = 4
 #: Batches that wait to be handed over at once, and batches whose end is waited for.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
-#: Whether people opt out while what happens is going to be forgotten. The batch is then made anew without them, and is
-#: not what was handed over.
-OPT_OUTS_BEFORE_RESTORE = False
 NAIVE_FIRST = 27990000000
 KILLS = ("kill", "kill-worker", "blind", "soon")
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
@@ -105,7 +103,7 @@ class Run:
         self.stopped: dict[int, tuple[float, str, tuple[Any, ...]]] = {}
         self.windows: list[tuple[float, float]] = []
         self.phase = ""
-        self.may_begin = self.may_opt_out = True
+        self.may_begin = True
         self.began = time.monotonic()
         self.told_at = 0.0
         self.event_at = self.opt_out_at = 0.0
@@ -254,7 +252,8 @@ class Run:
 
     def all_settled(self) -> bool:
         # What an older database had forgotten is looked for as long as it takes; its time is asked for at the end.
-        return not Batch.objects.filter(status__in=_OPEN).exclude(status="committing", reason="restored").exists()
+        forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
+        return not Batch.objects.filter(status__in=_OPEN).exclude(forgotten).exists()
 
     def trails(self) -> dict[tuple[str, str], list[list[str]]]:
         """The trails by job and subject, in their order."""
@@ -290,9 +289,15 @@ class Run:
         }
 
     def missed(self) -> list[Plan]:
-        """A kill at every point where there was none yet, each in a campaign of its own."""
-        missed = sorted(self.known - self.killed())
-        return [Plan(provider, [Arm(point, "kill", job)], "single", alone=True) for provider, job, point in missed]
+        """A kill at every point where there was none yet; a batch for each alone, as the first on its line."""
+        plans = []
+        for provider, job, point in sorted(self.known - self.killed()):
+            is_cut = job in ("freeze", "cut")
+            plans.append(Plan(provider, [Arm(point, "kill", job)], "single", alone=not is_cut))
+            if is_cut:
+                # So that there is as much to cut as in the rehearsal.
+                plans.append(Plan(provider, phase="single"))
+        return plans
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
@@ -468,8 +473,6 @@ class Run:
             self.opt_out(random.choice(self.forming).campaign.pk, None)
 
     def opt_out(self, campaign_id: int, number: int | None) -> None:
-        if not self.may_opt_out:
-            return
         people = Recipient.objects.filter(campaign_id=campaign_id, excluded_reason="")
         if number is not None:
             people = people.filter(batch_number=number)
@@ -514,7 +517,6 @@ class Run:
         for pid in list(self.stopped):
             signal_quietly(pid, signal.SIGCONT)
         copy = settings.DATA / "copy.sqlite3"
-        self.may_opt_out = OPT_OUTS_BEFORE_RESTORE
         copy_database(copy)
         since = time.time()
         self.until(lambda: False, random.uniform(8, 20), with_events=True)
@@ -524,7 +526,7 @@ class Run:
         self.windows.append((since, time.time()))
         self.stopped.clear()
         self.faults["older database restored"] += 1
-        self.may_begin = self.may_opt_out = True
+        self.may_begin = True
 
     # -- the control -------------------------------------------------------------------------------------------------
 
@@ -634,6 +636,7 @@ class Run:
         return {
             "batches": Batch.objects.exclude(status="superseded").count(),
             "texted": len({line["msisdn"] for line in ours}),
+            "paused": dict(Counter(Campaign.objects.filter(status="paused").values_list("reason", flat=True))),
             "statuses": dict(Counter(Batch.objects.values_list("status", flat=True))),
             "reasons": dict(
                 Counter(
