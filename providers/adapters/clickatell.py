@@ -79,6 +79,9 @@ WORDS = {
 }
 # Those that, said without a number, are about one recipient: whom, the log then does not say.
 _OF_ONE = {"105", "114", "115", "121", "122", "128"}
+# Those that every further file would meet as well.
+_NO_CREDIT = "301"
+_OF_THE_ACCOUNT = {"001", "007", "108", _NO_CREDIT}
 _INTERNAL = "901"
 _OPTED_OUT = "122"
 
@@ -109,6 +112,8 @@ _USUAL_VALIDITY = 1440
 _USUAL_CONCAT = 3
 # The last one is no GSM character, so it is in no value.
 _DELIMITERS = "|~^;`"
+# The folder is looked through once a minute: what Clickatell does with a broken upload it has done after a few.
+_LOG_PATIENCE = timedelta(minutes=3)
 # Log files are read up to this many bytes.
 _READ_AT_MOST = 5_000_000
 
@@ -194,7 +199,7 @@ class Adapter(BaseAdapter):
         api_password = SecretField(
             label="API password",
             validators=[_as_a_line],
-            help_text="Your Clickatell password. It is put into each file while it is handed over, and kept nowhere.",
+            help_text="Your Clickatell password. It is put into each file while that is handed over, and kept in none.",
         )
 
     class OptionsForm(forms.Form):
@@ -390,6 +395,7 @@ class Adapter(BaseAdapter):
 
         A line for each number -> accepted. An internal error, or an error that names nobody beside ids -> unclear.
         An error about the whole file and no id -> rejected. Lines for some -> processing, and unclear in the end.
+        Ids from an upload of which nothing shows that all of it arrived -> unclear: a text may have been cut short.
         The file itself, whole -> taken. Nothing -> absent, which proves nothing.
         """
         if not sightings:
@@ -397,7 +403,8 @@ class Adapter(BaseAdapter):
         log = _Log.of(payload, attempts, sightings)
         if log.has_words:
             silent_for = sightings[-1].seen_at - log.since
-            return _read_log(log, silent_for >= self.give_up_after)
+            reading = _read_log(log, silent_for >= self.give_up_after)
+            return _doubted(reading, payload, log, attempts, sightings)
         return _read_folder(payload, log, sightings)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
@@ -406,6 +413,13 @@ class Adapter(BaseAdapter):
         newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
         return [
             Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
+            # No warning: Clickatell documents nothing else.
+            Check(
+                "encryption",
+                "Encryption",
+                None,
+                "FTP encrypts nothing: the passwords, the texts and the numbers can be read on the way.",
+            ),
             Check("folder", "Folder", True, f"The login's folder can be listed; files in it: {len(entries)}."),
             _check_clock(newest, now),
             Check(
@@ -463,7 +477,7 @@ def _plain_objections(order: Order, message: Message) -> list[Objection]:
     if literal := _FIELD_LIKE.search(text):
         # assumption: no way to write a field's name literally is documented.
         sentence = f"Clickatell would take “{literal[0]}” for a field of its own. Write it in another way."
-        found.append(Objection("text_has_field", sentence, "text", characters=literal[0]))
+        found.append(Objection("text_has_field", sentence, "text"))
     found += _break_objections(order, message)
     # "to: 4483..." and "text:This is" are both in the documents: whether a space at an edge counts is not known.
     if any(line != line.strip(" ") for line in text.split("\n")):
@@ -893,6 +907,11 @@ class _Log:
         return len(self.ids) + len(self.nameless_ids)
 
     @property
+    def answers(self) -> int:
+        """How much it says: a log for which this has not changed has not grown, whatever it says of others."""
+        return self.accepted + len(self.errors) + len(self.nameless_errors)
+
+    @property
     def refused(self) -> list[_Line]:
         """Errors of numbers that have no id: an id was given before, or in another upload, and counts."""
         return [line for msisdn, line in self.errors.items() if msisdn not in self.ids]
@@ -1006,8 +1025,13 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
     alarm = log.alarm()
     is_settled = len(log.ids) + refused >= total or (log.accepted + refused >= total and not log.nameless_errors)
     if is_settled and not internal:
+        outcomes = log.outcomes(with_accepted=False)
         sentence = f"Clickatell's log answers for every number: {counts}."
-        return Reading(Standing.ACCEPTED, "logged", sentence, log.outcomes(with_accepted=False), alarm=alarm)
+        if any(line.error == _NO_CREDIT for line in log.refused):
+            # What the credit still paid for was texted; the next file would be refused.
+            said = f"{WORDS[_NO_CREDIT]} {sentence}"
+            return Reading(Standing.ACCEPTED, _NO_CREDIT, said, outcomes, alarm=alarm, account=True)
+        return Reading(Standing.ACCEPTED, "logged", sentence, outcomes, alarm=alarm)
     outcomes = log.outcomes(with_accepted=True)
     codes = sorted({line.error for line in log.nameless_errors})
     if internal:
@@ -1019,13 +1043,21 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
         return Reading(Standing.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
     if whole and log.accepted:
         sentence = f"The log has an error that names nobody ({', '.join(codes)}), yet {counts}."
-        return Reading(Standing.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
+        return Reading(
+            Standing.UNKNOWN,
+            whole[0],
+            sentence,
+            outcomes,
+            unclear=True,
+            alarm=alarm,
+            account=whole[0] in _OF_THE_ACCOUNT,
+        )
     if whole and log.strays:
         sentence = f"The log refuses a file ({', '.join(whole)}), but not surely the last upload of it."
         return Reading(Standing.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     if whole:
         code = next(code for code in whole if code != UNKNOWN)
-        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm)
+        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in _OF_THE_ACCOUNT)
     if is_over or (codes and log.accepted + refused + len(log.nameless_errors) >= total):
         nobody = f", and {len(log.nameless_errors):,} errors name nobody" if codes else ""
         sentence = f"Clickatell's log does not answer for everybody: {counts}{nobody}."
@@ -1056,10 +1088,71 @@ def _read_folder(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> 
     return Reading(Standing.ABSENT)
 
 
+def _doubted(
+    reading: Reading, payload: Payload, log: _Log, attempts: Sequence[Attempt], sightings: Sequence[Sighting]
+) -> Reading:
+    """What the log says, or unclear where nothing shows that the upload it answers for arrived whole.
+
+    A log that is still growing is waited for, so that a person decides about everybody that it will ever name.
+    """
+    is_settled = reading.standing is Standing.ACCEPTED
+    is_decided = reading.unclear and reading.reason != "log_incomplete"
+    if is_decided or reading.standing is Standing.REJECTED or (is_settled and not log.accepted):
+        return reading
+    is_whole, has_part = _arrival(payload, log, sightings)
+    if is_whole or not (is_settled or _stands_still(payload, log, attempts, sightings)):
+        return reading
+    sentence = f"{_broken_words(has_part)} {_cut_words(payload, log)}"
+    reason = "upload_cut" if has_part else "upload_unproven"
+    outcomes = log.outcomes(with_accepted=True)
+    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+
+
+def _arrival(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> tuple[bool, bool]:
+    """Of the uploads that the log answers for: whether one is known to be whole; whether only a part of one was seen.
+
+    A log that names no upload may answer for any.
+    """
+    answered = [attempt for number, attempt in log.attempts.items() if number in log.known_attempts]
+    meant = answered or list(log.attempts.values())
+    if any(attempt.ending is Ending.DONE for attempt in meant):
+        return True, False
+    by_name = {attempt.name: attempt for attempt in meant if attempt.staged.size}
+    seen = [(file, by_name[file.name]) for each in sightings for file in each.files if file.name in by_name]
+    if any(_is_whole(file, payload, attempt) for file, attempt in seen):
+        return True, False
+    return False, any(file.size < _wire_size(payload, attempt) for file, attempt in seen)
+
+
+def _stands_still(payload: Payload, log: _Log, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> bool:
+    """Whether the log says no more of this batch than it did some minutes ago."""
+    before = [each for each in sightings if sightings[-1].seen_at - each.seen_at >= _LOG_PATIENCE]
+    return bool(before) and _Log.of(payload, attempts, before).answers == log.answers
+
+
+def _broken_words(has_part: bool) -> str:
+    if has_part:
+        return "Only a part of the file arrived, and Clickatell read it."
+    return "The upload was interrupted, and nothing shows that the whole file arrived; Clickatell read what did."
+
+
+def _cut_words(payload: Payload, log: _Log) -> str:
+    """Whose text may be cut short: in the basic form the one text for all stands last, in the batch form one row."""
+    is_batch_form = re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
+    whose = "the last" if is_batch_form else "all"
+    total, refused = len(log.subject.numbers), len(log.refused)
+    counts = f"In its log {log.accepted:,} of {total:,} have a message id and {refused:,} an error"
+    others = "" if log.accepted + refused >= total else " Of the others it says nothing."
+    return f"{counts}; {whose} of those with an id may have got a text cut short.{others}"
+
+
+def _wire_size(payload: Payload, attempt: Attempt) -> int:
+    return attempt.staged.size + len(_wire_form(payload.body, attempt.started_at))
+
+
 def _is_whole(file: SightedFile, payload: Payload, attempt: Attempt) -> bool:
     """Whether every byte of an attempt arrived: the server said so, or shows the size that was to be stored."""
     if attempt.ending is Ending.DONE:
         return True
-    wire_size = attempt.staged.size + len(_wire_form(payload.body, attempt.started_at))
     # An attempt that was restored from the journal does not say what was staged.
-    return bool(attempt.staged.size) and file.size == wire_size
+    return bool(attempt.staged.size) and file.size == _wire_size(payload, attempt)

@@ -169,7 +169,7 @@ def test_the_connection_can_be_tested(settings: dict[str, Any]) -> None:
     with FtpTransport.connect(settings) as remote:
         checks = Adapter().check(remote, datetime.now(UTC))
     assert {check.code: check.passed for check in checks if check.code != "clock"} == {
-        "login": True, "folder": True, "api_login": None,
+        "login": True, "encryption": None, "folder": True, "api_login": None,
     }  # fmt: skip
 
 

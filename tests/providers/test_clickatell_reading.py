@@ -224,6 +224,88 @@ def test_a_log_that_only_names_the_file_proves_nothing() -> None:
     assert read(look(upload(10), log(f"STOR {UPLOAD}")), attempts=[UNCLEAR]).standing is Standing.UNKNOWN
 
 
+# -- an upload that broke
+
+
+ROWS = Adapter().render(STEM, 7, Order("", ""), [Message(number, f"Hi {number}", {}, "", "", "") for number in NUMBERS])
+
+
+@pytest.mark.parametrize(
+    ("payload", "whose"), [(PAYLOAD, "all of those with an id"), (ROWS, "the last of those with an id")]
+)
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_answers_for_everybody_do_not_hide_that_a_text_may_be_cut(payload: Any, whose: str, was_seen: bool) -> None:
+    part = [upload(CREDENTIAL_BYTES + len(payload.body) - 5)] if was_seen else []
+    for ending in (Ending.UNCLEAR, Ending.NONE):
+        reading = read(look(*part, log(*taken(0, 1, 2))), attempts=[attempt(ending=ending)], payload=payload)
+        assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
+        assert reading.reason == ("upload_cut" if was_seen else "upload_unproven")
+        assert f"{whose} may have got a text cut short" in reading.sentence
+        assert accepted(reading) == set(NUMBERS)
+
+
+@pytest.mark.parametrize("part", [[upload(WIRE_SIZE - 5)], []])
+def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[SightedFile]) -> None:
+    begun, grown = look(*part, log(*taken(0))), look(*part, log(*taken(0, 1)), after=timedelta(minutes=4))
+    assert read(begun, grown, attempts=[UNCLEAR]).standing is Standing.PROCESSING
+    still = replace(grown, seen_at=NOON + timedelta(minutes=7))
+    reading = read(begun, grown, still, attempts=[UNCLEAR])
+    assert reading.unclear
+    assert "2 of 3 have a message id" in reading.sentence
+    assert accepted(reading) == set(NUMBERS[:2])
+    in_the_end = replace(still, seen_at=NOON + timedelta(hours=48))
+    assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == reading.reason
+
+
+def test_a_log_that_grows_for_others_only_stands_still() -> None:
+    heading, name = f"--- {UPLOAD} ---", "history.log"
+    ours = [heading, *taken(0)]
+    looks = [
+        look(log(*ours, name=name)),
+        look(
+            log(*ours, f"--- {OTHER} ---", f"ID: {identity(9)} To: 27825559999", name=name), after=timedelta(minutes=5)
+        ),
+    ]
+    assert read(*looks, attempts=[UNCLEAR]).reason == "upload_unproven"
+
+
+def test_a_file_that_was_seen_whole_is_believed_whatever_was_seen_before() -> None:
+    looks = [look(upload(10)), look(upload()), look(log(*taken(0, 1, 2)))]
+    assert read(*looks, attempts=[UNCLEAR]).standing is Standing.ACCEPTED
+    some = [*looks[:2], look(log(*taken(0))), look(log(*taken(0)), after=timedelta(hours=1))]
+    assert read(*some, attempts=[UNCLEAR]).standing is Standing.PROCESSING
+
+
+def test_a_file_of_a_size_nobody_expected_proves_nothing_of_its_texts() -> None:
+    reading = read(look(upload(WIRE_SIZE + 1), log(*taken(0, 1, 2))), attempts=[UNCLEAR])
+    assert (reading.unclear, reading.reason) == (True, "upload_unproven")
+
+
+def test_a_broken_upload_that_texted_nobody_has_no_text_to_doubt() -> None:
+    refused = log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))
+    assert read(look(upload(10), refused), attempts=[UNCLEAR]).standing is Standing.ACCEPTED
+    assert read(look(upload(10), log("ERR: 107, Empty message")), attempts=[UNCLEAR]).standing is Standing.REJECTED
+
+
+# -- errors about the account
+
+
+@pytest.mark.parametrize(
+    ("code", "is_account"), [("001", True), ("007", True), ("108", True), ("301", True), ("101", False)]
+)
+def test_an_error_about_the_account_says_so(code: str, is_account: bool) -> None:
+    assert read(look(log(f"ERR: {code}, Some words"))).account is is_account
+    beside_ids = read(look(log(*taken(0), f"ERR: {code}, Some words")))
+    assert (beside_ids.unclear, beside_ids.account) == (True, is_account)
+
+
+def test_numbers_refused_for_want_of_credit_are_the_accounts_trouble_as_well() -> None:
+    reading = read(look(log(*taken(0, 1), f"ERR: 301, No credit left To: {NUMBERS[2]}")))
+    assert (reading.standing, reading.reason, reading.account) == (Standing.ACCEPTED, "301", True)
+    assert errors(reading) == {NUMBERS[2]: "301"}
+    assert not read(look(log(*taken(0, 1), f"ERR: 302, Max allowed credit To: {NUMBERS[2]}"))).account
+
+
 # -- errors about the whole file
 
 
@@ -517,8 +599,8 @@ def test_logs_are_found_whatever_their_name(name: str) -> None:
     body = "\n".join([UPLOAD, *taken(0, 1, 2)])
     folder = Folder().put(name, body, None)
     assert seen(folder) == {name: body.encode()}
-    sighting = Adapter().look(folder, PAYLOAD, [UNCLEAR], NOON)  # type: ignore[arg-type]
-    assert read(sighting, attempts=[UNCLEAR]).standing is Standing.ACCEPTED
+    sighting = Adapter().look(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    assert read(sighting).standing is Standing.ACCEPTED
 
 
 def test_a_file_that_says_nothing_of_us_is_not_kept() -> None:
@@ -575,8 +657,14 @@ def checks(folder: Folder, now: datetime = NOON) -> dict[str, bool | None]:
 
 
 def test_the_connection_is_tested_without_putting_anything_there() -> None:
-    assert checks(Folder()) == {"login": True, "folder": True, "clock": None, "api_login": None}
-    assert checks(Folder().put("x", "")) == {"login": True, "folder": True, "clock": None, "api_login": None}
+    assert checks(Folder()) == {"login": True, "encryption": None, "folder": True, "clock": None, "api_login": None}
+    assert checks(Folder().put("x", "")) == {
+        "login": True,
+        "encryption": None,
+        "folder": True,
+        "clock": None,
+        "api_login": None,
+    }
 
 
 def test_a_file_from_the_future_shows_that_the_clocks_differ() -> None:
