@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ CHECKED = 20_000
 #: Objections kept for people to read.
 SHOWN = 100
 
+#: What of a sentence differs from text to text: numbers, and what stands in quotation marks.
+_PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
 _COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, value6"
 _READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "own_text")
 
@@ -37,7 +40,8 @@ _READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "own_text")
 class Measured:
     """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts.
 
-    ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``{code: (texts objected to, first sentence)}``.
+    ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``(texts objected to, first sentence)`` by what is
+    objected to; together they are ``objection_count``.
     """
 
     included: int = 0
@@ -49,7 +53,7 @@ class Measured:
     longest: list[dict[str, Any]] = field(default_factory=list)
     objections: list[dict[str, Any]] = field(default_factory=list)
     objection_count: int = 0
-    reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     digest: str = ""
 
 
@@ -420,7 +424,7 @@ class Scale:
             keep = heappush if len(self._longest) < 10 else heappushpop
             keep(self._longest, (size.units, -measured.included, entry))
         found = self.adapter.objections(self.order, message)
-        if has_literal_field(message.text):
+        if has_literal_field(message.text) and not any("@@value1@@" in objection.sentence for objection in found):
             found = [*found, Objection("literal_field", "The finished text still holds a field such as @@value1@@.")]
         if found:
             self._object(message.msisdn, found)
@@ -437,8 +441,9 @@ class Scale:
     def _object(self, msisdn: str, found: Sequence[Objection]) -> None:
         measured = self._measured
         measured.objection_count += 1
-        count, sentence = measured.reasons.get(found[0].code, (0, found[0].sentence))
-        measured.reasons[found[0].code] = (count + 1, sentence)
+        reason = _reason(found[0])
+        count, sentence = measured.reasons.get(reason, (0, found[0].sentence))
+        measured.reasons[reason] = (count + 1, sentence)
         if len(measured.objections) < SHOWN:
             measured.objections.append(
                 {
@@ -448,6 +453,13 @@ class Scale:
                     "characters": "".join(objection.characters for objection in found),
                 }
             )
+
+
+def _reason(objection: Objection) -> tuple[str, str]:
+    """The code of an objection and what its sentence says whatever the text: one code may have several sentences."""
+    said = _PARTICULARS.sub("", objection.sentence)
+    plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in objection.characters))
+    return objection.code, " ".join("".join(plain).split())
 
 
 def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:

@@ -16,10 +16,13 @@ from campaigns.texts import Text
 from contacts.models import ContactList
 from providers import gsm
 from providers.base import BaseAdapter, Objection, Order
-from providers.checking import BUSY
+from providers.checking import BUSY, Health, health
 from providers.connections import connect
 from providers.locks import account_slot
 from providers.models import Account
+
+#: Characters that are shown one by one.
+NAMED = 20
 
 
 @dataclass
@@ -29,6 +32,7 @@ class AccountVerdict:
     ``measured`` counts the texts that were looked at. ``files`` is the least number of them for all ``included``
     recipients. ``foreign`` shows the first characters that make texts Unicode, ``further`` those that are refused and
     not named in ``refused``. ``early`` says what handing over early would mean, ``""`` where nobody asks for it.
+    ``is_unicode`` is true where Unicode is chosen for every text, ``rehearsal`` the sentence that nobody is texted.
     """
 
     account: Account
@@ -37,6 +41,8 @@ class AccountVerdict:
     files: int
     foreign: str
     further: str
+    is_unicode: bool
+    rehearsal: str
     early: str
     has_quote: bool
     is_chosen: bool
@@ -53,8 +59,34 @@ class AccountVerdict:
 
     @property
     def refused(self) -> list[tuple[int, str]]:
-        """How many texts are refused and the first sentence why, by reason, the most frequent first."""
-        return _first_reasons(self.measured)
+        """How many texts are refused and the first sentence why, by reason, the most frequent first.
+
+        A text counts once, by what is wrong with it first, so that the numbers add up.
+        """
+        return sorted(self.measured.reasons.values(), key=lambda reason: (-reason[0], reason[1]))
+
+    @property
+    def health(self) -> Health:
+        """How the account stands, as every screen says it."""
+        return health(self.account)
+
+    @property
+    def said(self) -> tuple[Any, ...]:
+        """All that is said below the account's name. Accounts that say the same need to say it only once."""
+        return (
+            self.account.provider,
+            self.included,
+            self.files,
+            self.measured.unicode,
+            self.is_unicode,
+            self.foreign,
+            self.further,
+            self.early,
+            self.rehearsal,
+            tuple(self.histogram),
+            tuple(self.refused),
+            tuple(objection.sentence for objection in self.order_objections),
+        )
 
 
 def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountVerdict]:
@@ -78,6 +110,14 @@ def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None 
         _verdict(campaign, account, scale, included, "".join(foreign), now)
         for account, scale in zip(accounts, scales, strict=True)
     ]
+
+
+def alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
+    """The verdicts in their order, those together that say the same of one provider."""
+    groups: dict[tuple[Any, ...], list[AccountVerdict]] = {}
+    for verdict in found:
+        groups.setdefault(verdict.said, []).append(verdict)
+    return list(groups.values())
 
 
 def choose(campaign: Campaign, account: Account, user: Any) -> None:
@@ -158,7 +198,7 @@ def _verdict(
     if campaign.is_early:
         early, refusal = _early(account, campaign.start_at, now)
         objections = [*objections, *refusal]
-    named = " ".join(sentence for _, sentence in _first_reasons(measured))
+    named = " ".join(sentence for _, sentence in measured.reasons.values())
     at_fault = [character for problem in measured.objections for character in problem["characters"]]
     return AccountVerdict(
         account=account,
@@ -166,7 +206,10 @@ def _verdict(
         measured=measured,
         files=math.ceil(included / account.adapter.limits.rows),
         foreign=_shown(foreign),
-        further=_shown(character for character in at_fault if character not in named),
+        further=_shown(character for character in at_fault if _may_be_lacking(character) and character not in named),
+        # A text that needs no Unicode is Unicode all the same where it is chosen.
+        is_unicode=scale.adapter.measure(scale.order, "a").alphabet != "gsm",
+        rehearsal=scale.adapter.rehearsal(scale.order),
         early=early,
         has_quote=type(account.adapter).quote is not BaseAdapter.quote,
         is_chosen=campaign.account_id == account.pk,
@@ -174,12 +217,17 @@ def _verdict(
     )
 
 
-def _first_reasons(measured: Measured) -> list[tuple[int, str]]:
-    return sorted(measured.reasons.values(), reverse=True)[:3]
+def _may_be_lacking(character: str) -> bool:
+    """Whether an alphabet may lack a character. An objection to a whole word names plain letters that none lacks."""
+    return not character.isascii() or bool(gsm.unsupported(character))
 
 
 def _shown(characters: Iterable[str]) -> str:
-    return " ".join(list(dict.fromkeys(characters))[:20])
+    """The first characters, each once; one that nobody sees by its number."""
+    distinct = list(dict.fromkeys(characters))
+    shown = [character if character.isprintable() else f"U+{ord(character):04X}" for character in distinct[:NAMED]]
+    more = [f"and {len(distinct) - NAMED} more"] if len(distinct) > NAMED else []
+    return " ".join(shown + more)
 
 
 def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Objection]]:

@@ -61,6 +61,7 @@ def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
     """The verdicts on a draft, or why there are none."""
     try:
-        return {"verdicts": choosing.verdicts(campaign, timezone.now(), lists)}
+        found = choosing.verdicts(campaign, timezone.now(), lists)
     except Refusal as refusal:
         return {"verdicts": [], "verdicts_refusal": refusal.sentence}
+    return {"verdicts": found, "verdict_groups": choosing.alike(found)}

@@ -47,7 +47,7 @@ def test_every_page_of_a_rehearsal_says_so(
     client = logged_in(approver)
     for path in (
         draft.get_absolute_url(), f"/campaigns/{draft.pk}/check/", frozen.get_absolute_url(),
-        running.get_absolute_url(), f"/campaigns/batches/{batch.pk}/", "/search/?number=27825550100",
+        running.get_absolute_url(), f"/batches/{batch.pk}/", "/search/?number=27825550100",
     ):  # fmt: skip
         assert SENTENCE in client.get(path).content.decode(), path
 
@@ -78,7 +78,8 @@ def test_a_campaign_that_texts_people_says_nothing_of_a_rehearsal(
 ) -> None:  # fmt: skip
     running = make_running(account)
     client = logged_in(viewer)
-    for path in (running.get_absolute_url(), f"/campaigns/batches/{running.batches.get().pk}/"):
+    for path in (running.get_absolute_url(), f"/batches/{running.batches.get().pk}/"):
+        assert client.get(path).status_code == 200
         assert "rehearsal" not in client.get(path).content.decode().lower(), path
     assert rehearsal_of(make_campaign(account, *running.ordered_lists(), text="Hi @@first@@")) == ""
 

@@ -113,6 +113,102 @@ def test_characters_of_other_texts_are_shown_as_well(
     assert found.further == "Ł"
 
 
+def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
+    account_at: Callable[..., Account], make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign],
+    operator: User, logged_in: LogIn,
+) -> None:  # fmt: skip
+    texts = ["Zoë", "Ω `", "5 €", "5 € 2", "a\ff", "x" * 700, "y" * 2000, "fine", "Żaneta ę", "z" * 700]
+    people = make_list(count=len(texts))
+    for position, text in enumerate(texts):
+        Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
+    campaign = make_campaign(account_at("bulksms"), people)
+    verdict = choosing.verdicts(campaign, timezone.now())[0]
+    assert [n for n, _ in verdict.refused] == [3, 3, 2, 1]
+    assert sum(n for n, _ in verdict.refused) == verdict.measured.objection_count == 9
+    sentences = " ".join(sentence for _, sentence in verdict.refused)
+    for words in ("ë", "does not say how to write €", "form feed", "needs 5 parts"):
+        assert words in sentences
+    assert verdict.further == "` Ż ę"
+    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert "9 of 10 refused" in page
+    assert page.count("form feed") == 1
+
+
+def test_only_characters_that_can_be_at_fault_are_named(
+    account_at: Callable[..., Account], make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
+) -> None:
+    people = make_list(count=4)
+    for position, text in enumerate(
+        ["Hi #field1#", "Hi #field2#", "a\u200b", "".join(map(chr, range(0x4E00, 0x4E20)))]
+    ):
+        Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
+    campaign = make_campaign(account_at("clickatell"), people)
+    verdict = choosing.verdicts(campaign, timezone.now())[0]
+    assert [n for n, _ in verdict.refused] == [2, 2]
+    assert "#" not in verdict.further
+    assert verdict.further.endswith("专 and 12 more")
+    assert verdict.foreign.startswith("U+200B 一")
+
+
+@pytest.mark.parametrize(("is_chosen", "words"), [(True, "because Unicode is chosen"), (False, "because of ç")])
+def test_it_says_why_texts_are_unicode(
+    account_at: Callable[..., Account], acme: Account, make_list: Callable[..., ContactList],
+    make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn, is_chosen: bool, words: str,
+) -> None:  # fmt: skip
+    people = make_list()
+    Contact.objects.filter(msisdn="27825550101").update(value1="François")
+    clickatell = account_at("clickatell")
+    chosen = (clickatell, {"unicode": True, "concat": 3}) if is_chosen else (acme, {})
+    campaign = make_campaign(chosen[0], people, text="Hi @@value1@@", options=chosen[1])
+    Account.objects.exclude(pk=chosen[0].pk).update(is_active=False)
+    Contact.objects.filter(msisdn="27825550103").delete()
+    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert (
+        f"{4 if is_chosen else 1} text{'s' if is_chosen else ''} as Unicode, with 70 characters a part, {words}" in page
+    )
+
+
+def test_one_complaint_about_a_literal_field_is_enough(
+    account: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
+) -> None:
+    Contact.objects.filter(list=(people := make_list(count=1))).update(message="Hi @@value1@@")
+    checked = audience.check(make_campaign(account, people))
+    assert checked.objections[0]["sentence"].count("@@value1@@") == 1
+
+
+def test_a_failed_test_and_a_warning_are_shown_beside_the_account(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    def tested(**line: Any) -> dict[str, Any]:
+        said = {"code": "login", "label": "Login", "sentence": "The password is wrong."}
+        return {"checked_at": timezone.now(), "check_result": [said | line]}
+
+    campaign = make_campaign(account)
+    client, url = logged_in(operator), f"/campaigns/{campaign.pk}/compare/"
+    Account.objects.update(**tested(passed=True))
+    page = client.get(url).content.decode()
+    assert "Test failed" not in page
+    assert "look at it" not in page
+    Account.objects.filter(pk=acme.pk).update(**tested(passed=False))
+    Account.objects.filter(pk=account.pk).update(**tested(passed=None, is_warning=True))
+    page = client.get(url).content.decode()
+    assert page.count("Test failed") == page.count("Works, look at it") == 1
+
+
+def test_accounts_that_say_the_same_say_it_once(
+    account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    for number in range(5):
+        Account.objects.create(name=f"SMSPortal {number}", provider="smsportal", settings=account.settings)
+    campaign = make_campaign(account, text="Hi @@value1@@ 中")
+    groups = choosing.alike(choosing.verdicts(campaign, timezone.now()))
+    assert sorted(len(group) for group in groups) == [1, 6]
+    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert page.count("takes GSM characters only; not 中") == 1
+    assert page.count("5 of 5 refused") == 6
+    assert page.count("/choose/") == 6
+
+
 def test_it_counts_what_the_check_counts(
     account: Account, acme: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
 ) -> None:
