@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_to_bytes
@@ -126,6 +127,11 @@ _WITHOUT_A_BYTE = "€\r\f"
 _PARTS = 4
 _FOREVER = timedelta(days=730)
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
+
+_REHEARSALS = {
+    "succeed": "A rehearsal: BulkSMS checks the batch and texts nobody.",
+    "fail": "A rehearsal: BulkSMS checks the batch, says no and texts nobody.",
+}
 
 # How long BulkSMS may take to list a batch in a report before its own word at the hand-over counts alone.
 _REPORT_PATIENCE = timedelta(minutes=30)
@@ -275,6 +281,10 @@ class Adapter(BaseAdapter):
         units = len(text.encode("utf-16-be", "surrogatepass")) // 2
         return gsm.Measure("ucs2", units, units and (1 if units <= 70 else -(-units // 67)))
 
+    def rehearsal(self, order: Order) -> str:
+        """send_batch: ``test_always_succeed`` and ``test_always_fail`` "validate parameters" and text nobody."""
+        return _REHEARSALS.get(str(order.options.get("rehearsal") or ""), "")
+
     def order_objections(self, order: Order) -> list[Objection]:
         """send_batch: sender "if alphanumeric, max 11 characters"; "repliable ... is incompatible with the sender".
 
@@ -369,7 +379,7 @@ class Adapter(BaseAdapter):
             return _not_taken(batch, attempts, answers)
         if batch.rehearsal:
             said = "Rehearsal: BulkSMS checked the file and nobody was texted."
-            return Reading(Standing.ACCEPTED, "rehearsal", said)
+            return Reading(Standing.ACCEPTED, "rehearsal", said, tuple(_rehearsed(batch)))
         return _taken(batch, attempts, answers, sightings)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
@@ -383,7 +393,7 @@ class Adapter(BaseAdapter):
             return [Check("login", "Login", False, _login_sentence(answer, self.login_hint))]
         checks = [
             Check("login", "Login", True, f"Logged in as {remote.settings['username']}."),
-            _check_certificate(remote),
+            _check_line(remote),
             _check_credits(answer),
         ]
         if remote.server_clock:
@@ -400,7 +410,8 @@ class Adapter(BaseAdapter):
         answer = _Answer.of(body) if status == 200 else None
         if answer is None or answer.code != 0 or not re.fullmatch(r"\d+(\.\d+)?", answer.third):
             return None
-        return f"{answer.third} credits"
+        credits = Decimal(answer.third)
+        return f"{_amount(credits)} {_noun(credits)}"
 
 
 def _is_unicode(order: Order) -> bool:
@@ -623,6 +634,12 @@ def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int,
     return Reading(Standing.REJECTED, word, sentence)
 
 
+def _rehearsed(batch: _Batch) -> Iterator[Outcome]:
+    """So that each recipient's own page says what "accepted" was worth."""
+    for msisdn in sorted(batch.numbers):
+        yield Outcome(msisdn, "accepted", "rehearsal", "Rehearsal: nobody was texted.")
+
+
 def _taken(
     batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer], sightings: Sequence[Sighting]
 ) -> Reading:
@@ -741,6 +758,11 @@ def _reported(batch: _Batch, reports: _Reports, is_scheduled: bool, is_late: boo
     if len(reports.latest) + len(reports.missing) < len(batch.numbers) and not is_late:
         said = "BulkSMS accepted the batch; its report does not name everybody yet."
         return Reading(Standing.PROCESSING, "report_filling", said, outcomes, alarm=alarm)
+    refused = next((code for code in _ACCOUNT if str(code) in {outcome.code for outcome in outcomes}), None)
+    if refused:
+        # Every batch after this one would meet the same.
+        said = f"BulkSMS accepted the batch and refused messages in it. {FAILURES[refused][1]}"
+        return Reading(Standing.ACCEPTED, FAILURES[refused][0], said, outcomes, alarm=alarm, account=True)
     return Reading(Standing.ACCEPTED, "reported", "BulkSMS accepted the batch.", outcomes, alarm=alarm)
 
 
@@ -827,10 +849,13 @@ def _login_sentence(answer: _Answer, hint: str) -> str:
     return f"BulkSMS answered with status {answer.code}, which Baton does not know."
 
 
-def _check_certificate(remote: HttpRemote) -> Check:
+def _check_line(remote: HttpRemote) -> Check:
     if not remote.is_encrypted:
-        said = "The account uses no encryption: the password can be read on the way."
-    elif remote.certificate_ends_at:
+        said = (
+            "The account's address has no encryption: the password, the texts and the numbers can be read on the way."
+        )
+        return Check("encryption", "Encryption", None, said, is_warning=True)
+    if remote.certificate_ends_at:
         said = f"The certificate is valid until {remote.certificate_ends_at:%Y-%m-%d}."
     else:
         said = "The certificate is valid."
@@ -842,9 +867,19 @@ def _check_credits(answer: _Answer) -> Check:
     label = "Free credits"
     if not re.fullmatch(r"-?\d+(\.\d+)?", answer.words):
         return Check("credits", label, None, "BulkSMS did not say how many credits there are.")
-    if float(answer.words) <= 0:
-        return Check("credits", label, False, f"There are {answer.words} free credits. Top up the account.")
-    return Check("credits", label, True, f"There are {answer.words} free credits.")
+    credits = Decimal(answer.words)
+    said = f"There {'is' if credits == 1 else 'are'} {_amount(credits)} free {_noun(credits)}."
+    if credits <= 0:
+        return Check("credits", label, False, f"{said} Top up the account.")
+    return Check("credits", label, True, said)
+
+
+def _amount(credits: Decimal) -> str:
+    return f"{int(credits):,}" if credits == int(credits) else f"{credits:,}"
+
+
+def _noun(credits: Decimal) -> str:
+    return "credit" if credits == 1 else "credits"
 
 
 def _check_clock(difference: timedelta) -> Check:

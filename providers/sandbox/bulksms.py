@@ -886,7 +886,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not numbers or not message:
                 raise Failed(24, "mandatory field msisdn or message is missing")
             parts = 1 if fields.get("dca") in ("8bit", "16bit") else cut(seven_bit(message), _most_parts(fields))[1]
-            return f"0|Quotation issued|{parts * len(numbers)}"
+            return f"0|Quotation issued|{parts * len(numbers)}.00"
 
         self._ask(fields, quote)
 

@@ -258,7 +258,19 @@ def test_a_rehearsal_texts_nobody_and_says_so(server: Server) -> None:
     reading = read(seen, attempts=(done,), rehearsal="succeed")
     assert reading.standing is Standing.ACCEPTED
     assert reading.sentence == "Rehearsal: BulkSMS checked the file and nobody was texted."
-    assert reading.outcomes == ()
+    assert {(outcome.msisdn, outcome.result, outcome.code, outcome.sentence) for outcome in reading.outcomes} == {
+        (number, "accepted", "rehearsal", "Rehearsal: nobody was texted.") for number in NUMBERS
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "says no and texts nobody")]
+)
+def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
+    said = ADAPTER.rehearsal(Order("", "", None, None, {"rehearsal": option}))
+    assert words in said
+    assert bool(said) is bool(option)
+    assert ADAPTER.rehearsal(Order("", "", None, None, {})) == ""
 
 
 @pytest.mark.parametrize("code", [22, 24, 26, 40, 201, 77])
@@ -374,6 +386,15 @@ def test_every_status_of_the_document(code: int, result: str | None, delivery: s
     assert (outcome.msisdn, outcome.result, outcome.delivery, outcome.code) == (NUMBERS[0], result, delivery, str(code))
     assert outcome.sentence
     assert outcome.opted_out == (code == 32)
+
+
+@pytest.mark.parametrize(("code", "reason"), [(23, "login_refused"), (25, "no_credits"), (27, "quota_exceeded")])
+def test_a_report_that_refuses_for_the_accounts_sake_says_so(code: int, reason: str) -> None:
+    rows = [f"{NUMBERS[0]}|11", f"{NUMBERS[1]}|11", f"{NUMBERS[2]}|{code}"]
+    reading = read(sighting(report(*rows)))
+    assert (reading.standing, reading.reason, reading.account) == (Standing.ACCEPTED, reason, True)
+    others = read(sighting(report(*rows[:2], f"{NUMBERS[2]}|31")))
+    assert (others.reason, others.account) == ("reported", False)
 
 
 def test_a_status_nobody_knows_is_never_a_result_of_its_own() -> None:
@@ -531,12 +552,13 @@ def test_login_credits_certificate_and_clock_are_looked_at(server: Server) -> No
     found = checks(server, b"0|1234.50\n")
     assert [(code, check.passed) for code, check in found.items()] == [
         ("login", True),
-        ("certificate", True),
+        ("encryption", None),
         ("credits", True),
         ("clock", True),
     ]
-    assert "1234.50" in found["credits"].sentence
-    assert "no encryption" in found["certificate"].sentence
+    assert "1,234.50" in found["credits"].sentence
+    assert found["encryption"].is_warning
+    assert "no encryption" in found["encryption"].sentence
     [(path, form, _)] = server.asked
     assert (path, form) == ("/eapi/user/get_credits/1/1.1", b"username=acme%26co&password=p%E4%2Bss")
 
@@ -544,6 +566,14 @@ def test_login_credits_certificate_and_clock_are_looked_at(server: Server) -> No
 @pytest.mark.parametrize(("balance", "passed"), [("0.00", False), ("-3.5", False), ("plenty", None), ("7", True)])
 def test_the_balance(server: Server, balance: str, passed: bool | None) -> None:
     assert checks(server, f"0|{balance}|".encode())["credits"].passed is passed
+
+
+@pytest.mark.parametrize(
+    ("balance", "words"),
+    [("999502", "are 999,502 free credits"), ("1.00", "is 1 free credit."), ("0.5", "are 0.5 free credits")],
+)
+def test_the_balance_is_easy_to_read(server: Server, balance: str, words: str) -> None:
+    assert words in checks(server, f"0|{balance}|".encode())["credits"].sentence
 
 
 def test_a_clock_that_is_wrong(server: Server) -> None:
@@ -575,8 +605,13 @@ def quoted(server: Server, body: bytes, text: str = "Hi Ω\n", **options: Any) -
         return ADAPTER.quote(remote, order, Message(NUMBERS[0], text, {}, "", "", "1"))
 
 
-def test_a_quote_in_the_providers_words(server: Server) -> None:
-    assert quoted(server, b"0|Quotation issued|1.00|\n") == "1.00 credits"
+@pytest.mark.parametrize(("said", "words"), [("2.00", "2 credits"), ("1.50", "1.50 credits"), ("1", "1 credit")])
+def test_what_a_quote_says(server: Server, said: str, words: str) -> None:
+    assert quoted(server, f"0|Quotation issued|{said}".encode()) == words
+
+
+def test_a_quote(server: Server) -> None:
+    assert quoted(server, b"0|Quotation issued|1.00|\n") == "1 credit"
     [(path, form, _)] = server.asked
     assert path == "/eapi/submission/quote_sms/2/2.0"
     assert form == (

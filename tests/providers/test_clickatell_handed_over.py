@@ -185,13 +185,15 @@ def test_vsftpd_takes_the_same_bytes(tmp_path: Path, request: pytest.FixtureRequ
         stored = (server.home / attempt.name).read_bytes()
         assert stored.startswith(CREDENTIALS + b"deliv_time:")
         assert stored.endswith(b"to:27825550001\nto:27825550002\ntext:Hi \xe9\n")
-        assert Adapter().read(payload, [attempt], [look(settings, payload, attempt)]).standing is Standing.TAKEN
+        whole = look(settings, payload, attempt)
+        assert Adapter().read(payload, [attempt], [whole]).standing is Standing.TAKEN
         (server.home / attempt.name).write_bytes(stored[:-5])
         assert Adapter().read(payload, [attempt], [look(settings, payload, attempt)]).standing is Standing.UNKNOWN
         lines = [f"ID: {place:032x} To: 2782555{place:04}\r\n" for place in (1, 2)]
         (server.home / "What happened").write_text("".join([f"[{attempt.name}]\r\n", *lines]))
-        reading = Adapter().read(payload, [attempt], [look(settings, payload, attempt)])
-        assert reading.standing is Standing.ACCEPTED
+        part = look(settings, payload, attempt)
+        assert Adapter().read(payload, [attempt], [part]).reason == "upload_cut"
+        assert Adapter().read(payload, [attempt], [whole, part]).standing is Standing.ACCEPTED
 
 
 # -- any text and any value, read by the sandbox

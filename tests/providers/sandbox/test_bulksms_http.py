@@ -107,7 +107,7 @@ def test_credits_and_a_quotation(client: Client) -> None:
     client.send()
     assert client.post(CREDITS).text == f"0|{before - 2}"
     quote = client.post(QUOTE, msisdn="27825550100,27825550101", message="a" * 161, allow_concat_text_sms="1")
-    assert quote.text == "0|Quotation issued|4"
+    assert quote.text == "0|Quotation issued|4.00"
     assert client.post(QUOTE).text.startswith("24|")
     assert client.post(REPORT, batch_id="1").text.startswith("24|")
 
