@@ -51,7 +51,12 @@ SIZE = 4
 #: Batches that wait to be handed over at once, and batches whose end is waited for.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
+#: Fewer batches than this are a run that only shows that nothing is broken.
+SHORT = 200
 NAIVE_FIRST = 27990000000
+#: Where a process is stopped until another has taken over, and where it is held until somebody has opted out.
+STOPS = ("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")
+HOLDS = ("claim:begin", "claim:end", "stage:begin", "stage:end", "intent:stored")
 KILLS = ("kill", "kill-worker", "blind", "soon")
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 _STATES = ("handed_over", "processing", "accepted", "rejected", "unclear", "held", "superseded", "cancelled")
@@ -126,13 +131,16 @@ class Run:
         self.until(lambda: not self.plans and not self.forming, 3600)
         self.start_naive()
         self.phase = "anything"
-        for _ in range(max(0, (self.wanted - self.started) // 4)):
+        room = max(0, (self.wanted - self.started) // 4)
+        self.plans.extend(self.at_every_point()[: room // 2])
+        while len(self.plans) < room:
             self.plans.append(self.anything())
-        self.until(lambda: not self.plans and self.has_recovered(), 3600, with_events=True)
+        # The short form goes by the recoveries that are over by then.
+        self.until(lambda: not self.plans and (self.wanted < SHORT or self.has_recovered()), 3600, with_events=True)
         for _ in range(3):
             # What a batch reaches depends on what the line was used for before it: some points take another try.
             missed = self.missed()
-            if len(singles) > room // 2 or not missed:
+            if self.wanted < SHORT or not missed:
                 break
             self.phase = "a kill at every point, once more"
             self.plans.extend(missed)
@@ -142,7 +150,7 @@ class Run:
         self.plans.extend(doubles[: max(0, (self.wanted - self.started) * 2 // 3)])
         self.until(lambda: not self.plans, 3600)
         self.phase = "anything"
-        restores = [0.3, 0.7][: 1 + (self.wanted > 200)] if connection.vendor == "sqlite" else []
+        restores = [0.3, 0.7][: 1 + (self.wanted > SHORT)] if connection.vendor == "sqlite" else []
         left = max(0, self.wanted - self.started)
         while self.started < self.wanted or self.plans:
             while len(self.plans) < SIZE and self.started + len(self.plans) < self.wanted:
@@ -279,6 +287,19 @@ class Run:
             for number, (provider, job, point) in enumerate(sorted(self.known))
         ]
 
+    def at_every_point(self) -> list[Plan]:
+        """A stop and an opt-out where they matter, and a lost answer at every commit."""
+        plans = [
+            Plan(provider, [Arm(f"{point}#1", deed)])
+            for provider in PROVIDERS
+            for deed, points in (("stop", STOPS), ("hold", HOLDS))
+            for point in points
+        ]
+        commits = [each for each in sorted(self.known) if each[2].startswith("db:commit") and each[1] != "freeze"]
+        plans += [Plan(provider, [Arm(point, "lose", job)]) for provider, job, point in commits]
+        random.shuffle(plans)
+        return plans
+
     def killed(self) -> set[tuple[str, str, str]]:
         """Provider, job and point of every kill so far."""
         provider_of = self.providers_of()
@@ -355,12 +376,10 @@ class Run:
                 job, point = random.choice(commits)
             if random.random() < 0.25:
                 deed, job = "hold", "hand_over"
-                point = random.choice(("claim:begin", "claim:end", "stage:begin", "stage:end", "intent:stored")) + "#1"
+                point = random.choice(HOLDS) + "#1"
             elif random.random() < 0.06:
                 deed, job = "stop", "hand_over"
-                point = (
-                    random.choice(("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")) + "#1"
-                )
+                point = random.choice(STOPS) + "#1"
             seconds = {"blind": random.uniform(0, 0.12), "soon": random.uniform(0, 0.006)}.get(
                 deed, random.uniform(1, 8)
             )
