@@ -48,13 +48,13 @@ from providers.transports.ftp import FtpRemote, FtpTransport
 WORDS = {
     "0x0210": "GatewayAPI does not know the user name.",
     "0x0214": "GatewayAPI keeps a number from being texted for a while.",
-    "0x0215": "GatewayAPI has this number on its blacklist.",
+    "0x0215": "GatewayAPI has a number of the file on its blacklist.",
     "0x0216": "GatewayAPI says there is not enough credit for this file. Top up the account.",
-    "0x0217": "GatewayAPI may not text the country of this number for this account.",
+    "0x0217": "GatewayAPI may not text the country of a number of the file for this account.",
     "0x0218": "GatewayAPI does not know the message class of the file.",
     "0x021D": "GatewayAPI has not switched on texting for this account.",
     "0x021E": "GatewayAPI has not set up the message class of the file for this account.",
-    "0x021F": "GatewayAPI may not text the operator of this number for this account.",
+    "0x021F": "GatewayAPI may not text the operator of a number of the file for this account.",
     "0x0220": "GatewayAPI does not take one of the columns of the file.",
     "0x0222": "GatewayAPI misses a column that it requires in the file.",
     "0x022A": "GatewayAPI has frozen the account.",
@@ -73,7 +73,13 @@ UNKNOWN = "UNKNOWN"
 _ABOUT_THE_FILE = frozenset(
     {"0x0216", "0x0218", "0x021E", "0x0220", "0x0222", "columns", "class", "sender", "encoding", "credit", "size"}
 )
-_ABOUT_A_NUMBER = frozenset({"0x0215", "0x0217", "0x021F"})
+# Those that every further file would meet as well.
+_ABOUT_THE_ACCOUNT = frozenset({"0x0210", "0x0216", "0x021D", "0x022A", "credit"})
+_ABOUT_A_NUMBER = {
+    "0x0215": "GatewayAPI has this number on its blacklist.",
+    "0x0217": "GatewayAPI may not text the country of this number for this account.",
+    "0x021F": "GatewayAPI may not text the operator of this number for this account.",
+}
 # assumption: how a cause is worded is not documented; a line that names a subject and says it is wrong is taken at it.
 _SUBJECTS = {
     "columns": r"columns?|headers?",
@@ -225,7 +231,12 @@ class Adapter(BaseAdapter):
         )
 
     def host(self, settings: Mapping[str, Any]) -> str:
-        return ", ".join(servers(settings))
+        """The servers, and whether the line is encrypted.
+
+        So a stored password is asked for again before it travels unencrypted, and campaigns are approved again.
+        """
+        hosts = ", ".join(servers(settings))
+        return f"{hosts} (FTPS)" if settings.get("use_tls") else hosts
 
     def order_objections(self, order: Order) -> list[Objection]:
         """GatewayAPI FTP: sender "Up to 11 alphanumeric characters, or 15 digits"; one class; nothing about a start."""
@@ -379,10 +390,7 @@ class Adapter(BaseAdapter):
             Check("login", "Login", True, f"Logged in as {remote.settings['username']}."),
             *[_check_server(remote, label) for label in remote.hosts()],
         ]
-        if remote.settings.get("use_tls"):
-            checks.append(
-                Check("certificate", "Certificate", True, "The connection is encrypted and the certificate is trusted.")
-            )
+        checks.append(_check_line(remote))
         remote.listdir(bearing=_SCRATCH)
         checks.append(Check("folder", "Folder", True, "The folder can be listed."))
         return checks + _check_scratch(remote, now)
@@ -619,20 +627,22 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
     names_a_number = any(number in _handed_over(payload).numbers for number in _NUMBER.findall(said))
     leaves_open = any(_LEAVES_OPEN.search(line) for line in said.splitlines())
     reason = next((code for code in codes if code in WORDS), UNKNOWN)
+    is_account = tail.is_certain and not _ABOUT_THE_ACCOUNT.isdisjoint(codes)
     is_plain = tail.is_certain and not leaves_open and not names_a_number
     if codes and is_plain and all(code in _ABOUT_THE_FILE for code in codes):
-        return Reading(Standing.REJECTED, reason, f"{WORDS[reason]} It says: {shown}", outcomes)
+        said = f"{WORDS[reason]} It says: {shown}"
+        return Reading(Standing.REJECTED, reason, said, outcomes, account=is_account)
     sentences = [
         "GatewayAPI rejected the file, and whether part of it was texted is not known.",
         "" if tail.is_certain else "Where its cause begins cannot be told.",
         WORDS.get(reason, ""),
         f"It says: {shown}",
     ]
-    return _unclear(reason, " ".join(sentence for sentence in sentences if sentence), outcomes)
+    return _unclear(reason, " ".join(sentence for sentence in sentences if sentence), outcomes, is_account)
 
 
-def _unclear(reason: str, sentence: str, outcomes: tuple[Outcome, ...] = ()) -> Reading:
-    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True)
+def _unclear(reason: str, sentence: str, outcomes: tuple[Outcome, ...] = (), is_account: bool = False) -> Reading:
+    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, account=is_account)
 
 
 def _tail(uploaded: bytes, file: SightedFile) -> _Tail:
@@ -719,13 +729,25 @@ def _outcomes(said: str, tail: _Tail, source: str, payload: Payload) -> tuple[Ou
     for index, line in enumerate(said.split("\n")):
         codes = {f"0x{digits.upper()}" for digits in _CODE.findall(line)}
         numbers = set(_NUMBER.findall(line)) & _handed_over(payload).numbers
-        if len(codes) == 1 and codes <= _ABOUT_A_NUMBER and len(numbers) == 1:
+        if len(codes) == 1 and codes <= _ABOUT_A_NUMBER.keys() and len(numbers) == 1:
             (code,), (msisdn,) = codes, numbers
             number = tail.line + index if tail.line else 0
             found[msisdn] = Outcome(
-                msisdn, "row_error", code, WORDS[code], opted_out=code == "0x0215", source=source, line=number
+                msisdn, "row_error", code, _ABOUT_A_NUMBER[code], opted_out=code == "0x0215", source=source, line=number
             )
     return tuple(found.values())
+
+
+def _check_line(remote: FtpRemote) -> Check:
+    if remote.settings.get("use_tls"):
+        return Check("certificate", "Certificate", True, "The connection is encrypted and the certificate is trusted.")
+    # No warning: GatewayAPI documents nothing else.
+    return Check(
+        "encryption",
+        "Encryption",
+        None,
+        "FTP encrypts nothing: the password, the texts and the numbers can be read on the way.",
+    )
 
 
 def _check_server(remote: FtpRemote, label: str) -> Check:
@@ -738,7 +760,8 @@ def _check_server(remote: FtpRemote, label: str) -> Check:
     except Refused as trouble:
         return Check(code, f"Server {label}", False, trouble.sentence)
     except Trouble as trouble:
-        return Check(code, f"Server {label}", None, f"{trouble.sentence} Files go through the other server meanwhile.")
+        said = f"{trouble.sentence} Files go through the other server meanwhile."
+        return Check(code, f"Server {label}", None, said, is_warning=True)
     return Check(code, f"Server {label}", True, "It answers and takes the login.")
 
 

@@ -361,10 +361,12 @@ def _bears(name: str, stem: str) -> bool:
 def _check_line(remote: Remote) -> Check:
     if isinstance(remote, FtpRemote):
         return Check(
-            "line",
-            "Line",
-            True,
-            "FTP works, but it encrypts nothing: the password, the texts and the numbers can be read on the way.",
+            "encryption",
+            "Encryption",
+            None,
+            "FTP encrypts nothing: the password, the texts and the numbers can be read on the way. "
+            "SMSPortal recommends SFTP.",
+            is_warning=True,
         )
     key = fingerprint(str(remote.settings["host_key"]))
     return Check("host_key", "Host key", True, f"The server's key is the confirmed one: {key}.")
@@ -546,7 +548,9 @@ def _failed(evidence: _Evidence) -> Reading:
         reasons = {number: code for number, code in reasons.items() if code != "File.Corrupt"}
     if reasons:
         code = reasons[max(reasons)]
-        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm)
+        # The next file would be refused alike.
+        is_account = code == "InsufficientCredits"
+        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=is_account)
     if "File.DuplicateFound" in codes:
         return _duplicate(evidence)
     return Reading(

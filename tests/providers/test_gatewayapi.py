@@ -216,6 +216,9 @@ def test_both_servers_are_shown_each_with_its_port() -> None:
     form = settings_form(host_b=" B.ftp.gatewayapi.com:2121 ")
     assert form.is_valid(), form.errors
     assert Adapter().host(form.cleaned_data) == "a.ftp.gatewayapi.com:21, b.ftp.gatewayapi.com:2121"
+    # Another host to a stored password and to an approver.
+    encrypted = {**form.cleaned_data, "use_tls": True}
+    assert Adapter().host(encrypted) == "a.ftp.gatewayapi.com:21, b.ftp.gatewayapi.com:2121 (FTPS)"
 
 
 def test_server_b_may_be_blank_but_not_server_a_again() -> None:
@@ -395,8 +398,9 @@ def test_the_connection_is_tested_and_nothing_is_left_behind(
     remote: FtpRemote, server: FileServer, tmp_path: Path
 ) -> None:
     checks = {check.code: check for check in Adapter().check(remote, datetime.now(UTC))}
-    assert list(checks) == ["login", f"server_{server.label}", "folder", "clock", "rename"]
-    assert all(check.passed for check in checks.values())
+    assert list(checks) == ["login", f"server_{server.label}", "encryption", "folder", "clock", "rename"]
+    assert {code for code, check in checks.items() if not check.passed} == {"encryption"}
+    assert (checks["encryption"].passed, checks["encryption"].is_warning) == (None, False)
     assert checks["clock"].sentence == "The server's clock is right."
     assert list(tmp_path.iterdir()) == []
 
@@ -408,6 +412,7 @@ def test_with_tls_the_certificate_is_said_and_files_go_encrypted(tmp_path: Path)
         checks = {check.code: check.passed for check in Adapter().check(remote, datetime.now(UTC))}
         Adapter().commit(remote, PAYLOAD, attempt(stage(remote)))
     assert checks["certificate"]
+    assert "encryption" not in checks
     assert (server.home / PAYLOAD.name).read_bytes() == PAYLOAD.body
 
 
@@ -436,6 +441,7 @@ def test_one_server_down_is_said_and_no_failure(tmp_path: Path) -> None:
         checks = {check.code: check for check in Adapter().check(remote, NOON)}
     assert checks[f"server_{server.label}"].passed is True
     assert checks[f"server_{gone.label}"].passed is None
+    assert checks[f"server_{gone.label}"].is_warning
     assert "other server" in checks[f"server_{gone.label}"].sentence
 
 

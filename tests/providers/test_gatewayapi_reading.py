@@ -360,6 +360,32 @@ def test_no_phone_number_is_shown() -> None:
     assert "7766" not in reading.sentence
 
 
+def test_a_cause_that_names_nobody_is_not_said_of_one_number() -> None:
+    for code in ("0x0215", "0x0217", "0x021F"):
+        assert "this number" not in rejected(f"{code} some words\n").sentence
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_account"),
+    [
+        ("Insufficient credit (0x0216)", True),
+        ("Not enough credit", True),
+        ("0x0216 after row 7", True),
+        ("0x022A Account frozen", True),
+        ("0x021D SMS not enabled", True),
+        ("0x0210 Invalid username", True),
+        ("0x0218 Unknown class", False),
+        ("0x0312 Filtered", False),
+    ],
+)
+def test_a_cause_about_the_account_says_so(cause: str, is_account: bool) -> None:
+    assert rejected(f"{cause}\n").account is is_account
+
+
+def test_an_uncertain_cause_stops_no_account() -> None:
+    assert not rejected("0x0216\n", body=b"something else\n").account
+
+
 # -- single numbers
 
 
@@ -371,11 +397,8 @@ def test_a_number_of_ours_beside_a_blacklist_code_is_that_numbers_fault() -> Non
         (NUMBERS[2], "row_error", "0x0217", False),
     ]
     first = reading.outcomes[0]
-    assert (first.source, first.line, first.sentence) == (
-        REJECTED,
-        PAYLOAD.body.count(b"\n") + 2,
-        WORDS["0x0215"],
-    )
+    assert (first.source, first.line) == (REJECTED, PAYLOAD.body.count(b"\n") + 2)
+    assert first.sentence == "GatewayAPI has this number on its blacklist."
     assert NUMBERS[1] not in reading.sentence
 
 

@@ -122,6 +122,7 @@ def test_an_error_on_the_only_attempt_rejects_the_file(code: str) -> None:
     assert reading.reason == code
     assert reading.sentence == WORDS[code]
     assert not reading.unclear
+    assert reading.account is (code == "InsufficientCredits")
 
 
 @pytest.mark.parametrize("code", ["InternalServerError", "File.ParseError"])

@@ -129,9 +129,10 @@ def test_the_line_is_said_to_be_what_it_is(foreign: tuple[Path, dict[str, Any]])
     found = checks(settings, datetime.now(UTC))
     if settings["protocol"] == "sftp":
         assert "SHA256:" in found["host_key"].sentence
-        assert "line" not in found
+        assert "encryption" not in found
     else:
-        assert "encrypts nothing" in found["line"].sentence
+        assert "encrypts nothing" in found["encryption"].sentence
+        assert (found["encryption"].passed, found["encryption"].is_warning) == (None, True)
         assert "host_key" not in found
 
 
