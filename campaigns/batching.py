@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from campaigns.audience import approval_hash
 from campaigns.lifecycle import MovedMeanwhile, Refusal, move, note
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.orders import compose_order, message_of
@@ -50,6 +51,11 @@ def cut(campaign_id: int, now: datetime) -> int:
             return 0
         move(campaign, "running", started_at=now)
     made = 0
+    if approval_hash(campaign) != campaign.approval_hash:
+        if campaign.status == "running":
+            sentence = "What was approved is not what would be handed over now. Nothing is handed over."
+            move(campaign, "paused", reason="approval_differs", sentence=sentence)
+        return 0
     while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
         subtract_opted_out(campaign, waiting(campaign))
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
@@ -107,7 +113,11 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     The move and the successor at ``prepared`` are one transaction. Where nobody is left no successor is made and the
     batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
     """
-    campaign = batch.campaign
+    campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
+    if approval_hash(campaign) != campaign.approval_hash:
+        raise Refusal(
+            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
+        )
     left = open_recipients(batch)
     gone = opted_out(left)
     gone_ids = set(gone.values_list("pk", flat=True))

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from campaigns.audience import approval_hash, delete_recipients
 from campaigns.batching import open_recipients, supersede
 from campaigns.evidence import keep_sighting
-from campaigns.handover import batch_lock_name, campaign_lock_name
+from campaigns.handover import batch_lock_name, campaign_lock_name, remember
 from campaigns.lifecycle import Refusal, may, move
 from campaigns.models import Batch, Campaign
 from campaigns.results import last_look, write_outcomes
@@ -121,8 +122,12 @@ def cancel(campaign: Campaign, user: Any) -> None:
     with transaction.atomic():
         before = campaign.status
         move(campaign, "cancelled", user=user)
-        for batch in campaign.batches.filter(status__in=("prepared", "held")):
-            move(batch, "cancelled", user=user, reason="campaign_cancelled", due_at=None)
+        for batch in campaign.batches.filter(status__in=("prepared", "held")).select_related("account"):
+            if batch.status == "held":
+                move(batch, "prepared", user=user, reason="campaign_cancelled")
+            # A journal may know that it was handed over before the database was restored: then Baton looks first.
+            if not remember(batch, timezone.now()):
+                move(batch, "cancelled", user=user, reason="campaign_cancelled", due_at=None)
     if before == "freezing":
         delete_recipients(campaign)
 
@@ -227,6 +232,7 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log:
                 sentence=sentence,
                 handed_over_at=now,
                 look_at=now + timedelta(seconds=2),
+                look_until=None,
             )
         else:
             move(

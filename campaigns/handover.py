@@ -15,11 +15,11 @@ from rq.timeouts import BaseTimeoutException
 
 from campaigns import journal
 from campaigns.audience import approval_hash
-from campaigns.batching import opted_out, recipients_of, supersede
+from campaigns.batching import opted_out, recipients_of, supersede, waiting
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results import LOOK_AFTER, log_stumble, look, stop_account
+from campaigns.results import LOOK_AFTER, OTHER_BYTES, log_stumble, look, stop_account
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import GuardKind, Payload, Reading, Staged, Standing
 from providers.connections import connect
@@ -30,6 +30,9 @@ from providers.points import reach
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
+#: Why a campaign is paused of which a journal knows more than the database.
+FORGOTTEN = "restored"
+UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
 _PAUSES = (2, 5, 15, 30, 60, 120)
 
 Clock = Callable[[], datetime]
@@ -121,6 +124,8 @@ class Line:
         self.account = account
         self._stack = ExitStack()
         self._remote: Any = None
+        #: Campaigns of which the database knows whatever the journals do.
+        self.undoubted: set[int] = set()
 
     def __enter__(self) -> "Line":
         return self
@@ -167,10 +172,12 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     now = clock()
     if batch.campaign.status != "running":
         return
-    forgotten = [line for line in journal.intents(batch.stem) if line["attempt"] > batch.attempts.count()]
-    if forgotten:
-        remember(batch, forgotten, now)
+    if remember(batch, now):
         return
+    if batch.campaign_id not in line.undoubted:
+        if is_in_doubt(batch.campaign, batch, now):
+            return
+        line.undoubted.add(batch.campaign_id)
     if batch.expires_at and now >= batch.expires_at:
         move(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
         return
@@ -186,7 +193,7 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
         move(batch, "held", reason="bytes_differ", sentence=str(error), due_at=None)
         return
     adapter = batch.account.adapter
-    name = adapter.attempt_name(payload, batch.attempts.count() + 1)
+    name = adapter.attempt_name(payload, next_attempt(batch))
     try:
         remote = line.remote()
         reach("stage:begin")
@@ -203,11 +210,22 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     commit(batch, attempt, payload, lock, line, clock)
 
 
-def remember(batch: Batch, forgotten: list[dict[str, Any]], now: datetime) -> None:
-    """The journal knows intents of this batch that the database does not: an older copy of it was restored.
+def next_attempt(batch: Batch) -> int:
+    """A number that no attempt of this batch ever had, as far as the database or a journal knows."""
+    stored = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
+    return max(stored, journal.last_attempt(batch.stem)) + 1
 
-    The attempts are stored again as such whose end is not known, so that Baton looks before anything else.
+
+def remember(batch: Batch, now: datetime) -> bool:
+    """Store what a journal knows of a prepared batch and the database does not: an older copy of it was restored.
+
+    The attempts are stored again as such whose end is not known, so that Baton looks before anything else. Where other
+    bytes were meant, no evidence can speak for these: a person is asked. Returns whether there was any.
     """
+    known = set(batch.attempts.values_list("number", flat=True))
+    forgotten = [line for line in journal.intents(batch.stem) if line["attempt"] not in known]
+    if not forgotten:
+        return False
     started = [datetime.fromisoformat(line["at"]) for line in forgotten]
     sentence = "The journal knows that it may have been handed over before the database was restored."
     with transaction.atomic():
@@ -217,15 +235,46 @@ def remember(batch: Batch, forgotten: list[dict[str, Any]], now: datetime) -> No
         move(batch, "uploading", reason="restored")
         move(batch, "committing", reason="restored", sentence=sentence, first_intent_at=min(started), due_at=now)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
-            move(batch, "unclear", reason="restored_differs", sentence=sentence, **_asked(now))
-    reach("restored:stored")
+            differs = f"{sentence} That file held other people or other texts than this one."
+            move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(now))
+    return True
+
+
+def is_in_doubt(campaign: Campaign, batch: Batch, now: datetime) -> bool:
+    """Whether a journal knows files of the campaign that the database has forgotten: then people are asked first.
+
+    Who was in such a file may be in another one now. While the campaign is still being cut its files may yet come.
+    """
+    journalled = journal.batches_of(campaign.pk)
+    if not journalled:
+        return False
+    known = {
+        row.stem: row.status not in ("prepared", "uploading") or row.sha256 == journalled.get(row.stem)
+        for row in campaign.batches.filter(stem__in=list(journalled))
+    }
+    if all(known.get(stem, False) for stem in journalled):
+        return False
+    if waiting(campaign).exists():
+        Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2))
+        return True
+    sentence = (
+        "The database was restored from an older copy, and the journal knows files of this campaign that it has "
+        "forgotten. Whoever was in them may be in another file now, so nothing more is handed over. Ask the provider "
+        "who was texted, cancel this campaign, and make a new one for the others."
+    )
+    move(campaign, "paused", reason=FORGOTTEN, sentence=sentence)
+    return True
 
 
 def recut(batch: Batch, clock: Clock) -> None:
     """Replace a batch that holds somebody who opted out by one that does not; the next drain hands that over."""
     with hold(campaign_lock_name(batch.campaign_id)) as lock:
+        now = clock()
+        campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
+        if approval_hash(campaign) != campaign.approval_hash:
+            _pause_unapproved(batch, campaign, now)
+            return
         if lock is None:
-            now = clock()
             if batch.status == "uploading":
                 move(batch, "prepared", reason="opted_out", due_at=now + timedelta(seconds=1))
             else:
@@ -275,7 +324,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             return None
         attempt = Attempt.objects.create(
             batch=batch,
-            number=batch.attempts.count() + 1,
+            number=next_attempt(batch),
             name=name,
             host=staged.host or batch.account.host,
             staged_name=staged.name,
@@ -296,7 +345,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime) -> tuple[str,
     if campaign.status != "running":
         return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
     if approval_hash(campaign) != campaign.approval_hash:
-        return "approval_differs", "What was approved is not what would be handed over now. Nothing is handed over."
+        return "approval_differs", UNAPPROVED
     if batch.expires_at and now >= batch.expires_at:
         return "expired", "Its time to be handed over has passed."
     try:
@@ -315,6 +364,14 @@ def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now
         move(batch, "prepared", reason=code, sentence=sentence, due_at=now)
         if code == "approval_differs":
             move(campaign, "paused", reason=code, sentence=sentence)
+
+
+def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
+    """A batch is made anew from the campaign as it stands, which is not what was approved."""
+    if batch.status == "uploading":
+        move(batch, "prepared", reason="approval_differs", sentence=UNAPPROVED, due_at=now)
+    if campaign.status == "running":
+        move(campaign, "paused", reason="approval_differs", sentence=UNAPPROVED)
 
 
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
@@ -445,7 +502,7 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
                 _look_again(batch, now + timedelta(seconds=20))
                 return
             payload = payload_of(batch)
-            name = adapter.attempt_name(payload, latest.number + 1)
+            name = adapter.attempt_name(payload, next_attempt(batch))
             attempt = gate(batch, Staged(), name, now, repeated=True)
             if attempt is not None:
                 commit(batch, attempt, payload, lock, line, clock)

@@ -69,10 +69,26 @@ def withdraw(batch: Batch, attempt: int, now: datetime) -> None:
 
 def intents(stem: str) -> list[dict[str, Any]]:
     """The intents of one batch that were not withdrawn, by every host's journal, in the order of their attempts."""
+    found = _attempts(stem)
+    return [found[attempt] for attempt in sorted(found) if "withdrawn" not in found[attempt]]
+
+
+def last_attempt(stem: str) -> int:
+    """The highest number an attempt of this batch ever had, withdrawn ones included; 0 where there was none."""
+    return max(_attempts(stem), default=0)
+
+
+def batches_of(campaign_id: int) -> dict[str, str]:
+    """``{stem: sha256}`` of every batch of a campaign that may have been handed over."""
+    stems = {stem for path in _files() for stem in _read_on(path) if stem.startswith(f"c{campaign_id}-")}
+    return {stem: found[-1]["sha256"] for stem in stems if (found := intents(stem))}
+
+
+def _attempts(stem: str) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for path in _files():
         found |= _read_on(path).get(stem, {})
-    return [found[attempt] for attempt in sorted(found)]
+    return found
 
 
 def lines_of(stem: str) -> list[dict[str, Any]]:
@@ -97,7 +113,7 @@ def latest_campaign() -> int:
     return max((line["campaign"] for line in known), default=0)
 
 
-# How far each journal was read, and what it said: {stem: {attempt: line}}.
+# How far each journal was read, and what it said last: {stem: {attempt: line}}.
 _read: dict[Path, tuple[int, dict[str, dict[int, dict[str, Any]]]]] = {}
 
 
@@ -121,6 +137,6 @@ def _read_on(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
             if "intent" in line:
                 known.setdefault(line["intent"], {})[line["attempt"]] = line
             elif "withdrawn" in line:
-                known.get(line["withdrawn"], {}).pop(line["attempt"], None)
+                known.setdefault(line["withdrawn"], {})[line["attempt"]] = line
         _read[path] = (offset + len(whole), known)
     return known

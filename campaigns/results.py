@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: Looking goes on this long after a batch was settled: late fault files, late reports.
 LOOK_AFTER = timedelta(hours=72)
+#: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
+OTHER_BYTES = "restored_differs"
 _STATUS = {
     Standing.TAKEN: "handed_over",
     Standing.PROCESSING: "processing",
@@ -95,6 +97,7 @@ def look_safely(batch: Batch, remote: Any, now: datetime) -> None:
         Batch.objects.filter(pk=batch.pk).update(look_at=now + timedelta(minutes=5))
         said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
         raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
+        give_up_if_silent(batch, now)
 
 
 def log_stumble(batch_id: int, error: Exception) -> None:
@@ -114,6 +117,8 @@ def look(batch: Batch, remote: Any, now: datetime) -> Reading:
     keep_sighting(batch, sighting)
     reach("evidence:kept")
     reading = adapter.read(payload, attempts, sightings_of(batch))
+    if batch.reason == OTHER_BYTES:
+        reading = Reading(Standing.UNKNOWN)
     settle(batch, reading, now)
     reach("settle:end")
     return reading

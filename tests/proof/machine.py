@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from campaigns import balance, decisions, evidence, handover, jobs, restoring
+from campaigns import balance, decisions, handover, jobs, restoring
 from campaigns.audience import audience_digest
 from campaigns.batching import recipients_of
 from campaigns.lifecycle import Refusal
@@ -140,9 +140,9 @@ class BatchLife(RuleBasedStateMachine):
     figures: ClassVar[Figures]
     guards: ClassVar[tuple[GuardKind, ...]] = tuple(GuardKind)
     #: What the machine leaves alone for now; see ``test_known_holes.py``.
-    changes_texts: ClassVar[bool] = False
-    restores: ClassVar[bool] = False
-    decides_late: ClassVar[bool] = False
+    changes_texts: ClassVar[bool] = True
+    restores: ClassVar[bool] = True
+    decides_late: ClassVar[bool] = True
     #: The machine that runs now: what the listeners of the test call.
     current: ClassVar["BatchLife | None"] = None
 
@@ -382,10 +382,10 @@ class BatchLife(RuleBasedStateMachine):
         takes = self.takes(batch.stem)
         waiting = self.provider.waiting(batch.stem)
         is_fresh = self.decides_late or not batch.look_until or batch.look_until > self.clock() + timedelta(hours=24)
-        if takes and all(take.is_whole and take.body == _bytes_of(batch) for take in takes):
+        if takes and all(take.is_whole and _digest(take.body) == batch.sha256 for take in takes):
             return ["accepted", "handed_over"] if is_fresh else ["accepted"]
         if waiting:
-            return ["handed_over"] if is_fresh and all(entry.body == _bytes_of(batch) for entry in waiting) else []
+            return ["handed_over"] if is_fresh and all(_digest(entry.body) == batch.sha256 for entry in waiting) else []
         texted = {
             number for take in self.provider.ledger for number, _ in take.texted if _campaign(take) == batch.campaign_id
         }
@@ -488,7 +488,9 @@ class BatchLife(RuleBasedStateMachine):
             raise
 
     def check(self) -> None:
-        assert not self.stumbles, f"Baton stumbled: {self.stumbles!r}"
+        # After a restore a newer file may lie where an older one was: that is told to people and asked about.
+        strange = [error for error in self.stumbles if not isinstance(error, evidence.BytesDiffer)]
+        assert not strange, f"Baton stumbled: {strange[:3]!r}"
         self.check_ledger()
         batches = list(Batch.objects.order_by("pk"))
         self.asked = sum(batch.status in ("held", "unclear") for batch in batches)
@@ -667,7 +669,3 @@ def _campaign(take: Take) -> int:
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def _bytes_of(batch: Batch) -> bytes:
-    return evidence.payload_of(batch).body

@@ -35,7 +35,6 @@ def unclear_for_days(machine: BatchLife) -> Batch:
     return Batch.objects.filter(status="unclear").earliest("pk")
 
 
-@pytest.mark.xfail(strict=True, reason="cut and re-cut do not ask whether the text is the approved one")
 def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_text_is_changed_behind_the_approval(which=0)
@@ -51,7 +50,6 @@ def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
     begun.check()
 
 
-@pytest.mark.xfail(strict=True, reason="a late decision keeps the old look_until, and the next look ends the looking")
 def test_what_a_person_says_was_handed_over_is_looked_for(begun: BatchLife) -> None:
     batch = unclear_for_days(begun)
     begun.decide(batch, "handed_over")
@@ -61,7 +59,6 @@ def test_what_a_person_says_was_handed_over_is_looked_for(begun: BatchLife) -> N
     begun.check()
 
 
-@pytest.mark.xfail(strict=True, reason="the journal is asked about the batch's own name only")
 def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None:
     begun.the_database_is_copied()
     begun.soon(seconds=0, incident=None)
@@ -76,7 +73,6 @@ def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None
     begun.check()
 
 
-@pytest.mark.xfail(strict=True, reason="attempts are numbered by their count, and a withdrawn one is not remembered")
 def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
@@ -89,7 +85,6 @@ def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> N
     begun.check()
 
 
-@pytest.mark.xfail(strict=True, reason="evidence about other bytes of the same name settles the batch")
 def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> None:
     begun.the_database_is_copied()
     for _ in range(3):
@@ -102,7 +97,6 @@ def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> No
     begun.check()
 
 
-@pytest.mark.xfail(strict=True, reason="a cancellation does not ask the journal")
 def test_what_the_journal_knows_is_not_cancelled_unseen(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
@@ -117,7 +111,6 @@ def test_what_the_journal_knows_is_not_cancelled_unseen(begun: BatchLife) -> Non
     assert not Batch.objects.filter(status="cancelled").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="a look that cannot read its own file never gives up")
 def test_a_file_that_was_damaged_after_the_hand_over_is_asked_about(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.provider_changes(mood="hiding")
