@@ -86,6 +86,17 @@ _MAGIC = {"99901": "114", "99902": "122", "99903": "105", "99906": "121", "99907
 _UNNAMED = "99904"
 _UNDELIVERED = "99905"
 
+# API error codes, message statuses: those that say that a message was not delivered, or not yet.
+STATUSES = {
+    "005": "Error with message",
+    "006": "User cancelled message delivery",
+    "009": "Routing error",
+    "010": "Message expired",
+    "011": "Message queued for later delivery",
+    "012": "Out of credit",
+    "014": "Maximum MT limit exceeded",
+}
+
 FAULTS = {
     **{
         f"clickatell:error:{code}": f"Every file is refused with {code}, {words}."
@@ -106,6 +117,10 @@ FAULTS = {
     "clickatell:tab-log": "Log lines are led by the file's name and tabs.",
     "clickatell:pipe-log": "The parts of a log line are parted by bars.",
     "clickatell:statuses": "Two scans later the log also says what became of each message.",
+    **{
+        f"clickatell:status:{code}": f"Two scans later the log also says {code}, {words}, of each message."
+        for code, words in STATUSES.items()
+    },
     **ftp_faults(SLUG, {"": "The FTP server"}),
 }
 
@@ -512,9 +527,10 @@ class Gateway(Account):
         if self._faults.use("clickatell:late-log"):
             late.append({"name": name, "log": log, "scans": LATE})
             log = ""
-        if self._faults.use("clickatell:statuses"):
+        status_of = self._status_of()
+        if status_of:
             statuses = "".join(
-                style.line(now, f"ID: {identity} Status: {_status(result.msisdn)}", result.msisdn)
+                style.line(now, f"ID: {identity} Status: {status_of(result.msisdn)}", result.msisdn)
                 for result, identity in zip(verdict.results, identities, strict=True)
                 if not result.code
             )
@@ -522,6 +538,13 @@ class Gateway(Account):
         if self._faults.use("clickatell:no-log"):
             return name, "", []
         return name, log, late
+
+    def _status_of(self) -> Callable[[str], str] | None:
+        for code, words in STATUSES.items():
+            if self._faults.use(f"clickatell:status:{code}"):
+                said = f"{code} {words}"
+                return lambda msisdn: said
+        return _status if self._faults.use("clickatell:statuses") else None
 
     def _style(self, upload: str) -> LogStyle:
         if self._faults.use("clickatell:bare-log"):

@@ -47,6 +47,7 @@ LOOKS_BETWEEN = 30
 CAUSES = {
     "internal-error": ("0x0101", "Unknown internal error"),
     "encoding": ("0x0208", "Invalid argument, encoding"),
+    "unknown-user": ("0x0210", "Invalid username"),
     "columns": ("0x0220", "Unsupported parameter"),
     "missing-parameter": ("0x0222", "Missing required parameter"),
     "msisdn": ("0x0208", "Invalid argument, msisdn"),
@@ -60,6 +61,9 @@ CAUSES = {
     "blacklisted": ("0x0215", "MSISDN blacklisted"),
     "temporary-blacklist": ("0x0214", "Temporary blacklist"),
     "destination": ("0x0217", "Unauthorized destination country"),
+    "operator": ("0x021F", "Unauthorized destination operator"),
+    "same-recipient": ("0x0310", "Same recipient more than once"),
+    "priority": ("0x0311", "Priority not available"),
     "not-enabled": ("0x021D", "SMS not enabled for the account"),
     "frozen": ("0x022A", "Account frozen"),
     "filtered": ("0x0312", "Filtered on content"),
@@ -80,6 +84,10 @@ _REJECT_FAULTS = {
     "blacklisted": "Every file is rejected because of a number that is blacklisted.",
     "temporary-blacklist": "Every file is rejected because of a temporary blacklist.",
     "destination": "Every file is rejected because of a number in a country that the account may not text.",
+    "operator": "Every file is rejected because of a number whose operator the account may not text.",
+    "same-recipient": "Every file is rejected because of a number that is in it twice.",
+    "priority": "Every file is rejected because of a priority that is not offered.",
+    "unknown-user": "Every file is rejected because the account's user name is not known.",
     "not-enabled": "Every file is rejected because the account may not text at all.",
     "frozen": "Every file is rejected because the account is frozen.",
     "filtered": "Every file is rejected because of what its texts say.",
@@ -159,6 +167,7 @@ def judge(name: str, body: bytes) -> Verdict:
         if not messages:
             raise _Rejection("missing-parameter", "there is no message")
         _check_classes(messages)
+        _check_recipients(messages)
         return Verdict(tuple(_text(number, message) for number, message in enumerate(messages, start=2)))
     except _Rejection as rejection:
         return Verdict(cause=rejection.cause, detail=rejection.detail)
@@ -232,6 +241,13 @@ def _check_classes(messages: list[dict[str, str]]) -> None:
         raise _Rejection("different-classes")
     if classes - _CLASSES - {""}:
         raise _Rejection("unknown-class")
+
+
+def _check_recipients(messages: list[dict[str, str]]) -> None:
+    # assumption: 0x0310, "same recipient more than once", is meant of the messages of one file.
+    numbers = [message["msisdn"] for message in messages if message["msisdn"]]
+    if len(set(numbers)) < len(numbers):
+        raise _Rejection("same-recipient")
 
 
 def _text(number: int, message: Mapping[str, str]) -> Text:

@@ -14,6 +14,7 @@ Numbers that cause trouble without any set-up, by how they end:
 """
 
 import io
+import itertools
 import json
 import os
 import re
@@ -63,8 +64,26 @@ CODES = {
     "InternalServerError": "An internal error has occurred. If the error persists, please contact support.",
 }
 
+_FILE_ERRORS = {
+    "incorrect-scheduled-date": "IncorrectScheduledDate",
+    "required-parameter-missing": "RequiredParameter.Missing",
+    "invalid-version": "File.InvalidVersion",
+    "parse-error": "File.ParseError",
+    "duplicate-found": "File.DuplicateFound",
+    "no-valid-messages": "EmptySend.NoValidMessages",
+}
+_CONTACT_ERRORS = {"no-network-found": "MSISDN.NoNetworkFound", "optout": "MSISDN.Optout"}
+
 FAULTS = {
     **ftp_faults(SLUG, {"ftp": "The FTP server"}),
+    "smsportal:error:incorrect-scheduled-date": "Every file is refused because it ends before it starts.",
+    "smsportal:error:required-parameter-missing": "Every file is refused because something required is missing in it.",
+    "smsportal:error:invalid-version": "Every file is refused because of its version.",
+    "smsportal:error:parse-error": "Every file is refused because of a field that cannot be processed.",
+    "smsportal:error:duplicate-found": "Every file is refused because its name was processed before.",
+    "smsportal:error:no-valid-messages": "Every file is refused because nobody in it can be texted.",
+    "smsportal:error:no-network-found": "Every contact is refused because no network has its number; nobody is left.",
+    "smsportal:error:optout": "Every contact is refused because it has opted out; nobody is left.",
     "smsportal:insufficient-credits": "Every file is refused for want of credits.",
     "smsportal:internal-error": "Every file fails with an internal error; nobody is texted.",
     "smsportal:internal-error-halfway": "Every file fails with an internal error after half of it was texted.",
@@ -460,6 +479,12 @@ class Gateway(Account):
             return verdict
         if self._faults.use("smsportal:insufficient-credits"):
             return Verdict(verdict.name, "InsufficientCredits", CODES["InsufficientCredits"])
+        for name, code in _FILE_ERRORS.items():
+            if self._faults.use(f"smsportal:error:{name}"):
+                return Verdict(verdict.name, code, CODES[code])
+        for name, code in _CONTACT_ERRORS.items():
+            if self._faults.use(f"smsportal:error:{name}"):
+                return _emptied(verdict, code)
         if self._faults.use("smsportal:internal-error"):
             return Verdict(verdict.name, "InternalServerError", CODES["InternalServerError"])
         if self._faults.use("smsportal:internal-error-halfway"):
@@ -605,6 +630,18 @@ class SmsPortal(Site):
         if name in FOLDERS and permission in "df":
             return False
         return name.split("/")[0] != "Send_SMS" or not self.ground.faults.use("smsportal:missing-folder")
+
+
+def _emptied(verdict: Verdict, code: str) -> Verdict:
+    """The same file with every contact that would be texted refused with ``code``."""
+    taken = {fault.position for fault in verdict.faults}
+    free = (position for position in itertools.count(1) if position not in taken)
+    refused = [
+        Fault(position, text.msisdn, text.reference, code, CODES[code])
+        for position, text in zip(free, verdict.texts, strict=False)
+    ]
+    faults = tuple(sorted([*verdict.faults, *refused], key=lambda fault: fault.position))
+    return Verdict(verdict.name, "EmptySend.NoValidMessages", CODES["EmptySend.NoValidMessages"], faults=faults)
 
 
 def _free_name(folder: Path, name: str) -> str:

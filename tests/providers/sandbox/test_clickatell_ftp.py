@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.clickatell import CODES, FAULTS, Gateway, login_of
+from providers.sandbox.clickatell import CODES, FAULTS, STATUSES, Gateway, login_of
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
@@ -186,6 +186,20 @@ def test_statuses_can_follow(sandbox: Sandbox, client: Client) -> None:
         f"{first.replace(' To:', ' Status: 004 Received by recipient To:')}",
         f"{second.replace(' To:', ' Status: 007 Error delivering message To:')}",
     ]
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_the_log_can_say_any_status_of_everybody(code: str, tmp_path: Path) -> None:
+    faults, now = Faults(FAULTS), datetime.now(UTC)
+    faults.set(f"clickatell:status:{code}")
+    gateway = gateway_in(tmp_path, faults)
+    (gateway.home / "a.txt").write_text(wire())
+    for _ in range(4):
+        gateway.look(now)
+    first, second, *statuses = (gateway.home / "a.txt.log").read_text().splitlines()
+    said = f" Status: {code} {STATUSES[code]} To:"
+    assert statuses == [line.replace(" To:", said) for line in (first, second)]
+    assert len(list(read_ledger(tmp_path / "ledger.jsonl"))) == 2
 
 
 def test_files_can_be_read_as_utf_8(sandbox: Sandbox, client: Client) -> None:

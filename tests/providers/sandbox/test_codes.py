@@ -110,5 +110,39 @@ def test_it_has_an_internal_error_on_demand(sandbox: Sandbox, client: Client) ->
     assert messages_of(sandbox, "internal.json") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("incorrect-scheduled-date", "IncorrectScheduledDate"),
+        ("required-parameter-missing", "RequiredParameter.Missing"),
+        ("invalid-version", "File.InvalidVersion"),
+        ("parse-error", "File.ParseError"),
+        ("duplicate-found", "File.DuplicateFound"),
+        ("no-valid-messages", "EmptySend.NoValidMessages"),
+    ],
+)
+def test_it_refuses_a_good_file_on_demand(name: str, code: str, sandbox: Sandbox, client: Client) -> None:
+    sandbox.fault(f"smsportal:error:{name}", times=1)
+    client.upload(f"{name}.zip", zipped(f"{name}.json", wire()))
+
+    assert client.folder_of(f"{name}.zip") == "Errors"
+    assert client.report(f"{name}.zip")["errorCode"] == code
+    assert messages_of(sandbox, f"{name}.json") == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("no-network-found", "MSISDN.NoNetworkFound"), ("optout", "MSISDN.Optout")])
+def test_it_refuses_every_contact_on_demand(name: str, code: str, sandbox: Sandbox, client: Client) -> None:
+    sandbox.fault(f"smsportal:error:{name}", times=1)
+    contacts = [contact(customerId="A"), contact("27825599903", customerId="B"), contact("27825550101", customerId="C")]
+    client.upload(f"{name}.zip", zipped(f"{name}.json", wire(contacts)))
+
+    assert client.folder_of(f"{name}.zip") == "Errors"
+    report = client.report(f"{name}.zip")
+    assert report["errorCode"] == "EmptySend.NoValidMessages"
+    faults = [(fault["position"], fault["customerId"], fault["status"]) for fault in report["errorReport"]["faults"]]
+    assert faults == [(1, "A", code), (2, "B", "File.ParseError"), (3, "C", code)]
+    assert messages_of(sandbox, f"{name}.json") == []
+
+
 def test_it_knows_the_eleven_codes_of_the_document() -> None:
     assert len(CODES) == 11

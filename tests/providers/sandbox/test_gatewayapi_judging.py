@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.sandbox.gatewayapi import CAUSES, LARGEST, judge
+from providers.sandbox.gatewayapi import CAUSES, FAULTS, LARGEST, judge
 from providers.sandbox.gsm import not_gsm
 
 GSM = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./09:;<=>?¡AZÄÖÑÜ§¿azäöñüà^{}\\[~]|€\r\f\t".replace("\t", "")
@@ -46,6 +46,17 @@ def test_it_reads_the_example_with_optional_fields() -> None:
 
 def test_the_header_as_it_is_printed_in_the_document_is_rejected() -> None:
     assert cause("a.ready", rows(header='"userref","msisdn","sender","class",message"')) == "columns"
+
+
+def test_a_recipient_that_is_there_twice_rejects_the_file() -> None:
+    assert cause("a.ready", rows("4510203040,a", "4510203041,b", "4510203040,c")) == "same-recipient"
+    assert CAUSES["same-recipient"][0] == "0x0310"
+
+
+@pytest.mark.parametrize(("name", "code"), [("unknown-user", "0x0210"), ("operator", "0x021F"), ("priority", "0x0311")])
+def test_causes_that_no_file_has_can_be_asked_for_by_name(name: str, code: str) -> None:
+    assert CAUSES[name][0] == code
+    assert f"gatewayapi:reject:{name}" in FAULTS
 
 
 def test_cells_beside_standard_must_say_standard_too() -> None:
@@ -199,7 +210,7 @@ def test_whatever_is_properly_quoted_is_texted_as_it_is(messages: list[tuple[str
     delimiter, end = (";", "\r\n") if is_excel else (",", "\n")
     out = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
     out.writerow(["msisdn", "message", "userref"])
-    out.writerows(["4510203040", text, reference] for text, reference in messages)
+    out.writerows([4510203040 + place, text, reference] for place, (text, reference) in enumerate(messages))
     verdict = judge(f"a{'.excel' * is_excel}.utf8.ready", written.getvalue().encode(errors="replace"))
     assert [text.text for text in verdict.texts] == [text for text, _ in messages]
     assert not any(not_gsm(text.text) for text in verdict.texts)
