@@ -15,14 +15,18 @@ from providers.errors import Trouble
 from providers.forms import account_form
 from providers.models import Account
 from providers.transports import sftp
+from providers.transports.ftp import FtpTransport
 
 
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def accounts(request: HttpRequest) -> HttpResponse:
     heard = Account.objects.annotate(heard_at=Max("batches__looked_at"))
-    rows = [(account, checking.health(account, is_heard=account.heard_at is not None)) for account in heard]
-    stopped = sum(account.is_stopped for account, _ in rows)
+    rows = [
+        (account, checking.health(account, is_heard=account.heard_at is not None), line_of(account))
+        for account in heard
+    ]
+    stopped = sum(account.is_stopped for account, _, _ in rows)
     return render(
         request,
         "providers/accounts.html",
@@ -122,6 +126,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "health": checking.health(found, is_heard=_is_heard(found)),
             "fingerprint": _fingerprint(found.host_key),
             "pins_host_key": checking.pins_host_key(found),
+            "line": line_of(found) if found.pk else "",
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
             or found.stopped_code == "host_key_changed",
             "may_test": may_test(request.user),
@@ -133,10 +138,13 @@ def _test(request: HttpRequest, found: Account) -> None:
     was_stopped = found.is_stopped
     checks = checking.test_connection(found)
     untried = [check for check in checks if check.passed is None]
+    warned = [check for check in checks if check.is_warning]
     if any(check.passed is False for check in checks):
         messages.error(request, "The test failed; its lines say why.")
     elif untried and len(untried) == len(checks):
         messages.warning(request, untried[0].sentence)
+    elif warned:
+        messages.warning(request, f"The test passed, but look at this: {warned[0].sentence}")
     elif was_stopped:
         messages.success(request, f"The test passed, and {found.name} works again.")
     elif untried:
@@ -147,6 +155,18 @@ def _test(request: HttpRequest, found: Account) -> None:
 
 def _is_heard(found: Account) -> bool:
     return Account.objects.filter(pk=found.pk, batches__looked_at__isnull=False).exists()
+
+
+def line_of(account: Account) -> str:
+    """Whether what travels to the account's provider is encrypted, in a word; "" where the settings do not say."""
+    address = account.host.lower()
+    if checking.pins_host_key(account) or account.settings.get("use_tls") or address.startswith("https://"):
+        return "encrypted"
+    transport = account.adapter.transport_for(account.settings)
+    is_ftp = isinstance(transport, type) and issubclass(transport, FtpTransport)
+    if is_ftp or address.startswith("http://"):
+        return "not encrypted"
+    return ""
 
 
 def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from providers.forms import secret_fields
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from providers.transports.sftp import fingerprint
+from providers.views.accounts import line_of
 
 LogIn = Callable[[User], Client]
 FORM = {
@@ -226,6 +228,47 @@ def test_the_admin_never_shows_a_secret(logged_in: LogIn, admin_user: User, acco
     assert account.open_settings()["password"] not in page
 
 
+def test_a_warning_is_no_plain_success(client: Client, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        Check("login", "Login", True, "The login works."),
+        Check("line", "Encryption", None, "The line is not encrypted.", is_warning=True),
+    ]
+    monkeypatch.setattr(type(account.adapter), "check", lambda *_: lines)
+    page = client.post(url("account_test", account), follow=True).content.decode()
+    assert "The test passed, but look at this: The line is not encrypted." in page
+    assert "notice-success" not in page
+    assert "Look at it</span>" in page
+    assert "Not known" not in page
+    for path in ("/", "/accounts/", account.get_absolute_url()):
+        assert "Works, look at it</span>" in client.get(path).content.decode(), path
+
+
+@pytest.mark.parametrize(
+    ("provider", "changes", "line"),
+    [
+        ("smsportal", {"protocol": "sftp"}, "encrypted"),
+        ("smsportal", {"protocol": "ftp"}, "not encrypted"),
+        ("clickatell", {}, "not encrypted"),
+        ("gatewayapi", {"use_tls": False}, "not encrypted"),
+        ("gatewayapi", {"use_tls": True}, "encrypted"),
+        ("bulksms", {"api_url": "https://bulksms.example/eapi"}, "encrypted"),
+        ("bulksms", {"api_url": "http://bulksms.example/eapi"}, "not encrypted"),
+        ("bulksms", {"api_url": ""}, ""),
+    ],
+)
+def test_it_says_whether_the_line_is_encrypted(
+    client: Client, provider: str, changes: dict[str, Any], line: str
+) -> None:
+    made = Account(name="Main", provider=provider)
+    fields = made.adapter.SettingsForm.base_fields
+    made.save_settings({name: field.initial or "" for name, field in fields.items()} | changes)
+    assert line_of(made) == line
+    for path in ("/accounts/", made.get_absolute_url()):
+        page = client.get(path).content.decode()
+        said = re.findall(r"</svg>\s*((?:not )?encrypted)</span>", page)
+        assert said == ([line] if line else []), path
+
+
 # -- every provider -----------------------------------------------------------------------------------------------
 
 
@@ -265,13 +308,16 @@ def test_an_account_of_every_provider_is_added_tested_and_shown_without_its_secr
     assert added.checked_at
     assert len(added.check_result) > 1
     assert all(check["passed"] is not False for check in added.check_result), added.check_result
+    warned = [check for check in added.check_result if check["is_warning"]]
     for page in (tested, client.get(reverse("providers:accounts")).content.decode()):
-        assert "Working" in page
+        assert ("Works, look at it" if warned else "Working") in page
         for name in secret_fields(added.adapter):
             assert opened[name] not in page
     for check in added.check_result:
         assert check["label"] in tested
-    assert ("Not known</span>" in tested) is any(check["passed"] is None for check in added.check_result)
+    assert ("Not known</span>" in tested) is any(
+        check["passed"] is None and not check["is_warning"] for check in added.check_result
+    )
     assert ("Server key" in tested) is bool(added.host_key)
 
 
