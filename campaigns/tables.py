@@ -69,6 +69,34 @@ OUTCOME_OF_BATCH = {
     "held": "needs_decision",
     "cancelled": "cancelled",
 }
+#: Codes of reasons that do not read well as they are; any other is said in its own words.
+REASON_WORDS = {
+    "approval_differs": "Not what was approved",
+    "bytes_differ": "The file is not the one that was made",
+    "connect_failed": "No connection",
+    "connect_timeout": "No connection in time",
+    "errors_by_inner_name": "Errors of a file of that name",
+    "folder_forbidden": "Folder not open to the account",
+    "host_key_changed": "The server's key changed",
+    "host_key_unknown": "The server's key is not confirmed",
+    "host_private": "Host on a private network",
+    "no_ftp_answer": "No FTP server answers",
+    "no_ssh_answer": "No SSH server answers",
+    "opted_out_later": "Opted out after the freeze",
+    "plain_http_refused": "Unencrypted HTTP refused",
+    "rename_broken": "The rename broke off",
+    "rename_source_missing": "Nothing there to rename",
+    "reply_timeout": "No answer in time",
+    "sftp_refused": "SFTP refused",
+    "size_unsupported": "The server tells no sizes",
+    "tls_failed": "Encryption failed",
+    "tls_refused": "Encryption refused",
+    "tls_required": "Encryption required",
+    "upload_broken": "The upload broke off",
+    "upload_cut": "The upload was cut short",
+    "upload_vanished": "The uploaded file is gone",
+    "worker_died": "The worker ended",
+}
 EXCLUDED_WORDS = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}

@@ -7,7 +7,7 @@ from django import template
 from django.utils import timezone
 
 from campaigns.models import Batch, Campaign
-from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS
+from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS, REASON_WORDS
 
 register = template.Library()
 
@@ -76,3 +76,11 @@ def outcome_word(outcome: str) -> str:
 def status_word(status: str) -> str:
     """A stored status of a campaign or a batch as people say it."""
     return STATUS_WORDS.get(status, status)
+
+
+@register.filter
+def reason_word(code: str) -> str:
+    """A code of ours as people say it; a provider's own code, which is not in our spelling, stays as it is."""
+    if code in REASON_WORDS or code in STATUS_WORDS:
+        return REASON_WORDS.get(code) or STATUS_WORDS[code]
+    return code.replace("_", " ").capitalize() if code.islower() and code.replace("_", "").isalpha() else code

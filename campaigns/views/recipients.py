@@ -69,7 +69,9 @@ def _standing(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, 
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
     if own is not None:
         delivery = own.get_delivery_display() if own.delivery else ""
-        return own.result, " ".join(word for word in (own.sentence or own.code, delivery) if word)
+        said = own.sentence or own.code
+        # "Delivered to the phone. Delivered" says it twice.
+        return own.result, said if delivery.lower() in said.lower() else f"{said} {delivery}".strip()
     if batch is None:
         return ("cancelled" if campaign.status == "cancelled" else "waiting"), ""
     outcome = OUTCOME_OF_BATCH[batch.status]

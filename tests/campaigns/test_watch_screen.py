@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import jobs
+from campaigns.lifecycle import note
 from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
+from campaigns.templatetags.standing import reason_word
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.test_approve_screen import retyped, signed_in
@@ -265,3 +267,46 @@ def test_an_unclear_file_is_decided_after_the_password_with_a_reason(
     batch.refresh_from_db()
     assert batch.status == "accepted"
     assert "Their log shows all five." in client.get(f"/batches/{batch.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "delivery", "detail"),
+    [
+        ("Delivered to the phone.", "delivered", "Delivered to the phone."),
+        ("The message was received.", "delivered", "The message was received. Delivered"),
+        ("", "delivered", "11 Delivered"),
+        ("The other network blocked the message.", "undelivered", "The other network blocked the message. Undelivered"),
+        ("Accepted.", "", "Accepted."),
+    ],
+)
+def test_a_delivery_is_said_once(
+    sentence: str, delivery: str, detail: str, running: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    batch, recipient = running.batches.get(), running.recipients.earliest("id")
+    RecipientOutcome.objects.create(
+        batch=batch, recipient=recipient, result="accepted", code="11", sentence=sentence, delivery=delivery
+    )
+    rows = logged_in(viewer).get(f"/campaigns/{running.pk}/", {"number": recipient.msisdn}).context["table"].page
+    assert [row.record.detail for row in rows.object_list] == [detail]
+
+
+def test_the_history_says_codes_in_words(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+    batch = running.batches.get()
+    for code in ("upload_broken", "no_answer", "account_stopped"):
+        note(running, code, "What happened.", batch=batch)
+    Batch.objects.filter(pk=batch.pk).update(status="rejected", reason="no_credits", settled_at=timezone.now())
+    client = logged_in(viewer)
+    for path in (f"/campaigns/{running.pk}/", f"/batches/{batch.pk}/"):
+        page = client.get(path).content.decode()
+        for words in ("The upload broke off", "No answer", "Account stopped"):
+            assert f"<strong>{words}</strong>" in page, path
+    page = client.get(f"/campaigns/{running.pk}/", {"code": "no_credits"}).content.decode()
+    assert "Only those with this cause: No credits." in page
+    assert ">no_credits<" not in page
+
+
+def test_a_providers_own_code_stays_as_it_is() -> None:
+    assert reason_word("MSISDN.Optout") == "MSISDN.Optout"
+    assert reason_word("901") == "901"
+    assert reason_word("handed_over") == "Handed over"
+    assert reason_word("") == ""
