@@ -3,6 +3,7 @@
 Production knows the sandbox by this alone; what it answers is shown, never trusted to have a certain shape.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,20 @@ from django.utils.text import slugify
 SECONDS = 5.0
 #: More than any sandbox has to say.
 LARGEST_ANSWER = 5_000_000
+
+
+#: The headings of the page in their order, and with what, after the provider's, the name of a fault below it begins.
+_HEADINGS = (
+    ("Rejections", ("reject:", "error:", "status:", "insufficient-", "internal-error", "corrupt")),
+    (
+        "Answers",
+        ("http-", "empty-answer", "html-answer", "truncated-answer", "no-batch-id", "trailing-pipe", "credits-"),
+    ),
+    ("Reports", ("report-", "tail:", "no-report", "text-report")),
+    ("Logs", ("no-log", "late-log", "half-log", "general-log", "bare-log", "tab-log", "pipe-log", "statuses")),
+    ("Picking up and remembering", ("silent", "eager", "stuck-", "remember-", "forgets-", "utf-8")),
+)
+_OTHERWISE = "Line and servers"
 
 
 class SandboxTrouble(Exception):
@@ -33,6 +48,30 @@ class Fault:
     def anchor(self) -> str:
         """Where the page has it."""
         return slugify(self.name.replace(":", "-"))
+
+    @property
+    def heading(self) -> str:
+        """Under which heading the page has it."""
+        rest = self.name.partition(":")[2]
+        return next((heading for heading, begins in _HEADINGS if rest.startswith(begins)), _OTHERWISE)
+
+    @property
+    def order(self) -> str:
+        """By this they are sorted: by name, and 22 before 100."""
+        return re.sub(r"\d+", lambda number: number[0].zfill(5), self.name)
+
+
+@dataclass(frozen=True)
+class FaultGroup:
+    """The faults under one heading of the page."""
+
+    heading: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Where the page has it."""
+        return f"faults-{slugify(self.heading)}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +93,16 @@ class PretendProvider:
     @property
     def faults_on(self) -> int:
         return sum(fault.is_on for fault in self.faults)
+
+    @property
+    def groups(self) -> list[FaultGroup]:
+        """The faults under their headings, sorted; no heading stands without a fault."""
+        faults = sorted(self.faults, key=lambda fault: fault.order)
+        headings = [heading for heading, _ in _HEADINGS] + [_OTHERWISE]
+        groups = [
+            FaultGroup(heading, tuple(fault for fault in faults if fault.heading == heading)) for heading in headings
+        ]
+        return [group for group in groups if group.faults]
 
 
 @dataclass(frozen=True)

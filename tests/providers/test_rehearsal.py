@@ -67,6 +67,43 @@ def test_it_sees_every_pretend_provider_with_its_accounts_and_faults(sandbox: Sa
     assert seen.faults_on == 0
 
 
+def test_every_fault_stands_once_under_the_heading_of_its_kind(sandbox: Sandbox) -> None:
+    headings: dict[str, str] = {}
+    for provider in rehearsal.look(sandbox.control_url).providers:
+        for group in provider.groups:
+            headings |= {fault.name: group.heading for fault in group.faults}
+        names = [fault.name for group in provider.groups for fault in group.faults]
+        assert sorted(names) == sorted(fault.name for fault in provider.faults)
+    for name, heading in {
+        "gatewayapi:reject:msisdn": "Rejections",
+        "clickatell:error:901-halfway": "Rejections",
+        "bulksms:status:23": "Rejections",
+        "smsportal:internal-error": "Rejections",
+        "bulksms:http-500": "Answers",
+        "bulksms:report-status:11": "Reports",
+        "gatewayapi:tail:csv": "Reports",
+        "clickatell:statuses": "Logs",
+        "clickatell:no-log": "Logs",
+        "smsportal:silent": "Picking up and remembering",
+        "smsportal:no-tls": "Line and servers",
+        "gatewayapi:host-a-down": "Line and servers",
+        "smsportal:refuse-login": "Line and servers",
+    }.items():
+        assert headings[name] == heading, name
+
+
+def test_numbers_in_names_are_sorted_as_numbers(sandbox: Sandbox) -> None:
+    bulksms = next(found for found in rehearsal.look(sandbox.control_url).providers if found.slug == "bulksms")
+    rejections = [fault.name for fault in bulksms.groups[0].faults]
+    assert rejections.index("bulksms:status:99") < rejections.index("bulksms:status:201")
+
+
+def test_the_page_leads_to_each_heading(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
+    page = logged_in(operator).get(PAGE, {"provider": "clickatell"}).content.decode()
+    for anchor in ("faults-rejections", "faults-logs", "faults-line-and-servers"):
+        assert page.count(f'href="#{anchor}"') == page.count(f'id="{anchor}"') == 1
+
+
 def test_a_fault_is_switched_on_for_some_times_and_off(sandbox: Sandbox) -> None:
     rehearsal.switch_on(sandbox.control_url, "smsportal:corrupt", 5)
     rehearsal.switch_on(sandbox.control_url, "smsportal:slow", None)
