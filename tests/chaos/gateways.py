@@ -51,6 +51,10 @@ class Gateways:
     served_by: dict[str, str]
     secrets: list[str] = field(default_factory=list)
 
+    def doors(self) -> list[Door]:
+        """Every door that Baton goes through."""
+        return [door for each in self.entrances if each.name != NAIVE for door in each.doors]
+
     def of(self, provider: str, name: str) -> Entrance:
         return next(each for each in self.entrances if (each.provider, each.name) == (provider, name))
 

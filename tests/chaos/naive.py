@@ -18,9 +18,11 @@ from urllib.request import urlopen
 import django
 import paramiko
 
+from providers import registry
 from providers.base import Message, Order
 
 # ruff: noqa: S321 - it is what people write.
+TEXT = "Our sale ends on Sunday"
 _SECONDS = 10.0
 
 
@@ -74,11 +76,9 @@ def upload(job: dict[str, Any]) -> None:
 
 def rendered(job: dict[str, Any]) -> tuple[str, bytes]:
     """The file as Baton would write it, but with a name nobody has seen before."""
-    from providers import registry  # noqa: PLC0415
-
     adapter = registry.adapter(job["provider"])
     stem = f"promo{secrets.token_hex(4)}"
-    messages = [Message(number, job["text"], {}, "", "", number) for number in job["numbers"]]
+    messages = [Message(number, TEXT, {}, "", "", number) for number in job["numbers"]]
     payload = adapter.render(
         stem, secrets.randbelow(2**31 - 2) + 1, Order("", job["sender"], options=job["options"]), messages
     )

@@ -5,6 +5,7 @@ FTP's control channel is read along, so that the data connections come through h
 
 import asyncio
 import contextlib
+import random
 import re
 import socket
 import struct
@@ -198,3 +199,15 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def any_fault(door: Door) -> Fault:
+    """A fault of the network that fits a door."""
+    return Fault(
+        random.choice(("reset", "cut", "cut", "stall", "slow")),
+        random.choice(("up", "down")),
+        random.choice(("control", "data")) if door.is_ftp else "control",
+        random.choice((0, random.randint(0, 250), random.randint(0, 250), random.randint(0, 4000))),
+        random.choice((1.0, 3.0, 8.0, 25.0)),
+        random.choice((1, 1, 2)),
+    )

@@ -1,0 +1,74 @@
+"""Runs the control, the naive uploader: it gets what Baton gets, kills and a broken network, and is started again."""
+
+import json
+import random
+import signal
+import sys
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from django.conf import settings
+
+from config.supervisor import Child, Program
+from tests.chaos.gateways import NAIVE, PROVIDERS, Gateways
+from tests.chaos.proxy import any_fault
+
+_FIRST = 27990000000
+_PEOPLE = 3
+
+
+class Control:
+    """The naive uploader of one run; nothing happens before ``start``."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self.doors = [gateways.of(provider, NAIVE).doors[0] for provider in PROVIDERS]
+        self.settings = {provider: gateways.of(provider, NAIVE).settings for provider in PROVIDERS}
+        self.files = 0
+        self._child: Child | None = None
+        self._trouble_at = 0.0
+
+    def start(self, files: int, options: Mapping[str, dict[str, Any]], sender: str) -> None:
+        """Have it upload so many files, a provider after the other; ``options`` are those of each provider."""
+        self.files = files
+        numbers = count(_FIRST)
+        made = []
+        for number in range(files):
+            provider = PROVIDERS[number % len(PROVIDERS)]
+            job = {"id": number, "provider": provider, "settings": self.settings[provider], "pause": 0.5}
+            people = [str(next(numbers)) for _ in range(_PEOPLE)]
+            made.append(job | {"options": options[provider], "sender": sender, "numbers": people})
+        path, done = settings.DATA / "naive.json", settings.DATA / "naive-done.txt"
+        path.write_text(json.dumps(made, default=str))
+        command = [sys.executable, "-m", "tests.chaos.naive", str(path), str(done)]
+        self._child = Child(Program("naive", command), settings.DATA / "naive.log")
+
+    def has_ended(self) -> bool:
+        """Whether it believes that it has uploaded everything."""
+        return self._child is None or (self._child.ended() and self._child.process.returncode == 0)
+
+    def turn(self, now: float) -> None:
+        """Trouble it when it is time, and start it again when it was killed; ``now`` is monotonic."""
+        if self._child is None or self.has_ended():
+            return
+        if self._child.ended():
+            self._child.start()
+        elif now >= self._trouble_at:
+            self._trouble_at = now + random.uniform(0.5, 1.5)
+            if random.random() < 0.3:
+                self._child.signal(signal.SIGKILL)
+            for door in self.doors:
+                if not door.faults:
+                    door.faults.append(any_fault(door))
+
+    def leave_alone(self) -> None:
+        """No more trouble: it may come to its end."""
+        self._trouble_at = float("inf")
+        for door in self.doors:
+            door.faults.clear()
+
+    def stop(self) -> None:
+        """End it."""
+        if self._child and not self._child.ended():
+            self._child.signal(signal.SIGKILL)
+            self._child.process.wait()

@@ -1,0 +1,159 @@
+"""What is to happen to each batch: a kill at every point, a second one at every point of the recovery, or anything."""
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.models import Campaign
+from tests.chaos.arms import Arm, Arms, lines
+from tests.chaos.gateways import PROVIDERS
+
+#: Where a process is stopped until another has taken over, and where it is held until somebody has opted out.
+STOPS = ("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")
+HOLDS = ("claim:begin", "claim:end", "stage:begin", "stage:end", "intent:stored")
+KILLS = ("kill", "kill-worker", "blind", "soon")
+_DEEDS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "blind", "lose", "soon")
+
+
+@dataclass
+class Plan:
+    """What is to happen to one batch."""
+
+    provider: str
+    arms: list[Arm] = field(default_factory=list)
+    phase: str = "random"
+    alone: bool = False
+
+    @property
+    def is_before_batches(self) -> bool:
+        """Whether it is about the campaign and not about one batch of it."""
+        return any(arm.job in ("freeze", "cut") for arm in self.arms)
+
+
+class Plans:
+    """Makes them from what the rehearsal and the kills so far have shown: ``known`` holds (provider, job, point)."""
+
+    def __init__(self, arms: Arms) -> None:
+        self.arms = arms
+        self.known: set[tuple[str, str, str]] = set()
+        #: The phase in which a subject was begun.
+        self.phase_of: dict[str, str] = {}
+
+    def singles(self) -> list[Plan]:
+        """A kill at every point that the rehearsal reached."""
+        provider_of = self._providers()
+        points: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        for (job, subject), trails in self._trails().items():
+            for trail in trails:
+                points[provider_of[subject.split("-")[0]], job].update(dict.fromkeys(trail))
+        self.known = {(provider, job, point) for (provider, job), found in points.items() for point in found}
+        return [
+            Plan(provider, [Arm(point, "kill-worker" if number % 5 == 4 else "kill", job)], "single")
+            for number, (provider, job, point) in enumerate(sorted(self.known))
+        ]
+
+    def at_every_point(self) -> list[Plan]:
+        """A stop and an opt-out where they matter, and a lost answer at every commit."""
+        plans = [
+            Plan(provider, [Arm(f"{point}#1", deed)])
+            for provider in PROVIDERS
+            for deed, points in (("stop", STOPS), ("hold", HOLDS))
+            for point in points
+        ]
+        commits = [each for each in sorted(self.known) if each[2].startswith("db:commit") and each[1] != "freeze"]
+        plans += [Plan(provider, [Arm(point, "lose", job)]) for provider, job, point in commits]
+        random.shuffle(plans)
+        return plans
+
+    def missed(self) -> list[Plan]:
+        """A kill at every point where there was none yet; a batch for each alone, as the first on its line."""
+        plans = []
+        for provider, job, point in sorted(self.known - self.killed()):
+            is_cut = job in ("freeze", "cut")
+            plans.append(Plan(provider, [Arm(point, "kill", job)], "single", alone=not is_cut))
+            if is_cut:
+                # So that there is as much to cut as in the rehearsal.
+                plans.append(Plan(provider, phase="single"))
+        return plans
+
+    def doubles(self) -> list[Plan]:
+        """For every point of every recovery a plan that ends it there; first each once, then in further pairs."""
+        provider_of = self._providers()
+        trails = self._trails()
+        pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for line in self.fired():
+            if self.phase_of.get(line["subject"]) != "single" or line["job"] != "hand_over":
+                continue
+            provider = provider_of.get(line["subject"].split("-")[0], "")
+            for trail in trails.get(("hand_over", line["subject"]), []):
+                for point in trail:
+                    pairs[provider, point].append(line["point"])
+        first: list[Plan] = []
+        further: list[Plan] = []
+        for (provider, point), causes in pairs.items():
+            causes = sorted(set(causes))
+            random.shuffle(causes)
+            for number, cause in enumerate(causes):
+                deed = "kill-worker" if random.random() < 0.1 else "kill"
+                plan = Plan(provider, [Arm(cause, "kill"), Arm(point, deed)], "double")
+                (further if number else first).append(plan)
+        random.shuffle(first)
+        random.shuffle(further)
+        return first + further
+
+    def anything(self) -> Plan:
+        """One batch, and one to three things that happen to it, or nothing."""
+        provider = random.choice(PROVIDERS)
+        known = [
+            (job, point) for slug, job, point in self.known if slug == provider and job in ("hand_over", "collect")
+        ]
+        arms = [_any_arm(known) for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3)))]
+        return Plan(provider, arms)
+
+    def fired(self) -> list[dict[str, Any]]:
+        """Every deed that was done at a point, in its order."""
+        return lines(self.arms.fired_path)
+
+    def killed(self) -> set[tuple[str, str, str]]:
+        """Provider, job and point of every kill so far."""
+        provider_of = self._providers()
+        return {
+            (provider_of.get(line["subject"].split("-")[0], ""), line["job"], line["point"])
+            for line in self.fired()
+            if line["deed"] in KILLS
+        }
+
+    def pairs(self) -> int:
+        """How many batches were killed at more than once."""
+        by_subject: dict[str, list[str]] = defaultdict(list)
+        for line in self.fired():
+            if line["deed"] in KILLS:
+                by_subject[line["subject"]].append(line["point"])
+        return sum(len(points) > 1 for points in by_subject.values())
+
+    def _trails(self) -> dict[tuple[str, str], list[list[str]]]:
+        """The trails by job and subject, in their order."""
+        found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
+        for line in lines(self.arms.trails_path):
+            found[line["job"], line["subject"]].append(line["trail"])
+        return found
+
+    def _providers(self) -> dict[str, str]:
+        """The provider of each campaign, by its id."""
+        return {str(pk): slug for pk, slug in Campaign.objects.values_list("pk", "account__provider")}
+
+
+def _any_arm(known: list[tuple[str, str]]) -> Arm:
+    """Something that happens at one of the known (job, point)."""
+    if random.random() < 0.25:
+        return Arm(f"{random.choice(HOLDS)}#1", "hold")
+    if random.random() < 0.06:
+        return Arm(f"{random.choice(STOPS)}#1", "stop")
+    deed = random.choice(_DEEDS)
+    if deed == "blind":
+        return Arm("", deed, random.choice(known)[0], random.uniform(0, 0.12))
+    if deed in ("lose", "soon"):
+        known = [found for found in known if found[1].startswith("db:commit")]
+    job, point = random.choice(known)
+    return Arm(point, deed, job, random.uniform(0, 0.006) if deed == "soon" else random.uniform(1, 8))
