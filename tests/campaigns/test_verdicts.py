@@ -1,6 +1,5 @@
 """What each account would do with a draft, and choosing one: on the check and before a draft is even saved."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -386,10 +385,8 @@ def test_bulksms_is_asked_over_its_own_wire(
         campaign = make_campaign(account, *people, text=text)
         return client.post(f"/campaigns/{campaign.pk}/quote/{bulksms.pk}/", follow=True).content.decode()
 
-    assert re.search(
-        r"BulkSMS main quotes 1(\.00)? credits for the text of the first recipient\.", asked("Hi @@value1@@")
-    )
-    assert re.search(r"BulkSMS main quotes 2(\.00)? credits", asked("x" * 200))
+    assert "BulkSMS main quotes 1 credit for the text of the first recipient." in asked("Hi @@value1@@")
+    assert "BulkSMS main quotes 2 credits" in asked("x" * 200)
     assert "gives no price for this text" in asked("Hi 中")
     assert sandbox.messages() == []
     sandbox.stop()
