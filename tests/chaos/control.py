@@ -54,8 +54,8 @@ class Control:
         if self._child.ended():
             self._child.start()
         elif now >= self._trouble_at:
-            self._trouble_at = now + random.uniform(0.5, 1.5)
-            if random.random() < 0.3:
+            self._trouble_at = now + random.uniform(0.7, 2)
+            if random.random() < 0.15:
                 self._child.signal(signal.SIGKILL)
             for door in self.doors:
                 if not door.faults:

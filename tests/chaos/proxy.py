@@ -202,12 +202,12 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def any_fault(door: Door) -> Fault:
-    """A fault of the network that fits a door."""
+    """A fault of the network that fits a door: many set in about where a server says that it has the whole file."""
     return Fault(
         random.choice(("reset", "cut", "cut", "stall", "slow")),
         random.choice(("up", "down")),
         random.choice(("control", "data")) if door.is_ftp else "control",
-        random.choice((0, random.randint(0, 250), random.randint(0, 250), random.randint(0, 4000))),
+        random.choice((0, random.randint(0, 250), random.randint(150, 230), random.randint(0, 4000))),
         random.choice((1.0, 3.0, 8.0, 25.0)),
         random.choice((1, 1, 2)),
     )

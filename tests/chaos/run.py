@@ -99,7 +99,7 @@ class Run:
         self.rehearse()
         self.kill_at_every_point()
         options = {provider: default_options(self.accounts[provider, ACCOUNTS[0]]) for provider in PROVIDERS}
-        self.control.start(max(40, self.wanted // 10), options, SENDER)
+        self.control.start(max(60, self.wanted // 10), options, SENDER)
         self.do_anything_for_a_while()
         if self.wanted >= SHORT:
             self.try_again()
@@ -141,10 +141,10 @@ class Run:
     def try_again(self) -> None:
         """What a batch reaches depends on what the line was used for before it: some points take another try."""
         self.phase = "a kill at every point, once more"
-        for _ in range(3):
+        for _ in range(2):
             self.queue.extend(self.plans.missed())
             if self.queue:
-                self.until(lambda: not self.queue and not self.forming and self.has_begun(), 120)
+                self.until(lambda: not self.queue and not self.forming and self.has_begun(), 60)
 
     def kill_twice(self) -> None:
         """A second kill at every point of the recovery: two thirds of what is left at most."""
@@ -193,7 +193,7 @@ class Run:
         self.until(lambda: not self.forming and self.all_settled(), self.seconds)
         self.safely(self.decide)
         self.until(self.all_settled, self.seconds)
-        if not self.until(self.control.has_ended, 90):
+        if not self.until(self.control.has_ended, 20):
             self.control.leave_alone()
             self.until(self.control.has_ended, 60)
         self.control.stop()
