@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from rq.timeouts import BaseTimeoutException
 
-from campaigns import journal
+from campaigns import journal, patience
 from campaigns.audience import approval_hash
 from campaigns.batching import opted_out, recipients_of, supersede, waiting
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
@@ -33,6 +33,7 @@ LOOK_FOR = timedelta(minutes=15)
 #: Why a campaign is paused of which a journal knows more than the database.
 FORGOTTEN = "restored"
 UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
+_CLOCKS_DIFFER = timedelta(minutes=2)
 _PAUSES = (2, 5, 15, 30, 60, 120)
 
 Clock = Callable[[], datetime]
@@ -315,7 +316,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
                 # Alone and first: every opt-out is committed before this, or waits until the intent is.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=batch.campaign_id)
-        refusal = _gate_refusal(batch, campaign, now)
+        refusal = _gate_refusal(batch, campaign, now, repeated)
         if refusal is not None:
             if not repeated:
                 _turned_back(batch, campaign, *refusal, now)
@@ -341,9 +342,12 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
         return attempt
 
 
-def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime) -> tuple[str, str] | None:
+def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> tuple[str, str] | None:
     if campaign.status != "running":
         return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
+    # The first intent of what is repeated counts here too.
+    if not repeated and (too_late := patience.lost(campaign, now)):
+        return "no_progress", too_late
     if approval_hash(campaign) != campaign.approval_hash:
         return "approval_differs", UNAPPROVED
     if batch.expires_at and now >= batch.expires_at:
@@ -362,7 +366,7 @@ def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now
         move(batch, "held", reason=code, sentence=sentence, due_at=None)
     else:
         move(batch, "prepared", reason=code, sentence=sentence, due_at=now)
-        if code == "approval_differs":
+        if code in ("approval_differs", "no_progress"):
             move(campaign, "paused", reason=code, sentence=sentence)
 
 
@@ -492,6 +496,14 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
     if latest is None:
         raise ValueError(f"{batch.name} is committing without an attempt")
     campaign = Campaign.objects.get(pk=batch.campaign_id)
+    if first > now + _CLOCKS_DIFFER:
+        # How long ago it was is not known, so no guard can be relied on.
+        sentence = "The clock was set back after the commit began, and the provider shows nothing of this file."
+        move(batch, "unclear", reason="clock_set_back", sentence=reading.sentence or sentence, **_asked(now))
+        return
+    if reading.waits:
+        _look_again(batch, now + timedelta(seconds=5))
+        return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)
         if may_repeat and campaign.status in ("running", "paused"):

@@ -165,6 +165,8 @@ class Reading:
     ``reason`` is a code and ``sentence`` its plain words.
     ``alarm`` is a sentence for a person where evidence contradicts itself. ``unclear`` is true when only a person can
     decide. ``account`` is true when the account itself was refused (login, credit): then it is stopped as well.
+    ``waits`` is true while a word of the provider's is still to come that may permit a repeat: until then there
+    is none. It never stays true for long.
     """
 
     standing: Standing
@@ -174,6 +176,7 @@ class Reading:
     unclear: bool = False
     alarm: str = ""
     account: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)

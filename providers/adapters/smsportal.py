@@ -537,6 +537,11 @@ def _failed(evidence: _Evidence) -> Reading:
         )
     interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
     unexplained = set(evidence.attempts) - set(verdicts)
+    if "" in codes and not any(evidence.is_whole(number) for number in evidence.attempts):
+        # An interrupted upload may turn out to have been dropped, which permits another; until that is told, none.
+        return Reading(
+            Standing.UNKNOWN, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited.", waits=True
+        )
     if "" in codes or (unexplained and len(interrupted) < len(verdicts)):
         return Reading(
             Standing.PROCESSING, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited."

@@ -15,7 +15,7 @@ from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
-from providers.base import Limits, Receipt
+from providers.base import Limits, Receipt, Staged
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, hand_over
@@ -377,3 +377,55 @@ def test_a_clock_set_back_two_days_stops_nothing(
 )
 def test_how_late_is_said_in_few_words(lapse: timedelta, words: str) -> None:
     assert patience.spoken(lapse) == words
+
+
+# -- while it is being handed over
+
+
+def test_what_was_being_uploaded_when_the_machine_slept_does_not_pass_the_gate(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    later: Later,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    stage = Adapter.stage
+
+    def sleeping(self: Adapter, *arguments: Any) -> Staged:
+        later(hours=48)
+        return stage(self, *arguments)
+
+    monkeypatch.setattr(Adapter, "stage", sleeping)
+
+    hand_over(campaign, Clock())
+
+    assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+    assert campaign.batches.get().status == "prepared"
+    assert not campaign.batches.get().attempts.exists()
+    assert texted(sandbox) == {}
+
+
+def test_after_the_clock_was_set_back_no_guard_is_relied_on(
+    sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_running(sandbox_account)
+    ahead = timezone.now() + timedelta(hours=48)
+
+    def dying(*arguments: Any) -> Receipt:
+        raise KeyboardInterrupt
+
+    commit = Adapter.commit
+    monkeypatch.setattr(Adapter, "commit", dying)
+    with pytest.raises(KeyboardInterrupt):
+        hand_over(campaign, Clock())
+    monkeypatch.setattr(Adapter, "commit", commit)
+    batch = campaign.batches.get()
+    Batch.objects.update(first_intent_at=ahead)
+    batch.attempts.update(started_at=ahead)
+
+    hand_over(campaign, Clock())
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.reason) == ("unclear", "clock_set_back")
+    assert texted(sandbox) == {}

@@ -195,6 +195,15 @@ def test_corrupt_is_no_rejection_of_an_interrupted_attempt(ending: Ending) -> No
     assert not reading.unclear
 
 
+@pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
+def test_while_the_report_on_an_interrupted_attempt_is_awaited_nothing_is_repeated(ending: Ending) -> None:
+    """It may say that the upload was dropped, which permits another, or that some were texted, which does not."""
+    reading = read([attempt(1, ending)], look(zipped("Errors", 1)))
+    assert (reading.standing, reading.waits) == (Standing.UNKNOWN, True)
+    reading = read([attempt(1, ending)], look(zipped("Errors", 1)), look(zipped("Errors", 1), after=60))
+    assert (reading.unclear, reading.waits) == (True, False)
+
+
 def test_after_an_interrupted_attempt_the_next_one_decides() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
     torn = failed(1, "File.Corrupt")
