@@ -16,6 +16,8 @@ from tests.chaos.proxy import any_fault
 
 _FIRST = 27990000000
 _PEOPLE = 3
+# Five, so that each of the four providers meets each.
+_KILLED_AT = ("", "begin", "", "uploaded", "")
 
 
 class Control:
@@ -37,7 +39,10 @@ class Control:
             provider = PROVIDERS[number % len(PROVIDERS)]
             job = {"id": number, "provider": provider, "settings": self.settings[provider], "pause": 0.5}
             people = [str(next(numbers)) for _ in range(_PEOPLE)]
-            made.append(job | {"options": options[provider], "sender": sender, "numbers": people})
+            killed_at = _KILLED_AT[number % len(_KILLED_AT)]
+            made.append(
+                job | {"options": options[provider], "sender": sender, "numbers": people, "killed_at": killed_at}
+            )
         path, done = settings.DATA / "naive.json", settings.DATA / "naive-done.txt"
         path.write_text(json.dumps(made, default=str))
         command = [sys.executable, "-m", "tests.chaos.naive", str(path), str(done)]

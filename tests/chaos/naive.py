@@ -7,7 +7,9 @@ time, lest the old one be in the way.
 import ftplib
 import io
 import json
+import os
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,14 +36,28 @@ def main(jobs_path: str, done_path: str) -> None:
     done.touch()
     while left := [job for job in jobs if str(job["id"]) not in done.read_text().split()]:
         for job in left:
+            die_at("begin", job, done)
             try:
                 upload(job)
             except Exception as error:
                 print(f"job {job['id']}: {type(error).__name__}, comes again", flush=True)
                 continue
-            with done.open("a") as file:
-                file.write(f"{job['id']}\n")
+            die_at("uploaded", job, done)
+            mark(done, str(job["id"]))
             time.sleep(job["pause"])
+
+
+def die_at(point: str, job: dict[str, Any], done: Path) -> None:
+    """Die here, as Baton's jobs do at theirs, where that is what happens to this job; once."""
+    if job["killed_at"] == point and (said := f"killed-{job['id']}") not in done.read_text().split():
+        mark(done, said)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def mark(done: Path, word: str) -> None:
+    """Write down that something is over."""
+    with done.open("a") as file:
+        file.write(f"{word}\n")
 
 
 def upload(job: dict[str, Any]) -> None:
