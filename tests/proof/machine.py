@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from campaigns import balance, decisions, handover, jobs, restoring
+from campaigns import balance, decisions, evidence, handover, jobs, restoring
 from campaigns.audience import audience_digest
 from campaigns.batching import recipients_of
 from campaigns.lifecycle import Refusal
@@ -139,7 +139,7 @@ class BatchLife(RuleBasedStateMachine):
     clock: ClassVar[Clock]
     figures: ClassVar[Figures]
     guards: ClassVar[tuple[GuardKind, ...]] = tuple(GuardKind)
-    #: What the machine leaves alone for now; see ``test_known_holes.py``.
+    #: What it does beside living on: some lives are short of time for all of it.
     changes_texts: ClassVar[bool] = True
     restores: ClassVar[bool] = True
     decides_late: ClassVar[bool] = True

@@ -54,7 +54,14 @@ def options(examples: int, **more: Any) -> settings:
     )
 
 
+def test_the_promise_holds_when_older_copies_come_back(life: type[BatchLife], figures: Figures) -> None:
+    run_state_machine_as_test(life, settings=options(EXAMPLES // 4, phases=PHASES))
+
+    assert figures.met["a copy was restored"] or EXAMPLES < IN_EVERY_RUN, "no older copy ever came back"
+
+
 def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figures) -> None:
+    life.restores = False
     run_state_machine_as_test(life, settings=options(EXAMPLES, phases=PHASES))
 
     if EXAMPLES >= IN_EVERY_RUN:
