@@ -192,7 +192,7 @@ class Run:
         self.answers.wake()
         self.until(lambda: not self.forming and self.all_settled(), self.seconds)
         self.safely(self.decide)
-        self.until(self.all_settled, self.seconds)
+        self.until(self.all_settled, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
             self.control.leave_alone()
             self.until(self.control.has_ended, 60)
@@ -380,7 +380,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     """Run, write the figures to ``DATA/chaos-run.json``, and return 0; what they mean is for the caller."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=1000)
-    parser.add_argument("--patience", type=float, default=300.0, help="seconds that the end is waited for")
+    parser.add_argument("--patience", type=float, default=150.0, help="seconds that the end is waited for")
     parser.add_argument("--seed", type=int, default=None)
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     random.seed(chosen.seed)
