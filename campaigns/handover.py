@@ -30,6 +30,8 @@ from providers.points import reach
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
 LOOK_FOR = timedelta(minutes=15)
+#: What was asked at the gate holds for the commit for so long.
+STALE = timedelta(seconds=60)
 #: Why a campaign is paused of which a journal knows more than the database.
 FORGOTTEN = "restored"
 UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
@@ -383,11 +385,14 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     reach("intent:stored")
     journal.intend(batch, attempt.number, attempt.name, clock())
     reach("intent:journalled")
-    if not lock.still_held():
-        raise LineTrouble("The lock was lost before the commit; whoever holds it now looks first.")
     try:
         remote = line.remote()
         reach("commit:begin")
+        if not lock.still_held():
+            raise LineTrouble("The lock was lost before the commit; whoever holds it now looks first.")
+        if clock() - attempt.started_at > STALE:
+            # What was allowed at the gate may not be now. Nothing was committed, so all of it is asked again.
+            raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
         receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
     except Refused as trouble:
         commit_refused(batch, attempt, trouble, clock())

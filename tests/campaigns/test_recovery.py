@@ -11,9 +11,10 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from campaigns import audience, balance, decisions, handover, jobs
+from campaigns import audience, balance, decisions, handover, jobs, journal
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
+from providers import points
 from providers.adapters.smsportal import Adapter
 from providers.base import Reading, Receipt, Standing
 from providers.errors import Refused, Unclear, Unreachable
@@ -477,3 +478,28 @@ def test_an_account_that_is_refused_by_the_result_is_stopped(
     account.refresh_from_db()
     assert account.stopped_code == "InsufficientCredits"
     assert campaign.events.filter(reason="account_stopped").count() == 1
+
+
+def test_who_sleeps_between_the_gate_and_the_commit_asks_again(
+    sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock
+) -> None:
+    campaign = make_running(sandbox_account)
+    slept: list[str] = []
+
+    def sleep_once(point: str) -> None:
+        if point == "intent:journalled" and not slept:
+            slept.append(point)
+            clock.forward(minutes=5)
+
+    points.listen(sleep_once)
+    try:
+        hand_over(campaign, clock)
+    finally:
+        points.listen(None)
+    batch = campaign.batches.get()
+    assert (batch.status, batch.reason, batch.first_intent_at) == ("prepared", "woke_late", None)
+    assert journal.intents(batch.stem) == []
+
+    until_closed(campaign, clock)
+    assert [attempt.ending for attempt in batch.attempts.order_by("number")] == ["unreachable", "done"]
+    assert len(sandbox.messages()) == 5
