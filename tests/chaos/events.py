@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import django_rq
@@ -164,8 +165,8 @@ class Answers:
                 finally:
                     path.unlink(missing_ok=True)
             elif asked["pid"] not in self.stopped:
-                path.unlink(missing_ok=True)
                 self.stopped[asked["pid"]] = (time.monotonic(), asked["subject"], self._standing(campaign_id, number))
+                path.unlink(missing_ok=True)
                 if connection.vendor == "postgresql":
                     self.arena.end_sessions(f"horse-{asked['pid']}")
         for pid, (since, subject, before) in list(self.stopped.items()):
@@ -173,7 +174,9 @@ class Answers:
             # On one host the kernel keeps a stopped process's lock: nobody takes over, however long it takes.
             most = 80.0 if connection.vendor == "postgresql" else 6.0
             has_been_taken_over = self._standing(campaign_id, number) != before
-            if has_been_taken_over or time.monotonic() - since > most:
+            if time.monotonic() - since > 2 and not _is_stopped(pid):
+                del self.stopped[pid]
+            elif has_been_taken_over or time.monotonic() - since > most:
                 self.counted["woken after another took over" if has_been_taken_over else "woken"] += 1
                 del self.stopped[pid]
                 signal_quietly(pid, signal.SIGCONT)
@@ -187,3 +190,12 @@ class Answers:
     def _standing(self, campaign_id: int, number: int) -> tuple[Any, ...]:
         batch = Batch.objects.filter(campaign_id=campaign_id, number=number).order_by("-generation").first()
         return (batch.pk, batch.status, batch.attempts.count()) if batch else ()
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether the process is still there, and stopped."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state == "T"
