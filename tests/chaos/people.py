@@ -79,9 +79,14 @@ def make_campaign(account: Account, name: str, batches: int, people: People) -> 
     )
     campaign.editors.add(people.operator)
     CampaignList.objects.create(campaign=campaign, contact_list=made, position=0)
+    begin_freeze(campaign, people)
+    return campaign
+
+
+def begin_freeze(campaign: Campaign, people: People) -> None:
+    """Have a draft frozen."""
     audience.begin_freeze(campaign, people.operator, timezone.now())
     jobs.nudge("freeze", campaign.pk)
-    return campaign
 
 
 def approve(campaign: Campaign, people: People, clicks: int = 1) -> None:

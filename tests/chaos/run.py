@@ -39,7 +39,7 @@ from tests.chaos.arms import Arms  # noqa: E402
 from tests.chaos.control import Control  # noqa: E402
 from tests.chaos.events import Answers, Events  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
-from tests.chaos.people import SENDER, approve, default_options, make_account, make_campaign, make_people  # noqa: E402
+from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
 from tests.chaos.plans import Plan, Plans  # noqa: E402
 from tests.chaos.worker import cut_small  # noqa: E402
 
@@ -308,8 +308,12 @@ class Run:
                 each.campaign.refresh_from_db()
             if each.campaign.status in ("running", "closed", "paused"):
                 self.forming.remove(each)
-            elif each.campaign.status == "draft":
+            elif each.campaign.status == "draft" and each.campaign.problems:
                 raise SystemExit(f"A campaign could not be frozen: {each.campaign.sentence} {each.campaign.problems}")
+            elif each.campaign.status == "draft":
+                # The database went away under the freeze: the operator is told, and freezes it once more.
+                self.counted["frozen once more"] += 1
+                begin_freeze(each.campaign, self.people)
 
     def all_settled(self) -> bool:
         """Whether every batch has come to its end, or waits for a person."""
