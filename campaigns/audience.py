@@ -156,7 +156,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
         text = _usable(campaign)
         _copy_people(campaign, text)
         if not _still_freezing(campaign):
-            delete_recipients(campaign)
+            _forget_if_given_up(campaign)
             return
         order = compose_order(campaign, text)
         objections = campaign.account.adapter.order_objections(order)
@@ -189,7 +189,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
         "longest": [row["id"] for row in measured.longest],
     }
     if not _still_freezing(campaign):
-        delete_recipients(campaign)
+        _forget_if_given_up(campaign)
         return
     move(
         campaign,
@@ -207,8 +207,8 @@ def freeze(campaign_id: int, now: datetime) -> None:
 def give_up_freeze(campaign_id: int, sentence: str, code: str = "freeze_failed", problems: Any = ()) -> None:
     """Take a campaign that is ``freezing`` back to draft, with the reason. The caller holds the campaign's lock."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    delete_recipients(campaign)
     if campaign.status == "freezing":
+        delete_recipients(campaign)
         move(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
 
 
@@ -489,6 +489,12 @@ def _add(digest: Any, recipient: Recipient) -> None:
         ).encode()
     )
     digest.update(b"\n")
+
+
+def _forget_if_given_up(campaign: Campaign) -> None:
+    """Delete the recipients of a freeze that somebody ended; those of one that another worker finished are its own."""
+    if Campaign.objects.filter(pk=campaign.pk, status__in=("draft", "cancelled")).exists():
+        delete_recipients(campaign)
 
 
 def _still_freezing(campaign: Campaign) -> bool:

@@ -133,6 +133,9 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
             # Whoever was left in it is excluded now, so only those with an outcome count here.
             counted = batch.row_errors + batch.accepted_rows
             move(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
+        if open_recipients(batch).count() != len(kept) + len(gone_ids):
+            # A look has settled somebody since they were read.
+            raise MovedMeanwhile(batch)
         if gone_ids:
             taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
                 excluded_reason="opted_out_later", batch_number=None

@@ -13,7 +13,7 @@ from django.utils import timezone
 from campaigns.audience import approval_hash, delete_recipients
 from campaigns.batching import open_recipients, supersede
 from campaigns.evidence import keep_sighting
-from campaigns.handover import batch_lock_name, campaign_lock_name, remember
+from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
 from campaigns.lifecycle import Refusal, may, move
 from campaigns.models import Batch, Campaign
 from campaigns.results import last_look, write_outcomes
@@ -123,11 +123,7 @@ def cancel(campaign: Campaign, user: Any) -> None:
         before = campaign.status
         move(campaign, "cancelled", user=user)
         for batch in campaign.batches.filter(status__in=("prepared", "held")).select_related("account"):
-            if batch.status == "held":
-                move(batch, "prepared", user=user, reason="campaign_cancelled")
-            # A journal may know that it was handed over before the database was restored: then Baton looks first.
-            if not remember(batch, timezone.now()):
-                move(batch, "cancelled", user=user, reason="campaign_cancelled", due_at=None)
+            cancel_unless_forgotten(batch, timezone.now(), user=user, reason="campaign_cancelled")
     if before == "freezing":
         delete_recipients(campaign)
 
@@ -187,7 +183,7 @@ def cancel_batch(batch: Batch, user: Any, why: str) -> None:
     may(user, "campaigns.release_batch")
     if batch.status != "held":
         raise Refusal("not_held", f"{batch} is not held.")
-    move(batch, "cancelled", user=user, reason="cancelled", sentence=_given(why), due_at=None)
+    cancel_unless_forgotten(batch, timezone.now(), user=user, reason="cancelled", sentence=_given(why))
 
 
 @dataclass(frozen=True)
@@ -266,8 +262,8 @@ def _hand_over_the_rest(batch: Batch, user: Any, sentence: str, now: datetime) -
         return
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
-    _go_on(batch.campaign, now)
     supersede(batch, now, reason="decided", sentence=sentence, user=user)
+    _go_on(batch.campaign, now)
 
 
 def _go_on(campaign: Campaign, now: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from rq.timeouts import BaseTimeoutException
 
 from campaigns import journal, patience
@@ -219,14 +219,19 @@ def next_attempt(batch: Batch) -> int:
     return max(stored, journal.last_attempt(batch.stem)) + 1
 
 
+def forgotten_intents(batch: Batch) -> list[dict[str, Any]]:
+    """The intents of a batch that a journal knows and the database does not: an older copy of it was restored."""
+    known = set(batch.attempts.values_list("number", flat=True))
+    return [line for line in journal.intents(batch.stem) if line["attempt"] not in known]
+
+
 def remember(batch: Batch, now: datetime) -> bool:
-    """Store what a journal knows of a prepared batch and the database does not: an older copy of it was restored.
+    """Store what a journal knows of a prepared batch and the database has forgotten; return whether there was any.
 
     The attempts are stored again as such whose end is not known, so that Baton looks before anything else. Where other
-    bytes were meant, no evidence can speak for these: a person is asked. Returns whether there was any.
+    bytes were meant, no evidence can speak for these: a person is asked.
     """
-    known = set(batch.attempts.values_list("number", flat=True))
-    forgotten = [line for line in journal.intents(batch.stem) if line["attempt"] not in known]
+    forgotten = forgotten_intents(batch)
     if not forgotten:
         return False
     started = [datetime.fromisoformat(line["at"]) for line in forgotten]
@@ -241,6 +246,19 @@ def remember(batch: Batch, now: datetime) -> bool:
             differs = f"{sentence} That file held other people or other texts than this one."
             move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(now))
     return True
+
+
+def cancel_unless_forgotten(batch: Batch, now: datetime, **fields: Any) -> None:
+    """Cancel a batch that no commit of ours has reached; ``fields`` are those of the move.
+
+    Where a journal knows more than the database it may be with the provider: then Baton looks first.
+    """
+    if not forgotten_intents(batch):
+        move(batch, "cancelled", due_at=None, **fields)
+        return
+    if batch.status != "prepared":
+        move(batch, "prepared", reason="restored")
+    remember(batch, now)
 
 
 def is_in_doubt(campaign: Campaign, batch: Batch, now: datetime) -> bool:
@@ -325,6 +343,8 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             return None
         if not repeated and opted_out(recipients_of(batch)).exists():
             return None
+        if repeated and not _still_committing(batch).exists():
+            raise MovedMeanwhile(batch)
         attempt = Attempt.objects.create(
             batch=batch,
             number=next_attempt(batch),
@@ -403,7 +423,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     except Unclear as trouble:
         now = clock()
         _end(attempt, "unclear", now, trouble)
-        Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2), reason=trouble.code)
+        _still_committing(batch).update(due_at=now + timedelta(seconds=2), reason=trouble.code)
         note(batch.campaign, trouble.code, trouble.sentence, batch=batch)
         raise LineTrouble from trouble
     reach("commit:end")
@@ -414,17 +434,22 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
         sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
         move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(now))
         return
-    with transaction.atomic():
+    try:
+        with transaction.atomic():
+            _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
+            move(
+                batch,
+                "handed_over",
+                handed_over_at=now,
+                due_at=None,
+                failures=0,
+                provider_ref=receipt.provider_ref,
+                look_at=now + timedelta(seconds=2),
+            )
+    except MovedMeanwhile:
+        # Whoever took over goes on from what was answered here.
         _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
-        move(
-            batch,
-            "handed_over",
-            handed_over_at=now,
-            due_at=None,
-            failures=0,
-            provider_ref=receipt.provider_ref,
-            look_at=now + timedelta(seconds=2),
-        )
+        raise
     reach("receipt:stored")
 
 
@@ -436,9 +461,10 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
         if not alone:
             move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(now))
         elif trouble.account and not trouble.holds:
-            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
+            fields = wait(batch, now) | {"first_intent_at": None}
+            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
         else:
-            move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+            move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None, first_intent_at=None)
     reach("refusal:stored")
     if alone:
         journal.withdraw(batch, attempt.number, now)
@@ -454,16 +480,19 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
             fields = wait(batch, now) | {"first_intent_at": None}
             move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
         else:
-            Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
+            _still_committing(batch).update(**wait(batch, now))
     reach("refusal:stored")
     if alone:
         journal.withdraw(batch, attempt.number, now)
 
 
 def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
-    """Whether every attempt before this one is known not to have arrived."""
-    earlier = batch.attempts.filter(number__lt=attempt.number)
-    return not earlier.exclude(ending__in=("refused", "unreachable")).exists()
+    """Whether every other attempt is known not to have arrived.
+
+    Later ones too: whoever sleeps in a commit may wake when another worker has taken over.
+    """
+    others = batch.attempts.exclude(pk=attempt.pk)
+    return not others.exclude(ending__in=("refused", "unreachable")).exists()
 
 
 def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
@@ -561,7 +590,12 @@ def _asked(now: datetime) -> dict[str, Any]:
 
 
 def _look_again(batch: Batch, at: datetime) -> None:
-    Batch.objects.filter(pk=batch.pk).update(due_at=at)
+    _still_committing(batch).update(due_at=at)
+
+
+def _still_committing(batch: Batch) -> QuerySet[Batch]:
+    """The batch, unless somebody else has taken it further meanwhile."""
+    return Batch.objects.filter(pk=batch.pk, status="committing")
 
 
 def _end(attempt: Attempt, ending: str, now: datetime, trouble: Trouble | None = None, **fields: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import django_rq
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -62,7 +63,8 @@ def freeze(campaign_id: int) -> None:
             return
         try:
             audience.freeze(campaign_id, timezone.now())
-        except BaseTimeoutException:
+        except (BaseTimeoutException, OperationalError, InterfaceError):
+            # It stays freezing, and the sweep begins it again.
             raise
         except Exception as error:
             audience.give_up_freeze(campaign_id, f"Baton stumbled over it ({type(error).__name__}); see its log.")
@@ -194,7 +196,12 @@ def _cancel_leftovers() -> None:
     """Batches that a worker put back while their campaign was being cancelled."""
     for batch in Batch.objects.filter(campaign__status="cancelled", status__in=("prepared", "held", "uploading")):
         if is_free(batch_lock_name(batch.pk)):
-            _try_move(batch, "cancelled", "campaign_cancelled", "The campaign was cancelled.", due_at=None)
+            try:
+                handover.cancel_unless_forgotten(
+                    batch, timezone.now(), reason="campaign_cancelled", sentence="The campaign was cancelled."
+                )
+            except MovedMeanwhile:
+                logger.info("batch %s moved meanwhile", batch.pk)
 
 
 def _try_move(row: Row, to: str, reason: str, sentence: str, **fields: Any) -> None:

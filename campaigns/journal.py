@@ -26,7 +26,9 @@ def _append(line: dict[str, Any]) -> None:
     begin = "" if is_new or _ends_a_line(path) else "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, (begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
+        rest = memoryview((begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
         reach("journal:written")
         os.fsync(descriptor)
     finally:

@@ -137,6 +137,9 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     reach("settle:begin")
     try:
         with transaction.atomic():
+            if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
+                # A person decided while Baton looked.
+                raise MovedMeanwhile(batch)
             write_outcomes(batch, news)
             _move_forward(batch, reading, now)
             if batch.status != "committing":
