@@ -11,11 +11,12 @@ import django_rq
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 from redis import Redis
 from rq import Queue
 
-from campaigns import audience, decisions, jobs
+from campaigns import audience, balance, batching, decisions, jobs
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
 from providers.models import Account
@@ -105,6 +106,58 @@ def test_the_sweep_finds_each_kind_of_waiting_work(
 
     assert nudged["freeze"] == nudged["cut"] == nudged["hand_over"] == 1
     assert {("freeze", freezing.pk), ("cut", approved.pk), ("hand_over", account.pk)} <= set(waiting_jobs())
+
+
+def test_a_freeze_whose_last_answer_was_lost_keeps_its_recipients(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    approver: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    finish = audience.freeze
+
+    def finish_and_lose_the_answer(*arguments: Any) -> None:
+        finish(*arguments)
+        raise OperationalError("The server closed the connection unexpectedly.")
+
+    monkeypatch.setattr(audience, "freeze", finish_and_lose_the_answer)
+
+    with pytest.raises(OperationalError):
+        jobs.freeze(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
+    approve(campaign, approver)
+    batching.cut(campaign.pk, timezone.now())
+    assert balance.prove(Campaign.objects.get()).balanced
+
+
+def test_a_freeze_that_loses_the_database_is_begun_again(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+
+    def lose(*arguments: Any) -> None:
+        raise OperationalError("The connection was terminated by an administrator.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audience, "freeze", lose)
+        with pytest.raises(OperationalError):
+            jobs.freeze(campaign.pk)
+
+    assert Campaign.objects.get().status == "freezing"
+    assert jobs.sweep(timezone.now())["freeze"] == 1
+    jobs.freeze(campaign.pk)
+    assert Campaign.objects.get().status == "frozen"
 
 
 def test_an_approval_expires(

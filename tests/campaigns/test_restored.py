@@ -1,5 +1,6 @@
 """An older copy of the database is restored: the journal is ahead, and Baton looks before any commit."""
 
+import os
 from typing import Any
 
 import pytest
@@ -68,6 +69,18 @@ def test_a_line_that_a_crash_cut_short_hides_no_other(
     journal.intend(batch, 2, "two.zip", clock())
 
     assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
+
+
+def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
+    account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make_running(account).batches.get()
+    write = os.write
+    monkeypatch.setattr(journal.os, "write", lambda descriptor, data: write(descriptor, bytes(data)[:20]))
+
+    journal.intend(batch, 1, "one.zip", clock())
+
+    assert [line["name"] for line in journal.intents(batch.stem)] == ["one.zip"]
 
 
 def test_a_withdrawn_intent_is_no_intent(account: Account, make_running: MakeCampaign, clock: Clock) -> None:

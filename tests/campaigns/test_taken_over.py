@@ -1,0 +1,271 @@
+"""Whoever comes late (a stopped worker, a slow look, a restored database) undoes nothing of what others did."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from campaigns import balance, batching, decisions, handover, jobs, journal, results
+from campaigns.evidence import payload_of
+from campaigns.lifecycle import MovedMeanwhile, Refusal, move
+from campaigns.models import Batch, Campaign
+from contacts.models import ContactList
+from contacts.suppression import suppress
+from providers import points
+from providers.adapters.smsportal import Adapter
+from providers.base import Outcome, Payload, Reading, Receipt, Staged, Standing
+from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, until_closed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+At = Callable[[str, Callable[[], Any]], None]
+
+
+@pytest.fixture
+def at() -> Iterator[At]:
+    """Does something once, when a point is first reached: ``at("commit:begin", deed)``."""
+
+    def once(point: str, deed: Callable[[], Any]) -> None:
+        def listener(reached: str) -> None:
+            if reached == point:
+                points.listen(None)
+                deed()
+
+        points.listen(listener)
+
+    yield once
+    points.listen(None)
+
+
+def batch_of(campaign: Campaign) -> Batch:
+    """The campaign's only batch, as a worker of its own would read it."""
+    return Batch.objects.select_related("campaign__account", "account").get(campaign=campaign)
+
+
+def texted(sandbox: Sandbox, provider: str = "smsportal") -> Counter[str]:
+    return Counter(line["msisdn"] for line in sandbox.messages(provider))
+
+
+def make_unclear(batch: Batch, clock: Clock) -> Batch:
+    move(batch, "uploading")
+    move(batch, "committing", first_intent_at=clock())
+    return move(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.", due_at=None)
+
+
+def restore_to(batch: Batch, status: str) -> None:
+    """As if an older copy of the database had come back, from when the batch was ``status`` and nothing committed."""
+    batch.attempts.all().delete()
+    batch.events.all().delete()
+    Batch.objects.filter(pk=batch.pk).update(
+        status=status, first_intent_at=None, handed_over_at=None, look_at=None, due_at=timezone.now()
+    )
+
+
+# -- what the journal knows and the database has forgotten
+
+
+def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows_it(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, operator: User
+) -> None:
+    campaign = make_running(sandbox_account)
+    hand_over(campaign, clock)
+    restore_to(batch_of(campaign), "uploading")
+
+    decisions.cancel(campaign, operator)
+    jobs._cancel_leftovers()
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.attempts.count()) == ("committing", 1)
+
+
+def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows_it(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, approver: User
+) -> None:
+    campaign = make_running(sandbox_account)
+    hand_over(campaign, clock)
+    restore_to(batch_of(campaign), "held")
+
+    decisions.cancel_batch(batch_of(campaign), approver, "Not wanted any more.")
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.attempts.count()) == ("committing", 1)
+
+
+# -- workers that were stopped while another took over
+
+
+@pytest.mark.parametrize(
+    ("deed", "trouble", "becomes"),
+    [
+        (handover.commit_unreachable, Unreachable("lost", "The line was lost."), "committing"),
+        (handover.commit_refused, Refused("login_refused", "The login was refused.", account=True), "unclear"),
+    ],
+    ids=["unreachable", "refused"],
+)
+def test_a_late_no_does_not_overrule_a_later_attempt(
+    account_at: Callable[..., Account],
+    make_list: Callable[..., ContactList],
+    make_running: MakeCampaign,
+    sandbox: Sandbox,
+    clock: Clock,
+    deed: Callable[..., None],
+    trouble: Trouble,
+    becomes: str,
+) -> None:
+    account = account_at("gatewayapi")
+    campaign = make_running(account, make_list(count=3), options=default_options(account))
+    batch = batch_of(campaign)
+    payload = payload_of(batch)
+    move(batch, "uploading")
+    with handover.Line(account) as line:
+        name = account.adapter.attempt_name(payload, 1)
+        staged = account.adapter.stage(line.remote(), payload, name)
+        stopped = handover.gate(batch, staged, name, clock())
+        assert stopped is not None
+        journal.intend(batch, 1, name, clock())
+        # Another worker repeats the rename, and its answer is lost.
+        taken_over = batch_of(campaign)
+        later = handover.gate(taken_over, staged, name, clock(), repeated=True)
+        assert later is not None
+        journal.intend(taken_over, 2, name, clock())
+        account.adapter.commit(line.remote(), payload, handover.plain_attempt(later))
+        handover._end(later, "unclear", clock(), Unclear("rename_broken", "The answer was lost."))
+
+    deed(batch, stopped, trouble, clock())
+
+    assert batch_of(campaign).status == becomes
+    assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
+    account.refresh_from_db()
+    account.start()
+    clock.forward(seconds=10)
+    until_closed(campaign, clock)
+    assert sorted(texted(sandbox, "gatewayapi").values()) == [1, 1, 1]
+
+
+def test_a_worker_that_was_stopped_just_before_the_commit_commits_nothing(
+    sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock, at: At
+) -> None:
+    campaign = make_running(sandbox_account)
+    at("commit:begin", lambda: clock.forward(hours=72))
+
+    hand_over(campaign, clock)
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.reason, batch.first_intent_at) == ("prepared", "woke_late", None)
+    assert journal.intents(batch.stem) == []
+    assert not texted(sandbox)
+
+
+def test_an_answer_is_kept_when_another_has_taken_the_batch_over(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_running(sandbox_account)
+    commit = Adapter.commit
+
+    def slow(self: Adapter, remote: Any, payload: Payload, attempt: Any) -> Receipt:
+        receipt = commit(self, remote, payload, attempt)
+        move(batch_of(campaign), "unclear", reason="no_evidence", sentence="Another gave it up.", due_at=None)
+        return receipt
+
+    monkeypatch.setattr(Adapter, "commit", slow)
+
+    hand_over(campaign, clock)
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.attempts.get().ending) == ("unclear", "done")
+
+
+def test_nothing_is_repeated_that_another_has_settled(
+    account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    campaign = make_running(account)
+    batch = move(batch_of(campaign), "uploading")
+    assert handover.gate(batch, Staged(), "first", clock())
+    move(batch_of(campaign), "accepted", settled_at=clock())
+
+    with pytest.raises(MovedMeanwhile):
+        handover.gate(batch, Staged(), "second", clock(), repeated=True)
+
+    assert [attempt.name for attempt in batch.attempts.all()] == ["first"]
+
+
+def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_running(sandbox_account)
+
+    def refuse(*arguments: Any) -> Receipt:
+        raise Refused("folder_forbidden", "The folder is closed.", account=True)
+
+    monkeypatch.setattr(Adapter, "commit", refuse)
+
+    hand_over(campaign, clock)
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.first_intent_at) == ("prepared", None)
+    assert journal.intents(batch.stem) == []
+
+
+# -- looks and decisions at the same time
+
+
+def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
+    sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock, approver: User
+) -> None:
+    campaign = make_running(sandbox_account)
+    batch = make_unclear(batch_of(campaign), clock)
+    looked_at = batch_of(campaign)
+    decisions.decide(batch_of(campaign), approver, "again", "The provider knows nothing of it.", clock())
+    one = batching.recipients_of(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
+
+    seen = Reading(Standing.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
+    results.settle(looked_at, seen, clock())
+
+    assert not batch.outcomes.exists()
+    assert not balance.prove(Campaign.objects.get(pk=campaign.pk)).mismatch
+    # So an opt-out that comes now is seen in the new generation.
+    suppress([one], "manual")
+    until_closed(campaign, clock)
+    assert sorted(texted(sandbox).values()) == [1, 1, 1, 1]
+    assert one not in texted(sandbox)
+
+
+@pytest.mark.parametrize("status", ["handed_over", "processing"])
+def test_two_looks_at_once_count_an_outcome_once(
+    account: Account, make_running: MakeCampaign, clock: Clock, at: At, status: str
+) -> None:
+    campaign = make_running(account)
+    batch = move(batch_of(campaign), "uploading")
+    move(batch, "committing", first_intent_at=clock())
+    move(batch, "handed_over", handed_over_at=clock(), look_at=clock())
+    if status == "processing":
+        move(batch, "processing")
+    one, other = batch_of(campaign), batch_of(campaign)
+    person = batching.recipients_of(batch)[0].msisdn
+    seen = Reading(Standing.PROCESSING, outcomes=(Outcome(person, "row_error", "id"),))
+    at("settle:begin", lambda: results.settle(other, seen, clock()))
+
+    results.settle(one, seen, clock())
+
+    batch = batch_of(campaign)
+    assert (batch.status, batch.alarm) == ("processing", "")
+    assert batch.row_errors == batch.outcomes.count() == 1
+
+
+def test_a_decision_that_is_refused_gives_no_new_patience(
+    account: Account, make_running: MakeCampaign, clock: Clock, approver: User
+) -> None:
+    campaign = make_running(account)
+    make_unclear(batch_of(campaign), clock)
+    Campaign.objects.update(approval_hash="0" * 64)
+
+    with pytest.raises(Refusal):
+        decisions.decide(batch_of(campaign), approver, "again", "The provider knows nothing of it.", clock())
+
+    assert Campaign.objects.get().resumed_at == campaign.resumed_at
