@@ -9,12 +9,14 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.timesince import timeuntil
 from django.views.decorators.http import require_GET
 
 from campaigns import journal
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Batch, Evidence
 from campaigns.orders import rehearsal_of
+from campaigns.templatetags.standing import zoned
 from providers.base import GuardKind
 
 #: Bytes of a provider's reply that are shown; the whole of it is kept.
@@ -53,17 +55,22 @@ def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
         "attempts": attempts,
         "sightings": row.evidence.order_by("-id")[:looks],
         "journal": journal.lines_of(row.stem),
-        "window_ends_at": window_ends_at(row, now),
+        "about_a_repeat": about_a_repeat(row, now),
     }
 
 
-def window_ends_at(row: Batch, now: datetime) -> datetime | None:
-    """Until when the provider itself drops a repeated hand-over; None where it does not, or no longer."""
+def about_a_repeat(row: Batch, now: datetime) -> str:
+    """A sentence: whether, and until when, Baton relies on the provider dropping the very file when it comes again."""
     guard = row.account.adapter.guard
-    if guard.kind is not GuardKind.KEY or row.first_intent_at is None:
-        return None
+    if guard.kind is not GuardKind.KEY:
+        return "This provider does not recognise a repeated file."
+    if row.first_intent_at is None:
+        return ""
     ends_at = row.first_intent_at + guard.window
-    return ends_at if ends_at > now else None
+    if ends_at <= now:
+        return "The time in which the provider would drop a repeat is over."
+    until = f"{zoned(ends_at)} ({timeuntil(ends_at, now)} left)"
+    return f"Baton relies until {until} on the provider dropping this very file when it comes again."
 
 
 @require_GET

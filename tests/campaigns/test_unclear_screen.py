@@ -16,7 +16,7 @@ from campaigns.evidence import keep_sighting
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
 from providers.adapters import smsportal
-from providers.base import Limits, SightedFile, Sighting
+from providers.base import Guard, Limits, SightedFile, Sighting
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 
@@ -62,14 +62,32 @@ def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logg
     assert "321" in page
     assert "ftp.example.org" in page
     assert "&lt;b&gt;22|fatal&lt;/b&gt;" in page
-    assert "left)" in page
     assert "An approver decides" in page
     assert "Decide about the chosen files" not in page
 
 
-def test_the_window_is_not_shown_when_it_is_over(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_it_says_until_when_a_repeat_is_relied_on(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    page = logged_in(viewer).get(url_of(campaign)).content.decode()
+    assert page.count("Baton relies until") == 3
+    assert page.count("left) on the provider dropping this very file when it comes again.") == 3
+
+
+def test_it_says_when_the_time_for_a_repeat_is_over(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     campaign.batches.update(first_intent_at=timezone.now() - timedelta(hours=25))
-    assert "left)" not in logged_in(viewer).get(url_of(campaign)).content.decode()
+    page = logged_in(viewer).get(url_of(campaign)).content.decode()
+    assert page.count("The time in which the provider would drop a repeat is over.") == 3
+    assert "left)" not in page
+
+
+@pytest.mark.parametrize("guard", [Guard.rename(), Guard.none()], ids=["rename", "none"])
+def test_it_says_when_a_provider_recognises_no_repeat(
+    campaign: Campaign, proven: Client, monkeypatch: pytest.MonkeyPatch, guard: Guard
+) -> None:
+    monkeypatch.setattr(smsportal.Adapter, "guard", guard)
+    said = "This provider does not recognise a repeated file."
+    assert proven.get(url_of(campaign)).content.decode().count(said) == 3
+    batch = campaign.batches.get(number=1)
+    assert said in proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
 
 
 def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approver: User) -> None:
