@@ -63,7 +63,9 @@ def keep_sighting(batch: Batch, sighting: base.Sighting) -> Evidence:
     replies = [_keep_body(reply) for reply in sighting.replies]
     digest = hashlib.sha256(json.dumps([sighting.hosts, files, replies]).encode()).hexdigest()
     last = batch.evidence.order_by("-id").first()
-    if last and last.digest == digest:
+    # What an attempt may have changed is seen anew, also where it looks the same as before.
+    is_new = last is None or batch.attempts.filter(started_at__gt=last.last_seen_at).exists()
+    if last and not is_new and last.digest == digest:
         last.last_seen_at = sighting.seen_at
         last.looks += 1
         last.save(update_fields=["last_seen_at", "looks"])

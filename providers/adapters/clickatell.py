@@ -1095,6 +1095,9 @@ def _doubted(
 
     A log that is still growing is waited for, so that a person decides about everybody that it will ever name.
     """
+    if reading.account and not _arrival(payload, log, sightings)[0]:
+        # A login that was cut off says nothing about the login.
+        reading = replace(reading, account=False)
     is_settled = reading.standing is Standing.ACCEPTED
     is_decided = reading.unclear and reading.reason != "log_incomplete"
     if is_decided or reading.standing is Standing.REJECTED or (is_settled and not log.accepted):

@@ -128,3 +128,22 @@ def test_when_no_host_answers_it_looks_again_until_one_does(
     sandbox.clear()
     until_closed(campaign, clock, rounds=200)
     assert len(texted(sandbox)) == 3
+
+
+def test_a_second_lost_rename_is_repeated_as_well(
+    campaign: Campaign, lost: list[str], sandbox: Sandbox, clock: Clock
+) -> None:
+    hand_over(campaign, clock)
+    clock.forward(seconds=3)
+    hand_over(campaign, clock)
+    # The repeat is lost as well.
+    lost.clear()
+    clock.forward(seconds=62)
+    hand_over(campaign, clock)
+    assert len(lost) == 1
+    for _ in range(3):
+        clock.forward(seconds=62)
+        hand_over(campaign, clock)
+    assert len(lost) == 2
+    until_closed(campaign, clock)
+    assert len(texted(sandbox)) == 3

@@ -299,6 +299,11 @@ def test_an_error_about_the_account_says_so(code: str, is_account: bool) -> None
     assert (beside_ids.unclear, beside_ids.account) == (True, is_account)
 
 
+def test_a_login_that_was_cut_off_says_nothing_about_the_account() -> None:
+    cut = read(look(log("ERR: 108, Some words")), attempts=[UNCLEAR])
+    assert (cut.standing, cut.account) == (Standing.REJECTED, False)
+
+
 def test_numbers_refused_for_want_of_credit_are_the_accounts_trouble_as_well() -> None:
     reading = read(look(log(*taken(0, 1), f"ERR: 301, No credit left To: {NUMBERS[2]}")))
     assert (reading.standing, reading.reason, reading.account) == (Standing.ACCEPTED, "301", True)
