@@ -77,7 +77,7 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
             if isinstance(trouble, Refused) and trouble.account:
                 account.stop(trouble.code, trouble.sentence)
             for batch in due[looked:]:
-                give_up_if_silent(batch, now, f" The last look failed: {trouble.sentence}")
+                _give_up_unless_moved(batch, now, f" The last look failed: {trouble.sentence}")
             Batch.objects.filter(pk__in=[batch.pk for batch in due[looked:]]).update(
                 look_at=now + timedelta(seconds=20)
             )
@@ -97,7 +97,7 @@ def look_safely(batch: Batch, remote: Any, now: datetime) -> None:
         Batch.objects.filter(pk=batch.pk).update(look_at=now + timedelta(minutes=5))
         said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
         raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
-        give_up_if_silent(batch, now)
+        _give_up_unless_moved(batch, now)
 
 
 def log_stumble(batch_id: int, error: Exception) -> None:
@@ -199,6 +199,13 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
             sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
             look_until=now + LOOK_AFTER,
         )
+
+
+def _give_up_unless_moved(batch: Batch, now: datetime, and_more: str = "") -> None:
+    try:
+        give_up_if_silent(batch, now, and_more)
+    except MovedMeanwhile:
+        logger.info("batch %s moved meanwhile", batch.pk)
 
 
 def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:

@@ -2,16 +2,19 @@
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from campaigns import results
 from campaigns.lifecycle import move
-from campaigns.models import Batch
-from providers.base import Reading, Standing
+from campaigns.models import Batch, Campaign
+from providers.adapters import smsportal
+from providers.base import Limits, Reading, Standing
+from providers.errors import Unreachable
 from providers.models import Account
-from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.conftest import Clock, MakeCampaign
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,3 +93,52 @@ def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_
         assert early.sentence == said
         results.settle(early, Reading(Standing.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
         assert early.status == "accepted"
+
+
+@pytest.fixture
+def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    """Three files that were handed over an hour ago, and nothing was seen of them since."""
+    monkeypatch.setattr(smsportal.Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
+    campaign = make_running(account)
+    since = clock() - timedelta(hours=1)
+    for batch in campaign.batches.all():
+        move(batch, "uploading")
+        move(batch, "committing", first_intent_at=since)
+        move(batch, "handed_over", handed_over_at=since, look_at=since)
+    return campaign
+
+
+def settle_the_first(campaign: Campaign) -> None:
+    """As another would, at the same time."""
+    move(campaign.batches.get(number=1), "accepted", settled_at=timezone.now())
+
+
+def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
+    silent: Campaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(account: Account) -> Any:
+        settle_the_first(silent)
+        raise Unreachable("unreachable", "Nobody answers.")
+
+    monkeypatch.setattr(results, "connect", fail)
+
+    results.collect(silent.account_id, clock, clock() + timedelta(seconds=60))
+
+    found = dict(silent.batches.values_list("number", "status"))
+    assert found == {1: "accepted", 2: "unclear", 3: "unclear"}
+    assert not results.due_for_look(clock()).exists()
+
+
+def test_stumbling_over_one_that_another_has_settled_stops_no_other_look(
+    silent: Campaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(batch: Batch, remote: Any, now: datetime) -> Reading:
+        settle_the_first(silent)
+        raise ValueError("not readable")
+
+    monkeypatch.setattr(results, "look", stumble)
+    batch = silent.batches.select_related("campaign", "account").get(number=1)
+
+    results.look_safely(batch, None, clock())
+
+    assert silent.batches.get(number=1).status == "accepted"
