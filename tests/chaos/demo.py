@@ -1,7 +1,8 @@
 """Kills processes of the demo at random while campaigns run: ``python -m tests.chaos.demo --minutes 5``.
 
 The supervisor starts again what it can; when it gives up, or is itself what was killed, it is started again. At the end
-nothing is killed any more: everything must come to rest with balanced books and nobody texted twice.
+nothing is killed any more: everything must come to rest with balanced books and nobody texted twice, and only files
+that wait for a person may keep a campaign open.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from tests.supervised import Baton
 #: Recipients of each campaign, and seconds between two rounds of campaigns.
 CROWD, EVERY = 12_000, 60.0
 REST = 900.0
+#: Where a batch has ended, and where it waits for a person.
+ENDED, ASKED = {"accepted", "rejected", "superseded", "cancelled"}, {"unclear", "held"}
 PROGRAMS = ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor")
 
 
@@ -41,10 +44,11 @@ def start(baton: Baton) -> None:
     raise SystemExit(f"The demo does not start any more:\n{baton.said()}")
 
 
-def people(baton: Baton, *arguments: str) -> None:
-    """Do what people do, in a process of its own; what is killed under it is done again later."""
+def people(baton: Baton, *arguments: str, check: bool = False) -> str:
+    """Do what people do, in a process of its own; what is killed under it is done again later. Returns what it said."""
     command = [sys.executable, "-m", "tests.chaos.demo_people", *arguments]
-    subprocess.run(command, env=baton.environment(), capture_output=True, check=False, timeout=120)
+    ran = subprocess.run(command, env=baton.environment(), capture_output=True, check=check, timeout=120)
+    return ran.stdout.decode()
 
 
 def kill_one(baton: Baton) -> str:
@@ -68,6 +72,21 @@ def books(baton: Baton) -> list[dict[str, Any]]:
 
 def at_rest(campaign: dict[str, Any]) -> bool:
     return campaign["status"] in ("closed", "cancelled", "draft")
+
+
+def stuck(found: list[dict[str, Any]], batches: dict[str, dict[str, int]]) -> list[str]:
+    """The campaigns of ``found`` that something else keeps open than files that wait for a person, and what.
+
+    ``batches`` says for each campaign's id how many are in which status.
+    """
+    sentences = []
+    for campaign in found:
+        statuses = batches.get(str(campaign["id"]), {})
+        moving = {status: count for status, count in statuses.items() if status not in ENDED | ASKED}
+        is_asked_about = not moving and not campaign["waiting"] and ASKED & set(statuses)
+        if not at_rest(campaign) and not is_asked_about:
+            sentences.append(f"{campaign['name']} is {campaign['status']}, {campaign['waiting']} wait, {moving}")
+    return sentences
 
 
 def texted_twice(data: Path) -> int:
@@ -116,6 +135,7 @@ def main() -> int:
             if not asked or asked == last(asked):
                 break
             time.sleep(10)
+        left_open = stuck(books(baton), json.loads(people(baton, "batches", check=True)))
     finally:
         if not baton.ended():
             baton.signal(signal.SIGINT)
@@ -134,11 +154,12 @@ def main() -> int:
         "open": sum(campaign["outcomes"]["open"] for campaign in found),
         "texted_twice": doubled,
         "unbalanced": unbalanced,
+        "stuck": left_open,
     }
     print(json.dumps(figures, indent=2))
     shutil.rmtree(data, ignore_errors=True)
     shutil.rmtree(baton.socket.parent, ignore_errors=True)
-    return 1 if doubled or unbalanced else 0
+    return 1 if doubled or unbalanced or left_open else 0
 
 
 _unchanged: list[tuple[float, list[dict[str, Any]]]] = []

@@ -1,5 +1,9 @@
-"""Campaigns on a running demo, frozen and approved as people would: ``python -m tests.chaos.demo_people COUNT``."""
+"""Campaigns on a running demo, frozen and approved as people would: ``python -m tests.chaos.demo_people COUNT``.
 
+Without COUNT it approves; with ``batches`` instead of it, it says where the batches stand.
+"""
+
+import json
 import sys
 
 import django
@@ -7,10 +11,11 @@ import django
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
+from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns import audience, decisions, jobs  # noqa: E402
-from campaigns.models import Campaign, CampaignList  # noqa: E402
+from campaigns.models import Batch, Campaign, CampaignList  # noqa: E402
 from contacts.models import Contact, ContactList  # noqa: E402
 from providers.models import Account  # noqa: E402
 
@@ -50,5 +55,18 @@ def approve() -> None:
         jobs.nudge("cut", campaign.pk)
 
 
+def batches() -> None:
+    """Print ``{campaign id: {status: how many batches}}`` as JSON."""
+    found: dict[int, dict[str, int]] = {}
+    for row in Batch.objects.values("campaign_id", "status").annotate(count=Count("pk")).order_by("campaign_id"):
+        found.setdefault(row["campaign_id"], {})[row["status"]] = row["count"]
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1])) if len(sys.argv) > 1 else approve()
+    if sys.argv[1:] == ["batches"]:
+        batches()
+    elif sys.argv[1:]:
+        main(int(sys.argv[1]))
+    else:
+        approve()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import figures
+from tests.chaos import demo, figures
 from tests.chaos.proxy import HOST, Fault, Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +63,25 @@ def test_the_proxy_breaks_what_goes_through_it(kind: str, arrives: bool) -> None
         found = b"".join(received)
         assert found == body if arrives else len(found) <= 50
         assert proxy.struck == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "waiting", "batches", "is_stuck"),
+    [
+        ("closed", 0, {"accepted": 2}, False),
+        ("running", 0, {"accepted": 1, "unclear": 1}, False),
+        ("paused", 0, {"held": 1}, False),
+        ("running", 0, {"accepted": 1, "unclear": 1, "handed_over": 1}, True),
+        ("running", 0, {"accepted": 2}, True),
+        ("running", 5, {"held": 1}, True),
+        ("frozen", 0, {}, True),
+    ],
+)
+def test_the_demo_fails_when_anything_but_a_person_keeps_a_campaign_open(
+    status: str, waiting: int, batches: dict[str, int], is_stuck: bool
+) -> None:
+    campaign = {"id": 7, "name": "October promo", "status": status, "waiting": waiting}
+    assert bool(demo.stuck([campaign], {"7": batches})) is is_stuck
 
 
 def _piece(connection: socket.socket) -> bytes:
