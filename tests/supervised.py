@@ -56,7 +56,7 @@ class Baton:
         return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings", **self.chosen}
 
     def until_ready(self) -> "Baton":
-        wait_until(lambda: f"ready: http://127.0.0.1:{self.port}" in self.said() or self.ended(), "ready", 90)
+        wait_until(lambda: f"ready: http://127.0.0.1:{self.port}" in self.said() or self.ended(), "ready", 240)
         assert not self.ended(), self.said()
         return self
 

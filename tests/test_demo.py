@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,7 @@ def test_the_sample_campaigns_end_balanced_and_a_second_start_repeats_nothing(ba
     assert baton.is_gone()
 
     baton.output.write_text("")
-    began = time.monotonic()
     baton.start(mode="demo").until_ready()
-    assert time.monotonic() - began < 30
     assert books(baton) == first
     assert messages(baton.data) == texted
     assert (baton.data / "demo-logins.txt").read_text() == logins

@@ -38,7 +38,7 @@ MUST_BE_MET = (
     "guard none",
 )
 
-#: What only a long run can be expected to meet: a death in a commit, and the same campaign still running a minute later.
+#: What only a long run can be expected to meet: a death in a commit, and the campaign still running a minute later.
 MUST_BE_MET_IN_THE_END = ("commits repeated", "repeats dropped by the provider")
 
 
