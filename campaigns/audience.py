@@ -237,6 +237,19 @@ def approval_hash(campaign: Campaign) -> str:
     return hashlib.sha256(json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def is_as_approved(campaign: Campaign) -> bool:
+    """Whether the campaign, as it stands, is what was approved."""
+    return approval_hash(campaign) == campaign.approval_hash
+
+
+def refuse_unapproved(campaign: Campaign) -> None:
+    """Raise Refusal ``approval_differs`` where the campaign, as it stands, is not what was approved."""
+    if not is_as_approved(campaign):
+        raise Refusal(
+            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
+        )
+
+
 def audience_digest(campaign: Campaign) -> str:
     """Compute anew, from the recipients as they stand, the digest the freeze stored."""
     digest = hashlib.sha256()

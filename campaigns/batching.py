@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from campaigns.audience import approval_hash
+from campaigns.audience import refuse_unapproved
 from campaigns.lifecycle import MovedMeanwhile, Refusal, move, note
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.orders import compose_order, message_of
@@ -42,7 +42,7 @@ def cut(campaign_id: int, now: datetime) -> int:
     """Cut every waiting recipient of an approved or running campaign into batches; return how many were made.
 
     The first cut moves the campaign to ``running``. Who opted out since the freeze is taken out here. A cut that died
-    goes on where it stopped. The caller holds the campaign's lock.
+    goes on where it stopped. The caller holds the campaign's lock. Raises Refusal where it is not what was approved.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == "approved":
@@ -51,11 +51,7 @@ def cut(campaign_id: int, now: datetime) -> int:
             return 0
         move(campaign, "running", started_at=now)
     made = 0
-    if approval_hash(campaign) != campaign.approval_hash:
-        if campaign.status == "running":
-            sentence = "What was approved is not what would be handed over now. Nothing is handed over."
-            move(campaign, "paused", reason="approval_differs", sentence=sentence)
-        return 0
+    refuse_unapproved(campaign)
     while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
         subtract_opted_out(campaign, waiting(campaign))
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
@@ -114,10 +110,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
     """
     campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
-    if approval_hash(campaign) != campaign.approval_hash:
-        raise Refusal(
-            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
-        )
+    refuse_unapproved(campaign)
     left = open_recipients(batch)
     gone = opted_out(left)
     gone_ids = set(gone.values_list("pk", flat=True))

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns.audience import approval_hash, delete_recipients
+from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
 from campaigns.batching import open_recipients, supersede
 from campaigns.evidence import keep_sighting
 from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
@@ -107,10 +107,7 @@ def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     may(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
     if campaign.status != "paused":
         raise Refusal("not_paused", f"{campaign} is not paused.")
-    if approval_hash(campaign) != campaign.approval_hash:
-        raise Refusal(
-            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
-        )
+    refuse_unapproved(campaign)
     move(campaign, "running", user=user, resumed_at=now)
 
 

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from rq.timeouts import BaseTimeoutException
 
 from campaigns import journal, patience
-from campaigns.audience import approval_hash
+from campaigns.audience import is_as_approved
 from campaigns.batching import opted_out, recipients_of, supersede, waiting
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
@@ -292,7 +292,7 @@ def recut(batch: Batch, clock: Clock) -> None:
     with hold(campaign_lock_name(batch.campaign_id)) as lock:
         now = clock()
         campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
-        if approval_hash(campaign) != campaign.approval_hash:
+        if not is_as_approved(campaign):
             _pause_unapproved(batch, campaign, now)
             return
         if lock is None:
@@ -370,7 +370,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     # The first intent of what is repeated counts here too.
     if not repeated and (too_late := patience.lost(campaign, now)):
         return "no_progress", too_late
-    if approval_hash(campaign) != campaign.approval_hash:
+    if not is_as_approved(campaign):
         return "approval_differs", UNAPPROVED
     if batch.expires_at and now >= batch.expires_at:
         return "expired", "Its time to be handed over has passed."
