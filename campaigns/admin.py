@@ -17,21 +17,7 @@ from campaigns.models import (
     RecipientOutcome,
     Template,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only the product itself writes."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from contacts.admin import ReadOnlyAdmin
 
 
 @admin.register(Template)

@@ -178,7 +178,7 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     if remember(batch, now):
         return
     if batch.campaign_id not in line.undoubted:
-        if is_in_doubt(batch.campaign, batch, now):
+        if hold_back_forgotten(batch.campaign, batch, now):
             return
         line.undoubted.add(batch.campaign_id)
     if batch.expires_at and now >= batch.expires_at:
@@ -261,8 +261,8 @@ def cancel_unless_forgotten(batch: Batch, now: datetime, **fields: Any) -> None:
     remember(batch, now)
 
 
-def is_in_doubt(campaign: Campaign, batch: Batch, now: datetime) -> bool:
-    """Whether a journal knows files of the campaign that the database has forgotten: then people are asked first.
+def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool:
+    """Keep a batch back where a journal knows files of its campaign that the database forgot, and say whether it was.
 
     Who was in such a file may be in another one now. While the campaign is still being cut its files may yet come.
     """
@@ -360,7 +360,6 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             first = batch.first_intent_at or now
             # Due at once: should this worker die, the next one looks.
             move(batch, "committing", first_intent_at=first, due_at=now, **fields)
-        Campaign.objects.filter(pk=campaign.pk).update(last_gate_at=now)
         return attempt
 
 

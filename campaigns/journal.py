@@ -82,22 +82,19 @@ def last_attempt(stem: str) -> int:
 
 def batches_of(campaign_id: int) -> dict[str, str]:
     """``{stem: sha256}`` of every batch of a campaign that may have been handed over."""
-    stems = {stem for path in _files() for stem in _read_on(path) if stem.startswith(f"c{campaign_id}-")}
+    stems = {stem for known in _journals() for stem in known if stem.startswith(f"c{campaign_id}-")}
     return {stem: found[-1]["sha256"] for stem in stems if (found := intents(stem))}
-
-
-def _attempts(stem: str) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    for path in _files():
-        found |= _read_on(path).get(stem, {})
-    return found
 
 
 def lines_of(stem: str) -> list[dict[str, Any]]:
     """Every line about one batch, withdrawn intents and withdrawals included, oldest first: for people to read."""
-    found = [_line(raw) for path in _files() for raw in path.read_bytes().splitlines() if stem.encode() in raw]
-    ours = [line for line in found if stem in (line.get("intent"), line.get("withdrawn"))]
-    return sorted(ours, key=lambda line: str(line["at"]))
+    found = [line for known in _journals() for line in known.get(stem, [])]
+    return sorted(found, key=lambda line: str(line["at"]))
+
+
+def _attempts(stem: str) -> dict[int, dict[str, Any]]:
+    """The last line about each attempt of a batch."""
+    return {line["attempt"]: line for known in _journals() for line in known.get(stem, [])}
 
 
 def _line(raw: bytes) -> dict[str, Any]:
@@ -111,19 +108,19 @@ def _line(raw: bytes) -> dict[str, Any]:
 
 def latest_campaign() -> int:
     """The highest campaign id that any journal names; 0 where there is none."""
-    known = (line for path in _files() for batch in _read_on(path).values() for line in batch.values())
-    return max((line["campaign"] for line in known), default=0)
+    return max((line["campaign"] for known in _journals() for lines in known.values() for line in lines), default=0)
 
 
-# How far each journal was read, and what it said last: {stem: {attempt: line}}.
-_read: dict[Path, tuple[int, dict[str, dict[int, dict[str, Any]]]]] = {}
+# How far each journal was read, and what it said of each batch, oldest first: {stem: [line]}.
+_read: dict[Path, tuple[int, dict[str, list[dict[str, Any]]]]] = {}
 
 
-def _files() -> list[Path]:
-    return sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))
+def _journals() -> list[dict[str, list[dict[str, Any]]]]:
+    """What each host's journal says of each batch."""
+    return [_read_on(path) for path in sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))]
 
 
-def _read_on(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
+def _read_on(path: Path) -> dict[str, list[dict[str, Any]]]:
     """What a journal says, reading only what was added since the last call. A line cut short by a crash waits."""
     offset, known = _read.get(path, (0, {}))
     size = path.stat().st_size
@@ -136,9 +133,8 @@ def _read_on(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
         whole = added[: added.rfind(b"\n") + 1]
         for raw in whole.splitlines():
             line = _line(raw)
-            if "intent" in line:
-                known.setdefault(line["intent"], {})[line["attempt"]] = line
-            elif "withdrawn" in line:
-                known.setdefault(line["withdrawn"], {})[line["attempt"]] = line
+            stem = line.get("intent") or line.get("withdrawn")
+            if stem:
+                known.setdefault(stem, []).append(line)
         _read[path] = (offset + len(whole), known)
     return known

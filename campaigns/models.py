@@ -97,7 +97,6 @@ class Campaign(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_gate_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: Recipients that were taken out after the freeze.
     opted_out_later = models.PositiveIntegerField(default=0, editable=False)

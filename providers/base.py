@@ -102,6 +102,11 @@ class Attempt:
     ending: Ending = Ending.NONE
     receipt: Receipt = Receipt()
 
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether anything of it can be with the provider: it was neither refused nor left unreached."""
+        return self.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
+
 
 @dataclass(frozen=True)
 class SightedFile:

@@ -23,7 +23,6 @@ from providers.base import (
     Attempt,
     BaseAdapter,
     Check,
-    Ending,
     Guard,
     Limits,
     Message,
@@ -600,14 +599,10 @@ def _answers(attempts: Sequence[Attempt]) -> dict[int, _Answer]:
     """The readable answers to the attempts that may have arrived, by number."""
     found = {}
     for attempt in attempts:
-        answer = _Answer.of(attempt.receipt.raw) if _may_have_arrived(attempt) else None
+        answer = _Answer.of(attempt.receipt.raw) if attempt.may_have_arrived else None
         if answer:
             found[attempt.number] = answer
     return found
-
-
-def _may_have_arrived(attempt: Attempt) -> bool:
-    return attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
 
 
 def _batch_ids(attempts: Sequence[Attempt]) -> list[str]:
@@ -628,7 +623,7 @@ def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int,
     if not answers:
         return Reading(Standing.ABSENT)
     word, sentence = FAILURES[next(iter(answers.values())).code]
-    if sum(_may_have_arrived(attempt) for attempt in attempts) > len(answers):
+    if sum(attempt.may_have_arrived for attempt in attempts) > len(answers):
         said = f"{sentence} Another attempt got no answer, and may have been taken."
         return Reading(Standing.UNKNOWN, word, said, unclear=True)
     return Reading(Standing.REJECTED, word, sentence)

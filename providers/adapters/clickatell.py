@@ -701,8 +701,7 @@ def _check_clock(newest: datetime | None, now: datetime) -> Check:
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
     """The attempts that may have arrived, by number."""
-    never = (Ending.REFUSED, Ending.UNREACHABLE)
-    return {attempt.number: attempt for attempt in attempts if attempt.ending not in never}
+    return {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
 
 
 def _first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:

@@ -581,7 +581,7 @@ def _revived(evidence: _Evidence) -> str:
 
 def _source(payload: Payload, attempts: Sequence[Attempt], latest: Sighting) -> Reading:
     """Whether the one pinned source lies untouched on every server that answered. No other name was seen."""
-    arrivable = [attempt for attempt in attempts if attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)]
+    arrivable = [attempt for attempt in attempts if attempt.may_have_arrived]
     pinned = {attempt.staged for attempt in arrivable or attempts[-1:]}
     staged = next(iter(pinned)) if len({source.name for source in pinned}) == 1 else Staged()
     seen = [file for file in latest.files if staged.name and file.name == staged.name]

@@ -437,11 +437,7 @@ class _Evidence:
     @classmethod
     def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Evidence":
         # What was refused, or never got as far as a file, left nothing behind.
-        possible = {
-            attempt.number: attempt
-            for attempt in attempts
-            if attempt.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
-        }
+        possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
         places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
         failed_since: dict[int, datetime] = {}
         cut_short, strange = [], []
