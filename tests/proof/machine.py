@@ -161,6 +161,7 @@ class BatchLife(RuleBasedStateMachine):
         self.restored = False
         self.takes_checked = 0
         self.asked = 0
+        self.is_more_to_come = True
         self.written = 1
         self.nudged: list[tuple[str, int]] = []
         self.stumbles: list[Exception] = []
@@ -211,6 +212,16 @@ class BatchLife(RuleBasedStateMachine):
     @rule(incident=incidents)
     def hand_over_with_incident(self, incident: Incident) -> None:
         self.run("hand_over", self.account_id, incident)
+
+    @precondition(lambda self: self.is_more_to_come)
+    @rule(passing=st.integers(0, 5), deed=st.sampled_from(("die", "unclear")), is_hidden=st.booleans())
+    def a_commit_is_cut_short(self, passing: int, deed: str, is_hidden: bool) -> None:
+        """What every repeat begins with: no answer to a commit, and perhaps a listing that does not show it either."""
+        if is_hidden:
+            self.provider.shown = self.provider.listing()
+        for campaign_id in self.campaign_ids:
+            self.run("cut", campaign_id)
+        self.run("hand_over", self.account_id, Incident("commit", passing, deed, 0))
 
     @rule(incident=incidents)
     def collect_with_incident(self, incident: Incident) -> None:
@@ -494,6 +505,7 @@ class BatchLife(RuleBasedStateMachine):
         self.check_ledger()
         batches = list(Batch.objects.order_by("pk"))
         self.asked = sum(batch.status in ("held", "unclear") for batch in batches)
+        self.is_more_to_come = not batches or any(batch.status in ("prepared", "uploading") for batch in batches)
         for batch in batches:
             self.check_batch(batch)
         self.check_due(batches)
