@@ -24,7 +24,7 @@ run: $(VENV)/installed ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
 test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is installed
-	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py --ignore tests/campaigns/test_bad_days.py --ignore tests/chaos
+	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py --ignore tests/campaigns/test_bad_days.py
 	@$(PY) -m pytest
 
 chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice

@@ -156,8 +156,8 @@ class Arena:
             cursor.execute("SHOW data_directory")
             data = Path(cursor.fetchone()[0])
         connections.close_all()
-        programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
-        command = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-m", "immediate", "-l", str(data.parent / "log")]
+        control = str(_postgresql_programs() / "pg_ctl")
+        command = [control, "-D", str(data), "-w", "-m", "immediate", "-l", str(data.parent / "log")]
         subprocess.run(_as_postgres([*command, "restart"]), check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
 
     def end_sessions(self, name: str) -> None:
@@ -173,15 +173,38 @@ def signal_quietly(pid: int, number: signal.Signals) -> None:
 
 
 def copy_database(to: Path) -> None:
-    """A copy of the SQLite file as it is now, whole."""
+    """A copy of the database as it is now, whole."""
     to.unlink(missing_ok=True)
+    if connection.vendor == "postgresql":
+        _postgresql_tool("pg_dump", "--format=custom", "--file", str(to))
+        return
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(to)])
 
 
 def restore_database(copy: Path) -> None:
-    """Put the copy in the place of the SQLite file; nobody may be using it."""
+    """Put the copy in the place of the database; nobody may be using it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # Those of killed processes are not always gone yet.
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        connections.close_all()
+        _postgresql_tool("pg_restore", "--clean", "--if-exists", "--single-transaction", str(copy))
+        return
     place = Path(str(settings.DATABASES["default"]["NAME"]))
     for ending in ("-wal", "-shm"):
         place.with_name(place.name + ending).unlink(missing_ok=True)
     shutil.copy2(copy, place)
+
+
+def _postgresql_tool(name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs on the database."""
+    database = settings.DATABASES["default"]
+    where = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
+    environment = {**os.environ, **{variable: str(database[key]) for variable, key in where.items()}}
+    program = _postgresql_programs() / name
+    subprocess.run([str(program), "--dbname", str(database["NAME"]), *arguments], env=environment, check=True)
+
+
+def _postgresql_programs() -> Path:
+    return max(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -153,9 +153,9 @@ class Run:
         self.until(lambda: not self.queue)
 
     def do_anything(self) -> None:
-        """All that is left, and on SQLite an older database once or twice on the way."""
+        """All that is left, and an older database once or twice on the way."""
         self.phase = "anything"
-        restores = [0.3, 0.7][: 1 + (self.wanted > SHORT)] if connection.vendor == "sqlite" else []
+        restores = [0.3, 0.7][: 1 + (self.wanted > SHORT)]
         left = self.left()
         while self.left() or self.queue:
             while len(self.queue) < min(SIZE, self.left()):

@@ -123,7 +123,8 @@ class Provider:
             if self.verdict in ("row_error", "opted_out") and entry.is_whole and len(rows) > 1:
                 said = f"{self.verdict} {rows[0][0]}".encode()
                 rows = rows[1:]
-            self.ledger.append(Take(stem_of(entry.name), entry.body, tuple(rows), entry.is_whole))
+            if rows:
+                self.ledger.append(Take(stem_of(entry.name), entry.body, tuple(rows), entry.is_whole))
             self.entries[entry.name] = replace(entry, folder="processed", said=said)
 
 
