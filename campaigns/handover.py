@@ -5,12 +5,12 @@ provider's standing, the stored attempts and the clock.
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from rq.timeouts import BaseTimeoutException
 
 from campaigns import journal, patience
@@ -46,26 +46,21 @@ class LineTrouble(Exception):
 
 
 def due(account: Account, now: datetime) -> list[Batch]:
-    """The account's batches that are due: prepared ones whose campaign runs, and those a dead worker left behind.
+    """The account's batches that are due: those a dead worker left behind, then prepared ones whose campaign runs.
 
-    Campaigns take turns: the first batch of each comes before the second of any.
+    What may be with the provider already comes first. Campaigns take turns: the first batch of each comes before the
+    second of any. While the account is stopped none is begun.
     """
+    wanted = Q(status__in=("uploading", "committing"))
+    if not account.is_stopped:
+        wanted |= Q(status="prepared", campaign__status="running")
+    is_begun = Case(When(status="prepared", then=0), default=1)
     rows = (
-        Batch.objects.filter(
-            Q(status="prepared", campaign__status="running") | Q(status__in=("uploading", "committing"))
-        )
-        .filter(account=account, due_at__lte=now)
+        Batch.objects.filter(wanted, account=account, due_at__lte=now)
         .select_related("campaign__account")
-        .order_by("number", "campaign_id")
+        .order_by(is_begun.desc(), "number", "campaign_id")
     )
-    found: list[Batch] = []
-    for batch in rows[:200]:
-        if batch.status == "prepared" and account.is_stopped:
-            continue
-        if batch.status == "prepared" or is_free(batch_lock_name(batch.pk)):
-            found.append(batch)
-    # What may be with the provider already comes first.
-    return sorted(found, key=lambda batch: batch.status == "prepared")
+    return [batch for batch in rows[:200] if batch.status == "prepared" or is_free(batch_lock_name(batch.pk))]
 
 
 def batch_lock_name(batch_id: int) -> str:
@@ -115,9 +110,14 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
 
 
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
-    """Come back later to a batch that Baton itself stumbled over."""
+    """Come back later to a batch that Baton itself stumbled over; ask a person when that goes on after its commit."""
     log_stumble(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
+    batch = Batch.objects.select_related("campaign").get(pk=batch_id)
+    if batch.status == "committing" and batch.first_intent_at and now - batch.first_intent_at > LOOK_FOR:
+        sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
+        with suppress(MovedMeanwhile):
+            move(batch, "unclear", reason="unreadable", sentence=sentence, **_asked(now))
 
 
 class Line:
@@ -402,9 +402,9 @@ def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
     """The point of no return, once: the intent is stored and journalled, and this process still holds the batch."""
     reach("intent:stored")
-    journal.intend(batch, attempt.number, attempt.name, clock())
-    reach("intent:journalled")
     try:
+        _journal_intent(batch, attempt, clock())
+        reach("intent:journalled")
         remote = line.remote()
         reach("commit:begin")
         if not lock.still_held():
@@ -429,9 +429,10 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     now = clock()
     others = Batch.objects.filter(account=batch.account, provider_ref=receipt.provider_ref).exclude(pk=batch.pk)
     if receipt.provider_ref and others.exists():
-        _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
         sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
-        move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(now))
+        with transaction.atomic():
+            _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
+            move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(now))
         return
     try:
         with transaction.atomic():
@@ -452,6 +453,20 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     reach("receipt:stored")
 
 
+def _journal_intent(batch: Batch, attempt: Attempt, now: datetime) -> None:
+    try:
+        journal.intend(batch, attempt.number, attempt.name, now)
+    except OSError as error:
+        sentence = f"Baton could not write its intent journal ({error.strerror}), so nothing was handed over."
+        raise Unreachable("journal_not_written", sentence) from error
+
+
+def _withdraw(batch: Batch, attempt: Attempt, now: datetime) -> None:
+    # Where nothing can be written the database still knows; the journal then makes Baton look once more, at most.
+    with suppress(OSError):
+        journal.withdraw(batch, attempt.number, now)
+
+
 def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:
     """The provider said no to a commit: that counts only when no earlier attempt may have arrived."""
     alone = arrived_for_sure_not(batch, attempt)
@@ -466,7 +481,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
             move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None, first_intent_at=None)
     reach("refusal:stored")
     if alone:
-        journal.withdraw(batch, attempt.number, now)
+        _withdraw(batch, attempt, now)
     _stop_account(batch, trouble)
 
 
@@ -482,7 +497,7 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
             _still_committing(batch).update(**wait(batch, now))
     reach("refusal:stored")
     if alone:
-        journal.withdraw(batch, attempt.number, now)
+        _withdraw(batch, attempt, now)
 
 
 def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:

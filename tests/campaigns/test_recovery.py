@@ -1,8 +1,10 @@
 """After a crash: evidence is acted on, its absence is not, and nobody is texted twice."""
 
+import errno
 import json
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from campaigns import audience, balance, decisions, handover, jobs, journal
+from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers import points
@@ -409,6 +412,77 @@ def test_what_baton_cannot_read_is_told_and_looked_at_later(
     until_closed(campaign, clock)
 
     assert once_each(sandbox)
+
+
+def test_what_baton_cannot_read_after_a_lost_answer_is_asked_about(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    die: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    die("after")
+    died(campaign, clock)
+
+    def stumble(*arguments: Any) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(Adapter, "read", stumble)
+    for _ in range(20):
+        clock.forward(minutes=1)
+        hand_over(campaign, clock)
+
+    batch = campaign.batches.get()
+    assert (batch.status, batch.reason) == ("unclear", "unreadable")
+    assert "see its log" in batch.sentence
+    assert batch.evidence.exists()
+
+
+def test_a_journal_that_cannot_be_written_stops_the_commit(
+    sandbox: Sandbox,
+    sandbox_account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(sandbox_account)
+    append = journal._append
+
+    def full(line: dict[str, Any]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal, "_append", full)
+    hand_over(campaign, clock)
+
+    batch = campaign.batches.get()
+    assert (batch.status, batch.reason) == ("prepared", "journal_not_written")
+    assert "No space left on device" in batch.sentence
+    assert sandbox.messages() == []
+
+    monkeypatch.setattr(journal, "_append", append)
+    clock.forward(minutes=1)
+    until_closed(campaign, clock)
+    assert once_each(sandbox)
+
+
+def test_what_may_be_with_the_provider_is_due_before_everything_else(
+    account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    campaign = make_running(account)
+    batch = campaign.batches.get()
+    move(batch, "uploading")
+    move(batch, "committing", due_at=clock())
+    for number in range(300, 550):
+        other = copy(batch)
+        other.pk, other.status, other.number, other.stem, other.key = None, "prepared", number, f"stem{number}", number
+        other.save(force_insert=True)
+    Batch.objects.filter(pk=batch.pk).update(number=900)
+
+    assert handover.due(account, clock())[0] == batch
+    account.stop("login_refused", "The login was refused.")
+    assert handover.due(account, clock()) == [batch]
 
 
 def test_a_freeze_that_stumbles_goes_back_to_draft(
