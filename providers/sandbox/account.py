@@ -66,8 +66,8 @@ class Account(ABC):
     def _remember(self, kept: Mapping[str, Any]) -> None:
         write_durably(self._state_path, json.dumps(kept).encode())
 
-    def _line(self, at: str, file: str, msisdn: str, sender: str, text: str, reference: str) -> Line:
-        return Line(at, self.slug, self.account, file, msisdn, sender, text, reference)
+    def _line(self, at: str, file: str, msisdn: str, sender: str, text: str, reference: str, sha256: str) -> Line:
+        return Line(at, self.slug, self.account, file, msisdn, sender, text, reference, sha256)
 
 
 def oldest_first(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ Numbers that cause trouble without any set-up, by how they end:
 """
 
 import asyncio
+import hashlib
 import hmac
 import json
 import re
@@ -171,6 +172,7 @@ _ROW_END = re.compile(r"\r\n|\r|\n|\Z")
 _ESCAPE = re.compile(r'\\(\r\n|[,"\'\\\n\r])')
 _ESCAPE_OR_DOUBLED = re.compile(r'\\(\r\n|["\'\\\n\r])|"(")')
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}")
+_LOGIN = re.compile(rb"\A(?:(?:username|password)=[^&]*(?:&|\Z))*")
 _UNICODE = re.compile(r"(?:[0-9a-fA-F]{4}){1,70}")
 _OCTETS = re.compile(r"(?:[0-9a-fA-F]{2}){1,140}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
@@ -445,8 +447,11 @@ class Gateway(Account):
         self._batches.mkdir(parents=True, exist_ok=True)
         self._begin({"credit": credit, "batches": 0, "remembered": {}, "scheduled": {}, "day": "", "used": 0})
 
-    def submit(self, fields: Mapping[str, str], now: datetime) -> Answer:
-        """Take one batch at ``now`` (UTC), or repeat what was answered to its stop_dup_id. Raises Failed."""
+    def submit(self, fields: Mapping[str, str], now: datetime, sha256: str = "") -> Answer:
+        """Take one batch at ``now`` (UTC), or repeat what was answered to its stop_dup_id. Raises Failed.
+
+        ``sha256`` is of the request that ``fields`` came in, without its login.
+        """
         with self._lock:
             for code in CODES:
                 if code > 1 and self._faults.use(f"bulksms:status:{code}"):
@@ -463,7 +468,7 @@ class Gateway(Account):
             halfway = self._faults.use("bulksms:status:22-halfway")
             if halfway:
                 submission = replace(submission, texts=submission.texts[: len(submission.texts) // 2], stop_dup_id=0)
-            answer = self._take(kept, submission, now, fields)
+            answer = self._take(kept, submission, now, fields, sha256)
             if halfway:
                 raise Failed(22)
             return answer
@@ -476,7 +481,9 @@ class Gateway(Account):
             for batch_id in due:
                 record = self._record(batch_id)
                 texts = [Text(**text) for text in record["texts"]]
-                if lines := self._lines(record["due_at"], batch_id, texts):
+                # A batch that an older sandbox scheduled has none.
+                sha256 = record.get("sha256", "")
+                if lines := self._lines(record["due_at"], batch_id, texts, sha256):
                     # A writer of its own: whatever other batches come between, a repeated release adds nothing.
                     self._ledger.add(f"{SLUG}/{self.account}/{batch_id}", "due", lines)
                 self._show({**record, "texted_at": record["due_at"]})
@@ -540,7 +547,7 @@ class Gateway(Account):
         return Answer(**before["answer"])
 
     def _take(
-        self, kept: Mapping[str, Any], submission: Submission, now: datetime, fields: Mapping[str, str]
+        self, kept: Mapping[str, Any], submission: Submission, now: datetime, fields: Mapping[str, str], sha256: str
     ) -> Answer:
         used = kept["used"] if kept["day"] == now.date().isoformat() else 0
         # "if set to 1, does basic validation [...] but stops short of actually submitting": it costs nothing.
@@ -555,7 +562,7 @@ class Gateway(Account):
         answer = Answer(code, CODES[code], batch_id)
         is_texted = not (due_at or submission.is_test)
         self._carry_out(
-            self._lines(now.isoformat(), batch_id, submission.texts) if is_texted else [],
+            self._lines(now.isoformat(), batch_id, submission.texts, sha256) if is_texted else [],
             {
                 "credit": kept["credit"] - cost,
                 "batches": kept["batches"] + 1,
@@ -570,6 +577,7 @@ class Gateway(Account):
             due_at=due_at.isoformat() if due_at else "",
             texted_at="" if due_at else now.isoformat(),
             texts=[asdict(text) for text in submission.texts],
+            sha256=sha256,
             parameters={
                 name: value for name, value in fields.items() if name not in ("username", "password", "batch_data")
             },
@@ -589,9 +597,9 @@ class Gateway(Account):
             remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": asdict(answer)}
         return remembered
 
-    def _lines(self, at: str, batch_id: int, texts: Iterable[Text]) -> list[Line]:
+    def _lines(self, at: str, batch_id: int, texts: Iterable[Text], sha256: str) -> list[Line]:
         return [
-            self._line(at, str(batch_id), text.msisdn, text.sender, text.text, text.source_id)
+            self._line(at, str(batch_id), text.msisdn, text.sender, text.text, text.source_id, sha256)
             for text in texts
             if text.status not in _NEVER_TEXTED
         ]
@@ -618,6 +626,11 @@ def status_after(age: timedelta, final: int, is_wanted: bool = True) -> int:
     if age < WITH_THE_NETWORK_AFTER:
         return 0
     return final if is_wanted and age >= WITH_THE_PHONE_AFTER else 10
+
+
+def without_login(body: bytes) -> bytes:
+    """The bytes of a request without the fields at its front that say whose it is."""
+    return _LOGIN.sub(b"", body, count=1)
 
 
 # -- HTTP ------------------------------------------------------------------------------------------------------------
@@ -773,7 +786,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        verb = self._verbs().get(urlsplit(self.path).path)
+        verb = self._verbs(body).get(urlsplit(self.path).path)
         if self._fault("down"):
             self._answer(503, "Service unavailable.")
         elif verb is None:
@@ -791,21 +804,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.forget(self.connection)
         super().finish()
 
-    def _verbs(self) -> dict[str, Callable[[dict[str, str]], None]]:
+    def _verbs(self, body: bytes) -> dict[str, Callable[[dict[str, str]], None]]:
         return {
-            "/eapi/submission/send_batch/1/1.0": self._send_batch,
+            "/eapi/submission/send_batch/1/1.0": lambda fields: self._send_batch(fields, body),
             "/eapi/status_reports/get_report/2/2.0": self._get_report,
             "/eapi/user/get_credits/1/1.1": self._get_credits,
             "/eapi/submission/quote_sms/2/2.0": self._quote_sms,
         }
 
-    def _send_batch(self, fields: dict[str, str]) -> None:
+    def _send_batch(self, fields: dict[str, str], body: bytes) -> None:
         if self._breaks_before():
             return
         try:
             gateway = self.site.login(fields)
             with self.site.only_one(gateway.account, self.connection):
-                answer = gateway.submit(fields, datetime.now(UTC))
+                sha256 = hashlib.sha256(without_login(body)).hexdigest()
+                answer = gateway.submit(fields, datetime.now(UTC), sha256)
         except Failed as trouble:
             answer = Answer(trouble.code, trouble.description)
         if not self._breaks_after(answer):

@@ -125,6 +125,7 @@ FAULTS = {
 }
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_LOGIN = re.compile(rb"\A(?:(?:api_id|user|password):[^\r\n]*(?:\r\n|\r|\n))*")
 _FIELD = re.compile(r"#field([1-9][0-9]{0,3})#", re.IGNORECASE)
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}")
 _SENDER = re.compile(r"[0-9]{1,16}|[A-Za-z0-9]{1,11}")
@@ -253,6 +254,11 @@ def _lines(body: bytes, charset: str) -> list[tuple[str, str]]:
         # The page of 2007 shows a space after the colon, the reference none: one is not part of the value.
         found.append((name, value.removeprefix(" ")))
     return found
+
+
+def without_login(body: bytes) -> bytes:
+    """A file without the lines at its top that say whose it is."""
+    return _LOGIN.sub(b"", body, count=1)
 
 
 def _once(lines: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -488,9 +494,10 @@ class Gateway(Account):
         kept["late"] += late
         # assumption: a delayed message is written into the ledger at once, with the time it would be texted at.
         texted_at = (now + timedelta(minutes=verdict.delay)).isoformat()
+        sha256 = hashlib.sha256(without_login(body)).hexdigest()
         self._carry_out(
             [
-                self._line(texted_at, path.name, result.msisdn, verdict.sender, result.text, verdict.reference)
+                self._line(texted_at, path.name, result.msisdn, verdict.sender, result.text, verdict.reference, sha256)
                 for result in named.texted
             ],
             kept,

@@ -11,6 +11,7 @@ Numbers that cause trouble without any set-up, by how they end; either has the w
 
 import codecs
 import csv
+import hashlib
 import io
 import json
 import re
@@ -339,10 +340,10 @@ class Gateway(Account):
             self._waits[name] = LOOKS_BETWEEN
             if self._failures[name] > RETRIES:
                 # assumption: after the last attempt the file is rejected.
-                self._take(name, Verdict(cause="internal-error"), now)
+                self._take(name, Verdict(cause="internal-error"), (self.home / name).read_bytes(), now)
         else:
             body = (self.home / name).read_bytes()
-            self._take(name, self._verdict(_ready_name(name), body), now)
+            self._take(name, self._verdict(_ready_name(name), body), body, now)
 
     def _verdict(self, name: str, body: bytes) -> Verdict:
         for cause in _REJECT_FAULTS:
@@ -355,16 +356,17 @@ class Gateway(Account):
             return Verdict(cause="insufficient-credit")
         return verdict
 
-    def _take(self, name: str, verdict: Verdict, now: datetime) -> None:
+    def _take(self, name: str, verdict: Verdict, body: bytes, now: datetime) -> None:
         self._failures.pop(name, None)
         self._waits.pop(name, None)
         if verdict.cause:
-            tail = self._with_tail((self.home / name).read_bytes(), verdict)
+            tail = self._with_tail(body, verdict)
             # Written outside the client's view, so that nobody ever reads half of it.
             write_durably(self._rejected_path, tail)
+        file, sha256 = _ready_name(name), hashlib.sha256(body).hexdigest()
         self._carry_out(
             [
-                self._line(now.isoformat(), _ready_name(name), text.msisdn, text.sender, text.text, text.reference)
+                self._line(now.isoformat(), file, text.msisdn, text.sender, text.text, text.reference, sha256)
                 for text in verdict.texts
             ],
             {"credit": self._credit() - verdict.cost},

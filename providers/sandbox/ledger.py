@@ -1,7 +1,7 @@
 """The ledger: every message a pretend provider would have texted, one JSON object a line, durable.
 
-A line is ``{"at", "provider", "account", "file", "msisdn", "sender", "text", "reference"}``. All lines of one file
-taken arrive together or not at all, and never twice, whatever crashes: a small journal beside the ledger says how
+A line is ``{"at", "provider", "account", "file", "msisdn", "sender", "text", "reference", "sha256"}``. All lines of one
+file taken arrive together or not at all, and never twice, whatever crashes: a small journal beside the ledger says how
 long it was before the latest take, how much was to be added, and which take of each writer came last.
 """
 
@@ -17,7 +17,11 @@ from providers.sandbox.disk import write_durably
 
 @dataclass(frozen=True)
 class Line:
-    """One text to one number. ``at`` is ISO 8601 in UTC; ``file`` is the name the provider knows the file by."""
+    """One text to one number. ``at`` is ISO 8601 in UTC; ``file`` is the name the provider knows the file by.
+
+    ``sha256`` is of the bytes of the file or request as they were taken, without the login they may begin with. It is
+    ``""`` in what an older sandbox left behind half done.
+    """
 
     at: str
     provider: str
@@ -27,6 +31,7 @@ class Line:
     sender: str
     text: str
     reference: str
+    sha256: str = ""
 
 
 class Ledger:

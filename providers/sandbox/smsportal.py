@@ -13,6 +13,7 @@ Numbers that cause trouble without any set-up, by how they end:
 ``optouts.txt`` in the account's folder holds more opt-outs, one number a line.
 """
 
+import hashlib
 import io
 import itertools
 import json
@@ -459,9 +460,10 @@ class Gateway(Account):
         into = self.home / ("Errors" if verdict.error else "Processed")
         target = _free_name(into, path.name)
         report_name, report = self._report(target, verdict, credit)
+        sha256 = hashlib.sha256(body).hexdigest()
         self._carry_out(
             [
-                self._line(now.isoformat(), verdict.name, text.msisdn, text.sender, text.text, text.reference)
+                self._line(now.isoformat(), verdict.name, text.msisdn, text.sender, text.text, text.reference, sha256)
                 for text in verdict.texts
             ],
             {"credit": credit, "names": names},

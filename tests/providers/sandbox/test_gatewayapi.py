@@ -1,6 +1,7 @@
 """What happens to a file at the pretend GatewayAPI, from its rename to its last name, by folder and by FTP."""
 
 import ftplib
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def test_it_renames_to_processing_and_then_to_success_with_a_timestamp_in_utc(ac
         "sender": "",
         "text": "Hello",
         "reference": "r1",
+        "sha256": hashlib.sha256(BODY).hexdigest(),
     }
     assert (second["msisdn"], second["reference"]) == ("4510203041", "r2")
     assert account.gateway.state()["credit"] == 98

@@ -5,7 +5,7 @@ from providers.sandbox.ledger import Ledger, Line, read_ledger
 
 
 def line(msisdn: str) -> Line:
-    return Line("2026-03-01T12:00:00+00:00", "smsportal", "demo", "a.json", msisdn, "Fixed", "Hello €", "r1")
+    return Line("2026-03-01T12:00:00+00:00", "smsportal", "demo", "a.json", msisdn, "Fixed", "Hello €", "r1", "0a1b")
 
 
 def numbers(path: Path) -> list[str]:
@@ -24,6 +24,7 @@ def test_it_writes_one_object_a_line(tmp_path: Path) -> None:
         "sender": "Fixed",
         "text": "Hello €",
         "reference": "r1",
+        "sha256": "0a1b",
     }
 
 
