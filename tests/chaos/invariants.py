@@ -4,10 +4,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from django.db.models import Max
+
 from campaigns import balance, batching
+from campaigns.audience import audience_digest, is_as_approved
 from campaigns.evidence import BytesDiffer, payload_of
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.orders import finished_text
@@ -15,11 +18,16 @@ from campaigns.texts import compile_text
 
 #: The sweep honours a stored time within this.
 HONOURED_WITHIN = timedelta(minutes=1)
+#: What a time is put off by at most: what is due later was written by a clock that was ahead.
+_LONGEST_WAIT = timedelta(minutes=5)
+_LONGEST_UNTIL_A_LOOK = timedelta(hours=7)
 _AT_REST = ("accepted", "rejected", "superseded", "cancelled", "held", "unclear")
 #: Nobody of such a batch may have been texted.
 _NOBODY = ("prepared", "uploading", "held", "cancelled", "rejected", "superseded")
 _NUMBER = re.compile(rb"(?<!\d)27\d{9}(?!\d)")
-_SHOWN = 20
+#: What may be a South African number as people and programs write one; the group has its nine national digits. Where
+#: one begins inside another both are looked at.
+_WRITTEN = re.compile(rb"(?<!\d)(?=(?:(?:00)?27|0)?([1-9](?:[ ().\-]{0,3}\d){8})(?!\d))")
 
 
 @dataclass
@@ -52,7 +60,7 @@ def check(
 
     ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton uses alone. No number may
     be in two campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC). ``logs`` are
-    searched for numbers and for ``secrets``.
+    searched for numbers, however they are written, and for ``secrets``.
     """
     return find(ledger, opt_outs, now, logs, secrets).sentences()
 
@@ -70,15 +78,15 @@ def find(
     for line in ledger:
         texted[line["msisdn"]].append(line)
     for campaign in Campaign.objects.select_related("account").order_by("pk"):
-        _campaign(campaign, texted, opt_outs, found)
+        _campaign(campaign, texted, opt_outs, now, found)
     known = set(Recipient.objects.values_list("msisdn", flat=True))
     if strangers := set(texted) - known:
         found.unapproved.append(f"{len(strangers)} numbers were texted that no campaign has")
-    for batch in Batch.objects.select_related("campaign").order_by("pk"):
-        _batch(batch, now, found)
+    for batch in Batch.objects.select_related("campaign__account").order_by("pk"):
+        _batch(batch, texted, now, found)
     for campaign in Campaign.objects.filter(status__in=("freezing", "approved")):
         found.silent.append(f"campaign {campaign.pk} is still {campaign.status}")
-    _logs(logs, secrets, found)
+    _logs(logs, known | set(texted) | set(opt_outs), secrets, found)
     return found
 
 
@@ -86,16 +94,21 @@ def _campaign(
     campaign: Campaign,
     texted: Mapping[str, list[Mapping[str, str]]],
     opt_outs: Mapping[str, datetime],
+    now: datetime,
     found: Findings,
 ) -> None:
-    if mismatch := balance.prove(campaign).mismatch:
-        found.books.append(f"campaign {campaign.pk}: {mismatch}")
+    books = balance.prove(campaign)
+    if books.mismatch:
+        found.books.append(f"campaign {campaign.pk}: {books.mismatch}")
+    _progress(campaign, books, now, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
     text = compile_text(campaign.text)
     is_in_doubt = _is_in_doubt(campaign)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
     )
+    if not is_in_doubt and any(msisdn in texted for msisdn in campaign.recipients.values_list("msisdn", flat=True)):
+        _approval(campaign, found)
     for person in campaign.recipients.all():
         batch = batches.get(person.batch_number or 0)
         where = f"recipient {person.pk} of {batch.name if batch else 'no batch'} ({batch.status if batch else '-'})"
@@ -111,6 +124,8 @@ def _campaign(
         if batch is None or batch.status in _NOBODY:
             found.unapproved.append(f"{where} was texted although nobody should have been")
             continue
+        if person.pk in row_errors:
+            found.unapproved.append(f"{where} was texted although the provider's word is that nobody was")
         if person.excluded_reason or any(line["text"] != finished_text(text, person) for line in lines):
             found.unapproved.append(f"{where} got a text that was not approved")
         if any(line["sender"] != campaign.sender for line in lines):
@@ -120,13 +135,47 @@ def _campaign(
             found.opted_out.append(f"{where} opted out at {gone_at}, before the intent at {batch.first_intent_at}")
 
 
+def _approval(campaign: Campaign, found: Findings) -> None:
+    """Whoever was texted was texted as somebody approved."""
+    where = f"campaign {campaign.pk}, of which people were texted,"
+    if campaign.approved_by_id is None:
+        found.unapproved.append(f"{where} was approved by nobody")
+    if not is_as_approved(campaign):
+        found.unapproved.append(f"{where} is not what was approved")
+    if audience_digest(campaign) != campaign.audience_digest:
+        found.unapproved.append(f"{where} has other recipients than were frozen")
+
+
+def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: Findings) -> None:
+    """A campaign goes on, ends, or says why it does not."""
+    where = f"campaign {campaign.pk} is {campaign.status}"
+    if campaign.status in ("paused", "held") and not (campaign.reason and campaign.sentence):
+        found.silent.append(f"{where} and does not say why")
+    if campaign.status == "running" and batching.waiting(campaign).exists():
+        last_cut_at = campaign.batches.aggregate(latest=Max("created_at"))["latest"]
+        if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
+            found.silent.append(f"{where} and nobody cuts those who wait")
+    is_over = not (books.waiting or books.outcomes["open"])
+    # Whatever ended last is in its history.
+    ended_at = campaign.events.aggregate(latest=Max("at"))["latest"]
+    if campaign.status in ("running", "paused") and is_over and _is_long_ago((ended_at,), now):
+        found.silent.append(f"{where} although nothing waits and nothing is open")
+
+
+def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
+    """Whether the sweep should have done long ago what became possible at the latest of these."""
+    return (
+        max((moment for moment in moments if moment), default=datetime.min.replace(tzinfo=UTC)) < now - HONOURED_WITHIN
+    )
+
+
 def _is_in_doubt(campaign: Campaign) -> bool:
     """Whether a person is asked because an older database was put back: they find out who was texted since."""
     differs = campaign.batches.filter(status="unclear", reason="restored_differs").exists()
     return differs or (campaign.status == "paused" and campaign.reason == "restored")
 
 
-def _batch(batch: Batch, now: datetime, found: Findings) -> None:
+def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: datetime, found: Findings) -> None:
     if batch.status in ("accepted", "handed_over", "processing", "committing", "unclear"):
         people = list(batching.recipients_of(batch).order_by("msisdn"))
         try:
@@ -135,28 +184,54 @@ def _batch(batch: Batch, now: datetime, found: Findings) -> None:
             found.bytes_differ.append(str(error))
         if batching.render(batch.campaign, batch.number, batch.generation, people).sha256 != batch.sha256:
             found.bytes_differ.append(f"{batch.name} would be rendered otherwise now")
-    if batch.status == "unclear" and not (batch.sentence and batch.attempts.exists() and _has_evidence(batch)):
+        if batch.status == "accepted" and _keeps_its_bytes(batch):
+            lines = [line for person in people for line in texted.get(person.msisdn, [])]
+            if others := {line["file"] for line in lines if line["sha256"] != batch.sha256}:
+                found.bytes_differ.append(f"{batch.name} arrived with other bytes as {sorted(others)}")
+    if batch.status == "unclear" and not (batch.attempts.exists() and _has_evidence(batch)):
         found.without_evidence.append(f"{batch.name} asks for a decision and shows nothing")
+    if batch.status in ("held", "unclear") and not (batch.reason and batch.sentence):
+        found.silent.append(f"{batch.name} is {batch.status} and does not say why")
     if batch.status in _AT_REST:
         return
-    if batch.status == "prepared" and batch.campaign.status != "running":
+    if batch.status == "prepared" and batch.campaign.status == "paused":
+        # The campaign says why.
         return
-    at = batch.look_at if batch.status in ("handed_over", "processing") else batch.due_at
+    is_looked_for = batch.status in ("handed_over", "processing")
+    at = batch.look_at if is_looked_for else batch.due_at
+    longest = _LONGEST_UNTIL_A_LOOK if is_looked_for else _LONGEST_WAIT
     if at is None:
         found.silent.append(f"{batch.name} is {batch.status} and nothing is to come")
     elif at < now - HONOURED_WITHIN:
         found.silent.append(f"{batch.name} is {batch.status} and was due {(now - at).total_seconds():.0f} s ago")
+    elif at > now + longest:
+        found.silent.append(f"{batch.name} is {batch.status} and is due in {(at - now).total_seconds():.0f} s only")
+
+
+def _keeps_its_bytes(batch: Batch) -> bool:
+    """Whether what the ledger names must be what was rendered.
+
+    Clickatell's files say times in minutes from now, so a start or an end is worded anew by each attempt. And a person
+    may accept what arrived without its last line break: who got which text is compared all the same.
+    """
+    campaign = batch.campaign
+    has_times = bool(campaign.end_at or (campaign.is_early and campaign.start_at))
+    return batch.reason != "decided" and not (campaign.account.provider == "clickatell" and has_times)
 
 
 def _has_evidence(batch: Batch) -> bool:
     return batch.evidence.exists() or batch.attempts.exclude(code="").exists()
 
 
-def _logs(logs: Collection[Path], secrets: Collection[str], found: Findings) -> None:
+def _logs(logs: Collection[Path], numbers: Collection[str], secrets: Collection[str], found: Findings) -> None:
+    national = {number.removeprefix("27").encode() for number in numbers if re.fullmatch(r"27\d{9}", number)}
     for path in logs:
         body = path.read_bytes()
-        if numbers := len(_NUMBER.findall(body)):
-            found.leaks.append(f"{path.name} holds {numbers} phone numbers")
+        held = {number.removeprefix(b"27") for number in _NUMBER.findall(body)}
+        # Nine digits may be anything unless they are somebody's.
+        held |= {re.sub(rb"\D", b"", written) for written in _WRITTEN.findall(body)} & national
+        if held:
+            found.leaks.append(f"{path.name} holds {len(held)} phone numbers")
         if any(secret.encode() in body for secret in secrets):
             found.leaks.append(f"{path.name} holds a password")
 

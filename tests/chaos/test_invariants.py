@@ -1,0 +1,401 @@
+"""Every invariant finds what breaks it, and finds nothing where nothing is broken."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from campaigns import results
+from campaigns.lifecycle import move
+from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.orders import finished_text
+from campaigns.texts import compile_text
+from contacts.models import ContactList
+from providers import registry
+from providers.models import Account
+from providers.sandbox.server import Sandbox
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, until_closed
+from tests.chaos import invariants
+from tests.chaos.invariants import Findings
+
+pytestmark = pytest.mark.django_db
+
+Lines = list[dict[str, str]]
+MOMENT = timedelta(seconds=1)
+
+
+def lines_of(batch: Batch) -> Lines:
+    """What the ledger holds when the provider has taken the batch."""
+    campaign = batch.campaign
+    text = compile_text(campaign.text)
+    return [
+        {
+            "at": timezone.now().isoformat(),
+            "provider": campaign.account.provider,
+            "account": "demo",
+            "file": f"{batch.stem}.json",
+            "msisdn": person.msisdn,
+            "sender": campaign.sender,
+            "text": finished_text(text, person),
+            "reference": str(person.pk),
+            "sha256": batch.sha256,
+        }
+        for person in campaign.recipients.filter(batch_number=batch.number)
+    ]
+
+
+def find(
+    lines: Sequence[Mapping[str, str]] = (),
+    opt_outs: Mapping[str, datetime] | None = None,
+    logs: Sequence[Path] = (),
+    later: timedelta = timedelta(0),
+) -> Findings:
+    return invariants.find(lines, opt_outs or {}, timezone.now() + later, logs, ["s3cret"])
+
+
+def broken(found: Findings) -> set[str]:
+    """The names of the invariants that do not hold."""
+    return {name for name, sentences in vars(found).items() if sentences}
+
+
+def commit(batch: Batch, to: str, **fields: Any) -> Batch:
+    """Take a prepared batch through the moves of a hand-over."""
+    now = timezone.now()
+    move(batch, "uploading")
+    move(batch, "committing", first_intent_at=now, due_at=now)
+    Attempt.objects.create(batch=batch, number=1, name=f"{batch.stem}-a1.zip", started_at=now, ending="done")
+    return move(batch, to, due_at=None, **fields)
+
+
+@pytest.fixture
+def running(make_running: MakeCampaign, account: Account) -> Campaign:
+    """A campaign that runs, with one batch that is prepared."""
+    return make_running(account)
+
+
+@pytest.fixture
+def prepared(running: Campaign) -> Batch:
+    return running.batches.get()
+
+
+@pytest.fixture
+def accepted(prepared: Batch) -> Batch:
+    """A batch that was accepted; its campaign is closed."""
+    commit(prepared, "accepted")
+    assert results.close_if_done(prepared.campaign_id, timezone.now())
+    prepared.campaign.refresh_from_db()
+    return prepared
+
+
+@pytest.fixture
+def unclear(prepared: Batch) -> Batch:
+    """A batch that a person is asked about, with evidence."""
+    commit(prepared, "unclear", reason="no_evidence", sentence="The line broke.")
+    prepared.attempts.update(ending="unclear", code="line_broke")
+    return prepared
+
+
+def change(row: Campaign | Batch, **fields: Any) -> None:
+    """Write what Baton itself would never write."""
+    type(row).objects.filter(pk=row.pk).update(**fields)
+    row.refresh_from_db()
+
+
+# -- nothing is broken
+
+
+def test_campaigns_through_every_provider_break_nothing(
+    sandbox: Sandbox,
+    account_at: Callable[..., Account],
+    make_list: Callable[..., ContactList],
+    make_running: MakeCampaign,
+    clock: Clock,
+    tmp_path: Path,
+) -> None:
+    lines: Lines = []
+    for place, slug in enumerate(sorted(registry.all_adapters())):
+        account = account_at(slug)
+        people = make_list(f"List {place}", first=27825550100 + 1000 * place)
+        campaign = make_running(account, people, name=slug, sender="SHOP", options=default_options(account))
+        until_closed(campaign, clock)
+        lines += sandbox.messages(slug)
+    assert len(lines) == 5 * len(registry.all_adapters())
+    log = tmp_path / "quiet.log"
+    log.write_text("Nothing happened.\n")
+    assert invariants.check(lines, {}, timezone.now(), [log], ["s3cret"]) == []
+    named = {line["file"] for line in lines}
+    lines = [{**line, "sha256": "0" * 64} for line in lines]
+    assert len(find(lines).bytes_differ) == len(named) == len(registry.all_adapters())
+
+
+def test_what_waits_for_its_time_or_for_a_person_breaks_nothing(prepared: Batch) -> None:
+    assert find().sentences() == []
+    move(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+    assert find(later=timedelta(days=2)).sentences() == []
+
+
+def test_an_accepted_batch_breaks_nothing(accepted: Batch) -> None:
+    assert find(lines_of(accepted), later=timedelta(days=2)).sentences() == []
+
+
+# -- who was texted
+
+
+def test_a_second_text_is_a_duplicate(accepted: Batch) -> None:
+    lines = lines_of(accepted)
+    found = find([*lines, lines[0]])
+    assert broken(found) == {"duplicates"}
+    assert "was texted 2 times" in found.duplicates[0]
+
+
+def test_somebody_accepted_and_not_texted_is_a_loss(accepted: Batch) -> None:
+    found = find(lines_of(accepted)[1:])
+    assert broken(found) == {"losses"}
+    assert len(found.losses) == 1
+
+
+def test_an_opt_out_before_the_intent_counts_and_one_after_it_does_not(accepted: Batch) -> None:
+    lines, intent_at = lines_of(accepted), accepted.first_intent_at
+    assert intent_at
+    assert broken(find(lines, {lines[0]["msisdn"]: intent_at - MOMENT})) == {"opted_out"}
+    assert broken(find(lines, {lines[0]["msisdn"]: intent_at + MOMENT})) == set()
+
+
+# -- nothing outside what was approved
+
+
+@pytest.mark.parametrize("field", ["text", "sender"])
+def test_another_text_or_sender_is_unapproved(accepted: Batch, field: str) -> None:
+    first, *others = lines_of(accepted)
+    assert broken(find([{**first, field: "Something else"}, *others])) == {"unapproved"}
+
+
+def test_a_stranger_is_unapproved(accepted: Batch) -> None:
+    lines = lines_of(accepted)
+    found = find([*lines, {**lines[0], "msisdn": "27825559999"}])
+    assert broken(found) == {"unapproved"}
+
+
+def test_a_text_of_a_batch_that_was_held_is_unapproved(prepared: Batch) -> None:
+    move(prepared, "held", reason="refused", sentence="The provider refused it.", due_at=None)
+    assert broken(find(lines_of(prepared))) == {"unapproved"}
+
+
+def test_a_text_to_somebody_the_provider_named_in_error_is_unapproved(accepted: Batch) -> None:
+    lines = lines_of(accepted)
+    person = Recipient.objects.get(msisdn=lines[0]["msisdn"])
+    RecipientOutcome.objects.create(batch=accepted, recipient=person, result="row_error", code="no_network")
+    change(accepted, row_errors=1)
+    assert broken(find(lines[1:])) == set()
+    found = find(lines)
+    assert broken(found) == {"unapproved"}
+    assert "the provider's word" in found.unapproved[0]
+
+
+def test_a_campaign_that_nobody_approved_is_unapproved(accepted: Batch) -> None:
+    change(accepted.campaign, approved_by=None)
+    found = find(lines_of(accepted))
+    assert broken(found) == {"unapproved"}
+    assert "approved by nobody" in found.unapproved[0]
+
+
+def test_a_campaign_that_was_changed_after_its_approval_is_unapproved(accepted: Batch) -> None:
+    change(accepted.campaign, parts_ceiling=77)
+    found = find(lines_of(accepted))
+    assert broken(found) == {"unapproved"}
+    assert "is not what was approved" in found.unapproved[0]
+
+
+def test_people_who_were_changed_after_the_freeze_are_unapproved(accepted: Batch) -> None:
+    accepted.campaign.recipients.update(name="Somebody else")
+    found = find(lines_of(accepted))
+    assert broken(found) == {"unapproved"}
+    assert "other recipients" in found.unapproved[0]
+
+
+def test_nothing_is_unapproved_that_nobody_was_texted_of(prepared: Batch) -> None:
+    change(prepared.campaign, approved_by=None)
+    assert broken(find()) == set()
+
+
+def test_what_a_restored_database_has_in_doubt_is_left_to_a_person(prepared: Batch) -> None:
+    move(prepared.campaign, "paused", reason="restored", sentence="An older copy was put back.")
+    change(prepared.campaign, parts_ceiling=77)
+    assert broken(find(lines_of(prepared))) == set()
+
+
+# -- the bytes
+
+
+def test_other_bytes_than_those_rendered_are_found(accepted: Batch) -> None:
+    first, *others = lines_of(accepted)
+    found = find([{**first, "sha256": "0" * 64}, *others])
+    assert broken(found) == {"bytes_differ"}
+    assert "arrived with other bytes" in found.bytes_differ[0]
+
+
+def test_a_stored_file_that_was_changed_is_found(accepted: Batch) -> None:
+    Path(default_storage.path(str(accepted.payload))).write_bytes(b"something else")
+    assert broken(find(lines_of(accepted))) == {"bytes_differ"}
+
+
+def test_what_a_person_accepted_may_lack_its_last_line_break(unclear: Batch) -> None:
+    move(unclear, "accepted", reason="decided", sentence="The provider took all of it.")
+    assert broken(find([{**line, "sha256": "0" * 64} for line in lines_of(unclear)])) == set()
+
+
+def test_minutes_from_now_are_worded_anew_by_each_attempt(
+    make_running: MakeCampaign, account_at: Callable[..., Account], sandbox: Sandbox
+) -> None:
+    account = account_at("clickatell")
+    end = timezone.now() + timedelta(hours=4)
+    batch = make_running(account, options=default_options(account), end_at=end).batches.get()
+    commit(batch, "accepted")
+    assert broken(find([{**line, "sha256": "0" * 64} for line in lines_of(batch)])) == set()
+
+
+# -- no silent state
+
+
+@pytest.mark.parametrize(("since", "is_silent"), [(59, False), (61, True)])
+def test_people_nobody_cuts_are_silent(
+    make_campaign: MakeCampaign, account: Account, operator: User, approver: User, since: int, is_silent: bool
+) -> None:
+    campaign = approve(freeze(make_campaign(account), operator), approver)
+    move(campaign, "running", started_at=timezone.now() - timedelta(seconds=since))
+    found = find()
+    assert broken(found) == ({"silent"} if is_silent else set())
+    assert all("nobody cuts" in sentence for sentence in found.silent)
+
+
+@pytest.mark.parametrize("status", ["running", "paused"])
+def test_a_campaign_that_ended_and_was_not_closed_is_silent(prepared: Batch, status: str) -> None:
+    commit(prepared, "accepted")
+    if status == "paused":
+        move(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+    lines = lines_of(prepared)
+    assert broken(find(lines, later=timedelta(seconds=55))) == set()
+    found = find(lines, later=timedelta(seconds=65))
+    assert broken(found) == {"silent"}
+    assert "nothing is open" in found.silent[0]
+
+
+@pytest.mark.parametrize("status", ["freezing", "approved"])
+def test_a_campaign_that_never_began_is_silent(running: Campaign, status: str) -> None:
+    change(running, status=status)
+    assert "silent" in broken(find())
+
+
+@pytest.mark.parametrize("seconds", [None, -61, 301])
+@pytest.mark.parametrize("status", ["prepared", "uploading", "committing"])
+def test_a_batch_that_the_sweep_does_not_find_is_silent(prepared: Batch, status: str, seconds: int | None) -> None:
+    at = None if seconds is None else timezone.now() + timedelta(seconds=seconds + (seconds > 0))
+    change(prepared, status=status, due_at=at)
+    assert broken(find()) == {"silent"}
+    change(prepared, due_at=timezone.now() + timedelta(minutes=4))
+    assert broken(find()) == set()
+
+
+@pytest.mark.parametrize("hours", [None, -1, 8])
+@pytest.mark.parametrize("status", ["handed_over", "processing"])
+def test_a_batch_that_nobody_looks_for_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
+    at = None if hours is None else timezone.now() + timedelta(hours=hours)
+    commit(prepared, status, look_at=at)
+    assert broken(find(lines_of(prepared))) == {"silent"}
+    change(prepared, look_at=timezone.now() + timedelta(hours=6))
+    assert broken(find(lines_of(prepared))) == set()
+
+
+def test_a_batch_that_a_cancelled_campaign_left_behind_is_silent(prepared: Batch) -> None:
+    move(prepared.campaign, "cancelled")
+    assert broken(find()) == set()
+    assert broken(find(later=timedelta(minutes=2))) == {"silent"}
+
+
+@pytest.mark.parametrize("lacking", ["reason", "sentence"])
+@pytest.mark.parametrize("status", ["held", "unclear", "paused"])
+def test_what_waits_for_a_person_says_why(prepared: Batch, status: str, lacking: str) -> None:
+    row: Campaign | Batch = prepared
+    if status == "paused":
+        row = move(prepared.campaign, "paused", reason="no_progress", sentence="Nothing could be handed over.")
+    elif status == "held":
+        row = move(prepared, "held", reason="expired", sentence="Its time has passed.", due_at=None)
+    else:
+        row = commit(prepared, "unclear", reason="no_evidence", sentence="The line broke.")
+        prepared.attempts.update(code="line_broke")
+    assert broken(find()) == set()
+    change(row, **{lacking: ""})
+    found = find()
+    assert broken(found) == {"silent"}
+    assert "does not say why" in found.silent[0]
+
+
+# -- evidence and books
+
+
+def test_an_unclear_batch_shows_something(unclear: Batch) -> None:
+    assert broken(find()) == set()
+    unclear.attempts.update(code="")
+    assert broken(find()) == {"without_evidence"}
+    unclear.attempts.all().delete()
+    assert broken(find()) == {"without_evidence"}
+
+
+def test_books_that_do_not_balance_are_found(accepted: Batch) -> None:
+    change(accepted.campaign, opted_out_later=1)
+    found = find(lines_of(accepted))
+    assert broken(found) == {"books"}
+
+
+# -- the logs
+
+FORMS = [
+    "27825550100",
+    "+27825550100",
+    "0027825550100",
+    "0825550100",
+    "825550100",
+    "+27 82 555 0100",
+    "+27 (0)82 555-0100",
+    "082 555 0100",
+    "0027 82 555 0100",
+    "(082) 555.0100",
+]
+
+
+@pytest.mark.parametrize("written", FORMS)
+def test_a_number_is_found_in_a_log_however_it_is_written(accepted: Batch, tmp_path: Path, written: str) -> None:
+    log = tmp_path / "worker.log"
+    for line in ("{}", "to {}.", "17 {} 4", "msisdn={}&x=1", '"{}"', "of 1234567 {}, 12 others"):
+        log.write_text(f"2026-11-21 11:30:08,123 {line.format(written)}\n")
+        assert broken(find(lines_of(accepted), logs=[log])) == {"leaks"}, line
+
+
+def test_a_number_of_a_stranger_to_the_database_is_found(accepted: Batch, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text("27831112222 opted out")
+    assert broken(find(lines_of(accepted), logs=[log])) == {"leaks"}
+    log.write_text("083 111 2222 opted out")
+    assert broken(find(lines_of(accepted), logs=[log])) == set()
+    opt_outs = {"27831112222": datetime(2026, 1, 1, tzinfo=UTC)}
+    assert broken(find(lines_of(accepted), opt_outs, logs=[log])) == {"leaks"}
+
+
+def test_times_and_ids_are_no_numbers(accepted: Batch, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text(
+        "2026-11-21 11:30:08,825 c12-b3-g1-77d0a1b2 1763724608.825550 127.0.0.1:45321 key 2147483647\n"
+        "127825550100 8255501001 job 01825550100 278255501 20261121113008\n"
+    )
+    assert find(lines_of(accepted), logs=[log]).leaks == []
+
+
+def test_a_password_in_a_log_is_found(accepted: Batch, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text("login baton s3cret refused")
+    assert broken(find(lines_of(accepted), logs=[log])) == {"leaks"}
