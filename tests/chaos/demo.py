@@ -1,8 +1,9 @@
 """Kills processes of the demo at random while campaigns run: ``python -m tests.chaos.demo --minutes 5``.
 
 The supervisor starts again what it can; when it gives up, or is itself what was killed, it is started again. At the end
-nothing is killed any more: everything must come to rest with balanced books and nobody texted twice, and only files
-that wait for a person may keep a campaign open.
+nothing is killed any more: everything must come to rest with balanced books and nobody texted twice, nor after an
+opt-out, and only files that wait for a person may keep a campaign open. A run in which little happened proves nothing
+and fails too.
 """
 
 import argparse
@@ -16,12 +17,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
+from providers.sandbox.ledger import read_ledger
 from tests.supervised import Baton
 
 #: Recipients of each campaign, and seconds between two rounds of campaigns.
@@ -29,6 +33,7 @@ CROWD, EVERY = 12_000, 60.0
 REST = 900.0
 #: Where a batch has ended, and where it waits for a person.
 ENDED, ASKED = {"accepted", "rejected", "superseded", "cancelled"}, {"unclear", "held"}
+#: By what words of their command lines the demo's processes are told apart.
 PROGRAMS = ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor")
 
 
@@ -51,18 +56,23 @@ def people(baton: Baton, *arguments: str, check: bool = False) -> str:
     return ran.stdout.decode()
 
 
+def opt_out_and_approve(baton: Baton) -> dict[str, str]:
+    """Have people opt out and campaigns approved; return when which opt-out was committed at the latest."""
+    opted_out: dict[str, str] = json.loads(people(baton, "opt-out") or "{}")
+    return opted_out
+
+
 def kill_one(baton: Baton) -> str:
-    """Kill one process of the demo at random; returns what it was."""
+    """Kill one process of the demo at random; return what it was, "" where there was none."""
     running = {pid: command for pid, command in baton.pids().items() if "demo_people" not in command}
     if not running:
         return ""
     pid = random.choice(list(running))
-    with suppress(ProcessLookupError):
+    try:
         os.kill(pid, signal.SIGKILL)
-    return next(
-        (word for word in ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor") if word in running[pid]),
-        "other",
-    )
+    except ProcessLookupError:
+        return ""
+    return next((program for program in PROGRAMS if program in running[pid]), "other")
 
 
 def books(baton: Baton) -> list[dict[str, Any]]:
@@ -89,11 +99,37 @@ def stuck(found: list[dict[str, Any]], batches: dict[str, dict[str, int]]) -> li
     return sentences
 
 
-def texted_twice(data: Path) -> int:
+def texted_twice(ledger: Iterable[Mapping[str, str]]) -> int:
     """How many were texted twice by one campaign: the crowds share no number, only the samples do, by provider."""
-    lines = (json.loads(line) for line in (data / "sandbox" / "ledger.jsonl").read_text().splitlines())
-    seen = Counter((line["provider"], line["msisdn"]) for line in lines)
+    seen = Counter((line["provider"], line["msisdn"]) for line in ledger)
     return sum(count - 1 for count in seen.values())
+
+
+def texted_anyway(ledger: Iterable[Mapping[str, str]], opted_out: Mapping[str, str], intents: Mapping[str, str]) -> int:
+    """How many were texted though their opt-out was committed before their batch's intent.
+
+    ``opted_out`` maps numbers to when that was committed at the latest, ``intents`` to the first intent of the batch
+    they are in; both times are ISO 8601 in UTC. Who is in no batch with an intent should not have been texted at all.
+    """
+    return sum(
+        msisdn not in intents or datetime.fromisoformat(opted_out[msisdn]) < datetime.fromisoformat(intents[msisdn])
+        for msisdn in {line["msisdn"] for line in ledger} & set(opted_out)
+    )
+
+
+def too_little(campaigns: list[dict[str, Any]], killed: int, opted_out: int) -> list[str]:
+    """Why a run proves nothing, in sentences; ``campaigns`` are those that people began while it lasted."""
+    sentences = []
+    run = sum(campaign["batched"] > 0 for campaign in campaigns)
+    if run < 2:
+        sentences.append(f"Only {run} campaigns were run: at least two are needed.")
+    if not sum(campaign["outcomes"]["accepted"] for campaign in campaigns):
+        sentences.append("Not one recipient was accepted.")
+    if not killed:
+        sentences.append("Not one process was killed.")
+    if not opted_out:
+        sentences.append("Nobody opted out.")
+    return sentences
 
 
 def main() -> int:
@@ -105,16 +141,19 @@ def main() -> int:
     data = Path(tempfile.mkdtemp(prefix="baton-chaos-demo-")).resolve()
     baton = Baton(data)
     killed: Counter[str] = Counter()
+    opted_out: dict[str, str] = {}
     starts = 1
     try:
         start(baton)
+        samples = {campaign["id"] for campaign in books(baton)}
         until, next_crowd = time.monotonic() + chosen.minutes * 60, 0.0
         while time.monotonic() < until:
             if time.monotonic() >= next_crowd:
                 people(baton, str(CROWD))
                 next_crowd = time.monotonic() + EVERY
-            people(baton)
-            killed[kill_one(baton)] += 1
+            opted_out |= opt_out_and_approve(baton)
+            if program := kill_one(baton):
+                killed[program] += 1
             time.sleep(random.uniform(0.5, 4))
             if baton.ended():
                 baton.kill_everything()
@@ -135,31 +174,40 @@ def main() -> int:
             if not asked or asked == last(asked):
                 break
             time.sleep(10)
-        left_open = stuck(books(baton), json.loads(people(baton, "batches", check=True)))
+        found = books(baton)
+        left_open = stuck(found, json.loads(people(baton, "batches", check=True)))
+        intents = json.loads(people(baton, "intents", check=True))
     finally:
         if not baton.ended():
             baton.signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 baton.exit_code()
         baton.kill_everything()
-    doubled = texted_twice(data)
+    ledger = list(read_ledger(data / "sandbox" / "ledger.jsonl"))
+    doubled, anyway = texted_twice(ledger), texted_anyway(ledger, opted_out, intents)
+    begun = [campaign for campaign in found if campaign["id"] not in samples]
+    missing = too_little(begun, killed.total(), len(opted_out))
     unbalanced = [campaign["name"] for campaign in found if not campaign["balanced"]]
     figures = {
         "minutes": chosen.minutes,
         "killed": dict(killed),
         "starts": starts,
-        "campaigns": Counter(campaign["status"] for campaign in found),
-        "recipients": sum(campaign["batched"] for campaign in found),
-        "accepted": sum(campaign["outcomes"]["accepted"] for campaign in found),
-        "open": sum(campaign["outcomes"]["open"] for campaign in found),
+        "campaigns": Counter(campaign["status"] for campaign in begun),
+        "recipients": sum(campaign["batched"] for campaign in begun),
+        "accepted": sum(campaign["outcomes"]["accepted"] for campaign in begun),
+        "open": sum(campaign["outcomes"]["open"] for campaign in begun),
+        "opted_out": len(opted_out),
+        "taken_out": sum(campaign["excluded"].get("opted_out_later", 0) for campaign in begun),
         "texted_twice": doubled,
+        "texted_though_opted_out": anyway,
         "unbalanced": unbalanced,
         "stuck": left_open,
+        "too_little": missing,
     }
     print(json.dumps(figures, indent=2))
     shutil.rmtree(data, ignore_errors=True)
     shutil.rmtree(baton.socket.parent, ignore_errors=True)
-    return 1 if doubled or unbalanced or left_open else 0
+    return 1 if doubled or anyway or unbalanced or left_open or missing else 0
 
 
 _unchanged: list[tuple[float, list[dict[str, Any]]]] = []

@@ -1,6 +1,7 @@
 """Campaigns on a running demo, frozen and approved as people would: ``python -m tests.chaos.demo_people COUNT``.
 
-Without COUNT it approves; with ``batches`` instead of it, it says where the batches stand.
+Without COUNT it approves. Instead of it ``opt-out`` has people opt out before that, ``batches`` says where the batches
+stand, and ``intents`` when people who opted out were first meant to be texted.
 """
 
 import json
@@ -15,7 +16,8 @@ from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns import audience, decisions, jobs  # noqa: E402
-from campaigns.models import Batch, Campaign, CampaignList  # noqa: E402
+from campaigns.models import Batch, Campaign, CampaignList, Recipient  # noqa: E402
+from contacts import suppression  # noqa: E402
 from contacts.models import Contact, ContactList  # noqa: E402
 from providers.models import Account  # noqa: E402
 
@@ -47,6 +49,18 @@ def main(count: int) -> None:
         jobs.nudge("freeze", campaign.pk)
 
 
+def opt_out() -> None:
+    """A few of every crowd that is not over opt out; print ``{number: when that was committed at the latest}``."""
+    going = Campaign.objects.filter(name__contains="Crowd", status__in=("frozen", "approved", "running"))
+    numbers = [
+        msisdn
+        for campaign in going
+        for msisdn in campaign.recipients.filter(excluded_reason="").order_by("?").values_list("msisdn", flat=True)[:3]
+    ]
+    suppression.suppress(numbers, "manual", "Asked on the telephone")
+    print(json.dumps(dict.fromkeys(numbers, timezone.now().isoformat())), flush=True)
+
+
 def approve() -> None:
     """Approve whatever waits for it."""
     approver = User.objects.get(username="approver")
@@ -63,9 +77,25 @@ def batches() -> None:
     print(json.dumps(found))
 
 
+def intents() -> None:
+    """Print ``{number: when its batch was first meant to be handed over}`` of those who opted out, as JSON."""
+    found: dict[str, str] = {}
+    gone = Recipient.objects.filter(msisdn__in=suppression.active_msisdns(), excluded_reason="")
+    for batch in Batch.objects.exclude(status="superseded"):
+        if batch.first_intent_at:
+            those = gone.filter(campaign=batch.campaign_id, batch_number=batch.number)
+            found |= dict.fromkeys(those.values_list("msisdn", flat=True), batch.first_intent_at.isoformat())
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["batches"]:
         batches()
+    elif sys.argv[1:] == ["intents"]:
+        intents()
+    elif sys.argv[1:] == ["opt-out"]:
+        opt_out()
+        approve()
     elif sys.argv[1:]:
         main(int(sys.argv[1]))
     else:
