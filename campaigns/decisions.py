@@ -22,6 +22,8 @@ from providers.base import Outcome, SightedFile, Sighting
 from providers.locks import hold
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
+#: Words beside a number that say it was not texted.
+_FAILED = re.compile(r"\b(err(or)?|fail\w*|invalid|refus\w*|reject\w*|undeliver\w*)\b", re.IGNORECASE)
 
 #: The decisions about an unclear batch, in the words people choose from.
 DECISIONS = {
@@ -238,6 +240,10 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log:
                 handed_over_at=batch.handed_over_at or now,
                 look_until=last_look(batch, now),
             )
+        if decision in ("again", "partly", "cancel"):
+            # Should the provider take it after all, people are told.
+            look_at = now + timedelta(minutes=1)
+            Batch.objects.filter(pk=batch.pk).update(look_at=look_at, look_until=last_look(batch, now))
 
 
 def decide_many(
@@ -275,12 +281,17 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
             "no_log", "Choose the provider's log: whom it names was texted. After logging in choose it again."
         )
     left = set(open_recipients(batch).values_list("msisdn", flat=True))
-    named = {
-        number: piece.line
-        for piece in reports.pieces(log.body)
-        for number in _NUMBER.findall(piece.number_words)
-        if number in left
-    }
+    named: dict[str, int] = {}
+    for piece in reports.pieces(log.body):
+        found = left.intersection(_NUMBER.findall(piece.number_words))
+        if found and (piece.is_fault or _FAILED.search(piece.words)):
+            where = f"Line {piece.line} of {log.name}" if piece.line else log.name
+            raise Refusal(
+                "log_names_failures",
+                f"{where} names recipients of {batch.name} beside a word for a failure. Choose a log that names only "
+                "those who were texted.",
+            )
+        named |= dict.fromkeys(found, piece.line)
     if not named:
         raise Refusal(
             "log_names_nobody", f"{log.name} names nobody of {batch.name}, so it does not say who was texted."

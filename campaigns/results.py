@@ -35,16 +35,15 @@ _STATUS = {
     Standing.ACCEPTED: "accepted",
     Standing.REJECTED: "rejected",
 }
+#: What a person gave up, though it may have been with the provider.
+_GIVEN_UP = ("superseded", "cancelled")
 _ORDER = ("committing", "unclear", "handed_over", "processing", "accepted", "rejected")
 
 
 def due_for_look(now: datetime) -> Any:
-    """Batches a look is due for: those with the provider, and those settled that may still get late news."""
-    return Batch.objects.filter(
-        Q(status__in=("handed_over", "processing"))
-        | Q(status__in=("unclear", "accepted", "rejected"), look_until__gt=now),
-        look_at__lte=now,
-    )
+    """Batches a look is due for: with the provider, or settled or given up and there may still be late news."""
+    late = Q(status__in=("unclear", "accepted", "rejected", *_GIVEN_UP), look_until__gt=now)
+    return Batch.objects.filter(Q(status__in=("handed_over", "processing")) | late, look_at__lte=now)
 
 
 def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
@@ -116,7 +115,9 @@ def look(batch: Batch, remote: Any, now: datetime) -> Reading:
     reach("look:end")
     keep_sighting(batch, sighting)
     reach("evidence:kept")
-    reading = adapter.read(payload, attempts, sightings_of(batch))
+    # What was seen, and uploaded, before a person gave it up has been decided about.
+    known = [sighting] if batch.status in _GIVEN_UP else sightings_of(batch)
+    reading = adapter.read(payload, attempts, known)
     if batch.reason == OTHER_BYTES:
         reading = Reading(Standing.UNKNOWN)
     settle(batch, reading, now)
@@ -131,7 +132,7 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     """
     news = _news(batch, reading.outcomes)
     report_opt_outs(news, batch)
-    if reading.account and batch.status not in ("accepted", "rejected"):
+    if reading.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
         # The next file would be refused alike.
         stop_account(batch, reading.reason, reading.sentence)
     reach("settle:begin")
@@ -140,8 +141,11 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
             if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
                 # A person decided while Baton looked.
                 raise MovedMeanwhile(batch)
-            write_outcomes(batch, news)
-            _move_forward(batch, reading, now)
+            if batch.status in _GIVEN_UP:
+                _warn_of_given_up(batch, reading)
+            else:
+                write_outcomes(batch, news)
+                _move_forward(batch, reading, now)
             if batch.status != "committing":
                 batch.look_at = next_look(batch, now)
             Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=batch.look_at)
@@ -169,8 +173,9 @@ def next_look(batch: Batch, now: datetime) -> datetime | None:
     is_ahead = starts_at is not None and now < starts_at
     if starts_at and not is_ahead:
         since = max(since, starts_at)
-    longest = timedelta(hours=6) if batch.settled_at or is_ahead else timedelta(minutes=2)
-    least = timedelta(minutes=1) if batch.settled_at else timedelta(seconds=2)
+    is_settled = batch.settled_at or batch.status in _GIVEN_UP
+    longest = timedelta(hours=6) if is_settled or is_ahead else timedelta(minutes=2)
+    least = timedelta(minutes=1) if is_settled else timedelta(seconds=2)
     look_at = now + min(max((now - since) / 4, least), longest)
     return min(look_at, starts_at) if starts_at and is_ahead else look_at
 
@@ -300,7 +305,7 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
         if to in ("accepted", "rejected") and to != batch.status:
             raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
         return
-    if to is None or to == batch.status:
+    if to is None or to == batch.status or (to == "unclear" and not _is_news(batch, reading)):
         give_up_if_silent(batch, now)
         return
     if to == "unclear" or _ORDER.index(to) > _ORDER.index(batch.status):
@@ -317,6 +322,25 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
         if batch.first_intent_at and batch.look_at is None:
             fields["look_at"] = now + timedelta(seconds=2)
         move(batch, to, reason=reading.reason, sentence=reading.sentence, **fields)
+
+
+def _warn_of_given_up(batch: Batch, reading: Reading) -> None:
+    """A person decided that nobody, or nobody else, was texted by it; the provider may take it after all."""
+    if reading.standing in (Standing.TAKEN, Standing.PROCESSING, Standing.ACCEPTED) and not reading.unclear:
+        raise_alarm(
+            batch,
+            "taken_after_all",
+            f"{batch.name} was given up by a decision, and the provider took it after all. Whoever is in it may be "
+            "texted by it. Ask the provider to stop it.",
+        )
+
+
+def _is_news(batch: Batch, reading: Reading) -> bool:
+    """Whether a doubt is another one than a person has decided already."""
+    if batch.reason != "decided":
+        return True
+    asked = batch.events.filter(to_status="unclear").order_by("-id").first()
+    return asked is None or (asked.reason, asked.sentence) != (reading.reason, reading.sentence)
 
 
 def _is_dropped(batch: Batch, reading: Reading) -> bool:

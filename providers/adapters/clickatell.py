@@ -1099,9 +1099,11 @@ def _doubted(
         reading = replace(reading, account=False)
     is_settled = reading.standing is Standing.ACCEPTED
     is_decided = reading.unclear and reading.reason != "log_incomplete"
+    is_whole, has_part = _arrival(payload, log, sightings)
+    if reading.standing is Standing.REJECTED and not is_whole:
+        return replace(reading, sentence=f"{_broken_words(has_part)} {reading.sentence}")
     if is_decided or reading.standing is Standing.REJECTED or (is_settled and not log.accepted):
         return reading
-    is_whole, has_part = _arrival(payload, log, sightings)
     if is_whole or not (is_settled or _stands_still(payload, log, attempts, sightings)):
         return reading
     sentence = f"{_broken_words(has_part)} {_cut_words(payload, log)}"

@@ -8,10 +8,11 @@ from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance, decisions
+from campaigns import balance, decisions, results
 from campaigns.batching import recipients_of
 from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign, Event
+from providers.base import Reading, Standing
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
@@ -197,6 +198,19 @@ def test_each_decision_about_an_unclear_batch(
     assert Event.objects.filter(user=approver, reason="decided").exists()
 
 
+def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
+    unclear: Batch, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = unclear.events.filter(to_status="unclear").latest("id")
+    decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now())
+
+    results.settle(unclear, Reading(Standing.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now())
+    assert unclear.status == "handed_over"
+
+    results.settle(unclear, Reading(Standing.UNKNOWN, "only_a_part", "Only a part.", unclear=True), timezone.now())
+    assert (unclear.status, unclear.reason) == ("unclear", "only_a_part")
+
+
 def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) -> None:
     decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now())
 
@@ -204,6 +218,23 @@ def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) ->
     assert (unclear.status, successor.status, successor.rows) == ("superseded", "prepared", 5)
     assert successor.stem != unclear.stem
     assert balance.prove(unclear.campaign).balanced
+
+
+@pytest.mark.parametrize("decision", ["again", "cancel"])
+def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver: User, decision: str) -> None:
+    now = timezone.now()
+    decisions.decide(unclear, approver, decision, "The folder was empty.", now)
+    status = Batch.objects.get(pk=unclear.pk).status
+    due = results.due_for_look(now + timedelta(minutes=2)).get(pk=unclear.pk)
+
+    results.settle(due, Reading(Standing.ABSENT), now + timedelta(minutes=2))
+    assert due.alarm == ""
+    results.settle(due, Reading(Standing.ACCEPTED), now + timedelta(minutes=3))
+
+    due.refresh_from_db()
+    assert (due.status, due.accepted_rows) == (status, 0)
+    assert "took it after all" in due.alarm
+    assert not results.due_for_look(now + results.LOOK_AFTER + timedelta(hours=1)).filter(pk=unclear.pk).exists()
 
 
 def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
@@ -249,6 +280,8 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
         (b"", "no_log"),
         (b"27999999999\n", "log_names_nobody"),
         (b"\n".join(b"2782555010%d" % n for n in range(5)), "log_names_all"),
+        (b"27825550101 queued\n27825550102 FAILED invalid\n", "log_names_failures"),
+        (b'{"faults": [{"msisdn": "27825550102"}]}', "log_names_failures"),
     ],
 )
 def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, body: bytes, code: str) -> None:
