@@ -1,6 +1,7 @@
 """The actions of people: POST only, each one deed, and what a worker should do next."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -15,6 +16,7 @@ from campaigns import audience, decisions, jobs
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
+from campaigns.views import keeping
 from campaigns.views.evidence import beside
 
 #: Unclear files of one campaign on one page; the next ones come when these are decided.
@@ -165,65 +167,95 @@ def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def batch_decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Decide an unclear batch. After signing in again the browser comes back here with its POST, or with a GET."""
     if request.method != "POST":
-        return redirect("campaigns:batch", pk)
-    return _decide(request, pk)
+        return redirect(f"{reverse('campaigns:batch', args=[pk])}#decide")
+    return _asked(request, pk)
 
 
 @permission_required("campaigns.decide_batch", raise_exception=True)
+def _asked(request: HttpRequest, pk: int) -> HttpResponse:
+    page = reverse("campaigns:batch", args=[pk])
+    # Before the password is asked: whoever turns back there finds it again.
+    keeping.keep(request, page)
+    if "confirm" in request.POST:
+        return redirect(keeping.confirm_url(request, page))
+    return _decide(request, pk)
+
+
 @reauthentication_required
 def _decide(request: HttpRequest, pk: int) -> HttpResponse:
     batch, form = _batch(pk), DecideForm(request.POST, request.FILES)
-    if not form.is_valid():
-        messages.error(request, _first_error(form))
-    elif _do(
-        request,
-        lambda: decisions.decide(
-            batch,
-            request.user,
-            form.cleaned_data["decision"],
-            form.cleaned_data["why"],
-            timezone.now(),
-            form.cleaned_data["log"],
-        ),
-        "Decided; the reason is in the history.",
-    ):
-        jobs.nudge("hand_over", batch.account_id)
-        return redirect("campaigns:batch", pk)
-    request.session["decide_why"] = request.POST.get("why", "")
-    return redirect(f"{reverse('campaigns:batch', args=[pk])}#decide")
+    page = reverse("campaigns:batch", args=[pk])
+    try:
+        if not form.is_valid():
+            raise Refusal("not_valid", _first_error(form))
+        asked = form.cleaned_data
+        decisions.decide(batch, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"])
+    except Refusal as refusal:
+        keeping.keep(request, page, refused=refusal.sentence)
+        return redirect(f"{page}#decide")
+    keeping.forget(request)
+    messages.success(request, "Decided; the reason is in the history.")
+    jobs.nudge("hand_over", batch.account_id)
+    return redirect(page)
+
+
+def _unclear_page(pk: int, reason: str) -> str:
+    page = reverse("campaigns:unclear", args=[pk])
+    return f"{page}?{urlencode({'reason': reason})}" if reason else page
 
 
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def unclear(request: HttpRequest, pk: int) -> HttpResponse:
-    """All of a campaign's unclear files with their evidence side by side, to be decided together."""
+    """A campaign's unclear files with their evidence side by side, to be decided together.
+
+    ``?reason=`` shows only those with this cause.
+    """
     if request.method == "POST":
-        return _decide_many(request, pk)
+        return _asked_many(request, pk)
     campaign = _campaign(pk)
     now = timezone.now()
-    batches = list(campaign.batches.filter(status="unclear").select_related("account").order_by("number"))
-    for batch in batches[:SHOWN_UNCLEAR]:
+    every = list(campaign.batches.filter(status="unclear").select_related("account").order_by("number"))
+    reason = request.GET.get("reason", "")
+    batches = [batch for batch in every if not reason or batch.reason == reason]
+    shown = batches[:SHOWN_UNCLEAR]
+    kept = keeping.give_back(request, reverse("campaigns:unclear", args=[pk]))
+    for batch in shown:
         batch.beside = beside(batch, now, looks=3)  # type: ignore[attr-defined]
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
+        batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]
+    form = DecideManyForm(campaign=campaign, initial={"why": kept["why"], "decision": kept["decision"]})
+    must_confirm = keeping.must_confirm(request)
+    if must_confirm:
+        keeping.await_password(form)
     context = {
         "campaign": campaign,
-        "batches": batches[:SHOWN_UNCLEAR],
+        "batches": shown,
         "more": len(batches) - SHOWN_UNCLEAR,
-        "left": sum(batch.rows - batch.row_errors - batch.accepted_rows for batch in batches[:SHOWN_UNCLEAR]),
+        "reason": reason,
+        "of_all": len(every),
         "may_decide": request.user.has_perm("campaigns.decide_batch"),
-        "form": DecideManyForm(campaign=campaign, initial={"why": request.session.pop("decide_why", "")}),
+        "must_confirm": must_confirm,
+        "form": form,
     }
     return render(request, "campaigns/unclear.html", context)
 
 
 @permission_required("campaigns.decide_batch", raise_exception=True)
+def _asked_many(request: HttpRequest, pk: int) -> HttpResponse:
+    keeping.keep(request, reverse("campaigns:unclear", args=[pk]))
+    if "confirm" in request.POST:
+        return redirect(keeping.confirm_url(request, _unclear_page(pk, request.POST.get("reason", ""))))
+    return _decide_many(request, pk)
+
+
 @reauthentication_required
 def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     form = DecideManyForm(request.POST, request.FILES, campaign=campaign)
+    page = _unclear_page(pk, request.POST.get("reason", ""))
     if not form.is_valid():
         messages.error(request, _first_error(form))
-        request.session["decide_why"] = request.POST.get("why", "")
-        return redirect("campaigns:unclear", pk)
+        return redirect(page)
     asked = form.cleaned_data
     batches = list(asked["batches"].select_related("campaign__account", "account"))
     refused = decisions.decide_many(
@@ -238,8 +270,10 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
         )
         jobs.nudge("hand_over", campaign.account_id)
     if refused:
-        request.session["decide_why"] = asked["why"]
-        return redirect("campaigns:unclear", pk)
+        chosen = [str(batch.pk) for batch in refused]
+        keeping.keep(request, reverse("campaigns:unclear", args=[pk]), batches=chosen)
+        return redirect(page)
+    keeping.forget(request)
     return redirect(campaign)
 
 

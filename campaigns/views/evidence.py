@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Batch, Evidence
 from campaigns.orders import rehearsal_of
 from campaigns.templatetags.standing import zoned
+from campaigns.views import keeping
 from providers.base import GuardKind
 
 #: Bytes of a provider's reply that are shown; the whole of it is kept.
@@ -28,18 +30,36 @@ SHOWN_OF_A_REPLY = 500
 def batch(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
     user = request.user
+    may_decide = row.status == "unclear" and user.has_perm("campaigns.decide_batch")
+    kept = keeping.give_back(request, request.path)
+    form = DecideForm(initial={"why": kept["why"], "decision": kept["decision"]})
+    must_confirm = may_decide and keeping.must_confirm(request)
+    if must_confirm:
+        keeping.await_password(form)
+    if kept["refused"] and not may_decide:
+        # It was decided meanwhile: the card that would say so is gone.
+        messages.error(request, kept["refused"])
+    left = row.rows - row.row_errors - row.accepted_rows
+    people = f"{left:,} recipient{'' if left == 1 else 's'}"
     context = {
         "batch": row,
         "campaign": row.campaign,
         "rehearsal": rehearsal_of(row.campaign),
-        "left": row.rows - row.row_errors - row.accepted_rows,
+        "left": left,
         "events": row.events.select_related("user").order_by("-id")[:200],
         "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),
         "has_expired": row.expires_at is not None and row.expires_at <= timezone.now(),
         "may_release": row.status == "held" and user.has_perm("campaigns.release_batch"),
-        "may_decide": row.status == "unclear" and user.has_perm("campaigns.decide_batch"),
+        "may_decide": may_decide,
+        "must_confirm": must_confirm,
+        "refused": kept["refused"],
         "reason_form": ReasonForm(),
-        "decide_form": DecideForm(initial={"why": request.session.pop("decide_why", "")}),
+        "decide_form": form,
+        "question": {
+            "title": f"Decide about {row.name}?",
+            "text": f"The decision about {people} cannot be taken back.",
+            "label": f"Decide about {people}",
+        },
         **beside(row, timezone.now()),
     }
     return render(request, "campaigns/batch.html", context)

@@ -1,10 +1,13 @@
 """The files that need a decision: the evidence side by side, and one decision about several."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import quote_plus
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -21,6 +24,8 @@ from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 
 LogIn = Callable[[User], Client]
+#: A ticked box of the page for several files.
+CHOSEN = r'name="batches" value="(\d+)"[^>]* checked'
 
 
 @pytest.fixture
@@ -43,6 +48,8 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
 @pytest.fixture
 def proven(logged_in: LogIn, approver: User) -> Client:
     """An approver who has just proven again who they are."""
+    # The question for the password is limited in its frequency, over the tests too.
+    cache.clear()
     approver.set_password("a long enough secret")
     approver.save()
     client = logged_in(approver)
@@ -117,20 +124,116 @@ def test_the_rest_of_a_file_is_handed_over_again(campaign: Campaign, proven: Cli
     assert campaign.batches.get(number=1, generation=2).rows == 1
 
 
-def test_what_is_refused_keeps_the_reason_that_was_typed(campaign: Campaign, proven: Client) -> None:
-    batch = campaign.batches.get(number=1)
+def test_nothing_is_chosen_at_first(campaign: Campaign, proven: Client) -> None:
+    page = proven.get(url_of(campaign)).content.decode()
+    assert page.count('name="batches"') == 3
+    assert not re.search(CHOSEN, page)
+
+
+def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log says so."}
-    answer = proven.post(url_of(campaign), filled, follow=True)
-    assert "Choose the provider&#x27;s log" in answer.content.decode()
-    assert "Their log says so." in answer.content.decode()
+    page = proven.post(url_of(campaign), filled, follow=True).content.decode()
+    assert "Choose the provider&#x27;s log" in page
+    assert "Their log says so." in page
+    assert re.findall(CHOSEN, page) == [str(batch.pk)]
+    assert re.search(r'value="partly"[^>]*checked', page)
+    assert Batch.objects.get(pk=batch.pk).status == "unclear"
+
+
+def test_what_the_form_refuses_keeps_what_was_chosen(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=2)
+    filled = {"batches": [batch.pk], "decision": "again", "why": ""}
+    page = proven.post(url_of(campaign), filled, follow=True).content.decode()
+    assert re.findall(CHOSEN, page) == [str(batch.pk)]
+    assert re.search(r'value="again"[^>]*checked', page)
+
+
+def test_what_was_kept_is_given_back_once_and_to_its_own_page(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=2)
+    proven.post(url_of(campaign), {"batches": [batch.pk], "decision": "again", "why": ""})
+    other = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
+    assert not re.search(r'value="again"[^>]*checked', other)
+    assert re.search(CHOSEN, proven.get(url_of(campaign)).content.decode())
+    assert not re.search(CHOSEN, proven.get(url_of(campaign)).content.decode())
+
+
+def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
+    campaign.batches.filter(number=2).update(reason="upload_cut")
+    page = proven.get(url_of(campaign), {"reason": "upload_cut"}).content.decode()
+    assert page.count('name="batches"') == 1
+    assert "Shown is one cause: <strong>The upload was cut short</strong>" in page
+    assert f'<a href="{url_of(campaign)}">Show all 3 files' in page
+
+    batch = campaign.batches.get(number=2)
+    filled = {"batches": [batch.pk], "decision": "partly", "why": "So.", "reason": "upload_cut"}
+    assert proven.post(url_of(campaign), filled)["Location"] == f"{url_of(campaign)}?reason=upload_cut"
+    page = proven.get(url_of(campaign), {"reason": "nothing_like_it"}).content.decode()
+    assert "Nothing to decide for this cause" in page
+
+
+def test_a_refusal_is_said_beside_the_decision(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=1)
+    filled = {"decision": "partly", "why": "Their log says so."}
+    answer = proven.post(reverse("campaigns:batch_decide", args=[batch.pk]), filled, follow=True)
+    card = answer.content.decode().partition('id="decide"')[2].partition("</section>")[0]
+    assert 'role="alert"' in card
+    assert "Choose the provider&#x27;s log" in card
+    assert "Their log says so." in card
+    assert re.search(r'value="partly"[^>]*checked', card)
+
+
+def test_a_refusal_is_said_where_another_decided_meanwhile(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=1)
+    move(batch, "cancelled")
+    filled = {"decision": "again", "why": "So it is."}
+    answer = proven.post(reverse("campaigns:batch_decide", args=[batch.pk]), filled, follow=True)
+    assert "no longer needs a decision" in answer.content.decode()
+
+
+def test_the_password_is_asked_before_a_log_is_chosen(
+    campaign: Campaign, proven: Client, approver: User, logged_in: LogIn
+) -> None:
+    batch = campaign.batches.get(number=2)
+    for url in (url_of(campaign), reverse("campaigns:batch", args=[batch.pk])):
+        page = logged_in(approver).get(url).content.decode()
+        assert "Confirm your password first" in page
+        assert re.search(r'<input type="file"[^>]* disabled', page)
+        page = proven.get(url).content.decode()
+        assert "Confirm your password first" not in page
+        assert not re.search(r'<input type="file"[^>]* disabled', page)
+
+
+def test_confirming_first_comes_back_to_what_was_chosen(campaign: Campaign, approver: User, logged_in: LogIn) -> None:
+    cache.clear()
+    approver.set_password("a long enough secret")
+    approver.save()
+    client = logged_in(approver)
+    batch = campaign.batches.get(number=2)
+    filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
+    # A decision that waits for the password is not made by confirming for another one.
+    assert "reauthenticate" in client.post(url_of(campaign), filled)["Location"]
+    asked = client.post(url_of(campaign), filled | {"why": "", "confirm": "yes"})["Location"]
+    assert asked == f"/login/reauthenticate/?next={quote_plus(url_of(campaign) + '#decide')}"
+
+    back = client.post(asked, {"password": "a long enough secret", "next": f"{url_of(campaign)}#decide"})
+
+    assert back["Location"] == f"{url_of(campaign)}#decide"
+    page = client.get(url_of(campaign)).content.decode()
+    assert re.findall(CHOSEN, page) == [str(batch.pk)]
+    assert re.search(r'value="rejected"[^>]*checked', page)
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
 
 
 def test_deciding_asks_for_the_password_again(campaign: Campaign, approver: User, logged_in: LogIn) -> None:
     batch = campaign.batches.get(number=1)
     filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
-    answer = logged_in(approver).post(url_of(campaign), filled)
+    client = logged_in(approver)
+    answer = client.post(url_of(campaign), filled)
     assert "reauthenticate" in answer["Location"]
+    page = client.get(url_of(campaign)).content.decode()
+    assert re.findall(CHOSEN, page) == [str(batch.pk)]
+    assert "So it is." in page
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
 
 
@@ -143,7 +246,7 @@ def test_an_operator_decides_nothing(campaign: Campaign, operator: User, logged_
 def test_the_inbox_has_one_line_for_all_of_them(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get(reverse("overview")).content.decode()
     assert "3 files unclear, 5 recipients" in page
-    assert f'href="{url_of(campaign)}"' in page
+    assert f'href="{url_of(campaign)}' in page
 
 
 def test_a_reply_is_downloaded_never_shown(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
