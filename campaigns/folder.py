@@ -1,4 +1,4 @@
-"""What lies in a provider's folder: files of ours, uploads of ours that nobody needs, and files of somebody else.
+"""What lies in a provider's folder: files that bear a name of ours, uploads of ours that nobody needs, and the rest.
 
 It is only shown. Baton changes, moves and deletes nothing there.
 """
@@ -25,18 +25,23 @@ _IN_USE = ("uploading", "committing", "unclear")
 
 @dataclass(frozen=True)
 class Found:
-    """A file seen there. ``name`` can be shown; ``batch`` is whose it is, None where the database knows none."""
+    """A file seen there. ``name`` can be shown; ``batch`` is whose it is, None where the database knows none.
+
+    ``hosts`` are the servers that showed it: several show the same folder.
+    """
 
     file: SightedFile
     name: str
     batch: Batch | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Folder:
     """What one look at a provider's folder found, the newest first. ``silent_hosts`` did not answer.
 
-    ``leftovers`` are inert uploads of ours that were never committed and are not needed any more.
+    ``ours`` bear a name of ours, the provider's reports about them too. ``leftovers`` are inert uploads of ours that
+    were never committed and are not needed any more.
     """
 
     seen_at: datetime
@@ -66,15 +71,21 @@ def look_into(account: Account, now: datetime) -> Folder | None:
 
 
 def sort(adapter: BaseAdapter, files: Sequence[SightedFile]) -> tuple[list[Found], list[Found], list[Found]]:
-    """Sort ``files`` into ours, leftover uploads of ours, and foreign ones; each the newest first."""
-    stems = {file: _stem_of_ours(file.name) for file in files}
+    """Sort ``files`` into ours, leftover uploads of ours, and foreign ones; each the newest first.
+
+    What several servers show with the same folder, name and size is one file.
+    """
+    seen_by: dict[tuple[str, str, int], list[SightedFile]] = {}
+    for file in sorted(files, key=_changed, reverse=True):
+        seen_by.setdefault((file.folder, file.name, file.size), []).append(file)
+    stems = {name: _stem_of_ours(name) for _, name, _ in seen_by}
     known = _batches({stem for stem in stems.values() if stem})
     ours, leftovers, foreign = [], [], []
-    newest_first = sorted(files, key=lambda file: file.modified_at.timestamp() if file.modified_at else 0, reverse=True)
-    for file in newest_first:
-        stem = stems[file]
+    for file, *others in seen_by.values():
+        stem = stems[file.name]
         batch = known.get(stem)
-        found = Found(file, _shown(file.name), batch)
+        hosts = tuple(sorted({seen.host for seen in (file, *others)}))
+        found = Found(file, _shown(file.name), batch, hosts)
         if not stem:
             foreign.append(found)
         elif is_inert(adapter, stem, file.name) and not (batch and batch.status in _IN_USE):
@@ -90,6 +101,10 @@ def is_inert(adapter: BaseAdapter, stem: str, name: str) -> bool:
     if adapter.guard.kind is not GuardKind.RENAME or attempt is None:
         return False
     return name == adapter.attempt_name(Payload(stem, "", b"", 0), int(attempt[1]))
+
+
+def _changed(file: SightedFile) -> float:
+    return file.modified_at.timestamp() if file.modified_at else 0.0
 
 
 def _stem_of_ours(name: str) -> str:

@@ -371,6 +371,11 @@ class BaseAdapter:
         """
         return None
 
+    @property
+    def keeps_folder(self) -> bool:
+        """Whether there is a folder that ``survey`` can show."""
+        return type(self).survey is not BaseAdapter.survey
+
     def quote(self, remote: Any, order: Order, message: Message) -> str | None:
         """What the provider says this text would cost, in its own words; None where it cannot be asked. Reads only."""
         return None

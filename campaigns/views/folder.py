@@ -6,24 +6,29 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from campaigns.folder import look_into
 from providers.errors import Trouble
 from providers.models import Account
-from providers.views.accounts import may_test
+from providers.views.accounts import may_look
 
 #: Rows of one table; the number above it counts all.
 SHOWN = 500
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("providers.view_account", raise_exception=True)
 def folder(request: HttpRequest, pk: int) -> HttpResponse:
-    """Look at the account's folder now and show whose each file is. Nothing there is opened or changed."""
+    """Look at the account's folder now and show whose each file is. Nothing there is opened or changed.
+
+    A look logs in at the provider, so it is asked for by POST; a bookmark or a reload by GET leads to the account.
+    """
     account = get_object_or_404(Account, pk=pk)
-    if not may_test(request.user):
+    if not may_look(request.user):
         raise PermissionDenied
+    if request.method != "POST":
+        return redirect(account)
     try:
         found = look_into(account, timezone.now())
     except Trouble as trouble:
@@ -33,7 +38,7 @@ def folder(request: HttpRequest, pk: int) -> HttpResponse:
         messages.info(request, f"{account.adapter.label} keeps no folder: there is nothing to look at.")
         return redirect(account)
     groups = [
-        ("Ours", "files of this Baton.", found.ours),
+        ("Ours", "files that bear a name of ours, the provider's reports about them too.", found.ours),
         (
             "Leftover uploads of ours",
             "uploaded under a waiting name and never committed, so nobody is texted by them. Baton does not need them "

@@ -130,6 +130,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
             or found.stopped_code == "host_key_changed",
             "may_test": may_test(request.user),
+            "may_look": may_look(request.user),
         },
     )
 
@@ -174,6 +175,11 @@ def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
     if not isinstance(user, PermissionsMixin):
         return False
     return user.has_perm("providers.change_account") or user.has_perm("campaigns.approve_campaign")
+
+
+def may_look(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether a person may look at what lies with a provider: who may test, and operators, whose files they are."""
+    return may_test(user) or (isinstance(user, PermissionsMixin) and user.has_perm("campaigns.change_campaign"))
 
 
 def _adapters() -> list[type[BaseAdapter]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from providers.base import SightedFile
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over
+from tests.conftest import MakeUser
 from tests.providers import servers
 from tests.providers.servers import FileServer
 
@@ -135,6 +137,54 @@ def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account:
     assert ([found.file for found in ours], leftovers) == ([seen], [])
 
 
+def test_what_both_servers_show_is_one_file(account: Account, server: FileServer, client: Client) -> None:
+    stem = derive_stem(4711, 1, 1)
+    for name in (f"{stem}.csv.utf8.success", f"{stem}-a1.csv", "report.csv"):
+        (server.home / name).write_bytes(b"x")
+    with servers.pyftpdlib(server.home) as other:
+        account.save_settings({**account.open_settings(), "host_b": f"{other.host}:{other.port}"})
+        page = page_of(client, account)
+
+    for title in ("Ours: 1", "Leftover uploads of ours: 1", "Not ours: 1"):
+        assert f"<h2>{title}</h2>" in page
+    both = ", ".join(sorted(f"{shown.host}:{shown.port}" for shown in (server, other)))
+    assert page.count(both) == 3
+
+
+@pytest.mark.parametrize(("name", "size"), [("other.csv", 7), ("report.csv", 8)])
+def test_what_differs_between_servers_is_shown_twice(account: Account, name: str, size: int) -> None:
+    seen = [SightedFile("", "report.csv", 7, host="a:21"), SightedFile("", name, size, host="b:21")]
+
+    _, _, foreign = folder.sort(account.adapter, seen)
+
+    assert {(found.file, found.hosts) for found in foreign} == {(seen[0], ("a:21",)), (seen[1], ("b:21",))}
+
+
+def test_a_file_that_both_servers_show_bears_the_later_time(account: Account) -> None:
+    early, late = datetime(2026, 11, 1, 8, tzinfo=UTC), datetime(2026, 11, 1, 9, tzinfo=UTC)
+    seen = [
+        SightedFile("", "report.csv", 7, early, host="a:21"),
+        SightedFile("", "second.csv", 7, host="b:21"),
+        SightedFile("", "report.csv", 7, late, host="b:21"),
+    ]
+
+    _, _, foreign = folder.sort(account.adapter, seen)
+
+    assert [(found.file.modified_at, found.hosts) for found in foreign] == [
+        (late, ("a:21", "b:21")),
+        (None, ("b:21",)),
+    ]
+
+
+def test_the_providers_reports_about_our_files_are_ours(account: Account, client: Client, server: FileServer) -> None:
+    (server.home / f"{derive_stem(4711, 1, 1)}-a1.txt.log").write_bytes(b"x")
+
+    ours, _, _ = sections(page_of(client, account))
+
+    assert "Files that bear a name of ours, the provider&#x27;s reports about them too." in ours
+    assert "-a1.txt.log" in ours
+
+
 def test_a_server_that_does_not_answer_is_said(account: Account, client: Client) -> None:
     account.save_settings({**account.open_settings(), "host_b": "127.0.0.1:9"})
 
@@ -160,7 +210,7 @@ def test_every_provider_with_folders_shows_all_of_them(
     for name in folders:
         where = name or "the login's folder"
         assert f"notes-{name}.tmp" in foreign
-        assert f"<td>{where}</td>" in foreign
+        assert f'<td data-label="Where">{where}</td>' in foreign
     assert f"Not ours: {len(folders)}" in foreign
 
 
@@ -175,7 +225,10 @@ def test_names_that_are_no_text_are_written_out(account: Account) -> None:
 def test_a_provider_without_folders_says_so(
     sandbox: Sandbox, account_at: Callable[..., Account], client: Client
 ) -> None:
-    assert "keeps no folder" in page_of(client, account_at("bulksms"))
+    account = account_at("bulksms")
+
+    assert reverse("campaigns:folder", args=[account.pk]) not in client.get(account.get_absolute_url()).content.decode()
+    assert "keeps no folder" in page_of(client, account)
 
 
 def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Client, server: FileServer) -> None:
@@ -187,16 +240,27 @@ def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Clie
     assert "refused the login" in page_of(client, account)
 
 
-def test_only_who_may_test_the_connection_may_look(
-    account: Account, logged_in: LogIn, operator: User, approver: User
+@pytest.mark.parametrize(
+    ("role", "may"), [("viewer", False), ("operator", True), ("approver", True), ("administrator", True)]
+)
+def test_everybody_but_viewers_may_look(
+    account: Account, logged_in: LogIn, make_user: MakeUser, role: str, may: bool
 ) -> None:
+    """It only reads; but it logs in at the provider, and takes one of the account's connections."""
     address = reverse("campaigns:folder", args=[account.pk])
+    client = logged_in(make_user(role))
 
-    assert address in logged_in(approver).get(account.get_absolute_url()).content.decode()
-    assert logged_in(approver).post(address).status_code == 200
-    assert address not in logged_in(operator).get(account.get_absolute_url()).content.decode()
-    assert logged_in(operator).post(address).status_code == 403
-    assert logged_in(operator).get(address).status_code == 405
+    assert (address in client.get(account.get_absolute_url()).content.decode()) == may
+    assert client.post(address).status_code == (200 if may else 403)
+
+
+def test_a_reload_or_a_bookmark_leads_to_the_account_and_looks_at_nothing(account: Account, client: Client) -> None:
+    account.save_settings({**account.open_settings(), "password": "wrong"})
+
+    answer = client.get(reverse("campaigns:folder", args=[account.pk]), follow=True)
+
+    assert answer.redirect_chain == [(account.get_absolute_url(), 302)]
+    assert "refused the login" not in answer.content.decode()
 
 
 def test_the_database_is_asked_little_however_many_files_there_are(
