@@ -2,22 +2,24 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, Subquery, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from campaigns import balance
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Event
 from campaigns.orders import rehearsal_of
+from campaigns.templatetags.standing import zoned
 from providers import checking
 from providers.models import Account
 
@@ -83,28 +85,32 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
         if account.is_stopped:
             sentence = f"{account.stopped_sentence} Nothing is handed over until a test passes."
             lines.append(_line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at))
+    moves = Event.objects.filter(batch=OuterRef("pk"), to_status=OuterRef("status")).order_by("-id")
     groups = (
         Batch.objects.filter(status__in=("unclear", "held"))
+        .annotate(moved_at=Subquery(moves.values("at")[:1]))
         .order_by()
         .values("campaign_id", "campaign__name", "status", "reason")
-        .annotate(files=Count("pk"), rows=Sum("rows"), first=Min("pk"), number=Min("number"), sentence=Min("sentence"))
+        .annotate(
+            files=Count("pk"),
+            left=Sum(F("rows") - F("row_errors") - F("accepted_rows")),
+            first=Min("pk"),
+            number=Min("number"),
+            sentence=Min("sentence"),
+            since=Min("moved_at"),
+        )
     )
     for group in groups:
         if group["files"] == 1:
             url = reverse("campaigns:batch", args=[group["first"]])
+        elif group["status"] == "unclear":
+            url = reverse("campaigns:unclear", args=[group["campaign_id"]])
+            url += f"?{urlencode({'reason': group['reason']})}"
         else:
-            page = "campaigns:unclear" if group["status"] == "unclear" else "campaigns:campaign"
-            url = reverse(page, args=[group["campaign_id"]])
+            url = reverse("campaigns:campaign", args=[group["campaign_id"]])
         what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
-        word = "held" if group["status"] == "held" else "unclear"
-        lines.append(
-            _line(
-                group["campaign__name"],
-                f"{what} {word}, {group['rows']:,} recipients",
-                group["sentence"],
-                url,
-            )
-        )
+        what = f"{what} {group['status']}, {_people(group['left'])}"
+        lines.append(_line(group["campaign__name"], what, group["sentence"], url, at=group["since"]))
     alarms = (
         Batch.objects.exclude(alarm="")
         .order_by()
@@ -114,19 +120,32 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
     for alarm in alarms:
         url = reverse("campaigns:batch", args=[alarm["first"]])
         lines.append(_line(alarm["campaign__name"], "evidence contradicts itself", alarm["alarm"], url, "red"))
+    since = _standing_since(campaigns)
     for campaign in campaigns:
-        url = campaign.get_absolute_url()
+        url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == "held":
-            lines.append(_line(campaign.name, "missed its start", campaign.sentence, url))
+            start = f"It was to begin {zoned(campaign.begins_at)}." if campaign.begins_at else campaign.sentence
+            lines.append(_line(campaign.name, "missed its start", start, url, at=at))
         elif campaign.status == "paused" and campaign.reason != "paused":
-            lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url))
+            lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url, at=at))
         elif campaign.status == "frozen":
-            people = f"{campaign.counts.get('included', 0):,} recipients"
-            lines.append(_line(campaign.name, f"waits for approval, {people}", campaign.sentence, url))
+            what = f"waits for approval, {_people(campaign.counts.get('included', 0))}"
+            lines.append(_line(campaign.name, what, campaign.sentence, url, at=at))
     return lines
 
 
-def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: Any = None) -> dict[str, Any]:
+def _standing_since(campaigns: list[Campaign]) -> dict[int, datetime]:
+    """Since when those of ``campaigns`` that wait for a person have the status they have."""
+    waiting = [row.pk for row in campaigns if row.status in ("held", "paused", "frozen")]
+    moves = Event.objects.filter(campaign__in=waiting, batch=None, to_status=F("campaign__status"))
+    return dict(moves.order_by().values_list("campaign_id").annotate(at=Max("at")))
+
+
+def _people(count: int) -> str:
+    return f"{count:,} recipient{'' if count == 1 else 's'}"
+
+
+def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: datetime | None = None) -> dict[str, Any]:
     return {"who": who, "what": what, "sentence": sentence, "url": url, "is_red": colour == "red", "at": at}
 
 

@@ -1,16 +1,22 @@
 """The first screen: what needs a decision, what runs, what comes."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
+from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
+from campaigns.templatetags.standing import zoned
 from contacts.models import ContactList
 from providers.models import Account
-from tests.campaigns.conftest import freeze
+from tests.campaigns.conftest import MakeCampaign, freeze
 
 LogIn = Callable[[User], Client]
 
@@ -40,9 +46,64 @@ def test_files_of_one_cause_are_one_line(
     batch = campaign.batches.get()
     fields = {f.attname: getattr(batch, f.attname) for f in Batch._meta.concrete_fields if f.attname != "id"}
     Batch.objects.create(**fields | {"number": 2, "stem": "other", "key": 7, "name": "other.zip"})
-    Batch.objects.update(status="unclear", reason="line_broke", sentence="The line broke.")
+    Batch.objects.update(status="unclear", reason="line_broke", sentence="The line broke.", row_errors=1)
     inbox = logged_in(viewer).get("/").context["inbox"]
-    assert [line["what"] for line in inbox if "files" in line["what"]] == ["2 files unclear, 10 recipients"]
+    [line] = [line for line in inbox if "files" in line["what"]]
+    assert line["what"] == "2 files unclear, 8 recipients"
+    assert line["url"] == reverse("campaigns:unclear", args=[campaign.pk]) + "?reason=line_broke"
+
+
+def test_a_file_that_waits_for_a_person_says_since_when(
+    account: Account, make_running: MakeCampaign, viewer: User, logged_in: LogIn
+) -> None:
+    batch = move(move(make_running(account).batches.get(), "uploading"), "committing")
+    move(batch, "unclear", reason="line_broke", sentence="The line broke.")
+    long_ago = timezone.now() - timedelta(days=2)
+    batch.events.filter(to_status="unclear").update(at=long_ago)
+
+    answer = logged_in(viewer).get("/")
+
+    [line] = answer.context["inbox"]
+    assert (line["at"], line["what"]) == (long_ago, "file 1 unclear, 5 recipients")
+    assert f"since {zoned(long_ago)}" in answer.content.decode()
+
+
+def test_a_missed_start_is_said_once_and_when_it_was(
+    account: Account, make_running: MakeCampaign, viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_running(account)
+    start = timezone.now() - timedelta(hours=1)
+    sentence = "Its start was missed by 1 hour."
+    Campaign.objects.filter(pk=campaign.pk).update(status="approved", starts_at=start)
+    campaign.refresh_from_db()
+    move(campaign, "held", reason="start_missed", sentence=sentence)
+
+    [line] = logged_in(viewer).get("/").context["inbox"]
+
+    assert (line["what"], line["sentence"]) == ("missed its start", f"It was to begin {zoned(start)}.")
+    assert line["at"] == campaign.events.get(to_status="held").at
+
+
+def test_people_in_unclear_files_are_counted_in_the_running_table(
+    account: Account, make_running: MakeCampaign, viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    Batch.objects.update(status="unclear", reason="line_broke", row_errors=1)
+    page = logged_in(viewer).get("/").content.decode()
+    columns = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)
+    cells = [" ".join(strip_tags(cell).split()) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page, re.DOTALL)]
+    assert dict(zip(columns, cells, strict=True))["Needs decision"] == "4"
+
+
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("operator", False), ("approver", True)])
+def test_only_who_may_decide_is_told_that_the_decision_is_theirs(
+    account: Account, make_running: MakeCampaign, logged_in: LogIn, request: pytest.FixtureRequest, role: str, may: bool
+) -> None:
+    make_running(account)
+    Batch.objects.update(status="unclear", reason="line_broke")
+    page = logged_in(request.getfixturevalue(role)).get("/").content.decode()
+    assert ("Needs your decision (1)" in page, "1 needs your attention" in page) == (may, may)
+    assert ("An approver decides" in page) == (not may)
 
 
 @pytest.mark.parametrize(
