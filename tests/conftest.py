@@ -40,6 +40,7 @@ PASSWORD = "correct horse battery"
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(program): skipped where Debian lacks the program")
     config.addinivalue_line("markers", "browser: drives a real browser")
+    config.addinivalue_line("markers", "both_databases: runs a program of its own on the database of this run")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,7 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def asks_database(item: pytest.Item) -> bool:
-    """Whether the test, or a fixture of its, has a database."""
+    """Whether the test, or a fixture of its, or a program that it runs, has a database."""
+    if item.get_closest_marker("both_databases"):
+        return True
     fixtures = getattr(item, "fixturenames", ())
     return "db" in fixtures or "transactional_db" in fixtures or item.get_closest_marker("django_db") is not None
 
