@@ -1,6 +1,7 @@
 """``python -m tests.chaos --batches N``: a run on each database, a table, and the figures in ``$DATA/chaos.json``.
 
-Exits 1 when an invariant breaks, and when the naive control shows nothing: then the harness is blind.
+Exits 1 when an invariant breaks, when the naive control shows nothing (then the harness is blind), and when a run that
+is not short left out a fault, or took too long to a batch's state.
 """
 
 import argparse
@@ -18,7 +19,43 @@ from typing import Any
 from config.lifeline import die_with
 from tests import debian
 from tests.chaos import figures
+from tests.chaos.figures import SHORT
 from tests.postgresql import cluster
+
+#: What must have happened in every other run.
+MUST_BE_MET = (
+    "horse killed",
+    "worker killed",
+    "clock killed",
+    "all killed",
+    "two clocks",
+    "two sweepers",
+    "jobs doubled",
+    "network broken",
+    "network: struck",
+    "Valkey killed",
+    "Valkey flushed",
+    "Valkey paused",
+    "Valkey's file lost",
+    "older database restored",
+    "opt-out",
+    "deed: kill",
+    "deed: kill-worker",
+    "deed: stop",
+    "deed: drop",
+    "deed: hold",
+    "deed: lose",
+    "deed: network",
+)
+MUST_BE_MET_ON = {
+    # On one host the kernel keeps a stopped process's lock: nobody takes over, and it is woken.
+    "sqlite": ("woken",),
+    "postgresql": ("PostgreSQL restarted", "PostgreSQL session ended", "woken after another took over"),
+}
+#: Where all of them had room: how many points, and what share of the recovery's points, may be left without a kill.
+POINTS_LEFT, RECOVERY_LEFT = 8, 0.34
+#: Seconds from a kill to the batch's state, at the 95th percentile; where the guard waits, its pause is in it.
+TO_STATE = {"plain": 30, "guarded": 90}
 
 # What a run has of its own, whatever is set around it.
 _OWN = ("DATABASE_URL", "REDIS_URL", "JOURNAL_DIR", "SANDBOX_URL", "BEHIND_TLS", "DEBUG", "LOG_LEVEL")
@@ -81,16 +118,39 @@ def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, 
 
 
 def judge(runs: dict[str, dict[str, Any]]) -> int:
-    """Say what broke."""
+    """Say what broke, and what a run did not try; 0 when there is neither."""
     code = 0
     for database, found in runs.items():
-        for sentence in found["sentences"]:
+        for sentence in [*found["sentences"], *lacking(database, found)]:
             print(f"{database}: {sentence}")
             code = 1
-    if sum(found["naive"]["duplicates"] for found in runs.values()) == 0:
-        print("The naive uploader texted nobody twice: these faults would not show what they are to show.")
-        code = 1
     return code
+
+
+def lacking(database: str, found: dict[str, Any]) -> list[str]:
+    """Return a sentence for everything that a run must have shown and did not."""
+    sentences = []
+    naive, points = found["naive"], found["points"]
+    if naive["duplicates"] == 0:
+        sentences.append("The naive uploader texted nobody twice: these faults would not show what they are to show.")
+    if found["wanted"] < SHORT:
+        return sentences
+    if naive["duplicates_by_network"] == 0:
+        sentences.append("The naive uploader texted nobody twice unless it was killed right after an upload.")
+    happened = {**found["other"], **found["faults"]}
+    for name in (*MUST_BE_MET, *MUST_BE_MET_ON[database]):
+        if not happened.get(name):
+            sentences.append(f"Never happened: {name}.")
+    for kind, most in TO_STATE.items():
+        if (took := found["time_to_state"][kind]["p95"]) > most:
+            sentences.append(f"After a kill it took {took} s to the state ({kind}, 95th percentile), {most} s at most.")
+    if points["has_room_for_all"]:
+        if len(points["missed"]) > POINTS_LEFT:
+            sentences.append(f"{len(points['missed'])} points without a kill: {', '.join(points['missed'][:40])}.")
+        missed = points["recovery_missed"]
+        if len(missed) > RECOVERY_LEFT * points["recovery"]:
+            sentences.append(f"{len(missed)} points of the recovery without a second kill, of {points['recovery']}.")
+    return sentences
 
 
 if __name__ == "__main__":

@@ -160,10 +160,12 @@ class Arena:
         command = [control, "-D", str(data), "-w", "-m", "immediate", "-l", str(data.parent / "log")]
         subprocess.run(_as_postgres([*command, "restart"]), check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
 
-    def end_sessions(self, name: str) -> None:
-        """Terminate the database sessions of the process that calls itself ``name``."""
+    def end_sessions(self, name: str) -> int:
+        """Terminate the database sessions of the process that calls itself ``name``; return how many there were."""
         with suppress(psycopg.Error), connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name])
+            return len(cursor.fetchall())
+        return 0
 
 
 def signal_quietly(pid: int, number: signal.Signals) -> None:

@@ -15,16 +15,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Arm:
-    """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is hand_over, collect or cut.
+    """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is freeze, cut, hand_over,
+    call (the line that results are looked at through), collect (one look) or close (the campaign).
 
     ``deed`` is kill, kill-worker, soon (kill ``seconds`` after the point), blind (kill ``seconds`` after the job came
-    to the batch, wherever it is then), stop, drop, stall, hold or lose (the answer to a commit).
+    to the batch, wherever it is then), stop, drop, stall, hold, lose (the answer to a commit) or network; ``fault`` is
+    then what strikes, ``data up reset``.
     """
 
     point: str
     deed: str
     job: str = "hand_over"
     seconds: float = 0.0
+    fault: str = ""
 
 
 class Arms:
@@ -76,11 +79,12 @@ class Arms:
         for path in self._waiting.iterdir():
             path.unlink(missing_ok=True)
 
-    def ask(self, subject: str, deed: str) -> Path:
+    def ask(self, subject: str, deed: str, fault: str = "") -> Path:
         """Tell the harness that this process is held, or about to stop, for the subject."""
         path = self._holds / f"{os.getpid()}-{time.monotonic_ns()}"
         beside = path.with_name(f".{path.name}")
-        beside.write_text(json.dumps({"pid": os.getpid(), "subject": subject, "deed": deed, "at": time.time()}))
+        asked = {"pid": os.getpid(), "subject": subject, "deed": deed, "fault": fault, "at": time.time()}
+        beside.write_text(json.dumps(asked))
         beside.rename(path)
         return path
 

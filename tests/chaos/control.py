@@ -12,7 +12,7 @@ from django.conf import settings
 
 from config.supervisor import Child, Program
 from tests.chaos.gateways import NAIVE, PROVIDERS, Gateways
-from tests.chaos.proxy import any_fault
+from tests.chaos.proxy import Door, Fault, any_fault
 
 _FIRST = 27990000000
 _PEOPLE = 3
@@ -27,6 +27,8 @@ class Control:
         self.doors = [gateways.of(provider, NAIVE).doors[0] for provider in PROVIDERS]
         self.settings = {provider: gateways.of(provider, NAIVE).settings for provider in PROVIDERS}
         self.files = 0
+        #: The numbers of the files after whose upload it is killed on purpose.
+        self.killed: set[str] = set()
         self._child: Child | None = None
         self._trouble_at = 0.0
 
@@ -40,6 +42,8 @@ class Control:
             job = {"id": number, "provider": provider, "settings": self.settings[provider], "pause": 0.5}
             people = [str(next(numbers)) for _ in range(_PEOPLE)]
             killed_at = _KILLED_AT[number % len(_KILLED_AT)]
+            if killed_at == "uploaded":
+                self.killed.update(people)
             made.append(
                 job | {"options": options[provider], "sender": sender, "numbers": people, "killed_at": killed_at}
             )
@@ -64,7 +68,7 @@ class Control:
                 self._child.signal(signal.SIGKILL)
             for door in self.doors:
                 if not door.faults:
-                    door.faults.append(any_fault(door))
+                    door.faults.append(_lost_answer(door) if random.random() < 0.5 else any_fault(door))
 
     def leave_alone(self) -> None:
         """No more trouble: it may come to its end."""
@@ -77,3 +81,8 @@ class Control:
         if self._child and not self._child.ended():
             self._child.signal(signal.SIGKILL)
             self._child.process.wait()
+
+
+def _lost_answer(door: Door) -> Fault:
+    """The line breaks right before the server says that it has the whole file."""
+    return Fault("cut", "down", before=b"226" if door.is_ftp else b"HTTP/1.1 200", connections=1)

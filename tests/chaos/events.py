@@ -19,7 +19,7 @@ from contacts.suppression import suppress
 from providers.models import Account
 from tests.chaos.arena import Arena, signal_quietly
 from tests.chaos.arms import Arms
-from tests.chaos.proxy import any_fault
+from tests.chaos.proxy import any_fault, sudden_fault
 
 
 class Events:
@@ -29,6 +29,9 @@ class Events:
         self.arena = arena
         self.accounts = accounts
         self.one_clock_at = float("inf")
+        #: What has not happened yet: each happens once before anything happens by chance.
+        self.deck = [deed for _, deed in self._choices()]
+        random.shuffle(self.deck)
 
     def turn(self, now: float) -> None:
         """End what lasts but a while; ``now`` is monotonic."""
@@ -37,7 +40,19 @@ class Events:
             self.arena.one_clock()
 
     def happen(self) -> str:
-        """One thing of many; returns what."""
+        """One thing of many; returns what, or an empty word where there was nothing that it could happen to."""
+        if self.deck:
+            deed = self.deck[-1]
+            if happened := deed():
+                self.deck.remove(deed)
+            else:
+                self.deck.insert(0, self.deck.pop())
+            return happened
+        choices = self._choices()
+        weights = [weight for weight, _ in choices]
+        return random.choices([deed for _, deed in choices], weights)[0]()
+
+    def _choices(self) -> list[tuple[float, Callable[[], str]]]:
         choices: list[tuple[float, Callable[[], str]]] = [
             (6, self._kill_a_horse),
             (2, self._kill_a_worker),
@@ -54,12 +69,13 @@ class Events:
         ]
         if connection.vendor == "postgresql":
             choices += [(0.6, self._restart_postgresql), (3, self._end_a_session)]
-        weights = [weight for weight, _ in choices]
-        return random.choices([deed for _, deed in choices], weights)[0]()
+        return choices
 
     def _kill_a_horse(self) -> str:
-        if horses := self.arena.horses():
-            signal_quietly(random.choice(horses), signal.SIGKILL)
+        horses = self.arena.horses()
+        if not horses:
+            return ""
+        signal_quietly(random.choice(horses), signal.SIGKILL)
         return "horse killed"
 
     def _kill_a_worker(self) -> str:
@@ -82,9 +98,8 @@ class Events:
 
     def _break_the_network(self) -> str:
         door = random.choice(self.arena.gateways.doors())
-        fault = any_fault(door)
-        door.faults.append(fault)
-        return f"network: {fault.kind}"
+        door.faults.append(any_fault(door))
+        return "network broken"
 
     def _kill_valkey(self) -> str:
         self.arena.kill_valkey()
@@ -120,8 +135,9 @@ class Events:
         return "PostgreSQL restarted"
 
     def _end_a_session(self) -> str:
-        if horses := self.arena.horses():
-            self.arena.end_sessions(f"horse-{random.choice(horses)}")
+        horses = self.arena.horses()
+        if not horses or not self.arena.end_sessions(f"horse-{random.choice(horses)}"):
+            return ""
         return "PostgreSQL session ended"
 
 
@@ -140,14 +156,23 @@ class Answers:
 
     def opt_somebody_out(self) -> None:
         """Somebody opts out, more often than not while their batch is under way."""
+        if random.random() < 0.3:
+            # Approved, and not in a batch yet.
+            waiting = Recipient.objects.filter(campaign__status__in=("approved", "running"), batch_number=None)
+            campaign_id = waiting.filter(excluded_reason="").values_list("campaign_id", flat=True).first()
+            if campaign_id is not None:
+                self.opt_out(campaign_id, 0)
+                return
         statuses = ["prepared", "uploading", "committing"]
         batch = Batch.objects.filter(status__in=statuses).order_by("?").first()
         if batch is not None:
             self.opt_out(batch.campaign_id, batch.number)
 
     def opt_out(self, campaign_id: int, number: int) -> None:
-        """Somebody of this batch opts out."""
-        people = Recipient.objects.filter(campaign_id=campaign_id, excluded_reason="", batch_number=number)
+        """Somebody of this batch opts out; 0 is for anybody of the campaign."""
+        people = Recipient.objects.filter(campaign_id=campaign_id, excluded_reason="")
+        if number:
+            people = people.filter(batch_number=number)
         msisdn = people.exclude(msisdn__in=list(self.opt_outs)).order_by("?").values_list("msisdn", flat=True).first()
         if msisdn:
             suppress([msisdn], "manual", "Asked on the telephone")
@@ -164,6 +189,9 @@ class Answers:
                     self.opt_out(campaign_id, number)
                 finally:
                     path.unlink(missing_ok=True)
+            elif asked["deed"] == "network":
+                self._break_suddenly(campaign_id, asked["fault"])
+                path.unlink(missing_ok=True)
             elif asked["pid"] not in self.stopped:
                 self.stopped[asked["pid"]] = (time.monotonic(), asked["subject"], self._standing(campaign_id, number))
                 path.unlink(missing_ok=True)
@@ -180,6 +208,13 @@ class Answers:
                 self.counted["woken after another took over" if has_been_taken_over else "woken"] += 1
                 del self.stopped[pid]
                 signal_quietly(pid, signal.SIGCONT)
+
+    def _break_suddenly(self, campaign_id: int, text: str) -> None:
+        account = Account.objects.get(campaigns=campaign_id)
+        name = account.name.removeprefix(f"{account.provider} ")
+        fault = sudden_fault(text)
+        for door in self.arena.gateways.of(account.provider, name).doors:
+            door.sudden.append(fault)
 
     def wake(self) -> None:
         """Wake everybody who is stopped."""

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import comb
 from typing import Any
 
+#: A run of fewer batches than this shows that nothing breaks, and not that everything was tried.
+SHORT = 200
+
 
 def upper_bound(found: int, of: int, confidence: float = 0.95) -> float:
     """The most that the true rate can be, at that confidence, where ``found`` of ``of`` were seen (Clopper-Pearson)."""
@@ -63,7 +66,14 @@ def table(figures: Mapping[str, Any]) -> str:
     rows.append(("Batches", [f"{run['batches']:,}" for run in runs]))
     rows.append(("Recipients texted", [f"{run['texted']:,}" for run in runs]))
     rows.append(("Faults", [f"{sum(run['faults'].values()):,}" for run in runs]))
+    rows.append(("  of the network", [f"{sum(run['struck'].values()):,}" for run in runs]))
     rows.append(("Points killed at", [f"{run['points']['killed']:,} of {run['points']['known']:,}" for run in runs]))
+    rows.append(
+        (
+            "  of the recovery",
+            [f"{run['points']['recovery_killed']:,} of {run['points']['recovery']:,}" for run in runs],
+        )
+    )
     rows.append(("  a second time, pairs", [f"{run['points']['pairs']:,}" for run in runs]))
     for status in sorted({status for run in runs for status in run["statuses"]}):
         rows.append((f"  {status}", [f"{run['statuses'].get(status, 0):,}" for run in runs]))
@@ -71,8 +81,10 @@ def table(figures: Mapping[str, Any]) -> str:
         rows.append((words, [f"{run['broken'][name]:,}" for run in runs]))
     for kind, words in (("plain", "To state, p95"), ("guarded", "  where the guard waits")):
         rows.append((words, [f"{run['time_to_state'][kind]['p95']:.1f} s" for run in runs]))
+    rows.append(("  killed, never in a state", [f"{len(run['time_to_state']['never']):,}" for run in runs]))
     rows.append(("Naive: uploads texted", [f"{run['naive']['texted']:,}" for run in runs]))
     rows.append(("Naive: duplicates", [f"{run['naive']['duplicates']:,}" for run in runs]))
+    rows.append(("  not killed on purpose", [f"{run['naive']['duplicates_by_network']:,}" for run in runs]))
     lines = [f"{words:<28}" + "".join(f"{cell:>16}" for cell in cells) for words, cells in rows]
     total = figures["total"]
     for name in _PEOPLE:

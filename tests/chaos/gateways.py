@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class Gateways:
     entrances: list[Entrance]
     served_by: dict[str, str]
     secrets: list[str] = field(default_factory=list)
+    #: How often each fault of the network really struck, by ``provider channel direction kind``.
+    struck: Counter[str] = field(default_factory=Counter)
 
     def doors(self) -> list[Door]:
         """Every door that Baton goes through."""
@@ -99,7 +102,9 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
             "clickatell": "pyftpdlib",
             "bulksms": "HTTP",
         }
-        yield Gateways(Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD])
+        yield Gateways(
+            Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck
+        )
 
 
 def _known(ready: dict[str, Any], name: str, passwords: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -117,15 +122,16 @@ def _both_ports(settings: dict[str, Any]) -> list[int]:
 
 
 def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Entrance:
+    struck_as = NAIVE if name == NAIVE else provider
     if provider == "gatewayapi":
-        doors = [proxy.open(port, is_ftp=True) for port in pair]
+        doors = [proxy.open(port, is_ftp=True, name=struck_as) for port in pair]
         known |= {"host_a": f"{HOST}:{doors[0].port}", "host_b": f"{HOST}:{doors[1].port}"}
     elif provider == "bulksms":
         address, _, path = str(known["api_url"]).removeprefix("http://").partition("/")
-        doors = [proxy.open(int(address.rpartition(":")[2]))]
+        doors = [proxy.open(int(address.rpartition(":")[2]), name=struck_as)]
         known |= {"api_url": f"http://{HOST}:{doors[0].port}/{path}", "allow_plain_http": True}
     else:
-        doors = [proxy.open(int(known["port"]), is_ftp=provider == "clickatell")]
+        doors = [proxy.open(int(known["port"]), is_ftp=provider == "clickatell", name=struck_as)]
         known |= {"port": doors[0].port}
     return Entrance(provider, name, known, doors)
 

@@ -1,7 +1,7 @@
 """What is to happen to each batch: a kill at every point, a second one at every point of the recovery, or anything."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,29 @@ from tests.chaos.gateways import PROVIDERS
 #: Where a process is stopped until another has taken over, and where it is held until somebody has opted out.
 STOPS = ("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")
 HOLDS = ("claim:begin", "claim:end", "stage:begin", "stage:end", "intent:stored")
+#: Faults of the network, and where each is made to strike: the job and points at which bytes of the channel come next.
+KINDS = ("reset", "stall", "slow", "cut")
+_FTP_STRIKES = {
+    "control up": (("hand_over", "ftp:command#1"), ("hand_over", "stage:end#1")),
+    "control down": (("hand_over", "ftp:stor#1"), ("hand_over", "ftp:close#1")),
+    "data up": (("hand_over", "ftp:stor#1"), ("hand_over", "ftp:block#1")),
+    "data down": (("collect", "look:begin#1"), ("collect", "look:begin#1")),
+}
+STRIKES = {
+    "smsportal": {
+        "control up": (("hand_over", "sftp:opened#1"), ("hand_over", "sftp:block#1")),
+        "control down": (("hand_over", "sftp:opened#1"), ("hand_over", "sftp:close#1")),
+    },
+    "gatewayapi": _FTP_STRIKES,
+    "clickatell": _FTP_STRIKES,
+    "bulksms": {
+        "control up": (("hand_over", "http:request#1"), ("hand_over", "http:block#1")),
+        "control down": (("hand_over", "http:request#1"), ("hand_over", "http:block#1")),
+    },
+}
 KILLS = ("kill", "kill-worker", "blind", "soon")
+#: Jobs about a campaign and not about one batch of it.
+OF_CAMPAIGNS = ("freeze", "cut", "close")
 _DEEDS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "blind", "lose", "soon")
 
 
@@ -26,9 +48,9 @@ class Plan:
     alone: bool = False
 
     @property
-    def is_before_batches(self) -> bool:
+    def is_of_campaign(self) -> bool:
         """Whether it is about the campaign and not about one batch of it."""
-        return any(arm.job in ("freeze", "cut") for arm in self.arms)
+        return any(arm.job in OF_CAMPAIGNS for arm in self.arms)
 
 
 class Plans:
@@ -46,7 +68,7 @@ class Plans:
         points: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         for (job, subject), trails in self._trails().items():
             for trail in trails:
-                points[provider_of[subject.split("-")[0]], job].update(dict.fromkeys(trail))
+                points[provider_of[subject.split("-")[0]], job].update(dict.fromkeys(_without_middle_blocks(trail)))
         self.known = {(provider, job, point) for (provider, job), found in points.items() for point in found}
         return [
             Plan(provider, [Arm(point, "kill-worker" if number % 5 == 4 else "kill", job)], "single")
@@ -61,8 +83,32 @@ class Plans:
             for deed, points in (("stop", STOPS), ("hold", HOLDS))
             for point in points
         ]
+        # Somebody opts out while a campaign is being cut, and while a batch is made anew without another.
+        cuts = [each for each in sorted(self.known) if each[1] == "cut" and each[2].startswith("db:commit:end")]
+        plans += [Plan(provider, [Arm(point, "hold", job)]) for provider, job, point in cuts]
+        plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("recut:begin#1", "hold")]) for slug in PROVIDERS]
         commits = [each for each in sorted(self.known) if each[2].startswith("db:commit") and each[1] != "freeze"]
         plans += [Plan(provider, [Arm(point, "lose", job)]) for provider, job, point in commits]
+        plans += [Plan(provider, [Arm("commit:begin#1", "drop")]) for provider in PROVIDERS]
+        random.shuffle(plans)
+        # One of each kind after another: a run that has no room for all of them meets each kind.
+        met: Counter[str] = Counter()
+        ranked = []
+        for plan in plans:
+            kind = f"{plan.arms[0].deed} {plan.arms[0].job}"
+            met[kind] += 1
+            ranked.append((met[kind], plan))
+        return [plan for _, plan in sorted(ranked, key=lambda each: each[0])]
+
+    def strikes(self) -> list[Plan]:
+        """Every fault of the network, on each channel of each provider in each direction, at both of its places."""
+        plans = [
+            Plan(provider, [Arm(point, "network", job, fault=f"{way} {kind}")], "network")
+            for provider, ways in STRIKES.items()
+            for way, places in ways.items()
+            for kind in KINDS
+            for job, point in places
+        ]
         random.shuffle(plans)
         return plans
 
@@ -70,7 +116,7 @@ class Plans:
         """A kill at every point where there was none yet; a batch for each alone, as the first on its line."""
         plans = []
         for provider, job, point in sorted(self.known - self.killed()):
-            is_cut = job in ("freeze", "cut")
+            is_cut = job in OF_CAMPAIGNS
             plans.append(Plan(provider, [Arm(point, "kill", job)], "single", alone=not is_cut))
             if is_cut:
                 # So that there is as much to cut as in the rehearsal.
@@ -78,7 +124,7 @@ class Plans:
         return plans
 
     def doubles(self) -> list[Plan]:
-        """For every point of every recovery a plan that ends it there; first each once, then in further pairs."""
+        """For every point of the recovery without a second kill plans of one; first each once, then further pairs."""
         provider_of = self._providers()
         trails = self._trails()
         pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -87,11 +133,14 @@ class Plans:
                 continue
             provider = provider_of.get(line["subject"].split("-")[0], "")
             for trail in trails.get(("hand_over", line["subject"]), []):
-                for point in trail:
+                for point in _without_middle_blocks(trail):
                     pairs[provider, point].append(line["point"])
         first: list[Plan] = []
         further: list[Plan] = []
+        _, hit = self.recovery()
         for (provider, point), causes in pairs.items():
+            if (provider, point) in hit:
+                continue
             causes = sorted(set(causes))
             random.shuffle(causes)
             for number, cause in enumerate(causes):
@@ -124,6 +173,23 @@ class Plans:
             if line["deed"] in KILLS
         }
 
+    def recovery(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        """Provider and point of all that was reached after a first kill, and those where a second kill came."""
+        provider_of, trails = self._providers(), self._trails()
+        by_subject: dict[str, list[str]] = defaultdict(list)
+        for line in self.fired():
+            if line["deed"] in KILLS and line["job"] == "hand_over" and line["point"]:
+                by_subject[line["subject"]].append(line["point"])
+        known: set[tuple[str, str]] = set()
+        hit: set[tuple[str, str]] = set()
+        for subject, points in by_subject.items():
+            provider = provider_of.get(subject.split("-")[0], "")
+            if self.phase_of.get(subject) == "single":
+                reached = trails.get(("hand_over", subject), [])
+                known.update((provider, point) for trail in reached for point in _without_middle_blocks(trail))
+            hit.update((provider, point) for point in points[1:])
+        return known, hit
+
     def pairs(self) -> int:
         """How many batches were killed at more than once."""
         by_subject: dict[str, list[str]] = defaultdict(list)
@@ -142,6 +208,12 @@ class Plans:
     def _providers(self) -> dict[str, str]:
         """The provider of each campaign, by its id."""
         return {str(pk): slug for pk, slug in Campaign.objects.values_list("pk", "account__provider")}
+
+
+def _without_middle_blocks(trail: list[str]) -> list[str]:
+    """Of the data blocks the first three and the last: what a crash leaves between these is the same."""
+    blocks = [point for point in trail if ":block#" in point]
+    return [point for point in trail if point not in blocks[3:-1]]
 
 
 def _any_arm(known: list[tuple[str, str]]) -> Arm:

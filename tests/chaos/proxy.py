@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,8 @@ class Fault:
     """What is done to the next ``connections`` of a ``channel`` (``control`` or ``data``).
 
     ``kind`` is reset, cut, stall or slow; it sets in once ``after`` bytes have passed in ``direction`` (``up`` to the
-    server, ``down`` to Baton). ``seconds`` is how long a stall lasts, or the rest after each slow piece.
+    server, ``down`` to Baton). ``seconds`` is how long a stall lasts, or the rest after each slow piece. ``before`` is
+    how a reply begins that it sets in at, wherever that is.
     """
 
     kind: str
@@ -35,16 +37,23 @@ class Fault:
     after: int = 0
     seconds: float = 5.0
     connections: int = 1
+    before: bytes = b""
 
 
 class Door:
-    """One port of the proxy, and the server behind it."""
+    """One port of the proxy, and the server behind it; ``name`` is what its strikes are counted under.
 
-    def __init__(self, target: int, is_ftp: bool) -> None:
+    ``faults`` wait for connections to come, ``sudden`` ones strike whatever passes next, also on a connection that is
+    open already. What is sudden may wait at several doors; it strikes at one of them.
+    """
+
+    def __init__(self, target: int, is_ftp: bool, name: str = "") -> None:
         self.target = target
         self.is_ftp = is_ftp
+        self.name = name
         self.port = 0
         self.faults: list[Fault] = []
+        self.sudden: list[Fault] = []
 
     def take(self, channel: str) -> Fault | None:
         """The fault that this connection gets."""
@@ -56,6 +65,16 @@ class Door:
                 return fault
         return None
 
+    def take_sudden(self, channel: str, direction: str) -> Fault | None:
+        """The fault that what passes now gets."""
+        for fault in list(self.sudden):
+            if (fault.channel, fault.direction) == (channel, direction):
+                self.sudden.remove(fault)
+                if fault.connections > 0:
+                    fault.connections = 0
+                    return fault
+        return None
+
 
 class Proxy:
     """All doors of a run, in a thread of its own: ``with Proxy() as proxy: port = proxy.open(target).port``."""
@@ -63,7 +82,8 @@ class Proxy:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.struck = 0
+        #: How often each fault really struck: ``gatewayapi data up reset``.
+        self.struck: Counter[str] = Counter()
         # The loop itself holds its tasks but weakly.
         self._tasks: set[asyncio.Task[None] | None] = set()
 
@@ -75,9 +95,9 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
 
-    def open(self, target: int, is_ftp: bool = False) -> Door:
+    def open(self, target: int, is_ftp: bool = False, name: str = "") -> Door:
         """Listen on a port of its own for the server on port ``target``."""
-        door = Door(target, is_ftp)
+        door = Door(target, is_ftp, name)
         asyncio.run_coroutine_threadsafe(self._listen(door), self._loop).result(timeout=10)
         return door
 
@@ -105,8 +125,8 @@ class Proxy:
             return
         both = (writer, far_writer)
         rewrite = (lambda line: self._rewritten(door, line)) if door.is_ftp and channel == "control" else None
-        up = self._pump(reader, far_writer, both, fault if fault and fault.direction == "up" else None, None)
-        down = self._pump(far_reader, writer, both, fault if fault and fault.direction == "down" else None, rewrite)
+        up = self._pump(reader, far_writer, both, (door, channel, "up"), fault, None)
+        down = self._pump(far_reader, writer, both, (door, channel, "down"), fault, rewrite)
         await asyncio.gather(up, down, return_exceptions=True)
         for each in both:
             each.close()
@@ -117,16 +137,22 @@ class Proxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         both: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+        where: tuple[Door, str, str],
         fault: Fault | None,
         rewrite: Callable[[bytes], Awaitable[bytes]] | None,
     ) -> None:
+        door, channel, direction = where
+        if fault and fault.direction != direction:
+            fault = None
         passed = 0
         try:
             while piece := await (reader.readline() if rewrite else reader.read(_PIECE)):
                 if rewrite:
                     piece = await rewrite(piece)
-                if fault and passed + len(piece) > fault.after:
-                    self.struck += 1
+                if fault is None and (fault := door.take_sudden(channel, direction)):
+                    passed = 0
+                if fault and _sets_in(fault, passed, piece):
+                    self.struck[f"{door.name} {channel} {direction} {fault.kind}"] += 1
                     if not await _strike(fault, piece, max(0, fault.after - passed), writer, both):
                         return
                     fault = None
@@ -159,6 +185,12 @@ class Proxy:
         asyncio.get_running_loop().call_later(_DATA_WAITS, server.close)
         port: int = server.sockets[0].getsockname()[1]
         return port
+
+
+def _sets_in(fault: Fault, passed: int, piece: bytes) -> bool:
+    if fault.before:
+        return piece.startswith(fault.before)
+    return passed + len(piece) > fault.after
 
 
 async def _strike(
@@ -199,6 +231,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def sudden_fault(text: str) -> Fault:
+    """The fault that an arm names, ``data up reset``: it sets in at once, or some bytes later."""
+    channel, direction, kind = text.split()
+    after = random.choice((0, 0, random.randint(0, 250)))
+    return Fault(kind, direction, channel, after, random.choice((1.0, 3.0, 8.0, 25.0)))
 
 
 def any_fault(door: Door) -> Fault:

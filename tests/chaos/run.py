@@ -38,6 +38,7 @@ from tests.chaos.arena import Arena, copy_database, restore_database  # noqa: E4
 from tests.chaos.arms import Arms  # noqa: E402
 from tests.chaos.control import Control  # noqa: E402
 from tests.chaos.events import Answers, Events  # noqa: E402
+from tests.chaos.figures import SHORT  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
 from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
 from tests.chaos.plans import Plan, Plans  # noqa: E402
@@ -48,8 +49,8 @@ SIZE = 4
 #: Batches that wait to be handed over at once, and batches whose end is waited for.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
-#: Fewer batches than this are a run that only shows that nothing is broken.
-SHORT = 200
+#: What is counted and is no fault.
+_NO_FAULTS = ("decided", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out")
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
 
@@ -82,6 +83,7 @@ class Run:
         self.forming: list[Forming] = []
         self.started = 0
         self.may_begin = True
+        self.has_room_for_all = False
         self.counted: Counter[str] = Counter()
         self.troubles: Counter[str] = Counter()
         self.events = Events(arena, list(self.accounts.values()))
@@ -125,6 +127,7 @@ class Run:
         self.phase = "a kill at every point"
         singles = self.plans.singles()
         random.shuffle(singles)
+        self.has_room_for_all = len(singles) <= self.left() // 2
         self.queue.extend(singles[: max(1, self.left() // 2)])
         self.until(lambda: not self.queue and not self.forming)
 
@@ -132,6 +135,9 @@ class Run:
         """Stops, opt-outs and lost answers at every point, and anything, until every kill has been recovered from."""
         self.phase = "anything"
         room = self.left() // 4
+        strikes = self.plans.strikes()
+        # In a long run all of them.
+        self.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
         self.queue.extend(self.plans.at_every_point()[: room // 2])
         while len(self.queue) < room:
             self.queue.append(self.plans.anything())
@@ -142,7 +148,8 @@ class Run:
         """What a batch reaches depends on what the line was used for before it: some points take another try."""
         self.phase = "a kill at every point, once more"
         for _ in range(2):
-            self.queue.extend(self.plans.missed())
+            # A third of what is left at most.
+            self.queue.extend(self.plans.missed()[: self.left() // 3])
             if self.queue:
                 self.until(lambda: not self.queue and not self.forming and self.has_begun(), 60)
 
@@ -151,6 +158,10 @@ class Run:
         self.phase = "a second kill at every point of the recovery"
         self.queue.extend(self.plans.doubles()[: self.left() * 2 // 3])
         self.until(lambda: not self.queue)
+        if self.wanted >= SHORT:
+            self.until(self.has_begun, 60)
+            self.queue.extend(self.plans.doubles()[: self.left() // 2])
+            self.until(lambda: not self.queue)
 
     def do_anything(self) -> None:
         """All that is left, and an older database once or twice on the way."""
@@ -161,9 +172,11 @@ class Run:
             while len(self.queue) < min(SIZE, self.left()):
                 self.queue.append(self.plans.anything())
             self.turn(with_events=True)
-            if restores and 1 - self.left() / left > restores[0]:
+            if restores and 1 - self.left() / max(1, left) > restores[0]:
                 restores.pop(0)
                 self.restore()
+        if self.wanted >= SHORT:
+            self.until(lambda: not self.events.deck, 120, with_events=True)
 
     def restore(self) -> None:
         """An older copy of the database is put back while what was handed over since is with the providers."""
@@ -188,6 +201,7 @@ class Run:
         self.arms.disarm()
         for door in self.arena.gateways.doors():
             door.faults.clear()
+            door.sudden.clear()
         self.safely(self.arena.one_clock)
         self.answers.wake()
         self.until(lambda: not self.forming and self.all_settled(), self.seconds)
@@ -281,7 +295,7 @@ class Run:
             for number, plan in enumerate(chosen, start=1):
                 self.plans.phase_of[f"{campaign.pk}-{number}"] = plan.phase
                 if plan.arms:
-                    self.arms.set(f"{campaign.pk}-{0 if plan.is_before_batches else number}", plan.arms)
+                    self.arms.set(f"{campaign.pk}-{0 if plan.is_of_campaign else number}", plan.arms)
             self.forming.append(Forming(campaign, chosen))
 
     def _chosen(self) -> list[Plan]:
@@ -291,7 +305,7 @@ class Run:
         for plan in list(self.queue):
             if len(chosen) == SIZE or first.alone:
                 break
-            is_second = plan.is_before_batches and any(each.is_before_batches for each in chosen)
+            is_second = plan.is_of_campaign and any(each.is_of_campaign for each in chosen)
             if plan.provider == first.provider and not plan.alone and not is_second:
                 self.queue.remove(plan)
                 chosen.append(plan)
@@ -347,18 +361,30 @@ class Run:
         found = invariants.find(ours, self.answers.opt_outs, timezone.now(), logs, ways.secrets)
         fired = self.plans.fired()
         known, killed = self.plans.known, self.plans.killed()
+        recovery, hit = self.plans.recovery()
+        happened = self.counted + Counter(f"deed: {line['deed']}" for line in fired)
+        faults = {name: count for name, count in happened.items() if not name.startswith(_NO_FAULTS)}
+        faults = {name: count for name, count in faults.items() if name not in ("deed: hold", "deed: network")}
+        struck = {name: count for name, count in sorted(ways.struck.items()) if not name.startswith(NAIVE)}
         return {
+            "wanted": self.wanted,
             "batches": Batch.objects.exclude(status="superseded").count(),
             "texted": len({line["msisdn"] for line in ours}),
             "statuses": _counted(Batch.objects.values_list("status", flat=True)),
             "reasons": _counted(self._of("unclear", "held", "rejected").values_list("reason", flat=True)),
             "paused": _counted(Campaign.objects.filter(status="paused").values_list("reason", flat=True)),
-            "faults": dict(self.counted) | _counted(f"deed: {line['deed']}" for line in fired),
+            "faults": faults | {"network: struck": sum(struck.values())},
+            "other": {name: count for name, count in happened.items() if name not in faults},
+            "struck": struck,
             "points": {
                 "known": len(known),
                 "killed": len(killed & known),
+                "has_room_for_all": self.has_room_for_all,
                 "missed": sorted(" ".join(each) for each in known - killed),
                 "pairs": self.plans.pairs(),
+                "recovery": len(recovery),
+                "recovery_killed": len(recovery & hit),
+                "recovery_missed": sorted(" ".join(each) for each in recovery - hit),
             },
             "opt_outs": len(self.answers.opt_outs),
             "restarts": self.arena.restarts,
@@ -368,6 +394,10 @@ class Run:
                 "files": self.control.files,
                 "texted": len({line["msisdn"] for line in naive}),
                 "duplicates": invariants.repeated(naive),
+                # Without those of the files after whose upload it was killed on purpose.
+                "duplicates_by_network": invariants.repeated(
+                    line for line in naive if line["msisdn"] not in self.control.killed
+                ),
             },
             "troubles": dict(self.troubles),
             "broken": {name: len(each) for name, each in vars(found).items()},

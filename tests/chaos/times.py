@@ -17,10 +17,12 @@ def to_state(
     """The spread of the seconds from the last kill of each batch on its way, and the slowest.
 
     ``guarded`` are those that were committed once more after the kill, where the guard demands a pause of 60 s; all
-    others are ``plain``. ``forgotten`` are the spans (seconds since 1970) that the database no longer knows of.
+    others are ``plain``. ``never`` names those killed that came to no state. ``forgotten`` are the spans (seconds since
+    1970) that the database no longer knows of.
     """
     times: dict[str, list[float]] = {"plain": [], "guarded": []}
     slow: list[tuple[float, str]] = []
+    never: list[str] = []
     kills: dict[str, Mapping[str, Any]] = {}
     for line in fired:
         if line["deed"] in KILLS and line["job"] == "hand_over":
@@ -29,18 +31,26 @@ def to_state(
         at = datetime.fromtimestamp(line["at"], UTC)
         reached = _state_after(subject, at)
         # What happened between a copy and its return is forgotten, also when.
-        if not reached or any(since < reached.timestamp() and line["at"] < until for since, until in forgotten):
+        if reached is None:
+            # What an older database has forgotten came to its state, or not, where nobody can read it any more.
+            if not any(line["at"] < until for _, until in forgotten):
+                never.append(f"{subject} {line['point'] or line['deed']}, {phase_of.get(subject, '')}")
+            continue
+        if reached <= at or any(since < reached.timestamp() and line["at"] < until for since, until in forgotten):
             continue
         kind = "guarded" if _was_repeated(subject, at) else "plain"
         seconds = (reached - at).total_seconds()
         times[kind].append(seconds)
         slow.append((seconds, f"{subject} {line['point'] or line['deed']}, {phase_of.get(subject, '')}, {kind}"))
     slowest = [f"{seconds:.0f} s {what}" for seconds, what in sorted(slow, reverse=True)[:12]]
-    return {kind: figures.spread(values) for kind, values in times.items()} | {"slowest": slowest}
+    return {kind: figures.spread(values) for kind, values in times.items()} | {
+        "slowest": slowest,
+        "never": never,
+    }
 
 
 def _state_after(subject: str, at: datetime) -> datetime | None:
-    """When the batch came to a state after ``at``; None when it stood in one already, or came to none."""
+    """When the batch came to a state after ``at``, or ``at`` when it stood in one already; None if it came to none."""
     campaign, number = subject.split("-")
     events = Event.objects.filter(campaign_id=campaign, batch__number=number).exclude(to_status="").order_by("id")
     before = ""
@@ -49,7 +59,7 @@ def _state_after(subject: str, at: datetime) -> datetime | None:
             return moment
         if moment <= at:
             before = status
-    return None
+    return at if before in _STATES else None
 
 
 def _was_repeated(subject: str, at: datetime) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -22,20 +22,26 @@ import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 from campaigns import audience, batching, handover, results
 from campaigns.models import Batch
 from config.worker import TiedWorker
 from providers import points, registry
+from providers.models import Account
+from providers.transports import ftp, sftp
 from tests.chaos.arms import Arm, Arms, append
 
+#: Bytes of a data block: a file of a few hundred bytes is several of them, and a process can die within it.
+BLOCK = 64
 #: Recipients a batch: a million teach no more than three, and many batches teach more than few.
 ROWS = 3
 HOLD_AT_MOST = 6.0
 
 
 def cut_small() -> None:
-    """Have every provider take a few recipients a file, in this process alone."""
+    """Have every provider take a few recipients a file, and files go in small blocks, in this process alone."""
+    ftp._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
 
@@ -50,10 +56,15 @@ class Ear:
         self.arm: Arm | None = None
         self.reached: Counter[str] = Counter()
         self.trail: list[str] = []
+        #: Only a horse listens: whatever else imports this module goes its way.
+        self.is_listening = False
 
     @contextmanager
     def at(self, job: str, subject: str) -> Iterator[None]:
         """What is reached from here on is reached for this subject."""
+        if not self.is_listening or not subject:
+            yield
+            return
         self.subject, self.job = subject, job
         self.reached.clear()
         self.trail = []
@@ -63,7 +74,7 @@ class Ear:
         try:
             yield
         finally:
-            if job != "collect":
+            if self.trail:
                 append(self.arms.trails_path, {"at": time.time(), "job": job, "subject": subject, "trail": self.trail})
             self.subject, self.arm = "", None
 
@@ -100,8 +111,9 @@ class Ear:
         elif arm.deed == "stop":
             self.arms.ask(self.subject, "stop")
             os.kill(os.getpid(), signal.SIGSTOP)
-        elif arm.deed == "hold":
-            asked, until = self.arms.ask(self.subject, "hold"), time.monotonic() + HOLD_AT_MOST
+        elif arm.deed in ("hold", "network"):
+            # An opt-out arrives, or the network breaks, and then the job goes on.
+            asked, until = self.arms.ask(self.subject, arm.deed, arm.fault), time.monotonic() + HOLD_AT_MOST
             while asked.exists() and time.monotonic() < until:
                 time.sleep(0.01)
         elif arm.deed == "stall":
@@ -141,13 +153,17 @@ def lose_connection(is_done: bool) -> None:
 
 
 class ChaosWorker(TiedWorker):
-    """Its horses listen."""
+    """Its horses listen, and what a dead one leaves behind is found by the clock's sweep alone."""
+
+    def run_maintenance_tasks(self) -> None:
+        """RQ would clean up when a worker starts, and every ten minutes; here nothing may rest on that."""
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
         random.seed()
         # So that the database can be asked for the sessions of this very process.
         os.environ["PGAPPNAME"] = f"horse-{os.getpid()}"
+        ear.is_listening = True
         points.listen(ear)
 
 
@@ -172,6 +188,18 @@ def _of_campaign(campaign_id: int, *_: Any) -> str:
     return f"{campaign_id}-0"
 
 
+@contextmanager
+def _calling(account: Account) -> Iterator[Any]:
+    """The line that the results of an account are looked at through; it is dialled for the first batch that is due."""
+    due = results.due_for_look(timezone.now()).filter(account=account).order_by("look_at")[:500]
+    subjects = ["-".join(map(str, each)) for each in due.values_list("campaign_id", "number")]
+    armed = [subject for subject in subjects if (arm := ear.arms.next(subject)) and arm.job == "call"]
+    with ExitStack() as stack:
+        with ear.at("call", next(iter([*armed, *subjects]), "")):
+            remote = stack.enter_context(_plain_connect(account))
+        yield remote
+
+
 def _commit(self: BaseDatabaseWrapper) -> None:
     points.reach("db:commit:begin")
     _plain_commit(self)
@@ -182,6 +210,9 @@ ear = Ear(Arms(settings.DATA / "chaos"))
 _plain_commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 BaseDatabaseWrapper._commit = _commit  # type: ignore[attr-defined]
 handover.hand_over = _listening(handover.hand_over, "hand_over", _of_batch)
+_plain_connect = results.connect
+results.connect = _calling
+results.close_if_done = _listening(results.close_if_done, "close", _of_campaign)
 results.look_safely = _listening(results.look_safely, "collect", _of_looked_at)
 batching.cut = _listening(batching.cut, "cut", _of_campaign)
 audience.freeze = _listening(audience.freeze, "freeze", _of_campaign)
