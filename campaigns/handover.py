@@ -403,7 +403,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     """The point of no return, once: the intent is stored and journalled, and this process still holds the batch."""
     reach("intent:stored")
     try:
-        _journal_intent(batch, attempt, clock())
+        _journal_intent(batch, attempt)
         reach("intent:journalled")
         remote = line.remote()
         reach("commit:begin")
@@ -453,9 +453,10 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
     reach("receipt:stored")
 
 
-def _journal_intent(batch: Batch, attempt: Attempt, now: datetime) -> None:
+def _journal_intent(batch: Batch, attempt: Attempt) -> None:
     try:
-        journal.intend(batch, attempt.number, attempt.name, now)
+        # The time of the gate: what happened after it, an opt-out too, came after the intent.
+        journal.intend(batch, attempt.number, attempt.name, attempt.started_at)
     except OSError as error:
         sentence = f"Baton could not write its intent journal ({error.strerror}), so nothing was handed over."
         raise Unreachable("journal_not_written", sentence) from error

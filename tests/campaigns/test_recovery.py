@@ -330,6 +330,7 @@ def test_each_intent_is_in_the_journal_before_the_commit(
 
     batch = campaign.batches.get()
     assert [(line["intent"], line["attempt"], line["sha256"]) for line in seen] == [(batch.stem, 1, batch.sha256)]
+    assert seen[0]["at"] == batch.attempts.get().started_at.isoformat()
 
 
 def test_a_late_start_is_held_and_asked_about(
