@@ -17,7 +17,7 @@ from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
 from campaigns.views import keeping
-from campaigns.views.evidence import beside
+from campaigns.views.evidence import beside, warn_of_unread
 
 #: Unclear files of one campaign on one page; the next ones come when these are decided.
 SHOWN_UNCLEAR = 50
@@ -224,6 +224,11 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
         batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]
     form = DecideManyForm(campaign=campaign, initial={"why": kept["why"], "decision": kept["decision"]})
+    unread = [batch for batch in shown if batch.beside["may_yet_be_read"]]  # type: ignore[attr-defined]
+    if unread:
+        numbers = ", ".join(f"{batch.number:,}" for batch in unread)
+        files = f"file{'' if len(unread) == 1 else 's'} {numbers}"
+        warn_of_unread(form, f"Still at the provider, and may yet be read: {files}.")
     must_confirm = keeping.must_confirm(request)
     if must_confirm:
         keeping.await_password(form)

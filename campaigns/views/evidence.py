@@ -9,20 +9,29 @@ from django.contrib.auth.decorators import permission_required
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.timesince import timeuntil
 from django.views.decorators.http import require_GET
 
 from campaigns import journal
+from campaigns.decisions import DECISIONS
+from campaigns.evidence import BytesDiffer, attempts_of, payload_of
 from campaigns.forms import DecideForm, ReasonForm
-from campaigns.models import Batch, Evidence
+from campaigns.models import Attempt, Batch, Evidence
 from campaigns.orders import rehearsal_of
+from campaigns.results import log_stumble
 from campaigns.templatetags.standing import zoned
 from campaigns.views import keeping
-from providers.base import GuardKind
+from providers.base import BaseAdapter, GuardKind, SightedFile, Sighting
 
 #: Bytes of a provider's reply that are shown; the whole of it is kept.
 SHOWN_OF_A_REPLY = 500
+#: What an adapter reads from a single file that the provider has yet to read, or is reading.
+_UNREAD = {"waiting", "waiting_after_break", "ready", "processing"}
+#: The decisions that a file which is read later would make wrong.
+_DENYING = {"rejected", "again", "partly"}
 
 
 @require_GET
@@ -41,6 +50,9 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, kept["refused"])
     left = row.rows - row.row_errors - row.accepted_rows
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
+    known = beside(row, timezone.now())
+    if known["may_yet_be_read"]:
+        warn_of_unread(form, "A file of this batch still lies at the provider and may yet be read.")
     context = {
         "batch": row,
         "campaign": row.campaign,
@@ -60,7 +72,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
             "text": f"The decision about {people} cannot be taken back.",
             "label": f"Decide about {people}",
         },
-        **beside(row, timezone.now()),
+        **known,
     }
     return render(request, "campaigns/batch.html", context)
 
@@ -71,24 +83,103 @@ def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
     for attempt in attempts:
         reply = bytes(attempt.receipt)[:SHOWN_OF_A_REPLY].decode("utf-8", "replace")
         attempt.reply = reply  # type: ignore[attr-defined]
+    sizes = {attempt.name: _size_there(row, attempt) for attempt in attempts}
+    sightings = list(row.evidence.order_by("-id")[:100])
+    for sighting in sightings:
+        for file in sighting.files:
+            file["extent"] = _extent(file, sizes.get(file["name"]))
     return {
         "attempts": attempts,
-        "sightings": row.evidence.order_by("-id")[:looks],
+        "sightings": sightings[:looks],
         "journal": journal.lines_of(row.stem),
         "about_a_repeat": about_a_repeat(row, now),
+        "not_asked": not_asked(row, attempts),
+        "size_there": next((size for size in sizes.values() if size and size != row.size), None),
+        "seen_of_it": _seen_of_it(sightings, sizes),
+        "may_yet_be_read": may_yet_be_read(row),
     }
+
+
+def _size_there(row: Batch, attempt: Attempt) -> int | None:
+    """The bytes that an attempt stores at the provider; None where that is not known.
+
+    An adapter that stages nothing by name, yet says a size, says what it puts before the payload.
+    """
+    if type(row.account.adapter).stage is BaseAdapter.stage or attempt.staged_name:
+        return row.size
+    is_timed = row.campaign.end_at or (row.campaign.is_early and row.campaign.start_at)
+    # Lines about times are written anew for each attempt; one restored from the journal does not say what was added.
+    return None if is_timed or not attempt.staged_size else row.size + attempt.staged_size
+
+
+def _extent(file: dict[str, Any], size: int | None) -> str:
+    """``whole`` or ``a part`` for an upload of ours, as far as its bytes say it."""
+    if size is None or file["size"] > size:
+        return ""
+    return "whole" if file["size"] == size else "a part"
+
+
+def _seen_of_it(sightings: list[Evidence], sizes: dict[str, int | None]) -> str:
+    """``32,768 of 75,213 bytes``: what was last seen of an upload of ours; "" where none was."""
+    for sighting in sightings:
+        for file in sighting.files:
+            if size := sizes.get(file["name"]):
+                return f"{file['size']:,} of {size:,} bytes"
+    return ""
+
+
+def may_yet_be_read(row: Batch) -> bool:
+    """Whether the last look saw a file of the batch that the provider had not read, or not to its end."""
+    last = row.evidence.order_by("-id").first()
+    if last is None or not last.files:
+        return False
+    try:
+        payload, attempts = payload_of(row), attempts_of(row)
+        alone = [
+            SightedFile(file["folder"], file["name"], file["size"], None, None, file["host"]) for file in last.files
+        ]
+        sightings = [Sighting(last.last_seen_at, tuple(last.hosts), (file,)) for file in alone]
+        return any(row.account.adapter.read(payload, attempts, [seen]).reason in _UNREAD for seen in sightings)
+    except BytesDiffer:
+        return False
+    except Exception as error:
+        # Where Baton stumbles over what was seen, people decide: their page must not stumble as well.
+        log_stumble(row.pk, error)
+        return False
+
+
+def warn_of_unread(form: DecideForm, sentence: str) -> None:
+    """Put ``sentence`` beside the decisions that say that nobody, or not everybody, was texted."""
+    icon = render_to_string("components/icon.html", {"name": "exclamation-triangle"})
+    warning = format_html(' <span class="choice-warning">{} {}</span>', icon, sentence)
+    form.fields["decision"].choices = [  # type: ignore[attr-defined]
+        (code, format_html("{}{}", words, warning) if code in _DENYING else words) for code, words in DECISIONS.items()
+    ]
+
+
+def not_asked(row: Batch, attempts: list[Attempt]) -> str:
+    """A sentence for a look without a host: nobody answered it, so nothing was seen and nothing was missing."""
+    adapter = row.account.adapter
+    name = adapter.label.partition(" (")[0]
+    if type(adapter).survey is not BaseAdapter.survey:
+        return f"No server of {name} answered."
+    if row.provider_ref or any(attempt.provider_ref for attempt in attempts):
+        return f"{name} could not be asked about this file at that time."
+    return f"{name} cannot be asked about a file whose number it never gave."
 
 
 def about_a_repeat(row: Batch, now: datetime) -> str:
     """A sentence: whether, and until when, Baton relies on the provider dropping the very file when it comes again."""
     guard = row.account.adapter.guard
-    if guard.kind is not GuardKind.KEY:
+    if guard.kind is GuardKind.RENAME:
+        return "The provider begins with a file when it is renamed, and a rename can succeed only once."
+    if guard.kind is GuardKind.NONE:
         return "This provider does not recognise a repeated file."
     if row.first_intent_at is None:
         return ""
     ends_at = row.first_intent_at + guard.window
     if ends_at <= now:
-        return "The time in which the provider would drop a repeat is over."
+        return "Baton no longer relies on the provider dropping a repeat."
     until = f"{zoned(ends_at)} ({timeuntil(ends_at, now)} left)"
     return f"Baton relies until {until} on the provider dropping this very file when it comes again."
 

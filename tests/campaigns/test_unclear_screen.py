@@ -82,19 +82,99 @@ def test_it_says_until_when_a_repeat_is_relied_on(campaign: Campaign, viewer: Us
 def test_it_says_when_the_time_for_a_repeat_is_over(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     campaign.batches.update(first_intent_at=timezone.now() - timedelta(hours=25))
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
-    assert page.count("The time in which the provider would drop a repeat is over.") == 3
+    assert page.count("Baton no longer relies on the provider dropping a repeat.") == 3
     assert "left)" not in page
 
 
-@pytest.mark.parametrize("guard", [Guard.rename(), Guard.none()], ids=["rename", "none"])
-def test_it_says_when_a_provider_recognises_no_repeat(
-    campaign: Campaign, proven: Client, monkeypatch: pytest.MonkeyPatch, guard: Guard
+@pytest.mark.parametrize(
+    ("guard", "said"),
+    [
+        (Guard.rename(), "a rename can succeed only once."),
+        (Guard.none(), "This provider does not recognise a repeated file."),
+    ],
+    ids=["rename", "none"],
+)
+def test_it_says_what_another_guard_means(
+    campaign: Campaign, proven: Client, monkeypatch: pytest.MonkeyPatch, guard: Guard, said: str
 ) -> None:
     monkeypatch.setattr(smsportal.Adapter, "guard", guard)
-    said = "This provider does not recognise a repeated file."
     assert proven.get(url_of(campaign)).content.decode().count(said) == 3
     batch = campaign.batches.get(number=1)
     assert said in proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
+
+
+def test_sizes_are_told_in_bytes(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    batch = campaign.batches.get(number=1)
+    now = timezone.now()
+    for size in (batch.size, batch.size - 10):
+        seen = SightedFile("Send_SMS", f"{batch.stem}-a1.zip", size, now, None, "ftp.example.org")
+        keep_sighting(batch, Sighting(now, ("ftp.example.org",), (seen,)))
+    page = logged_in(viewer).get(url_of(campaign)).content.decode()
+    assert f"Ours: {batch.size:,} bytes." in page
+    assert f"{batch.size:,} bytes · <strong>whole</strong>" in page
+    assert f"{batch.size - 10:,} bytes · <strong>a part</strong>" in page
+    assert f"Everything known of it · {batch.size - 10:,} of {batch.size:,} bytes</summary>" in page
+
+
+def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+    Account.objects.filter(pk=campaign.account_id).update(provider="clickatell")
+    batch = campaign.batches.get(number=1)
+    batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
+    seen = SightedFile("", f"{batch.stem}-a1.txt", batch.size, timezone.now(), None, "ftp.example.org")
+    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
+    url = reverse("campaigns:batch", args=[batch.pk])
+    page = logged_in(viewer).get(url).content.decode()
+    assert f"Ours: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
+    assert f"{batch.size:,} bytes · <strong>a part</strong>" in page
+
+    # Lines about times are written anew for each attempt, so nothing is said of their size.
+    Campaign.objects.update(end_at=timezone.now() + timedelta(days=1))
+    page = logged_in(viewer).get(url).content.decode()
+    assert "login lines" not in page
+    assert "a part" not in page
+
+
+def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
+    campaign: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    Account.objects.filter(pk=campaign.account_id).update(provider="bulksms")
+    batch = campaign.batches.get(number=1)
+    keep_sighting(batch, Sighting(timezone.now(), ()))
+    url = reverse("campaigns:batch", args=[batch.pk])
+    page = logged_in(viewer).get(url).content.decode()
+    assert "BulkSMS cannot be asked about a file whose number it never gave." in page
+    assert "Nothing of this file was there." not in page
+    batch.attempts.update(provider_ref="4711")
+    page = logged_in(viewer).get(url).content.decode()
+    assert "BulkSMS could not be asked about this file at that time." in page
+    keep_sighting(batch, Sighting(timezone.now(), ("bulksms.example.org",)))
+    assert "Nothing of this file was there." in logged_in(viewer).get(url).content.decode()
+
+
+@pytest.mark.parametrize(("folder", "warnings"), [("Send_SMS", 3), ("Errors", 0)])
+def test_a_file_that_may_yet_be_read_is_warned_of(
+    campaign: Campaign, proven: Client, folder: str, warnings: int
+) -> None:
+    batch = campaign.batches.get(number=2)
+    seen = SightedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
+    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
+    page = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
+    assert page.count("still lies at the provider and may yet be read.") == warnings
+    page = proven.get(url_of(campaign)).content.decode()
+    assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
+    assert page.count("A file of this batch still lies") == (1 if warnings else 0)
+
+
+def test_the_page_stands_where_what_was_seen_cannot_be_read(
+    campaign: Campaign, proven: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(smsportal.Adapter, "read", stumble)
+    assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
+    campaign.batches.update(sha256="other")
+    assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
 
 
 def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approver: User) -> None:
