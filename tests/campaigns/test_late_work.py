@@ -281,7 +281,43 @@ def test_tries_that_lead_nowhere_are_no_progress(
 
     campaign.refresh_from_db()
     assert (campaign.status, campaign.reason) == ("paused", "no_progress")
+    assert "The last try: " in campaign.sentence
     assert texted(sandbox) == {}
+
+
+def test_the_pause_names_what_the_last_try_said(
+    account: Account, make_running: MakeCampaign, valkey: Any, later: Later
+) -> None:
+    campaign = make_running(account)
+    batch = campaign.batches.get()
+    for sentence in ("The line broke.", f"127.0.0.1 does not answer as an FTP server. {'It hung up. ' * 30}"):
+        move(move(batch, "uploading"), "prepared", reason="unreachable", sentence=sentence)
+    move(move(batch, "uploading"), "prepared", reason="not_running", sentence="The campaign is paused.")
+    # The next try has begun, and the file says nothing of the one before.
+    move(batch, "uploading")
+    later(minutes=31)
+
+    jobs.sweep(timezone.now())
+
+    campaign.refresh_from_db()
+    words = "Nothing could be handed over for 31 minutes. The last try: 127.0.0.1 does not answer as an FTP server. It"
+    assert campaign.sentence.startswith(words)
+    assert len(campaign.sentence) < 300
+
+
+def test_a_cause_from_before_its_patience_began_is_not_named(
+    account: Account, make_running: MakeCampaign, valkey: Any, later: Later
+) -> None:
+    campaign = make_running(account)
+    move(move(campaign.batches.get(), "uploading"), "prepared", reason="unreachable", sentence="The line broke.")
+    later(minutes=10)
+    Campaign.objects.update(resumed_at=timezone.now())
+    later(minutes=31)
+
+    jobs.sweep(timezone.now())
+
+    campaign.refresh_from_db()
+    assert campaign.sentence == "Nothing could be handed over for 31 minutes."
 
 
 def test_handed_over_early_patience_begins_with_the_approval(
