@@ -244,6 +244,19 @@ def test_a_held_file_is_released_or_cancelled_with_a_reason(
     assert batch.status == "cancelled"
 
 
+@pytest.mark.parametrize(("role", "told"), [("operator", True), ("approver", False)])
+def test_who_may_not_confirm_a_missed_start_is_told_who_does(
+    running: Campaign, logged_in: LogIn, request: pytest.FixtureRequest, role: str, told: bool
+) -> None:
+    running.events.all().delete()
+    running.batches.all().delete()
+    Campaign.objects.update(status="held", reason="start_missed", sentence="It missed its start.")
+    page = logged_in(request.getfixturevalue(role)).get(running.get_absolute_url()).content.decode()
+    assert ("until an approver confirms when it starts" in page) == told
+    assert ("When should it be handed over?" in page) != told
+    assert "Files are made once an approver has confirmed the start" in page
+
+
 def test_an_expired_held_file_can_only_be_cancelled(running: Campaign, approver: User, logged_in: LogIn) -> None:
     Batch.objects.update(status="held", expires_at=timezone.now())
     page = logged_in(approver).get(f"/batches/{running.batches.get().pk}/").content.decode()
