@@ -17,18 +17,18 @@ from django.views.decorators.http import require_GET
 
 from campaigns import journal
 from campaigns.decisions import DECISIONS
-from campaigns.evidence import BytesDiffer, attempts_of, payload_of
+from campaigns.evidence import BytesDiffer, attempts_of, payload_of, sightings_of
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.orders import rehearsal_of
 from campaigns.results import log_stumble
 from campaigns.templatetags.standing import zoned
 from campaigns.views import keeping
-from providers.base import BaseAdapter, GuardKind, SightedFile, Sighting
+from providers.base import BaseAdapter, GuardKind
 
 #: Bytes of a provider's reply that are shown; the whole of it is kept.
 SHOWN_OF_A_REPLY = 500
-#: What an adapter reads from a single file that the provider has yet to read, or is reading.
+#: What an adapter reads where a file lies there that the provider has yet to read, or is reading.
 _UNREAD = {"waiting", "waiting_after_break", "ready", "processing"}
 #: The decisions that a file which is read later would make wrong.
 _DENYING = {"rejected", "again", "partly"}
@@ -129,23 +129,22 @@ def _seen_of_it(sightings: list[Evidence], sizes: dict[str, int | None]) -> str:
 
 
 def may_yet_be_read(row: Batch) -> bool:
-    """Whether the last look saw a file of the batch that the provider had not read, or not to its end."""
+    """Whether the last look saw a file of the batch that the provider had not read, or not to its end.
+
+    A file may lie there long after it was read: where the provider has answered about it, it was.
+    """
     last = row.evidence.order_by("-id").first()
     if last is None or not last.files:
         return False
     try:
-        payload, attempts = payload_of(row), attempts_of(row)
-        alone = [
-            SightedFile(file["folder"], file["name"], file["size"], None, None, file["host"]) for file in last.files
-        ]
-        sightings = [Sighting(last.last_seen_at, tuple(last.hosts), (file,)) for file in alone]
-        return any(row.account.adapter.read(payload, attempts, [seen]).reason in _UNREAD for seen in sightings)
+        reading = row.account.adapter.read(payload_of(row), attempts_of(row), sightings_of(row))
     except BytesDiffer:
         return False
     except Exception as error:
         # Where Baton stumbles over what was seen, people decide: their page must not stumble as well.
         log_stumble(row.pk, error)
         return False
+    return reading.reason in _UNREAD
 
 
 def warn_of_unread(form: DecideForm, sentence: str) -> None:

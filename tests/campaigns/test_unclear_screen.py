@@ -18,6 +18,7 @@ from campaigns import batching, journal
 from campaigns.evidence import keep_sighting
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
+from campaigns.views.evidence import may_yet_be_read
 from providers.adapters import smsportal
 from providers.base import Guard, Limits, SightedFile, Sighting
 from providers.models import Account
@@ -163,6 +164,20 @@ def test_a_file_that_may_yet_be_read_is_warned_of(
     page = proven.get(url_of(campaign)).content.decode()
     assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
     assert page.count("A file of this batch still lies") == (1 if warnings else 0)
+
+
+def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) -> None:
+    Account.objects.filter(pk=campaign.account_id).update(provider="clickatell")
+    batch, now = campaign.batches.get(number=1), timezone.now()
+    batch.evidence.all().delete()
+    batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
+    upload = SightedFile("", f"{batch.stem}-a1.txt", 10, now, None, "ftp.example.org")
+    keep_sighting(batch, Sighting(now, ("ftp.example.org",), (upload,)))
+    assert may_yet_be_read(Batch.objects.get(pk=batch.pk))
+
+    log = SightedFile("", f"{batch.stem}-a1.txt.log", 30, now, b"ERR: 901, Internal error", "ftp.example.org")
+    keep_sighting(batch, Sighting(now, ("ftp.example.org",), (upload, log)))
+    assert not may_yet_be_read(Batch.objects.get(pk=batch.pk))
 
 
 def test_the_page_stands_where_what_was_seen_cannot_be_read(
