@@ -138,7 +138,8 @@
     boxes[0].setCustomValidity(chosen.length ? "" : "Choose at least one file.");
     for (const all of document.querySelectorAll("[data-choose-all]")) {
       all.hidden = false;
-      all.textContent = chosen.length === boxes.length ? "Choose none" : `Choose all ${words(boxes.length, "file", "files")}`;
+      const every = boxes.length === 1 ? "the file" : `all ${words(boxes.length, "file", "files")}`;
+      all.textContent = chosen.length === boxes.length ? "Choose none" : `Choose ${every}`;
     }
     for (const said of document.querySelectorAll("[data-chosen-words]")) {
       said.textContent = chosen.length ? `Chosen: ${what}.` : "Choose the files that you decide about.";
