@@ -79,6 +79,7 @@ def table(figures: Mapping[str, Any]) -> str:
         rows.append((f"  {status}", [f"{run['statuses'].get(status, 0):,}" for run in runs]))
     for name, words in INVARIANTS.items():
         rows.append((words, [f"{run['broken'][name]:,}" for run in runs]))
+    rows.append(("Cut short at Clickatell", [f"{run['cut_short']:,}" for run in runs]))
     for kind, words in (("plain", "To state, p95"), ("guarded", "  where the guard waits")):
         rows.append((words, [f"{run['time_to_state'][kind]['p95']:.1f} s" for run in runs]))
     rows.append(("  killed, never in a state", [f"{len(run['time_to_state']['never']):,}" for run in runs]))

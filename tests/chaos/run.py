@@ -370,6 +370,7 @@ class Run:
             "wanted": self.wanted,
             "batches": Batch.objects.exclude(status="superseded").count(),
             "texted": len({line["msisdn"] for line in ours}),
+            "cut_short": invariants.cut_short(ours),
             "statuses": _counted(Batch.objects.values_list("status", flat=True)),
             "reasons": _counted(self._of("unclear", "held", "rejected").values_list("reason", flat=True)),
             "paused": _counted(Campaign.objects.filter(status="paused").values_list("reason", flat=True)),

@@ -175,6 +175,17 @@ def test_another_text_or_sender_is_unapproved(accepted: Batch, field: str) -> No
     assert broken(find([{**first, field: "Something else"}, *others])) == {"unapproved"}
 
 
+def test_a_text_cut_short_is_excused_only_where_a_person_is_asked_about_a_part(unclear: Batch) -> None:
+    part = {**lines_of(unclear)[0], "text": "Hi Per", "sha256": "0" * 64}
+    assert broken(find([part])) == {"unapproved"}
+
+    unclear.account.provider = "clickatell"
+    assert invariants.is_cut_short(unclear, part)
+    assert not invariants.is_cut_short(unclear, {**part, "sha256": unclear.sha256})
+    unclear.status = "accepted"
+    assert not invariants.is_cut_short(unclear, part)
+
+
 def test_a_stranger_is_unapproved(accepted: Batch) -> None:
     lines = lines_of(accepted)
     found = find([*lines, {**lines[0], "msisdn": "27825559999"}])
