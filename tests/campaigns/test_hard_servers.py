@@ -173,7 +173,7 @@ def _until_ended(campaign: Campaign, clock: Clock) -> Batch:
     """The batch once it has ended or waits for a person, and stayed so for a few rounds of the jobs."""
     stayed = 0
     for _ in range(60):
-        batch = in_turn(campaign, clock, 1, seconds=3)
+        batch = in_turn(campaign, clock, 1, seconds=10)
         time.sleep(0.1)
         stayed = stayed + 1 if batch.status in ("accepted", "rejected", "unclear") else 0
         if stayed == 3:

@@ -24,6 +24,8 @@ _LONGEST_UNTIL_A_LOOK = timedelta(hours=7)
 _AT_REST = ("accepted", "rejected", "superseded", "cancelled", "held", "unclear")
 #: Nobody of such a batch may have been texted.
 _NOBODY = ("prepared", "uploading", "held", "cancelled", "rejected", "superseded")
+#: The ids of workers and jobs, and hashes: hexadecimal, so that a run of digits in one is nobody's number.
+_IDS = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b")
 _NUMBER = re.compile(rb"(?<!\d)27\d{9}(?!\d)")
 #: What may be a South African number as people and programs write one; the group has its nine national digits. Where
 #: one begins inside another both are looked at.
@@ -249,9 +251,10 @@ def _logs(logs: Collection[Path], numbers: Collection[str], secrets: Collection[
     national = {number.removeprefix("27").encode() for number in numbers if re.fullmatch(r"27\d{9}", number)}
     for path in logs:
         body = path.read_bytes()
-        held = {number.removeprefix(b"27") for number in _NUMBER.findall(body)}
+        without_ids = _IDS.sub(b"id", body)
+        held = {number.removeprefix(b"27") for number in _NUMBER.findall(without_ids)}
         # Nine digits may be anything unless they are somebody's.
-        held |= {re.sub(rb"\D", b"", written) for written in _WRITTEN.findall(body)} & national
+        held |= {re.sub(rb"\D", b"", written) for written in _WRITTEN.findall(without_ids)} & national
         if held:
             found.leaks.append(f"{path.name} holds {len(held)} phone numbers")
         if any(secret.encode() in body for secret in secrets):

@@ -402,6 +402,7 @@ def test_times_and_ids_are_no_numbers(accepted: Batch, tmp_path: Path) -> None:
     log.write_text(
         "2026-11-21 11:30:08,825 c12-b3-g1-77d0a1b2 1763724608.825550 127.0.0.1:45321 key 2147483647\n"
         "127825550100 8255501001 job 01825550100 278255501 20261121113008\n"
+        "worker 3a04d3b27825550100d222c9f4538aa6: job 5a95d972-3666-44c6-b7ca-27825550100a\n"
     )
     assert find(lines_of(accepted), logs=[log]).leaks == []
 
