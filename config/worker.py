@@ -1,8 +1,11 @@
-"""The RQ worker of this installation: its horse never outlives it."""
+"""The RQ worker of this installation: its horse never outlives it, and it ends when it is asked to."""
 
 import os
+from typing import Any
 
 from rq import Worker
+from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from config.lifeline import die_with
 
@@ -13,3 +16,23 @@ class TiedWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
         die_with(self.pid or os.getppid())
+
+    # RQ stops an idle worker by an exception out of the signal's handler, and raises it once. Where code that lets no
+    # exception out is running just then (logging, a finalizer) it is lost, so the wish is kept and looked at again.
+
+    @property
+    def dequeue_timeout(self) -> int:
+        return 5
+
+    @property
+    def connection_timeout(self) -> int:
+        return 60
+
+    def heartbeat(self, *arguments: Any, **named: Any) -> None:
+        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        super().heartbeat(*arguments, **named)
+
+    def _shutdown(self) -> None:
+        self._stop_requested = True
+        super()._shutdown()
