@@ -7,17 +7,18 @@ import asyncio
 import ctypes
 import fcntl
 import json
+import multiprocessing
 import os
 import re
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,11 +28,10 @@ from urllib.request import Request, urlopen
 from providers.sandbox import bulksms, clickatell, gatewayapi, smsportal
 from providers.sandbox.control import ControlServer
 from providers.sandbox.disk import write_secret
-from providers.sandbox.faults import Faults
+from providers.sandbox.faults import Faults, UnknownFault
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.site import CannotStart, Ground, Ports, Site
 
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 CREDIT = 1_000_000
 #: The pretend providers, in the order in which people see them.
 SITES: tuple[type[Site], ...] = (smsportal.SmsPortal, gatewayapi.GatewayApi, clickatell.Clickatell, bulksms.BulkSms)
@@ -183,12 +183,8 @@ class Sandbox:
         port: int = 0,
     ) -> None:
         self.data = data
-        self._arguments = ["--data", str(data), "--every", str(every), "--credit", str(credit), "--port", str(port)]
-        for name, password in (accounts or {}).items():
-            self._arguments += ["--account", f"{name}:{password}"]
-        for name in faults:
-            self._arguments += ["--fault", name]
-        self._process: subprocess.Popen[str] | None = None
+        self._options = Options(data, port, 0, every, credit, accounts or {}, faults)
+        self._process: ForkServerProcess | None = None
 
     def __enter__(self) -> "Sandbox":
         self.start()
@@ -200,23 +196,22 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Start the process and wait until it answers. Raises CannotStart with what it said instead."""
-        # The kernel's signal follows the thread that starts the process, which ends before the process in a pool.
-        is_main = threading.current_thread() is threading.main_thread()
-        self._process = subprocess.Popen(
-            [sys.executable, str(MANAGE), "sandbox", "--json", *self._arguments],
-            env={**os.environ, "BATON_PDEATHSIG": "1" if is_main else ""},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
+        """Start the process and wait until it answers. Raises CannotStart with what it says instead."""
+        ours, theirs = _processes.Pipe(duplex=False)
+        self._process = _processes.Process(target=_serve_alone, args=(self._options, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            said = ours.recv()
+        except EOFError:
+            said = "The sandbox did not start; its reason is above."
+        finally:
+            ours.close()
+        if not isinstance(said, Ready):
             self.stop()
-            raise CannotStart("The sandbox did not start; its reason is above.")
-        said = json.loads(line)
-        self.control_url, self.ledger_path = said["control"], Path(said["ledger"])
-        self.providers = said["providers"]
+            raise CannotStart(said)
+        self.control_url, self.ledger_path = said.control, Path(said.ledger)
+        self.providers = said.providers
         first = self.providers[smsportal.SLUG]
         self.host, self.port = first["host"], first["port"]
         self.fingerprint, self.host_key = first["fingerprint"], first["host_key"]
@@ -268,11 +263,30 @@ class Sandbox:
         if self._process is None:
             return
         process, self._process = self._process, None
-        process.send_signal(number)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+        if process.pid and process.is_alive():
+            os.kill(process.pid, number)
+        process.join(10)
+        if process.is_alive():
             process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+            process.join()
+
+
+def _serve_alone(options: Options, ready: "Connection[Ready | str, object]") -> None:
+    # The process this one is forked from stays as long as this one does: the end of the starter is to be watched for.
+    threading.Thread(target=_end_with_starter, daemon=True).start()
+    try:
+        asyncio.run(run(options, ready.send))
+    except (CannotStart, UnknownFault) as trouble:
+        ready.send(str(trouble))
+
+
+def _end_with_starter() -> None:
+    starter = multiprocessing.parent_process()
+    assert starter
+    starter.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# Dozens of sandboxes start while the tests run: each is forked from one process that has everything imported.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([__name__])

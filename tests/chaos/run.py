@@ -101,7 +101,7 @@ class Run:
         self.rehearse()
         self.kill_at_every_point()
         options = {provider: default_options(self.accounts[provider, ACCOUNTS[0]]) for provider in PROVIDERS}
-        self.control.start(max(60, self.wanted // 10), options, SENDER)
+        self.control.start(max(30, self.wanted // 10), options, SENDER)
         self.do_anything_for_a_while()
         if self.wanted >= SHORT:
             self.try_again()

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
-from providers.sandbox.server import MANAGE, CannotStart, Sandbox
+from providers.sandbox.server import CannotStart, Sandbox
 from tests.providers.sandbox.conftest import Client, wire, zipped
+
+
+MANAGE = settings.BASE_DIR / "manage.py"
 
 
 @pytest.fixture
@@ -47,26 +51,29 @@ def test_it_listens_on_a_chosen_port(tmp_path: Path) -> None:
         assert second.port == port
 
 
-def test_a_busy_port_and_a_busy_directory_are_said_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_busy_port_and_a_busy_directory_are_said_in_a_line(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "one") as first:
-        with pytest.raises(CannotStart):
+        with pytest.raises(CannotStart, match=f"Port {first.port} cannot be used"):
             Sandbox(tmp_path / "two", port=first.port).start()
-        assert f"Port {first.port} cannot be used" in capfd.readouterr().err
-        with pytest.raises(CannotStart):
+        with pytest.raises(CannotStart, match="Another sandbox is running"):
             Sandbox(tmp_path / "one").start()
-        assert "Another sandbox is running" in capfd.readouterr().err
+        assert "Another sandbox is running" in refused("--data", str(tmp_path / "one"))
+        assert f"Port {first.port} cannot" in refused("--data", str(tmp_path / "two"), "--port", str(first.port))
 
 
 @pytest.mark.parametrize("arguments", [["--fault", "smsportal:x"], ["--account", "../x:y"], ["--account", "x"]])
 def test_it_refuses_what_it_does_not_know(arguments: list[str], tmp_path: Path) -> None:
-    refused = subprocess.run(
-        [sys.executable, str(MANAGE), "sandbox", "--data", str(tmp_path), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
+    assert refused("--data", str(tmp_path), *arguments)
+
+
+def refused(*arguments: str) -> str:
+    """What the command says instead of starting."""
+    ran = subprocess.run(
+        [sys.executable, str(MANAGE), "sandbox", *arguments], capture_output=True, text=True, timeout=30
     )
-    assert refused.returncode == 1
-    assert "Traceback" not in refused.stderr
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    return ran.stderr
 
 
 def test_a_fault_can_be_on_from_the_start(tmp_path: Path) -> None:
