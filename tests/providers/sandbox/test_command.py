@@ -11,7 +11,6 @@ from django.conf import settings
 from providers.sandbox.server import CannotStart, Sandbox
 from tests.providers.sandbox.conftest import Client, wire, zipped
 
-
 MANAGE = settings.BASE_DIR / "manage.py"
 
 
