@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
-from campaigns.batching import open_recipients, supersede
+from campaigns.batching import open_recipients, recipients_of, supersede
 from campaigns.evidence import keep_sighting
 from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
 from campaigns.lifecycle import Refusal, may, move
@@ -293,9 +293,7 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
             )
         named |= dict.fromkeys(found, piece.line)
     if not named:
-        raise Refusal(
-            "log_names_nobody", f"{log.name} names nobody of {batch.name}, so it does not say who was texted."
-        )
+        raise Refusal("log_names_nobody", _why_nobody(batch, log, len(left)))
     if len(named) == len(left):
         raise Refusal("log_names_all", f"{log.name} names all of {batch.name}: choose “{DECISIONS['accepted']}”.")
     seen = SightedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
@@ -303,6 +301,17 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
     words = "The provider's log names this number."
     outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
     write_outcomes(batch, outcomes)
+
+
+def _why_nobody(batch: Batch, log: Log, left: int) -> str:
+    everybody = set(recipients_of(batch).values_list("msisdn", flat=True))
+    numbers = {number for piece in reports.pieces(log.body) for number in _NUMBER.findall(piece.number_words)}
+    if known := len(everybody & numbers):
+        return (
+            f"Baton knows already what {log.name} says: the {known:,} of {batch.name} that it names are settled. "
+            f"It names nobody of the {left:,} who are left."
+        )
+    return f"{log.name} names nobody of {batch.name}, so it does not say who was texted."
 
 
 def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) -> None:

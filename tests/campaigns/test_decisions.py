@@ -12,7 +12,7 @@ from campaigns import balance, decisions, results
 from campaigns.batching import recipients_of
 from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign, Event
-from providers.base import Reading, Standing
+from providers.base import Outcome, Reading, Standing
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
@@ -291,6 +291,20 @@ def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, bod
     unclear.refresh_from_db()
     assert unclear.status == "unclear"
     assert unclear.outcomes.count() == 0
+
+
+def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_else(
+    unclear: Batch, approver: User
+) -> None:
+    results.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
+    log = decisions.Log("log.txt", b"ok 27825550101\n")
+
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), log)
+
+    assert code_of(refusal) == "log_names_nobody"
+    assert "Baton knows already what log.txt says: the 1 of" in str(refusal.value)
+    assert "nobody of the 4 who are left" in str(refusal.value)
 
 
 def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:
