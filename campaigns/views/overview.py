@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from campaigns import balance
 from campaigns.models import Batch, Campaign, Event
 from campaigns.orders import rehearsal_of
-from campaigns.templatetags.standing import zoned
+from campaigns.templatetags.standing import reason_word, zoned
 from providers import checking
 from providers.models import Account
 
@@ -96,7 +96,8 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
             left=Sum(F("rows") - F("row_errors") - F("accepted_rows")),
             first=Min("pk"),
             number=Min("number"),
-            sentence=Min("sentence"),
+            one_sentence=Min("sentence"),
+            other_sentence=Max("sentence"),
             since=Min("moved_at"),
         )
     )
@@ -110,7 +111,10 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
             url = reverse("campaigns:campaign", args=[group["campaign_id"]])
         what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
         what = f"{what} {group['status']}, {_people(group['left'])}"
-        lines.append(_line(group["campaign__name"], what, group["sentence"], url, at=group["since"]))
+        sentence = group["one_sentence"]
+        if group["other_sentence"] != sentence:
+            sentence = f"{reason_word(group['reason'])}. One of them: {sentence}"
+        lines.append(_line(group["campaign__name"], what, sentence, url, at=group["since"]))
     alarms = (
         Batch.objects.exclude(alarm="")
         .order_by()

@@ -49,7 +49,11 @@ def test_files_of_one_cause_are_one_line(
     Batch.objects.update(status="unclear", reason="line_broke", sentence="The line broke.", row_errors=1)
     inbox = logged_in(viewer).get("/").context["inbox"]
     [line] = [line for line in inbox if "files" in line["what"]]
-    assert line["what"] == "2 files unclear, 8 recipients"
+    assert (line["what"], line["sentence"]) == ("2 files unclear, 8 recipients", "The line broke.")
+
+    Batch.objects.filter(number=2).update(sentence="The line broke after 12 of 30 bytes.")
+    [line] = [line for line in logged_in(viewer).get("/").context["inbox"] if "files" in line["what"]]
+    assert line["sentence"] == "Line broke. One of them: The line broke after 12 of 30 bytes."
     assert line["url"] == reverse("campaigns:unclear", args=[campaign.pk]) + "?reason=line_broke"
 
 
