@@ -19,7 +19,7 @@ from campaigns.batching import opted_out, recipients_of, supersede, waiting
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
 from campaigns.lifecycle import MovedMeanwhile, move, note
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results import LOOK_AFTER, OTHER_BYTES, log_stumble, look, stop_account
+from campaigns.results import OTHER_BYTES, last_look, log_stumble, look, stop_account
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import GuardKind, Payload, Reading, Staged, Standing
 from providers.connections import connect
@@ -117,7 +117,7 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
     if batch.status == "committing" and batch.first_intent_at and now - batch.first_intent_at > LOOK_FOR:
         sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
         with suppress(MovedMeanwhile):
-            move(batch, "unclear", reason="unreadable", sentence=sentence, **_asked(now))
+            move(batch, "unclear", reason="unreadable", sentence=sentence, **_asked(batch, now))
 
 
 class Line:
@@ -244,7 +244,7 @@ def remember(batch: Batch, now: datetime) -> bool:
         move(batch, "committing", reason="restored", sentence=sentence, first_intent_at=min(started), due_at=now)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
             differs = f"{sentence} That file held other people or other texts than this one."
-            move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(now))
+            move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(batch, now))
     return True
 
 
@@ -269,11 +269,9 @@ def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool
     journalled = journal.batches_of(campaign.pk)
     if not journalled:
         return False
-    known = {
-        row.stem: row.status not in ("prepared", "uploading") or row.sha256 == journalled.get(row.stem)
-        for row in campaign.batches.filter(stem__in=list(journalled))
-    }
-    if all(known.get(stem, False) for stem in journalled):
+    stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
+    # Other bytes under the same name are forgotten too, also once a person was asked about them.
+    if all(sums == {stored.get(stem)} for stem, sums in journalled.items()):
         return False
     if waiting(campaign).exists():
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2))
@@ -432,7 +430,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
         sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
         with transaction.atomic():
             _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
-            move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(now))
+            move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(batch, now))
         return
     try:
         with transaction.atomic():
@@ -474,7 +472,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
     with transaction.atomic():
         _end(attempt, "refused", now, trouble)
         if not alone:
-            move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(now))
+            move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(batch, now))
         elif trouble.account and not trouble.holds:
             fields = wait(batch, now) | {"first_intent_at": None}
             move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
@@ -517,7 +515,7 @@ def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     try:
         reading = look(batch, line.fresh(), now)
     except BytesDiffer as error:
-        move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(now))
+        move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(batch, now))
         return
     except Trouble as trouble:
         look_failed(batch, trouble, now)
@@ -530,7 +528,7 @@ def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
     _stop_account(batch, trouble)
     if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        move(batch, "unclear", reason="cannot_look", sentence=trouble.sentence, **_asked(now))
+        move(batch, "unclear", reason="cannot_look", sentence=trouble.sentence, **_asked(batch, now))
         return
     Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
 
@@ -548,7 +546,7 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
     if first > now + _CLOCKS_DIFFER:
         # How long ago it was is not known, so no guard can be relied on.
         sentence = "The clock was set back after the commit began, and the provider shows nothing of this file."
-        move(batch, "unclear", reason="clock_set_back", sentence=reading.sentence or sentence, **_asked(now))
+        move(batch, "unclear", reason="clock_set_back", sentence=reading.sentence or sentence, **_asked(batch, now))
         return
     if reading.waits:
         _look_again(batch, now + timedelta(seconds=5))
@@ -579,7 +577,7 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
         _look_again(batch, now + guard.pause)
         return
     sentence = reading.sentence or "The line broke at the commit, and the provider shows nothing of this file."
-    move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(now))
+    move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(batch, now))
 
 
 def _is_still_staged(batch: Batch, latest: Attempt, now: datetime) -> bool:
@@ -599,9 +597,9 @@ def _stop_account(batch: Batch, trouble: Trouble) -> None:
         stop_account(batch, trouble.code, trouble.sentence)
 
 
-def _asked(now: datetime) -> dict[str, Any]:
+def _asked(batch: Batch, now: datetime) -> dict[str, Any]:
     """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
-    return {"due_at": None, "look_at": now + timedelta(seconds=10), "look_until": now + LOOK_AFTER}
+    return {"due_at": None, "look_at": now + timedelta(seconds=10), "look_until": last_look(batch, now)}
 
 
 def _look_again(batch: Batch, at: datetime) -> None:

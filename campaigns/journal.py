@@ -80,10 +80,10 @@ def last_attempt(stem: str) -> int:
     return max(_attempts(stem), default=0)
 
 
-def batches_of(campaign_id: int) -> dict[str, str]:
-    """``{stem: sha256}`` of every batch of a campaign that may have been handed over."""
+def batches_of(campaign_id: int) -> dict[str, set[str]]:
+    """``{stem: {sha256}}`` of every batch of a campaign that may have been handed over, and of all of its attempts."""
     stems = {stem for known in _journals() for stem in known if stem.startswith(f"c{campaign_id}-")}
-    return {stem: found[-1]["sha256"] for stem in stems if (found := intents(stem))}
+    return {stem: {line["sha256"] for line in found} for stem in stems if (found := intents(stem))}
 
 
 def lines_of(stem: str) -> list[dict[str, Any]]:

@@ -202,7 +202,7 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
             "unclear",
             reason="silent",
             sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
-            look_until=now + LOOK_AFTER,
+            look_until=last_look(batch, now),
         )
 
 
@@ -312,9 +312,9 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
         if batch.status == "unclear" and to == "handed_over":
             # Only a person moves it back into waiting; a file still lying there proves no more than it did.
             return
-        fields: dict[str, Any] = {"due_at": None}
-        if to in ("accepted", "rejected", "unclear"):
-            fields["look_until"] = last_look(batch, now)
+        # What the provider works on is looked at until it has ended, or is silent for too long.
+        is_open = to in ("handed_over", "processing")
+        fields: dict[str, Any] = {"due_at": None, "look_until": None if is_open else last_look(batch, now)}
         if to in ("accepted", "rejected"):
             fields["settled_at"] = now
         if to != "unclear" and batch.handed_over_at is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns import results
+from campaigns import handover, results
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
 from providers.adapters import smsportal
@@ -75,6 +75,30 @@ def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
 
     results.give_up_if_silent(early, NOW + timedelta(days=3, minutes=16))
     assert (early.status, early.reason) == ("unclear", "silent")
+
+
+def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
+    account: Account, make_running: MakeCampaign
+) -> None:
+    batch = move(make_running(account).batches.get(), "uploading")
+    move(batch, "committing", first_intent_at=NOW)
+    move(batch, "unclear", reason="no_evidence", look_at=NOW, look_until=NOW + results.LOOK_AFTER)
+    last = NOW + results.LOOK_AFTER - timedelta(minutes=1)
+    results.settle(batch, Reading(Standing.PROCESSING, "working"), last)
+    assert batch.status == "processing"
+
+    results.settle(batch, Reading(Standing.PROCESSING, "working"), last + timedelta(minutes=5))
+    assert batch.look_at is not None
+
+    results.settle(batch, Reading(Standing.ABSENT), last + timedelta(hours=7))
+    assert (batch.status, batch.reason) == ("unclear", "silent")
+    assert batch.look_at is not None
+
+
+def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
+    asked = handover._asked(early, NOW)
+
+    assert asked["look_until"] == NOW + timedelta(days=6)
 
 
 @pytest.mark.parametrize(("ending", "status"), [("unclear", "unclear"), ("none", "unclear"), ("done", "processing")])

@@ -73,6 +73,28 @@ def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None
     begun.check()
 
 
+@pytest.mark.parametrize("guard", list(GuardKind))
+def test_a_copy_from_before_the_cut_texts_nobody_in_a_file_more(life: type[BatchLife], guard: GuardKind) -> None:
+    life.guards = (guard,)
+    machine = life()
+    machine.begin(choice=0, both=False, mood="good", copied=False)
+    try:
+        machine.the_database_is_copied()
+        machine.somebody_opts_out(person=1)
+        for _ in range(4):
+            machine.soon(seconds=3, incident=None)
+        machine.somebody_opts_back_in(person=1)
+        machine.an_older_copy_is_restored(which=0)
+        for _ in range(6):
+            machine.soon(seconds=61, incident=None)
+
+        machine.check()
+        assert Campaign.objects.get(pk=machine.campaign_ids[0]).reason == "restored"
+    finally:
+        machine.is_broken = True
+        machine.teardown()
+
+
 def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
