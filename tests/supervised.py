@@ -23,6 +23,12 @@ from tests.postgresql import free_port
 from tests.waiting import wait_until
 
 
+def _take(terminal: int) -> None:
+    """Make it this process's terminal, whose end ends the process, though the tests may run under nohup."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Baton:
     """One supervisor on a data directory of its own; ``said`` is what it wrote to the terminal."""
 
@@ -46,7 +52,7 @@ class Baton:
                 stdout=output if terminal is None else terminal,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=None if terminal is None else partial(fcntl.ioctl, terminal, termios.TIOCSCTTY, 0),
+                preexec_fn=None if terminal is None else partial(_take, terminal),
             )
         return self
 

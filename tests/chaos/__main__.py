@@ -52,8 +52,9 @@ MUST_BE_MET_ON = {
     "sqlite": ("woken",),
     "postgresql": ("PostgreSQL restarted", "PostgreSQL session ended", "woken after another took over"),
 }
-#: Where all of them had room: how many points, and what share of the recovery's points, may be left without a kill.
-POINTS_LEFT, RECOVERY_LEFT = 8, 0.34
+#: Where all of them had room: how many points, and what share of the recovery's points, may be left without a kill,
+#: and what share of the commits without a lost session.
+POINTS_LEFT, RECOVERY_LEFT, COMMITS_LEFT = 8, 0.34, 0.15
 #: Seconds from a kill to the batch's state, at the 95th percentile; where the guard waits, its pause is in it.
 TO_STATE = {"plain": 30, "guarded": 90}
 
@@ -150,6 +151,9 @@ def lacking(database: str, found: dict[str, Any]) -> list[str]:
         missed = points["recovery_missed"]
         if len(missed) > RECOVERY_LEFT * points["recovery"]:
             sentences.append(f"{len(missed)} points of the recovery without a second kill, of {points['recovery']}.")
+        missed = points["commits_missed"]
+        if len(missed) > COMMITS_LEFT * points["commits"]:
+            sentences.append(f"The session was not lost at {len(missed)} commits: {', '.join(missed[:40])}.")
     return sentences
 
 

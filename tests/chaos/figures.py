@@ -75,6 +75,15 @@ def table(figures: Mapping[str, Any]) -> str:
         )
     )
     rows.append(("  a second time, pairs", [f"{run['points']['pairs']:,}" for run in runs]))
+    rows.append(
+        (
+            "Commits, session lost at",
+            [
+                f"{p['commits'] - len(p['commits_missed']):,} of {p['commits']:,}"
+                for p in (run["points"] for run in runs)
+            ],
+        )
+    )
     for status in sorted({status for run in runs for status in run["statuses"]}):
         rows.append((f"  {status}", [f"{run['statuses'].get(status, 0):,}" for run in runs]))
     for name, words in INVARIANTS.items():

@@ -76,7 +76,7 @@ class Plans:
         ]
 
     def at_every_point(self) -> list[Plan]:
-        """A stop and an opt-out where they matter, and a lost answer at every commit."""
+        """A stop and an opt-out where they matter, and a line that drops before a commit."""
         plans = [
             Plan(provider, [Arm(f"{point}#1", deed)])
             for provider in PROVIDERS
@@ -87,8 +87,6 @@ class Plans:
         cuts = [each for each in sorted(self.known) if each[1] == "cut" and each[2].startswith("db:commit:end")]
         plans += [Plan(provider, [Arm(point, "hold", job)]) for provider, job, point in cuts]
         plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("recut:begin#1", "hold")]) for slug in PROVIDERS]
-        commits = [each for each in sorted(self.known) if each[2].startswith("db:commit") and each[1] != "freeze"]
-        plans += [Plan(provider, [Arm(point, "lose", job)]) for provider, job, point in commits]
         plans += [Plan(provider, [Arm("commit:begin#1", "drop")]) for provider in PROVIDERS]
         random.shuffle(plans)
         # One of each kind after another: a run that has no room for all of them meets each kind.
@@ -99,6 +97,29 @@ class Plans:
             met[kind] += 1
             ranked.append((met[kind], plan))
         return [plan for _, plan in sorted(ranked, key=lambda each: each[0])]
+
+    def losses(self) -> list[Plan]:
+        """At every commit of the database where that has not happened yet its session lost: before it and after."""
+        providers: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for provider, job, point in sorted(self.known):
+            providers[job, point].append(provider)
+        plans = []
+        for job, point in sorted(self.commits() - self.lost()):
+            provider = random.choice(providers[job, point])
+            plans.append([Plan(provider, [Arm(point, "lose", job)], alone=job not in OF_CAMPAIGNS)])
+            if job in OF_CAMPAIGNS:
+                # So that there is as much to cut as in the rehearsal.
+                plans[-1].append(Plan(provider))
+        random.shuffle(plans)
+        return [plan for each in plans for plan in each]
+
+    def commits(self) -> set[tuple[str, str]]:
+        """Job and point of every commit of the database that the rehearsal reached."""
+        return {(job, point) for _, job, point in self.known if point.startswith("db:commit")}
+
+    def lost(self) -> set[tuple[str, str]]:
+        """Those of them at which the session was lost."""
+        return {(line["job"], line["point"]) for line in self.fired() if line["deed"] == "lose"} & self.commits()
 
     def strikes(self) -> list[Plan]:
         """Every fault of the network, on each channel of each provider in each direction, at both of its places."""

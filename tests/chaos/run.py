@@ -138,6 +138,8 @@ class Run:
         strikes = self.plans.strikes()
         # In a long run all of them.
         self.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
+        losses = self.plans.losses()
+        self.queue.extend(losses if self.wanted >= SHORT else losses[:1])
         self.queue.extend(self.plans.at_every_point()[: room // 2])
         while len(self.queue) < room:
             self.queue.append(self.plans.anything())
@@ -149,7 +151,7 @@ class Run:
         self.phase = "a kill at every point, once more"
         for _ in range(2):
             # A third of what is left at most.
-            self.queue.extend(self.plans.missed()[: self.left() // 3])
+            self.queue.extend([*self.plans.missed(), *self.plans.losses()][: self.left() // 3])
             if self.queue:
                 self.until(lambda: not self.queue and not self.forming and self.has_begun(), 60)
 
@@ -261,12 +263,16 @@ class Run:
 
     def decide(self) -> None:
         """A person who has asked the provider decides half of what is unclear."""
-        texted = {line["msisdn"] for line in read_ledger(self.arena.gateways.ledger)}
-        for batch in Batch.objects.filter(status="unclear").select_related("campaign"):
+        ledger = list(read_ledger(self.arena.gateways.ledger))
+        texted = {line["msisdn"] for line in ledger}
+        for batch in Batch.objects.filter(status="unclear").select_related("campaign__account"):
             numbers = set(recipients_of(batch).values_list("msisdn", flat=True))
             if random.random() < 0.5 or not (numbers <= texted or numbers.isdisjoint(texted)):
                 continue
             decision = "accepted" if numbers <= texted else "again"
+            if any(invariants.is_cut_short(batch, line) for line in ledger if line["msisdn"] in numbers):
+                # Not all of what was approved: this stays with the person.
+                continue
             with suppress(Refusal):
                 decide(batch, self.people.approver, decision, "The provider was asked.", timezone.now())
                 self.counted[f"decided: {decision}"] += 1
@@ -362,6 +368,7 @@ class Run:
         fired = self.plans.fired()
         known, killed = self.plans.known, self.plans.killed()
         recovery, hit = self.plans.recovery()
+        commits, lost = self.plans.commits(), self.plans.lost()
         happened = self.counted + Counter(f"deed: {line['deed']}" for line in fired)
         faults = {name: count for name, count in happened.items() if not name.startswith(_NO_FAULTS)}
         faults = {name: count for name, count in faults.items() if name not in ("deed: hold", "deed: network")}
@@ -383,6 +390,8 @@ class Run:
                 "has_room_for_all": self.has_room_for_all,
                 "missed": sorted(" ".join(each) for each in known - killed),
                 "pairs": self.plans.pairs(),
+                "commits": len(commits),
+                "commits_missed": sorted(" ".join(each) for each in commits - lost),
                 "recovery": len(recovery),
                 "recovery_killed": len(recovery & hit),
                 "recovery_missed": sorted(" ".join(each) for each in recovery - hit),

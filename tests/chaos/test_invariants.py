@@ -182,6 +182,10 @@ def test_a_text_cut_short_is_excused_only_where_a_person_is_asked_about_a_part(u
     unclear.account.provider = "clickatell"
     assert invariants.is_cut_short(unclear, part)
     assert not invariants.is_cut_short(unclear, {**part, "sha256": unclear.sha256})
+    for text, is_left in (("Hi Per", True), ("Hi , 20 %", True), ("Hi Peter", False), ("Buy now", False)):
+        line = {**part, "text": text}
+        assert invariants._is_approved(line, "Hi Person 0, 20 % off", unclear) is is_left
+        assert not invariants._is_approved({**line, "sha256": unclear.sha256}, "Hi Person 0, 20 % off", unclear)
     unclear.status = "accepted"
     assert not invariants.is_cut_short(unclear, part)
 

@@ -48,7 +48,14 @@ def test_a_run_that_is_not_short_names_what_it_left_out() -> None:
         "faults": met,
         "other": {},
         "time_to_state": {"plain": {"p95": 30.0}, "guarded": {"p95": 90.0}},
-        "points": {"has_room_for_all": True, "missed": [], "recovery": 10, "recovery_missed": ["a"]},
+        "points": {
+            "has_room_for_all": True,
+            "missed": [],
+            "recovery": 10,
+            "recovery_missed": ["a"],
+            "commits": 10,
+            "commits_missed": ["a"],
+        },
     }
     assert lacking("sqlite", found) == []
     found["faults"] = met | {"Valkey paused": 0}
@@ -59,8 +66,10 @@ def test_a_run_that_is_not_short_names_what_it_left_out() -> None:
         "missed": ["point"] * 9,
         "recovery": 10,
         "recovery_missed": ["point"] * 4,
+        "commits": 10,
+        "commits_missed": ["point"] * 2,
     }
-    assert len(lacking("sqlite", found)) == 5
+    assert len(lacking("sqlite", found)) == 6
     assert lacking("sqlite", found | {"wanted": SHORT - 1}) == []
 
 
