@@ -2,6 +2,7 @@
 take the mark away and let the machine do the same (``changes_texts``, ``restores``, ``decides_late``)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,12 +17,21 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def begun(life: type[BatchLife]) -> Iterator[BatchLife]:
     """One campaign of five, with the provider that forgets nothing, before its first cut."""
-    life.guards = (GuardKind.KEY,)
+    with living(life, GuardKind.KEY) as machine:
+        yield machine
+
+
+@contextmanager
+def living(life: type[BatchLife], guard: GuardKind) -> Iterator[BatchLife]:
+    """One campaign of five, with a provider of that guard, before its first cut."""
+    life.guards = (guard,)
     machine = life()
     machine.begin(choice=0, both=False, mood="good", copied=False)
-    yield machine
-    machine.is_broken = True
-    machine.teardown()
+    try:
+        yield machine
+    finally:
+        machine.is_broken = True
+        machine.teardown()
 
 
 def unclear_for_days(machine: BatchLife) -> Batch:
@@ -75,10 +85,7 @@ def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None
 
 @pytest.mark.parametrize("guard", list(GuardKind))
 def test_a_copy_from_before_the_cut_texts_nobody_in_a_file_more(life: type[BatchLife], guard: GuardKind) -> None:
-    life.guards = (guard,)
-    machine = life()
-    machine.begin(choice=0, both=False, mood="good", copied=False)
-    try:
+    with living(life, guard) as machine:
         machine.the_database_is_copied()
         machine.somebody_opts_out(person=1)
         for _ in range(4):
@@ -90,9 +97,6 @@ def test_a_copy_from_before_the_cut_texts_nobody_in_a_file_more(life: type[Batch
 
         machine.check()
         assert Campaign.objects.get(pk=machine.campaign_ids[0]).reason == "restored"
-    finally:
-        machine.is_broken = True
-        machine.teardown()
 
 
 def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
