@@ -553,6 +553,9 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
         return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)
+        if batch.reason == FORGOTTEN and opted_out(recipients_of(batch)).exists():
+            # The intent that the journal knows may have been withdrawn in the database that is gone.
+            may_repeat = False
         if may_repeat and campaign.status in ("running", "paused"):
             if now < latest.started_at + guard.pause:
                 _look_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))

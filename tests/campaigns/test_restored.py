@@ -1,6 +1,7 @@
 """An older copy of the database is restored: the journal is ahead, and Baton looks before any commit."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,6 +34,27 @@ def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
     assert len(sandbox.messages()) == 5
     batch = campaign.batches.get()
     assert (batch.status, batch.attempts.count()) == ("accepted", 1)
+
+
+@pytest.mark.parametrize("opted_out", [[], ["27825550102"]])
+def test_what_only_the_journal_knows_is_not_repeated_to_somebody_who_opted_out_since(
+    sandbox: Sandbox,
+    account_at: Callable[..., Account],
+    make_running: MakeCampaign,
+    clock: Clock,
+    opted_out: list[str],
+) -> None:
+    campaign = make_running(account_at("bulksms"))
+    batch = campaign.batches.get()
+    journal.intend(batch, 1, batch.name, clock())
+    suppress(opted_out, "manual", "by phone")
+
+    for _ in range(5):
+        hand_over(campaign, clock)
+        clock.forward(seconds=70)
+
+    batch.refresh_from_db()
+    assert (batch.status == "unclear", len(sandbox.messages())) == ((True, 0) if opted_out else (False, 5))
 
 
 def test_a_new_campaign_never_gets_an_id_the_journal_names(
