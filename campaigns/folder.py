@@ -97,7 +97,8 @@ def sort(adapter: BaseAdapter, files: Sequence[SightedFile]) -> tuple[list[Found
 
 def is_inert(adapter: BaseAdapter, stem: str, name: str) -> bool:
     """Whether ``name`` is one under which this adapter uploads before a rename, so that nobody is texted by it."""
-    attempt = _ATTEMPT.search(name)
+    # Behind the stem: its own end may look like an attempt.
+    attempt = _ATTEMPT.match(name, len(stem))
     if adapter.guard.kind is not GuardKind.RENAME or attempt is None:
         return False
     return name == adapter.attempt_name(Payload(stem, "", b"", 0), int(attempt[1]))

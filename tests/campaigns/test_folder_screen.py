@@ -128,6 +128,13 @@ def test_files_of_this_installation_that_the_database_forgot_are_ours(account: A
     assert not Batch.objects.exists()
 
 
+def test_a_name_whose_end_looks_like_an_attempt_is_one_of_ours(account: Account) -> None:
+    stem = "c4711-b1-g1-a3cd1d27"
+
+    assert folder.is_inert(account.adapter, stem, f"{stem}-a1.csv")
+    assert not folder.is_inert(account.adapter, stem, f"{stem}-a1.csv.utf8.ready")
+
+
 def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account: Account) -> None:
     """An SMSPortal zip that lies in Send_SMS is texted: it is never called a leftover."""
     seen = SightedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
