@@ -1,7 +1,8 @@
 """What people decide: approve, pause, cancel, release a held batch, decide an unclear one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +13,9 @@ from django.utils import timezone
 
 from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
 from campaigns.batching import open_recipients, recipients_of, supersede
-from campaigns.evidence import keep_sighting
+from campaigns.evidence import keep_sighting, known_of
 from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
-from campaigns.lifecycle import Refusal, may, move
+from campaigns.lifecycle import MovedMeanwhile, Refusal, may, move
 from campaigns.models import Batch, Campaign
 from campaigns.results import last_look, write_outcomes
 from providers import reports
@@ -122,7 +123,9 @@ def cancel(campaign: Campaign, user: Any) -> None:
         before = campaign.status
         move(campaign, "cancelled", user=user)
         for batch in campaign.batches.filter(status__in=("prepared", "held")).select_related("account"):
-            cancel_unless_forgotten(batch, timezone.now(), user=user, reason="campaign_cancelled")
+            # One that a worker took meanwhile is cancelled at its gate, or by the sweep when it is put back.
+            with suppress(MovedMeanwhile), transaction.atomic():
+                cancel_unless_forgotten(batch, timezone.now(), user=user, reason="campaign_cancelled")
     if before == "freezing":
         delete_recipients(campaign)
 
@@ -193,11 +196,14 @@ class Log:
     body: bytes
 
 
-def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log: Log | None = None) -> None:
+def decide(
+    batch: Batch, user: Any, decision: str, why: str, now: datetime, log: Log | None = None, *, seen: str
+) -> None:
     """Decide an unclear batch, with a reason. Only *again* and *partly* make a new generation.
 
     *partly* needs ``log``: whom it names is accepted, the others are in the next generation. In a cancelled campaign
-    who would be handed over again is cancelled. Raises Refusal, also while somebody works on the batch.
+    who would be handed over again is cancelled. ``seen`` is what ``known_of`` gave before the evidence was shown.
+    Raises Refusal, also when more is known since, and while somebody works on the batch.
     """
     may(user, "campaigns.decide_batch")
     why = _given(why)
@@ -209,6 +215,9 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log:
         batch.refresh_from_db()
         if batch.status != "unclear":
             raise Refusal("not_unclear", f"{batch} no longer needs a decision.")
+        if seen != known_of(batch):
+            changed = f"What is known of {batch} changed since this page was shown. Look at it again before you decide."
+            raise Refusal("evidence_changed", changed)
         sentence = f"{DECISIONS[decision]}. {why}"
         if decision == "again":
             _hand_over_the_rest(batch, user, sentence, now)
@@ -247,13 +256,23 @@ def decide(batch: Batch, user: Any, decision: str, why: str, now: datetime, log:
 
 
 def decide_many(
-    batches: Iterable[Batch], user: Any, decision: str, why: str, now: datetime, log: Log | None = None
+    batches: Iterable[Batch],
+    user: Any,
+    decision: str,
+    why: str,
+    now: datetime,
+    log: Log | None = None,
+    *,
+    seen: Mapping[int, str],
 ) -> dict[Batch, str]:
-    """Decide several unclear batches alike; return those that were refused, each with the sentence why."""
+    """Decide several unclear batches alike; return those that were refused, each with the sentence why.
+
+    ``seen`` has what ``known_of`` gave by the batches' ids; one that is not in it is refused.
+    """
     refused = {}
     for batch in batches:
         try:
-            decide(batch, user, decision, why, now, log)
+            decide(batch, user, decision, why, now, log, seen=seen.get(batch.pk, ""))
         except Refusal as refusal:
             refused[batch] = refusal.sentence
     return refused

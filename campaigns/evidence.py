@@ -81,6 +81,16 @@ def keep_sighting(batch: Batch, sighting: base.Sighting) -> Evidence:
     )
 
 
+def known_of(batch: Batch) -> str:
+    """A name for what is known of a batch: another one after a look that saw something new, or once it is unclear anew.
+
+    Looks that see the same as the one before leave it as it is.
+    """
+    last_seen = batch.evidence.order_by("-id").values_list("digest", flat=True).first()
+    last_doubt = batch.events.filter(to_status="unclear").order_by("-id").values_list("pk", flat=True).first()
+    return f"{last_seen or 'nothing'}.{last_doubt or 0}"
+
+
 def sightings_of(batch: Batch) -> list[base.Sighting]:
     """Everything ever seen of a batch, oldest first; a run of equal looks gives its first and its last."""
     sightings: list[base.Sighting] = []

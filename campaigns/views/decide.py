@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from campaigns import audience, decisions, jobs
+from campaigns.evidence import known_of
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
@@ -188,8 +189,8 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if not form.is_valid():
             raise Refusal("not_valid", _first_error(form))
-        asked = form.cleaned_data
-        decisions.decide(batch, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"])
+        asked, seen = form.cleaned_data, request.POST.get("seen", "")
+        decisions.decide(batch, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"], seen=seen)
     except Refusal as refusal:
         keeping.keep(request, page, refused=refusal.sentence)
         return redirect(f"{page}#decide")
@@ -220,6 +221,8 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     shown = batches[:SHOWN_UNCLEAR]
     kept = keeping.give_back(request, reverse("campaigns:unclear", args=[pk]))
     for batch in shown:
+        # Before what is shown of it is read: a look in between refuses a decision, and never goes unseen.
+        batch.seen = known_of(batch)  # type: ignore[attr-defined]
         batch.beside = beside(batch, now, looks=3)  # type: ignore[attr-defined]
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
         batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]
@@ -263,8 +266,9 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(page)
     asked = form.cleaned_data
     batches = list(asked["batches"].select_related("campaign__account", "account"))
+    seen = {batch.pk: request.POST.get(f"seen-{batch.pk}", "") for batch in batches}
     refused = decisions.decide_many(
-        batches, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"]
+        batches, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"], seen=seen
     )
     for batch, sentence in list(refused.items())[:5]:
         messages.error(request, f"File {batch.number}: {sentence}")

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import journal
 from campaigns.decisions import DECISIONS
-from campaigns.evidence import BytesDiffer, attempts_of, payload_of, sightings_of
+from campaigns.evidence import BytesDiffer, attempts_of, known_of, payload_of, sightings_of
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.orders import rehearsal_of
@@ -50,6 +50,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, kept["refused"])
     left = row.rows - row.row_errors - row.accepted_rows
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
+    # Before what is shown of it is read: a look in between refuses a decision, and never goes unseen.
+    seen = known_of(row)
     known = beside(row, timezone.now())
     if known["may_yet_be_read"]:
         warn_of_unread(form, "A file of this batch still lies at the provider and may yet be read.")
@@ -65,6 +67,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "may_decide": may_decide,
         "must_confirm": must_confirm,
         "refused": kept["refused"],
+        "seen": seen,
         "reason_form": ReasonForm(),
         "decide_form": form,
         "question": {

@@ -1,6 +1,7 @@
 """What people may decide, and what they may not."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,9 +11,10 @@ from pytest_django import Settings
 
 from campaigns import balance, decisions, results
 from campaigns.batching import recipients_of
+from campaigns.evidence import keep_sighting, known_of
 from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign, Event
-from providers.base import Outcome, Reading, Standing
+from providers.base import Outcome, Reading, SightedFile, Sighting, Standing
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
@@ -191,7 +193,7 @@ def test_past_its_time_a_held_batch_can_only_be_cancelled(
 def test_each_decision_about_an_unclear_batch(
     unclear: Batch, approver: User, decision: str, status: str, bucket: str
 ) -> None:
-    decisions.decide(unclear, approver, decision, "I asked the provider.", timezone.now())
+    decisions.decide(unclear, approver, decision, "I asked the provider.", timezone.now(), seen=known_of(unclear))
 
     assert unclear.status == status
     assert balance.prove(unclear.campaign).outcomes[bucket] == 5
@@ -202,7 +204,7 @@ def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
     unclear: Batch, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = unclear.events.filter(to_status="unclear").latest("id")
-    decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now())
+    decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now(), seen=known_of(unclear))
 
     results.settle(unclear, Reading(Standing.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now())
     assert unclear.status == "handed_over"
@@ -212,7 +214,7 @@ def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
 
 
 def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) -> None:
-    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now())
+    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(unclear))
 
     successor = unclear.campaign.batches.get(generation=2)
     assert (unclear.status, successor.status, successor.rows) == ("superseded", "prepared", 5)
@@ -223,7 +225,7 @@ def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) ->
 @pytest.mark.parametrize("decision", ["again", "cancel"])
 def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver: User, decision: str) -> None:
     now = timezone.now()
-    decisions.decide(unclear, approver, decision, "The folder was empty.", now)
+    decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=known_of(unclear))
     status = Batch.objects.get(pk=unclear.pk).status
     due = results.due_for_look(now + timedelta(minutes=2)).get(pk=unclear.pk)
 
@@ -240,7 +242,7 @@ def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver:
 def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
     decisions.cancel(unclear.campaign, operator)
 
-    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now())
+    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(unclear))
 
     assert unclear.status == "cancelled"
     assert unclear.campaign.batches.count() == 1
@@ -248,9 +250,9 @@ def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver:
 
 def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: User, operator: User) -> None:
     with pytest.raises(Refusal, match="role"):
-        decisions.decide(unclear, operator, "accepted", "why", timezone.now())
+        decisions.decide(unclear, operator, "accepted", "why", timezone.now(), seen=known_of(unclear))
     with pytest.raises(Refusal) as refusal:
-        decisions.decide(unclear, approver, "accepted", "", timezone.now())
+        decisions.decide(unclear, approver, "accepted", "", timezone.now(), seen=known_of(unclear))
     assert code_of(refusal) == "no_reason"
     assert unclear.status == "unclear"
 
@@ -258,7 +260,9 @@ def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: Use
 def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
     log = decisions.Log("log.txt", b"ok 27825550101\nERR to nobody\n+27825550103 queued\n27999999999 not ours\n")
 
-    decisions.decide(unclear, approver, "partly", "The provider's log says so.", timezone.now(), log)
+    decisions.decide(
+        unclear, approver, "partly", "The provider's log says so.", timezone.now(), log, seen=known_of(unclear)
+    )
 
     unclear.refresh_from_db()
     assert unclear.status == "superseded"
@@ -286,7 +290,15 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
 )
 def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, body: bytes, code: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), decisions.Log("log.txt", body))
+        decisions.decide(
+            unclear,
+            approver,
+            "partly",
+            "So it says.",
+            timezone.now(),
+            decisions.Log("log.txt", body),
+            seen=known_of(unclear),
+        )
     assert code_of(refusal) == code
     unclear.refresh_from_db()
     assert unclear.status == "unclear"
@@ -300,7 +312,7 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
     log = decisions.Log("log.txt", b"ok 27825550101\n")
 
     with pytest.raises(Refusal) as refusal:
-        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), log)
+        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), log, seen=known_of(unclear))
 
     assert code_of(refusal) == "log_names_nobody"
     assert "Baton knows already what log.txt says: the 1 of" in str(refusal.value)
@@ -309,9 +321,48 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
 
 def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:
     settled = Batch.objects.get(pk=unclear.pk)
-    decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now())
+    decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now(), seen=known_of(unclear))
 
-    refused = decisions.decide_many([settled], approver, "accepted", "All alike.", timezone.now())
+    refused = decisions.decide_many([settled], approver, "accepted", "All alike.", timezone.now(), seen={})
 
     assert list(refused) == [settled]
     assert "no longer needs a decision" in refused[settled]
+
+
+def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User) -> None:
+    now = timezone.now()
+    nothing_there = partial(Sighting, hosts=("ftp.example.org",))
+    keep_sighting(unclear, nothing_there(now))
+    seen = known_of(unclear)
+    keep_sighting(unclear, nothing_there(now + timedelta(minutes=2)))
+
+    assert known_of(unclear) == seen
+    decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
+    assert unclear.status == "superseded"
+
+
+def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Batch, approver: User) -> None:
+    now = timezone.now()
+    seen = known_of(unclear)
+    for files in ((), (SightedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
+        keep_sighting(unclear, Sighting(now, ("ftp.example.org",), files))
+        with pytest.raises(Refusal, match="changed since this page was shown") as refusal:
+            decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
+        assert code_of(refusal) == "evidence_changed"
+        seen = known_of(unclear)
+
+    assert Batch.objects.get().status == "unclear"
+    decisions.decide(unclear, approver, "handed_over", "It lies there.", now, seen=seen)
+    assert unclear.status == "handed_over"
+
+
+def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, approver: User) -> None:
+    now, seen = timezone.now(), known_of(unclear)
+    decisions.decide(unclear, approver, "handed_over", "They wrote so.", now, seen=seen)
+    move(unclear, "unclear", reason="silent")
+
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
+
+    assert code_of(refusal) == "evidence_changed"
+    assert Batch.objects.get().status == "unclear"

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns import batching, decisions, handover, jobs, patience
+from campaigns.evidence import known_of
 from campaigns.lifecycle import Refusal, move
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
@@ -351,7 +352,7 @@ def test_what_a_person_lets_go_an_hour_later_is_not_late(
     if word == "released":
         decisions.release(batch, approver, "It is well.", timezone.now())
     else:
-        decisions.decide(batch, approver, "again", "The folder was empty.", timezone.now())
+        decisions.decide(batch, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(batch))
     jobs.sweep(timezone.now())
 
     campaign.refresh_from_db()

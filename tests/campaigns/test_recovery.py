@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from campaigns import audience, balance, decisions, handover, jobs, journal
+from campaigns.evidence import known_of
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
@@ -240,7 +241,8 @@ def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
     hand_over(campaign, clock)
     decisions.resume(campaign, operator, clock())
 
-    decisions.decide(campaign.batches.get(), approver, "again", "The folder was empty.", clock())
+    batch = campaign.batches.get()
+    decisions.decide(batch, approver, "again", "The folder was empty.", clock(), seen=known_of(batch))
     until_closed(campaign, clock)
 
     assert once_each(sandbox)

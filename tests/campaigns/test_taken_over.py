@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns import balance, batching, decisions, handover, jobs, journal, results
-from campaigns.evidence import payload_of
+from campaigns.evidence import known_of, payload_of
 from campaigns.lifecycle import MovedMeanwhile, Refusal, move
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
@@ -221,7 +221,7 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
     campaign = make_running(sandbox_account)
     batch = make_unclear(batch_of(campaign), clock)
     looked_at = batch_of(campaign)
-    decisions.decide(batch_of(campaign), approver, "again", "The provider knows nothing of it.", clock())
+    decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
     one = batching.recipients_of(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
 
     seen = Reading(Standing.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
@@ -262,10 +262,10 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
     account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(account)
-    make_unclear(batch_of(campaign), clock)
+    batch = make_unclear(batch_of(campaign), clock)
     Campaign.objects.update(approval_hash="0" * 64)
 
     with pytest.raises(Refusal):
-        decisions.decide(batch_of(campaign), approver, "again", "The provider knows nothing of it.", clock())
+        decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
 
     assert Campaign.objects.get().resumed_at == campaign.resumed_at

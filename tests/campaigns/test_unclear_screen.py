@@ -23,6 +23,7 @@ from providers.adapters import smsportal
 from providers.base import Guard, Limits, SightedFile, Sighting
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.test_approve_screen import retyped, signed_in
 
 LogIn = Callable[[User], Client]
 #: A ticked box of the page for several files.
@@ -60,6 +61,19 @@ def proven(logged_in: LogIn, approver: User) -> Client:
 
 def url_of(campaign: Campaign) -> str:
     return reverse("campaigns:unclear", args=[campaign.pk])
+
+
+def seen_on(client: Client, url: str) -> dict[str, str]:
+    """What the page with this address carries along of what it shows."""
+    return dict(
+        re.findall(r'<input type="hidden" name="(seen[-\d]*)" value="([^"]*)"', client.get(url).content.decode())
+    )
+
+
+def see_a_file_of(batch: Batch) -> None:
+    """As a look that finds the upload at the provider, which was not there before."""
+    seen = SightedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
+    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
 
 
 def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
@@ -196,7 +210,7 @@ def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approve
     first, second, _ = campaign.batches.order_by("number")
     filled = {"batches": [first.pk, second.pk], "decision": "rejected", "why": "The provider wrote so."}
 
-    answer = proven.post(url_of(campaign), filled, follow=True)
+    answer = proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True)
 
     assert "Decided about 2 files" in answer.content.decode()
     assert sorted(campaign.batches.values_list("number", "status")) == [
@@ -212,7 +226,8 @@ def test_the_rest_of_a_file_is_handed_over_again(campaign: Campaign, proven: Cli
     named = batching.recipients_of(batch).order_by("msisdn")[0].msisdn
     log = SimpleUploadedFile("log.txt", f"{named} texted".encode())
 
-    proven.post(url_of(campaign), {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log})
+    filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log}
+    proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled)
 
     batch.refresh_from_db()
     assert (batch.status, batch.accepted_rows) == ("superseded", 1)
@@ -228,7 +243,7 @@ def test_nothing_is_chosen_at_first(campaign: Campaign, proven: Client) -> None:
 def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log says so."}
-    page = proven.post(url_of(campaign), filled, follow=True).content.decode()
+    page = proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True).content.decode()
     assert "Choose the provider&#x27;s log" in page
     assert "Their log says so." in page
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
@@ -262,6 +277,7 @@ def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
 
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "So.", "reason": "upload_cut"}
+    filled |= seen_on(proven, url_of(campaign))
     assert proven.post(url_of(campaign), filled)["Location"] == f"{url_of(campaign)}?reason=upload_cut"
     page = proven.get(url_of(campaign), {"reason": "nothing_like_it"}).content.decode()
     assert "Nothing to decide for this cause" in page
@@ -270,12 +286,59 @@ def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
 def test_a_refusal_is_said_beside_the_decision(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
     filled = {"decision": "partly", "why": "Their log says so."}
-    answer = proven.post(reverse("campaigns:batch_decide", args=[batch.pk]), filled, follow=True)
+    seen = seen_on(proven, reverse("campaigns:batch", args=[batch.pk]))
+    answer = proven.post(reverse("campaigns:batch_decide", args=[batch.pk]), seen | filled, follow=True)
     card = answer.content.decode().partition('id="decide"')[2].partition("</section>")[0]
     assert 'role="alert"' in card
     assert "Choose the provider&#x27;s log" in card
     assert "Their log says so." in card
     assert re.search(r'value="partly"[^>]*checked', card)
+
+
+def test_an_old_page_decides_nothing_and_the_fresh_one_does(campaign: Campaign, proven: Client) -> None:
+    batch = campaign.batches.get(number=1)
+    url, decide_url = (reverse(f"campaigns:{name}", args=[batch.pk]) for name in ("batch", "batch_decide"))
+    filled = {"decision": "again", "why": "The folder was empty."}
+    old = seen_on(proven, url)
+    see_a_file_of(batch)
+
+    for posted in (old | filled, filled):
+        page = proven.post(decide_url, posted, follow=True).content.decode()
+        assert f"What is known of {batch} changed since this page was shown." in page
+        assert "The folder was empty." in page
+        assert re.search(r'value="again"[^>]*checked', page)
+        assert "Send_SMS/" in page
+    assert [(row.status, row.generation) for row in campaign.batches.filter(number=1)] == [("unclear", 1)]
+
+    fresh = dict(re.findall(r'name="(seen)" value="([^"]*)"', page))
+    assert fresh != old
+    proven.post(decide_url, fresh | filled)
+    batch.refresh_from_db()
+    assert batch.status == "superseded"
+
+
+def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: Campaign, proven: Client) -> None:
+    first, second, third = campaign.batches.order_by("number")
+    filled = {"batches": [first.pk, second.pk, third.pk], "decision": "rejected", "why": "The folder was empty."}
+    old = seen_on(proven, url_of(campaign))
+    see_a_file_of(second)
+    del old[f"seen-{third.pk}"]
+
+    page = proven.post(url_of(campaign), old | filled, follow=True).content.decode()
+
+    assert "Decided about 1 file;" in page
+    for batch in (second, third):
+        assert f"File {batch.number}: What is known of {batch} changed since this page was shown." in page
+    assert re.findall(CHOSEN, page) == [str(second.pk), str(third.pk)]
+    assert "The folder was empty." in page
+    assert list(campaign.batches.order_by("number").values_list("status", flat=True)) == [
+        "rejected",
+        "unclear",
+        "unclear",
+    ]
+
+    proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled | {"batches": [second.pk, third.pk]})
+    assert set(campaign.batches.values_list("status", flat=True)) == {"rejected"}
 
 
 def test_a_refusal_is_said_where_another_decided_meanwhile(campaign: Campaign, proven: Client) -> None:
@@ -330,6 +393,27 @@ def test_deciding_asks_for_the_password_again(campaign: Campaign, approver: User
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
     assert "So it is." in page
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
+
+
+@pytest.mark.parametrize(("is_seen_meanwhile", "status"), [(False, "rejected"), (True, "unclear")])
+def test_what_waited_for_the_password_is_decided_unless_more_is_known(
+    campaign: Campaign, approver: User, is_seen_meanwhile: bool, status: str
+) -> None:
+    cache.clear()
+    batch = campaign.batches.get(number=1)
+    client = signed_in(approver)
+    filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
+    asked = client.post(url_of(campaign), seen_on(client, url_of(campaign)) | filled)
+    assert "reauthenticate" in asked["Location"]
+    if is_seen_meanwhile:
+        see_a_file_of(batch)
+
+    page = retyped(client, asked).content.decode()  # type: ignore[attr-defined]
+
+    batch.refresh_from_db()
+    assert batch.status == status
+    assert ("changed since this page was shown" in page) == is_seen_meanwhile
+    assert ("So it is.</textarea>" in page) == is_seen_meanwhile
 
 
 def test_an_operator_decides_nothing(campaign: Campaign, operator: User, logged_in: LogIn) -> None:

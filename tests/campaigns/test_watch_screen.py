@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import jobs
+from campaigns.evidence import known_of
 from campaigns.lifecycle import note
 from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
 from campaigns.templatetags.standing import reason_word
@@ -273,7 +274,8 @@ def test_an_unclear_file_is_decided_after_the_password_with_a_reason(
     client = signed_in(approver)
     page = client.get(f"/batches/{batch.pk}/").content.decode()
     assert "Decide about 5 recipients" in page
-    posted = {"decision": "accepted", "why": "Their log shows all five."}
+    posted = {"decision": "accepted", "why": "Their log shows all five.", "seen": known_of(batch)}
+    assert f'name="seen" value="{posted["seen"]}"' in page
     response = client.post(f"/batches/{batch.pk}/decide/", posted)
     assert "reauthenticate" in response.headers["Location"]
     retyped(client, response)

@@ -28,6 +28,7 @@ from django.utils import timezone  # noqa: E402
 
 from campaigns.batching import recipients_of  # noqa: E402
 from campaigns.decisions import decide  # noqa: E402
+from campaigns.evidence import known_of  # noqa: E402
 from campaigns.lifecycle import Refusal  # noqa: E402
 from campaigns.models import Batch, Campaign  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
@@ -274,7 +275,8 @@ class Run:
                 # Not all of what was approved: this stays with the person.
                 continue
             with suppress(Refusal):
-                decide(batch, self.people.approver, decision, "The provider was asked.", timezone.now())
+                said, seen = "The provider was asked.", known_of(batch)
+                decide(batch, self.people.approver, decision, said, timezone.now(), seen=seen)
                 self.counted[f"decided: {decision}"] += 1
 
     def tell(self) -> None:

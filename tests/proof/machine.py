@@ -411,7 +411,8 @@ class BatchLife(RuleBasedStateMachine):
             numbers = [number for take in self.takes(batch.stem) for number, _ in take.texted]
             log = decisions.Log("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
-        decisions.decide(batch, self.ground.approver, decision, "The provider said so.", self.clock(), log)
+        seen, said = evidence.known_of(batch), "The provider said so."
+        decisions.decide(batch, self.ground.approver, decision, said, self.clock(), log, seen=seen)
 
     # -- the provider's moods --------------------------------------------------------------------------------------
 
