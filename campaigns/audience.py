@@ -21,6 +21,7 @@ from campaigns.texts import FIELDS, Text, TextError, compile_text, has_literal_f
 from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
 from providers import gsm
 from providers.base import BaseAdapter, Message, Objection, Order
+from providers.locks import Lock, LockLost
 from providers.models import Account
 
 #: Recipients copied in one transaction: the web keeps writing in between.
@@ -142,11 +143,12 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
     )
 
 
-def freeze(campaign_id: int, now: datetime) -> None:
+def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     """Copy the audience of a campaign that is ``freezing``, measure every text, and move it to ``frozen``.
 
     A freeze that died is begun again from nothing. Where it may not be, the campaign goes back to draft with the
-    reason and the first recipients at fault. The caller holds the campaign's lock.
+    reason and the first recipients at fault. ``lock`` is the campaign's, None where nobody else is about; when it is
+    lost the campaign stays freezing. Raises LockLost.
     """
     campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
     if campaign.status != "freezing":
@@ -154,7 +156,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
     delete_recipients(campaign)
     try:
         text = _usable(campaign)
-        _copy_people(campaign, text)
+        _copy_people(campaign, text, lock)
         if not _still_freezing(campaign):
             _forget_if_given_up(campaign)
             return
@@ -173,6 +175,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
     except Refusal as refusal:
+        _ask_for(lock)
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems)
         return
     reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
@@ -191,6 +194,7 @@ def freeze(campaign_id: int, now: datetime) -> None:
     if not _still_freezing(campaign):
         _forget_if_given_up(campaign)
         return
+    _ask_for(lock)
     move(
         campaign,
         "frozen",
@@ -380,7 +384,7 @@ def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count:
         skip = 0 if found else max(0, skip - _reasons(lists, text, position)[""])
 
 
-def _copy_people(campaign: Campaign, text: Text) -> None:
+def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> None:
     """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database."""
     # The lists chosen earlier are copied by now, so a number they had is a recipient already.
     earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
@@ -407,6 +411,8 @@ def _copy_people(campaign: Campaign, text: Text) -> None:
                 )
                 copied += cursor.rowcount
                 Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied, nudged_at=timezone.now())
+                # Before this chunk is committed: somebody else may have begun from nothing since.
+                _ask_for(lock)
             if not row or not _still_freezing(campaign):
                 break
             after = until
@@ -502,6 +508,12 @@ def _add(digest: Any, recipient: Recipient) -> None:
         ).encode()
     )
     digest.update(b"\n")
+
+
+def _ask_for(lock: Lock | None) -> None:
+    """Raise LockLost where somebody else may be freezing the campaign by now."""
+    if lock is not None and not lock.still_held():
+        raise LockLost
 
 
 def _forget_if_given_up(campaign: Campaign) -> None:

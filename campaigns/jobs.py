@@ -18,7 +18,7 @@ from campaigns import audience, balance, batching, handover, patience, results
 from campaigns.handover import batch_lock_name, campaign_lock_name
 from campaigns.lifecycle import MovedMeanwhile, Refusal, Row, move
 from campaigns.models import Batch, Campaign
-from providers.locks import hold, is_free
+from providers.locks import LockLost, hold, is_free
 from providers.models import Account
 
 logger = logging.getLogger(__name__)
@@ -62,12 +62,14 @@ def freeze(campaign_id: int) -> None:
         if lock is None:
             return
         try:
-            audience.freeze(campaign_id, timezone.now())
-        except (BaseTimeoutException, OperationalError, InterfaceError):
+            audience.freeze(campaign_id, timezone.now(), lock)
+        except (BaseTimeoutException, OperationalError, InterfaceError, LockLost):
             # It stays freezing, and the sweep begins it again.
             raise
         except Exception as error:
-            audience.give_up_freeze(campaign_id, f"Baton stumbled over it ({type(error).__name__}); see its log.")
+            # It may have stumbled over the freeze of whoever has the lock now.
+            if lock.still_held():
+                audience.give_up_freeze(campaign_id, f"Baton stumbled over it ({type(error).__name__}); see its log.")
             raise
 
 

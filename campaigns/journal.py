@@ -1,6 +1,7 @@
 """The intent journal: one fsynced line for each intent, outside the database, so that an older copy of the database
 cannot forget what may have been handed over."""
 
+import fcntl
 import json
 import os
 import socket
@@ -21,32 +22,33 @@ def _own_file() -> Path:
 def _append(line: dict[str, Any]) -> None:
     path = _own_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    # A line that a crash cut short must not swallow this one.
-    begin = "" if is_new or _ends_a_line(path) else "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
+        # Another process of this host may be in the middle of its line.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        if not size:
+            _keep_entry(path)
+        # A line that a crash cut short must not swallow this one.
+        begin = "\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else ""
         rest = memoryview((begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        # Nobody else need wait for the disk.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         reach("journal:written")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if is_new:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as handle:
-        if handle.seek(0, os.SEEK_END) == 0:
-            return True
-        handle.seek(-1, os.SEEK_END)
-        return handle.read() == b"\n"
+def _keep_entry(path: Path) -> None:
+    """Make durable that there is a file of this name."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:
@@ -73,6 +75,11 @@ def intents(stem: str) -> list[dict[str, Any]]:
     """The intents of one batch that were not withdrawn, by every host's journal, in the order of their attempts."""
     found = _attempts(stem)
     return [found[attempt] for attempt in sorted(found) if "withdrawn" not in found[attempt]]
+
+
+def withdrawn(stem: str) -> list[int]:
+    """The attempts of one batch whose intents were withdrawn, as far as any journal says."""
+    return [attempt for attempt, line in _attempts(stem).items() if "withdrawn" in line]
 
 
 def last_attempt(stem: str) -> int:

@@ -135,6 +135,8 @@ RQ_QUEUES = {
     name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "rq.serializers.JSONSerializer"}
     for name, seconds in QUEUE_TIMEOUTS.items()
 }
+# What an exception says may name a phone number: it comes neither into the log nor into Redis.
+RQ = {"JOB_CLASS": "config.worker.DiscreetJob"}
 RQ_SHOW_ADMIN_LINK = False
 
 AUTHENTICATION_BACKENDS = [
@@ -209,7 +211,13 @@ AUDITLOG_INCLUDE_ALL_MODELS = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "config.logs.DiscreetFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
     # paramiko logs at the same moment what Baton already tells in its own words.

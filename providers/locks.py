@@ -29,6 +29,10 @@ class Lock(Protocol):
         ...
 
 
+class LockLost(Exception):
+    """A lock is no longer held: somebody else may have it."""
+
+
 class FileLock:
     """A ``flock``: held for as long as the descriptor is open."""
 
@@ -66,7 +70,8 @@ def hold(name: str) -> Iterator[Lock | None]:
     """Hold the lock called ``name`` inside the block, or give None at once when it is held elsewhere.
 
     A second ``hold`` of the same name in the same process gets None too. A child process does not inherit the lock,
-    and it is free as soon as this process ends, however it ends.
+    and it is free as soon as this process ends, however it ends. Raises Django's OperationalError where the database
+    lets nobody in.
     """
     if connections["default"].vendor == "postgresql":
         with _hold_in_database(name) as lock:
@@ -142,12 +147,16 @@ def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
 def _hold_in_database(name: str) -> Iterator[DatabaseLock | None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     parameters = connections["default"].get_connection_params()
-    connection = psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 10})
+    # Those who come again after an error of the database know Django's.
+    as_django = connections["default"].wrap_database_errors
+    with as_django:
+        connection = psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 10})
     descriptor = connection.fileno()
     holder = os.getpid()
     _descriptors.add(descriptor)
     try:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+        with as_django:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
         yield DatabaseLock(name, connection, key) if row and row[0] else None
     finally:
         if os.getpid() == holder:

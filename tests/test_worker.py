@@ -3,9 +3,17 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import django_rq
 import pytest
 from django.conf import settings
+from django.db import IntegrityError
+from redis import Redis
+
+from tests.conftest import StartWorker, wait_until
+
+NUMBER = "27825550100"
 
 # Whoever asks does so while a log line is written, and logging lets no exception out.
 ASKED_WHILE_LOGGING = """
@@ -41,3 +49,26 @@ def test_a_stop_that_is_swallowed_is_not_lost() -> None:
         timeout=60,
     )
     assert (ran.returncode, "StopRequested" in ran.stderr) == (0, True), ran.stderr
+
+
+def stumble() -> None:
+    """A job as the database refuses it."""
+    try:
+        raise ValueError(f"DETAIL: Key (campaign_id, msisdn)=(7, {NUMBER}) already exists.")
+    except ValueError as error:
+        raise IntegrityError(*error.args) from error
+
+
+def test_no_exception_of_a_job_tells_a_number(valkey: Redis, worker: StartWorker, tmp_path: Path) -> None:
+    queue = django_rq.get_queue("campaigns")
+    job = queue.enqueue(stumble)
+
+    worker("campaigns")
+    wait_until(lambda: queue.failed_job_registry.count, "the job failed")
+
+    result = job.latest_result()
+    assert result
+    for told in (result.exc_string or "", (tmp_path / "worker-campaigns.log").read_text()):
+        assert "in stumble" in told
+        assert "Stumbled: IntegrityError" in told
+        assert NUMBER not in told

@@ -1,17 +1,20 @@
 """Jobs are nudges: losing one loses nothing, doubling one does nothing twice."""
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import django_rq
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import timezone
 from redis import Redis
 from rq import Queue
@@ -19,6 +22,9 @@ from rq import Queue
 from campaigns import audience, balance, batching, decisions, jobs
 from campaigns.lifecycle import move
 from campaigns.models import Batch, Campaign
+from providers.adapters.smsportal import Adapter
+from providers.base import Limits
+from providers.locks import LockLost
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
@@ -160,6 +166,61 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
     assert Campaign.objects.get().status == "frozen"
 
 
+@pytest.mark.parametrize(("held", "copied"), [(0, 0), (1, 2), (3, 5)])
+def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    held: int,
+    copied: int,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    monkeypatch.setattr(audience, "CHUNK", 2)
+    answers = iter([True] * held + [False])
+
+    with monkeypatch.context() as patched:
+        lock = SimpleNamespace(still_held=lambda: next(answers))
+        patched.setattr(jobs, "hold", lambda name: nullcontext(lock))
+        with pytest.raises(LockLost):
+            jobs.freeze(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.recipients.count()) == ("freezing", copied)
+    assert jobs.sweep(timezone.now())["freeze"] == 1
+    jobs.freeze(campaign.pk)
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
+
+
+@pytest.mark.parametrize(("is_held", "status"), [(True, "draft"), (False, "freezing")])
+def test_only_who_holds_the_lock_gives_up_a_freeze(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    is_held: bool,
+    status: str,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+
+    def stumble(*arguments: Any) -> None:
+        raise IntegrityError("Somebody else has copied them.")
+
+    monkeypatch.setattr(audience, "freeze", stumble)
+    lock = SimpleNamespace(still_held=lambda: is_held)
+    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+
+    with pytest.raises(IntegrityError):
+        jobs.freeze(campaign.pk)
+
+    assert Campaign.objects.get().status == status
+
+
 def test_an_approval_expires(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, valkey: Redis
 ) -> None:
@@ -184,6 +245,32 @@ def test_a_batch_put_back_while_its_campaign_was_cancelled_is_cancelled(
     jobs.sweep(timezone.now())
 
     assert Batch.objects.get().status == "cancelled"
+
+
+def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
+    account: Account,
+    make_running: MakeCampaign,
+    operator: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
+    campaign = make_running(account)
+    cancel = decisions.cancel_unless_forgotten
+
+    def claim_and_cancel(batch: Batch, *arguments: Any, **fields: Any) -> None:
+        if batch.number == 1:
+            move(campaign.batches.get(number=2), "uploading")
+        cancel(batch, *arguments, **fields)
+
+    monkeypatch.setattr(decisions, "cancel_unless_forgotten", claim_and_cancel)
+
+    decisions.cancel(campaign, operator)
+
+    assert Campaign.objects.get().status == "cancelled"
+    assert list(campaign.batches.values_list("status", flat=True)) == ["cancelled", "uploading", "cancelled"]
+    jobs.sweep(timezone.now())
+    assert set(campaign.batches.values_list("status", flat=True)) == {"cancelled"}
 
 
 def test_the_nightly_proof_raises_an_alarm(
@@ -214,3 +301,22 @@ def test_the_sweep_command_says_what_it_nudged(account: Account, make_running: M
     call_command("sweep", "--json", stdout=said)
 
     assert json.loads(said.getvalue())["nudged"]["hand_over"] == 1
+
+
+@pytest.mark.parametrize("trouble", [OperationalError, InterfaceError])
+def test_the_clock_goes_on_when_the_database_is_away(
+    db: None, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    troubles = iter([trouble("too many clients"), KeyboardInterrupt()])
+    said = StringIO()
+
+    def away(now: Any) -> None:
+        raise next(troubles)
+
+    monkeypatch.setattr(jobs, "sweep", away)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        call_command("sweep", "--every", "1", stderr=said)
+
+    assert said.getvalue().strip() == "The database did not answer: too many clients"

@@ -1,6 +1,8 @@
 """An older copy of the database is restored: the journal is ahead, and Baton looks before any commit."""
 
+import fcntl
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -103,6 +105,26 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
     journal.intend(batch, 1, "one.zip", clock())
 
     assert [line["name"] for line in journal.intents(batch.stem)] == ["one.zip"]
+
+
+def test_a_line_waits_for_the_one_that_another_process_is_writing(
+    account: Account, make_running: MakeCampaign, clock: Clock
+) -> None:
+    batch = make_running(account).batches.get()
+    journal.intend(batch, 1, "one.zip", clock())
+    [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")
+    with path.open("ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"at": "2026-01-05T08:00:00+00:00", "intent"')
+        writing = threading.Thread(target=journal.intend, args=(batch, 2, "two.zip", clock()))
+        writing.start()
+        writing.join(0.3)
+        assert writing.is_alive()
+        other.write(b': "c9-b0001", "attempt": 1}\n')
+    writing.join(20)
+
+    assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
+    assert [line["attempt"] for line in journal.intents("c9-b0001")] == [1]
 
 
 def test_a_withdrawn_intent_is_no_intent(account: Account, make_running: MakeCampaign, clock: Clock) -> None:

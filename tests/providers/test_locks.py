@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError, connection
 
 from providers import locks
 from providers.models import Account
@@ -102,6 +103,15 @@ def test_a_program_that_is_started_does_not_inherit_the_lock(name: str) -> None:
         )
     assert mine
     assert not mine & set(program.stdout.split())
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a lock is a connection")
+def test_a_database_that_lets_nobody_in_is_django_s_trouble(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = {**connection.get_connection_params(), "port": 9}
+    monkeypatch.setattr(connection, "get_connection_params", lambda: nobody)
+
+    with pytest.raises(OperationalError), locks.hold(name):
+        pass
 
 
 def test_an_account_gives_as_many_slots_as_it_may_have_connections() -> None:

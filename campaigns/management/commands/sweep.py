@@ -5,8 +5,7 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import close_old_connections
-from django.db.utils import OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from campaigns import jobs
@@ -23,7 +22,7 @@ class Command(BaseCommand):
         while True:
             try:
                 nudged = jobs.sweep(timezone.now())
-            except OperationalError as error:
+            except (OperationalError, InterfaceError) as error:
                 if not options["every"]:
                     raise
                 self.stderr.write(f"The database did not answer: {error}")
