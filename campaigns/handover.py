@@ -35,6 +35,8 @@ STALE = timedelta(seconds=60)
 #: Why a campaign is paused of which a journal knows more than the database.
 FORGOTTEN = "restored"
 UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
+#: Endings of an attempt of which it is known that nothing arrived.
+NOT_ARRIVED = ("refused", "unreachable")
 _CLOCKS_DIFFER = timedelta(minutes=2)
 _PAUSES = (2, 5, 15, 30, 60, 120)
 
@@ -221,12 +223,14 @@ def next_attempt(batch: Batch) -> int:
 
 def forgotten_intents(batch: Batch) -> list[dict[str, Any]]:
     """The intents of a batch that a journal knows and the database does not: an older copy of it was restored."""
+    # The journal first: what it knows was in the database before.
+    journalled = journal.intents(batch.stem)
     known = set(batch.attempts.values_list("number", flat=True))
-    return [line for line in journal.intents(batch.stem) if line["attempt"] not in known]
+    return [line for line in journalled if line["attempt"] not in known]
 
 
 def remember(batch: Batch, now: datetime) -> bool:
-    """Store what a journal knows of a prepared batch and the database has forgotten; return whether there was any.
+    """Store what a journal knows of a prepared or committing batch and the database forgot; say whether there was any.
 
     The attempts are stored again as such whose end is not known, so that Baton looks before anything else. Where other
     bytes were meant, no evidence can speak for these: a person is asked.
@@ -240,8 +244,11 @@ def remember(batch: Batch, now: datetime) -> bool:
         for line, moment in zip(forgotten, started, strict=True):
             number, name = line["attempt"], line["name"]
             Attempt.objects.create(batch=batch, number=number, name=name, host=batch.account.host, started_at=moment)
-        move(batch, "uploading", reason="restored")
-        move(batch, "committing", reason="restored", sentence=sentence, first_intent_at=min(started), due_at=now)
+        if batch.status == "prepared":
+            move(batch, "uploading", reason=FORGOTTEN)
+            move(batch, "committing", reason=FORGOTTEN, sentence=sentence, first_intent_at=min(started), due_at=now)
+        else:
+            note(batch.campaign, FORGOTTEN, sentence, batch=batch)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
             differs = f"{sentence} That file held other people or other texts than this one."
             move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(batch, now))
@@ -261,17 +268,31 @@ def cancel_unless_forgotten(batch: Batch, now: datetime, **fields: Any) -> None:
     remember(batch, now)
 
 
+def has_forgotten_files(campaign: Campaign) -> bool:
+    """Whether a journal knows files of the campaign that the database does not, or knows with other bytes."""
+    journalled = journal.batches_of(campaign.pk)
+    stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
+    # Other bytes under the same name are forgotten too, also once a person was asked about them.
+    return any(sums != {stored.get(stem)} for stem, sums in journalled.items())
+
+
+def is_contradicted(batch: Batch) -> bool:
+    """Whether a journal knows better than the database about a committing batch: an older copy of it was restored.
+
+    A withdrawal is in the database before it is in the journal. Where only the journal has it, other files, made
+    without somebody who opted out, may have been handed over since.
+    """
+    withdrawn = journal.withdrawn(batch.stem)
+    standing = batch.attempts.filter(number__in=withdrawn).exclude(ending__in=NOT_ARRIVED)
+    return standing.exists() or has_forgotten_files(batch.campaign)
+
+
 def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool:
     """Keep a batch back where a journal knows files of its campaign that the database forgot, and say whether it was.
 
     Who was in such a file may be in another one now. While the campaign is still being cut its files may yet come.
     """
-    journalled = journal.batches_of(campaign.pk)
-    if not journalled:
-        return False
-    stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
-    # Other bytes under the same name are forgotten too, also once a person was asked about them.
-    if all(sums == {stored.get(stem)} for stem, sums in journalled.items()):
+    if not has_forgotten_files(campaign):
         return False
     if waiting(campaign).exists():
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2))
@@ -468,8 +489,8 @@ def _withdraw(batch: Batch, attempt: Attempt, now: datetime) -> None:
 
 def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:
     """The provider said no to a commit: that counts only when no earlier attempt may have arrived."""
-    alone = arrived_for_sure_not(batch, attempt)
     with transaction.atomic():
+        alone = arrived_for_sure_not(batch, attempt)
         _end(attempt, "refused", now, trouble)
         if not alone:
             move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(batch, now))
@@ -486,8 +507,8 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
 
 def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now: datetime) -> None:
     """Nothing of this attempt arrived: withdraw the intent, unless an earlier attempt may have arrived."""
-    alone = arrived_for_sure_not(batch, attempt)
     with transaction.atomic():
+        alone = arrived_for_sure_not(batch, attempt)
         _end(attempt, "unreachable", now, trouble)
         if alone:
             fields = wait(batch, now) | {"first_intent_at": None}
@@ -500,20 +521,28 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
 
 
 def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
-    """Whether every other attempt is known not to have arrived.
+    """Whether every other attempt is known not to have arrived; to be asked inside a transaction.
 
     Later ones too: whoever sleeps in a commit may wake when another worker has taken over.
     """
+    # As each gate does: none stores another attempt before this transaction ends.
+    Campaign.objects.select_for_update(of=("self",)).get(pk=batch.campaign_id)
     others = batch.attempts.exclude(pk=attempt.pk)
-    return not others.exclude(ending__in=("refused", "unreachable")).exists()
+    return not others.exclude(ending__in=NOT_ARRIVED).exists()
 
 
 def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
     now = clock()
     reach("recover:begin")
+    remember(batch, now)
+    if batch.status != "committing":
+        return
     try:
-        reading = look(batch, line.fresh(), now)
+        remote = line.fresh()
+        # Connecting may take long, and what is seen is not older than this.
+        now = clock()
+        reading = look(batch, remote, now)
     except BytesDiffer as error:
         move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(batch, now))
         return
@@ -551,6 +580,13 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
     if reading.waits:
         _look_again(batch, now + timedelta(seconds=5))
         return
+    if is_contradicted(batch):
+        sentence = (
+            "The database was restored from an older copy, and the journal knows more of this campaign than it. The "
+            "provider shows nothing of this file, and Baton does not hand it over again by itself."
+        )
+        move(batch, "unclear", reason=FORGOTTEN, sentence=reading.sentence or sentence, **_asked(batch, now))
+        return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)
         if batch.reason == FORGOTTEN and opted_out(recipients_of(batch)).exists():
@@ -571,7 +607,7 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
                 return
     elif guard.kind is GuardKind.RENAME and now - first < LOOK_FOR:
         may_repeat = campaign.status == "running" and now - first < campaign.patience and not batch.account.is_stopped
-        if may_repeat and _is_still_staged(batch, latest, now):
+        if may_repeat and _is_still_staged(batch, latest):
             # The very source of the attempt before: whichever rename comes first uses it up.
             attempt = gate(batch, plain_attempt(latest).staged, latest.name, now, repeated=True)
             if attempt is not None:
@@ -583,16 +619,16 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
     move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(batch, now))
 
 
-def _is_still_staged(batch: Batch, latest: Attempt, now: datetime) -> bool:
-    """Whether the looks up to this one saw the pinned source untouched, without a break and for the guard's pause."""
+def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
+    """Whether the looks up to the last one saw the pinned source untouched, unbroken and for the guard's pause."""
     adapter = batch.account.adapter
     payload, attempts = payload_of(batch), attempts_of(batch)
-    since = now
+    moments: list[datetime] = []
     for sighting in reversed([seen for seen in sightings_of(batch) if seen.seen_at > latest.started_at]):
         if adapter.read(payload, attempts, [sighting]).standing is not Standing.STAGED:
             break
-        since = sighting.seen_at
-    return now - since >= adapter.guard.pause
+        moments.append(sighting.seen_at)
+    return bool(moments) and moments[0] - moments[-1] >= adapter.guard.pause
 
 
 def _stop_account(batch: Batch, trouble: Trouble) -> None:

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -14,10 +14,11 @@ from django.utils import timezone
 
 import contacts.suppression
 from campaigns import decisions, handover
-from campaigns.lifecycle import move
+from campaigns.lifecycle import MovedMeanwhile, move
 from campaigns.models import Attempt, Batch, Campaign
 from contacts.suppression import suppress
 from providers.base import Staged
+from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 
@@ -211,3 +212,32 @@ def test_the_intent_is_stored_with_its_attempt(uploading: Batch) -> None:
     assert uploading.status == "committing"
     assert uploading.first_intent_at == attempt.started_at
     assert (attempt.number, attempt.name, attempt.ending) == (1, "a-name.zip", "none")
+
+
+def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
+    uploading: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pass_gate(uploading)
+    assert first is not None
+    taken_over = Batch.objects.select_related("campaign__account", "account").get(pk=uploading.pk)
+    end, started = handover._end, ExitStack()
+    refused: list[MovedMeanwhile] = []
+
+    def repeat() -> None:
+        try:
+            handover.gate(taken_over, Staged(), "another-name.zip", timezone.now(), repeated=True)
+        except MovedMeanwhile as error:
+            refused.append(error)
+
+    def end_slowly(*rest: Any, **options: Any) -> None:
+        end(*rest, **options)
+        started.enter_context(in_thread(repeat))
+        time.sleep(0.5)
+
+    monkeypatch.setattr(handover, "_end", end_slowly)
+    with started:
+        handover.commit_unreachable(uploading, first, Unreachable("no_line", "No line."), timezone.now())
+
+    assert len(refused) == 1
+    assert Attempt.objects.count() == 1
+    assert Batch.objects.get(pk=uploading.pk).status == "prepared"

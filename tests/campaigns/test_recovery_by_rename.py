@@ -66,6 +66,24 @@ def test_two_looks_a_minute_apart_permit_the_same_rename_again(
     assert len(texted(sandbox)) == 3
 
 
+def test_one_look_that_took_more_than_a_minute_is_not_two(
+    campaign: Campaign, lost: list[str], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listdir = FtpRemote.listdir
+
+    def slow(remote: FtpRemote, *rest: Any, **options: Any) -> Any:
+        clock.forward(seconds=70)
+        return listdir(remote, *rest, **options)
+
+    hand_over(campaign, clock)
+    clock.forward(seconds=3)
+    monkeypatch.setattr(FtpRemote, "listdir", slow)
+    hand_over(campaign, clock)
+
+    assert len(lost) == 1
+    assert campaign.batches.get().status == "committing"
+
+
 def test_a_late_rename_is_found_and_not_repeated(
     campaign: Campaign, lost: list[str], sandbox: Sandbox, clock: Clock
 ) -> None:

@@ -95,9 +95,12 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         intend(batch, *rest)
         current().intents.setdefault(batch.stem, set()).add(batch.sha256)
 
-    def watched_withdraw(*rest: Any) -> None:
+    def watched_withdraw(batch: Batch, attempt: int, *rest: Any) -> None:
         points.reach("withdraw:begin")
-        withdraw(*rest)
+        withdraw(batch, attempt, *rest)
+        # Whatever an older copy says of it, an opt-out after this comes before the next intent.
+        gates = current().gates
+        gates[batch.stem] = [gate for gate in gates[batch.stem] if gate.number != attempt]
         points.reach("withdraw:end")
 
     def watched_suppress(notes: Any, *rest: Any) -> int:

@@ -49,7 +49,11 @@ MOODS = (
     *("accept", "reject", "row_error", "opted_out"),
 )
 TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "unclear")
-WORLD = ("opt_out", "pause", "cancel", "resume", "hand_over", "collect", "sweep", "decide", "work", "minutes")
+WORLD = ("opt_out", "pause", "cancel", "resume", "hand_over", "collect", "sweep", "decide", "work", "minutes", "copy")
+
+
+#: How a commit is cut short; *copied* is a copy of the database that knows an intent which is withdrawn at once.
+CUTS = ("die", "unclear", "copied")
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ _choices = st.integers(0, PEOPLE - 1)
 incidents = st.one_of(
     st.builds(Incident, st.just("point"), st.integers(0, 40), st.sampled_from(("die", *WORLD)), _choices),
     st.builds(Incident, st.just("provider"), st.integers(0, 15), st.sampled_from(("die", *TROUBLES)), _choices),
-    st.builds(Incident, st.just("commit"), st.integers(0, 5), st.sampled_from(("die", "unclear", *WORLD)), _choices),
+    st.builds(Incident, st.just("commit"), st.integers(0, 5), st.sampled_from(CUTS + WORLD), _choices),
     st.builds(Incident, st.just("statement"), st.integers(0, 120), st.just("die"), _choices),
     st.builds(Incident, st.just("free"), st.integers(0, 80), st.sampled_from(WORLD), _choices),
 )
@@ -214,7 +218,7 @@ class BatchLife(RuleBasedStateMachine):
         self.run("hand_over", self.account_id, incident)
 
     @precondition(lambda self: self.is_more_to_come)
-    @rule(passing=st.integers(0, 5), deed=st.sampled_from(("die", "unclear")), is_hidden=st.booleans())
+    @rule(passing=st.integers(0, 5), deed=st.sampled_from(CUTS), is_hidden=st.booleans())
     def a_commit_is_cut_short(self, passing: int, deed: str, is_hidden: bool) -> None:
         """What every repeat begins with: no answer to a commit, and perhaps a listing that does not show it either."""
         if is_hidden:
@@ -299,6 +303,9 @@ class BatchLife(RuleBasedStateMachine):
             raise Died
         if incident.deed in TROUBLES:
             raise _trouble(incident.deed, point)
+        if incident.deed == "copied":
+            self.copy_as_others_see_it()
+            raise _trouble("unreachable", point)
         self.is_listening = False
         try:
             self.world(incident.deed, incident.choice)
@@ -321,6 +328,8 @@ class BatchLife(RuleBasedStateMachine):
             self.clock.forward(timedelta(minutes=(1, 3, 8, 15, 29)[choice]))
         elif deed == "decide":
             self.decide_one(choice, choice)
+        elif deed == "copy":
+            self.copy_as_others_see_it()
         else:
             self.person(deed, campaign_id)
 
@@ -467,6 +476,13 @@ class BatchLife(RuleBasedStateMachine):
                 cursor.execute("SELECT seq, name FROM sqlite_sequence")
                 sequences = cursor.fetchall()
         self.copies.append(Copy(rows, sequences, set(self.changed_texts)))
+
+    def copy_as_others_see_it(self) -> None:
+        """A copy made while a job runs: of what is committed, where more copies are wanted."""
+        is_committed = len(connection.savepoint_ids) == self.depth
+        if is_committed and self.restores and len(self.copies) < 2:
+            self.met["a copy was made inside a job"] += 1
+            self.the_database_is_copied()
 
     @precondition(lambda self: self.copies)
     @rule(which=_choices)

@@ -99,6 +99,27 @@ def test_a_copy_from_before_the_cut_texts_nobody_in_a_file_more(life: type[Batch
         assert Campaign.objects.get(pk=machine.campaign_ids[0]).reason == "restored"
 
 
+@pytest.mark.parametrize("guard", [GuardKind.KEY, GuardKind.RENAME])
+@pytest.mark.parametrize("was_made_anew", [False, True])
+def test_a_copy_from_within_a_commit_repeats_nothing_that_was_withdrawn(
+    life: type[BatchLife], guard: GuardKind, was_made_anew: bool
+) -> None:
+    with living(life, guard) as machine:
+        machine.run("cut", machine.campaign_ids[0])
+        machine.run("hand_over", machine.account_id, Incident("commit", 0, "copied", 0))
+        machine.somebody_opts_out(person=0)
+        if was_made_anew:
+            for _ in range(4):
+                machine.soon(seconds=3, incident=None)
+        machine.an_older_copy_is_restored(which=0)
+        for _ in range(6):
+            machine.soon(seconds=61, incident=None)
+
+        machine.check()
+        assert machine.copies
+        assert Batch.objects.filter(status="unclear", reason="restored").count() == 1
+
+
 def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
