@@ -417,7 +417,9 @@ class BatchLife(RuleBasedStateMachine):
     def decide(self, batch: Batch, decision: str) -> None:
         log = None
         if decision == "partly":
-            numbers = [number for take in self.takes(batch.stem) for number, _ in take.texted]
+            # After a restore another file of the campaign may have held them.
+            takes = [take for take in self.provider.ledger if _campaign(take) == batch.campaign_id]
+            numbers = [number for take in takes for number, _ in take.texted]
             log = decisions.Log("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
         seen, said = evidence.known_of(batch), "The provider said so."
