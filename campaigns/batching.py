@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns.audience import refuse_unapproved
-from campaigns.lifecycle import MovedMeanwhile, Refusal, move, note
+from campaigns.lifecycle import MovedMeanwhile, Refusal, locked, move, note
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.orders import compose_order, message_of
 from campaigns.texts import compile_text
@@ -96,8 +96,7 @@ def subtract_opted_out(campaign: Campaign, recipients: QuerySet[Recipient]) -> i
             excluded_reason="opted_out_later", batch_number=None
         )
         if gone:
-            locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-            campaign.opted_out_later = locked.opted_out_later + gone
+            campaign.opted_out_later = locked(campaign.pk).opted_out_later + gone
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
             note(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
     return gone
@@ -120,6 +119,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
         raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
     path = _write(campaign, rendered) if rendered else ""
     with transaction.atomic():
+        counted_out = locked(campaign.pk).opted_out_later
         if rendered:
             move(batch, "superseded", reason=reason, sentence=sentence, user=user, due_at=None, look_at=None)
         else:
@@ -135,8 +135,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
             )
             if taken_out != len(gone_ids):
                 raise MovedMeanwhile(batch)
-            locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=locked.opted_out_later + len(gone_ids))
+            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
             note(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
         if not rendered:
             return None

@@ -15,7 +15,7 @@ from campaigns.audience import approval_hash, delete_recipients, refuse_unapprov
 from campaigns.batching import open_recipients, recipients_of, supersede
 from campaigns.evidence import keep_sighting, known_of
 from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
-from campaigns.lifecycle import MovedMeanwhile, Refusal, may, move
+from campaigns.lifecycle import MovedMeanwhile, Refusal, locked, may, move
 from campaigns.models import Batch, Campaign
 from campaigns.results import last_look, write_outcomes
 from providers import reports
@@ -176,6 +176,7 @@ def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
     with transaction.atomic():
+        locked(batch.campaign_id)
         move(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
         _go_on(batch.campaign, now)
 

@@ -82,13 +82,14 @@ def keep_sighting(batch: Batch, sighting: base.Sighting) -> Evidence:
 
 
 def known_of(batch: Batch) -> str:
-    """A name for what is known of a batch: another one after a look that saw something new, or once it is unclear anew.
+    """A name for what is known of a batch: another one after a look that saw something new, a reply, or a new doubt.
 
-    Looks that see the same as the one before leave it as it is.
+    Looks that see what an earlier one saw leave it as it is.
     """
-    last_seen = batch.evidence.order_by("-id").values_list("digest", flat=True).first()
-    last_doubt = batch.events.filter(to_status="unclear").order_by("-id").values_list("pk", flat=True).first()
-    return f"{last_seen or 'nothing'}.{last_doubt or 0}"
+    seen = sorted(set(batch.evidence.values_list("digest", flat=True)))
+    endings = list(batch.attempts.order_by("number").values_list("number", "ending"))
+    doubts = batch.events.filter(to_status="unclear").count()
+    return hashlib.sha256(json.dumps([seen, endings, doubts]).encode()).hexdigest()
 
 
 def sightings_of(batch: Batch) -> list[base.Sighting]:

@@ -17,7 +17,7 @@ from campaigns import journal, patience
 from campaigns.audience import is_as_approved
 from campaigns.batching import opted_out, recipients_of, supersede, waiting
 from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
-from campaigns.lifecycle import MovedMeanwhile, move, note
+from campaigns.lifecycle import MovedMeanwhile, locked, move, note
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import OTHER_BYTES, last_look, log_stumble, look, stop_account
 from contacts.suppression import OPT_OUT_LOCK
@@ -354,7 +354,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             with connection.cursor() as cursor:
                 # Alone and first: every opt-out is committed before this, or waits until the intent is.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
-        campaign = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=batch.campaign_id)
+        campaign = locked(batch.campaign_id)
         refusal = _gate_refusal(batch, campaign, now, repeated)
         if refusal is not None:
             if not repeated:
@@ -526,7 +526,7 @@ def arrived_for_sure_not(batch: Batch, attempt: Attempt) -> bool:
     Later ones too: whoever sleeps in a commit may wake when another worker has taken over.
     """
     # As each gate does: none stores another attempt before this transaction ends.
-    Campaign.objects.select_for_update(of=("self",)).get(pk=batch.campaign_id)
+    locked(batch.campaign_id)
     others = batch.attempts.exclude(pk=attempt.pk)
     return not others.exclude(ending__in=NOT_ARRIVED).exists()
 

@@ -84,6 +84,15 @@ def move(row: Row, to: str, *, reason: str = "", sentence: str = "", user: User 
     return row
 
 
+def locked(campaign_id: int) -> Campaign:
+    """The campaign's row with its account, locked until the transaction ends; before any of its batches is.
+
+    Meanwhile others may store events of the campaign, and wait only where they would change its row.
+    """
+    rows = Campaign.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("account").get(pk=campaign_id)
+
+
 def note(
     campaign: Campaign,
     reason: str,

@@ -119,6 +119,8 @@ def look(batch: Batch, remote: Any, now: datetime) -> Reading:
     known = [sighting] if batch.status in _GIVEN_UP else sightings_of(batch)
     reading = adapter.read(payload, attempts, known)
     if batch.reason == OTHER_BYTES:
+        # Who opted out has done so, whatever file says it.
+        report_opt_outs(_news(batch, reading.outcomes), batch)
         reading = Reading(Standing.UNKNOWN)
     settle(batch, reading, now)
     reach("settle:end")
@@ -133,8 +135,7 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     news = _news(batch, reading.outcomes)
     report_opt_outs(news, batch)
     if reading.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
-        # The next file would be refused alike.
-        stop_account(batch, reading.reason, reading.sentence)
+        _stop_account_once(batch, reading)
     reach("settle:begin")
     try:
         with transaction.atomic():
@@ -152,6 +153,13 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     except MovedMeanwhile:
         # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
         Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=now + timedelta(seconds=5))
+
+
+def _stop_account_once(batch: Batch, reading: Reading) -> None:
+    """The next file would be refused alike; after a passed test, what stopped the account before does not again."""
+    if not batch.events.filter(reason="account_refused").exists():
+        stop_account(batch, reading.reason, reading.sentence)
+        note(batch.campaign, "account_refused", reading.sentence, batch=batch)
 
 
 def stop_account(batch: Batch, code: str, sentence: str) -> None:

@@ -1,13 +1,16 @@
 """A list of people, an account with the sandbox, and campaigns in every state a test needs."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -179,3 +182,20 @@ def until_closed(campaign: Campaign, clock: Clock, rounds: int = 40) -> Campaign
         clock.forward(seconds=3)
         time.sleep(0.1)
     pytest.fail(f"{campaign} is {campaign.status}: {list(campaign.batches.values_list('status', 'reason'))}")
+
+
+@contextmanager
+def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
+    """``work`` on a connection of its own."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield thread
+    thread.join(timeout=30)
+    assert not thread.is_alive()

@@ -13,7 +13,7 @@ from campaigns import balance, decisions, results
 from campaigns.batching import recipients_of
 from campaigns.evidence import keep_sighting, known_of
 from campaigns.lifecycle import Refusal, move
-from campaigns.models import Batch, Campaign, Event
+from campaigns.models import Attempt, Batch, Campaign, Event
 from providers.base import Outcome, Reading, SightedFile, Sighting, Standing
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
@@ -366,3 +366,28 @@ def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, app
 
     assert code_of(refusal) == "evidence_changed"
     assert Batch.objects.get().status == "unclear"
+
+
+def test_what_was_there_for_a_while_refuses_the_decision(unclear: Batch, approver: User) -> None:
+    now, seen = timezone.now(), ""
+    file = SightedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org")
+    for files in ((), (file,), ()):
+        keep_sighting(unclear, Sighting(now, ("ftp.example.org",), files))
+        seen = seen or known_of(unclear)
+
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
+
+    assert code_of(refusal) == "evidence_changed"
+
+
+def test_a_late_reply_refuses_the_decision(unclear: Batch, approver: User) -> None:
+    attempt = Attempt.objects.create(batch=unclear, number=7, name="a.zip", host="h", started_at=timezone.now())
+    seen = known_of(unclear)
+    attempt.ending = "done"
+    attempt.save()
+
+    with pytest.raises(Refusal) as refusal:
+        decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now(), seen=seen)
+
+    assert code_of(refusal) == "evidence_changed"

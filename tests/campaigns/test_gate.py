@@ -3,13 +3,12 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
 import contacts.suppression
@@ -20,26 +19,9 @@ from contacts.suppression import suppress
 from providers.base import Staged
 from providers.errors import Unreachable
 from providers.models import Account
-from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.conftest import MakeCampaign, in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
-    """``work`` on a connection of its own."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield thread
-    thread.join(timeout=30)
-    assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Whoever comes late (a stopped worker, a slow look, a restored database) undoes nothing of what others did."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,16 +13,16 @@ from django.utils import timezone
 from campaigns import balance, batching, decisions, handover, jobs, journal, results
 from campaigns.evidence import known_of, payload_of
 from campaigns.lifecycle import MovedMeanwhile, Refusal, move
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, RecipientOutcome
 from contacts.models import ContactList
-from contacts.suppression import suppress
+from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Outcome, Payload, Reading, Receipt, Staged, Standing
+from providers.base import Outcome, Payload, Reading, Receipt, Sighting, Staged, Standing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
-from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, until_closed
+from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, in_thread, until_closed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -269,3 +271,64 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
         decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
 
     assert Campaign.objects.get().resumed_at == campaign.resumed_at
+
+
+def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
+    account: Account,
+    make_running: MakeCampaign,
+    clock: Clock,
+    operator: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign = make_running(account)
+    suppress(["27825550101"], "manual")
+    rest = ExitStack()
+    supersede_move = batching.move
+
+    def cancel_meanwhile(row: Any, *words: Any, **fields: Any) -> Any:
+        moved = supersede_move(row, *words, **fields)
+        rest.enter_context(in_thread(lambda: decisions.cancel(Campaign.objects.get(pk=campaign.pk), operator)))
+        time.sleep(0.5)
+        return moved
+
+    monkeypatch.setattr(batching, "move", cancel_meanwhile)
+    with rest:
+        batching.supersede(batch_of(campaign), clock(), reason="opted_out", sentence="Made anew.")
+
+    assert Campaign.objects.get().status == "cancelled"
+    assert set(Batch.objects.values_list("status", flat=True)) == {"superseded", "cancelled"}
+    assert balance.prove(Campaign.objects.get()).balanced
+
+
+def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
+    account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make_unclear(batch_of(make_running(account)), clock)
+    Batch.objects.update(reason=results.OTHER_BYTES)
+    opted_out = Outcome("27825550101", "row_error", "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
+    monkeypatch.setattr(Adapter, "look", lambda *rest: Sighting(clock(), ("ftp.example.org",)))
+    monkeypatch.setattr(Adapter, "read", lambda *rest: Reading(Standing.ACCEPTED, outcomes=(opted_out,)))
+
+    results.look(batch_of(batch.campaign), None, clock())
+
+    assert is_suppressed("27825550101")
+    assert (Batch.objects.get().status, RecipientOutcome.objects.count()) == ("unclear", 0)
+
+
+def test_a_passed_test_starts_an_account_for_good_that_an_unclear_file_had_stopped(
+    account: Account, make_running: MakeCampaign, clock: Clock, approver: User
+) -> None:
+    batch = make_unclear(batch_of(make_running(account)), clock)
+    frozen = Reading(Standing.UNKNOWN, "frozen", "The account is frozen.", unclear=True, account=True)
+    results.settle(batch, frozen, clock())
+    account.refresh_from_db()
+    assert account.stopped_code == "frozen"
+
+    account.start()
+    results.settle(batch_of(batch.campaign), frozen, clock())
+    asked = batch_of(batch.campaign)
+    decisions.decide(asked, approver, "handed_over", "They say it was.", clock(), seen=known_of(asked))
+    results.settle(batch_of(batch.campaign), frozen, clock())
+
+    account.refresh_from_db()
+    assert not account.is_stopped
