@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -59,6 +60,8 @@ WORDS = {
     "InternalServerError": "SMSPortal had an internal error; how many were texted is not known.",
 }
 UNKNOWN = "UNKNOWN"
+# Of the eleven those that say "the MSISDN", so one recipient and no more; said without a number they do not tell whom.
+_OF_ONE = {"MSISDN.NoNetworkFound", "MSISDN.Optout"}
 
 Remote = SftpRemote | FtpRemote
 SFTP, FTP = "sftp", "ftp"
@@ -290,6 +293,7 @@ class Adapter(BaseAdapter):
                 "errors_by_inner_name",
                 "Errors holds the file under its inner name only, and several attempts were made: "
                 "it cannot be told which one failed.",
+                outcomes=_certain(evidence),
             )
         if evidence.failures:
             return _failed(evidence)
@@ -403,7 +407,10 @@ def _check_clock(newest: datetime | None, now: datetime) -> Check:
 
 @dataclass(frozen=True)
 class _Fault:
-    """A word found in a report: about one of our numbers, or about the whole file (``msisdn`` is ``""``)."""
+    """A word found in a report: about one of our numbers, or about none of them (``msisdn`` is ``""``).
+
+    One about none is about the whole file, unless it is in ``_OF_ONE``: then it does not tell whom.
+    """
 
     code: str
     raw: str
@@ -516,21 +523,34 @@ def _accepted(evidence: _Evidence) -> Reading:
 def _failed(evidence: _Evidence) -> Reading:
     verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
     codes = set(verdicts.values())
-    outcomes = _outcomes([fault for faults in evidence.failures.values() for fault in faults])
+    faults = [fault for found in evidence.failures.values() for fault in found]
+    certain = _certain(evidence)
     alarm = " ".join(_report_alarms(evidence))
     if "InternalServerError" in codes:
-        return _unclear("InternalServerError", WORDS["InternalServerError"], alarm)
+        return _unclear("InternalServerError", WORDS["InternalServerError"], alarm, certain)
     if "File.ParseError" in codes:
         return _unclear(
             "File.ParseError",
             "SMSPortal could not read some fields of the file, and it is not in Processed: "
             "whether the others were texted is not known.",
             alarm,
+            certain,
         )
     if UNKNOWN in codes:
         return _unclear(
-            UNKNOWN, "SMSPortal put the file into Errors, and no report says why in words that Baton knows.", alarm
+            UNKNOWN,
+            "SMSPortal put the file into Errors, and no report says why in words that Baton knows.",
+            alarm,
+            certain,
         )
+    if about_one := sorted(codes & _OF_ONE):
+        sentence = (
+            "SMSPortal put the file into Errors, and the report speaks only of single recipients "
+            f"({', '.join(about_one)}): what became of the others is not known."
+        )
+        if any(fault.code in _OF_ONE and not fault.msisdn for fault in faults):
+            sentence += " At least one of them Baton does not recognise."
+        return _unclear(about_one[0], sentence, alarm, certain)
     interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
     unexplained = set(evidence.attempts) - set(verdicts)
     if "" in codes and not any(evidence.is_whole(number) for number in evidence.attempts):
@@ -551,7 +571,7 @@ def _failed(evidence: _Evidence) -> Reading:
         code = reasons[max(reasons)]
         # The next file would be refused alike.
         is_account = code == "InsufficientCredits"
-        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=is_account)
+        return Reading(Standing.REJECTED, code, WORDS[code], _outcomes(faults), alarm=alarm, account=is_account)
     if "File.DuplicateFound" in codes:
         return _duplicate(evidence)
     return Reading(
@@ -560,15 +580,22 @@ def _failed(evidence: _Evidence) -> Reading:
 
 
 def _verdict(evidence: _Evidence, number: int) -> str:
-    """The one word on an attempt in Errors: a code, UNKNOWN, or ``""`` while its report may still come."""
-    words = [fault.code for fault in evidence.failures[number] if not fault.msisdn]
+    """The one word on an attempt in Errors: a code, UNKNOWN, or ``""`` while its report may still come.
+
+    One of ``_OF_ONE`` when, for as long as a report is waited for, nothing was said but of single recipients: that is
+    no word on the file, whether it named them or not.
+    """
+    faults = evidence.failures[number]
+    words = [fault.code for fault in faults if not fault.msisdn and fault.code not in _OF_ONE]
     for grave in ("InternalServerError", "File.ParseError", UNKNOWN):
         if grave in words:
             return grave
     if words:
         # The plainest cause last: a duplicate or corrupt file says nothing about what else may be wrong.
         return sorted(words, key=lambda code: code in ("File.DuplicateFound", "File.Corrupt"))[0]
-    return UNKNOWN if evidence.seen_at - evidence.failed_since[number] >= _REPORT_PATIENCE else ""
+    if evidence.seen_at - evidence.failed_since[number] < _REPORT_PATIENCE:
+        return ""
+    return next((fault.code for fault in faults if fault.code in _OF_ONE), UNKNOWN)
 
 
 def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
@@ -582,15 +609,26 @@ def _duplicate(evidence: _Evidence) -> Reading:
             "File.DuplicateFound",
             "SMSPortal says it has processed a file of this name already, yet Baton handed it over only once.",
             "SMSPortal knows a file of this name from somewhere else.",
+            _certain(evidence),
         )
     return _unclear(
         "File.DuplicateFound",
         "SMSPortal says it has processed a file of this name already, yet none of the attempts is in Processed.",
+        outcomes=_certain(evidence),
     )
 
 
-def _unclear(reason: str, sentence: str, alarm: str = "") -> Reading:
-    return Reading(Standing.UNKNOWN, reason, sentence, unclear=True, alarm=alarm)
+def _certain(evidence: _Evidence) -> tuple[Outcome, ...]:
+    """What holds for a recipient whatever became of the file: they were not texted, and may have opted out.
+
+    SMSPortal SFTP: "could not be completed", "will not be sent to this address". Any other word beside a number, such
+    as InternalServerError or one that Baton does not know, leaves open whether it was texted, and settles nobody.
+    """
+    return _outcomes([fault for found in evidence.failures.values() for fault in found if fault.code in _OF_ONE])
+
+
+def _unclear(reason: str, sentence: str, alarm: str = "", outcomes: tuple[Outcome, ...] = ()) -> Reading:
+    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=alarm)
 
 
 def _report_alarms(evidence: _Evidence) -> list[str]:
@@ -633,24 +671,33 @@ def _is_our_own(body: bytes) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _handed_over(body: bytes) -> frozenset[str]:
+def _spellings(body: bytes) -> dict[str, str]:
+    """The numbers that were handed over by how a report may spell them.
+
+    assumption: the document does not show how a report writes numbers: as they were handed over, or with 0 in place of
+    the country code where only one of them ends so (South African numbers have nine digits after it).
+    """
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         content = archive.read(archive.namelist()[0])
     document = json.loads(content.partition(b"\n")[2])
-    return frozenset(contact["msisdn"] for contact in document["contacts"])
+    numbers = {contact["msisdn"] for contact in document["contacts"]}
+    endings = Counter(number[-9:] for number in numbers)
+    national = {f"0{number[-9:]}": number for number in numbers if endings[number[-9:]] == 1}
+    return national | {number: number for number in numbers}
 
 
 def _parse_report(file: SightedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
     """Return the faults of a report and the words in it that look like codes and are none.
 
     assumption: the shape of the fault report is not documented. A known code beside a number of ours is that number's
-    fault, one without a number is the file's.
+    fault, one without a number is the file's unless it is about one recipient.
     """
-    numbers = _handed_over(payload.body)
+    spellings = _spellings(payload.body)
     faults: list[_Fault] = []
     strange: list[str] = []
     for piece in reports.pieces(file.body or b""):
-        msisdn = next((found for found in _NUMBER.findall(piece.number_words) if found in numbers), "")
+        found_numbers = _NUMBER.findall(piece.number_words)
+        msisdn = next((spellings[found] for found in found_numbers if found in spellings), "")
         codes = [_BY_LOWER[found.lower()] for found in _CODE.findall(piece.words)]
         unlisted = [found for found in _UNLISTED.findall(piece.words) if found.lower() not in _BY_LOWER]
         if unlisted or (piece.is_fault and msisdn and not codes):

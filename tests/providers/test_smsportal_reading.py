@@ -155,6 +155,52 @@ def test_an_error_without_a_report_waits_a_minute_and_is_then_unclear() -> None:
     assert late.reason == "UNKNOWN"
 
 
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        ("row 3: MSISDN.NoNetworkFound", "MSISDN.NoNetworkFound"),
+        ("27990000000;MSISDN.Optout", "MSISDN.Optout"),
+        (json.dumps({"faults": [{"row": 3, "code": "MSISDN.Optout"}]}), "MSISDN.Optout"),
+    ],
+)
+def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str, code: str) -> None:
+    files = (zipped("Errors", 1), file("Errors", f"{STEM}-a1.zip.report", report))
+    assert read([attempt(1)], look(*files)).standing is Standing.PROCESSING
+    late = read([attempt(1)], look(*files), look(*files, after=60))
+    assert (late.standing, late.unclear, late.reason, late.outcomes) == (Standing.UNKNOWN, True, code, ())
+    assert late.sentence == (
+        f"SMSPortal put the file into Errors, and the report speaks only of single recipients ({code}): "
+        "what became of the others is not known. At least one of them Baton does not recognise."
+    )
+
+
+def test_a_word_about_the_file_counts_beside_one_about_a_recipient_who_is_not_told() -> None:
+    report = "row 1: MSISDN.Optout\nEmptySend.NoValidMessages"
+    reading = read([attempt(1)], look(file("Errors", f"{STEM}-a1.zip.txt", report)))
+    assert (reading.standing, reading.reason) == (Standing.REJECTED, "EmptySend.NoValidMessages")
+
+
+@pytest.mark.parametrize(
+    "about_the_file", ["InternalServerError", "File.ParseError", "File.OnHoliday", "File.DuplicateFound", ""]
+)
+def test_an_unclear_file_settles_only_those_of_whom_its_report_is_sure(about_the_file: str) -> None:
+    report = (
+        f"{about_the_file}\n{NUMBERS[0]};InternalServerError\n{NUMBERS[0]};MSISDN.Optout\n"
+        f"{NUMBERS[1]};MSISDN.NoNetworkFound\n{NUMBERS[2]};InternalServerError\n{NUMBERS[3]};MSISDN.Odd"
+    )
+    entry = file("Errors", f"{STEM}-a1.zip.txt", report)
+    reading = read([attempt(1)], look(entry), look(entry, after=60))
+    assert reading.unclear
+    assert faults(reading) == {NUMBERS[0]: "MSISDN.Optout", NUMBERS[1]: "MSISDN.NoNetworkFound"}
+    assert [outcome.msisdn for outcome in reading.outcomes if outcome.opted_out] == [NUMBERS[0]]
+
+
+def test_an_opt_out_is_kept_though_it_cannot_be_told_which_attempt_failed() -> None:
+    entry = file("Errors", f"{STEM}.json.report.txt", f"{NUMBERS[0]} MSISDN.Optout")
+    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(entry))
+    assert (reading.reason, faults(reading)) == ("errors_by_inner_name", {NUMBERS[0]: "MSISDN.Optout"})
+
+
 def test_the_report_may_come_before_the_file() -> None:
     report = failed(1, "InsufficientCredits")[1]
     assert read([attempt(1)], look(report)).standing is Standing.REJECTED
@@ -302,6 +348,16 @@ def test_text_and_csv_faults_name_their_line() -> None:
     for report, line in ((TEXT_REPORT, 2), (CSV_REPORT, 2)):
         reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.txt", report)))
         assert {outcome.msisdn: outcome.line for outcome in reading.outcomes}[NUMBERS[0]] == line
+
+
+@pytest.mark.parametrize(("twin", "expected"), [("27825550105", {NUMBERS[0]: "MSISDN.Optout"}), ("44825550101", {})])
+def test_a_number_may_be_said_as_in_its_own_country_where_only_one_ends_so(twin: str, expected: dict[str, str]) -> None:
+    people = [Message(number, "Hi", {}, "", "", "") for number in [*NUMBERS, twin]]
+    payload = Adapter().render(STEM, 7, Order("Hi", ""), people)
+    report = file("Errors", f"{STEM}-a1.zip.txt", "0825550101;MSISDN.Optout")
+    reading = Adapter().read(payload, [attempt(1)], [look(zipped("Processed", 1), report)])
+    assert reading.standing is Standing.ACCEPTED
+    assert faults(reading) == expected
 
 
 def test_an_unknown_word_on_a_number_is_unknown_with_an_alarm() -> None:
