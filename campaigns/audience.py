@@ -146,25 +146,28 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     """Copy the audience of a campaign that is ``freezing``, measure every text, and move it to ``frozen``.
 
-    A freeze that died is begun again from nothing. Where it may not be, the campaign goes back to draft with the
-    reason and the first recipients at fault. ``lock`` is the campaign's, None where nobody else is about; when it is
-    lost the campaign stays freezing. Raises LockLost.
+    A freeze that died is begun again from nothing. Where it may not be, or where other people are there than were
+    copied, the campaign goes back to draft with the reason and the first recipients at fault. ``lock`` is the
+    campaign's, None where nobody else is about; when it is lost the campaign stays freezing. Raises LockLost.
     """
     campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
     if campaign.status != "freezing":
         return
-    delete_recipients(campaign)
+    delete_recipients(campaign, lock)
     try:
         text = _usable(campaign)
-        _copy_people(campaign, text, lock)
+        copied = _copy_people(campaign, text, lock)
         if not _still_freezing(campaign):
-            _forget_if_given_up(campaign)
+            _forget_if_given_up(campaign, lock)
             return
         order = compose_order(campaign, text)
         objections = campaign.account.adapter.order_objections(order)
         if objections:
             raise Refusal(objections[0].code, " ".join(objection.sentence for objection in objections))
         measured = _measure(campaign, text, order, frozen_recipients(campaign))
+        reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
+        if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
+            raise Refusal("copy_differs", "The people who were copied are not those who are there. Freeze it again.")
         if measured.objection_count:
             campaign.problems = measured.objections
             raise Refusal(
@@ -175,14 +178,11 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
     except Refusal as refusal:
-        _ask_for(lock)
-        give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems)
+        give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
-    reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
-    reasons.pop("", None)
     campaign.audience_digest = measured.digest
     campaign.counts = {
-        "selected": measured.included + sum(reasons.values()),
+        "selected": copied,
         "excluded": dict(reasons),
         "included": measured.included,
         "parts": measured.parts,
@@ -192,7 +192,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "longest": [row["id"] for row in measured.longest],
     }
     if not _still_freezing(campaign):
-        _forget_if_given_up(campaign)
+        _forget_if_given_up(campaign, lock)
         return
     _ask_for(lock)
     move(
@@ -208,11 +208,17 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     )
 
 
-def give_up_freeze(campaign_id: int, sentence: str, code: str = "freeze_failed", problems: Any = ()) -> None:
-    """Take a campaign that is ``freezing`` back to draft, with the reason. The caller holds the campaign's lock."""
+def give_up_freeze(
+    campaign_id: int,
+    sentence: str,
+    code: str = "freeze_failed",
+    problems: Any = (),
+    lock: Lock | None = None,
+) -> None:
+    """Take a campaign that is ``freezing`` back to draft, with the reason. ``lock`` is as for ``freeze``."""
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status == "freezing":
-        delete_recipients(campaign)
+        delete_recipients(campaign, lock)
         move(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
 
 
@@ -272,12 +278,18 @@ def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
     )
 
 
-def delete_recipients(campaign: Campaign) -> None:
-    """Forget the frozen people of a campaign that is no longer, or not yet, frozen. In short transactions."""
+def delete_recipients(campaign: Campaign, lock: Lock | None = None) -> None:
+    """Forget the frozen people of a campaign that is no longer, or not yet, frozen. In short transactions.
+
+    Where ``lock`` is lost, whom somebody else has copied since is kept. Raises LockLost.
+    """
     while True:
         first = list(campaign.recipients.order_by("id").values_list("id", flat=True)[CHUNK - 1 : CHUNK])
         rows = campaign.recipients.filter(id__lte=first[0]) if first else campaign.recipients.all()
-        rows._raw_delete(rows.db)
+        with transaction.atomic():
+            rows._raw_delete(rows.db)
+            # Not before: somebody else may begin, and copy people, between the answer and the deletion.
+            _ask_for(lock)
         if not first:
             return
 
@@ -384,8 +396,8 @@ def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count:
         skip = 0 if found else max(0, skip - _reasons(lists, text, position)[""])
 
 
-def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> None:
-    """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database."""
+def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
+    """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database; return how many."""
     # The lists chosen earlier are copied by now, so a number they had is a recipient already.
     earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
     reason = _reason_sql(text).format(earlier=earlier)
@@ -416,6 +428,7 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> None:
             if not row or not _still_freezing(campaign):
                 break
             after = until
+    return copied
 
 
 class Scale:
@@ -516,10 +529,12 @@ def _ask_for(lock: Lock | None) -> None:
         raise LockLost
 
 
-def _forget_if_given_up(campaign: Campaign) -> None:
+def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
     """Delete the recipients of a freeze that somebody ended; those of one that another worker finished are its own."""
-    if Campaign.objects.filter(pk=campaign.pk, status__in=("draft", "cancelled")).exists():
-        delete_recipients(campaign)
+    ended = Campaign.objects.filter(pk=campaign.pk, status__in=("draft", "cancelled")).first()
+    if ended:
+        # A draft may be freezing again by now; a cancelled campaign never will be, whoever has the lock.
+        delete_recipients(campaign, lock if ended.status == "draft" else None)
 
 
 def _still_freezing(campaign: Campaign) -> bool:

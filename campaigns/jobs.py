@@ -69,7 +69,8 @@ def freeze(campaign_id: int) -> None:
         except Exception as error:
             # It may have stumbled over the freeze of whoever has the lock now.
             if lock.still_held():
-                audience.give_up_freeze(campaign_id, f"Baton stumbled over it ({type(error).__name__}); see its log.")
+                said = f"Baton stumbled over it ({type(error).__name__}); see its log."
+                audience.give_up_freeze(campaign_id, said, lock=lock)
             raise
 
 

@@ -171,22 +171,68 @@ def is_suppressed(msisdn: str) -> bool:
 def reapply_journal() -> int:
     """Record again what the journal knows and the database has forgotten, as after a restore; return how many.
 
-    The journal is read twice, so that only consents, which are few, are held in memory.
+    Each entry gets its own time back, so that the database knows it from then on: no line is recorded again at every
+    start. The journal is read twice, so that only consents, which are few, are held in memory.
     """
-    consents: dict[str, str] = {}
-    for line in _lines("consent"):
-        consents[line["consent"]] = max(line["at"], consents.get(line["consent"], ""))
-    in_force = (line for line in _lines("opt_out") if line["at"] >= consents.get(line["opt_out"], ""))
+    now = timezone.now().isoformat()
+    consents: dict[str, list[tuple[str, int, str]]] = {}
+    for file, number, line in _lines("consent"):
+        consents.setdefault(line["consent"], []).append((file, number, line["at"]))
+    in_force = (
+        line
+        for file, number, line in _lines("opt_out")
+        if not _is_lifted(file, number, line["at"], consents.get(line["opt_out"], ()), now)
+    )
     added = 0
-    while chunk := {line["opt_out"]: line for line in islice(in_force, CHUNK)}:
-        for msisdn, lifted_at in Suppression.objects.filter(msisdn__in=chunk).values_list("msisdn", "lifted_at"):
-            # A consent that the database knows and the journal does not comes from a crash between the two.
-            if msisdn in chunk and (lifted_at is None or lifted_at >= datetime.fromisoformat(chunk[msisdn]["at"])):
-                del chunk[msisdn]
-        for source in {line["source"] for line in chunk.values()}:
-            notes = {msisdn: line["note"] for msisdn, line in chunk.items() if line["source"] == source}
-            added += _suppress_chunk(notes, source, None)
+    while chunk := list(islice(in_force, CHUNK)):
+        active: set[str] = set()
+        lifted: set[tuple[str, datetime]] = set()
+        rows = Suppression.objects.filter(msisdn__in={line["opt_out"] for line in chunk})
+        for msisdn, created_at, lifted_at in rows.values_list("msisdn", "created_at", "lifted_at"):
+            if lifted_at is None:
+                active.add(msisdn)
+            else:
+                lifted.add((msisdn, created_at))
+        # A consent that the database knows and the journal does not comes from a crash between the two.
+        forgotten = {
+            line["opt_out"]: line
+            for line in chunk
+            if line["opt_out"] not in active and (line["opt_out"], datetime.fromisoformat(line["at"])) not in lifted
+        }
+        if forgotten:
+            _record_again(forgotten.values())
+            added += len(forgotten)
     return added
+
+
+def _is_lifted(file: str, number: int, at: str, consents: Iterable[tuple[str, int, str]], now: str) -> bool:
+    """Whether a consent came after the opt-out at this place of the journal; where that is in doubt, none did.
+
+    In one file a consent must come after it by its line and by its time: the clock may have been set back, and a
+    consent gets its line after its time. In two files there are only times, and one that is yet to come proves nothing.
+    """
+    return any(
+        given_at > at and (given_number > number if given_file == file else given_at <= now)
+        for given_file, given_number, given_at in consents
+    )
+
+
+def _record_again(lines: Iterable[Mapping[str, str]]) -> None:
+    with transaction.atomic():
+        share_opt_out_lock()
+        Suppression.objects.bulk_create(
+            [
+                Suppression(
+                    msisdn=line["opt_out"],
+                    source=line["source"],
+                    note=line["note"],
+                    created_at=datetime.fromisoformat(line["at"]),
+                )
+                for line in lines
+            ],
+            # Somebody else may have recorded one of them a moment ago.
+            ignore_conflicts=True,
+        )
 
 
 def share_opt_out_lock() -> None:
@@ -225,15 +271,18 @@ def _journal(lines: list[dict[str, Any]]) -> None:
         os.close(folder)
 
 
-def _lines(kind: str) -> Iterator[dict[str, Any]]:
-    """The lines of a kind, ``opt_out`` or ``consent``, from all hosts; a line torn by a crash is none."""
+def _lines(kind: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The lines of a kind, ``opt_out`` or ``consent``, from all hosts, each with its file and its number there.
+
+    A line torn by a crash is none.
+    """
     begins = f'{{"{kind}": '
     for path in sorted(settings.JOURNAL_DIR.glob("suppressions-*.jsonl")):
         with path.open() as handle:
-            for line in handle:
+            for number, line in enumerate(handle):
                 # Parsing takes most of the time, and a million lines are read at each start.
                 if line.startswith(begins):
                     try:
-                        yield json.loads(line)
+                        yield path.name, number, json.loads(line)
                     except ValueError:
                         continue

@@ -203,6 +203,25 @@ def test_a_freeze_that_died_is_begun_again_from_nothing(
     assert campaign.recipients.count() == 5
 
 
+@pytest.mark.parametrize("step", ["_copy_people", "_measure"])
+def test_a_freeze_is_given_up_where_other_people_are_there_than_were_copied(
+    account: Account, make_campaign: MakeCampaign, operator: User, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    done = getattr(audience, step)
+
+    def do_and_lose_somebody(campaign: Campaign, *rest: Any) -> Any:
+        result = done(campaign, *rest)
+        campaign.recipients.filter(msisdn="27825550102").delete()
+        return result
+
+    monkeypatch.setattr(audience, step, do_and_lose_somebody)
+
+    campaign = freeze(make_campaign(account), operator)
+
+    assert (campaign.status, campaign.reason) == ("draft", "copy_differs")
+    assert not Recipient.objects.exists()
+
+
 def test_many_people_are_copied_in_chunks(
     account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

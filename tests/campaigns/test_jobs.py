@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
@@ -21,7 +21,7 @@ from rq import Queue
 
 from campaigns import audience, balance, batching, decisions, jobs
 from campaigns.lifecycle import move
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Recipient
 from providers.adapters.smsportal import Adapter
 from providers.base import Limits
 from providers.locks import LockLost
@@ -166,7 +166,7 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
     assert Campaign.objects.get().status == "frozen"
 
 
-@pytest.mark.parametrize(("held", "copied"), [(0, 0), (1, 2), (3, 5)])
+@pytest.mark.parametrize(("held", "copied"), [(1, 0), (2, 2), (4, 5)])
 def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
     account: Account,
     make_campaign: MakeCampaign,
@@ -193,6 +193,70 @@ def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
     jobs.freeze(campaign.pk)
     campaign.refresh_from_db()
     assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
+
+
+def test_a_freeze_that_loses_its_lock_deletes_nobody_whom_the_next_has_copied(
+    account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    numbers = ["27000000000", "27000000001", "27000000002", "27000000003"]
+    for msisdn in numbers:
+        Recipient.objects.create(campaign=campaign, list_id=1, contact_id=1, msisdn=msisdn)
+    monkeypatch.setattr(audience, "CHUNK", 2)
+    answers = iter([True, False])
+    lock = SimpleNamespace(still_held=lambda: next(answers))
+    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+
+    with pytest.raises(LockLost):
+        jobs.freeze(campaign.pk)
+
+    assert list(campaign.recipients.order_by("id").values_list("msisdn", flat=True)) == numbers[2:]
+
+
+@pytest.mark.parametrize(("status", "left"), [("draft", 5), ("cancelled", 0)])
+def test_a_freeze_that_was_ended_and_has_lost_its_lock_forgets_only_what_nobody_freezes_again(
+    account: Account,
+    make_campaign: MakeCampaign,
+    operator: User,
+    valkey: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    left: int,
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+
+    def end_it() -> Iterator[bool]:
+        yield True
+        move(Campaign.objects.get(), status)
+        yield True
+        yield False
+
+    answers = end_it()
+    lock = SimpleNamespace(still_held=lambda: next(answers))
+    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+
+    with pytest.raises(LockLost) if left else nullcontext():
+        jobs.freeze(campaign.pk)
+
+    assert campaign.recipients.count() == left
+
+
+def test_a_refused_freeze_that_loses_its_lock_is_not_given_up(
+    account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    Account.objects.update(is_active=False)
+    answers = iter([True, False])
+    lock = SimpleNamespace(still_held=lambda: next(answers))
+    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+
+    with pytest.raises(LockLost):
+        jobs.freeze(campaign.pk)
+
+    assert Campaign.objects.get().status == "freezing"
 
 
 @pytest.mark.parametrize(("is_held", "status"), [(True, "draft"), (False, "freezing")])

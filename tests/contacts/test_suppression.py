@@ -2,7 +2,8 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from contacts import suppression
 from contacts.models import Consent, Suppression
 
 NUMBER, OTHER = "27825550100", "27825550101"
+
+#: A deed of the one with NUMBER: on which host, at which hour by its clock, and whether it is an opt-out.
+Deed = tuple[str, int, bool]
+Live = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +128,94 @@ def test_who_opted_out_again_after_a_consent_stays_out(
     Suppression.objects.all()._raw_delete("default")
     assert suppression.reapply_journal() == 1
     assert Suppression.objects.get().note == "replied STOP"
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Live:
+    """Does one deed after another, each on its host and by its clock."""
+
+    def live(*deeds: Deed) -> None:
+        for host, hour, is_opt_out in deeds:
+            clock(monkeypatch, hour)
+            monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+            with django_capture_on_commit_callbacks(execute=True):
+                if is_opt_out:
+                    assert suppression.suppress([NUMBER], "reply") == (1, 0)
+                else:
+                    assert suppression.opt_back_in(NUMBER, "signed")
+
+    return live
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+    now = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(hours=hour)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
+@pytest.mark.parametrize(
+    ("deeds", "is_out"),
+    [
+        ([("one", 0, True), ("one", 1, False)], False),
+        ([("one", 0, True), ("one", 1, False), ("one", 2, True)], True),
+        # The consent came while the clock was ahead, or the opt-out.
+        ([("one", 0, True), ("one", 48, False), ("one", 1, True)], True),
+        ([("one", 48, True), ("one", 1, False)], True),
+        ([("one", 0, True), ("one", 48, False), ("one", 1, True), ("one", 2, False)], False),
+        ([("one", 0, True), ("two", 1, False)], False),
+        ([("two", 0, True), ("one", 1, False)], False),
+        ([("one", 0, True), ("two", 1, False), ("one", 2, True)], True),
+        ([("one", 0, True), ("two", 48, False), ("one", 1, True)], True),
+    ],
+)
+def test_a_restore_keeps_every_opt_out_that_no_consent_certainly_followed(
+    live: Live, monkeypatch: pytest.MonkeyPatch, deeds: list[Deed], is_out: bool
+) -> None:
+    live(*deeds)
+    Suppression.objects.all()._raw_delete("default")
+    clock(monkeypatch, 3)
+
+    assert suppression.reapply_journal() == is_out
+    assert suppression.is_suppressed(NUMBER) == is_out
+    assert suppression.reapply_journal() == 0
+
+
+def test_an_opt_out_after_a_consent_that_the_older_copy_knows_comes_back(live: Live) -> None:
+    live(("one", 0, True), ("one", 48, False), ("one", 1, True))
+    Suppression.objects.filter(lifted_at=None)._raw_delete("default")
+
+    assert suppression.reapply_journal() == 1
+    assert suppression.is_suppressed(NUMBER)
+
+
+def test_an_opt_out_before_the_line_of_an_earlier_consent_comes_back(
+    live: Live, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    live(("one", 0, True))
+    clock(monkeypatch, 1)
+    with django_capture_on_commit_callbacks(execute=True):
+        suppression.opt_back_in(NUMBER, "signed")
+        clock(monkeypatch, 2)
+        suppression.suppress([NUMBER], "reply", "replied STOP")
+    Suppression.objects.all()._raw_delete("default")
+
+    assert suppression.reapply_journal() == 1
+    assert Suppression.objects.get().note == "replied STOP"
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_who_consented_is_not_opted_out_again_at_each_start(
+    live: Live, monkeypatch: pytest.MonkeyPatch, is_restored: bool
+) -> None:
+    live(("one", 48, True), ("one", 1, False))
+    if is_restored:
+        Suppression.objects.all()._raw_delete("default")
+        suppression.reapply_journal()
+        assert Suppression.objects.get().created_at == datetime(2026, 1, 7, tzinfo=UTC)
+        live(("two", 2, False))
+    clock(monkeypatch, 3)
+
+    assert suppression.reapply_journal() == 0
+    assert not suppression.is_suppressed(NUMBER)
 
 
 def test_a_line_torn_by_a_crash_takes_no_other_with_it(journal: Path) -> None:
