@@ -20,7 +20,7 @@ from campaigns.models import Batch, Campaign
 from campaigns.results import last_look, write_outcomes
 from providers import reports
 from providers.base import Outcome, SightedFile, Sighting
-from providers.locks import hold
+from providers.locks import LockLost, hold
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 #: Words beside a number that say it was not texted.
@@ -224,6 +224,7 @@ def decide(
             _hand_over_the_rest(batch, user, sentence, now)
         elif decision == "partly":
             with transaction.atomic():
+                locked(batch.campaign_id)
                 _accept_the_named(batch, user, log, now)
                 _hand_over_the_rest(batch, user, sentence, now)
         elif decision == "cancel":
@@ -355,7 +356,9 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             frozen_by=None,
             frozen_at=None,
         )
-        delete_recipients(campaign)
+        # Whoever is left where the lock is lost is deleted by the next freeze.
+        with suppress(LockLost):
+            delete_recipients(campaign, lock)
 
 
 def _end_lies_ahead(campaign: Campaign, start: datetime) -> None:

@@ -581,11 +581,12 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
         _look_again(batch, now + timedelta(seconds=5))
         return
     if is_contradicted(batch):
+        shown = reading.sentence or "The provider shows nothing of this file."
         sentence = (
-            "The database was restored from an older copy, and the journal knows more of this campaign than it. The "
-            "provider shows nothing of this file, and Baton does not hand it over again by itself."
+            "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
+            f"Baton does not hand this file over again by itself. {shown}"
         )
-        move(batch, "unclear", reason=FORGOTTEN, sentence=reading.sentence or sentence, **_asked(batch, now))
+        move(batch, "unclear", reason=FORGOTTEN, sentence=sentence, **_asked(batch, now))
         return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)

@@ -136,11 +136,11 @@ def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
             ],
             ignore_conflicts=True,
         )
-        _journal(
-            [{"opt_out": msisdn, "at": now.isoformat(), "source": source, "note": note} for msisdn, note in new.items()]
-        )
         # Somebody else may have recorded one of them a moment ago: only ours bear this time.
-        return Suppression.objects.filter(msisdn__in=new, lifted_at=None, created_at=now).count()
+        ours = Suppression.objects.filter(msisdn__in=new, lifted_at=None, created_at=now)
+        added = list(ours.values_list("msisdn", flat=True))
+        _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
+    return len(added)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
