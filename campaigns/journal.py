@@ -1,9 +1,7 @@
 """The intent journal: one fsynced line for each intent, outside the database, so that an older copy of the database
 cannot forget what may have been handed over."""
 
-import fcntl
 import json
-import os
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.models import Batch
+from contacts import journals
 from providers.points import reach
 
 
@@ -20,35 +19,8 @@ def _own_file() -> Path:
 
 
 def _append(line: dict[str, Any]) -> None:
-    path = _own_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        # Another process of this host may be in the middle of its line.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        size = os.fstat(descriptor).st_size
-        if not size:
-            _keep_entry(path)
-        # A line that a crash cut short must not swallow this one.
-        begin = "\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else ""
-        rest = memoryview((begin + json.dumps(line, separators=(",", ":")) + "\n").encode())
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        # Nobody else need wait for the disk.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        reach("journal:written")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _keep_entry(path: Path) -> None:
-    """Make durable that there is a file of this name."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    text = json.dumps(line, separators=(",", ":")) + "\n"
+    journals.append(_own_file(), text.encode(), written=lambda: reach("journal:written"))
 
 
 def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:

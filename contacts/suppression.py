@@ -1,8 +1,6 @@
 """Who must never get a text. Only added to; opting back in is a consent, and the old entry stays as history."""
 
-import fcntl
 import json
-import os
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from contacts import columns, phones, sheets
+from contacts import columns, journals, phones, sheets
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that keeps an opt-out and a gate apart on PostgreSQL: writers share it, the gate takes it alone.
@@ -249,26 +247,9 @@ def _lines_in_chunks(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[in
 
 
 def _journal(lines: list[dict[str, Any]]) -> None:
-    if not lines:
-        return
-    settings.JOURNAL_DIR.mkdir(parents=True, exist_ok=True)
-    path = settings.JOURNAL_DIR / f"suppressions-{socket.gethostname()}.jsonl"
-    is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "rb+", buffering=0) as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        # A crash may have torn the last line; the next one must not be joined to it.
-        size = handle.seek(0, os.SEEK_END)
-        is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-        rest = memoryview(b"\n" + text if is_torn else text)
-        while rest:
-            rest = rest[handle.write(rest) :]
-        os.fsync(descriptor)
-    if is_new:
-        folder = os.open(settings.JOURNAL_DIR, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+    if lines:
+        path = settings.JOURNAL_DIR / f"suppressions-{socket.gethostname()}.jsonl"
+        journals.append(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def _lines(kind: str) -> Iterator[tuple[str, int, dict[str, Any]]]:

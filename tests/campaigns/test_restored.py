@@ -4,6 +4,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,12 +82,17 @@ def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
     assert restoring.catch_up()[0] == 0
 
 
-def test_a_line_that_a_crash_cut_short_hides_no_other(
-    account: Account, make_running: MakeCampaign, clock: Clock
-) -> None:
+@pytest.fixture
+def journalled(account: Account, make_running: MakeCampaign, clock: Clock) -> tuple[Batch, Path]:
+    """A batch with one intent, and the journal that has it."""
     batch = make_running(account).batches.get()
     journal.intend(batch, 1, "one.zip", clock())
     [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")
+    return batch, path
+
+
+def test_a_line_that_a_crash_cut_short_hides_no_other(journalled: tuple[Batch, Path], clock: Clock) -> None:
+    batch, path = journalled
     with path.open("ab") as handle:
         handle.write(b'{"at": "2026')
 
@@ -100,19 +106,15 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
 ) -> None:
     batch = make_running(account).batches.get()
     write = os.write
-    monkeypatch.setattr(journal.os, "write", lambda descriptor, data: write(descriptor, bytes(data)[:20]))
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, bytes(data)[:20]))
 
     journal.intend(batch, 1, "one.zip", clock())
 
     assert [line["name"] for line in journal.intents(batch.stem)] == ["one.zip"]
 
 
-def test_a_line_waits_for_the_one_that_another_process_is_writing(
-    account: Account, make_running: MakeCampaign, clock: Clock
-) -> None:
-    batch = make_running(account).batches.get()
-    journal.intend(batch, 1, "one.zip", clock())
-    [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")
+def test_a_line_waits_for_the_one_that_another_process_is_writing(journalled: tuple[Batch, Path], clock: Clock) -> None:
+    batch, path = journalled
     with path.open("ab", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         other.write(b'{"at": "2026-01-05T08:00:00+00:00", "intent"')
