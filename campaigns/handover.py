@@ -21,7 +21,7 @@ from campaigns.lifecycle import MovedMeanwhile, locked, move, note
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import OTHER_BYTES, last_look, log_stumble, look, stop_account
 from contacts.suppression import OPT_OUT_LOCK
-from providers.base import GuardKind, Payload, Reading, Staged, Standing
+from providers.base import NOT_ARRIVED, GuardKind, Payload, Reading, Staged, Standing
 from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
@@ -35,8 +35,6 @@ STALE = timedelta(seconds=60)
 #: Why a campaign is paused of which a journal knows more than the database.
 FORGOTTEN = "restored"
 UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
-#: Endings of an attempt of which it is known that nothing arrived.
-NOT_ARRIVED = ("refused", "unreachable")
 _CLOCKS_DIFFER = timedelta(minutes=2)
 _PAUSES = (2, 5, 15, 30, 60, 120)
 

@@ -6,6 +6,7 @@ from django.db.models import Max
 from django.utils.text import Truncator
 
 from campaigns.models import Attempt, Campaign
+from providers.base import NOT_ARRIVED
 
 #: Why a try was withdrawn that is the campaign's own state, and says nothing of the provider.
 _NO_CAUSE = ("no_progress", "not_running", "approval_differs")
@@ -21,7 +22,7 @@ def lost(campaign: Campaign, now: datetime) -> str:
     Reads attempts and the history, and changes nothing.
     """
     # The latest gate may have led nowhere: while a provider is down each try passes one.
-    fruitful = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=("refused", "unreachable"))
+    fruitful = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=NOT_ARRIVED)
     last_gate_at = fruitful.aggregate(latest=Max("started_at"))["latest"]
     moments = (campaign.begins_at, campaign.started_at, last_gate_at, campaign.resumed_at)
     since = max((moment for moment in moments if moment), default=now)

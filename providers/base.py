@@ -89,6 +89,10 @@ class Ending(StrEnum):
     UNCLEAR = "unclear"
 
 
+#: Endings of which it is known that nothing arrived.
+NOT_ARRIVED = (Ending.REFUSED, Ending.UNREACHABLE)
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One try at the commit of a batch, stored before it. ``name`` is the remote name this attempt writes."""
@@ -105,7 +109,7 @@ class Attempt:
     @property
     def may_have_arrived(self) -> bool:
         """Whether anything of it can be with the provider: it was neither refused nor left unreached."""
-        return self.ending not in (Ending.REFUSED, Ending.UNREACHABLE)
+        return self.ending not in NOT_ARRIVED
 
 
 @dataclass(frozen=True)
