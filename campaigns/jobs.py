@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,9 +68,9 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep begins it again.
             raise
         except Exception as error:
-            # It may have stumbled over the freeze of whoever has the lock now.
-            if lock.still_held():
-                said = f"Baton stumbled over it ({type(error).__name__}); see its log."
+            said = f"Baton stumbled over it ({type(error).__name__}); see its log."
+            # Where the lock is lost it may have stumbled over the freeze of whoever has it now.
+            with suppress(LockLost):
                 audience.give_up_freeze(campaign_id, said, lock=lock)
             raise
 

@@ -118,10 +118,6 @@ def look(batch: Batch, remote: Any, now: datetime) -> Reading:
     # What was seen, and uploaded, before a person gave it up has been decided about.
     known = [sighting] if batch.status in _GIVEN_UP else sightings_of(batch)
     reading = adapter.read(payload, attempts, known)
-    if batch.reason == OTHER_BYTES:
-        # Who opted out has done so, whatever file says it.
-        report_opt_outs(_news(batch, reading.outcomes), batch)
-        reading = Reading(Standing.UNKNOWN)
     settle(batch, reading, now)
     reach("settle:end")
     return reading
@@ -134,6 +130,9 @@ def settle(batch: Batch, reading: Reading, now: datetime) -> None:
     """
     news = _news(batch, reading.outcomes)
     report_opt_outs(news, batch)
+    if batch.reason == OTHER_BYTES:
+        # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
+        reading, news = Reading(Standing.UNKNOWN), []
     if reading.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
         _stop_account_once(batch, reading)
     reach("settle:begin")

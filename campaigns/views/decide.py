@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from campaigns import audience, decisions, jobs
-from campaigns.evidence import known_of
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
@@ -221,8 +220,6 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     shown = batches[:SHOWN_UNCLEAR]
     kept = keeping.give_back(request, reverse("campaigns:unclear", args=[pk]))
     for batch in shown:
-        # Before what is shown of it is read: a look in between refuses a decision, and never goes unseen.
-        batch.seen = known_of(batch)  # type: ignore[attr-defined]
         batch.beside = beside(batch, now, looks=3)  # type: ignore[attr-defined]
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
         batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]

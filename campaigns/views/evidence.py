@@ -50,8 +50,6 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, kept["refused"])
     left = row.rows - row.row_errors - row.accepted_rows
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
-    # Before what is shown of it is read: a look in between refuses a decision, and never goes unseen.
-    seen = known_of(row)
     known = beside(row, timezone.now())
     if known["may_yet_be_read"]:
         warn_of_unread(form, "A file of this batch still lies at the provider and may yet be read.")
@@ -67,7 +65,6 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "may_decide": may_decide,
         "must_confirm": must_confirm,
         "refused": kept["refused"],
-        "seen": seen,
         "reason_form": ReasonForm(),
         "decide_form": form,
         "question": {
@@ -82,6 +79,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
 
 def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
     """All that is known of a batch, to stand side by side: our journal, our attempts, and what was seen."""
+    # First: a look in between refuses a decision, and never goes unseen.
+    seen = known_of(row)
     attempts = list(row.attempts.order_by("number"))
     for attempt in attempts:
         reply = bytes(attempt.receipt)[:SHOWN_OF_A_REPLY].decode("utf-8", "replace")
@@ -92,6 +91,7 @@ def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
         for file in sighting.files:
             file["extent"] = _extent(file, sizes.get(file["name"]))
     return {
+        "seen": seen,
         "attempts": attempts,
         "sightings": sightings[:looks],
         "journal": journal.lines_of(row.stem),

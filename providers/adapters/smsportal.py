@@ -290,10 +290,10 @@ class Adapter(BaseAdapter):
             )
         if evidence.has_nameless_error:
             return _unclear(
+                evidence,
                 "errors_by_inner_name",
                 "Errors holds the file under its inner name only, and several attempts were made: "
                 "it cannot be told which one failed.",
-                outcomes=_certain(evidence),
             )
         if evidence.failures:
             return _failed(evidence)
@@ -436,6 +436,11 @@ class _Evidence:
     def has_nameless_error(self) -> bool:
         return 0 in self.failures
 
+    @property
+    def all_failures(self) -> list[_Fault]:
+        """What was said in Errors, of whichever attempt."""
+        return [fault for faults in self.failures.values() for fault in faults]
+
     def is_whole(self, number: int) -> bool:
         """Whether the server confirmed every byte of this attempt."""
         attempt = self.attempts.get(number)
@@ -523,34 +528,32 @@ def _accepted(evidence: _Evidence) -> Reading:
 def _failed(evidence: _Evidence) -> Reading:
     verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
     codes = set(verdicts.values())
-    faults = [fault for found in evidence.failures.values() for fault in found]
-    certain = _certain(evidence)
     alarm = " ".join(_report_alarms(evidence))
     if "InternalServerError" in codes:
-        return _unclear("InternalServerError", WORDS["InternalServerError"], alarm, certain)
+        return _unclear(evidence, "InternalServerError", WORDS["InternalServerError"], alarm)
     if "File.ParseError" in codes:
         return _unclear(
+            evidence,
             "File.ParseError",
             "SMSPortal could not read some fields of the file, and it is not in Processed: "
             "whether the others were texted is not known.",
             alarm,
-            certain,
         )
     if UNKNOWN in codes:
         return _unclear(
+            evidence,
             UNKNOWN,
             "SMSPortal put the file into Errors, and no report says why in words that Baton knows.",
             alarm,
-            certain,
         )
     if about_one := sorted(codes & _OF_ONE):
         sentence = (
             "SMSPortal put the file into Errors, and the report speaks only of single recipients "
             f"({', '.join(about_one)}): what became of the others is not known."
         )
-        if any(fault.code in _OF_ONE and not fault.msisdn for fault in faults):
+        if any(fault.code in _OF_ONE and not fault.msisdn for fault in evidence.all_failures):
             sentence += " At least one of them Baton does not recognise."
-        return _unclear(about_one[0], sentence, alarm, certain)
+        return _unclear(evidence, about_one[0], sentence, alarm)
     interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
     unexplained = set(evidence.attempts) - set(verdicts)
     if "" in codes and not any(evidence.is_whole(number) for number in evidence.attempts):
@@ -571,7 +574,9 @@ def _failed(evidence: _Evidence) -> Reading:
         code = reasons[max(reasons)]
         # The next file would be refused alike.
         is_account = code == "InsufficientCredits"
-        return Reading(Standing.REJECTED, code, WORDS[code], _outcomes(faults), alarm=alarm, account=is_account)
+        return Reading(
+            Standing.REJECTED, code, WORDS[code], _outcomes(evidence.all_failures), alarm=alarm, account=is_account
+        )
     if "File.DuplicateFound" in codes:
         return _duplicate(evidence)
     return Reading(
@@ -606,15 +611,15 @@ def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
 def _duplicate(evidence: _Evidence) -> Reading:
     if len(evidence.attempts) <= 1:
         return _unclear(
+            evidence,
             "File.DuplicateFound",
             "SMSPortal says it has processed a file of this name already, yet Baton handed it over only once.",
             "SMSPortal knows a file of this name from somewhere else.",
-            _certain(evidence),
         )
     return _unclear(
+        evidence,
         "File.DuplicateFound",
         "SMSPortal says it has processed a file of this name already, yet none of the attempts is in Processed.",
-        outcomes=_certain(evidence),
     )
 
 
@@ -624,11 +629,11 @@ def _certain(evidence: _Evidence) -> tuple[Outcome, ...]:
     SMSPortal SFTP: "could not be completed", "will not be sent to this address". Any other word beside a number, such
     as InternalServerError or one that Baton does not know, leaves open whether it was texted, and settles nobody.
     """
-    return _outcomes([fault for found in evidence.failures.values() for fault in found if fault.code in _OF_ONE])
+    return _outcomes([fault for fault in evidence.all_failures if fault.code in _OF_ONE])
 
 
-def _unclear(reason: str, sentence: str, alarm: str = "", outcomes: tuple[Outcome, ...] = ()) -> Reading:
-    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=alarm)
+def _unclear(evidence: _Evidence, reason: str, sentence: str, alarm: str = "") -> Reading:
+    return Reading(Standing.UNKNOWN, reason, sentence, _certain(evidence), unclear=True, alarm=alarm)
 
 
 def _report_alarms(evidence: _Evidence) -> list[str]:

@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
+from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -166,66 +167,65 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
     assert Campaign.objects.get().status == "frozen"
 
 
+@pytest.fixture
+def freezing(account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis) -> Campaign:
+    """A campaign of five whose freeze was asked for."""
+    campaign = make_campaign(account)
+    audience.begin_freeze(campaign, operator, timezone.now())
+    return campaign
+
+
+def hold_while(patched: pytest.MonkeyPatch, answers: Iterable[bool]) -> None:
+    """Whether the job's lock is still held, each time that is asked."""
+    told = iter(answers)
+    lock = SimpleNamespace(still_held=lambda: next(told))
+    patched.setattr(jobs, "hold", lambda name: nullcontext(lock))
+
+
 @pytest.mark.parametrize(("held", "copied"), [(1, 0), (2, 2), (4, 5)])
 def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
-    account: Account,
-    make_campaign: MakeCampaign,
-    operator: User,
-    valkey: Redis,
+    freezing: Campaign,
     monkeypatch: pytest.MonkeyPatch,
     held: int,
     copied: int,
 ) -> None:
-    campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
     monkeypatch.setattr(audience, "CHUNK", 2)
-    answers = iter([True] * held + [False])
 
     with monkeypatch.context() as patched:
-        lock = SimpleNamespace(still_held=lambda: next(answers))
-        patched.setattr(jobs, "hold", lambda name: nullcontext(lock))
+        hold_while(patched, [True] * held + [False])
         with pytest.raises(LockLost):
-            jobs.freeze(campaign.pk)
+            jobs.freeze(freezing.pk)
 
-    campaign.refresh_from_db()
-    assert (campaign.status, campaign.recipients.count()) == ("freezing", copied)
+    freezing.refresh_from_db()
+    assert (freezing.status, freezing.recipients.count()) == ("freezing", copied)
     assert jobs.sweep(timezone.now())["freeze"] == 1
-    jobs.freeze(campaign.pk)
-    campaign.refresh_from_db()
-    assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
+    jobs.freeze(freezing.pk)
+    freezing.refresh_from_db()
+    assert (freezing.status, freezing.recipients.count()) == ("frozen", 5)
 
 
 def test_a_freeze_that_loses_its_lock_deletes_nobody_whom_the_next_has_copied(
-    account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis, monkeypatch: pytest.MonkeyPatch
+    freezing: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
     numbers = ["27000000000", "27000000001", "27000000002", "27000000003"]
     for msisdn in numbers:
-        Recipient.objects.create(campaign=campaign, list_id=1, contact_id=1, msisdn=msisdn)
+        Recipient.objects.create(campaign=freezing, list_id=1, contact_id=1, msisdn=msisdn)
     monkeypatch.setattr(audience, "CHUNK", 2)
-    answers = iter([True, False])
-    lock = SimpleNamespace(still_held=lambda: next(answers))
-    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+    hold_while(monkeypatch, [True, False])
 
     with pytest.raises(LockLost):
-        jobs.freeze(campaign.pk)
+        jobs.freeze(freezing.pk)
 
-    assert list(campaign.recipients.order_by("id").values_list("msisdn", flat=True)) == numbers[2:]
+    assert list(freezing.recipients.order_by("id").values_list("msisdn", flat=True)) == numbers[2:]
 
 
 @pytest.mark.parametrize(("status", "left"), [("draft", 5), ("cancelled", 0)])
 def test_a_freeze_that_was_ended_and_has_lost_its_lock_forgets_only_what_nobody_freezes_again(
-    account: Account,
-    make_campaign: MakeCampaign,
-    operator: User,
-    valkey: Redis,
+    freezing: Campaign,
     monkeypatch: pytest.MonkeyPatch,
     status: str,
     left: int,
 ) -> None:
-    campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
 
     def end_it() -> Iterator[bool]:
         yield True
@@ -233,54 +233,42 @@ def test_a_freeze_that_was_ended_and_has_lost_its_lock_forgets_only_what_nobody_
         yield True
         yield False
 
-    answers = end_it()
-    lock = SimpleNamespace(still_held=lambda: next(answers))
-    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+    hold_while(monkeypatch, end_it())
 
     with pytest.raises(LockLost) if left else nullcontext():
-        jobs.freeze(campaign.pk)
+        jobs.freeze(freezing.pk)
 
-    assert campaign.recipients.count() == left
+    assert freezing.recipients.count() == left
 
 
 def test_a_refused_freeze_that_loses_its_lock_is_not_given_up(
-    account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis, monkeypatch: pytest.MonkeyPatch
+    freezing: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
     Account.objects.update(is_active=False)
-    answers = iter([True, False])
-    lock = SimpleNamespace(still_held=lambda: next(answers))
-    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+    hold_while(monkeypatch, [True, False])
 
     with pytest.raises(LockLost):
-        jobs.freeze(campaign.pk)
+        jobs.freeze(freezing.pk)
 
     assert Campaign.objects.get().status == "freezing"
 
 
 @pytest.mark.parametrize(("is_held", "status"), [(True, "draft"), (False, "freezing")])
 def test_only_who_holds_the_lock_gives_up_a_freeze(
-    account: Account,
-    make_campaign: MakeCampaign,
-    operator: User,
-    valkey: Redis,
+    freezing: Campaign,
     monkeypatch: pytest.MonkeyPatch,
     is_held: bool,
     status: str,
 ) -> None:
-    campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
 
     def stumble(*arguments: Any) -> None:
         raise IntegrityError("Somebody else has copied them.")
 
     monkeypatch.setattr(audience, "freeze", stumble)
-    lock = SimpleNamespace(still_held=lambda: is_held)
-    monkeypatch.setattr(jobs, "hold", lambda name: nullcontext(lock))
+    hold_while(monkeypatch, repeat(is_held))
 
     with pytest.raises(IntegrityError):
-        jobs.freeze(campaign.pk)
+        jobs.freeze(freezing.pk)
 
     assert Campaign.objects.get().status == status
 
