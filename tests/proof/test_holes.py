@@ -34,6 +34,12 @@ def living(life: type[BatchLife], guard: GuardKind) -> Iterator[BatchLife]:
         machine.teardown()
 
 
+def go_on(machine: BatchLife, times: int, *, seconds: int) -> None:
+    """The sweep comes round so many times, each so many seconds later."""
+    for _ in range(times):
+        machine.soon(seconds=seconds, incident=None)
+
+
 def unclear_for_days(machine: BatchLife) -> Batch:
     """A batch of which the provider showed nothing until Baton no longer looked."""
     machine.soon(seconds=0, incident=None)
@@ -49,8 +55,7 @@ def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_text_is_changed_behind_the_approval(which=0)
     begun.somebody_opts_out(person=0)
-    for _ in range(2):
-        begun.soon(seconds=1, incident=None)
+    go_on(begun, 2, seconds=1)
     begun.the_texts_are_put_back()
     campaign = Campaign.objects.get(pk=begun.campaign_ids[0])
     if campaign.status == "paused":
@@ -63,8 +68,7 @@ def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
 def test_what_a_person_says_was_handed_over_is_looked_for(begun: BatchLife) -> None:
     batch = unclear_for_days(begun)
     begun.decide(batch, "handed_over")
-    for _ in range(2):
-        begun.soon(seconds=61, incident=None)
+    go_on(begun, 2, seconds=61)
 
     begun.check()
 
@@ -73,12 +77,10 @@ def test_a_copy_from_before_the_cut_texts_nobody_again(begun: BatchLife) -> None
     begun.the_database_is_copied()
     begun.soon(seconds=0, incident=None)
     begun.somebody_opts_out(person=1)
-    for _ in range(3):
-        begun.soon(seconds=1, incident=None)
+    go_on(begun, 3, seconds=1)
     begun.somebody_opts_back_in(person=1)
     begun.an_older_copy_is_restored(which=0)
-    for _ in range(3):
-        begun.soon(seconds=1, incident=None)
+    go_on(begun, 3, seconds=1)
 
     begun.check()
 
@@ -88,12 +90,10 @@ def test_a_copy_from_before_the_cut_texts_nobody_in_a_file_more(life: type[Batch
     with living(life, guard) as machine:
         machine.the_database_is_copied()
         machine.somebody_opts_out(person=1)
-        for _ in range(4):
-            machine.soon(seconds=3, incident=None)
+        go_on(machine, 4, seconds=3)
         machine.somebody_opts_back_in(person=1)
         machine.an_older_copy_is_restored(which=0)
-        for _ in range(6):
-            machine.soon(seconds=61, incident=None)
+        go_on(machine, 6, seconds=61)
 
         machine.check()
         assert Campaign.objects.get(pk=machine.campaign_ids[0]).reason == "restored"
@@ -109,11 +109,9 @@ def test_a_copy_from_within_a_commit_repeats_nothing_that_was_withdrawn(
         machine.run("hand_over", machine.account_id, Incident("commit", 0, "copied", 0))
         machine.somebody_opts_out(person=0)
         if was_made_anew:
-            for _ in range(4):
-                machine.soon(seconds=3, incident=None)
+            go_on(machine, 4, seconds=3)
         machine.an_older_copy_is_restored(which=0)
-        for _ in range(6):
-            machine.soon(seconds=61, incident=None)
+        go_on(machine, 6, seconds=61)
 
         machine.check()
         assert machine.copies
@@ -126,20 +124,17 @@ def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> N
     begun.run("hand_over", begun.account_id, Incident("commit", 0, "unreachable", 0))
     begun.later(minutes=2, incident=Incident("commit", 0, "die", 0))
     begun.an_older_copy_is_restored(which=0)
-    for _ in range(4):
-        begun.soon(seconds=61, incident=None)
+    go_on(begun, 4, seconds=61)
 
     begun.check()
 
 
 def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> None:
     begun.the_database_is_copied()
-    for _ in range(3):
-        begun.soon(seconds=3, incident=None)
+    go_on(begun, 3, seconds=3)
     begun.somebody_opts_out(person=0)
     begun.an_older_copy_is_restored(which=0)
-    for _ in range(4):
-        begun.soon(seconds=61, incident=None)
+    go_on(begun, 4, seconds=61)
 
     begun.check()
 
@@ -147,12 +142,10 @@ def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> No
 def test_what_the_journal_knows_is_not_cancelled_unseen(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
-    for _ in range(2):
-        begun.soon(seconds=3, incident=None)
+    go_on(begun, 2, seconds=3)
     begun.an_older_copy_is_restored(which=0)
     begun.person("cancel", begun.campaign_ids[0])
-    for _ in range(3):
-        begun.soon(seconds=61, incident=None)
+    go_on(begun, 3, seconds=61)
 
     assert begun.provider.ledger
     assert not Batch.objects.filter(status="cancelled").exists()
