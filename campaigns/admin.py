@@ -47,7 +47,7 @@ class CampaignListInline(admin.TabularInline):
 
 @admin.register(Campaign)
 class CampaignAdmin(ReadOnlyAdmin):
-    list_display = ("name", "status", "account", "starts_at", "created_by", "approved_by")
+    list_display = ("name", "status", "account", "effective_start_at", "created_by", "approved_by")
     list_filter = ("status", "account", "is_early", "is_self_approved", "created_at")
     list_select_related = ("account", "created_by", "approved_by")
     search_fields = ("name", "text", "reason")
@@ -89,7 +89,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnlyAdmin):
-    list_display = ("batch", "seen_at", "last_seen_at", "looks")
+    list_display = ("batch", "seen_at", "last_seen_at", "polls")
     list_filter = ("seen_at",)
     list_select_related = ("batch",)
     search_fields = ("batch__name", "digest")

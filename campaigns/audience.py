@@ -12,15 +12,14 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count
-from django.utils import timezone
 
-from campaigns.lifecycle import Refusal, may, move
+from campaigns.lifecycle import Refusal, may, transition
 from campaigns.models import Campaign, Recipient
-from campaigns.orders import compose_order, finished_text, message_of
+from campaigns.orders import compose_spec, finished_text, message_of
 from campaigns.texts import FIELDS, Text, TextError, compile_text, has_literal_field
 from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
 from providers import gsm
-from providers.base import BaseAdapter, Message, Objection, Order
+from providers.base import BaseAdapter, CampaignSpec, Message, Problem
 from providers.locks import Lock, LockLost
 from providers.models import Account
 
@@ -34,7 +33,7 @@ SHOWN = 100
 #: What of a sentence differs from text to text: numbers, and what stands in quotation marks.
 _PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
 _COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, value6"
-_READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "own_text")
+_READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "message")
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Measured:
     """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts.
 
     ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``(texts objected to, first sentence)`` by what is
-    objected to; together they are ``objection_count``.
+    objected to; together they are ``problem_count``.
     """
 
     included: int = 0
@@ -52,8 +51,8 @@ class Measured:
     most: int = 0
     unicode: int = 0
     longest: list[dict[str, Any]] = field(default_factory=list)
-    objections: list[dict[str, Any]] = field(default_factory=list)
-    objection_count: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    problem_count: int = 0
     reasons: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     digest: str = ""
 
@@ -64,7 +63,7 @@ class Verdict(Measured):
 
     selected: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
-    order_objections: list[Objection] = field(default_factory=list)
+    spec_problems: list[Problem] = field(default_factory=list)
     is_complete: bool = True
 
 
@@ -94,7 +93,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
-    move(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
+    transition(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
 def check(campaign: Campaign) -> Verdict:
@@ -108,11 +107,11 @@ def check(campaign: Campaign) -> Verdict:
     verdict.selected = sum(reasons.values())
     verdict.included = reasons.pop("", 0)
     verdict.excluded = dict(reasons)
-    order = compose_order(campaign, text)
-    verdict.order_objections = campaign.account.adapter.order_objections(order)
-    measured = _measure(campaign, text, order, draft_recipients(lists, text, 0, CHECKED))
+    spec = compose_spec(campaign, text)
+    verdict.spec_problems = campaign.account.adapter.spec_problems(spec)
+    measured = _measure(campaign, text, spec, draft_recipients(lists, text, 0, CHECKED))
     verdict.is_complete = measured.included == verdict.included
-    for name in ("parts", "histogram", "least", "most", "longest", "objections", "objection_count"):
+    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count"):
         setattr(verdict, name, getattr(measured, name))
     return verdict
 
@@ -139,7 +138,7 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
         name=recipient.name,
         list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
         text=body,
-        measure=campaign.account.adapter.measure(compose_order(campaign, text), body),
+        measure=campaign.account.adapter.measure(compose_spec(campaign, text), body),
     )
 
 
@@ -160,19 +159,19 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         if not _still_freezing(campaign):
             _forget_if_given_up(campaign, lock)
             return
-        order = compose_order(campaign, text)
-        objections = campaign.account.adapter.order_objections(order)
-        if objections:
-            raise Refusal(objections[0].code, " ".join(objection.sentence for objection in objections))
-        measured = _measure(campaign, text, order, frozen_recipients(campaign))
+        spec = compose_spec(campaign, text)
+        problems = campaign.account.adapter.spec_problems(spec)
+        if problems:
+            raise Refusal(problems[0].code, " ".join(problem.sentence for problem in problems))
+        measured = _measure(campaign, text, spec, frozen_recipients(campaign))
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
             raise Refusal("copy_differs", "The people who were copied are not those who are there. Freeze it again.")
-        if measured.objection_count:
-            campaign.problems = measured.objections
+        if measured.problem_count:
+            campaign.problems = measured.problems
             raise Refusal(
                 "texts_refused",
-                f"{measured.objection_count:,} texts cannot go through {campaign.account}. Mend the text, the contacts,"
+                f"{measured.problem_count:,} texts cannot go through {campaign.account}. Mend the text, the contacts,"
                 " or choose another account.",
             )
         if not measured.included:
@@ -195,7 +194,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         _forget_if_given_up(campaign, lock)
         return
     _ask_for(lock)
-    move(
+    transition(
         campaign,
         "frozen",
         user=campaign.frozen_by,
@@ -219,7 +218,7 @@ def give_up_freeze(
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status == "freezing":
         delete_recipients(campaign, lock)
-        move(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
+        transition(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
 
 
 def approval_hash(campaign: Campaign) -> str:
@@ -387,7 +386,7 @@ def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count:
                 msisdn=contact.msisdn,
                 customer_id=contact.customer_id,
                 name=contact.name,
-                own_text=contact.message,
+                message=contact.message,
                 **{name: getattr(contact, name) for name in VALUE_FIELDS},
             )
         count -= found
@@ -414,7 +413,7 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
                 row = cursor.fetchone()
                 until = row[0] if row else "9" * 16
                 cursor.execute(
-                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {_COLUMNS}, own_text,"
+                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {_COLUMNS}, message,"
                     " excluded_reason)"
                     f" SELECT %s, c.list_id, c.id, {', '.join('c.' + name for name in _COLUMNS.split(', '))},"
                     f" c.message, {reason} FROM contacts_contact c"
@@ -422,7 +421,7 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
                     [campaign.pk, campaign.pk, contact_list.pk, after, until],
                 )
                 copied += cursor.rowcount
-                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied, nudged_at=timezone.now())
+                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
                 # Before this chunk is committed: somebody else may have begun from nothing since.
                 _ask_for(lock)
             if not row or not _still_freezing(campaign):
@@ -431,20 +430,20 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     return copied
 
 
-class Scale:
+class TextStatistics:
     """Weighs finished texts one after another as one adapter counts and judges them."""
 
-    def __init__(self, adapter: BaseAdapter, order: Order) -> None:
+    def __init__(self, adapter: BaseAdapter, spec: CampaignSpec) -> None:
         self.adapter = adapter
-        self.order = order
+        self.spec = spec
         self._measured = Measured()
         self._histogram: Counter[int] = Counter()
         self._longest: list[tuple[int, int, dict[str, Any]]] = []
         self._least: int | None = None
 
-    def weigh(self, recipient: Recipient, message: Message) -> None:
+    def add(self, recipient: Recipient, message: Message) -> None:
         """Count and judge one recipient's finished text."""
-        size = self.adapter.measure(self.order, message.text)
+        size = self.adapter.measure(self.spec, message.text)
         measured = self._measured
         measured.included += 1
         measured.parts += size.parts
@@ -455,9 +454,9 @@ class Scale:
             entry = {"id": recipient.pk, "msisdn": recipient.msisdn, "units": size.units, "text": message.text}
             keep = heappush if len(self._longest) < 10 else heappushpop
             keep(self._longest, (size.units, -measured.included, entry))
-        found = self.adapter.objections(self.order, message)
-        if has_literal_field(message.text) and not any("@@value1@@" in objection.sentence for objection in found):
-            found = [*found, Objection("literal_field", "The finished text still holds a field such as @@value1@@.")]
+        found = self.adapter.problems(self.spec, message)
+        if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
+            found = [*found, Problem("literal_field", "The finished text still holds a field such as @@value1@@.")]
         if found:
             self._object(message.msisdn, found)
 
@@ -470,38 +469,38 @@ class Scale:
         measured.most = measured.longest[0]["units"] if measured.longest else 0
         return measured
 
-    def _object(self, msisdn: str, found: Sequence[Objection]) -> None:
+    def _object(self, msisdn: str, found: Sequence[Problem]) -> None:
         measured = self._measured
-        measured.objection_count += 1
+        measured.problem_count += 1
         reason = _reason(found[0])
         count, sentence = measured.reasons.get(reason, (0, found[0].sentence))
         measured.reasons[reason] = (count + 1, sentence)
-        if len(measured.objections) < SHOWN:
-            measured.objections.append(
+        if len(measured.problems) < SHOWN:
+            measured.problems.append(
                 {
                     "msisdn": msisdn,
                     "code": found[0].code,
-                    "sentence": " ".join(objection.sentence for objection in found),
-                    "characters": "".join(objection.characters for objection in found),
+                    "sentence": " ".join(problem.sentence for problem in found),
+                    "characters": "".join(problem.characters for problem in found),
                 }
             )
 
 
-def _reason(objection: Objection) -> tuple[str, str]:
+def _reason(problem: Problem) -> tuple[str, str]:
     """The code of an objection and what its sentence says whatever the text: one code may have several sentences."""
-    said = _PARTICULARS.sub("", objection.sentence)
-    plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in objection.characters))
-    return objection.code, " ".join("".join(plain).split())
+    said = _PARTICULARS.sub("", problem.sentence)
+    plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in problem.characters))
+    return problem.code, " ".join("".join(plain).split())
 
 
-def _measure(campaign: Campaign, text: Text, order: Order, recipients: Iterator[Recipient]) -> Measured:
+def _measure(campaign: Campaign, text: Text, spec: CampaignSpec, recipients: Iterator[Recipient]) -> Measured:
     """Render, measure and judge every text once, streaming."""
-    scale = Scale(campaign.account.adapter, order)
+    statistics = TextStatistics(campaign.account.adapter, spec)
     digest = hashlib.sha256()
     for recipient in recipients:
         _add(digest, recipient)
-        scale.weigh(recipient, message_of(text, recipient))
-    measured = scale.result()
+        statistics.add(recipient, message_of(text, recipient))
+    measured = statistics.result()
     measured.digest = digest.hexdigest()
     return measured
 
@@ -515,7 +514,7 @@ def _add(digest: Any, recipient: Recipient) -> None:
                 recipient.customer_id,
                 recipient.name,
                 *(getattr(recipient, name) for name in FIELDS),
-                recipient.own_text,
+                recipient.message,
             ],
             separators=(",", ":"),
         ).encode()

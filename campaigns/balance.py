@@ -100,7 +100,7 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
     return balance
 
 
-def prove(campaign: Campaign) -> Balance:
+def audit(campaign: Campaign) -> Balance:
     """Return the books after counting every recipient anew; ``mismatch`` says where counters and rows differ."""
     balance = of(campaign)
     if not campaign.counts or balance.mismatch:

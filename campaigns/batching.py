@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns.audience import refuse_unapproved
-from campaigns.lifecycle import MovedMeanwhile, Refusal, locked, move, note
+from campaigns.lifecycle import Refusal, StaleTransition, locked, note, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.orders import compose_order, message_of
+from campaigns.orders import compose_spec, message_of
 from campaigns.texts import compile_text
 from contacts.models import Suppression
 from providers.base import Payload
@@ -38,7 +38,7 @@ class Rendered:
         return hashlib.sha256(self.payload.body).hexdigest()
 
 
-def cut(campaign_id: int, now: datetime) -> int:
+def create_batches(campaign_id: int, now: datetime) -> int:
     """Cut every waiting recipient of an approved or running campaign into batches; return how many were made.
 
     The first cut moves the campaign to ``running``. Who opted out since the freeze is taken out here. A cut that died
@@ -46,10 +46,10 @@ def cut(campaign_id: int, now: datetime) -> int:
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == "approved":
-        begins = campaign.begins_at
+        begins = campaign.effective_start_at
         if begins is None or not begins <= now <= begins + campaign.patience:
             return 0
-        move(campaign, "running", started_at=now)
+        transition(campaign, "running", started_at=now)
     made = 0
     refuse_unapproved(campaign)
     while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
@@ -121,20 +121,20 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     with transaction.atomic():
         counted_out = locked(campaign.pk).opted_out_later
         if rendered:
-            move(batch, "superseded", reason=reason, sentence=sentence, user=user, due_at=None, look_at=None)
+            transition(batch, "superseded", reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None)
         else:
             # Whoever was left in it is excluded now, so only those with an outcome count here.
             counted = batch.row_errors + batch.accepted_rows
-            move(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
+            transition(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
         if open_recipients(batch).count() != len(kept) + len(gone_ids):
             # A look has settled somebody since they were read.
-            raise MovedMeanwhile(batch)
+            raise StaleTransition(batch)
         if gone_ids:
             taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
                 excluded_reason="opted_out_later", batch_number=None
             )
             if taken_out != len(gone_ids):
-                raise MovedMeanwhile(batch)
+                raise StaleTransition(batch)
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
             note(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
         if not rendered:
@@ -148,15 +148,15 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
     Same in, same bytes out, on every call. Raises Refusal ``too_large`` when one recipient alone does not fit.
     """
     text = compile_text(campaign.text)
-    order = compose_order(campaign, text)
+    spec = compose_spec(campaign, text)
     adapter = campaign.account.adapter
     stem = derive_stem(campaign.pk, number, generation)
     key = derive_key(campaign.account_id, stem)
     while True:
         messages = [message_of(text, recipient) for recipient in recipients]
-        payload = adapter.render(stem, key, order, messages)
+        payload = adapter.render(stem, key, spec, messages)
         if len(payload.body) <= adapter.limits.bytes:
-            parts = sum(adapter.measure(order, message.text).parts for message in messages)
+            parts = sum(adapter.measure(spec, message.text).parts for message in messages)
             return Rendered(payload, recipients, parts)
         if len(recipients) == 1:
             raise Refusal("too_large", f"One text alone is larger than {campaign.account} takes in a file.")

@@ -8,14 +8,22 @@ from typing import Any
 
 from django.db import transaction
 
-from campaigns.audience import CHECKED, Measured, Scale, count_reasons, draft_recipients, refuse_early, usable_text
+from campaigns.audience import (
+    CHECKED,
+    Measured,
+    TextStatistics,
+    count_reasons,
+    draft_recipients,
+    refuse_early,
+    usable_text,
+)
 from campaigns.lifecycle import Refusal, may
 from campaigns.models import Campaign
 from campaigns.orders import message_of
 from campaigns.texts import Text
 from contacts.models import ContactList
 from providers import gsm
-from providers.base import BaseAdapter, Objection, Order
+from providers.base import BaseAdapter, CampaignSpec, Problem
 from providers.checking import BUSY, Health, health
 from providers.connections import connect
 from providers.locks import account_slot
@@ -46,7 +54,7 @@ class AccountVerdict:
     early: str
     has_quote: bool
     is_chosen: bool
-    order_objections: list[Objection] = field(default_factory=list)
+    spec_problems: list[Problem] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -85,7 +93,7 @@ class AccountVerdict:
             self.rehearsal,
             tuple(self.histogram),
             tuple(self.refused),
-            tuple(objection.sentence for objection in self.order_objections),
+            tuple(problem.sentence for problem in self.spec_problems),
         )
 
 
@@ -99,16 +107,18 @@ def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None 
     text = usable_text(campaign.text, lists)
     included = count_reasons(lists, text)[""]
     accounts = list(Account.objects.filter(is_active=True))
-    scales = [Scale(account.adapter, order_for(campaign, account, text)) for account in accounts]
+    statistics_by_account = [
+        TextStatistics(account.adapter, order_for(campaign, account, text)) for account in accounts
+    ]
     foreign: dict[str, None] = {}
     for recipient in draft_recipients(lists, text, 0, CHECKED):
         message = message_of(text, recipient)
         foreign.update(dict.fromkeys(gsm.unsupported(message.text)))
-        for scale in scales:
-            scale.weigh(recipient, message)
+        for statistics in statistics_by_account:
+            statistics.add(recipient, message)
     return [
-        _verdict(campaign, account, scale, included, "".join(foreign), now)
-        for account, scale in zip(accounts, scales, strict=True)
+        _verdict(campaign, account, statistics, included, "".join(foreign), now)
+        for account, statistics in zip(accounts, statistics_by_account, strict=True)
     ]
 
 
@@ -160,9 +170,9 @@ def quote(campaign: Campaign, account: Account) -> str:
     return said
 
 
-def order_for(campaign: Campaign, account: Account, text: Text) -> Order:
+def order_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
     """What the campaign would ask of this account's adapter. A start it cannot keep stays with Baton."""
-    return Order(
+    return CampaignSpec(
         template=text.bare,
         sender=campaign.sender,
         start_at=campaign.start_at if campaign.is_early and account.adapter.starts_later else None,
@@ -190,16 +200,16 @@ def usual_options(account: Account) -> dict[str, Any]:
 
 
 def _verdict(
-    campaign: Campaign, account: Account, scale: Scale, included: int, foreign: str, now: datetime
+    campaign: Campaign, account: Account, statistics: TextStatistics, included: int, foreign: str, now: datetime
 ) -> AccountVerdict:
-    measured = scale.result()
-    objections = scale.adapter.order_objections(scale.order)
+    measured = statistics.result()
+    problems = statistics.adapter.spec_problems(statistics.spec)
     early = ""
     if campaign.is_early:
         early, refusal = _early(account, campaign.start_at, now)
-        objections = [*objections, *refusal]
+        problems = [*problems, *refusal]
     named = " ".join(sentence for _, sentence in measured.reasons.values())
-    at_fault = [character for problem in measured.objections for character in problem["characters"]]
+    at_fault = [character for problem in measured.problems for character in problem["characters"]]
     return AccountVerdict(
         account=account,
         included=included,
@@ -208,12 +218,12 @@ def _verdict(
         foreign=_shown(foreign),
         further=_shown(character for character in at_fault if _may_be_lacking(character) and character not in named),
         # A text that needs no Unicode is Unicode all the same where it is chosen.
-        is_unicode=scale.adapter.measure(scale.order, "a").alphabet != "gsm",
-        rehearsal=scale.adapter.rehearsal(scale.order),
+        is_unicode=statistics.adapter.measure(statistics.spec, "a").alphabet != "gsm",
+        rehearsal=statistics.adapter.rehearsal(statistics.spec),
         early=early,
         has_quote=type(account.adapter).quote is not BaseAdapter.quote,
         is_chosen=campaign.account_id == account.pk,
-        order_objections=objections,
+        spec_problems=problems,
     )
 
 
@@ -230,11 +240,11 @@ def _shown(characters: Iterable[str]) -> str:
     return " ".join(shown + more)
 
 
-def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Objection]]:
+def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
     if not account.adapter.starts_later:
         return "It cannot keep the files until the start, so Baton holds them until then.", []
     try:
         refuse_early(account, start_at, now)
     except Refusal as refusal:
-        return "", [Objection(refusal.code, refusal.sentence, "start_at")]
+        return "", [Problem(refusal.code, refusal.sentence, "start_at")]
     return "It keeps the files until the start. They cannot be recalled, and later opt-outs do not count.", []

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
 from campaigns.batching import open_recipients, recipients_of, supersede
-from campaigns.evidence import keep_sighting, known_of
+from campaigns.evidence import keep_observation, known_of
 from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
-from campaigns.lifecycle import MovedMeanwhile, Refusal, locked, may, move
+from campaigns.lifecycle import Refusal, StaleTransition, locked, may, transition
 from campaigns.models import Batch, Campaign
-from campaigns.results import last_look, write_outcomes
+from campaigns.results import last_poll, write_outcomes
 from providers import reports
-from providers.base import Outcome, SightedFile, Sighting
+from providers.base import Observation, ObservedFile, Outcome
 from providers.locks import LockLost, hold
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
@@ -64,19 +64,19 @@ def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> Non
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
     if not seen_hash or seen_hash != campaign.approval_hash or approval_hash(campaign) != seen_hash:
         raise Refusal("approval_differs", "The campaign changed since this page was shown. Look at it again.")
-    starts_at = campaign.start_at or now
-    if starts_at < now - campaign.patience:
+    start_at = campaign.start_at or now
+    if start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start has passed. Change the campaign and choose a new one.")
-    _end_lies_ahead(campaign, max(starts_at, now))
-    move(
+    _end_lies_ahead(campaign, max(start_at, now))
+    transition(
         campaign,
         "approved",
         user=user,
         approved_by=user,
         approved_at=now,
         is_self_approved=is_own(campaign, user),
-        approval_expires_at=max(now + settings.APPROVAL_LASTS, starts_at + campaign.patience),
-        starts_at=starts_at,
+        approval_expires_at=max(now + settings.APPROVAL_LASTS, start_at + campaign.patience),
+        effective_start_at=now if campaign.is_early else start_at,
     )
 
 
@@ -101,7 +101,7 @@ def pause(campaign: Campaign, user: Any) -> None:
     may(user, "campaigns.change_campaign")
     if campaign.status != "running":
         raise Refusal("not_running", f"{campaign} is not running.")
-    move(campaign, "paused", user=user, reason="paused", sentence="Paused by hand.")
+    transition(campaign, "paused", user=user, reason="paused", sentence="Paused by hand.")
 
 
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
@@ -111,7 +111,7 @@ def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     if campaign.status != "paused":
         raise Refusal("not_paused", f"{campaign} is not paused.")
     refuse_unapproved(campaign)
-    move(campaign, "running", user=user, resumed_at=now)
+    transition(campaign, "running", user=user, resumed_at=now)
 
 
 def cancel(campaign: Campaign, user: Any) -> None:
@@ -121,10 +121,10 @@ def cancel(campaign: Campaign, user: Any) -> None:
         raise Refusal("ended", f"{campaign} has ended already.")
     with transaction.atomic():
         before = campaign.status
-        move(campaign, "cancelled", user=user)
+        transition(campaign, "cancelled", user=user)
         for batch in campaign.batches.filter(status__in=("prepared", "held")).select_related("account"):
             # One that a worker took meanwhile is cancelled at its gate, or by the sweep when it is put back.
-            with suppress(MovedMeanwhile), transaction.atomic():
+            with suppress(StaleTransition), transaction.atomic():
                 cancel_unless_forgotten(batch, timezone.now(), user=user, reason="campaign_cancelled")
     if before == "freezing":
         delete_recipients(campaign)
@@ -139,23 +139,25 @@ def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now:
     may(user, "campaigns.approve_campaign")
     if campaign.status != "held":
         raise Refusal("not_held", f"{campaign} is not held.")
-    starts_at = start_at or now
-    if starts_at < now - campaign.patience:
+    effective_start_at = start_at or now
+    if effective_start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one.")
-    _end_lies_ahead(campaign, max(starts_at, now))
+    _end_lies_ahead(campaign, max(effective_start_at, now))
     if campaign.is_early:
         sentence = "It has a new start, which the provider keeps: approve it again."
-        _approve_again(campaign, user, starts_at, sentence)
+        _approve_again(campaign, user, effective_start_at, sentence)
     elif campaign.approval_expires_at and campaign.approval_expires_at < now:
         _approve_again(campaign, user, start_at, "It has a new start, but its approval had expired: approve it again.")
     else:
-        expires_at = max(campaign.approval_expires_at or now, starts_at + campaign.patience)
-        move(campaign, "approved", user=user, starts_at=starts_at, approval_expires_at=expires_at)
+        expires_at = max(campaign.approval_expires_at or now, effective_start_at + campaign.patience)
+        transition(
+            campaign, "approved", user=user, effective_start_at=effective_start_at, approval_expires_at=expires_at
+        )
 
 
 def _approve_again(campaign: Campaign, user: Any, start_at: datetime | None, sentence: str) -> None:
     campaign.start_at = start_at
-    move(
+    transition(
         campaign,
         "frozen",
         user=user,
@@ -177,7 +179,7 @@ def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
     with transaction.atomic():
         locked(batch.campaign_id)
-        move(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
+        transition(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
         _go_on(batch.campaign, now)
 
 
@@ -228,20 +230,20 @@ def decide(
                 _accept_the_named(batch, user, log, now)
                 _hand_over_the_rest(batch, user, sentence, now)
         elif decision == "cancel":
-            move(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+            transition(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
         elif decision == "handed_over":
-            move(
+            transition(
                 batch,
                 "handed_over",
                 user=user,
                 reason="decided",
                 sentence=sentence,
                 handed_over_at=now,
-                look_at=now + timedelta(seconds=2),
-                look_until=None,
+                poll_at=now + timedelta(seconds=2),
+                poll_until=None,
             )
         else:
-            move(
+            transition(
                 batch,
                 decision,
                 user=user,
@@ -249,12 +251,12 @@ def decide(
                 sentence=sentence,
                 settled_at=now,
                 handed_over_at=batch.handed_over_at or now,
-                look_until=last_look(batch, now),
+                poll_until=last_poll(batch, now),
             )
         if decision in ("again", "partly", "cancel"):
             # Should the provider take it after all, people are told.
-            look_at = now + timedelta(minutes=1)
-            Batch.objects.filter(pk=batch.pk).update(look_at=look_at, look_until=last_look(batch, now))
+            poll_at = now + timedelta(minutes=1)
+            Batch.objects.filter(pk=batch.pk).update(poll_at=poll_at, poll_until=last_poll(batch, now))
 
 
 def decide_many(
@@ -282,7 +284,7 @@ def decide_many(
 
 def _hand_over_the_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> None:
     if batch.campaign.status == "cancelled":
-        move(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+        transition(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
         return
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
@@ -317,8 +319,8 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
         raise Refusal("log_names_nobody", _why_nobody(batch, log, len(left)))
     if len(named) == len(left):
         raise Refusal("log_names_all", f"{log.name} names all of {batch.name}: choose “{DECISIONS['accepted']}”.")
-    seen = SightedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
-    keep_sighting(batch, Sighting(now, (f"uploaded by {user}",), (seen,)))
+    seen = ObservedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
+    keep_observation(batch, Observation(now, (f"uploaded by {user}",), (seen,)))
     words = "The provider's log names this number."
     outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
     write_outcomes(batch, outcomes)
@@ -339,7 +341,7 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
     with hold(campaign_lock_name(campaign.pk)) as lock:
         if lock is None:
             raise Refusal("busy", "Baton is working on this campaign right now. Try again in a moment.")
-        move(
+        transition(
             campaign,
             "draft",
             user=user,
@@ -352,7 +354,7 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             approved_at=None,
             approval_expires_at=None,
             is_self_approved=False,
-            starts_at=None,
+            effective_start_at=None,
             frozen_by=None,
             frozen_at=None,
         )

@@ -47,7 +47,7 @@ def attempts_of(batch: Batch) -> list[base.Attempt]:
     return [plain_attempt(row) for row in batch.attempts.order_by("number")]
 
 
-def keep_sighting(batch: Batch, sighting: base.Sighting) -> Evidence:
+def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
     """Store what a look saw. Looks that see the same as the one before only count on."""
     files = [
         {
@@ -58,23 +58,23 @@ def keep_sighting(batch: Batch, sighting: base.Sighting) -> Evidence:
             "host": seen.host,
             "body": _keep_body(seen.body) if seen.body is not None else "",
         }
-        for seen in sighting.files
+        for seen in observation.files
     ]
-    replies = [_keep_body(reply) for reply in sighting.replies]
-    digest = hashlib.sha256(json.dumps([sighting.hosts, files, replies]).encode()).hexdigest()
+    replies = [_keep_body(reply) for reply in observation.replies]
+    digest = hashlib.sha256(json.dumps([observation.hosts, files, replies]).encode()).hexdigest()
     last = batch.evidence.order_by("-id").first()
     # What an attempt may have changed is seen anew, also where it looks the same as before.
     is_new = last is None or batch.attempts.filter(started_at__gt=last.last_seen_at).exists()
     if last and not is_new and last.digest == digest:
-        last.last_seen_at = sighting.seen_at
-        last.looks += 1
-        last.save(update_fields=["last_seen_at", "looks"])
+        last.last_seen_at = observation.seen_at
+        last.polls += 1
+        last.save(update_fields=["last_seen_at", "polls"])
         return last
     return Evidence.objects.create(
         batch=batch,
-        seen_at=sighting.seen_at,
-        last_seen_at=sighting.seen_at,
-        hosts=list(sighting.hosts),
+        seen_at=observation.seen_at,
+        last_seen_at=observation.seen_at,
+        hosts=list(observation.hosts),
         files=files,
         replies=replies,
         digest=digest,
@@ -92,12 +92,12 @@ def known_of(batch: Batch) -> str:
     return hashlib.sha256(json.dumps([seen, endings, doubts]).encode()).hexdigest()
 
 
-def sightings_of(batch: Batch) -> list[base.Sighting]:
+def observations_of(batch: Batch) -> list[base.Observation]:
     """Everything ever seen of a batch, oldest first; a run of equal looks gives its first and its last."""
-    sightings: list[base.Sighting] = []
+    observations: list[base.Observation] = []
     for row in batch.evidence.order_by("id"):
         files = tuple(
-            base.SightedFile(
+            base.ObservedFile(
                 folder=seen["folder"],
                 name=seen["name"],
                 size=seen["size"],
@@ -108,9 +108,9 @@ def sightings_of(batch: Batch) -> list[base.Sighting]:
             for seen in row.files
         )
         replies = tuple(_body(path) for path in row.replies)
-        moments: Sequence[datetime] = (row.seen_at,) if row.looks == 1 else (row.seen_at, row.last_seen_at)
-        sightings += [base.Sighting(moment, tuple(row.hosts), files, replies) for moment in moments]
-    return sightings
+        moments: Sequence[datetime] = (row.seen_at,) if row.polls == 1 else (row.seen_at, row.last_seen_at)
+        observations += [base.Observation(moment, tuple(row.hosts), files, replies) for moment in moments]
+    return observations
 
 
 def _keep_body(body: bytes) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from campaigns.batching import derive_stem
 from campaigns.models import Batch
-from providers.base import BaseAdapter, GuardKind, Payload, SightedFile
+from providers.base import BaseAdapter, GuardKind, ObservedFile, Payload
 from providers.checking import BUSY
 from providers.connections import connect
 from providers.errors import Refused
@@ -30,7 +30,7 @@ class Found:
     ``hosts`` are the servers that showed it: several show the same folder.
     """
 
-    file: SightedFile
+    file: ObservedFile
     name: str
     batch: Batch | None = None
     hosts: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Folder:
     foreign: list[Found]
 
 
-def look_into(account: Account, now: datetime) -> Folder | None:
+def open_folder(account: Account, now: datetime) -> Folder | None:
     """List an account's folders over one connection of it and sort what is there; None where there is no folder.
 
     Raises Trouble, also when all connections of the account are in use.
@@ -70,12 +70,12 @@ def look_into(account: Account, now: datetime) -> Folder | None:
     return Folder(now, seen.hosts, silent, ours, leftovers, foreign)
 
 
-def sort(adapter: BaseAdapter, files: Sequence[SightedFile]) -> tuple[list[Found], list[Found], list[Found]]:
+def sort(adapter: BaseAdapter, files: Sequence[ObservedFile]) -> tuple[list[Found], list[Found], list[Found]]:
     """Sort ``files`` into ours, leftover uploads of ours, and foreign ones; each the newest first.
 
     What several servers show with the same folder, name and size is one file.
     """
-    seen_by: dict[tuple[str, str, int], list[SightedFile]] = {}
+    seen_by: dict[tuple[str, str, int], list[ObservedFile]] = {}
     for file in sorted(files, key=_changed, reverse=True):
         seen_by.setdefault((file.folder, file.name, file.size), []).append(file)
     stems = {name: _stem_of_ours(name) for _, name, _ in seen_by}
@@ -104,7 +104,7 @@ def is_inert(adapter: BaseAdapter, stem: str, name: str) -> bool:
     return name == adapter.attempt_name(Payload(stem, "", b"", 0), int(attempt[1]))
 
 
-def _changed(file: SightedFile) -> float:
+def _changed(file: ObservedFile) -> float:
     return file.modified_at.timestamp() if file.modified_at else 0.0
 
 

@@ -11,7 +11,7 @@ from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.tables import OUTCOME_WORDS
 from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import ContactList
-from providers.base import Order
+from providers.base import CampaignSpec
 from providers.models import Account
 
 #: Bytes of a provider's log that a person may upload.
@@ -153,7 +153,7 @@ class CampaignForm(forms.ModelForm):
         return cleaned
 
     def _clean_order(self, cleaned: Mapping[str, Any]) -> None:
-        order = Order(
+        spec = CampaignSpec(
             template=cleaned.get("text", ""),
             sender=cleaned.get("sender", ""),
             start_at=cleaned.get("start_at") if cleaned.get("is_early") else None,
@@ -161,10 +161,10 @@ class CampaignForm(forms.ModelForm):
             options=cleaned["options"],
             account=cleaned["account"].settings if cleaned.get("account") else {},
         )
-        for objection in cleaned["account"].adapter.order_objections(order) if cleaned.get("account") else ():
-            field = objection.field if objection.field in self.fields else None
+        for problem in cleaned["account"].adapter.spec_problems(spec) if cleaned.get("account") else ():
+            field = problem.field if problem.field in self.fields else None
             if field is None or field not in self.errors:
-                self.add_error(field, forms.ValidationError(objection.sentence, code=objection.code))
+                self.add_error(field, forms.ValidationError(problem.sentence, code=problem.code))
 
     def is_valid(self) -> bool:
         return super().is_valid() and (self.options is None or self.options.is_valid())

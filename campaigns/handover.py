@@ -16,12 +16,12 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import journal, patience
 from campaigns.audience import is_as_approved
 from campaigns.batching import opted_out, recipients_of, supersede, waiting
-from campaigns.evidence import BytesDiffer, attempts_of, payload_of, plain_attempt, sightings_of
-from campaigns.lifecycle import MovedMeanwhile, locked, move, note
+from campaigns.evidence import BytesDiffer, attempts_of, observations_of, payload_of, plain_attempt
+from campaigns.lifecycle import StaleTransition, locked, note, transition
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results import OTHER_BYTES, last_look, log_stumble, look, stop_account
+from campaigns.results import OTHER_BYTES, last_poll, log_stumble, poll, stop_account
 from contacts.suppression import OPT_OUT_LOCK
-from providers.base import NOT_ARRIVED, GuardKind, Payload, Reading, Staged, Standing
+from providers.base import NOT_ARRIVED, GuardKind, Interpretation, Payload, ProviderState, Staged
 from providers.connections import connect
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock, account_slot, hold, is_free
@@ -29,7 +29,7 @@ from providers.models import Account
 from providers.points import reach
 
 #: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
-LOOK_FOR = timedelta(minutes=15)
+ASK_A_PERSON_AFTER = timedelta(minutes=15)
 #: What was asked at the gate holds for the commit for so long.
 STALE = timedelta(seconds=60)
 #: Why a campaign is paused of which a journal knows more than the database.
@@ -114,10 +114,10 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
     log_stumble(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
     batch = Batch.objects.select_related("campaign").get(pk=batch_id)
-    if batch.status == "committing" and batch.first_intent_at and now - batch.first_intent_at > LOOK_FOR:
+    if batch.status == "committing" and batch.first_intent_at and now - batch.first_intent_at > ASK_A_PERSON_AFTER:
         sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
-        with suppress(MovedMeanwhile):
-            move(batch, "unclear", reason="unreadable", sentence=sentence, **_asked(batch, now))
+        with suppress(StaleTransition):
+            transition(batch, "unclear", reason="unreadable", sentence=sentence, **_asked(batch, now))
 
 
 class Line:
@@ -163,10 +163,10 @@ def hand_over(batch_id: int, line: Line, clock: Clock) -> None:
                 return
             if batch.status == "uploading":
                 # Its worker died before the gate: nothing was committed.
-                move(batch, "prepared", reason="worker_died", sentence="The worker ended before the commit.")
+                transition(batch, "prepared", reason="worker_died", sentence="The worker ended before the commit.")
             if batch.status == "prepared":
                 begin(batch, lock, line, clock)
-        except MovedMeanwhile:
+        except StaleTransition:
             return
 
 
@@ -182,18 +182,18 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
             return
         line.undoubted.add(batch.campaign_id)
     if batch.expires_at and now >= batch.expires_at:
-        move(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
+        transition(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
         return
     if opted_out(recipients_of(batch)).exists():
-        recut(batch, clock)
+        rebuild_batch(batch, clock)
         return
     reach("claim:begin")
-    move(batch, "uploading")
+    transition(batch, "uploading")
     reach("claim:end")
     try:
         payload = payload_of(batch)
     except BytesDiffer as error:
-        move(batch, "held", reason="bytes_differ", sentence=str(error), due_at=None)
+        transition(batch, "held", reason="bytes_differ", sentence=str(error), due_at=None)
         return
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, next_attempt(batch))
@@ -208,7 +208,7 @@ def begin(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
     attempt = gate(batch, staged, name, clock())
     if attempt is None:
         if batch.status == "uploading":
-            recut(batch, clock)
+            rebuild_batch(batch, clock)
         return
     commit(batch, attempt, payload, lock, line, clock)
 
@@ -243,13 +243,15 @@ def remember(batch: Batch, now: datetime) -> bool:
             number, name = line["attempt"], line["name"]
             Attempt.objects.create(batch=batch, number=number, name=name, host=batch.account.host, started_at=moment)
         if batch.status == "prepared":
-            move(batch, "uploading", reason=FORGOTTEN)
-            move(batch, "committing", reason=FORGOTTEN, sentence=sentence, first_intent_at=min(started), due_at=now)
+            transition(batch, "uploading", reason=FORGOTTEN)
+            transition(
+                batch, "committing", reason=FORGOTTEN, sentence=sentence, first_intent_at=min(started), due_at=now
+            )
         else:
             note(batch.campaign, FORGOTTEN, sentence, batch=batch)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
             differs = f"{sentence} That file held other people or other texts than this one."
-            move(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(batch, now))
+            transition(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **_asked(batch, now))
     return True
 
 
@@ -259,10 +261,10 @@ def cancel_unless_forgotten(batch: Batch, now: datetime, **fields: Any) -> None:
     Where a journal knows more than the database it may be with the provider: then Baton looks first.
     """
     if not forgotten_intents(batch):
-        move(batch, "cancelled", due_at=None, **fields)
+        transition(batch, "cancelled", due_at=None, **fields)
         return
     if batch.status != "prepared":
-        move(batch, "prepared", reason="restored")
+        transition(batch, "prepared", reason="restored")
     remember(batch, now)
 
 
@@ -281,8 +283,8 @@ def is_contradicted(batch: Batch) -> bool:
     without somebody who opted out, may have been handed over since.
     """
     withdrawn = journal.withdrawn(batch.stem)
-    standing = batch.attempts.filter(number__in=withdrawn).exclude(ending__in=NOT_ARRIVED)
-    return standing.exists() or has_forgotten_files(batch.campaign)
+    state = batch.attempts.filter(number__in=withdrawn).exclude(ending__in=NOT_ARRIVED)
+    return state.exists() or has_forgotten_files(batch.campaign)
 
 
 def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool:
@@ -300,11 +302,11 @@ def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool
         "forgotten. Whoever was in them may be in another file now, so nothing more is handed over. Ask the provider "
         "who was texted, cancel this campaign, and make a new one for the others."
     )
-    move(campaign, "paused", reason=FORGOTTEN, sentence=sentence)
+    transition(campaign, "paused", reason=FORGOTTEN, sentence=sentence)
     return True
 
 
-def recut(batch: Batch, clock: Clock) -> None:
+def rebuild_batch(batch: Batch, clock: Clock) -> None:
     """Replace a batch that holds somebody who opted out by one that does not; the next drain hands that over."""
     with hold(campaign_lock_name(batch.campaign_id)) as lock:
         now = clock()
@@ -314,11 +316,11 @@ def recut(batch: Batch, clock: Clock) -> None:
             return
         if lock is None:
             if batch.status == "uploading":
-                move(batch, "prepared", reason="opted_out", due_at=now + timedelta(seconds=1))
+                transition(batch, "prepared", reason="opted_out", due_at=now + timedelta(seconds=1))
             else:
                 Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
             return
-        reach("recut:begin")
+        reach("rebuild:begin")
         supersede(
             batch, clock(), reason="opted_out", sentence="Somebody in it opted out; it was made anew without them."
         )
@@ -327,10 +329,10 @@ def recut(batch: Batch, clock: Clock) -> None:
 def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
     if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
-        move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+        transition(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
         _stop_account(batch, trouble)
         return
-    move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
+    transition(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
     _stop_account(batch, trouble)
 
 
@@ -361,7 +363,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
         if not repeated and opted_out(recipients_of(batch)).exists():
             return None
         if repeated and not _still_committing(batch).exists():
-            raise MovedMeanwhile(batch)
+            raise StaleTransition(batch)
         attempt = Attempt.objects.create(
             batch=batch,
             number=next_attempt(batch),
@@ -376,7 +378,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
             first = batch.first_intent_at or now
             # Due at once: should this worker die, the next one looks.
-            move(batch, "committing", first_intent_at=first, due_at=now, **fields)
+            transition(batch, "committing", first_intent_at=first, due_at=now, **fields)
         return attempt
 
 
@@ -399,21 +401,21 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
 
 def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
     if campaign.status == "cancelled":
-        move(batch, "cancelled", reason="campaign_cancelled", sentence=sentence, due_at=None)
+        transition(batch, "cancelled", reason="campaign_cancelled", sentence=sentence, due_at=None)
     elif code in ("expired", "bytes_differ"):
-        move(batch, "held", reason=code, sentence=sentence, due_at=None)
+        transition(batch, "held", reason=code, sentence=sentence, due_at=None)
     else:
-        move(batch, "prepared", reason=code, sentence=sentence, due_at=now)
+        transition(batch, "prepared", reason=code, sentence=sentence, due_at=now)
         if code in ("approval_differs", "no_progress"):
-            move(campaign, "paused", reason=code, sentence=sentence)
+            transition(campaign, "paused", reason=code, sentence=sentence)
 
 
 def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
     """A batch is made anew from the campaign as it stands, which is not what was approved."""
     if batch.status == "uploading":
-        move(batch, "prepared", reason="approval_differs", sentence=UNAPPROVED, due_at=now)
+        transition(batch, "prepared", reason="approval_differs", sentence=UNAPPROVED, due_at=now)
     if campaign.status == "running":
-        move(campaign, "paused", reason="approval_differs", sentence=UNAPPROVED)
+        transition(campaign, "paused", reason="approval_differs", sentence=UNAPPROVED)
 
 
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: Line, clock: Clock) -> None:
@@ -449,21 +451,21 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, line: L
         sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
         with transaction.atomic():
             _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
-            move(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(batch, now))
+            transition(batch, "unclear", reason="reference_taken", sentence=sentence, **_asked(batch, now))
         return
     try:
         with transaction.atomic():
             _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
-            move(
+            transition(
                 batch,
                 "handed_over",
                 handed_over_at=now,
                 due_at=None,
                 failures=0,
                 provider_ref=receipt.provider_ref,
-                look_at=now + timedelta(seconds=2),
+                poll_at=now + timedelta(seconds=2),
             )
-    except MovedMeanwhile:
+    except StaleTransition:
         # Whoever took over goes on from what was answered here.
         _end(attempt, "done", now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
         raise
@@ -491,12 +493,12 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
         alone = arrived_for_sure_not(batch, attempt)
         _end(attempt, "refused", now, trouble)
         if not alone:
-            move(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(batch, now))
+            transition(batch, "unclear", reason=trouble.code, sentence=trouble.sentence, **_asked(batch, now))
         elif trouble.account and not trouble.holds:
             fields = wait(batch, now) | {"first_intent_at": None}
-            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
+            transition(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
         else:
-            move(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None, first_intent_at=None)
+            transition(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None, first_intent_at=None)
     reach("refusal:stored")
     if alone:
         _withdraw(batch, attempt, now)
@@ -510,7 +512,7 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
         _end(attempt, "unreachable", now, trouble)
         if alone:
             fields = wait(batch, now) | {"first_intent_at": None}
-            move(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
+            transition(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **fields)
         else:
             _still_committing(batch).update(**wait(batch, now))
     reach("refusal:stored")
@@ -540,27 +542,27 @@ def recover(batch: Batch, lock: Lock, line: Line, clock: Clock) -> None:
         remote = line.fresh()
         # Connecting may take long, and what is seen is not older than this.
         now = clock()
-        reading = look(batch, remote, now)
+        interpretation = poll(batch, remote, now)
     except BytesDiffer as error:
-        move(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(batch, now))
+        transition(batch, "unclear", reason="bytes_differ", sentence=str(error), **_asked(batch, now))
         return
     except Trouble as trouble:
-        look_failed(batch, trouble, now)
+        poll_failed(batch, trouble, now)
         raise LineTrouble from trouble
     if batch.status == "committing":
-        decide_absent(batch, reading, lock, line, clock)
+        decide_absent(batch, interpretation, lock, line, clock)
 
 
-def look_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
+def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
     _stop_account(batch, trouble)
     if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        move(batch, "unclear", reason="cannot_look", sentence=trouble.sentence, **_asked(batch, now))
+        transition(batch, "unclear", reason="cannot_poll", sentence=trouble.sentence, **_asked(batch, now))
         return
     Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
 
 
-def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock: Clock) -> None:
+def decide_absent(batch: Batch, interpretation: Interpretation, lock: Lock, line: Line, clock: Clock) -> None:
     """Nothing proves that a commit arrived. Only a guard that makes a repeat harmless permits another."""
     now = clock()
     adapter = batch.account.adapter
@@ -573,18 +575,24 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
     if first > now + _CLOCKS_DIFFER:
         # How long ago it was is not known, so no guard can be relied on.
         sentence = "The clock was set back after the commit began, and the provider shows nothing of this file."
-        move(batch, "unclear", reason="clock_set_back", sentence=reading.sentence or sentence, **_asked(batch, now))
+        transition(
+            batch,
+            "unclear",
+            reason="clock_set_back",
+            sentence=interpretation.sentence or sentence,
+            **_asked(batch, now),
+        )
         return
-    if reading.waits:
-        _look_again(batch, now + timedelta(seconds=5))
+    if interpretation.waits:
+        _poll_again(batch, now + timedelta(seconds=5))
         return
     if is_contradicted(batch):
-        shown = reading.sentence or "The provider shows nothing of this file."
+        shown = interpretation.sentence or "The provider shows nothing of this file."
         sentence = (
             "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
             f"Baton does not hand this file over again by itself. {shown}"
         )
-        move(batch, "unclear", reason=FORGOTTEN, sentence=sentence, **_asked(batch, now))
+        transition(batch, "unclear", reason=FORGOTTEN, sentence=sentence, **_asked(batch, now))
         return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)
@@ -593,10 +601,10 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
             may_repeat = False
         if may_repeat and campaign.status in ("running", "paused"):
             if now < latest.started_at + guard.pause:
-                _look_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
+                _poll_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
                 return
             if campaign.status == "paused" or batch.account.is_stopped:
-                _look_again(batch, now + timedelta(seconds=20))
+                _poll_again(batch, now + timedelta(seconds=20))
                 return
             payload = payload_of(batch)
             name = adapter.attempt_name(payload, next_attempt(batch))
@@ -604,7 +612,7 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
             if attempt is not None:
                 commit(batch, attempt, payload, lock, line, clock)
                 return
-    elif guard.kind is GuardKind.RENAME and now - first < LOOK_FOR:
+    elif guard.kind is GuardKind.RENAME and now - first < ASK_A_PERSON_AFTER:
         may_repeat = campaign.status == "running" and now - first < campaign.patience and not batch.account.is_stopped
         if may_repeat and _is_still_staged(batch, latest):
             # The very source of the attempt before: whichever rename comes first uses it up.
@@ -612,10 +620,10 @@ def decide_absent(batch: Batch, reading: Reading, lock: Lock, line: Line, clock:
             if attempt is not None:
                 commit(batch, attempt, payload_of(batch), lock, line, clock)
                 return
-        _look_again(batch, now + guard.pause)
+        _poll_again(batch, now + guard.pause)
         return
-    sentence = reading.sentence or "The line broke at the commit, and the provider shows nothing of this file."
-    move(batch, "unclear", reason=reading.reason or "no_evidence", sentence=sentence, **_asked(batch, now))
+    sentence = interpretation.sentence or "The line broke at the commit, and the provider shows nothing of this file."
+    transition(batch, "unclear", reason=interpretation.reason or "no_evidence", sentence=sentence, **_asked(batch, now))
 
 
 def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
@@ -623,10 +631,10 @@ def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
     adapter = batch.account.adapter
     payload, attempts = payload_of(batch), attempts_of(batch)
     moments: list[datetime] = []
-    for sighting in reversed([seen for seen in sightings_of(batch) if seen.seen_at > latest.started_at]):
-        if adapter.read(payload, attempts, [sighting]).standing is not Standing.STAGED:
+    for observation in reversed([seen for seen in observations_of(batch) if seen.seen_at > latest.started_at]):
+        if adapter.interpret(payload, attempts, [observation]).state is not ProviderState.STAGED:
             break
-        moments.append(sighting.seen_at)
+        moments.append(observation.seen_at)
     return bool(moments) and moments[0] - moments[-1] >= adapter.guard.pause
 
 
@@ -637,10 +645,10 @@ def _stop_account(batch: Batch, trouble: Trouble) -> None:
 
 def _asked(batch: Batch, now: datetime) -> dict[str, Any]:
     """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
-    return {"due_at": None, "look_at": now + timedelta(seconds=10), "look_until": last_look(batch, now)}
+    return {"due_at": None, "poll_at": now + timedelta(seconds=10), "poll_until": last_poll(batch, now)}
 
 
-def _look_again(batch: Batch, at: datetime) -> None:
+def _poll_again(batch: Batch, at: datetime) -> None:
     _still_committing(batch).update(due_at=at)
 
 

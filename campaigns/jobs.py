@@ -6,59 +6,33 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-import django_rq
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
-from redis.exceptions import RedisError
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
 from campaigns import audience, balance, batching, handover, patience, results
 from campaigns.handover import batch_lock_name, campaign_lock_name
-from campaigns.lifecycle import MovedMeanwhile, Refusal, Row, move
+from campaigns.lifecycle import Refusal, Row, StaleTransition, transition
 from campaigns.models import Batch, Campaign
+from contacts import queues
+from contacts.queues import Job, job
 from providers.locks import LockLost, hold, is_free
 from providers.models import Account
 
 logger = logging.getLogger(__name__)
 
-QUEUES = {
-    "freeze": "campaigns",
-    "cut": "campaigns",
-    "prove": "campaigns",
-    "hand_over": "handover",
-    "collect": "results",
-}
 #: A job that drains an account stops by itself after this, between two batches.
 DRAIN_FOR = timedelta(seconds=60)
-#: A nudge that was not taken up within this many seconds is given again.
-NUDGE_LASTS = 30
 #: Nothing is ever put off for longer than these: what is due later than that was written before the clock was set back.
 _LONGEST_WAIT = timedelta(minutes=5)
-_LONGEST_UNTIL_A_LOOK = timedelta(hours=7)
+_LONGEST_UNTIL_A_POLL = timedelta(hours=7)
 
 
-def nudge(job: str, pk: int) -> bool:
-    """Ask a worker to do ``job`` for the row ``pk``; return whether that was new.
-
-    A nudge that waits already is not doubled. Where Redis cannot be reached nothing is lost: the sweep finds the row.
-    """
-    try:
-        queue = django_rq.get_queue(QUEUES[job])
-        if not queue.connection.set(_waiting_key(job, pk), 1, nx=True, ex=NUDGE_LASTS):
-            return False
-        queue.enqueue(f"campaigns.jobs.{job}", pk)
-    except RedisError as error:
-        logger.warning("%s %s could not be nudged: %s", job, pk, type(error).__name__)
-        return False
-    return True
-
-
+@job("campaigns")
 def freeze(campaign_id: int) -> None:
     """Freeze a campaign that is ``freezing``."""
-    _taken_up("freeze", campaign_id)
     with hold(campaign_lock_name(campaign_id)) as lock:
         if lock is None:
             return
@@ -75,26 +49,26 @@ def freeze(campaign_id: int) -> None:
             raise
 
 
-def cut(campaign_id: int) -> None:
+@job("campaigns")
+def create_batches(campaign_id: int) -> None:
     """Cut what waits of a campaign that is due, and have it handed over."""
-    _taken_up("cut", campaign_id)
     with hold(campaign_lock_name(campaign_id)) as lock:
         if lock is None:
             return
         try:
-            batching.cut(campaign_id, timezone.now())
+            batching.create_batches(campaign_id, timezone.now())
         except Refusal as refusal:
             campaign = Campaign.objects.get(pk=campaign_id)
             if campaign.status == "running":
-                move(campaign, "paused", reason=refusal.code, sentence=refusal.sentence)
+                transition(campaign, "paused", reason=refusal.code, sentence=refusal.sentence)
     campaign = Campaign.objects.get(pk=campaign_id)
     results.close_if_done(campaign_id, timezone.now())
-    nudge("hand_over", campaign.account_id)
+    queues.enqueue_once(hand_over, campaign.account_id)
 
 
+@job("handover")
 def hand_over(account_id: int) -> None:
     """Hand over what is due of an account, for a minute at most, and come again for the rest."""
-    _taken_up("hand_over", account_id)
     # A nudge may have waited in the queue while Baton was off: the sweep would come too late.
     _pause_without_progress(timezone.now(), account=account_id)
     handover.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
@@ -102,56 +76,51 @@ def hand_over(account_id: int) -> None:
     for campaign_id in touched.values_list("pk", flat=True):
         results.close_if_done(campaign_id, timezone.now())
     if handover.due(Account.objects.get(pk=account_id), timezone.now()):
-        nudge("hand_over", account_id)
+        queues.enqueue_once(hand_over, account_id)
 
 
+@job("results")
 def collect(account_id: int) -> None:
     """Look at what came back of an account's batches."""
-    _taken_up("collect", account_id)
     results.collect(account_id, timezone.now, timezone.now() + DRAIN_FOR)
 
 
-def prove(campaign_id: int) -> None:
+@job("campaigns")
+def audit(campaign_id: int) -> None:
     """Count a campaign anew and recompute its digest; a difference is a red alarm."""
-    _taken_up("prove", campaign_id)
     campaign = Campaign.objects.get(pk=campaign_id)
-    alarm = balance.prove(campaign).mismatch
+    alarm = balance.audit(campaign).mismatch
     if not alarm and campaign.audience_digest and audience.audience_digest(campaign) != campaign.audience_digest:
         alarm = "The frozen recipients are not those that were frozen."
-    Campaign.objects.filter(pk=campaign_id).update(proved_at=timezone.now(), alarm=alarm)
+    Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
 def sweep(now: datetime) -> dict[str, int]:
     """Find what waits and nudge it again; settle what only the clock decides. Returns how many nudges of each job."""
-    nudged: Counter[str] = Counter(contacts.jobs.sweep())
+    enqueued: Counter[str] = Counter(contacts.jobs.sweep())
     _mend_times_ahead(now)
     _hold_late_starts(now)
     _expire_approvals(now)
     _pause_without_progress(now)
     _cancel_leftovers()
-    wanted: list[tuple[str, int]] = []
+    wanted: list[tuple[Job, int]] = []
     for campaign in Campaign.objects.filter(status="freezing"):
         if is_free(campaign_lock_name(campaign.pk)):
-            wanted.append(("freeze", campaign.pk))
-    for campaign in Campaign.objects.filter(Q(status="running") | begins_by(now)):
+            wanted.append((freeze, campaign.pk))
+    for campaign in Campaign.objects.filter(Q(status="running") | Q(status="approved", effective_start_at__lte=now)):
         if campaign.status == "approved" or batching.waiting(campaign).exists():
-            wanted.append(("cut", campaign.pk))
+            wanted.append((create_batches, campaign.pk))
     for campaign in Campaign.objects.filter(status__in=("running", "paused")):
         results.close_if_done(campaign.pk, now)
-    wanted += [("hand_over", account.pk) for account in accounts_with_due_batches(now)]
-    wanted += [("collect", pk) for pk in set(results.due_for_look(now).values_list("account_id", flat=True))]
-    unproved = Q(proved_at=None) | Q(proved_at__lt=now - timedelta(days=1))
-    finished = Q(status__in=("closed", "cancelled"), proved_at__gt=now - timedelta(days=4))
-    for campaign in Campaign.objects.filter(unproved).exclude(counts={}).exclude(finished)[:20]:
-        wanted.append(("prove", campaign.pk))
-    for job, pk in wanted:
-        nudged[job] += nudge(job, pk)
-    return {job: count for job, count in nudged.items() if count}
-
-
-def begins_by(now: datetime) -> Q:
-    """Approved campaigns whose first batch may be cut by ``now``."""
-    return Q(status="approved") & (Q(is_early=False, starts_at__lte=now) | Q(is_early=True, approved_at__lte=now))
+    wanted += [(hand_over, account.pk) for account in accounts_with_due_batches(now)]
+    wanted += [(collect, pk) for pk in set(results.due_for_poll(now).values_list("account_id", flat=True))]
+    unaudited = Q(audited_at=None) | Q(audited_at__lt=now - timedelta(days=1))
+    finished = Q(status__in=("closed", "cancelled"), audited_at__gt=now - timedelta(days=4))
+    for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
+        wanted.append((audit, campaign.pk))
+    for each, pk in wanted:
+        enqueued[each.__name__] += queues.enqueue_once(each, pk)
+    return {name: count for name, count in enqueued.items() if count}
 
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:
@@ -166,20 +135,20 @@ def _mend_times_ahead(now: datetime) -> None:
     """What was put off by a clock that has been set back since would wait for as long as that clock was ahead."""
     waiting = Batch.objects.filter(status__in=("prepared", "uploading", "committing"))
     waiting.filter(due_at__gt=now + _LONGEST_WAIT).update(due_at=now)
-    Batch.objects.filter(look_at__gt=now + _LONGEST_UNTIL_A_LOOK).update(look_at=now)
+    Batch.objects.filter(poll_at__gt=now + _LONGEST_UNTIL_A_POLL).update(poll_at=now)
 
 
 def _hold_late_starts(now: datetime) -> None:
-    for campaign in Campaign.objects.filter(begins_by(now)):
-        if campaign.begins_at and now > campaign.begins_at + campaign.patience:
-            late = patience.spoken(now - campaign.begins_at)
-            _try_move(campaign, "held", "start_missed", f"Its start was missed by {late}.")
+    for campaign in Campaign.objects.filter(Q(status="approved", effective_start_at__lte=now)):
+        if campaign.effective_start_at and now > campaign.effective_start_at + campaign.patience:
+            late = patience.spoken(now - campaign.effective_start_at)
+            _try_transition(campaign, "held", "start_missed", f"Its start was missed by {late}.")
 
 
 def _expire_approvals(now: datetime) -> None:
     for campaign in Campaign.objects.filter(status="approved", approval_expires_at__lt=now):
         fields: dict[str, Any] = {"approved_by": None, "approved_at": None, "is_self_approved": False}
-        _try_move(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
+        _try_transition(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
 
 
 def _pause_without_progress(now: datetime, **of: Any) -> None:
@@ -193,7 +162,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         if not due and not batching.waiting(campaign).exists():
             continue
         if sentence := patience.lost(campaign, now):
-            _try_move(campaign, "paused", "no_progress", sentence)
+            _try_transition(campaign, "paused", "no_progress", sentence)
 
 
 def _cancel_leftovers() -> None:
@@ -204,24 +173,12 @@ def _cancel_leftovers() -> None:
                 handover.cancel_unless_forgotten(
                     batch, timezone.now(), reason="campaign_cancelled", sentence="The campaign was cancelled."
                 )
-            except MovedMeanwhile:
+            except StaleTransition:
                 logger.info("batch %s moved meanwhile", batch.pk)
 
 
-def _try_move(row: Row, to: str, reason: str, sentence: str, **fields: Any) -> None:
+def _try_transition(row: Row, to: str, reason: str, sentence: str, **fields: Any) -> None:
     try:
-        move(row, to, reason=reason, sentence=sentence, **fields)
-    except MovedMeanwhile:
+        transition(row, to, reason=reason, sentence=sentence, **fields)
+    except StaleTransition:
         logger.info("%s %s moved meanwhile", type(row).__name__, row.pk)
-
-
-def _waiting_key(job: str, pk: int) -> str:
-    return f"baton:{settings.RUN_DIR.name}:nudge:{job}:{pk}"
-
-
-def _taken_up(job: str, pk: int) -> None:
-    """From here on a new nudge is a new job: this one may have read the rows already."""
-    try:
-        django_rq.get_queue(QUEUES[job]).connection.delete(_waiting_key(job, pk))
-    except RedisError:
-        logger.warning("%s %s starts without Redis", job, pk)

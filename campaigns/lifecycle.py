@@ -1,4 +1,4 @@
-"""Every change of status in the product: the two tables of moves, and ``move()``, the only place that writes one."""
+"""Every change of status in the product: two tables of transitions; only ``transition()`` writes a status."""
 
 from typing import Any, TypeVar
 
@@ -7,7 +7,7 @@ from django.db import transaction
 
 from campaigns.models import Batch, Campaign, Event
 
-CAMPAIGN_MOVES: dict[str, frozenset[str]] = {
+CAMPAIGN_TRANSITIONS: dict[str, frozenset[str]] = {
     "draft": frozenset({"freezing", "cancelled"}),
     "freezing": frozenset({"frozen", "draft", "cancelled"}),
     "frozen": frozenset({"approved", "draft", "cancelled"}),
@@ -19,7 +19,7 @@ CAMPAIGN_MOVES: dict[str, frozenset[str]] = {
     "cancelled": frozenset(),
 }
 
-BATCH_MOVES: dict[str, frozenset[str]] = {
+BATCH_TRANSITIONS: dict[str, frozenset[str]] = {
     "prepared": frozenset({"uploading", "held", "superseded", "cancelled"}),
     "uploading": frozenset({"committing", "prepared", "superseded", "held", "cancelled"}),
     "committing": frozenset({"handed_over", "processing", "accepted", "rejected", "unclear", "held", "prepared"}),
@@ -48,28 +48,30 @@ class Refusal(Exception):
         self.sentence = sentence
 
 
-class MovedMeanwhile(Refusal):
+class StaleTransition(Refusal):
     """Somebody else moved the row first; nothing was changed."""
 
     def __init__(self, row: Campaign | Batch) -> None:
-        super().__init__("moved_meanwhile", f"{row} changed in the meantime. Look again before you decide.")
+        super().__init__("stale_transition", f"{row} changed in the meantime. Look again before you decide.")
 
 
-def move(row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any) -> Row:
+def transition(
+    row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any
+) -> Row:
     """Move ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
 
     One transaction; ``row`` is updated in memory. ``reason`` (a code) and ``sentence`` become the row's own and the
-    event's; neither holds a phone number. Raises ValueError for a move the table does not know and MovedMeanwhile
+    event's; neither holds a phone number. Raises ValueError for a move the table does not know and StaleTransition
     when the row no longer has the status it was read with.
     """
     batch = row if isinstance(row, Batch) else None
-    table = CAMPAIGN_MOVES if batch is None else BATCH_MOVES
+    table = CAMPAIGN_TRANSITIONS if batch is None else BATCH_TRANSITIONS
     if to not in table[row.status]:
         raise ValueError(f"{row.status} -> {to} is not a move")
     fields |= {"status": to, "reason": reason, "sentence": sentence}
     with transaction.atomic():
         if type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) != 1:
-            raise MovedMeanwhile(row)
+            raise StaleTransition(row)
         Event.objects.create(
             campaign_id=row.pk if batch is None else batch.campaign_id,
             batch=batch,

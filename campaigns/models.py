@@ -1,6 +1,6 @@
 """The work: campaigns, their frozen recipients, the batches handed over, and everything that proves what happened."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -93,15 +93,15 @@ class Campaign(models.Model):
     approval_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_self_approved = models.BooleanField(default=False, editable=False)
 
-    #: When the first batch may be handed over; the latest of start and confirmed new start.
-    starts_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the first batch may be created: the start that was asked for or confirmed anew, or the approval when the
+    #: campaign is handed over early.
+    effective_start_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: Recipients that were taken out after the freeze.
     opted_out_later = models.PositiveIntegerField(default=0, editable=False)
-    proved_at = models.DateTimeField(null=True, blank=True, editable=False)
-    nudged_at = models.DateTimeField(null=True, blank=True, editable=False)
+    audited_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-id",)
@@ -132,18 +132,13 @@ class Campaign(models.Model):
                 condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("frozen_by")) | Q(is_self_approved=True),
             ),
         )
-        indexes = (models.Index(fields=("status", "starts_at")),)
+        indexes = (models.Index(fields=("status", "effective_start_at")),)
 
     def __str__(self) -> str:
         return self.name
 
     def get_absolute_url(self) -> str:
         return reverse("campaigns:campaign", args=[self.pk])
-
-    @property
-    def begins_at(self) -> datetime | None:
-        """When its first batch may be cut: at the start, or at the approval when it is handed over early."""
-        return self.approved_at if self.is_early else self.starts_at
 
     def ordered_lists(self) -> list[Any]:
         """The chosen contact lists, in the chosen order."""
@@ -194,7 +189,7 @@ class Recipient(models.Model):
     value4 = models.TextField(blank=True)
     value5 = models.TextField(blank=True)
     value6 = models.TextField(blank=True)
-    own_text = models.TextField(blank=True)
+    message = models.TextField(blank=True)
     excluded_reason = models.CharField(max_length=20, blank=True, choices=Excluded)
     batch_number = models.PositiveIntegerField(null=True, blank=True)
 
@@ -286,9 +281,9 @@ class Batch(models.Model):
     first_intent_at = models.DateTimeField(null=True, blank=True, editable=False)
     handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
     settled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    look_at = models.DateTimeField(null=True, blank=True, editable=False)
-    look_until = models.DateTimeField(null=True, blank=True, editable=False)
-    looked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    poll_at = models.DateTimeField(null=True, blank=True, editable=False)
+    poll_until = models.DateTimeField(null=True, blank=True, editable=False)
+    polled_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: How often the provider could not be reached in a row; spaces the tries.
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
 
@@ -332,7 +327,7 @@ class Batch(models.Model):
         )
         indexes = (
             models.Index(fields=("status", "due_at"), name="batch_that_is_due"),
-            models.Index(fields=("look_at",), name="batch_to_look_at"),
+            models.Index(fields=("poll_at",), name="batch_to_poll"),
         )
 
     def __str__(self) -> str:
@@ -402,7 +397,7 @@ class Evidence(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="evidence")
     seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
-    looks = models.PositiveIntegerField(default=1)
+    polls = models.PositiveIntegerField(default=1)
     hosts = models.JSONField(default=list)
     #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or ""}]
     files = models.JSONField(default=list)

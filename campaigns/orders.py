@@ -2,12 +2,12 @@
 
 from campaigns.models import Campaign, Recipient
 from campaigns.texts import Text, TextError, compile_text
-from providers.base import Message, Order
+from providers.base import CampaignSpec, Message
 
 
-def compose_order(campaign: Campaign, text: Text) -> Order:
+def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
     """What the campaign asks of its adapter. The start goes with it only when handed over early."""
-    return Order(
+    return CampaignSpec(
         template=text.bare,
         sender=campaign.sender,
         start_at=campaign.start_at if campaign.is_early else None,
@@ -24,12 +24,12 @@ def rehearsal_of(campaign: Campaign) -> str:
     except TextError:
         # Nothing can be handed over with it, and its page says so already.
         return ""
-    return campaign.account.adapter.rehearsal(compose_order(campaign, text))
+    return campaign.account.adapter.rehearsal(compose_spec(campaign, text))
 
 
 def own_text_of(recipient: Recipient) -> str:
     """The person's own text with line feeds only, or ``""``."""
-    return _with_line_feeds(recipient.own_text)
+    return _with_line_feeds(recipient.message)
 
 
 def finished_text(text: Text, recipient: Recipient) -> str:

@@ -24,7 +24,7 @@ def lost(campaign: Campaign, now: datetime) -> str:
     # The latest gate may have led nowhere: while a provider is down each try passes one.
     fruitful = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=NOT_ARRIVED)
     last_gate_at = fruitful.aggregate(latest=Max("started_at"))["latest"]
-    moments = (campaign.begins_at, campaign.started_at, last_gate_at, campaign.resumed_at)
+    moments = (campaign.effective_start_at, campaign.started_at, last_gate_at, campaign.resumed_at)
     since = max((moment for moment in moments if moment), default=now)
     if now - since <= campaign.patience:
         return ""

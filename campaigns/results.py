@@ -12,11 +12,11 @@ from rq.timeouts import BaseTimeoutException
 
 from campaigns import balance
 from campaigns.batching import recipients_of
-from campaigns.evidence import BytesDiffer, attempts_of, keep_sighting, payload_of, sightings_of
-from campaigns.lifecycle import MovedMeanwhile, move, note
+from campaigns.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
+from campaigns.lifecycle import StaleTransition, note, transition
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from contacts.suppression import suppress
-from providers.base import Outcome, Reading, Standing
+from providers.base import Interpretation, Outcome, ProviderState
 from providers.connections import connect
 from providers.errors import Refused, Trouble
 from providers.locks import account_slot
@@ -26,24 +26,24 @@ from providers.points import reach
 logger = logging.getLogger(__name__)
 
 #: Looking goes on this long after a batch was settled: late fault files, late reports.
-LOOK_AFTER = timedelta(hours=72)
+POLL_AFTER_END = timedelta(hours=72)
 #: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
 OTHER_BYTES = "restored_differs"
 _STATUS = {
-    Standing.TAKEN: "handed_over",
-    Standing.PROCESSING: "processing",
-    Standing.ACCEPTED: "accepted",
-    Standing.REJECTED: "rejected",
+    ProviderState.TAKEN: "handed_over",
+    ProviderState.PROCESSING: "processing",
+    ProviderState.ACCEPTED: "accepted",
+    ProviderState.REJECTED: "rejected",
 }
 #: What a person gave up, though it may have been with the provider.
 _GIVEN_UP = ("superseded", "cancelled")
 _ORDER = ("committing", "unclear", "handed_over", "processing", "accepted", "rejected")
 
 
-def due_for_look(now: datetime) -> Any:
+def due_for_poll(now: datetime) -> Any:
     """Batches a look is due for: with the provider, or settled or given up and there may still be late news."""
-    late = Q(status__in=("unclear", "accepted", "rejected", *_GIVEN_UP), look_until__gt=now)
-    return Batch.objects.filter(Q(status__in=("handed_over", "processing")) | late, look_at__lte=now)
+    late = Q(status__in=("unclear", "accepted", "rejected", *_GIVEN_UP), poll_until__gt=now)
+    return Batch.objects.filter(Q(status__in=("handed_over", "processing")) | late, poll_at__lte=now)
 
 
 def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
@@ -52,15 +52,15 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
     Stops at ``until`` (UTC), or when the account's connection slots are all taken.
     """
     account = Account.objects.get(pk=account_id)
-    looked = 0
+    polled = 0
     with account_slot(account) as slot:
         if slot is None:
             return 0
         due = list(
-            due_for_look(clock())
+            due_for_poll(clock())
             .filter(account=account)
             .select_related("campaign", "account")
-            .order_by("look_at")[:500]
+            .order_by("poll_at")[:500]
         )
         if not due:
             return 0
@@ -69,34 +69,34 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
                 for batch in due:
                     if clock() >= until:
                         break
-                    look_safely(batch, remote, clock())
-                    looked += 1
+                    poll_safely(batch, remote, clock())
+                    polled += 1
         except Trouble as trouble:
             now = clock()
             if isinstance(trouble, Refused) and trouble.account:
                 account.stop(trouble.code, trouble.sentence)
-            for batch in due[looked:]:
-                _give_up_unless_moved(batch, now, f" The last look failed: {trouble.sentence}")
-            Batch.objects.filter(pk__in=[batch.pk for batch in due[looked:]]).update(
-                look_at=now + timedelta(seconds=20)
+            for batch in due[polled:]:
+                _give_up_unless_stale(batch, now, f" The last look failed: {trouble.sentence}")
+            Batch.objects.filter(pk__in=[batch.pk for batch in due[polled:]]).update(
+                poll_at=now + timedelta(seconds=20)
             )
     for campaign_id in {batch.campaign_id for batch in due}:
         close_if_done(campaign_id, clock())
-    return looked
+    return polled
 
 
-def look_safely(batch: Batch, remote: Any, now: datetime) -> None:
+def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
     """Look, and where Baton itself stumbles over what it sees, go on with the next batch and tell people."""
     try:
-        look(batch, remote, now)
+        poll(batch, remote, now)
     except (Trouble, BaseTimeoutException):
         raise
     except Exception as error:
         log_stumble(batch.pk, error)
-        Batch.objects.filter(pk=batch.pk).update(look_at=now + timedelta(minutes=5))
+        Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
         said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
         raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
-        _give_up_unless_moved(batch, now)
+        _give_up_unless_stale(batch, now)
 
 
 def log_stumble(batch_id: int, error: Exception) -> None:
@@ -105,60 +105,60 @@ def log_stumble(batch_id: int, error: Exception) -> None:
     logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
 
 
-def look(batch: Batch, remote: Any, now: datetime) -> Reading:
+def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     """Look once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble when the look fails."""
     adapter = batch.account.adapter
     payload = payload_of(batch)
     attempts = attempts_of(batch)
-    reach("look:begin")
-    sighting = adapter.look(remote, payload, attempts, now)
-    reach("look:end")
-    keep_sighting(batch, sighting)
+    reach("poll:begin")
+    observation = adapter.poll(remote, payload, attempts, now)
+    reach("poll:end")
+    keep_observation(batch, observation)
     reach("evidence:kept")
     # What was seen, and uploaded, before a person gave it up has been decided about.
-    known = [sighting] if batch.status in _GIVEN_UP else sightings_of(batch)
-    reading = adapter.read(payload, attempts, known)
-    settle(batch, reading, now)
+    known = [observation] if batch.status in _GIVEN_UP else observations_of(batch)
+    interpretation = adapter.interpret(payload, attempts, known)
+    settle(batch, interpretation, now)
     reach("settle:end")
-    return reading
+    return interpretation
 
 
-def settle(batch: Batch, reading: Reading, now: datetime) -> None:
-    """Write what ``reading`` proves: outcomes, opt-outs the provider reported, and the batch's status.
+def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
+    """Write what ``interpretation`` proves: outcomes, opt-outs the provider reported, and the batch's status.
 
     Status goes forward only. Evidence against a settled batch changes no status and raises an alarm.
     """
-    news = _news(batch, reading.outcomes)
+    news = _news(batch, interpretation.outcomes)
     report_opt_outs(news, batch)
     if batch.reason == OTHER_BYTES:
         # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
-        reading, news = Reading(Standing.UNKNOWN), []
-    if reading.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
-        _stop_account_once(batch, reading)
+        interpretation, news = Interpretation(ProviderState.UNKNOWN), []
+    if interpretation.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
+        _stop_account_once(batch, interpretation)
     reach("settle:begin")
     try:
         with transaction.atomic():
             if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
                 # A person decided while Baton looked.
-                raise MovedMeanwhile(batch)
+                raise StaleTransition(batch)
             if batch.status in _GIVEN_UP:
-                _warn_of_given_up(batch, reading)
+                _warn_of_given_up(batch, interpretation)
             else:
                 write_outcomes(batch, news)
-                _move_forward(batch, reading, now)
+                _advance(batch, interpretation, now)
             if batch.status != "committing":
-                batch.look_at = next_look(batch, now)
-            Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=batch.look_at)
-    except MovedMeanwhile:
+                batch.poll_at = next_poll(batch, now)
+            Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=batch.poll_at)
+    except StaleTransition:
         # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
-        Batch.objects.filter(pk=batch.pk).update(looked_at=now, look_at=now + timedelta(seconds=5))
+        Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=now + timedelta(seconds=5))
 
 
-def _stop_account_once(batch: Batch, reading: Reading) -> None:
+def _stop_account_once(batch: Batch, interpretation: Interpretation) -> None:
     """The next file would be refused alike; after a passed test, what stopped the account before does not again."""
     if not batch.events.filter(reason="account_refused").exists():
-        stop_account(batch, reading.reason, reading.sentence)
-        note(batch.campaign, "account_refused", reading.sentence, batch=batch)
+        stop_account(batch, interpretation.reason, interpretation.sentence)
+        note(batch.campaign, "account_refused", interpretation.sentence, batch=batch)
 
 
 def stop_account(batch: Batch, code: str, sentence: str) -> None:
@@ -167,32 +167,32 @@ def stop_account(batch: Batch, code: str, sentence: str) -> None:
         note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
 
 
-def next_look(batch: Batch, now: datetime) -> datetime | None:
+def next_poll(batch: Batch, now: datetime) -> datetime | None:
     """When to look again; None when looking is over.
 
     Pauses grow with the time since the hand-over, and after a start with the provider with the time since that. Until
     such a start a look once in a while is enough; the next one then comes at the start.
     """
-    if batch.look_until and now >= batch.look_until:
+    if batch.poll_until and now >= batch.poll_until:
         return None
     since = batch.settled_at or batch.handed_over_at or batch.first_intent_at or now
-    starts_at = _starts_at(batch)
-    is_ahead = starts_at is not None and now < starts_at
-    if starts_at and not is_ahead:
-        since = max(since, starts_at)
+    provider_start = _provider_start(batch)
+    is_ahead = provider_start is not None and now < provider_start
+    if provider_start and not is_ahead:
+        since = max(since, provider_start)
     is_settled = batch.settled_at or batch.status in _GIVEN_UP
     longest = timedelta(hours=6) if is_settled or is_ahead else timedelta(minutes=2)
     least = timedelta(minutes=1) if is_settled else timedelta(seconds=2)
-    look_at = now + min(max((now - since) / 4, least), longest)
-    return min(look_at, starts_at) if starts_at and is_ahead else look_at
+    poll_at = now + min(max((now - since) / 4, least), longest)
+    return min(poll_at, provider_start) if provider_start and is_ahead else poll_at
 
 
-def last_look(batch: Batch, now: datetime) -> datetime:
+def last_poll(batch: Batch, now: datetime) -> datetime:
     """Until when a batch settled ``now`` is looked at: faults may be told late, and none before a start."""
-    return max(now, _starts_at(batch) or now) + LOOK_AFTER
+    return max(now, _provider_start(batch) or now) + POLL_AFTER_END
 
 
-def _starts_at(batch: Batch) -> datetime | None:
+def _provider_start(batch: Batch) -> datetime | None:
     """When the provider begins with a batch that was handed over early; until then it has little to say of it."""
     return batch.campaign.start_at if batch.campaign.is_early else None
 
@@ -201,22 +201,22 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
     """Make a batch unclear whose provider has said nothing for longer than it ever takes; ``and_more`` is said too."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
-    since = max(since, _starts_at(batch) or since) if since else None
+    since = max(since, _provider_start(batch) or since) if since else None
     if batch.status in ("handed_over", "processing") and since and now - since > patience:
         minutes = int(patience.total_seconds() // 60)
-        move(
+        transition(
             batch,
             "unclear",
             reason="silent",
             sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
-            look_until=last_look(batch, now),
+            poll_until=last_poll(batch, now),
         )
 
 
-def _give_up_unless_moved(batch: Batch, now: datetime, and_more: str = "") -> None:
+def _give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> None:
     try:
         give_up_if_silent(batch, now, and_more)
-    except MovedMeanwhile:
+    except StaleTransition:
         logger.info("batch %s moved meanwhile", batch.pk)
 
 
@@ -237,8 +237,8 @@ def close_if_done(campaign_id: int, now: datetime) -> bool:
     if books.waiting or books.outcomes["open"]:
         return False
     try:
-        move(campaign, "closed", closed_at=now)
-    except MovedMeanwhile:
+        transition(campaign, "closed", closed_at=now)
+    except StaleTransition:
         return False
     return True
 
@@ -304,15 +304,17 @@ def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
     RecipientOutcome.objects.filter(pk=before.pk).update(**_columns(outcome))
 
 
-def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
-    if reading.alarm and reading.alarm != batch.alarm:
-        raise_alarm(batch, reading.reason, reading.alarm)
-    to = "unclear" if reading.unclear or _is_dropped(batch, reading) else _STATUS.get(reading.standing)
+def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
+    if interpretation.alarm and interpretation.alarm != batch.alarm:
+        raise_alarm(batch, interpretation.reason, interpretation.alarm)
+    to = (
+        "unclear" if interpretation.unclear or _is_dropped(batch, interpretation) else _STATUS.get(interpretation.state)
+    )
     if batch.status in ("accepted", "rejected"):
         if to in ("accepted", "rejected") and to != batch.status:
             raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
         return
-    if to is None or to == batch.status or (to == "unclear" and not _is_news(batch, reading)):
+    if to is None or to == batch.status or (to == "unclear" and not _is_news(batch, interpretation)):
         give_up_if_silent(batch, now)
         return
     if to == "unclear" or _ORDER.index(to) > _ORDER.index(batch.status):
@@ -321,19 +323,22 @@ def _move_forward(batch: Batch, reading: Reading, now: datetime) -> None:
             return
         # What the provider works on is looked at until it has ended, or is silent for too long.
         is_open = to in ("handed_over", "processing")
-        fields: dict[str, Any] = {"due_at": None, "look_until": None if is_open else last_look(batch, now)}
+        fields: dict[str, Any] = {"due_at": None, "poll_until": None if is_open else last_poll(batch, now)}
         if to in ("accepted", "rejected"):
             fields["settled_at"] = now
         if to != "unclear" and batch.handed_over_at is None:
             fields["handed_over_at"] = now
-        if batch.first_intent_at and batch.look_at is None:
-            fields["look_at"] = now + timedelta(seconds=2)
-        move(batch, to, reason=reading.reason, sentence=reading.sentence, **fields)
+        if batch.first_intent_at and batch.poll_at is None:
+            fields["poll_at"] = now + timedelta(seconds=2)
+        transition(batch, to, reason=interpretation.reason, sentence=interpretation.sentence, **fields)
 
 
-def _warn_of_given_up(batch: Batch, reading: Reading) -> None:
+def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
     """A person decided that nobody, or nobody else, was texted by it; the provider may take it after all."""
-    if reading.standing in (Standing.TAKEN, Standing.PROCESSING, Standing.ACCEPTED) and not reading.unclear:
+    if (
+        interpretation.state in (ProviderState.TAKEN, ProviderState.PROCESSING, ProviderState.ACCEPTED)
+        and not interpretation.unclear
+    ):
         raise_alarm(
             batch,
             "taken_after_all",
@@ -342,20 +347,20 @@ def _warn_of_given_up(batch: Batch, reading: Reading) -> None:
         )
 
 
-def _is_news(batch: Batch, reading: Reading) -> bool:
+def _is_news(batch: Batch, interpretation: Interpretation) -> bool:
     """Whether a doubt is another one than a person has decided already."""
     if batch.reason != "decided":
         return True
     asked = batch.events.filter(to_status="unclear").order_by("-id").first()
-    return asked is None or (asked.reason, asked.sentence) != (reading.reason, reading.sentence)
+    return asked is None or (asked.reason, asked.sentence) != (interpretation.reason, interpretation.sentence)
 
 
-def _is_dropped(batch: Batch, reading: Reading) -> bool:
+def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
     """Whether what the provider was working on is proven to be gone, and no attempt arrived whole.
 
     From here no repeat is automatic, and no word is left to wait for: a person is asked at once.
     """
-    if batch.status != "processing" or reading.standing is not Standing.ABSENT or not reading.reason:
+    if batch.status != "processing" or interpretation.state is not ProviderState.ABSENT or not interpretation.reason:
         return False
     return not batch.attempts.filter(ending="done").exists()
 

@@ -113,12 +113,13 @@ class CampaignTable(tables.Table):
     status = tables.Column()
     account = tables.Column(order_by="account__name")
     recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
-    starts_at = tables.TemplateColumn(
-        "{% load standing %}{{ record.starts_at|default:record.start_at|zoned|default:'Once approved' }}",
+    effective_start_at = tables.TemplateColumn(
+        "{% load badges %}{% if record.effective_start_at and not record.is_early %}"
+        "{{ record.effective_start_at|zoned }}{% else %}{{ record.start_at|zoned|default:'Once approved' }}{% endif %}",
         verbose_name="Start",
     )
     created_at = tables.TemplateColumn(
-        "{% load standing %}{{ record.created_at|zoned }}", verbose_name="Made", attrs=_NOWRAP
+        "{% load badges %}{{ record.created_at|zoned }}", verbose_name="Made", attrs=_NOWRAP
     )
 
     class Meta:
@@ -140,7 +141,7 @@ class TemplateTable(tables.Table):
     text = tables.Column(orderable=False, attrs=_WORDS)
     sender = tables.Column()
     updated_at = tables.TemplateColumn(
-        "{% load standing %}{{ record.updated_at|zoned }}", verbose_name="Changed", attrs=_NOWRAP
+        "{% load badges %}{{ record.updated_at|zoned }}", verbose_name="Changed", attrs=_NOWRAP
     )
 
     class Meta:

@@ -17,7 +17,7 @@ from campaigns import audience, balance, decisions, jobs
 from campaigns.management.commands.balance import sheet
 from campaigns.models import Campaign, CampaignList, Template
 from config.supervisor import say
-from contacts import columns, importing, suppression
+from contacts import columns, importing, queues, suppression
 from contacts import jobs as contacts_jobs
 from contacts.models import ContactList, Import, Suppression
 from providers.models import Account
@@ -110,11 +110,11 @@ def import_sheet(contact_list: ContactList, operator: User) -> None:
             found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
     if not found.mapping:
         importing.confirm(found, columns.guess(found.header, contact_list.labels))
-    contacts_jobs.nudge("judge_import", found.pk)
+    queues.enqueue_once(contacts_jobs.judge_import, found.pk)
     follow(found, {"uploaded", "judging"})
     if found.status == "judged":
         importing.begin_apply(found)
-        contacts_jobs.nudge("apply_import", found.pk)
+        queues.enqueue_once(contacts_jobs.apply_import, found.pk)
     follow(found, {"applying"})
     if found.status != "done":
         raise SystemExit(f"\nThe sample could not be imported. {found.failure_sentence}")
@@ -175,14 +175,14 @@ def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
     for campaign in campaigns:
         if campaign.status == "draft":
             audience.begin_freeze(campaign, people["operator"], timezone.now())
-            jobs.nudge("freeze", campaign.pk)
+            queues.enqueue_once(jobs.freeze, campaign.pk)
     wait(campaigns, lambda campaign: campaign.status != "freezing")
     for campaign in campaigns:
         if campaign.status == "draft":
             raise SystemExit(f"{campaign} could not be frozen. {campaign.sentence}")
         if campaign.status == "frozen":
             decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
-            jobs.nudge("cut", campaign.pk)
+            queues.enqueue_once(jobs.create_batches, campaign.pk)
     wait(campaigns, lambda campaign: campaign.status in ("closed", "cancelled"))
     for campaign in campaigns:
         if campaign.status != "closed":

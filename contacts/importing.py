@@ -95,7 +95,7 @@ def upload(
     )
     new.file.save(name, file, save=False)
     try:
-        look_into(new)
+        inspect_upload(new)
     except sheets.SheetError:
         new.file.delete(save=False)
         raise
@@ -103,7 +103,7 @@ def upload(
     return new
 
 
-def look_into(found: Import) -> None:
+def inspect_upload(found: Import) -> None:
     """Fill in header, samples and the sheet's title from the file, without saving. Raises SheetError."""
     with local_copy(found) as path:
         peeked = sheets.peek(path, found.original_name, found.encoding)

@@ -1,7 +1,7 @@
 """The provider seam: plain dataclasses in, plain dataclasses out, and the seven verbs of an adapter.
 
-Pure verbs (``order_objections``, ``objections``, ``render``, ``read``) touch no network, clock or database. ``stage``
-is inert and repeatable, ``commit`` is the point of no return, ``look`` and ``check`` only read.
+Pure verbs (``spec_problems``, ``problems``, ``render``, ``interpret``) touch no network, clock or database. ``stage``
+is inert and repeatable, ``commit`` is the point of no return, ``poll`` and ``check`` only read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from providers import gsm
 
 
 @dataclass(frozen=True)
-class Order:
+class CampaignSpec:
     """What a campaign asks of the adapter.
 
     ``template`` is the text with bare ``@@value1@@``..``@@value6@@`` fields, or ``""`` when it cannot be said as one
@@ -113,7 +113,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class SightedFile:
+class ObservedFile:
     """One file seen at the provider. ``body`` is its content where it was read (at most 1 MB), else None."""
 
     folder: str
@@ -125,16 +125,16 @@ class SightedFile:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Observation:
     """What one look saw: the hosts that answered and every entry that bears the batch's stem."""
 
     seen_at: datetime
     hosts: tuple[str, ...]
-    files: tuple[SightedFile, ...] = ()
+    files: tuple[ObservedFile, ...] = ()
     replies: tuple[bytes, ...] = ()
 
 
-class Standing(StrEnum):
+class ProviderState(StrEnum):
     """Where a batch stands with the provider, as far as it can be known."""
 
     UNKNOWN = "unknown"
@@ -168,7 +168,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """What the sightings of a batch mean.
 
     ``reason`` is a code and ``sentence`` its plain words.
@@ -178,7 +178,7 @@ class Reading:
     is none. It never stays true for long.
     """
 
-    standing: Standing
+    state: ProviderState
     reason: str = ""
     sentence: str = ""
     outcomes: tuple[Outcome, ...] = ()
@@ -189,7 +189,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Objection:
+class Problem:
     """Why a text or an order cannot go this way: a code to count, a sentence to show, the characters at fault."""
 
     code: str
@@ -320,23 +320,23 @@ class BaseAdapter:
         """The Transport that an account with these settings uses."""
         return self.transport
 
-    def measure(self, order: Order, text: str) -> gsm.Measure:
+    def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
         """What this provider counts for a finished text: alphabet, units and parts. Pure."""
         return gsm.measure(text, self.limits.newline_units)
 
-    def rehearsal(self, order: Order) -> str:
+    def rehearsal(self, spec: CampaignSpec) -> str:
         """The sentence that says so where this order texts nobody and is a rehearsal, else ``""``. Pure."""
         return ""
 
-    def order_objections(self, order: Order) -> list[Objection]:
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """Why this order cannot go this way whatever the recipients (sender, times, options). Pure."""
         return []
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         """Why this text cannot go this way; asked for every recipient before anything is frozen. Pure."""
         raise NotImplementedError
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """The bytes of one batch. Pure: same in, same bytes out."""
         raise NotImplementedError
 
@@ -352,11 +352,13 @@ class BaseAdapter:
         """The point of no return; called once the intent is stored. Raises Refused, Unreachable or Unclear."""
         raise NotImplementedError
 
-    def look(self, remote: Any, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: Any, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """See what is there of this batch; reads only. ``now`` is UTC. Raises Unreachable or Refused."""
         raise NotImplementedError
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
         """What the sightings, oldest first, mean for this batch. Pure."""
         raise NotImplementedError
 
@@ -367,7 +369,7 @@ class BaseAdapter:
         """
         raise NotImplementedError
 
-    def survey(self, remote: Any, now: datetime) -> Sighting | None:
+    def survey(self, remote: Any, now: datetime) -> Observation | None:
         """Everything that lies in the account's folders, whosever it is: names, sizes and times; nothing is opened.
 
         ``hosts`` are those that answered. None where the provider keeps no folder. Reads only; ``now`` is UTC. Raises
@@ -380,6 +382,6 @@ class BaseAdapter:
         """Whether there is a folder that ``survey`` can show."""
         return type(self).survey is not BaseAdapter.survey
 
-    def quote(self, remote: Any, order: Order, message: Message) -> str | None:
+    def quote(self, remote: Any, spec: CampaignSpec, message: Message) -> str | None:
         """What the provider says this text would cost, in its own words; None where it cannot be asked. Reads only."""
         return None

@@ -7,7 +7,7 @@ class Trouble(Exception):
     ``code`` is a word to count (``login_refused``), ``sentence`` tells a person what is wrong and what to do. Neither
     ever holds a secret or a phone number. ``account`` is true when the account itself is refused (login, host key,
     folder, credit): then every batch of the account waits, not only this one. ``reply`` holds the bytes the provider
-    answered with, where it did; they are kept with the attempt, and the adapter's ``read`` sees them there.
+    answered with, where it did; they are kept with the attempt, and the adapter's ``interpret`` sees them there.
     """
 
     def __init__(self, code: str, sentence: str, *, account: bool = False, reply: bytes = b"") -> None:

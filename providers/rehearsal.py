@@ -117,7 +117,7 @@ class Rehearsal:
         return sum(provider.faults_on for provider in self.providers)
 
 
-def look(url: str) -> Rehearsal:
+def poll(url: str) -> Rehearsal:
     """Ask the sandbox whose control server is at ``url`` how it stands. Raises SandboxTrouble."""
     state, faults = _ask(url, "GET", "/state"), _ask(url, "GET", "/faults")
     known, on = _mapping(faults.get("known")), _mapping(faults.get("on"))

@@ -29,7 +29,7 @@ from tests import postgresql as private_postgresql
 from tests.supervised import Baton
 from tests.waiting import wait_until
 
-roles = importlib.import_module("campaigns.migrations.0002_roles")
+roles = importlib.import_module("campaigns.migrations.0001_initial")
 
 PASSWORD = "correct horse battery"
 

@@ -233,7 +233,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "verdict": verdict,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(verdict.excluded.items()) if n],
         "histogram": sorted(verdict.histogram.items()),
-        "is_blocked": bool(verdict.objection_count or verdict.order_objections or not verdict.included),
+        "is_blocked": bool(verdict.problem_count or verdict.spec_problems or not verdict.included),
     }
     context |= sample_of(request, campaign)
     return render(request, "campaigns/check.html", context)

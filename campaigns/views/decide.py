@@ -18,6 +18,7 @@ from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
 from campaigns.views import keeping
 from campaigns.views.evidence import beside, warn_of_unread
+from contacts import queues
 
 #: Unclear files of one campaign on one page; the next ones come when these are decided.
 SHOWN_UNCLEAR = 50
@@ -49,7 +50,7 @@ def freeze(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: audience.begin_freeze(campaign, request.user, timezone.now()),
         "Freezing begins: people, values and text are copied and do not change any more.",
     ):
-        jobs.nudge("freeze", campaign.pk)
+        queues.enqueue_once(jobs.freeze, campaign.pk)
     return redirect(campaign)
 
 
@@ -70,7 +71,7 @@ def _approve(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: decisions.approve(campaign, request.user, seen_hash, timezone.now()),
         f"Approved. {campaign} is handed over when its start has come.",
     ):
-        jobs.nudge("cut", campaign.pk)
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
 
@@ -104,7 +105,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     if _do(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Handing over again."):
-        jobs.nudge("cut", campaign.pk)
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
 
@@ -131,7 +132,7 @@ def confirm_start(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: decisions.confirm_start(campaign, request.user, form.cleaned_data["start_at"], timezone.now()),
         "The new start is confirmed.",
     ):
-        jobs.nudge("cut", campaign.pk)
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
 
@@ -148,7 +149,7 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: decisions.release(batch, request.user, why, timezone.now()),
         f"Released: {batch.rows:,} messages are handed over.",
     ):
-        jobs.nudge("hand_over", batch.account_id)
+        queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect("campaigns:batch", pk)
 
 
@@ -195,7 +196,7 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(f"{page}#decide")
     keeping.forget(request)
     messages.success(request, "Decided; the reason is in the history.")
-    jobs.nudge("hand_over", batch.account_id)
+    queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect(page)
 
 
@@ -220,7 +221,7 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     shown = batches[:SHOWN_UNCLEAR]
     kept = keeping.give_back(request, reverse("campaigns:unclear", args=[pk]))
     for batch in shown:
-        batch.beside = beside(batch, now, looks=3)  # type: ignore[attr-defined]
+        batch.beside = beside(batch, now, polls=3)  # type: ignore[attr-defined]
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
         batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]
     form = DecideManyForm(campaign=campaign, initial={"why": kept["why"], "decision": kept["decision"]})
@@ -274,7 +275,7 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request, f"Decided about {count:,} file{'' if count == 1 else 's'}; the reason is in the history."
         )
-        jobs.nudge("hand_over", campaign.account_id)
+        queues.enqueue_once(jobs.hand_over, campaign.account_id)
     if refused:
         chosen = [str(batch.pk) for batch in refused]
         keeping.keep(request, reverse("campaigns:unclear", args=[pk]), batches=chosen)

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_GET
 
 from campaigns import journal
 from campaigns.decisions import DECISIONS
-from campaigns.evidence import BytesDiffer, attempts_of, known_of, payload_of, sightings_of
+from campaigns.evidence import BytesDiffer, attempts_of, known_of, observations_of, payload_of
 from campaigns.forms import DecideForm, ReasonForm
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.orders import rehearsal_of
 from campaigns.results import log_stumble
-from campaigns.templatetags.standing import zoned
+from campaigns.templatetags.badges import zoned
 from campaigns.views import keeping
 from providers.base import BaseAdapter, GuardKind
 
@@ -77,7 +77,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/batch.html", context)
 
 
-def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
+def beside(row: Batch, now: datetime, polls: int = 100) -> dict[str, Any]:
     """All that is known of a batch, to stand side by side: our journal, our attempts, and what was seen."""
     # First: a look in between refuses a decision, and never goes unseen.
     seen = known_of(row)
@@ -86,19 +86,19 @@ def beside(row: Batch, now: datetime, looks: int = 100) -> dict[str, Any]:
         reply = bytes(attempt.receipt)[:SHOWN_OF_A_REPLY].decode("utf-8", "replace")
         attempt.reply = reply  # type: ignore[attr-defined]
     sizes = {attempt.name: _size_there(row, attempt) for attempt in attempts}
-    sightings = list(row.evidence.order_by("-id")[:100])
-    for sighting in sightings:
-        for file in sighting.files:
+    observations = list(row.evidence.order_by("-id")[:100])
+    for observation in observations:
+        for file in observation.files:
             file["extent"] = _extent(file, sizes.get(file["name"]))
     return {
         "seen": seen,
         "attempts": attempts,
-        "sightings": sightings[:looks],
+        "observations": observations[:polls],
         "journal": journal.lines_of(row.stem),
         "about_a_repeat": about_a_repeat(row, now),
         "not_asked": not_asked(row, attempts),
         "size_there": next((size for size in sizes.values() if size and size != row.size), None),
-        "seen_of_it": _seen_of_it(sightings, sizes),
+        "seen_of_it": _seen_of_it(observations, sizes),
         "may_yet_be_read": may_yet_be_read(row),
     }
 
@@ -122,10 +122,10 @@ def _extent(file: dict[str, Any], size: int | None) -> str:
     return "whole" if file["size"] == size else "a part"
 
 
-def _seen_of_it(sightings: list[Evidence], sizes: dict[str, int | None]) -> str:
+def _seen_of_it(observations: list[Evidence], sizes: dict[str, int | None]) -> str:
     """``32,768 of 75,213 bytes``: what was last seen of an upload of ours; "" where none was."""
-    for sighting in sightings:
-        for file in sighting.files:
+    for observation in observations:
+        for file in observation.files:
             if size := sizes.get(file["name"]):
                 return f"{file['size']:,} of {size:,} bytes"
     return ""
@@ -140,14 +140,14 @@ def may_yet_be_read(row: Batch) -> bool:
     if last is None or not last.files:
         return False
     try:
-        reading = row.account.adapter.read(payload_of(row), attempts_of(row), sightings_of(row))
+        interpretation = row.account.adapter.interpret(payload_of(row), attempts_of(row), observations_of(row))
     except BytesDiffer:
         return False
     except Exception as error:
         # Where Baton stumbles over what was seen, people decide: their page must not stumble as well.
         log_stumble(row.pk, error)
         return False
-    return reading.reason in _UNREAD
+    return interpretation.reason in _UNREAD
 
 
 def warn_of_unread(form: DecideForm, sentence: str) -> None:

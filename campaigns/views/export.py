@@ -70,7 +70,7 @@ def _lines(campaign: Campaign, batches: list[Batch], rows: QuerySet[Recipient]) 
                 row.detail,  # type: ignore[attr-defined]
                 str(row.batch_number or ""),
                 *row.values().values(),
-                row.own_text,
+                row.message,
             ]
 
 

@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from campaigns.folder import look_into
+from campaigns.folder import open_folder
 from providers.errors import Trouble
 from providers.models import Account
-from providers.views.accounts import may_look
+from providers.views.accounts import may_view
 
 #: Rows of one table; the number above it counts all.
 SHOWN = 500
@@ -25,12 +25,12 @@ def folder(request: HttpRequest, pk: int) -> HttpResponse:
     A look logs in at the provider, so it is asked for by POST; a bookmark or a reload by GET leads to the account.
     """
     account = get_object_or_404(Account, pk=pk)
-    if not may_look(request.user):
+    if not may_view(request.user):
         raise PermissionDenied
     if request.method != "POST":
         return redirect(account)
     try:
-        found = look_into(account, timezone.now())
+        found = open_folder(account, timezone.now())
     except Trouble as trouble:
         messages.error(request, trouble.sentence)
         return redirect(account)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from campaigns import balance
 from campaigns.models import Batch, Campaign, Event
 from campaigns.orders import rehearsal_of
-from campaigns.templatetags.standing import reason_word, zoned
+from campaigns.templatetags.badges import reason_word, zoned
 from providers import checking
 from providers.models import Account
 
@@ -57,7 +57,7 @@ def _live() -> dict[str, Any]:
     for campaign in [*campaigns, *ended]:
         campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
     accounts = list(
-        Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__looked_at")).order_by("name")
+        Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__polled_at")).order_by("name")
     )
     for account in accounts:
         account.health = checking.health(account, is_heard=account.heard_at is not None)  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ def _live() -> dict[str, Any]:
         "running": [row for row in campaigns if row.status in started],
         "coming": sorted(
             (row for row in campaigns if row.status in ("approved", "frozen")),
-            key=lambda row: row.starts_at or row.start_at or row.created_at,
+            key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
         ),
         "accounts": accounts,
         "is_live": any(row.status in ("freezing", "running", "approved") for row in campaigns),
@@ -128,7 +128,11 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
     for campaign in campaigns:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == "held":
-            start = f"It was to begin {zoned(campaign.begins_at)}." if campaign.begins_at else campaign.sentence
+            start = (
+                f"It was to begin {zoned(campaign.effective_start_at)}."
+                if campaign.effective_start_at
+                else campaign.sentence
+            )
             lines.append(_line(campaign.name, "missed its start", start, url, at=at))
         elif campaign.status == "paused" and campaign.reason != "paused":
             lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url, at=at))

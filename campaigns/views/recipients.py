@@ -59,12 +59,12 @@ def tell(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]
         for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")
     }
     for row in rows:
-        outcome, detail = _standing(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
+        outcome, detail = _state(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
         row.outcome, row.detail = outcome, detail  # type: ignore[attr-defined]
     return rows
 
 
-def _standing(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
+def _state(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
     if row.excluded_reason:
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
     if own is not None:

@@ -16,7 +16,7 @@ from campaigns.tables import TemplateTable
 from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import Contact
 from providers import gsm
-from providers.base import Message, Order
+from providers.base import CampaignSpec, Message
 from providers.models import Account
 
 
@@ -114,10 +114,10 @@ def measured(
     foreign = gsm.unsupported(source)
     is_gsm_only = True
     if account:
-        order = Order(template="", sender="", options=options or {}, account=account.settings)
-        count = account.adapter.measure(order, finished)
+        spec = CampaignSpec(template="", sender="", options=options or {}, account=account.settings)
+        count = account.adapter.measure(spec, finished)
         message = Message(msisdn="", text=finished, values={}, own_text=finished, customer_id="", reference="")
-        is_gsm_only = any(objection.characters for objection in account.adapter.objections(order, message))
+        is_gsm_only = any(problem.characters for problem in account.adapter.problems(spec, message))
     else:
         count = gsm.measure(finished)
     single, each = (160, 153) if count.alphabet == "gsm" else (70, 67)

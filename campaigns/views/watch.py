@@ -22,7 +22,7 @@ from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutco
 from campaigns.orders import finished_text
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.texts import compile_text
-from campaigns.views import recipients as standing
+from campaigns.views import recipients as state
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
@@ -182,11 +182,11 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = standing.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    found = state.filtered(row, batches, form) if form.is_bound else row.recipients.all()
     table = RecipientTable(found)
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # The page's own objects, told where they stand: one query, however many recipients there are.
-    standing.tell(row, batches, [line.record for line in table.page.object_list])
+    state.tell(row, batches, [line.record for line in table.page.object_list])
     kept = {
         key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
     }
@@ -211,15 +211,15 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
 def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     why_not = decisions.may_approve(row, request.user)
     total = row.counts.get("included", 0)
-    order = row.counts.get("longest", [])[:3]
-    found = Recipient.objects.in_bulk(order)
+    spec = row.counts.get("longest", [])[:3]
+    found = Recipient.objects.in_bulk(spec)
     text = compile_text(row.text)
     return {
         **sample_of(request, row),
         "why_not": why_not,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk], finished_text(text, found[pk])) for pk in order if pk in found],
+        "longest": [(found[pk], finished_text(text, found[pk])) for pk in spec if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
-from contacts import importing, jobs, sheets
+from contacts import importing, jobs, queues, sheets
 from contacts.columns import ColumnsError
 from contacts.forms import ENCODING_WORDS, ColumnsForm, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
@@ -107,7 +107,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         return _encoding(request, found)
     form = ColumnsForm(request.POST or None, upload=found)
     if request.method == "POST" and form.is_valid() and _is_confirmed(form, found):
-        jobs.nudge("judge_import", found.pk)
+        queues.enqueue_once(jobs.judge_import, found.pk)
         return redirect(found)
     context = {"form": form, "import": found, "earlier": _earlier(found)}
     return render(request, "contacts/columns.html", context, status=422 if form.errors else 200)
@@ -142,7 +142,7 @@ def _encoding(request: HttpRequest, found: Import) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         found.encoding = form.cleaned_data["encoding"]
         try:
-            importing.look_into(found)
+            importing.inspect_upload(found)
         except sheets.SheetError as error:
             form.add_error("encoding", error.sentence)
         else:
@@ -223,7 +223,7 @@ def import_apply(request: HttpRequest, pk: int) -> HttpResponse:
     except importing.ImportRefusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        jobs.nudge("apply_import", found.pk)
+        queues.enqueue_once(jobs.apply_import, found.pk)
     return redirect(found)
 
 

@@ -22,19 +22,19 @@ from providers import gsm
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Guard,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    Sighting,
     Staged,
-    Standing,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.fields import CertificateField, SecretField
@@ -273,32 +273,32 @@ class Adapter(BaseAdapter):
         """The whole address: a change from https to http is another host to an approver and to a stored password."""
         return str(settings.get("api_url", ""))
 
-    def measure(self, order: Order, text: str) -> gsm.Measure:
+    def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
         """With Unicode chosen for the batch, every text is Unicode. No more than one part of it is handed over."""
-        if not _is_unicode(order):
-            return super().measure(order, text)
+        if not _is_unicode(spec):
+            return super().measure(spec, text)
         units = len(text.encode("utf-16-be", "surrogatepass")) // 2
         return gsm.Measure("ucs2", units, units and (1 if units <= 70 else -(-units // 67)))
 
-    def rehearsal(self, order: Order) -> str:
+    def rehearsal(self, spec: CampaignSpec) -> str:
         """send_batch: ``test_always_succeed`` and ``test_always_fail`` "validate parameters" and text nobody."""
-        return _REHEARSALS.get(str(order.options.get("rehearsal") or ""), "")
+        return _REHEARSALS.get(str(spec.options.get("rehearsal") or ""), "")
 
-    def order_objections(self, order: Order) -> list[Objection]:
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """send_batch: sender "if alphanumeric, max 11 characters"; "repliable ... is incompatible with the sender".
 
         assumption: a numeric sender has at most 15 digits, as numbers have.
         """
         found = []
-        if order.sender and not _SENDER.fullmatch(order.sender):
+        if spec.sender and not _SENDER.fullmatch(spec.sender):
             found.append(
-                Objection(
+                Problem(
                     "sender_invalid", "The sender may be up to 11 letters and digits, or up to 15 digits.", "sender"
                 )
             )
-        if order.sender and order.options.get("repliable") == "1":
+        if spec.sender and spec.options.get("repliable") == "1":
             found.append(
-                Objection(
+                Problem(
                     "sender_and_replies",
                     "BulkSMS cannot collect replies to a sender of your own. Leave one of the two empty.",
                     "sender",
@@ -306,24 +306,24 @@ class Adapter(BaseAdapter):
             )
         return found
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         """send_batch: what does not fit is cut or replaced by BulkSMS without a word, so it is refused here."""
         if not message.text.strip():
-            return [Objection("text_empty", "The text is empty.", "text")]
-        if _is_unicode(order):
-            return _unicode_objections(message.text)
-        return _gsm_objections(order, message.text)
+            return [Problem("text_empty", "The text is empty.", "text")]
+        if _is_unicode(spec):
+            return _unicode_problems(message.text)
+        return _gsm_problems(spec, message.text)
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """The urlencoded form, in ISO-8859-1, without user name and password; ``stop_dup_id`` is the batch's key."""
-        pairs = [("stop_dup_id", str(key).encode("ascii")), *_parameters(order, messages)]
-        if order.start_at:
-            pairs.append(("send_time_unixtime", str(int(order.start_at.timestamp())).encode("ascii")))
-            if description := str(order.options.get("scheduling_description") or ""):
+        pairs = [("stop_dup_id", str(key).encode("ascii")), *_parameters(spec, messages)]
+        if spec.start_at:
+            pairs.append(("send_time_unixtime", str(int(spec.start_at.timestamp())).encode("ascii")))
+            if description := str(spec.options.get("scheduling_description") or ""):
                 pairs.append(("scheduling_description", description.encode("latin-1")))
-        if rehearsal := order.options.get("rehearsal"):
+        if rehearsal := spec.options.get("rehearsal"):
             pairs.append((f"test_always_{rehearsal}", b"1"))
-        pairs.append(("batch_data", _batch_data(order, messages)))
+        pairs.append(("batch_data", _batch_data(spec, messages)))
         return Payload(stem, f"{stem}.form", _form(pairs), key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -357,29 +357,31 @@ class Adapter(BaseAdapter):
             return Receipt("" if batch.rehearsal else answer.batch_id, body)
         raise _commit_trouble(answer, batch, attempt, body)
 
-    def look(self, remote: HttpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: HttpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """Fetch the report per recipient; before the start of a scheduled batch there is none.
 
         send_batch, "Scheduling": "you will not be able to request the status of a scheduled message until after" it.
         """
         batch = _Batch.of(payload.body)
         if batch.rehearsal or (batch.start_at and now < batch.start_at):
-            return Sighting(now, ())
+            return Observation(now, ())
         replies = tuple(_report(remote, batch_id) for batch_id in _batch_ids(attempts))
-        return Sighting(now, remote.hosts() if replies else (), replies=replies)
+        return Observation(now, remote.hosts() if replies else (), replies=replies)
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
         """What the answers to the attempts mean, and then what the reports say of each recipient."""
-        if not sightings:
-            return Reading(Standing.UNKNOWN)
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
         batch = _Batch.of(payload.body)
         answers = _answers(attempts)
         if not any(answer.is_taken for answer in answers.values()):
             return _not_taken(batch, attempts, answers)
         if batch.rehearsal:
             said = "Rehearsal: BulkSMS checked the file and nobody was texted."
-            return Reading(Standing.ACCEPTED, "rehearsal", said, tuple(_rehearsed(batch)))
-        return _taken(batch, attempts, answers, sightings)
+            return Interpretation(ProviderState.ACCEPTED, "rehearsal", said, tuple(_rehearsed(batch)))
+        return _taken(batch, attempts, answers, observations)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
         """Log in, which proves the certificate, and ask for the free credits."""
@@ -399,12 +401,12 @@ class Adapter(BaseAdapter):
             checks.append(_check_clock(remote.server_clock - now))
         return checks
 
-    def quote(self, remote: HttpRemote, order: Order, message: Message) -> str | None:
+    def quote(self, remote: HttpRemote, spec: CampaignSpec, message: Message) -> str | None:
         """quote_sms, which takes the parameters of a single message: ``0|Quotation issued|1.00``. Raises Trouble."""
-        if self.order_objections(order) or self.objections(order, message):
+        if self.spec_problems(spec) or self.problems(spec, message):
             return None
-        text = _encoded(order, message.text)
-        pairs = [*_parameters(order, [message]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
+        text = _encoded(spec, message.text)
+        pairs = [*_parameters(spec, [message]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
         status, body = remote.post(QUOTE, _credentials(remote) + b"&" + _form(pairs), at_most=_ANSWER_AT_MOST)
         answer = _Answer.of(body) if status == 200 else None
         if answer is None or answer.code != 0 or not re.fullmatch(r"\d+(\.\d+)?", answer.third):
@@ -413,11 +415,11 @@ class Adapter(BaseAdapter):
         return f"{_amount(credits)} {_noun(credits)}"
 
 
-def _is_unicode(order: Order) -> bool:
-    return order.options.get("alphabet") == "16bit"
+def _is_unicode(spec: CampaignSpec) -> bool:
+    return spec.options.get("alphabet") == "16bit"
 
 
-def _unicode_objections(text: str) -> list[Objection]:
+def _unicode_problems(text: str) -> list[Problem]:
     """send_batch: 16bit takes "a maximum of 140 octets" a message, and there is no way to join several.
 
     assumption: a character beyond the basic plane goes as two units, as phones expect.
@@ -425,59 +427,59 @@ def _unicode_objections(text: str) -> list[Objection]:
     try:
         units = len(text.encode("utf-16-be")) // 2
     except UnicodeEncodeError:
-        return [Objection("text_broken", "The text holds half a character. Type it anew.", "text")]
+        return [Problem("text_broken", "The text holds half a character. Type it anew.", "text")]
     if units > 70:
         return [
-            Objection("text_too_long", f"With Unicode BulkSMS takes 70 characters at most; this has {units}.", "text")
+            Problem("text_too_long", f"With Unicode BulkSMS takes 70 characters at most; this has {units}.", "text")
         ]
     return []
 
 
-def _gsm_objections(order: Order, text: str) -> list[Objection]:
+def _gsm_problems(spec: CampaignSpec, text: str) -> list[Problem]:
     if foreign := gsm.unsupported(text):
         said = (
             f"BulkSMS would put “.” or “?” in place of {' '.join(foreign)}. Write something else or choose the "
             "alphabet Unicode."
         )
-        return [Objection("text_not_gsm", said, "text", characters=foreign)]
+        return [Problem("text_not_gsm", said, "text", characters=foreign)]
     if "€" in text:
         said = "BulkSMS does not say how to write € in GSM. Write EUR or choose the alphabet Unicode."
-        return [Objection("text_not_gsm", said, "text", characters="€")]
+        return [Problem("text_not_gsm", said, "text", characters="€")]
     if lost := "".join(character for character in _WITHOUT_A_BYTE if character in text):
         said = "The text holds a carriage return or a form feed. Use plain line breaks."
-        return [Objection("text_has_control", said, "text", characters=lost)]
+        return [Problem("text_has_control", said, "text", characters=lost)]
     parts = gsm.measure(text).parts
-    if parts > 1 and not order.account.get("joins_long_texts", True):
+    if parts > 1 and not spec.account.get("joins_long_texts", True):
         said = f"The text needs {parts} parts, and the account may not hand over texts of more than one. Shorten it."
-        return [Objection("text_too_long", said, "text")]
-    most = _most_parts(order)
+        return [Problem("text_too_long", said, "text")]
+    most = _most_parts(spec)
     if parts > most:
         said = f"The text needs {parts} parts and the campaign allows {most}. Shorten it or allow more parts."
-        return [Objection("text_too_long", said, "text")]
+        return [Problem("text_too_long", said, "text")]
     return []
 
 
-def _most_parts(order: Order) -> int:
-    return int(order.options.get("max_parts") or _PARTS)
+def _most_parts(spec: CampaignSpec) -> int:
+    return int(spec.options.get("max_parts") or _PARTS)
 
 
-def _parameters(order: Order, messages: Sequence[Message]) -> list[tuple[str, bytes]]:
+def _parameters(spec: CampaignSpec, messages: Sequence[Message]) -> list[tuple[str, bytes]]:
     """What holds for every message alike, in batches and in quotes.
 
     send_sms: "If specifying sender, set repliable=0 to be safe". assumption: send_batch takes the parameters that join
     long texts, as its clients do; it does not list them.
     """
-    options = order.options
+    options = spec.options
     pairs = {
-        "dca": "16bit" if _is_unicode(order) else "7bit",
+        "dca": "16bit" if _is_unicode(spec) else "7bit",
         "msg_class": str(options.get("msg_class") or "2"),
         "want_report": "1" if options.get("want_report", True) else "0",
     }
-    parts = 1 if _is_unicode(order) else max((gsm.measure(message.text).parts for message in messages), default=1)
+    parts = 1 if _is_unicode(spec) else max((gsm.measure(message.text).parts for message in messages), default=1)
     if parts > 1:
         pairs |= {"allow_concat_text_sms": "1", "concat_text_sms_max_parts": str(parts)}
-    if order.sender:
-        pairs |= {"sender": order.sender, "repliable": "0"}
+    if spec.sender:
+        pairs |= {"sender": spec.sender, "repliable": "0"}
     elif options.get("repliable"):
         pairs["repliable"] = str(options["repliable"])
     for name in ("routing_group", "source_id"):
@@ -486,20 +488,20 @@ def _parameters(order: Order, messages: Sequence[Message]) -> list[tuple[str, by
     return [(name, value.encode("latin-1")) for name, value in pairs.items()]
 
 
-def _encoded(order: Order, text: str) -> bytes:
-    if _is_unicode(order):
+def _encoded(spec: CampaignSpec, text: str) -> bytes:
+    if _is_unicode(spec):
         return text.encode("utf-16-be").hex().encode("ascii")
     return text.translate(_GREEK).encode("latin-1")
 
 
-def _batch_data(order: Order, messages: Sequence[Message]) -> bytes:
+def _batch_data(spec: CampaignSpec, messages: Sequence[Message]) -> bytes:
     """send_batch: a CSV whose quotes, backslashes and line breaks are escaped by a backslash.
 
     By hand: Python's csv leaves a line break inside quotes as it is, which the document does not show.
     """
     rows = [b"msisdn,message"]
     for message in messages:
-        text = _encoded(order, message.text)
+        text = _encoded(spec, message.text)
         escaped = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\\n")
         rows.append(b'"%b","%b"' % (message.msisdn.encode("ascii"), escaped))
     return b"\n".join(rows)
@@ -610,23 +612,23 @@ def _batch_ids(attempts: Sequence[Attempt]) -> list[str]:
     return list(dict.fromkeys(attempt.receipt.provider_ref for attempt in attempts if attempt.receipt.provider_ref))
 
 
-def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer]) -> Reading:
+def _not_taken(batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer]) -> Interpretation:
     """No attempt was answered with 0 or 1. Where no answer can be read either, the guard permits a repeat."""
     if answers and batch.rehearsal:
         answer = next(iter(answers.values()))
         said = f"Rehearsal: BulkSMS said no (status {answer.code}), and nobody was texted."
-        return Reading(Standing.REJECTED, "rehearsal", said)
+        return Interpretation(ProviderState.REJECTED, "rehearsal", said)
     fatal = [answer for answer in answers.values() if answer.code not in _REJECTIONS]
     if fatal:
         unknown = UNKNOWN, f"BulkSMS answered with status {fatal[0].code}, which Baton does not know."
-        return Reading(Standing.UNKNOWN, *FAILURES.get(fatal[0].code, unknown), unclear=True)
+        return Interpretation(ProviderState.UNKNOWN, *FAILURES.get(fatal[0].code, unknown), unclear=True)
     if not answers:
-        return Reading(Standing.ABSENT)
+        return Interpretation(ProviderState.ABSENT)
     word, sentence = FAILURES[next(iter(answers.values())).code]
     if sum(attempt.may_have_arrived for attempt in attempts) > len(answers):
         said = f"{sentence} Another attempt got no answer, and may have been taken."
-        return Reading(Standing.UNKNOWN, word, said, unclear=True)
-    return Reading(Standing.REJECTED, word, sentence)
+        return Interpretation(ProviderState.UNKNOWN, word, said, unclear=True)
+    return Interpretation(ProviderState.REJECTED, word, sentence)
 
 
 def _rehearsed(batch: _Batch) -> Iterator[Outcome]:
@@ -636,15 +638,15 @@ def _rehearsed(batch: _Batch) -> Iterator[Outcome]:
 
 
 def _taken(
-    batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer], sightings: Sequence[Sighting]
-) -> Reading:
+    batch: _Batch, attempts: Sequence[Attempt], answers: Mapping[int, _Answer], observations: Sequence[Observation]
+) -> Interpretation:
     """An attempt was answered with 0 or 1: BulkSMS has the batch, and its reports say the rest."""
     taken_at = min(
         attempt.ended_at or attempt.started_at for attempt in attempts if answers.get(attempt.number, _NOTHING).is_taken
     )
     is_scheduled = any(answer.code == _SCHEDULED for answer in answers.values())
     ids = _batch_ids(attempts)
-    reports = _Reports.of(batch, sightings)
+    reports = _Reports.of(batch, observations)
     alarms = list(_report_alarms(reports))
     if len(ids) > 1:
         alarms.append("BulkSMS took this batch twice, under different numbers: people may have been texted twice.")
@@ -653,9 +655,9 @@ def _taken(
     alarm = " ".join(alarms)
     if not ids:
         said = "BulkSMS accepted the batch but gave it no number: no report per recipient can be fetched."
-        return Reading(Standing.ACCEPTED, "no_batch_id", said, alarm=alarm)
+        return Interpretation(ProviderState.ACCEPTED, "no_batch_id", said, alarm=alarm)
     since = max(taken_at, batch.start_at) if batch.start_at else taken_at
-    is_late = sightings[-1].seen_at - since >= _REPORT_PATIENCE
+    is_late = observations[-1].seen_at - since >= _REPORT_PATIENCE
     return _reported(batch, reports, is_scheduled, is_late, alarm)
 
 
@@ -687,20 +689,20 @@ class _Reports:
     has_unreadable: bool = False
 
     @classmethod
-    def of(cls, batch: _Batch, sightings: Sequence[Sighting]) -> "_Reports":
+    def of(cls, batch: _Batch, observations: Sequence[Observation]) -> "_Reports":
         found = cls()
         named: frozenset[str] = frozenset()
         replies: tuple[bytes, ...] = ()
-        before, since = named, sightings[0].seen_at
-        for sighting in sightings:
-            if sighting.replies != replies:
-                replies = sighting.replies
+        before, since = named, observations[0].seen_at
+        for observation in observations:
+            if observation.replies != replies:
+                replies = observation.replies
                 named = found._add(batch, replies)
             if not named:
                 continue
             if named != before:
-                before, since = named, sighting.seen_at
-            elif sighting.seen_at - since >= _REPORT_SETTLED:
+                before, since = named, observation.seen_at
+            elif observation.seen_at - since >= _REPORT_SETTLED:
                 found.missing |= batch.numbers - named
         found.came_late = found.missing & found.latest.keys()
         found.missing -= found.latest.keys()
@@ -745,36 +747,38 @@ def _report_rows(reply: bytes) -> Iterator[tuple[str, _Row]]:
             yield (match[1], (int(match[2]), number)) if match else ("", (0, number))
 
 
-def _reported(batch: _Batch, reports: _Reports, is_scheduled: bool, is_late: bool, alarm: str) -> Reading:
+def _reported(batch: _Batch, reports: _Reports, is_scheduled: bool, is_late: bool, alarm: str) -> Interpretation:
     """What a taken batch stands at by its reports; ``is_late`` when they have been waited for long enough."""
     if not reports.latest:
         return _without_report(batch, reports, is_scheduled, is_late, alarm)
     outcomes = tuple(_outcomes(reports))
     if len(reports.latest) + len(reports.missing) < len(batch.numbers) and not is_late:
         said = "BulkSMS accepted the batch; its report does not name everybody yet."
-        return Reading(Standing.PROCESSING, "report_filling", said, outcomes, alarm=alarm)
+        return Interpretation(ProviderState.PROCESSING, "report_filling", said, outcomes, alarm=alarm)
     refused = next((code for code in _ACCOUNT if str(code) in {outcome.code for outcome in outcomes}), None)
     if refused:
         # Every batch after this one would meet the same.
         said = f"BulkSMS accepted the batch and refused messages in it. {FAILURES[refused][1]}"
-        return Reading(Standing.ACCEPTED, FAILURES[refused][0], said, outcomes, alarm=alarm, account=True)
-    return Reading(Standing.ACCEPTED, "reported", "BulkSMS accepted the batch.", outcomes, alarm=alarm)
+        return Interpretation(ProviderState.ACCEPTED, FAILURES[refused][0], said, outcomes, alarm=alarm, account=True)
+    return Interpretation(ProviderState.ACCEPTED, "reported", "BulkSMS accepted the batch.", outcomes, alarm=alarm)
 
 
-def _without_report(batch: _Batch, reports: _Reports, is_scheduled: bool, is_late: bool, alarm: str) -> Reading:
+def _without_report(batch: _Batch, reports: _Reports, is_scheduled: bool, is_late: bool, alarm: str) -> Interpretation:
     if reports.foreign:
         said = "BulkSMS's report of this batch names only numbers that are not in it: what it took is not known."
-        return Reading(Standing.UNKNOWN, "report_of_others", said, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, "report_of_others", said, unclear=True, alarm=alarm)
     if not is_late:
         if is_scheduled:
             said = "BulkSMS scheduled the batch; it gives a report after the start."
-            return Reading(Standing.TAKEN, "scheduled", said, alarm=alarm)
-        return Reading(Standing.TAKEN, "in_progress", "BulkSMS took the batch; its report is awaited.", alarm=alarm)
+            return Interpretation(ProviderState.TAKEN, "scheduled", said, alarm=alarm)
+        return Interpretation(
+            ProviderState.TAKEN, "in_progress", "BulkSMS took the batch; its report is awaited.", alarm=alarm
+        )
     if reports.has_any and batch.wants_reports:
         said = "BulkSMS took the batch, but its report names nobody in it: it may have dropped every line."
-        return Reading(Standing.UNKNOWN, "report_empty", said, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, "report_empty", said, unclear=True, alarm=alarm)
     said = "BulkSMS accepted the batch but gives no report per recipient; whether texts arrived is not known."
-    return Reading(Standing.ACCEPTED, "no_report", said, alarm=alarm)
+    return Interpretation(ProviderState.ACCEPTED, "no_report", said, alarm=alarm)
 
 
 def _report_alarms(reports: _Reports) -> Iterator[str]:

@@ -27,21 +27,21 @@ from providers import gsm
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Ending,
     Guard,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
+    ObservedFile,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    SightedFile,
-    Sighting,
     Staged,
-    Standing,
 )
 from providers.errors import Refused
 from providers.fields import HostField, SecretField
@@ -268,57 +268,55 @@ class Adapter(BaseAdapter):
             help_text="Clickatell does not document which. Choose UTF-8 only where a test handover showed é as é.",
         )
 
-    def measure(self, order: Order, text: str) -> gsm.Measure:
+    def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
         """What ``concat`` limits. "Send basic message": line breaks use two character spaces, in either alphabet.
 
         Unicode is asked for as such, also for a text that GSM could say.
         """
-        if not _is_unicode(order):
+        if not _is_unicode(spec):
             return gsm.measure(text, self.limits.newline_units)
         # Characters stand in that count as wanted: a pair for a line break, one unit outside GSM for what GSM has.
         paired = text.replace("\n", "\U0001f600")
         return gsm.measure(paired if gsm.unsupported(paired) else "\u4e00" * len(paired))
 
-    def order_objections(self, order: Order) -> list[Objection]:
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """``from``: 1 to 16 digits, or up to 11 letters and digits (SMS gateway settings)."""
         found = []
-        if order.sender and not _SENDER.fullmatch(order.sender):
+        if spec.sender and not _SENDER.fullmatch(spec.sender):
             found.append(
-                Objection(
+                Problem(
                     "sender_invalid",
                     "The sender may be up to 11 letters and digits without spaces, or up to 16 digits.",
                     "sender",
                 )
             )
-        if order.start_at and order.end_at and order.end_at < order.start_at + timedelta(minutes=1):
-            found.append(
-                Objection("end_before_start", "The end must be at least one minute after the start.", "end_at")
-            )
+        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + timedelta(minutes=1):
+            found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
         return found
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         """What a file cannot say for certain: which form a file takes hangs on the others in it, so each must do."""
         if not message.text.strip():
-            return [Objection("text_empty", "The text is empty.", "text")]
-        found = _unicode_objections(message) if _is_unicode(order) else _plain_objections(order, message)
+            return [Problem("text_empty", "The text is empty.", "text")]
+        found = _unicode_problems(message) if _is_unicode(spec) else _plain_problems(spec, message)
         if found:
             return found
-        parts = self.measure(order, message.text).parts
-        if parts > _concat(order):
+        parts = self.measure(spec, message.text).parts
+        if parts > _concat(spec):
             found.append(
-                Objection(
+                Problem(
                     "too_many_parts",
-                    f"The text has {parts} parts; {_concat(order)} are allowed. Shorten it, or allow more parts.",
+                    f"The text has {parts} parts; {_concat(spec)} are allowed. Shorten it, or allow more parts.",
                     "text",
                 )
             )
-        if _longest_line(order, message) > _LINE_BYTES:
+        if _longest_line(spec, message) > _LINE_BYTES:
             found.append(
-                Objection("line_too_long", "The text makes a line of more than 8,192 bytes. Shorten it.", "text")
+                Problem("line_too_long", "The text makes a line of more than 8,192 bytes. Shorten it.", "text")
             )
         return found
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """The file without its credential lines, line breaks LF.
 
         One text for all: the basic form, ``to:`` lines and the text last, so that a broken upload has no text. Else the
@@ -329,21 +327,21 @@ class Adapter(BaseAdapter):
         which no other form can say. An empty ``text:`` line is an empty line of the text. With Unicode ``#field1#`` is
         filled before the text is read as hexadecimal.
         """
-        lines = [*_times(order), *_parameters(stem, order)]
+        lines = [*_times(spec), *_parameters(stem, spec)]
         texts = {message.text for message in messages}
-        is_unicode = _is_unicode(order)
+        is_unicode = _is_unicode(spec)
         if len(texts) == 1:
             lines += [_line("to", message.msisdn) for message in messages]
             lines += _text_lines(messages[0].text, is_unicode)
-        elif not is_unicode and _is_native(order, messages):
-            lines += [_line("text", line) for line in _template_lines(order.template)]
-            lines += _csv([[message.msisdn, *_values(order, message)] for message in messages])
+        elif not is_unicode and _is_native(spec, messages):
+            lines += [_line("text", line) for line in _template_lines(spec.template)]
+            lines += _csv([[message.msisdn, *_values(spec, message)] for message in messages])
         else:
             lines.append(_line("text", "#field1#"))
             lines += _csv(
                 [[message.msisdn, _hex(message.text) if is_unicode else message.text] for message in messages]
             )
-        body = "".join([f"{line}\n" for line in lines]).encode(_charset(order))
+        body = "".join([f"{line}\n" for line in lines]).encode(_charset(spec))
         return Payload(stem, f"{stem}.txt", body, key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -363,7 +361,7 @@ class Adapter(BaseAdapter):
         remote.store(attempt.name, _credentials(remote.settings) + _wire_form(payload.body, attempt.started_at))
         return Receipt()
 
-    def look(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """List the folder: our own uploads by size, and every other file that says something about this batch.
 
         Our own uploads are never read back: they hold credentials. Where a log repeats those, they are blanked.
@@ -375,7 +373,7 @@ class Adapter(BaseAdapter):
             if not _is_plain(entry.name) or subject.belongs_to_another(entry.name):
                 continue
             if subject.is_upload(entry.name):
-                files.append(SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
+                files.append(ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
                 continue
             body = remote.read(entry.name, _READ_AT_MOST)
             if body is None:
@@ -385,12 +383,14 @@ class Adapter(BaseAdapter):
             size = entry.size + len(kept) - len(body)
             # Bytes that are no UTF-8 cannot be stored as a name.
             name = entry.name.encode("utf-8", "replace").decode()
-            file = SightedFile("", name, size, entry.modified_at, kept, remote.host)
+            file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
             if subject.may_be_meant(file, since):
                 files.append(file)
-        return Sighting(now, (remote.host,), tuple(files))
+        return Observation(now, (remote.host,), tuple(files))
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
         """What the log and the folder mean; the rules stand in the order in which they win.
 
         A line for each number -> accepted. An internal error, or an error that names nobody beside ids -> unclear.
@@ -398,14 +398,14 @@ class Adapter(BaseAdapter):
         Ids from an upload of which nothing shows that all of it arrived -> unclear: a text may have been cut short.
         The file itself, whole -> taken. Nothing -> absent, which proves nothing.
         """
-        if not sightings:
-            return Reading(Standing.UNKNOWN)
-        log = _Log.of(payload, attempts, sightings)
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
+        log = _Log.of(payload, attempts, observations)
         if log.has_words:
-            silent_for = sightings[-1].seen_at - log.since
-            reading = _read_log(log, silent_for >= self.give_up_after)
-            return _doubted(reading, payload, log, attempts, sightings)
-        return _read_folder(payload, log, sightings)
+            silent_for = observations[-1].seen_at - log.since
+            interpretation = _read_log(log, silent_for >= self.give_up_after)
+            return _doubted(interpretation, payload, log, attempts, observations)
+        return _read_folder(payload, log, observations)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """The login is proven by the open remote; nothing is put there, because any file is picked up and texted."""
@@ -430,59 +430,59 @@ class Adapter(BaseAdapter):
             ),
         ]
 
-    def survey(self, remote: FtpRemote, now: datetime) -> Sighting:
+    def survey(self, remote: FtpRemote, now: datetime) -> Observation:
         files = [
-            SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
+            ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
         ]
-        return Sighting(now, (remote.host,), tuple(files))
+        return Observation(now, (remote.host,), tuple(files))
 
 
 # -- the file
 
 
-def _is_unicode(order: Order) -> bool:
-    return bool(order.options.get("unicode"))
+def _is_unicode(spec: CampaignSpec) -> bool:
+    return bool(spec.options.get("unicode"))
 
 
-def _charset(order: Order) -> str:
-    return "utf-8" if order.options.get("charset") == "utf-8" else "iso-8859-1"
+def _charset(spec: CampaignSpec) -> str:
+    return "utf-8" if spec.options.get("charset") == "utf-8" else "iso-8859-1"
 
 
-def _concat(order: Order) -> int:
-    return int(order.options.get("concat") or _USUAL_CONCAT)
+def _concat(spec: CampaignSpec) -> int:
+    return int(spec.options.get("concat") or _USUAL_CONCAT)
 
 
-def _unicode_objections(message: Message) -> list[Objection]:
+def _unicode_problems(message: Message) -> list[Problem]:
     found = []
     if "\r" in message.text:
         found.append(_carriage_return())
     if _SURROGATE.search(message.text):
-        found.append(Objection("text_broken", "The text holds half of a character. Type that character anew.", "text"))
+        found.append(Problem("text_broken", "The text holds half of a character. Type that character anew.", "text"))
     return found
 
 
-def _plain_objections(order: Order, message: Message) -> list[Objection]:
+def _plain_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     """What 7-bit text cannot say: characters, line breaks in values, what looks like a field, spaces at the edges."""
     text, found = message.text, []
     if foreign := gsm.unsupported(text):
         sentence = f"Clickatell takes GSM characters only; not {' '.join(foreign)}. Choose Unicode or clean the text."
-        found.append(Objection("text_not_gsm", sentence, "text", characters=foreign))
-    if _charset(order) != "utf-8" and (beyond := "".join(dict.fromkeys(_BEYOND_LATIN_1.findall(text)))):
+        found.append(Problem("text_not_gsm", sentence, "text", characters=foreign))
+    if _charset(spec) != "utf-8" and (beyond := "".join(dict.fromkeys(_BEYOND_LATIN_1.findall(text)))):
         sentence = f"A file in ISO-8859-1 cannot say {' '.join(beyond)}. Choose Unicode or clean the text."
-        found.append(Objection("text_not_in_charset", sentence, "text", characters=beyond))
+        found.append(Problem("text_not_in_charset", sentence, "text", characters=beyond))
     if "\r" in text:
         found.append(_carriage_return())
     if "\f" in text:
-        found.append(Objection("text_form_feed", "The text holds a form feed. Take it out.", "text"))
+        found.append(Problem("text_form_feed", "The text holds a form feed. Take it out.", "text"))
     if literal := _FIELD_LIKE.search(text):
         # assumption: no way to write a field's name literally is documented.
         sentence = f"Clickatell would take “{literal[0]}” for a field of its own. Write it in another way."
-        found.append(Objection("text_has_field", sentence, "text"))
-    found += _break_objections(order, message)
+        found.append(Problem("text_has_field", sentence, "text"))
+    found += _break_problems(spec, message)
     # "to: 4483..." and "text:This is" are both in the documents: whether a space at an edge counts is not known.
     if any(line != line.strip(" ") for line in text.split("\n")):
         found.append(
-            Objection(
+            Problem(
                 "text_edge_space",
                 "A line of the text begins or ends with a space, which Clickatell may drop. Take it out.",
                 "text",
@@ -491,24 +491,24 @@ def _plain_objections(order: Order, message: Message) -> list[Objection]:
     return found
 
 
-def _break_objections(order: Order, message: Message) -> list[Objection]:
+def _break_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     """A line break is said by a further ``text:`` line, which the whole file shares: never in a value."""
     text = message.text
     if message.own_text:
-        if "\n" in order.template:
+        if "\n" in spec.template:
             sentence = "An own text cannot stand in one file with a text of several lines. Choose Unicode."
-            return [Objection("own_text_beside_lines", sentence, "own_text")]
+            return [Problem("own_text_beside_lines", sentence, "own_text")]
     else:
         values = sorted(message.values.items())
         found = [
-            Objection("value_line_break", f"{_said(name)} holds a line break. Take it out, or choose Unicode.", name)
+            Problem("value_line_break", f"{_said(name)} holds a line break. Take it out, or choose Unicode.", name)
             for name, value in values
             if "\n" in value
         ]
-        if "\n" in order.template:
+        if "\n" in spec.template:
             # Only the template can say several lines, so this value stands by itself between two delimiters.
             found += [
-                Objection(
+                Problem(
                     "value_edge_space",
                     f"{_said(name)} begins or ends with a space, which Clickatell may drop. Take it out.",
                     name,
@@ -516,32 +516,32 @@ def _break_objections(order: Order, message: Message) -> list[Objection]:
                 for name, value in values
                 if value != value.strip(" ")
             ]
-        if found or order.template:
+        if found or spec.template:
             return found
     if "\n" in text:
         sentence = "A text of its own with a line break cannot be said. Take the line break out, or choose Unicode."
-        return [Objection("text_line_break", sentence, "own_text" if message.own_text else "text")]
+        return [Problem("text_line_break", sentence, "own_text" if message.own_text else "text")]
     return []
 
 
-def _carriage_return() -> Objection:
-    return Objection("text_carriage_return", "The text holds a carriage return. Take it out.", "text")
+def _carriage_return() -> Problem:
+    return Problem("text_carriage_return", "The text holds a carriage return. Take it out.", "text")
 
 
 def _said(name: str) -> str:
     return f"Value {name.removeprefix('value')}"
 
 
-def _longest_line(order: Order, message: Message) -> int:
+def _longest_line(spec: CampaignSpec, message: Message) -> int:
     """The bytes of the longest line that any form would need for this message, its line break counted."""
     text = message.text
-    if _is_unicode(order):
+    if _is_unicode(spec):
         return len(f"csv:{message.msisdn}|{_hex(text)}\n")
     lines = [f"csv:{message.msisdn}|{line}" for line in text.split("\n")]
-    if order.template and not message.own_text:
-        lines.append("csv:" + "|".join([message.msisdn, *_values(order, message)]))
-        lines += [f"text:{line}" for line in _template_lines(order.template)]
-    return max(len(line.encode(_charset(order))) for line in lines) + 1
+    if spec.template and not message.own_text:
+        lines.append("csv:" + "|".join([message.msisdn, *_values(spec, message)]))
+        lines += [f"text:{line}" for line in _template_lines(spec.template)]
+    return max(len(line.encode(_charset(spec))) for line in lines) + 1
 
 
 def _line(name: str, value: str) -> str:
@@ -551,31 +551,31 @@ def _line(name: str, value: str) -> str:
     return f"{name}:{value}"
 
 
-def _times(order: Order) -> list[str]:
+def _times(spec: CampaignSpec) -> list[str]:
     """The lines that the wire form computes anew; they come first, so that nothing else is taken for one."""
     lines = []
-    if order.start_at:
-        lines.append(_line("deliv_at", order.start_at.astimezone(UTC).strftime(_MOMENT)))
-    if order.end_at:
-        lines.append(_line("valid_until", order.end_at.astimezone(UTC).strftime(_MOMENT)))
-    if order.options.get("validity"):
-        lines.append(_line("validity", str(int(order.options["validity"]))))
+    if spec.start_at:
+        lines.append(_line("deliv_at", spec.start_at.astimezone(UTC).strftime(_MOMENT)))
+    if spec.end_at:
+        lines.append(_line("valid_until", spec.end_at.astimezone(UTC).strftime(_MOMENT)))
+    if spec.options.get("validity"):
+        lines.append(_line("validity", str(int(spec.options["validity"]))))
     return lines
 
 
-def _parameters(stem: str, order: Order) -> list[str]:
-    options = order.options
+def _parameters(stem: str, spec: CampaignSpec) -> list[str]:
+    options = spec.options
     lines = [_line("climsgid", _climsgid(stem))]
-    if order.sender:
-        lines.append(_line("from", order.sender))
-    lines.append(_line("concat", str(_concat(order))))
+    if spec.sender:
+        lines.append(_line("from", spec.sender))
+    lines.append(_line("concat", str(_concat(spec))))
     for name in ("callback", "max_credits", "queue"):
         if options.get(name) not in (None, ""):
             lines.append(_line(name, str(options[name])))
     lines += [_line(name, "1") for name in ("deliv_ack", "escalate", "mo") if options.get(name)]
     if options.get("flash"):
         lines.append(_line("msg_type", "SMS_FLASH"))
-    if _is_unicode(order):
+    if _is_unicode(spec):
         lines.append(_line("unicode", "1"))
     return lines
 
@@ -596,13 +596,13 @@ def _hex(text: str) -> str:
     return text.encode("utf-16-be", "surrogatepass").hex().upper()
 
 
-def _is_native(order: Order, messages: Sequence[Message]) -> bool:
+def _is_native(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
     """Whether the template says every message, and says it without doubt or as the only form that can."""
-    if not order.template or any(message.own_text for message in messages):
+    if not spec.template or any(message.own_text for message in messages):
         return False
-    if "\n" in order.template:
+    if "\n" in spec.template:
         return True
-    return all(value == value.strip(" ") != "" for message in messages for value in _values(order, message))
+    return all(value == value.strip(" ") != "" for message in messages for value in _values(spec, message))
 
 
 @lru_cache(maxsize=64)
@@ -617,8 +617,8 @@ def _template_lines(template: str) -> tuple[str, ...]:
     return tuple(_FIELD.sub(lambda match: f"#field{places[match[1]]}#", template).split("\n"))
 
 
-def _values(order: Order, message: Message) -> list[str]:
-    return [message.values.get(name, "") for name in _fields(order.template)]
+def _values(spec: CampaignSpec, message: Message) -> list[str]:
+    return [message.values.get(name, "") for name in _fields(spec.template)]
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -765,7 +765,7 @@ class _Subject:
     def belongs_to_another(self, name: str) -> bool:
         return bool(_STEM.search(name)) and not self.is_named(name)
 
-    def may_be_meant(self, file: SightedFile, since: datetime) -> bool:
+    def may_be_meant(self, file: ObservedFile, since: datetime) -> bool:
         """Whether a file names this batch, or is new and names none but numbers of it."""
         if self.is_named(file.name):
             return True
@@ -776,7 +776,7 @@ class _Subject:
         is_new = file.modified_at is not None and file.modified_at >= since
         return is_new and bool(found) and found <= self.numbers and bool(_HEAD.search(text))
 
-    def lines(self, file: SightedFile, since: datetime) -> list[_Line]:
+    def lines(self, file: ObservedFile, since: datetime) -> list[_Line]:
         """Every answer in a file that is about this batch.
 
         assumption: nothing is documented of a log's shape. A line counts when it names this batch itself, or stands in
@@ -801,7 +801,7 @@ class _Subject:
                 found += [answer for answer in answers if answer]
         return found
 
-    def _nameless(self, file: SightedFile, text: str, since: datetime) -> list[_Line]:
+    def _nameless(self, file: ObservedFile, text: str, since: datetime) -> list[_Line]:
         if file.modified_at is None or file.modified_at < since or _OTHER.search(text):
             return []
         found: list[_Line] = []
@@ -884,11 +884,11 @@ class _Log:
     cut_short: bool = False
 
     @classmethod
-    def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Log":
-        since = _first_start(attempts, sightings[0].seen_at)
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "_Log":
+        since = _first_start(attempts, observations[0].seen_at)
         log = cls(_Subject.of(payload), _possible(attempts), since)
         pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
-        for file in _contents(sightings):
+        for file in _contents(observations):
             text = _decode(file.body or b"")
             log.known_attempts |= {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
             log.cut_short |= file.size > len(file.body or b"")
@@ -969,11 +969,11 @@ class _Log:
         return tuple(found)
 
 
-def _contents(sightings: Sequence[Sighting]) -> list[SightedFile]:
+def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
     """Each log once with its newest content; one that was begun anew under the same name counts as another."""
-    found: dict[str, list[SightedFile]] = {}
-    for sighting in sightings:
-        for file in sighting.files:
+    found: dict[str, list[ObservedFile]] = {}
+    for observation in observations:
+        for file in observation.files:
             if file.body is None:
                 continue
             kept = found.setdefault(file.name, [])
@@ -1017,7 +1017,7 @@ def _accepted(msisdn: str, line: _Line) -> Outcome:
     )
 
 
-def _read_log(log: _Log, is_over: bool) -> Reading:
+def _read_log(log: _Log, is_over: bool) -> Interpretation:
     total, refused = len(log.subject.numbers), len(log.refused)
     counts = f"{log.accepted:,} of {total:,} have a message id and {refused:,} an error"
     internal = any(line.error == _INTERNAL for line in [*log.refused, *log.nameless_errors])
@@ -1029,21 +1029,21 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
         if any(line.error == _NO_CREDIT for line in log.refused):
             # What the credit still paid for was texted; the next file would be refused.
             said = f"{WORDS[_NO_CREDIT]} {sentence}"
-            return Reading(Standing.ACCEPTED, _NO_CREDIT, said, outcomes, alarm=alarm, account=True)
-        return Reading(Standing.ACCEPTED, "logged", sentence, outcomes, alarm=alarm)
+            return Interpretation(ProviderState.ACCEPTED, _NO_CREDIT, said, outcomes, alarm=alarm, account=True)
+        return Interpretation(ProviderState.ACCEPTED, "logged", sentence, outcomes, alarm=alarm)
     outcomes = log.outcomes(with_accepted=True)
     codes = sorted({line.error for line in log.nameless_errors})
     if internal:
         sentence = f"{WORDS[_INTERNAL]} In the log {counts}."
-        return Reading(Standing.UNKNOWN, _INTERNAL, sentence, outcomes, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, _INTERNAL, sentence, outcomes, unclear=True, alarm=alarm)
     whole = [code for code in codes if code not in _OF_ONE]
     if whole == [UNKNOWN]:
         sentence = f"Clickatell's log has an error that Baton does not know, and it names nobody. In it {counts}."
-        return Reading(Standing.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
     if whole and log.accepted:
         sentence = f"The log has an error that names nobody ({', '.join(codes)}), yet {counts}."
-        return Reading(
-            Standing.UNKNOWN,
+        return Interpretation(
+            ProviderState.UNKNOWN,
             whole[0],
             sentence,
             outcomes,
@@ -1053,66 +1053,74 @@ def _read_log(log: _Log, is_over: bool) -> Reading:
         )
     if whole and log.strays:
         sentence = f"The log refuses a file ({', '.join(whole)}), but not surely the last upload of it."
-        return Reading(Standing.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     if whole:
         code = next(code for code in whole if code != UNKNOWN)
-        return Reading(Standing.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in _OF_THE_ACCOUNT)
+        return Interpretation(
+            ProviderState.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in _OF_THE_ACCOUNT
+        )
     if is_over or (codes and log.accepted + refused + len(log.nameless_errors) >= total):
         nobody = f", and {len(log.nameless_errors):,} errors name nobody" if codes else ""
         sentence = f"Clickatell's log does not answer for everybody: {counts}{nobody}."
-        return Reading(Standing.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
+        return Interpretation(ProviderState.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
     sentence = f"Clickatell's log is not complete yet: {counts}."
-    return Reading(Standing.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
+    return Interpretation(ProviderState.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
 
 
-def _read_folder(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> Reading:
+def _read_folder(payload: Payload, log: _Log, observations: Sequence[Observation]) -> Interpretation:
     """What the uploads themselves say while no log speaks: one that was whole was handed over."""
     by_name = {attempt.name: attempt for attempt in log.attempts.values()}
     seen = [
-        (_is_whole(file, payload, by_name[file.name]), sighting is sightings[-1])
-        for sighting in sightings
-        for file in sighting.files
+        (_is_whole(file, payload, by_name[file.name]), observation is observations[-1])
+        for observation in observations
+        for file in observation.files
         if file.name in by_name
     ]
     if (True, True) in seen:
-        return Reading(Standing.TAKEN, "waiting", "The whole file lies in the folder and waits to be read.")
+        return Interpretation(ProviderState.TAKEN, "waiting", "The whole file lies in the folder and waits to be read.")
     if any(is_whole for is_whole, _ in seen):
-        return Reading(Standing.TAKEN, "picked_up", "The whole file lay in the folder and has been picked up.")
+        return Interpretation(
+            ProviderState.TAKEN, "picked_up", "The whole file lay in the folder and has been picked up."
+        )
     if any(is_last for _, is_last in seen):
-        return Reading(
-            Standing.UNKNOWN,
+        return Interpretation(
+            ProviderState.UNKNOWN,
             "waiting_after_break",
             "A file of this batch lies in the folder, but its size does not show that the whole of it arrived.",
         )
-    return Reading(Standing.ABSENT)
+    return Interpretation(ProviderState.ABSENT)
 
 
 def _doubted(
-    reading: Reading, payload: Payload, log: _Log, attempts: Sequence[Attempt], sightings: Sequence[Sighting]
-) -> Reading:
+    interpretation: Interpretation,
+    payload: Payload,
+    log: _Log,
+    attempts: Sequence[Attempt],
+    observations: Sequence[Observation],
+) -> Interpretation:
     """What the log says, or unclear where nothing shows that the upload it answers for arrived whole.
 
     A log that is still growing is waited for, so that a person decides about everybody that it will ever name.
     """
-    if reading.account and not _arrival(payload, log, sightings)[0]:
+    if interpretation.account and not _arrival(payload, log, observations)[0]:
         # A login that was cut off says nothing about the login.
-        reading = replace(reading, account=False)
-    is_settled = reading.standing is Standing.ACCEPTED
-    is_decided = reading.unclear and reading.reason != "log_incomplete"
-    is_whole, has_part = _arrival(payload, log, sightings)
-    if reading.standing is Standing.REJECTED and not is_whole:
-        return replace(reading, sentence=f"{_broken_words(has_part)} {reading.sentence}")
-    if is_decided or reading.standing is Standing.REJECTED or (is_settled and not log.accepted):
-        return reading
-    if is_whole or not (is_settled or _stands_still(payload, log, attempts, sightings)):
-        return reading
+        interpretation = replace(interpretation, account=False)
+    is_settled = interpretation.state is ProviderState.ACCEPTED
+    is_decided = interpretation.unclear and interpretation.reason != "log_incomplete"
+    is_whole, has_part = _arrival(payload, log, observations)
+    if interpretation.state is ProviderState.REJECTED and not is_whole:
+        return replace(interpretation, sentence=f"{_broken_words(has_part)} {interpretation.sentence}")
+    if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
+        return interpretation
+    if is_whole or not (is_settled or _stands_still(payload, log, attempts, observations)):
+        return interpretation
     sentence = f"{_broken_words(has_part)} {_cut_words(payload, log)}"
     reason = "upload_cut" if has_part else "upload_unproven"
     outcomes = log.outcomes(with_accepted=True)
-    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+    return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
 
 
-def _arrival(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> tuple[bool, bool]:
+def _arrival(payload: Payload, log: _Log, observations: Sequence[Observation]) -> tuple[bool, bool]:
     """Of the uploads that the log answers for: whether one is known to be whole; whether only a part of one was seen.
 
     A log that names no upload may answer for any.
@@ -1122,15 +1130,17 @@ def _arrival(payload: Payload, log: _Log, sightings: Sequence[Sighting]) -> tupl
     if any(attempt.ending is Ending.DONE for attempt in meant):
         return True, False
     by_name = {attempt.name: attempt for attempt in meant if attempt.staged.size}
-    seen = [(file, by_name[file.name]) for each in sightings for file in each.files if file.name in by_name]
+    seen = [(file, by_name[file.name]) for each in observations for file in each.files if file.name in by_name]
     if any(_is_whole(file, payload, attempt) for file, attempt in seen):
         return True, False
     return False, any(file.size < _wire_size(payload, attempt) for file, attempt in seen)
 
 
-def _stands_still(payload: Payload, log: _Log, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> bool:
+def _stands_still(
+    payload: Payload, log: _Log, attempts: Sequence[Attempt], observations: Sequence[Observation]
+) -> bool:
     """Whether the log says no more of this batch than it did some minutes ago."""
-    before = [each for each in sightings if sightings[-1].seen_at - each.seen_at >= _LOG_PATIENCE]
+    before = [each for each in observations if observations[-1].seen_at - each.seen_at >= _LOG_PATIENCE]
     return bool(before) and _Log.of(payload, attempts, before).answers == log.answers
 
 
@@ -1154,7 +1164,7 @@ def _wire_size(payload: Payload, attempt: Attempt) -> int:
     return attempt.staged.size + len(_wire_form(payload.body, attempt.started_at))
 
 
-def _is_whole(file: SightedFile, payload: Payload, attempt: Attempt) -> bool:
+def _is_whole(file: ObservedFile, payload: Payload, attempt: Attempt) -> bool:
     """Whether every byte of an attempt arrived: the server said so, or shows the size that was to be stored."""
     if attempt.ending is Ending.DONE:
         return True

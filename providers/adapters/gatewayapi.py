@@ -23,21 +23,21 @@ from providers import gsm
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Ending,
     Guard,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
+    ObservedFile,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    SightedFile,
-    Sighting,
     Staged,
-    Standing,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.fields import CertificateField, HostField, SecretField
@@ -238,18 +238,18 @@ class Adapter(BaseAdapter):
         hosts = ", ".join(servers(settings))
         return f"{hosts} (FTPS)" if settings.get("use_tls") else hosts
 
-    def order_objections(self, order: Order) -> list[Objection]:
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """GatewayAPI FTP: sender "Up to 11 alphanumeric characters, or 15 digits"; one class; nothing about a start."""
         found = []
-        if order.sender and not _SENDER.fullmatch(order.sender):
-            found.append(_sender_objection(order.sender))
-        if message_class(order) and not _CLASS.fullmatch(message_class(order)):
+        if spec.sender and not _SENDER.fullmatch(spec.sender):
+            found.append(_sender_problem(spec.sender))
+        if message_class(spec) and not _CLASS.fullmatch(message_class(spec)):
             found.append(
-                Objection("class_invalid", "The message class is one word, for example standard.", "message_class")
+                Problem("class_invalid", "The message class is one word, for example standard.", "message_class")
             )
-        if order.start_at:
+        if spec.start_at:
             found.append(
-                Objection(
+                Problem(
                     "start_unsupported",
                     "GatewayAPI starts at once and cannot hold a file back: do not hand over early.",
                     "start_at",
@@ -257,38 +257,38 @@ class Adapter(BaseAdapter):
             )
         return found
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         """assumption: only GSM characters go by file. GatewayAPI FTP: "CR+LF (\\r\\n) is two chars in the SMS"."""
         found = []
         if not message.text.strip():
-            found.append(Objection("text_empty", "The text is empty.", "text"))
+            found.append(Problem("text_empty", "The text is empty.", "text"))
         if foreign := gsm.unsupported(message.text):
             shown = " ".join(foreign)
             sentence = f"GatewayAPI's files take GSM characters only; not {shown}"
-            found.append(Objection("text_not_gsm", sentence, "text", characters=foreign))
+            found.append(Problem("text_not_gsm", sentence, "text", characters=foreign))
         if "\r" in message.text:
             sentence = "The text has a carriage return, which would be texted as a character. Use plain line breaks."
-            found.append(Objection("text_has_cr", sentence, "text"))
-        lacking = _lacking(message.text, dialect_of(order).charset)
+            found.append(Problem("text_has_cr", sentence, "text"))
+        lacking = _lacking(message.text, dialect_of(spec).charset)
         if not foreign and lacking:
             shown = " ".join(lacking)
             sentence = f"The chosen file encoding lacks {shown}. Choose UTF-8, or another text."
-            found.append(Objection("text_not_cp1252", sentence, "text", characters=lacking))
-        if not foreign and not lacking and order.options.get("encoding") == "excel" and _is_ambiguous(message.text):
+            found.append(Problem("text_not_cp1252", sentence, "text", characters=lacking))
+        if not foreign and not lacking and spec.options.get("encoding") == "excel" and _is_ambiguous(message.text):
             sentence = "GatewayAPI would take the accented letters of this text for other ones. Choose UTF-8."
-            found.append(Objection("text_ambiguous", sentence, "text"))
+            found.append(Problem("text_ambiguous", sentence, "text"))
         if not _REFERENCE.fullmatch(message.reference):
             # assumption: no limit of userref is documented.
-            found.append(Objection("reference_long", "The reference is longer than 64 plain characters.", "reference"))
+            found.append(Problem("reference_long", "The reference is longer than 64 plain characters.", "reference"))
         return found
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """GatewayAPI FTP: a CSV with exact column names first, quotes doubled; empty columns are left out as a whole.
 
         ``class`` "must be the same for all messages in the file", so it stands in every row or in none.
         """
-        dialect = dialect_of(order)
-        fixed = {"sender": order.sender, "class": message_class(order)}
+        dialect = dialect_of(spec)
+        fixed = {"sender": spec.sender, "class": message_class(spec)}
         used = {column: value for column, value in fixed.items() if value}
         text = io.StringIO(newline="")
         rows = csv.writer(
@@ -343,42 +343,44 @@ class Adapter(BaseAdapter):
             ) from trouble
         return Receipt()
 
-    def look(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """List what bears the stem and read what was rejected; on both servers unless the last rename was confirmed."""
         is_confirmed = bool(attempts) and attempts[-1].ending is Ending.DONE
         return _seen(
             remote, lambda each: _sighted(each, payload.stem, self.limits.bytes + _KEEP), now, not is_confirmed
         )
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
         """What the names mean; the rules stand in the order in which they win.
 
         ``.success`` once seen stays accepted. ``.rejected`` counts only while no server shows the file waiting or in
         processing. Any such name on any server wins over the source on another.
         """
-        if not sightings:
-            return Reading(Standing.UNKNOWN)
-        evidence = _Evidence.of(payload, sightings)
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
+        evidence = _Evidence.of(payload, observations)
         if evidence.succeeded:
             return _accepted(evidence)
         if evidence.rejected and not evidence.is_under_way:
             return _rejected(payload, evidence)
         if "processing" in evidence.states or evidence.rejected:
-            return Reading(
-                Standing.PROCESSING,
+            return Interpretation(
+                ProviderState.PROCESSING,
                 "processing",
                 "GatewayAPI is processing the file; after internal errors up to 5 times more, 30 minutes apart.",
                 alarm=_revived(evidence),
             )
         if "ready" in evidence.states:
-            return Reading(Standing.TAKEN, "ready", "GatewayAPI has the file and will begin with it.")
+            return Interpretation(ProviderState.TAKEN, "ready", "GatewayAPI has the file and will begin with it.")
         if evidence.strange:
-            return Reading(
-                Standing.UNKNOWN,
+            return Interpretation(
+                ProviderState.UNKNOWN,
                 UNKNOWN,
                 f"GatewayAPI shows the file as {evidence.strange}, which Baton does not know.",
             )
-        return _source(payload, attempts, sightings[-1])
+        return _source(payload, attempts, observations[-1])
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Login, both servers, certificate, folder; and the clock and a rename, by an inert scratch file.
@@ -395,7 +397,7 @@ class Adapter(BaseAdapter):
         checks.append(Check("folder", "Folder", True, "The folder can be listed."))
         return checks + _check_scratch(remote, now)
 
-    def survey(self, remote: FtpRemote, now: datetime) -> Sighting:
+    def survey(self, remote: FtpRemote, now: datetime) -> Observation:
         """The folder as each server that answers shows it."""
         return _seen(remote, _listed, now)
 
@@ -407,24 +409,24 @@ def servers(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name if ":" in name else f"{name}:{port}" for name in names if name)
 
 
-def message_class(order: Order) -> str:
+def message_class(spec: CampaignSpec) -> str:
     """Return the class of every row, or ``""`` for no such column."""
-    return str(order.options.get("message_class") or "")
+    return str(spec.options.get("message_class") or "")
 
 
-def dialect_of(order: Order) -> Dialect:
+def dialect_of(spec: CampaignSpec) -> Dialect:
     """Return the dialect that the campaign chose; UTF-8 where it chose none."""
-    return DIALECTS[str(order.options.get("encoding") or "utf8")]
+    return DIALECTS[str(spec.options.get("encoding") or "utf8")]
 
 
-def _sender_objection(sender: str) -> Objection:
+def _sender_problem(sender: str) -> Problem:
     replaced = "".join(dict.fromkeys(letter for letter in sender if letter.isalpha() and not letter.isascii()))
     if replaced:
         shown = " ".join(replaced)
         sentence = f"GatewayAPI would replace {shown} in the sender by other letters. Use a to z, A to Z and digits."
     else:
         sentence = "The sender may be up to 11 letters and digits without spaces, or up to 15 digits."
-    return Objection("sender_invalid", sentence, "sender", characters=replaced)
+    return Problem("sender_invalid", sentence, "sender", characters=replaced)
 
 
 def _is_ambiguous(text: str) -> bool:
@@ -457,8 +459,8 @@ def _is_there(remote: FtpRemote, staged: Staged) -> bool:
 
 
 def _seen(
-    remote: FtpRemote, see: Callable[[FtpRemote], list[SightedFile]], now: datetime, on_each: bool = True
-) -> Sighting:
+    remote: FtpRemote, see: Callable[[FtpRemote], list[ObservedFile]], now: datetime, on_each: bool = True
+) -> Observation:
     """What ``see`` finds on the connected server, and with ``on_each`` on every other that answers.
 
     One server is enough to look through; what another would say is then not known.
@@ -469,20 +471,20 @@ def _seen(
             with suppress(Trouble), remote.on(label) as other:
                 files += see(other)
                 hosts.append(label)
-    return Sighting(now, tuple(hosts), tuple(files))
+    return Observation(now, tuple(hosts), tuple(files))
 
 
-def _listed(remote: FtpRemote, bearing: str = "") -> list[SightedFile]:
+def _listed(remote: FtpRemote, bearing: str = "") -> list[ObservedFile]:
     entries = remote.listdir(bearing=bearing)
-    return [SightedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in entries]
+    return [ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in entries]
 
 
-def _sighted(remote: FtpRemote, stem: str, at_most: int) -> list[SightedFile]:
+def _sighted(remote: FtpRemote, stem: str, at_most: int) -> list[ObservedFile]:
     files = [file for file in _listed(remote, stem) if _bears(file.name, stem)]
     return [_with_bottom(remote, file, at_most) if _state(file.name, stem) == "rejected" else file for file in files]
 
 
-def _with_bottom(remote: FtpRemote, file: SightedFile, at_most: int) -> SightedFile:
+def _with_bottom(remote: FtpRemote, file: ObservedFile, at_most: int) -> ObservedFile:
     whole = remote.read(file.name, at_most)
     if whole is None or len(whole) >= at_most:
         # Of a file longer than is read the bottom is not known.
@@ -510,7 +512,7 @@ class _Evidence:
 
     states: frozenset[str]
     succeeded: frozenset[str]
-    rejected: SightedFile | None
+    rejected: ObservedFile | None
     rejected_since: datetime
     seen_at: datetime
     succeeded_on: frozenset[str]
@@ -523,19 +525,19 @@ class _Evidence:
         return bool(self.under_way_on)
 
     @classmethod
-    def of(cls, payload: Payload, sightings: Sequence[Sighting]) -> "_Evidence":
-        latest = sightings[-1]
+    def of(cls, payload: Payload, observations: Sequence[Observation]) -> "_Evidence":
+        latest = observations[-1]
         states, succeeded = set(), set()
-        rejected: SightedFile | None = None
+        rejected: ObservedFile | None = None
         rejected_since = latest.seen_at
-        for sighting in sightings:
-            for file in sighting.files:
+        for observation in observations:
+            for file in observation.files:
                 state = _state(file.name, payload.stem)
                 states.add(state)
                 if state == "success":
                     succeeded.add(file.name.lower())
                 elif state == "rejected":
-                    rejected_since = min(rejected_since, sighting.seen_at)
+                    rejected_since = min(rejected_since, observation.seen_at)
                     # The newest content; a later look that could not read it takes nothing away.
                     rejected = file if rejected is None or file.body is not None else rejected
         now = [(_state(file.name, payload.stem), file) for file in latest.files]
@@ -553,7 +555,7 @@ class _Evidence:
         )
 
 
-def _accepted(evidence: _Evidence) -> Reading:
+def _accepted(evidence: _Evidence) -> Interpretation:
     alarms = []
     if len(evidence.succeeded) > 1:
         alarms.append("GatewayAPI shows this file as processed more than once: people may have been texted twice.")
@@ -565,8 +567,11 @@ def _accepted(evidence: _Evidence) -> Reading:
     # Two servers may disagree for a moment; one that shows both has two files.
     if evidence.succeeded_on & evidence.under_way_on:
         alarms.append("GatewayAPI has processed this file and is processing it again: people may be texted twice.")
-    return Reading(
-        Standing.ACCEPTED, "success", "GatewayAPI processed the file and queued its messages.", alarm=" ".join(alarms)
+    return Interpretation(
+        ProviderState.ACCEPTED,
+        "success",
+        "GatewayAPI processed the file and queued its messages.",
+        alarm=" ".join(alarms),
     )
 
 
@@ -579,19 +584,21 @@ def _revived(evidence: _Evidence) -> str:
     return ""
 
 
-def _source(payload: Payload, attempts: Sequence[Attempt], latest: Sighting) -> Reading:
+def _source(payload: Payload, attempts: Sequence[Attempt], latest: Observation) -> Interpretation:
     """Whether the one pinned source lies untouched on every server that answered. No other name was seen."""
     arrivable = [attempt for attempt in attempts if attempt.may_have_arrived]
     pinned = {attempt.staged for attempt in arrivable or attempts[-1:]}
     staged = next(iter(pinned)) if len({source.name for source in pinned}) == 1 else Staged()
     seen = [file for file in latest.files if staged.name and file.name == staged.name]
     if not seen:
-        return Reading(Standing.ABSENT if latest.hosts else Standing.UNKNOWN)
+        return Interpretation(ProviderState.ABSENT if latest.hosts else ProviderState.UNKNOWN)
     whole = {file.host for file in seen if file.size == staged.size == len(payload.body)}
     if whole == {file.host for file in seen} == set(latest.hosts):
-        return Reading(Standing.STAGED, "staged", "The uploaded file lies at GatewayAPI and was not renamed.")
-    return Reading(
-        Standing.UNKNOWN,
+        return Interpretation(
+            ProviderState.STAGED, "staged", "The uploaded file lies at GatewayAPI and was not renamed."
+        )
+    return Interpretation(
+        ProviderState.UNKNOWN,
         "servers_disagree",
         "GatewayAPI's servers do not agree: the uploaded file is not whole, or not on each of them.",
     )
@@ -611,13 +618,13 @@ class _Tail:
         return cls(text, is_certain, line) if len(text) <= _LONGEST_CAUSE else cls(text[-_LONGEST_CAUSE:], False)
 
 
-def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
+def _rejected(payload: Payload, evidence: _Evidence) -> Interpretation:
     file = evidence.rejected
     tail = _tail(payload.body, file) if file and file.body is not None else _Tail("", False)
     if not file or not tail.text.strip():
         if evidence.seen_at - evidence.rejected_since < _CAUSE_PATIENCE:
-            return Reading(
-                Standing.PROCESSING, "rejected_waiting", "GatewayAPI rejected the file; its cause is awaited."
+            return Interpretation(
+                ProviderState.PROCESSING, "rejected_waiting", "GatewayAPI rejected the file; its cause is awaited."
             )
         return _unclear(UNKNOWN, "GatewayAPI rejected the file and gives no cause that Baton can read.")
     said = _without_texts(tail.text, payload)
@@ -631,7 +638,7 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
     is_plain = tail.is_certain and not leaves_open and not names_a_number
     if codes and is_plain and all(code in _ABOUT_THE_FILE for code in codes):
         said = f"{WORDS[reason]} It says: {shown}"
-        return Reading(Standing.REJECTED, reason, said, outcomes, account=is_account)
+        return Interpretation(ProviderState.REJECTED, reason, said, outcomes, account=is_account)
     sentences = [
         "GatewayAPI rejected the file, and whether part of it was texted is not known.",
         "" if tail.is_certain else "Where its cause begins cannot be told.",
@@ -641,11 +648,13 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Reading:
     return _unclear(reason, " ".join(sentence for sentence in sentences if sentence), outcomes, is_account)
 
 
-def _unclear(reason: str, sentence: str, outcomes: tuple[Outcome, ...] = (), is_account: bool = False) -> Reading:
-    return Reading(Standing.UNKNOWN, reason, sentence, outcomes, unclear=True, account=is_account)
+def _unclear(
+    reason: str, sentence: str, outcomes: tuple[Outcome, ...] = (), is_account: bool = False
+) -> Interpretation:
+    return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, account=is_account)
 
 
-def _tail(uploaded: bytes, file: SightedFile) -> _Tail:
+def _tail(uploaded: bytes, file: ObservedFile) -> _Tail:
     """What GatewayAPI added: the file minus what was uploaded, else what stands below our last line.
 
     assumption: the form of the cause is not documented, nor that it begins on a line of its own, nor whether the rows

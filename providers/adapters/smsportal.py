@@ -24,20 +24,20 @@ from providers import formats, gsm, reports
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Ending,
     Guard,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
+    ObservedFile,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    SightedFile,
-    Sighting,
-    Standing,
 )
 from providers.errors import Refused
 from providers.fields import HostField, SecretField
@@ -184,64 +184,60 @@ class Adapter(BaseAdapter):
         """SMSPortal SFTP: "22 for SFTP (recommended), 21 for FTP"; settings that name none mean SFTP."""
         return FtpTransport if _is_ftp(settings) else SftpTransport
 
-    def order_objections(self, order: Order) -> list[Objection]:
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """SMSPortal SFTP: SenderID up to 11 alphanumeric characters, or 15 digits; End later than Start."""
         found = []
-        if order.sender and not _SENDER.fullmatch(order.sender):
+        if spec.sender and not _SENDER.fullmatch(spec.sender):
             found.append(
-                Objection(
+                Problem(
                     "sender_invalid",
                     "The sender may be up to 11 letters and digits without spaces, up to 15 digits, Fixed or FixedR.",
                     "sender",
                 )
             )
-        if order.start_at and order.end_at and _moment(order.end_at) <= _moment(order.start_at):
-            found.append(
-                Objection("end_before_start", "The end must be at least one minute after the start.", "end_at")
-            )
+        if spec.start_at and spec.end_at and _moment(spec.end_at) <= _moment(spec.start_at):
+            found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
         return found
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         """SMSPortal SFTP: "Only GSM encoding/charset is supported." """
         found = []
         if not message.text.strip():
-            found.append(Objection("text_empty", "The text is empty.", "text"))
+            found.append(Problem("text_empty", "The text is empty.", "text"))
         if foreign := gsm.unsupported(message.text):
             shown = " ".join(foreign)
             found.append(
-                Objection(
-                    "text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign
-                )
+                Problem("text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign)
             )
         if _LITERAL_FIELD.search(message.text):
             # assumption: whether SMSPortal fills fields inside a contact's own message is not documented.
-            found.append(Objection("text_has_field", "The finished text still holds a field like @@value1@@.", "text"))
+            found.append(Problem("text_has_field", "The finished text still holds a field like @@value1@@.", "text"))
         if len(message.customer_id) > 100:
             # assumption: documented for the same vendor's REST API.
-            found.append(Objection("customer_id_long", "The customer id is longer than 100 characters.", "customer_id"))
+            found.append(Problem("customer_id_long", "The customer id is longer than 100 characters.", "customer_id"))
         return found
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """A zip holding ``<stem>.json``: the line ``version: 7`` and one JSON object in the examples' spelling.
 
         The native template with values is used when every text can be said with it, else each text is rendered.
         """
-        is_native = bool(order.template) and not any(_is_delicate(message) for message in messages)
+        is_native = bool(spec.template) and not any(_is_delicate(message) for message in messages)
         head: dict[str, Any] = {}
-        if order.start_at:
-            head["start"] = _moment(order.start_at)
-        if order.end_at:
-            head["end"] = _moment(order.end_at)
-        if order.sender:
-            head["senderId"] = order.sender
-        head["check_optouts"] = bool(order.options.get("check_optouts", True))
-        if order.options.get("email"):
-            head["email"] = str(order.options["email"])
-        if order.options.get("max_errors"):
+        if spec.start_at:
+            head["start"] = _moment(spec.start_at)
+        if spec.end_at:
+            head["end"] = _moment(spec.end_at)
+        if spec.sender:
+            head["senderId"] = spec.sender
+        head["check_optouts"] = bool(spec.options.get("check_optouts", True))
+        if spec.options.get("email"):
+            head["email"] = str(spec.options["email"])
+        if spec.options.get("max_errors"):
             # The example has it as a text.
-            head["max_errors"] = str(order.options["max_errors"])
+            head["max_errors"] = str(spec.options["max_errors"])
         if is_native:
-            head["message_template"] = order.template
+            head["message_template"] = spec.template
         contacts = [_contact(message, is_native) for message in messages]
         body = formats.zip_of_one(f"{stem}.json", formats.versioned_json(7, head, "contacts", contacts))
         return Payload(stem, f"{stem}.zip", body, key)
@@ -254,7 +250,7 @@ class Adapter(BaseAdapter):
         remote.create(_path(remote, SEND, attempt.name), payload.body)
         return Receipt()
 
-    def look(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """List the three folders for the batch's stem, whatever was put before or after it, and read the reports."""
         files = []
         host = remote.hosts()[0]
@@ -266,25 +262,29 @@ class Adapter(BaseAdapter):
                 body = None
                 if folder != SEND and not entry.name.lower().endswith(".zip"):
                     body = remote.read(_path(remote, folder, entry.name), _READ_AT_MOST)
-                files.append(SightedFile(folder, entry.name, entry.size, entry.modified_at, body, host))
-        return Sighting(now, remote.hosts(), tuple(files))
+                files.append(ObservedFile(folder, entry.name, entry.size, entry.modified_at, body, host))
+        return Observation(now, remote.hosts(), tuple(files))
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
         """What the folders mean; the rules stand in the order in which they win.
 
         Processed wins. An entry in Errors speaks only for the attempt whose zip name it bears; one with the inner name
         only for an only attempt.
         """
-        if not sightings:
-            return Reading(Standing.UNKNOWN)
-        evidence = _Evidence.of(payload, attempts, sightings)
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
+        evidence = _Evidence.of(payload, attempts, observations)
         if evidence.processed:
             return _accepted(evidence)
         if any(evidence.is_whole(number) for number in evidence.waiting):
-            return Reading(Standing.TAKEN, "waiting", "The file lies in Send_SMS and waits to be picked up.")
+            return Interpretation(
+                ProviderState.TAKEN, "waiting", "The file lies in Send_SMS and waits to be picked up."
+            )
         if evidence.waiting:
-            return Reading(
-                Standing.UNKNOWN,
+            return Interpretation(
+                ProviderState.UNKNOWN,
                 "waiting_after_break",
                 "The file lies in Send_SMS, but its upload was interrupted and it may be incomplete.",
             )
@@ -297,7 +297,7 @@ class Adapter(BaseAdapter):
             )
         if evidence.failures:
             return _failed(evidence)
-        return Reading(Standing.ABSENT)
+        return Interpretation(ProviderState.ABSENT)
 
     def check(self, remote: Remote, now: datetime) -> list[Check]:
         """Login and host key are proven by the open remote; here the three folders are looked at.
@@ -316,14 +316,14 @@ class Adapter(BaseAdapter):
             newest += [entry.modified_at for entry in entries if entry.modified_at]
         return [*checks, _check_clock(max(newest, default=None), now)]
 
-    def survey(self, remote: Remote, now: datetime) -> Sighting:
+    def survey(self, remote: Remote, now: datetime) -> Observation:
         host = remote.hosts()[0]
         files = [
-            SightedFile(folder, entry.name, entry.size, entry.modified_at, None, host)
+            ObservedFile(folder, entry.name, entry.size, entry.modified_at, None, host)
             for folder in (SEND, PROCESSED, ERRORS)
             for entry in remote.listdir(_path(remote, folder))
         ]
-        return Sighting(now, remote.hosts(), tuple(files))
+        return Observation(now, remote.hosts(), tuple(files))
 
 
 def _is_ftp(settings: Mapping[str, Any]) -> bool:
@@ -447,19 +447,19 @@ class _Evidence:
         return attempt is not None and attempt.ending is Ending.DONE
 
     @classmethod
-    def of(cls, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> "_Evidence":
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "_Evidence":
         # What was refused, or never got as far as a file, left nothing behind.
         possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
         places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
         failed_since: dict[int, datetime] = {}
         cut_short, strange = [], []
-        for sighting, file in _newest_first(sightings):
+        for observation, file in _newest_first(observations):
             if file.folder not in places:
                 continue
             number = _attempt_of(file.name, payload.stem, possible)
             faults = places[file.folder].setdefault(number, [])
             if file.folder == ERRORS:
-                failed_since[number] = min(sighting.seen_at, failed_since.get(number, sighting.seen_at))
+                failed_since[number] = min(observation.seen_at, failed_since.get(number, observation.seen_at))
             if file.body is None or _is_our_own(file.body):
                 continue
             found, unknown = _parse_report(file, payload)
@@ -467,7 +467,7 @@ class _Evidence:
             strange.extend(unknown)
             if file.size > len(file.body):
                 cut_short.append(file.name)
-        last = sightings[-1]
+        last = observations[-1]
         waiting = [_attempt_of(file.name, payload.stem, possible) for file in last.files if file.folder == SEND]
         return cls(
             possible,
@@ -481,14 +481,14 @@ class _Evidence:
         )
 
 
-def _newest_first(sightings: Sequence[Sighting]) -> Iterator[tuple[Sighting, SightedFile]]:
+def _newest_first(observations: Sequence[Observation]) -> Iterator[tuple[Observation, ObservedFile]]:
     """Each entry once, with its newest content, and with the time it was first seen."""
-    newest: dict[tuple[str, str], SightedFile] = {}
-    first: dict[tuple[str, str], Sighting] = {}
-    for sighting in sightings:
-        for file in sighting.files:
+    newest: dict[tuple[str, str], ObservedFile] = {}
+    first: dict[tuple[str, str], Observation] = {}
+    for observation in observations:
+        for file in observation.files:
             place = (file.folder, file.name)
-            first.setdefault(place, sighting)
+            first.setdefault(place, observation)
             known = newest.get(place)
             newest[place] = replace(file, body=known.body) if known and file.body is None else file
     for place, file in newest.items():
@@ -502,7 +502,7 @@ def _attempt_of(name: str, stem: str, possible: dict[int, Attempt]) -> int:
     return next(iter(possible)) if len(possible) == 1 else 0
 
 
-def _accepted(evidence: _Evidence) -> Reading:
+def _accepted(evidence: _Evidence) -> Interpretation:
     numbers = sorted(evidence.processed)
     faults = [fault for number in numbers for fault in evidence.processed[number]]
     # A report on the same attempt may lie in Errors; one that bears only the inner name can speak of no other file.
@@ -516,8 +516,8 @@ def _accepted(evidence: _Evidence) -> Reading:
         words = ", ".join(sorted(contradicting))
         alarms.append(f"The file is in Processed, yet a report about it says {words}.")
     alarms += _report_alarms(evidence)
-    return Reading(
-        Standing.ACCEPTED,
+    return Interpretation(
+        ProviderState.ACCEPTED,
         "processed",
         "SMSPortal put the file into Processed.",
         _outcomes(faults),
@@ -525,7 +525,7 @@ def _accepted(evidence: _Evidence) -> Reading:
     )
 
 
-def _failed(evidence: _Evidence) -> Reading:
+def _failed(evidence: _Evidence) -> Interpretation:
     verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
     codes = set(verdicts.values())
     alarm = " ".join(_report_alarms(evidence))
@@ -558,12 +558,15 @@ def _failed(evidence: _Evidence) -> Reading:
     unexplained = set(evidence.attempts) - set(verdicts)
     if "" in codes and not any(evidence.is_whole(number) for number in evidence.attempts):
         # An interrupted upload may turn out to have been dropped, which permits another; until that is told, none.
-        return Reading(
-            Standing.UNKNOWN, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited.", waits=True
+        return Interpretation(
+            ProviderState.UNKNOWN,
+            "errors_waiting",
+            "SMSPortal put the file into Errors; its report is awaited.",
+            waits=True,
         )
     if "" in codes or (unexplained and len(interrupted) < len(verdicts)):
-        return Reading(
-            Standing.PROCESSING, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited."
+        return Interpretation(
+            ProviderState.PROCESSING, "errors_waiting", "SMSPortal put the file into Errors; its report is awaited."
         )
     reasons = {
         number: code for number, code in verdicts.items() if number not in interrupted and code != "File.DuplicateFound"
@@ -574,13 +577,13 @@ def _failed(evidence: _Evidence) -> Reading:
         code = reasons[max(reasons)]
         # The next file would be refused alike.
         is_account = code == "InsufficientCredits"
-        return Reading(
-            Standing.REJECTED, code, WORDS[code], _outcomes(evidence.all_failures), alarm=alarm, account=is_account
+        return Interpretation(
+            ProviderState.REJECTED, code, WORDS[code], _outcomes(evidence.all_failures), alarm=alarm, account=is_account
         )
     if "File.DuplicateFound" in codes:
         return _duplicate(evidence)
-    return Reading(
-        Standing.ABSENT, "File.Corrupt", "The interrupted upload arrived incomplete and SMSPortal dropped it."
+    return Interpretation(
+        ProviderState.ABSENT, "File.Corrupt", "The interrupted upload arrived incomplete and SMSPortal dropped it."
     )
 
 
@@ -608,7 +611,7 @@ def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
     return code == "File.Corrupt" and (attempt is None or attempt.ending is not Ending.DONE)
 
 
-def _duplicate(evidence: _Evidence) -> Reading:
+def _duplicate(evidence: _Evidence) -> Interpretation:
     if len(evidence.attempts) <= 1:
         return _unclear(
             evidence,
@@ -632,8 +635,8 @@ def _certain(evidence: _Evidence) -> tuple[Outcome, ...]:
     return _outcomes([fault for fault in evidence.all_failures if fault.code in _OF_ONE])
 
 
-def _unclear(evidence: _Evidence, reason: str, sentence: str, alarm: str = "") -> Reading:
-    return Reading(Standing.UNKNOWN, reason, sentence, _certain(evidence), unclear=True, alarm=alarm)
+def _unclear(evidence: _Evidence, reason: str, sentence: str, alarm: str = "") -> Interpretation:
+    return Interpretation(ProviderState.UNKNOWN, reason, sentence, _certain(evidence), unclear=True, alarm=alarm)
 
 
 def _report_alarms(evidence: _Evidence) -> list[str]:
@@ -691,7 +694,7 @@ def _spellings(body: bytes) -> dict[str, str]:
     return national | {number: number for number in numbers}
 
 
-def _parse_report(file: SightedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
+def _parse_report(file: ObservedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
     """Return the faults of a report and the words in it that look like codes and are none.
 
     assumption: the shape of the fault report is not documented. A known code beside a number of ours is that number's

@@ -42,7 +42,7 @@ REJECTED = ".rejected"
 LARGEST = 30_000_000
 # "the file batch will be retried up to 5 times, with 30 minutes between each attempt"; one look stands for a minute.
 RETRIES = 5
-LOOKS_BETWEEN = 30
+POLLS_BETWEEN = 30
 
 # The company's error codes. assumption: these are the causes that a rejected file names; the document shows none.
 CAUSES = {
@@ -337,7 +337,7 @@ class Gateway(Account):
             self._waits[name] -= 1
         elif self._faults.use(f"{SLUG}:internal-error"):
             self._failures[name] += 1
-            self._waits[name] = LOOKS_BETWEEN
+            self._waits[name] = POLLS_BETWEEN
             if self._failures[name] > RETRIES:
                 # assumption: after the last attempt the file is rejected.
                 self._take(name, Verdict(cause="internal-error"), (self.home / name).read_bytes(), now)

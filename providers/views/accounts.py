@@ -21,7 +21,7 @@ from providers.transports.ftp import FtpTransport
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def accounts(request: HttpRequest) -> HttpResponse:
-    heard = Account.objects.annotate(heard_at=Max("batches__looked_at"))
+    heard = Account.objects.annotate(heard_at=Max("batches__polled_at"))
     rows = [
         (account, checking.health(account, is_heard=account.heard_at is not None), line_of(account))
         for account in heard
@@ -130,7 +130,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
             or found.stopped_code == "host_key_changed",
             "may_test": may_test(request.user),
-            "may_look": may_look(request.user),
+            "may_view": may_view(request.user),
         },
     )
 
@@ -155,7 +155,7 @@ def _test(request: HttpRequest, found: Account) -> None:
 
 
 def _is_heard(found: Account) -> bool:
-    return Account.objects.filter(pk=found.pk, batches__looked_at__isnull=False).exists()
+    return Account.objects.filter(pk=found.pk, batches__polled_at__isnull=False).exists()
 
 
 def line_of(account: Account) -> str:
@@ -177,7 +177,7 @@ def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
     return user.has_perm("providers.change_account") or user.has_perm("campaigns.approve_campaign")
 
 
-def may_look(user: AbstractBaseUser | AnonymousUser) -> bool:
+def may_view(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether a person may look at what lies with a provider: who may test, and operators, whose files they are."""
     return may_test(user) or (isinstance(user, PermissionsMixin) and user.has_perm("campaigns.change_campaign"))
 

@@ -29,7 +29,7 @@ def sandbox(request: HttpRequest) -> HttpResponse:
     url = _sandbox_url()
     context: dict[str, Any] = {"may_rehearse": _may_rehearse(request.user)}
     try:
-        seen = rehearsal.look(url)
+        seen = rehearsal.poll(url)
     except rehearsal.SandboxTrouble as trouble:
         return render(request, "providers/sandbox.html", context | {"trouble": str(trouble)})
     asked = request.GET.get("provider", "")

@@ -18,9 +18,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from campaigns import journal
 from campaigns.batching import derive_stem
-from campaigns.evidence import keep_sighting
+from campaigns.evidence import keep_observation
 from campaigns.models import Batch, Campaign
-from providers.base import SightedFile, Sighting
+from providers.base import Observation, ObservedFile
 from providers.models import Account
 from tests.conftest import PASSWORD, MakeUser
 
@@ -62,9 +62,9 @@ def campaign(make_user: MakeUser, settings: Settings, tmp_path: Path) -> Campaig
         batch.attempts.create(
             number=1, name=f"{stem}-a1.txt", host="ftp.example.org", started_at=now, ending="unclear", staged_size=88
         )
-        seen = SightedFile("", f"{stem}-a1.txt", len(body) // 2, now, None, "ftp.example.org")
-        log = SightedFile("", f"history-{number}.txt", 321, now, b"a log", "ftp.example.org")
-        keep_sighting(batch, Sighting(now, ("ftp.example.org",), (seen, log)))
+        seen = ObservedFile("", f"{stem}-a1.txt", len(body) // 2, now, None, "ftp.example.org")
+        log = ObservedFile("", f"history-{number}.txt", 321, now, b"a log", "ftp.example.org")
+        keep_observation(batch, Observation(now, ("ftp.example.org",), (seen, log)))
     return made
 
 
@@ -77,7 +77,7 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], path: 
     return page
 
 
-def look(page: Page, name: str) -> None:
+def poll(page: Page, name: str) -> None:
     """Nothing that axe finds, nothing wider than the window; with SHOTS a picture."""
     if shots := os.environ.get("SHOTS"):
         page.screenshot(path=f"{shots}/{name}.png", full_page=True)
@@ -127,7 +127,7 @@ def test_several_files_are_chosen_and_decided_about(
     boxes.nth(2).check()
     for summary in page.locator("summary").all():
         summary.click()
-    look(page, f"unclear-{scheme}")
+    poll(page, f"unclear-{scheme}")
     page.get_by_role("button", name="Decide about 2 files with 452 recipients").click()
     question = page.get_by_role("dialog", name="Decide about 2 files with 452 recipients?")
     expect(question).to_contain_text("The decision about 2 files with 452 recipients cannot be taken back.")
@@ -168,4 +168,4 @@ def test_a_refusal_is_seen_beside_the_decision(
     page.get_by_role("dialog").get_by_role("button", name="Decide").click()
     expect(page.get_by_role("alert")).to_contain_text("Choose the provider's log")
     expect(page.get_by_role("alert")).to_be_in_viewport()
-    look(page, f"batch-{scheme}")
+    poll(page, f"batch-{scheme}")

@@ -152,7 +152,7 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 
     def make(account: Account, *lists: ContactList, **fields: Any) -> Campaign:
         campaign = approve(freeze(make_campaign(account, *lists, **fields), operator), approver)
-        batching.cut(campaign.pk, timezone.now())
+        batching.create_batches(campaign.pk, timezone.now())
         campaign.refresh_from_db()
         return campaign
 

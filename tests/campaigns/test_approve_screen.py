@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from campaigns import jobs
 from campaigns.models import Campaign
+from contacts import queues
 from providers.models import Account
 from tests.campaigns.conftest import freeze
 from tests.conftest import PASSWORD
@@ -18,9 +18,9 @@ LogIn = Callable[[User], Client]
 
 
 @pytest.fixture(autouse=True)
-def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(jobs, "nudge", lambda job, pk: asked.append((job, pk)))
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
     return asked
 
 
@@ -52,7 +52,7 @@ def test_the_page_shows_what_is_signed(frozen: Campaign, approver: User, logged_
 
 
 def test_approving_asks_for_the_password_and_then_does_it(
-    frozen: Campaign, approver: User, nudges: list[tuple[str, int]]
+    frozen: Campaign, approver: User, enqueued: list[tuple[str, int]]
 ) -> None:
     client = signed_in(approver)
     response = client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": frozen.approval_hash})
@@ -60,12 +60,12 @@ def test_approving_asks_for_the_password_and_then_does_it(
     assert "reauthenticate" in response.headers["Location"]
     frozen.refresh_from_db()
     assert frozen.status == "frozen"
-    assert nudges == []
+    assert enqueued == []
     retyped(client, response)
     frozen.refresh_from_db()
     assert frozen.status == "approved"
     assert frozen.approved_by == approver
-    assert nudges == [("cut", frozen.pk)]
+    assert enqueued == [("create_batches", frozen.pk)]
 
 
 def test_what_changed_since_it_was_shown_is_not_approved(frozen: Campaign, approver: User) -> None:
@@ -121,7 +121,7 @@ def test_changing_takes_it_back_to_draft(frozen: Campaign, operator: User, logge
 
 
 def test_a_held_campaign_gets_a_new_start(
-    frozen: Campaign, approver: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+    frozen: Campaign, approver: User, logged_in: LogIn, enqueued: list[tuple[str, int]]
 ) -> None:
     Campaign.objects.filter(pk=frozen.pk).update(status="held", approved_by=approver, sentence="It missed its start.")
     client = logged_in(approver)
@@ -133,7 +133,7 @@ def test_a_held_campaign_gets_a_new_start(
     client.post(f"/campaigns/{frozen.pk}/confirm-start/", {"start_at": ""})
     frozen.refresh_from_db()
     assert frozen.status == "approved"
-    assert nudges == [("cut", frozen.pk)]
+    assert enqueued == [("create_batches", frozen.pk)]
 
 
 @pytest.mark.parametrize("verb", ["freeze", "reject", "change", "pause", "resume", "cancel", "confirm-start"])

@@ -33,7 +33,7 @@ def test_a_freeze_copies_people_in_the_order_of_their_numbers(
     assert campaign.counts["included"] == 5
     first = campaign.recipients.order_by("id")[0]
     assert (first.msisdn, first.value1) == ("27825550100", "Person 0")
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
 
 
 def test_a_change_of_the_contact_changes_nothing_frozen(

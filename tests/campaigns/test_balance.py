@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries
 
 from campaigns import balance
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
@@ -27,7 +27,7 @@ def test_a_draft_has_empty_books(account: Account, make_campaign: MakeCampaign) 
 
 
 def test_a_frozen_campaign_waits(account: Account, make_campaign: MakeCampaign, operator: User) -> None:
-    books = balance.prove(freeze(make_campaign(account), operator))
+    books = balance.audit(freeze(make_campaign(account), operator))
 
     assert (books.selected, books.waiting, books.batched, books.balanced) == (5, 5, 0, True)
 
@@ -35,9 +35,9 @@ def test_a_frozen_campaign_waits(account: Account, make_campaign: MakeCampaign, 
 def test_each_status_counts_in_its_bucket(running: Campaign) -> None:
     batch = running.batches.get()
     for status in ("uploading", "committing", "handed_over", "processing"):
-        move(batch, status)
+        transition(batch, status)
         assert balance.of(running).open == {status: 5}
-    move(batch, "accepted")
+    transition(batch, "accepted")
     assert balance.of(running).outcomes == {"accepted": 5, "row_error": 0, "rejected": 0, "cancelled": 0, "open": 0}
 
 
@@ -52,19 +52,19 @@ def test_a_lost_recipient_is_found_by_the_proof(running: Campaign) -> None:
     running.recipients.all()[:1].get().delete()
 
     assert balance.of(running).balanced
-    assert "4 recipients are stored" in balance.prove(running).mismatch
+    assert "4 recipients are stored" in balance.audit(running).mismatch
 
 
 def test_a_recipient_moved_by_hand_is_found_by_the_proof(running: Campaign) -> None:
     running.recipients.filter(msisdn="27825550100").update(batch_number=9)
 
-    assert "Batch" in balance.prove(running).mismatch
+    assert "Batch" in balance.audit(running).mismatch
 
 
 def test_a_changed_reason_is_found_by_the_proof(running: Campaign) -> None:
     running.recipients.filter(msisdn="27825550100").update(excluded_reason="invalid", batch_number=None)
 
-    assert "Excluded as invalid: 0 said, 1 found." in balance.prove(running).mismatch
+    assert "Excluded as invalid: 0 said, 1 found." in balance.audit(running).mismatch
 
 
 def test_an_outcome_nobody_counted_is_found_by_the_proof(running: Campaign) -> None:
@@ -72,11 +72,11 @@ def test_an_outcome_nobody_counted_is_found_by_the_proof(running: Campaign) -> N
         batch=running.batches.get(), recipient=running.recipients.all()[0], result="row_error"
     )
 
-    assert "outcomes counted differ" in balance.prove(running).mismatch
+    assert "outcomes counted differ" in balance.audit(running).mismatch
 
 
 def test_a_campaign_closed_with_open_recipients_is_a_mismatch(running: Campaign) -> None:
-    move(running, "closed")
+    transition(running, "closed")
 
     assert "closed while 5 are open" in balance.of(running).mismatch
 

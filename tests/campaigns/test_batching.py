@@ -82,7 +82,7 @@ def test_a_dry_run_shows_the_bytes_that_are_then_cut(
     call_command("dry_run", str(campaign.pk), "--out", str(tmp_path / "dry"), "--json", stdout=said)
     files = json.loads(said.getvalue())["files"]
 
-    batching.cut(campaign.pk, timezone.now())
+    batching.create_batches(campaign.pk, timezone.now())
 
     batches = list(campaign.batches.order_by("number"))
     assert [file["sha256"] for file in files] == [batch.sha256 for batch in batches]
@@ -104,7 +104,7 @@ def test_a_file_that_no_row_names_is_replaced(
     name = f"payloads/c{campaign.pk}/{batching.derive_stem(campaign.pk, 1, 1)}.zip"
     default_storage.save(name, ContentFile(b"left by a crash"))
 
-    batching.cut(campaign.pk, timezone.now())
+    batching.create_batches(campaign.pk, timezone.now())
 
     batch = campaign.batches.get()
     assert batch.payload.name == name
@@ -117,7 +117,7 @@ def test_who_opted_out_since_the_freeze_is_not_cut(
     campaign = approve(freeze(make_campaign(account), operator), approver)
     suppress(["27825550103"], "manual")
 
-    batching.cut(campaign.pk, timezone.now())
+    batching.create_batches(campaign.pk, timezone.now())
 
     assert campaign.batches.get().rows == 4
     campaign.refresh_from_db()
@@ -130,15 +130,15 @@ def test_a_cut_before_the_start_makes_nothing(
     start = timezone.now() + timedelta(hours=1)
     campaign = approve(freeze(make_campaign(account, start_at=start), operator), approver)
 
-    assert batching.cut(campaign.pk, timezone.now()) == 0
-    assert batching.cut(campaign.pk, start) == 1
+    assert batching.create_batches(campaign.pk, timezone.now()) == 0
+    assert batching.create_batches(campaign.pk, start) == 1
     assert Batch.objects.count() == 1
 
 
 def test_a_second_cut_makes_nothing_more(account: Account, make_running: MakeCampaign) -> None:
     campaign = make_running(account)
 
-    assert batching.cut(campaign.pk, timezone.now()) == 0
+    assert batching.create_batches(campaign.pk, timezone.now()) == 0
     assert Batch.objects.count() == 1
 
 
@@ -148,7 +148,7 @@ def test_handed_over_early_is_cut_at_the_approval_with_the_start_in_the_file(
     start = timezone.now() + timedelta(days=2)
     campaign = approve(freeze(make_campaign(account, start_at=start, is_early=True), operator), approver)
 
-    assert batching.cut(campaign.pk, timezone.now()) == 1
+    assert batching.create_batches(campaign.pk, timezone.now()) == 1
 
     batch = campaign.batches.get()
     with zipfile.ZipFile(batch.payload.open()) as archive:

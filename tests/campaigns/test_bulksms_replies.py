@@ -39,7 +39,7 @@ def in_turn(campaign: Campaign, clock: Clock, rounds: int, **pause: float) -> Ba
         hand_over(campaign, clock)
         collect(campaign, clock)
         clock.forward(**pause)
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
     return campaign.batches.get()
 
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import jobs
 from campaigns.models import Campaign, Template
+from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
 
@@ -17,9 +17,9 @@ LogIn = Callable[[User], Client]
 
 
 @pytest.fixture(autouse=True)
-def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(jobs, "nudge", lambda job, pk: asked.append((job, pk)))
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
     return asked
 
 
@@ -176,7 +176,7 @@ def test_freezing_begins_and_a_worker_is_nudged(
     make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
-    nudges: list[tuple[str, int]],
+    enqueued: list[tuple[str, int]],
 ) -> None:
     campaign = make_campaign(account)
     client = logged_in(operator)
@@ -184,7 +184,7 @@ def test_freezing_begins_and_a_worker_is_nudged(
     client.post(f"/campaigns/{campaign.pk}/freeze/")
     campaign.refresh_from_db()
     assert campaign.status == "freezing"
-    assert nudges == [("freeze", campaign.pk)]
+    assert enqueued == [("freeze", campaign.pk)]
     assert "contacts copied" in client.get(f"/campaigns/{campaign.pk}/").content.decode()
 
 
@@ -193,14 +193,14 @@ def test_a_refused_freeze_keeps_the_draft(
     make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
-    nudges: list[tuple[str, int]],
+    enqueued: list[tuple[str, int]],
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now())
     page = logged_in(operator).post(f"/campaigns/{campaign.pk}/freeze/", follow=True).content.decode()
     assert "The end is in the past" in page
     campaign.refresh_from_db()
     assert campaign.status == "draft"
-    assert nudges == []
+    assert enqueued == []
 
 
 def test_a_campaign_that_is_no_draft_is_not_edited(

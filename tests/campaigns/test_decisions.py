@@ -11,10 +11,10 @@ from pytest_django import Settings
 
 from campaigns import balance, decisions, results
 from campaigns.batching import recipients_of
-from campaigns.evidence import keep_sighting, known_of
-from campaigns.lifecycle import Refusal, move
+from campaigns.evidence import keep_observation, known_of
+from campaigns.lifecycle import Refusal, transition
 from campaigns.models import Attempt, Batch, Campaign, Event
-from providers.base import Outcome, Reading, SightedFile, Sighting, Standing
+from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
@@ -27,9 +27,9 @@ def frozen(account: Account, make_campaign: MakeCampaign, operator: User) -> Cam
 @pytest.fixture
 def unclear(account: Account, make_running: MakeCampaign) -> Batch:
     batch = make_running(account).batches.get()
-    move(batch, "uploading")
-    move(batch, "committing", first_intent_at=timezone.now())
-    return move(batch, "unclear", reason="no_evidence")
+    transition(batch, "uploading")
+    transition(batch, "committing", first_intent_at=timezone.now())
+    return transition(batch, "unclear", reason="no_evidence")
 
 
 def code_of(refusal: "pytest.ExceptionInfo[Refusal]") -> str:
@@ -40,7 +40,7 @@ def test_somebody_else_approves(frozen: Campaign, approver: User) -> None:
     approve(frozen, approver)
 
     assert (frozen.status, frozen.approved_by) == ("approved", approver)
-    assert frozen.starts_at == frozen.approved_at
+    assert frozen.effective_start_at == frozen.approved_at
     assert frozen.approved_at
     assert frozen.approval_expires_at == frozen.approved_at + timedelta(days=7)
 
@@ -85,7 +85,7 @@ def test_a_double_click_approves_once(frozen: Campaign, approver: User) -> None:
     with pytest.raises(Refusal) as refusal:
         approve(same, approver)
 
-    assert code_of(refusal) == "moved_meanwhile"
+    assert code_of(refusal) == "stale_transition"
     assert Event.objects.filter(to_status="approved").count() == 1
 
 
@@ -128,7 +128,7 @@ def test_pause_and_resume(account: Account, make_running: MakeCampaign, operator
 def test_what_baton_paused_is_resumed_by_an_approver(
     account: Account, make_running: MakeCampaign, operator: User, approver: User
 ) -> None:
-    campaign = move(make_running(account), "paused", reason="no_progress")
+    campaign = transition(make_running(account), "paused", reason="no_progress")
 
     with pytest.raises(Refusal):
         decisions.resume(campaign, operator, timezone.now())
@@ -145,28 +145,28 @@ def test_a_cancel_stops_what_is_not_with_the_provider(
     decisions.cancel(campaign, operator)
 
     assert campaign.batches.get().status == "cancelled"
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert (books.balanced, books.outcomes["cancelled"]) == (True, 5)
 
 
 def test_a_cancel_before_the_cut_counts_everybody_as_cancelled(frozen: Campaign, operator: User) -> None:
     decisions.cancel(frozen, operator)
 
-    books = balance.prove(frozen)
+    books = balance.audit(frozen)
     assert (books.balanced, books.cancelled, books.batched) == (True, 5, 0)
 
 
 def test_a_held_batch_is_released_or_cancelled_with_a_reason(
     account: Account, make_running: MakeCampaign, approver: User, operator: User
 ) -> None:
-    batch = move(make_running(account).batches.get(), "held", reason="too_big")
+    batch = transition(make_running(account).batches.get(), "held", reason="too_big")
 
     with pytest.raises(Refusal):
         decisions.release(batch, operator, "why", timezone.now())
     decisions.release(batch, approver, "The provider raised the limit.", timezone.now())
     assert batch.status == "prepared"
 
-    move(batch, "held", reason="too_big")
+    transition(batch, "held", reason="too_big")
     decisions.cancel_batch(batch, approver, "Not worth it.")
     assert batch.status == "cancelled"
 
@@ -174,7 +174,7 @@ def test_a_held_batch_is_released_or_cancelled_with_a_reason(
 def test_past_its_time_a_held_batch_can_only_be_cancelled(
     account: Account, make_running: MakeCampaign, approver: User
 ) -> None:
-    batch = move(make_running(account).batches.get(), "held", expires_at=timezone.now())
+    batch = transition(make_running(account).batches.get(), "held", expires_at=timezone.now())
 
     with pytest.raises(Refusal) as refusal:
         decisions.release(batch, approver, "why", timezone.now())
@@ -196,7 +196,7 @@ def test_each_decision_about_an_unclear_batch(
     decisions.decide(unclear, approver, decision, "I asked the provider.", timezone.now(), seen=known_of(unclear))
 
     assert unclear.status == status
-    assert balance.prove(unclear.campaign).outcomes[bucket] == 5
+    assert balance.audit(unclear.campaign).outcomes[bucket] == 5
     assert Event.objects.filter(user=approver, reason="decided").exists()
 
 
@@ -206,10 +206,14 @@ def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
     asked = unclear.events.filter(to_status="unclear").latest("id")
     decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now(), seen=known_of(unclear))
 
-    results.settle(unclear, Reading(Standing.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now())
+    results.settle(
+        unclear, Interpretation(ProviderState.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now()
+    )
     assert unclear.status == "handed_over"
 
-    results.settle(unclear, Reading(Standing.UNKNOWN, "only_a_part", "Only a part.", unclear=True), timezone.now())
+    results.settle(
+        unclear, Interpretation(ProviderState.UNKNOWN, "only_a_part", "Only a part.", unclear=True), timezone.now()
+    )
     assert (unclear.status, unclear.reason) == ("unclear", "only_a_part")
 
 
@@ -219,7 +223,7 @@ def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) ->
     successor = unclear.campaign.batches.get(generation=2)
     assert (unclear.status, successor.status, successor.rows) == ("superseded", "prepared", 5)
     assert successor.stem != unclear.stem
-    assert balance.prove(unclear.campaign).balanced
+    assert balance.audit(unclear.campaign).balanced
 
 
 @pytest.mark.parametrize("decision", ["again", "cancel"])
@@ -227,16 +231,16 @@ def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver:
     now = timezone.now()
     decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=known_of(unclear))
     status = Batch.objects.get(pk=unclear.pk).status
-    due = results.due_for_look(now + timedelta(minutes=2)).get(pk=unclear.pk)
+    due = results.due_for_poll(now + timedelta(minutes=2)).get(pk=unclear.pk)
 
-    results.settle(due, Reading(Standing.ABSENT), now + timedelta(minutes=2))
+    results.settle(due, Interpretation(ProviderState.ABSENT), now + timedelta(minutes=2))
     assert due.alarm == ""
-    results.settle(due, Reading(Standing.ACCEPTED), now + timedelta(minutes=3))
+    results.settle(due, Interpretation(ProviderState.ACCEPTED), now + timedelta(minutes=3))
 
     due.refresh_from_db()
     assert (due.status, due.accepted_rows) == (status, 0)
     assert "took it after all" in due.alarm
-    assert not results.due_for_look(now + results.LOOK_AFTER + timedelta(hours=1)).filter(pk=unclear.pk).exists()
+    assert not results.due_for_poll(now + results.POLL_AFTER_END + timedelta(hours=1)).filter(pk=unclear.pk).exists()
 
 
 def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
@@ -272,7 +276,7 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
     assert sorted(left) == ["27825550100", "27825550102", "27825550104"]
     named = unclear.outcomes.order_by("line").values_list("recipient__msisdn", "result", "source", "line")
     assert list(named) == [("27825550101", "accepted", "log.txt", 1), ("27825550103", "accepted", "log.txt", 3)]
-    books = balance.prove(unclear.campaign)
+    books = balance.audit(unclear.campaign)
     assert books.balanced
     assert (books.outcomes["accepted"], books.outcomes["open"]) == (2, 3)
     assert unclear.evidence.get().files[0]["name"] == "log.txt"
@@ -331,10 +335,10 @@ def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, appr
 
 def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User) -> None:
     now = timezone.now()
-    nothing_there = partial(Sighting, hosts=("ftp.example.org",))
-    keep_sighting(unclear, nothing_there(now))
+    nothing_there = partial(Observation, hosts=("ftp.example.org",))
+    keep_observation(unclear, nothing_there(now))
     seen = known_of(unclear)
-    keep_sighting(unclear, nothing_there(now + timedelta(minutes=2)))
+    keep_observation(unclear, nothing_there(now + timedelta(minutes=2)))
 
     assert known_of(unclear) == seen
     decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
@@ -344,8 +348,8 @@ def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User
 def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Batch, approver: User) -> None:
     now = timezone.now()
     seen = known_of(unclear)
-    for files in ((), (SightedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
-        keep_sighting(unclear, Sighting(now, ("ftp.example.org",), files))
+    for files in ((), (ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
+        keep_observation(unclear, Observation(now, ("ftp.example.org",), files))
         with pytest.raises(Refusal, match="changed since this page was shown") as refusal:
             decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
         assert code_of(refusal) == "evidence_changed"
@@ -359,7 +363,7 @@ def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Ba
 def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, approver: User) -> None:
     now, seen = timezone.now(), known_of(unclear)
     decisions.decide(unclear, approver, "handed_over", "They wrote so.", now, seen=seen)
-    move(unclear, "unclear", reason="silent")
+    transition(unclear, "unclear", reason="silent")
 
     with pytest.raises(Refusal) as refusal:
         decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
@@ -370,9 +374,9 @@ def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, app
 
 def test_what_was_there_for_a_while_refuses_the_decision(unclear: Batch, approver: User) -> None:
     now, seen = timezone.now(), ""
-    file = SightedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org")
+    file = ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org")
     for files in ((), (file,), ()):
-        keep_sighting(unclear, Sighting(now, ("ftp.example.org",), files))
+        keep_observation(unclear, Observation(now, ("ftp.example.org",), files))
         seen = seen or known_of(unclear)
 
     with pytest.raises(Refusal) as refusal:

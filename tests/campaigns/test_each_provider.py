@@ -71,9 +71,9 @@ def run(campaign: Campaign, operator: User, approver: User, clock: Clock) -> dic
     assert campaign.status == "frozen", (campaign.sentence, campaign.problems)
     previews = texts_of(campaign)
     approve(campaign, approver)
-    batching.cut(campaign.pk, timezone.now())
+    batching.create_batches(campaign.pk, timezone.now())
     until_closed(campaign, clock)
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert books.balanced
     assert books.outcomes["accepted"] == len(previews)
     return previews
@@ -162,4 +162,4 @@ def test_the_check_says_what_the_freeze_says(
     campaign = make_campaign(account, nasty_list, text=TEXT, options=default_options(account))
     verdict = audience.check(campaign)
     campaign = freeze(campaign, operator)
-    assert {problem["msisdn"] for problem in verdict.objections} == {row["msisdn"] for row in campaign.problems}
+    assert {problem["msisdn"] for problem in verdict.problems} == {row["msisdn"] for row in campaign.problems}

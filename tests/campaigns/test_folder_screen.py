@@ -15,10 +15,10 @@ from pytest_django import Settings
 
 from campaigns import folder
 from campaigns.batching import derive_stem
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch
 from providers import locks
-from providers.base import SightedFile
+from providers.base import ObservedFile
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over
@@ -102,12 +102,12 @@ def test_an_upload_that_may_still_be_needed_is_no_leftover(
     account: Account, make_running: MakeCampaign, status: str
 ) -> None:
     batch = make_running(account, options=default_options(account)).batches.get()
-    upload = SightedFile("", f"{batch.stem}-a1.csv", 7)
+    upload = ObservedFile("", f"{batch.stem}-a1.csv", 7)
 
     _, leftovers, _ = folder.sort(account.adapter, [upload])
     assert [found.batch for found in leftovers] == [batch]
     for to in ("uploading", "committing", "unclear"):
-        move(batch, to)
+        transition(batch, to)
         if to == status:
             break
     ours, leftovers, _ = folder.sort(account.adapter, [upload])
@@ -118,7 +118,7 @@ def test_an_upload_that_may_still_be_needed_is_no_leftover(
 
 def test_files_of_this_installation_that_the_database_forgot_are_ours(account: Account) -> None:
     stem = derive_stem(4711, 1, 1)
-    seen = [SightedFile("", f"{stem}.csv.utf8.success", 7), SightedFile("", f"{stem}-a1.csv", 7)]
+    seen = [ObservedFile("", f"{stem}.csv.utf8.success", 7), ObservedFile("", f"{stem}-a1.csv", 7)]
 
     ours, leftovers, foreign = folder.sort(account.adapter, seen)
 
@@ -137,7 +137,7 @@ def test_a_name_whose_end_looks_like_an_attempt_is_one_of_ours(account: Account)
 
 def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account: Account) -> None:
     """An SMSPortal zip that lies in Send_SMS is texted: it is never called a leftover."""
-    seen = SightedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
+    seen = ObservedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
 
     ours, leftovers, _ = folder.sort(sandbox_account.adapter, [seen])
 
@@ -160,7 +160,7 @@ def test_what_both_servers_show_is_one_file(account: Account, server: FileServer
 
 @pytest.mark.parametrize(("name", "size"), [("other.csv", 7), ("report.csv", 8)])
 def test_what_differs_between_servers_is_shown_twice(account: Account, name: str, size: int) -> None:
-    seen = [SightedFile("", "report.csv", 7, host="a:21"), SightedFile("", name, size, host="b:21")]
+    seen = [ObservedFile("", "report.csv", 7, host="a:21"), ObservedFile("", name, size, host="b:21")]
 
     _, _, foreign = folder.sort(account.adapter, seen)
 
@@ -170,9 +170,9 @@ def test_what_differs_between_servers_is_shown_twice(account: Account, name: str
 def test_a_file_that_both_servers_show_bears_the_later_time(account: Account) -> None:
     early, late = datetime(2026, 11, 1, 8, tzinfo=UTC), datetime(2026, 11, 1, 9, tzinfo=UTC)
     seen = [
-        SightedFile("", "report.csv", 7, early, host="a:21"),
-        SightedFile("", "second.csv", 7, host="b:21"),
-        SightedFile("", "report.csv", 7, late, host="b:21"),
+        ObservedFile("", "report.csv", 7, early, host="a:21"),
+        ObservedFile("", "second.csv", 7, host="b:21"),
+        ObservedFile("", "report.csv", 7, late, host="b:21"),
     ]
 
     _, _, foreign = folder.sort(account.adapter, seen)
@@ -222,7 +222,7 @@ def test_every_provider_with_folders_shows_all_of_them(
 
 
 def test_names_that_are_no_text_are_written_out(account: Account) -> None:
-    seen = [SightedFile("", "caf\udce9\u202e.csv", 7)]
+    seen = [ObservedFile("", "caf\udce9\u202e.csv", 7)]
 
     _, _, [found] = folder.sort(account.adapter, seen)
 
@@ -274,8 +274,8 @@ def test_the_database_is_asked_little_however_many_files_there_are(
     account: Account, make_running: MakeCampaign, django_assert_max_num_queries: Any
 ) -> None:
     batch = make_running(account, options=default_options(account)).batches.get()
-    seen = [SightedFile("", f"{batch.stem}-a{number}.csv", number) for number in range(1, 3000)]
-    seen += [SightedFile("", f"other-{number}.csv", number) for number in range(3000)]
+    seen = [ObservedFile("", f"{batch.stem}-a{number}.csv", number) for number in range(1, 3000)]
+    seen += [ObservedFile("", f"other-{number}.csv", number) for number in range(3000)]
 
     with django_assert_max_num_queries(3):
         _, leftovers, foreign = folder.sort(account.adapter, seen)

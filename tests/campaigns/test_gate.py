@@ -13,7 +13,7 @@ from django.utils import timezone
 
 import contacts.suppression
 from campaigns import decisions, handover
-from campaigns.lifecycle import MovedMeanwhile, move
+from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Attempt, Batch, Campaign
 from contacts.suppression import suppress
 from providers.base import Staged
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def uploading(account: Account, make_running: MakeCampaign) -> Batch:
     batch = make_running(account).batches.get()
-    return move(batch, "uploading")
+    return transition(batch, "uploading")
 
 
 def pass_gate(batch: Batch) -> Attempt | None:
@@ -100,7 +100,7 @@ def test_at_any_instant_an_opt_out_is_honoured_or_later(
     honoured = later = 0
     for turn in range(30):
         campaign = make_running(account, people, name=f"Turn {turn}")
-        batch = move(campaign.batches.get(), "uploading")
+        batch = transition(campaign.batches.get(), "uploading")
         passed: list[Attempt | None] = []
         intent_was_there: list[bool] = []
         gate_delay, opt_out_delay = chance.random() / 50, chance.random() / 50
@@ -203,12 +203,12 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
     assert first is not None
     taken_over = Batch.objects.select_related("campaign__account", "account").get(pk=uploading.pk)
     end, started = handover._end, ExitStack()
-    refused: list[MovedMeanwhile] = []
+    refused: list[StaleTransition] = []
 
     def repeat() -> None:
         try:
             handover.gate(taken_over, Staged(), "another-name.zip", timezone.now(), repeated=True)
-        except MovedMeanwhile as error:
+        except StaleTransition as error:
             refused.append(error)
 
     def end_slowly(*rest: Any, **options: Any) -> None:

@@ -27,7 +27,7 @@ def test_every_recipient_is_texted_once_with_the_frozen_text(
     messages = sandbox.messages()
     assert Counter(message["msisdn"] for message in messages) == {str(27825550100 + n): 1 for n in range(5)}
     assert messages[0]["text"] == "Hi Person 0, 20 % off ends Sunday."
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert books.balanced
     assert books.outcomes["accepted"] == 5
 
@@ -44,7 +44,7 @@ def test_row_errors_and_provider_opt_outs_are_settled_each(
     campaign = make_running(sandbox_account, people)
     until_closed(campaign, clock)
 
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert books.balanced
     assert (books.outcomes["accepted"], books.outcomes["row_error"]) == (1, 2)
     assert Suppression.objects.get(lifted_at=None).source == "provider"
@@ -64,7 +64,7 @@ def test_who_opts_out_between_cut_and_gate_is_left_out(
     assert len(sandbox.messages()) == 4
     assert list(campaign.batches.values_list("generation", "status")) == [(1, "superseded"), (2, "accepted")]
     assert Recipient.objects.get(msisdn="27825550102").excluded_reason == "opted_out_later"
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
 
 
 def test_a_batch_whose_people_all_opted_out_is_cancelled(
@@ -76,7 +76,7 @@ def test_a_batch_whose_people_all_opted_out_is_cancelled(
     until_closed(campaign, clock)
 
     assert sandbox.messages() == []
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert books.balanced
     assert books.excluded == {"opted_out_later": 5}
 
@@ -92,7 +92,7 @@ def test_a_rejected_file_rejects_its_recipients(
 
     batch = campaign.batches.get()
     assert (batch.status, batch.reason) == ("rejected", "InsufficientCredits")
-    assert balance.prove(campaign).outcomes["rejected"] == 5
+    assert balance.audit(campaign).outcomes["rejected"] == 5
     assert sandbox.messages() == []
 
 

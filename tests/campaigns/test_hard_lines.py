@@ -40,7 +40,7 @@ def handed_over_once(account: Account, make_running: MakeCampaign, clock: Clock)
     campaign = make_running(account, options=default_options(account))
     hand_over(campaign, clock)
     account.refresh_from_db()
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
     return campaign, campaign.batches.get()
 
 

@@ -66,7 +66,7 @@ def files_in(home: Path) -> list[str]:
 
 
 def the_only(campaign: Campaign) -> Batch:
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
     return campaign.batches.get()
 
 

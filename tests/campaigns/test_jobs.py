@@ -21,8 +21,9 @@ from redis import Redis
 from rq import Queue
 
 from campaigns import audience, balance, batching, decisions, jobs
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, Recipient
+from contacts import queues
 from providers.adapters.smsportal import Adapter
 from providers.base import Limits
 from providers.locks import LockLost
@@ -40,9 +41,9 @@ def waiting_jobs() -> list[tuple[str, Any]]:
 
 
 def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
-    assert jobs.nudge("freeze", 1)
-    assert not jobs.nudge("freeze", 1)
-    assert jobs.nudge("freeze", 2)
+    assert queues.enqueue_once(jobs.freeze, 1)
+    assert not queues.enqueue_once(jobs.freeze, 1)
+    assert queues.enqueue_once(jobs.freeze, 2)
 
     assert waiting_jobs() == [("freeze", 1), ("freeze", 2)]
 
@@ -51,7 +52,7 @@ def test_without_redis_a_nudge_is_lost_quietly(monkeypatch: pytest.MonkeyPatch, 
     nobody = Queue("campaigns", connection=Redis(unix_socket_path=str(tmp_path / "none.sock")))
     monkeypatch.setattr(django_rq, "get_queue", lambda name: nobody)
 
-    assert not jobs.nudge("freeze", 1)
+    assert not queues.enqueue_once(jobs.freeze, 1)
 
 
 def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
@@ -64,7 +65,7 @@ def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
 ) -> None:
     campaign = make_campaign(sandbox_account)
     audience.begin_freeze(campaign, operator, timezone.now())
-    jobs.nudge("freeze", campaign.pk)
+    queues.enqueue_once(jobs.freeze, campaign.pk)
     drain()
     campaign.refresh_from_db()
     approve(campaign, approver)
@@ -87,7 +88,7 @@ def test_a_doubled_job_does_nothing_twice(
     for _ in range(3):
         queue.enqueue("campaigns.jobs.hand_over", sandbox_account.pk)
     for _ in range(3):
-        queue.enqueue("campaigns.jobs.cut", campaign.pk)
+        queue.enqueue("campaigns.jobs.create_batches", campaign.pk)
 
     drain()
 
@@ -109,10 +110,10 @@ def test_the_sweep_finds_each_kind_of_waiting_work(
     approved = approve(freeze(make_campaign(account, *people, name="Approved"), operator), approver)
     make_running(account, *people, name="Running")
 
-    nudged = jobs.sweep(timezone.now())
+    enqueued = jobs.sweep(timezone.now())
 
-    assert nudged["freeze"] == nudged["cut"] == nudged["hand_over"] == 1
-    assert {("freeze", freezing.pk), ("cut", approved.pk), ("hand_over", account.pk)} <= set(waiting_jobs())
+    assert enqueued["freeze"] == enqueued["create_batches"] == enqueued["hand_over"] == 1
+    assert {("freeze", freezing.pk), ("create_batches", approved.pk), ("hand_over", account.pk)} <= set(waiting_jobs())
 
 
 def test_a_freeze_whose_last_answer_was_lost_keeps_its_recipients(
@@ -139,8 +140,8 @@ def test_a_freeze_whose_last_answer_was_lost_keeps_its_recipients(
     campaign.refresh_from_db()
     assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
     approve(campaign, approver)
-    batching.cut(campaign.pk, timezone.now())
-    assert balance.prove(Campaign.objects.get()).balanced
+    batching.create_batches(campaign.pk, timezone.now())
+    assert balance.audit(Campaign.objects.get()).balanced
 
 
 def test_a_freeze_that_loses_the_database_is_begun_again(
@@ -229,7 +230,7 @@ def test_a_freeze_that_was_ended_and_has_lost_its_lock_forgets_only_what_nobody_
 
     def end_it() -> Iterator[bool]:
         yield True
-        move(Campaign.objects.get(), status)
+        transition(Campaign.objects.get(), status)
         yield True
         yield False
 
@@ -290,9 +291,9 @@ def test_a_batch_put_back_while_its_campaign_was_cancelled_is_cancelled(
     account: Account, make_running: MakeCampaign, operator: User, valkey: Redis
 ) -> None:
     campaign = make_running(account)
-    batch = move(campaign.batches.get(), "uploading")
+    batch = transition(campaign.batches.get(), "uploading")
     decisions.cancel(campaign, operator)
-    move(batch, "prepared")
+    transition(batch, "prepared")
 
     jobs.sweep(timezone.now())
 
@@ -312,7 +313,7 @@ def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
 
     def claim_and_cancel(batch: Batch, *arguments: Any, **fields: Any) -> None:
         if batch.number == 1:
-            move(campaign.batches.get(number=2), "uploading")
+            transition(campaign.batches.get(number=2), "uploading")
         cancel(batch, *arguments, **fields)
 
     monkeypatch.setattr(decisions, "cancel_unless_forgotten", claim_and_cancel)
@@ -331,7 +332,7 @@ def test_the_nightly_proof_raises_an_alarm(
     campaign = make_running(account)
     campaign.recipients.filter(msisdn="27825550100").update(value1="Changed by hand")
 
-    jobs.prove(campaign.pk)
+    jobs.audit(campaign.pk)
 
     campaign.refresh_from_db()
     assert campaign.alarm == "The frozen recipients are not those that were frozen."
@@ -340,10 +341,10 @@ def test_the_nightly_proof_raises_an_alarm(
 def test_a_proved_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
     campaign = make_running(account)
 
-    jobs.prove(campaign.pk)
+    jobs.audit(campaign.pk)
 
     campaign.refresh_from_db()
-    assert (campaign.alarm, campaign.proved_at is not None) == ("", True)
+    assert (campaign.alarm, campaign.audited_at is not None) == ("", True)
 
 
 def test_the_sweep_command_says_what_it_nudged(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:

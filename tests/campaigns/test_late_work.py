@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from campaigns import batching, decisions, handover, jobs, patience
 from campaigns.evidence import known_of
-from campaigns.lifecycle import Refusal, move
+from campaigns.lifecycle import Refusal, transition
 from campaigns.models import Batch, Campaign
+from contacts import queues
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
 from providers.base import Limits, Receipt, Staged
@@ -79,7 +80,7 @@ def test_a_start_missed_over_a_weekend_is_held_and_asked_about(
     start = timezone.now() + timedelta(minutes=5)
     campaign = approve(freeze(make_campaign(sandbox_account, start_at=start), operator), approver)
     if waits == "a cut":
-        jobs.nudge("cut", campaign.pk)
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
     later(**WEEKEND)
     drain()
 
@@ -150,9 +151,9 @@ def test_what_was_not_committed_before_a_weekend_waits_for_a_person(
 ) -> None:
     campaign = make_running(sandbox_account)
     if left == "uploading":
-        move(campaign.batches.get(), "uploading")
+        transition(campaign.batches.get(), "uploading")
     if first == "a waiting job":
-        jobs.nudge("hand_over", sandbox_account.pk)
+        queues.enqueue_once(jobs.hand_over, sandbox_account.pk)
     later(**WEEKEND)
     if first == "a waiting job":
         drain()
@@ -190,10 +191,10 @@ def test_a_cut_that_a_weekend_interrupted_does_not_go_on_by_itself(
 
     monkeypatch.setattr(batching, "_store", dying)
     with pytest.raises(KeyboardInterrupt):
-        batching.cut(campaign.pk, timezone.now())
+        batching.create_batches(campaign.pk, timezone.now())
     monkeypatch.setattr(batching, "_store", store)
     later(**WEEKEND)
-    jobs.nudge("cut", campaign.pk)
+    queues.enqueue_once(jobs.create_batches, campaign.pk)
     drain()
 
     sweep_and_work(drain)
@@ -292,10 +293,10 @@ def test_the_pause_names_what_the_last_try_said(
     campaign = make_running(account)
     batch = campaign.batches.get()
     for sentence in ("The line broke.", f"127.0.0.1 does not answer as an FTP server. {'It hung up. ' * 30}"):
-        move(move(batch, "uploading"), "prepared", reason="unreachable", sentence=sentence)
-    move(move(batch, "uploading"), "prepared", reason="not_running", sentence="The campaign is paused.")
+        transition(transition(batch, "uploading"), "prepared", reason="unreachable", sentence=sentence)
+    transition(transition(batch, "uploading"), "prepared", reason="not_running", sentence="The campaign is paused.")
     # The next try has begun, and the file says nothing of the one before.
-    move(batch, "uploading")
+    transition(batch, "uploading")
     later(minutes=31)
 
     jobs.sweep(timezone.now())
@@ -310,7 +311,9 @@ def test_a_cause_from_before_its_patience_began_is_not_named(
     account: Account, make_running: MakeCampaign, valkey: Any, later: Later
 ) -> None:
     campaign = make_running(account)
-    move(move(campaign.batches.get(), "uploading"), "prepared", reason="unreachable", sentence="The line broke.")
+    transition(
+        transition(campaign.batches.get(), "uploading"), "prepared", reason="unreachable", sentence="The line broke."
+    )
     later(minutes=10)
     Campaign.objects.update(resumed_at=timezone.now())
     later(minutes=31)
@@ -341,12 +344,12 @@ def test_what_a_person_lets_go_an_hour_later_is_not_late(
     account: Account, make_running: MakeCampaign, approver: User, valkey: Any, later: Later, word: str
 ) -> None:
     campaign = make_running(account)
-    batch = move(campaign.batches.get(), "uploading")
+    batch = transition(campaign.batches.get(), "uploading")
     if word == "released":
-        move(batch, "held", reason="bytes_differ")
+        transition(batch, "held", reason="bytes_differ")
     else:
-        move(batch, "committing", first_intent_at=timezone.now())
-        move(batch, "unclear")
+        transition(batch, "committing", first_intent_at=timezone.now())
+        transition(batch, "unclear")
     later(hours=1)
 
     if word == "released":
@@ -390,10 +393,10 @@ def test_a_clock_set_back_two_days_stops_nothing(
     taken = make_running(sandbox_account, *people, name="Taken")
     ahead = timezone.now() + timedelta(hours=48)
     Batch.objects.filter(campaign=waiting).update(due_at=ahead, failures=1)
-    Campaign.objects.update(started_at=ahead, starts_at=ahead)
+    Campaign.objects.update(started_at=ahead, effective_start_at=ahead)
     [batch] = taken.batches.all()
     handover.drain(sandbox_account.pk, Clock(), timezone.now() + timedelta(seconds=20))
-    Batch.objects.filter(pk=batch.pk).update(handed_over_at=ahead, look_at=ahead)
+    Batch.objects.filter(pk=batch.pk).update(handed_over_at=ahead, poll_at=ahead)
 
     for campaign in (waiting, taken):
         until_closed(campaign, drain)

@@ -68,9 +68,9 @@ def test_what_they_take_is_what_the_preview_showed(
             campaign = approve(freeze(campaign, operator), approver)
             text = compile_text(campaign.text)
             previews = {person.msisdn: finished_text(text, person) for person in campaign.recipients.all()}
-            batching.cut(campaign.pk, timezone.now())
+            batching.create_batches(campaign.pk, timezone.now())
             until_closed(campaign, clock)
-            assert balance.prove(campaign).outcomes["accepted"] == 30
+            assert balance.audit(campaign).outcomes["accepted"] == 30
             ledger = sandbox.messages(slug)
             assert {line["msisdn"]: line["text"] for line in ledger} == previews
             assert len(ledger) == 30

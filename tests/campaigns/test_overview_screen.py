@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
-from campaigns.templatetags.standing import zoned
+from campaigns.templatetags.badges import zoned
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
@@ -60,8 +60,8 @@ def test_files_of_one_cause_are_one_line(
 def test_a_file_that_waits_for_a_person_says_since_when(
     account: Account, make_running: MakeCampaign, viewer: User, logged_in: LogIn
 ) -> None:
-    batch = move(move(make_running(account).batches.get(), "uploading"), "committing")
-    move(batch, "unclear", reason="line_broke", sentence="The line broke.")
+    batch = transition(transition(make_running(account).batches.get(), "uploading"), "committing")
+    transition(batch, "unclear", reason="line_broke", sentence="The line broke.")
     long_ago = timezone.now() - timedelta(days=2)
     batch.events.filter(to_status="unclear").update(at=long_ago)
 
@@ -78,9 +78,9 @@ def test_a_missed_start_is_said_once_and_when_it_was(
     campaign = make_running(account)
     start = timezone.now() - timedelta(hours=1)
     sentence = "Its start was missed by 1 hour."
-    Campaign.objects.filter(pk=campaign.pk).update(status="approved", starts_at=start)
+    Campaign.objects.filter(pk=campaign.pk).update(status="approved", effective_start_at=start)
     campaign.refresh_from_db()
-    move(campaign, "held", reason="start_missed", sentence=sentence)
+    transition(campaign, "held", reason="start_missed", sentence=sentence)
 
     [line] = logged_in(viewer).get("/").context["inbox"]
 
@@ -198,7 +198,7 @@ def test_every_screen_says_the_same_of_an_account(
         return [word in client.get(path).content.decode() for path in ("/", "/accounts/", account.get_absolute_url())]
 
     assert said("Not tested") == [True] * 3
-    Batch.objects.update(looked_at=timezone.now())
+    Batch.objects.update(polled_at=timezone.now())
     assert said("Working") == [True] * 3
     Account.objects.update(
         checked_at=timezone.now(),

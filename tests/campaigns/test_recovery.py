@@ -15,12 +15,12 @@ from django.contrib.auth.models import User
 
 from campaigns import audience, balance, decisions, handover, jobs, journal
 from campaigns.evidence import known_of
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Reading, Receipt, Standing
+from providers.base import Interpretation, ProviderState, Receipt
 from providers.errors import Refused, Unclear, Unreachable
 from providers.locks import hold
 from providers.models import Account
@@ -85,7 +85,7 @@ def test_a_commit_whose_answer_was_lost_is_found_and_not_repeated(
 
     assert once_each(sandbox)
     assert campaign.batches.get().attempts.count() == 1
-    assert balance.prove(campaign).outcomes["accepted"] == 5
+    assert balance.audit(campaign).outcomes["accepted"] == 5
 
 
 def test_a_commit_that_never_began_is_repeated_under_its_guard(
@@ -118,17 +118,17 @@ def test_a_repeat_of_what_had_arrived_is_dropped_by_the_provider(
     campaign = make_running(sandbox_account)
     die("after")
     batch = died(campaign, clock)
-    look = Adapter.look
+    poll = Adapter.poll
 
     def blind(self: Adapter, remote: Any, payload: Any, attempts: Any, now: Any) -> Any:
-        seen = look(self, remote, payload, attempts, now)
+        seen = poll(self, remote, payload, attempts, now)
         return type(seen)(seen_at=seen.seen_at, hosts=seen.hosts)
 
-    monkeypatch.setattr(Adapter, "look", blind)
+    monkeypatch.setattr(Adapter, "poll", blind)
     hand_over(campaign, clock)
     clock.forward(seconds=61)
     hand_over(campaign, clock)
-    monkeypatch.setattr(Adapter, "look", look)
+    monkeypatch.setattr(Adapter, "poll", poll)
     assert batch.attempts.count() == 2
     until_closed(campaign, clock)
 
@@ -215,7 +215,7 @@ def test_unclear_is_resolved_by_evidence_by_itself(
     clock.forward(minutes=16)
     collect(campaign, clock)
     assert campaign.batches.get().status == "unclear"
-    assert balance.prove(campaign).outcomes["open"] == 5
+    assert balance.audit(campaign).outcomes["open"] == 5
 
     sandbox.clear()
     clock.forward(minutes=3)
@@ -247,7 +247,7 @@ def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
 
     assert once_each(sandbox)
     assert list(campaign.batches.values_list("generation", "status")) == [(1, "superseded"), (2, "accepted")]
-    assert balance.prove(campaign).balanced
+    assert balance.audit(campaign).balanced
 
 
 @pytest.mark.parametrize(
@@ -400,16 +400,16 @@ def test_what_baton_cannot_read_is_told_and_looked_at_later(
 ) -> None:
     campaign = make_running(sandbox_account)
     hand_over(campaign, clock)
-    read = Adapter.read
+    read = Adapter.interpret
 
     def stumble(*arguments: Any) -> Any:
         raise ValueError
 
-    monkeypatch.setattr(Adapter, "read", stumble)
+    monkeypatch.setattr(Adapter, "interpret", stumble)
     clock.forward(seconds=5)
     collect(campaign, clock)
     assert "could not read" in campaign.batches.get().alarm
-    monkeypatch.setattr(Adapter, "read", read)
+    monkeypatch.setattr(Adapter, "interpret", read)
     clock.forward(minutes=6)
 
     until_closed(campaign, clock)
@@ -432,7 +432,7 @@ def test_what_baton_cannot_read_after_a_lost_answer_is_asked_about(
     def stumble(*arguments: Any) -> Any:
         raise ValueError
 
-    monkeypatch.setattr(Adapter, "read", stumble)
+    monkeypatch.setattr(Adapter, "interpret", stumble)
     for _ in range(20):
         clock.forward(minutes=1)
         hand_over(campaign, clock)
@@ -475,8 +475,8 @@ def test_what_may_be_with_the_provider_is_due_before_everything_else(
 ) -> None:
     campaign = make_running(account)
     batch = campaign.batches.get()
-    move(batch, "uploading")
-    move(batch, "committing", due_at=clock())
+    transition(batch, "uploading")
+    transition(batch, "committing", due_at=clock())
     for number in range(300, 550):
         other = copy(batch)
         other.pk, other.status, other.number, other.stem, other.key = None, "prepared", number, f"stem{number}", number
@@ -543,13 +543,13 @@ def test_an_account_that_is_refused_by_the_result_is_stopped(
 ) -> None:
     account = account_at("smsportal")
     campaign = make_running(account, make_list(count=3), options=default_options(account))
-    read = Adapter.read
+    read = Adapter.interpret
 
-    def refuse_account(*words: Any) -> Reading:
-        reading = read(*words)
-        return replace(reading, account=reading.standing is Standing.REJECTED)
+    def refuse_account(*words: Any) -> Interpretation:
+        interpretation = read(*words)
+        return replace(interpretation, account=interpretation.state is ProviderState.REJECTED)
 
-    monkeypatch.setattr(Adapter, "read", refuse_account)
+    monkeypatch.setattr(Adapter, "interpret", refuse_account)
     sandbox.fault("smsportal:insufficient-credits", 1)
     until_closed(campaign, clock)
     account.refresh_from_db()

@@ -15,7 +15,7 @@ from campaigns.orders import rehearsal_of
 from campaigns.views.facts import said
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
-from providers.base import Order
+from providers.base import CampaignSpec
 from providers.models import Account
 from tests.campaigns.conftest import default_options, freeze
 
@@ -25,8 +25,8 @@ SENTENCE = "SMSPortal looks at the files and texts nobody."
 
 @pytest.fixture(autouse=True)
 def seventh_error_rehearses(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rehearsal(self: Adapter, order: Order) -> str:
-        return SENTENCE if order.options.get("max_errors") == 7 else ""
+    def rehearsal(self: Adapter, spec: CampaignSpec) -> str:
+        return SENTENCE if spec.options.get("max_errors") == 7 else ""
 
     monkeypatch.setattr(Adapter, "rehearsal", rehearsal)
 

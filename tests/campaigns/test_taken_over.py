@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from campaigns import balance, batching, decisions, handover, jobs, journal, results
 from campaigns.evidence import known_of, payload_of
-from campaigns.lifecycle import MovedMeanwhile, Refusal, move
+from campaigns.lifecycle import Refusal, StaleTransition, transition
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Outcome, Payload, Reading, Receipt, Sighting, Staged, Standing
+from providers.base import Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
@@ -55,9 +55,9 @@ def texted(sandbox: Sandbox, provider: str = "smsportal") -> Counter[str]:
 
 
 def make_unclear(batch: Batch, clock: Clock) -> Batch:
-    move(batch, "uploading")
-    move(batch, "committing", first_intent_at=clock())
-    return move(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.", due_at=None)
+    transition(batch, "uploading")
+    transition(batch, "committing", first_intent_at=clock())
+    return transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.", due_at=None)
 
 
 def restore_to(batch: Batch, status: str) -> None:
@@ -65,7 +65,7 @@ def restore_to(batch: Batch, status: str) -> None:
     batch.attempts.all().delete()
     batch.events.all().delete()
     Batch.objects.filter(pk=batch.pk).update(
-        status=status, first_intent_at=None, handed_over_at=None, look_at=None, due_at=timezone.now()
+        status=status, first_intent_at=None, handed_over_at=None, poll_at=None, due_at=timezone.now()
     )
 
 
@@ -124,7 +124,7 @@ def test_a_late_no_does_not_overrule_a_later_attempt(
     campaign = make_running(account, make_list(count=3), options=default_options(account))
     batch = batch_of(campaign)
     payload = payload_of(batch)
-    move(batch, "uploading")
+    transition(batch, "uploading")
     with handover.Line(account) as line:
         name = account.adapter.attempt_name(payload, 1)
         staged = account.adapter.stage(line.remote(), payload, name)
@@ -172,7 +172,7 @@ def test_an_answer_is_kept_when_another_has_taken_the_batch_over(
 
     def slow(self: Adapter, remote: Any, payload: Payload, attempt: Any) -> Receipt:
         receipt = commit(self, remote, payload, attempt)
-        move(batch_of(campaign), "unclear", reason="no_evidence", sentence="Another gave it up.", due_at=None)
+        transition(batch_of(campaign), "unclear", reason="no_evidence", sentence="Another gave it up.", due_at=None)
         return receipt
 
     monkeypatch.setattr(Adapter, "commit", slow)
@@ -187,11 +187,11 @@ def test_nothing_is_repeated_that_another_has_settled(
     account: Account, make_running: MakeCampaign, clock: Clock
 ) -> None:
     campaign = make_running(account)
-    batch = move(batch_of(campaign), "uploading")
+    batch = transition(batch_of(campaign), "uploading")
     assert handover.gate(batch, Staged(), "first", clock())
-    move(batch_of(campaign), "accepted", settled_at=clock())
+    transition(batch_of(campaign), "accepted", settled_at=clock())
 
-    with pytest.raises(MovedMeanwhile):
+    with pytest.raises(StaleTransition):
         handover.gate(batch, Staged(), "second", clock(), repeated=True)
 
     assert [attempt.name for attempt in batch.attempts.all()] == ["first"]
@@ -222,15 +222,15 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
 ) -> None:
     campaign = make_running(sandbox_account)
     batch = make_unclear(batch_of(campaign), clock)
-    looked_at = batch_of(campaign)
+    polled_at = batch_of(campaign)
     decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
     one = batching.recipients_of(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
 
-    seen = Reading(Standing.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
-    results.settle(looked_at, seen, clock())
+    seen = Interpretation(ProviderState.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
+    results.settle(polled_at, seen, clock())
 
     assert not batch.outcomes.exists()
-    assert not balance.prove(Campaign.objects.get(pk=campaign.pk)).mismatch
+    assert not balance.audit(Campaign.objects.get(pk=campaign.pk)).mismatch
     # So an opt-out that comes now is seen in the new generation.
     suppress([one], "manual")
     until_closed(campaign, clock)
@@ -243,14 +243,14 @@ def test_two_looks_at_once_count_an_outcome_once(
     account: Account, make_running: MakeCampaign, clock: Clock, at: At, status: str
 ) -> None:
     campaign = make_running(account)
-    batch = move(batch_of(campaign), "uploading")
-    move(batch, "committing", first_intent_at=clock())
-    move(batch, "handed_over", handed_over_at=clock(), look_at=clock())
+    batch = transition(batch_of(campaign), "uploading")
+    transition(batch, "committing", first_intent_at=clock())
+    transition(batch, "handed_over", handed_over_at=clock(), poll_at=clock())
     if status == "processing":
-        move(batch, "processing")
+        transition(batch, "processing")
     one, other = batch_of(campaign), batch_of(campaign)
     person = batching.recipients_of(batch)[0].msisdn
-    seen = Reading(Standing.PROCESSING, outcomes=(Outcome(person, "row_error", "id"),))
+    seen = Interpretation(ProviderState.PROCESSING, outcomes=(Outcome(person, "row_error", "id"),))
     at("settle:begin", lambda: results.settle(other, seen, clock()))
 
     results.settle(one, seen, clock())
@@ -283,21 +283,21 @@ def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
     campaign = make_running(account)
     suppress(["27825550101"], "manual")
     rest = ExitStack()
-    supersede_move = batching.move
+    supersede_transition = batching.transition
 
     def cancel_meanwhile(row: Any, *words: Any, **fields: Any) -> Any:
-        moved = supersede_move(row, *words, **fields)
+        moved = supersede_transition(row, *words, **fields)
         rest.enter_context(in_thread(lambda: decisions.cancel(Campaign.objects.get(pk=campaign.pk), operator)))
         time.sleep(0.5)
         return moved
 
-    monkeypatch.setattr(batching, "move", cancel_meanwhile)
+    monkeypatch.setattr(batching, "transition", cancel_meanwhile)
     with rest:
         batching.supersede(batch_of(campaign), clock(), reason="opted_out", sentence="Made anew.")
 
     assert Campaign.objects.get().status == "cancelled"
     assert set(Batch.objects.values_list("status", flat=True)) == {"superseded", "cancelled"}
-    assert balance.prove(Campaign.objects.get()).balanced
+    assert balance.audit(Campaign.objects.get()).balanced
 
 
 def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
@@ -306,10 +306,10 @@ def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
     batch = make_unclear(batch_of(make_running(account)), clock)
     Batch.objects.update(reason=results.OTHER_BYTES)
     opted_out = Outcome("27825550101", "row_error", "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
-    monkeypatch.setattr(Adapter, "look", lambda *rest: Sighting(clock(), ("ftp.example.org",)))
-    monkeypatch.setattr(Adapter, "read", lambda *rest: Reading(Standing.ACCEPTED, outcomes=(opted_out,)))
+    monkeypatch.setattr(Adapter, "poll", lambda *rest: Observation(clock(), ("ftp.example.org",)))
+    monkeypatch.setattr(Adapter, "read", lambda *rest: Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,)))
 
-    results.look(batch_of(batch.campaign), None, clock())
+    results.poll(batch_of(batch.campaign), None, clock())
 
     assert is_suppressed("27825550101")
     assert (Batch.objects.get().status, RecipientOutcome.objects.count()) == ("unclear", 0)
@@ -319,7 +319,7 @@ def test_a_passed_test_starts_an_account_for_good_that_an_unclear_file_had_stopp
     account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     batch = make_unclear(batch_of(make_running(account)), clock)
-    frozen = Reading(Standing.UNKNOWN, "frozen", "The account is frozen.", unclear=True, account=True)
+    frozen = Interpretation(ProviderState.UNKNOWN, "frozen", "The account is frozen.", unclear=True, account=True)
     results.settle(batch, frozen, clock())
     account.refresh_from_db()
     assert account.stopped_code == "frozen"

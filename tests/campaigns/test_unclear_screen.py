@@ -15,12 +15,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import batching, journal
-from campaigns.evidence import keep_sighting
-from campaigns.lifecycle import move
+from campaigns.evidence import keep_observation
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from campaigns.views.evidence import may_yet_be_read
 from providers.adapters import smsportal
-from providers.base import Guard, Limits, SightedFile, Sighting
+from providers.base import Guard, Limits, Observation, ObservedFile
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 from tests.campaigns.test_approve_screen import retyped, signed_in
@@ -37,13 +37,13 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
     made = make_running(account)
     now = timezone.now()
     for batch in made.batches.all():
-        move(batch, "uploading")
-        move(batch, "committing", first_intent_at=now)
+        transition(batch, "uploading")
+        transition(batch, "committing", first_intent_at=now)
         journal.intend(batch, 1, f"{batch.stem}-a1.zip", now)
         batch.attempts.create(number=1, name=f"{batch.stem}-a1.zip", started_at=now, receipt=b"<b>22|fatal</b>")
-        seen = SightedFile("Errors", f"{batch.stem}-a1.zip", 321, now, b"report", "ftp.example.org")
-        keep_sighting(batch, Sighting(now, ("ftp.example.org",), (seen,), (b"a reply",)))
-        move(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.")
+        seen = ObservedFile("Errors", f"{batch.stem}-a1.zip", 321, now, b"report", "ftp.example.org")
+        keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,), (b"a reply",)))
+        transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.")
     return made
 
 
@@ -72,8 +72,8 @@ def seen_on(client: Client, url: str) -> dict[str, str]:
 
 def see_a_file_of(batch: Batch) -> None:
     """As a look that finds the upload at the provider, which was not there before."""
-    seen = SightedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
-    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
+    seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
+    keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
 
 
 def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
@@ -122,8 +122,8 @@ def test_sizes_are_told_in_bytes(campaign: Campaign, viewer: User, logged_in: Lo
     batch = campaign.batches.get(number=1)
     now = timezone.now()
     for size in (batch.size, batch.size - 10):
-        seen = SightedFile("Send_SMS", f"{batch.stem}-a1.zip", size, now, None, "ftp.example.org")
-        keep_sighting(batch, Sighting(now, ("ftp.example.org",), (seen,)))
+        seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", size, now, None, "ftp.example.org")
+        keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,)))
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
     assert f"Ours: {batch.size:,} bytes." in page
     assert f"{batch.size:,} bytes · <strong>whole</strong>" in page
@@ -135,8 +135,8 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
     Account.objects.filter(pk=campaign.account_id).update(provider="clickatell")
     batch = campaign.batches.get(number=1)
     batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
-    seen = SightedFile("", f"{batch.stem}-a1.txt", batch.size, timezone.now(), None, "ftp.example.org")
-    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
+    seen = ObservedFile("", f"{batch.stem}-a1.txt", batch.size, timezone.now(), None, "ftp.example.org")
+    keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     url = reverse("campaigns:batch", args=[batch.pk])
     page = logged_in(viewer).get(url).content.decode()
     assert f"Ours: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
@@ -154,7 +154,7 @@ def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
 ) -> None:
     Account.objects.filter(pk=campaign.account_id).update(provider="bulksms")
     batch = campaign.batches.get(number=1)
-    keep_sighting(batch, Sighting(timezone.now(), ()))
+    keep_observation(batch, Observation(timezone.now(), ()))
     url = reverse("campaigns:batch", args=[batch.pk])
     page = logged_in(viewer).get(url).content.decode()
     assert "BulkSMS cannot be asked about a file whose number it never gave." in page
@@ -162,7 +162,7 @@ def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
     batch.attempts.update(provider_ref="4711")
     page = logged_in(viewer).get(url).content.decode()
     assert "BulkSMS could not be asked about this file at that time." in page
-    keep_sighting(batch, Sighting(timezone.now(), ("bulksms.example.org",)))
+    keep_observation(batch, Observation(timezone.now(), ("bulksms.example.org",)))
     assert "Nothing of this file was there." in logged_in(viewer).get(url).content.decode()
 
 
@@ -171,8 +171,8 @@ def test_a_file_that_may_yet_be_read_is_warned_of(
     campaign: Campaign, proven: Client, folder: str, warnings: int
 ) -> None:
     batch = campaign.batches.get(number=2)
-    seen = SightedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
-    keep_sighting(batch, Sighting(timezone.now(), ("ftp.example.org",), (seen,)))
+    seen = ObservedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
+    keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     page = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
     assert page.count("still lies at the provider and may yet be read.") == warnings
     page = proven.get(url_of(campaign)).content.decode()
@@ -185,12 +185,12 @@ def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) ->
     batch, now = campaign.batches.get(number=1), timezone.now()
     batch.evidence.all().delete()
     batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
-    upload = SightedFile("", f"{batch.stem}-a1.txt", 10, now, None, "ftp.example.org")
-    keep_sighting(batch, Sighting(now, ("ftp.example.org",), (upload,)))
+    upload = ObservedFile("", f"{batch.stem}-a1.txt", 10, now, None, "ftp.example.org")
+    keep_observation(batch, Observation(now, ("ftp.example.org",), (upload,)))
     assert may_yet_be_read(Batch.objects.get(pk=batch.pk))
 
-    log = SightedFile("", f"{batch.stem}-a1.txt.log", 30, now, b"ERR: 901, Internal error", "ftp.example.org")
-    keep_sighting(batch, Sighting(now, ("ftp.example.org",), (upload, log)))
+    log = ObservedFile("", f"{batch.stem}-a1.txt.log", 30, now, b"ERR: 901, Internal error", "ftp.example.org")
+    keep_observation(batch, Observation(now, ("ftp.example.org",), (upload, log)))
     assert not may_yet_be_read(Batch.objects.get(pk=batch.pk))
 
 
@@ -343,7 +343,7 @@ def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: C
 
 def test_a_refusal_is_said_where_another_decided_meanwhile(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
-    move(batch, "cancelled")
+    transition(batch, "cancelled")
     filled = {"decision": "again", "why": "So it is."}
     answer = proven.post(reverse("campaigns:batch_decide", args=[batch.pk]), filled, follow=True)
     assert "no longer needs a decision" in answer.content.decode()
@@ -429,11 +429,11 @@ def test_the_inbox_has_one_line_for_all_of_them(campaign: Campaign, viewer: User
 
 
 def test_a_reply_is_downloaded_never_shown(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
-    look = campaign.batches.get(number=1).evidence.get()
-    answer = logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[look.pk, 0]))
+    poll = campaign.batches.get(number=1).evidence.get()
+    answer = logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[poll.pk, 0]))
     assert b"".join(answer) == b"a reply"
     assert answer["Content-Disposition"].startswith("attachment")
-    assert logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[look.pk, 1])).status_code == 404
+    assert logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[poll.pk, 1])).status_code == 404
 
 
 def test_the_longest_log_is_refused_in_words(campaign: Campaign, proven: Client, settings: Settings) -> None:

@@ -15,11 +15,11 @@ from campaigns import audience, choosing
 from campaigns.choosing import AccountVerdict
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
-from campaigns.orders import compose_order
+from campaigns.orders import compose_spec
 from contacts import suppression
 from contacts.models import Contact, ContactList
 from providers import locks, registry
-from providers.base import BaseAdapter, Guard, Limits, Message, Objection, Order
+from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Problem
 from providers.errors import Refused
 from providers.models import Account
 from providers.sandbox.server import Sandbox
@@ -56,18 +56,18 @@ class Acme(BaseAdapter):
         is_flash = forms.BooleanField(required=False, initial=False)
         note = forms.CharField(required=False)
 
-    def order_objections(self, order: Order) -> list[Objection]:
-        if any(character.isdigit() for character in order.sender):
-            return [Objection("sender_invalid", "Acme takes no digit in a sender.", "sender")]
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
+        if any(character.isdigit() for character in spec.sender):
+            return [Problem("sender_invalid", "Acme takes no digit in a sender.", "sender")]
         return []
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         if message.msisdn.endswith("3"):
-            return [Objection("number_refused", "Acme does not like this number.")]
+            return [Problem("number_refused", "Acme does not like this number.")]
         return []
 
-    def quote(self, remote: Any, order: Order, message: Message) -> str | None:
-        return f"1.50 credits by route {order.options['route']} for {len(message.text)} characters"
+    def quote(self, remote: Any, spec: CampaignSpec, message: Message) -> str | None:
+        return f"1.50 credits by route {spec.options['route']} for {len(message.text)} characters"
 
 
 @pytest.fixture
@@ -89,11 +89,11 @@ def test_each_account_is_judged_by_its_own_adapter(
     found = by_account(campaign)
     ours, theirs = found["SMSPortal main"], found["Acme main"]
     assert (ours.is_chosen, theirs.is_chosen) == (True, False)
-    assert ours.measured.objection_count == ours.included == 5
+    assert ours.measured.problem_count == ours.included == 5
     assert theirs.foreign == "中"
     assert [n for n, _ in ours.refused] == [5]
     assert "not 中" in ours.refused[0][1]
-    assert theirs.measured.objection_count == 1
+    assert theirs.measured.problem_count == 1
     assert theirs.refused == [(1, "Acme does not like this number.")]
     assert theirs.measured.unicode == 5
     assert theirs.histogram == [(1, 5)]
@@ -123,7 +123,7 @@ def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
     campaign = make_campaign(account_at("bulksms"), people)
     verdict = choosing.verdicts(campaign, timezone.now())[0]
     assert [n for n, _ in verdict.refused] == [3, 3, 2, 1]
-    assert sum(n for n, _ in verdict.refused) == verdict.measured.objection_count == 9
+    assert sum(n for n, _ in verdict.refused) == verdict.measured.problem_count == 9
     sentences = " ".join(sentence for _, sentence in verdict.refused)
     for words in ("ë", "does not say how to write €", "form feed", "needs 5 parts"):
         assert words in sentences
@@ -172,7 +172,7 @@ def test_one_complaint_about_a_literal_field_is_enough(
 ) -> None:
     Contact.objects.filter(list=(people := make_list(count=1))).update(message="Hi @@value1@@")
     checked = audience.check(make_campaign(account, people))
-    assert checked.objections[0]["sentence"].count("@@value1@@") == 1
+    assert checked.problems[0]["sentence"].count("@@value1@@") == 1
 
 
 def test_a_failed_test_and_a_warning_are_shown_beside_the_account(
@@ -221,7 +221,7 @@ def test_it_counts_what_the_check_counts(
     assert found.is_complete
     assert found.measured.parts == checked.parts == 9
     assert dict(found.histogram) == checked.histogram == {1: 7, 2: 1}
-    assert not found.order_objections
+    assert not found.spec_problems
 
 
 def test_only_the_first_texts_are_looked_at_where_there_are_many(
@@ -237,9 +237,7 @@ def test_an_order_is_judged_with_the_options_it_would_have(
 ) -> None:
     campaign = make_campaign(account, sender="ACME1", options={"max_errors": 7})
     found = by_account(campaign)
-    assert [objection.sentence for objection in found["Acme main"].order_objections] == [
-        "Acme takes no digit in a sender."
-    ]
+    assert [problem.sentence for problem in found["Acme main"].spec_problems] == ["Acme takes no digit in a sender."]
     assert choosing.options_for(campaign, account) == {"max_errors": 7}
     assert choosing.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
 
@@ -250,7 +248,7 @@ def test_an_order_knows_the_settings_of_the_very_account(
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
     text = audience.usable_text(campaign.text, campaign.ordered_lists())
     assert choosing.order_for(campaign, acme, text).account == {"username": "we"}
-    assert choosing.order_for(campaign, account, text) == compose_order(campaign, text)
+    assert choosing.order_for(campaign, account, text) == compose_spec(campaign, text)
 
 
 def test_it_says_what_an_early_start_would_be(
@@ -260,10 +258,10 @@ def test_it_says_what_an_early_start_would_be(
     found = by_account(make_campaign(account, is_early=True, start_at=start))
     assert "cannot be recalled" in found["SMSPortal main"].early
     assert "Baton holds them until then" in found["Acme main"].early
-    assert not found["Acme main"].order_objections
+    assert not found["Acme main"].spec_problems
     people = ContactList.objects.get()
     later = make_campaign(account, people, name="Later", is_early=True, start_at=start + timedelta(days=300))
-    assert by_account(later)["SMSPortal main"].order_objections[0].code == "start_too_far"
+    assert by_account(later)["SMSPortal main"].spec_problems[0].code == "start_too_far"
     plain = by_account(make_campaign(account, people, name="Plain", start_at=start))
     assert not plain["SMSPortal main"].early
 

@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import jobs
 from campaigns.evidence import known_of
 from campaigns.lifecycle import note
 from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
-from campaigns.templatetags.standing import reason_word
+from campaigns.templatetags.badges import reason_word
+from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.test_approve_screen import retyped, signed_in
@@ -27,9 +27,9 @@ LogIn = Callable[[User], Client]
 
 
 @pytest.fixture(autouse=True)
-def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(jobs, "nudge", lambda job, pk: asked.append((job, pk)))
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
     return asked
 
 
@@ -134,7 +134,7 @@ def test_the_refresh_answers_nothing_new_with_204_and_the_end_with_286(
 
 
 def test_pause_and_resume(
-    running: Campaign, operator: User, viewer: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+    running: Campaign, operator: User, viewer: User, logged_in: LogIn, enqueued: list[tuple[str, int]]
 ) -> None:
     assert logged_in(viewer).post(f"/campaigns/{running.pk}/pause/").status_code == 403
     client = logged_in(operator)
@@ -145,7 +145,7 @@ def test_pause_and_resume(
     client.post(f"/campaigns/{running.pk}/resume/")
     running.refresh_from_db()
     assert running.status == "running"
-    assert nudges == [("cut", running.pk)]
+    assert enqueued == [("create_batches", running.pk)]
 
 
 def test_what_baton_paused_is_resumed_by_an_approver_only(
@@ -224,7 +224,7 @@ def test_the_payload_and_what_was_seen_are_downloaded(running: Campaign, viewer:
 
 
 def test_a_held_file_is_released_or_cancelled_with_a_reason(
-    running: Campaign, approver: User, operator: User, logged_in: LogIn, nudges: list[tuple[str, int]]
+    running: Campaign, approver: User, operator: User, logged_in: LogIn, enqueued: list[tuple[str, int]]
 ) -> None:
     batch = running.batches.get()
     Batch.objects.update(status="held", sentence="The folder is missing.")
@@ -238,7 +238,7 @@ def test_a_held_file_is_released_or_cancelled_with_a_reason(
     client.post(f"/batches/{batch.pk}/release/", {"why": "The folder is there again"})
     batch.refresh_from_db()
     assert batch.status == "prepared"
-    assert nudges == [("hand_over", batch.account_id)]
+    assert enqueued == [("hand_over", batch.account_id)]
     Batch.objects.update(status="held")
     client.post(f"/batches/{batch.pk}/cancel/", {"why": "Too late"})
     batch.refresh_from_db()

@@ -17,7 +17,7 @@ from django.utils import timezone  # noqa: E402
 
 from campaigns import audience, decisions, jobs  # noqa: E402
 from campaigns.models import Batch, Campaign, CampaignList, Recipient  # noqa: E402
-from contacts import suppression  # noqa: E402
+from contacts import queues, suppression  # noqa: E402
 from contacts.models import Contact, ContactList  # noqa: E402
 from providers.models import Account  # noqa: E402
 
@@ -46,7 +46,7 @@ def main(count: int) -> None:
         CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=1)
         campaign.editors.add(operator)
         audience.begin_freeze(campaign, operator, timezone.now())
-        jobs.nudge("freeze", campaign.pk)
+        queues.enqueue_once(jobs.freeze, campaign.pk)
 
 
 def opt_out() -> None:
@@ -66,7 +66,7 @@ def approve() -> None:
     approver = User.objects.get(username="approver")
     for campaign in Campaign.objects.filter(status="frozen"):
         decisions.approve(campaign, approver, campaign.approval_hash, timezone.now())
-        jobs.nudge("cut", campaign.pk)
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
 
 
 def batches() -> None:

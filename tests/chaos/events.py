@@ -123,7 +123,7 @@ class Events:
     def _double_the_jobs(self) -> str:
         account = random.choice(self.accounts)
         for job in ("hand_over", "hand_over", "collect", "collect"):
-            django_rq.get_queue(jobs.QUEUES[job]).enqueue(f"campaigns.jobs.{job}", account.pk)
+            django_rq.get_queue(getattr(jobs, job).queue).enqueue(f"campaigns.jobs.{job}", account.pk)
         return "jobs doubled"
 
     def _sweep_too(self) -> str:
@@ -193,7 +193,7 @@ class Answers:
                 self._break_suddenly(campaign_id, asked["fault"])
                 path.unlink(missing_ok=True)
             elif asked["pid"] not in self.stopped:
-                self.stopped[asked["pid"]] = (time.monotonic(), asked["subject"], self._standing(campaign_id, number))
+                self.stopped[asked["pid"]] = (time.monotonic(), asked["subject"], self._state(campaign_id, number))
                 path.unlink(missing_ok=True)
                 if connection.vendor == "postgresql":
                     self.arena.end_sessions(f"horse-{asked['pid']}")
@@ -201,7 +201,7 @@ class Answers:
             campaign_id, number = map(int, subject.split("-"))
             # On one host the kernel keeps a stopped process's lock: nobody takes over, however long it takes.
             most = 80.0 if connection.vendor == "postgresql" else 6.0
-            has_been_taken_over = self._standing(campaign_id, number) != before
+            has_been_taken_over = self._state(campaign_id, number) != before
             if time.monotonic() - since > 2 and not _is_stopped(pid):
                 del self.stopped[pid]
             elif has_been_taken_over or time.monotonic() - since > most:
@@ -222,7 +222,7 @@ class Answers:
             signal_quietly(pid, signal.SIGCONT)
         self.stopped.clear()
 
-    def _standing(self, campaign_id: int, number: int) -> tuple[Any, ...]:
+    def _state(self, campaign_id: int, number: int) -> tuple[Any, ...]:
         batch = Batch.objects.filter(campaign_id=campaign_id, number=number).order_by("-generation").first()
         return (batch.pk, batch.status, batch.attempts.count()) if batch else ()
 

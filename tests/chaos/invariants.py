@@ -20,7 +20,7 @@ from campaigns.texts import compile_text
 HONOURED_WITHIN = timedelta(minutes=1)
 #: What a time is put off by at most: what is due later was written by a clock that was ahead.
 _LONGEST_WAIT = timedelta(minutes=5)
-_LONGEST_UNTIL_A_LOOK = timedelta(hours=7)
+_LONGEST_UNTIL_A_POLL = timedelta(hours=7)
 _AT_REST = ("accepted", "rejected", "superseded", "cancelled", "held", "unclear")
 #: Nobody of such a batch may have been texted.
 _NOBODY = ("prepared", "uploading", "held", "cancelled", "rejected", "superseded")
@@ -131,7 +131,7 @@ def _campaign(
     now: datetime,
     found: Findings,
 ) -> None:
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     if books.mismatch:
         found.books.append(f"campaign {campaign.pk}: {books.mismatch}")
     _progress(campaign, books, now, found)
@@ -232,9 +232,9 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
     if batch.status == "prepared" and batch.campaign.status == "paused":
         # The campaign says why.
         return
-    is_looked_for = batch.status in ("handed_over", "processing")
-    at = batch.look_at if is_looked_for else batch.due_at
-    longest = _LONGEST_UNTIL_A_LOOK if is_looked_for else _LONGEST_WAIT
+    is_polled = batch.status in ("handed_over", "processing")
+    at = batch.poll_at if is_polled else batch.due_at
+    longest = _LONGEST_UNTIL_A_POLL if is_polled else _LONGEST_WAIT
     if at is None:
         found.silent.append(f"{batch.name} is {batch.status} and nothing is to come")
     elif at < now - HONOURED_WITHIN:

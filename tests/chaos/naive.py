@@ -21,7 +21,7 @@ import django
 import paramiko
 
 from providers import registry
-from providers.base import Message, Order
+from providers.base import CampaignSpec, Message
 
 # ruff: noqa: S321 - it is what people write.
 TEXT = "Our sale ends on Sunday"
@@ -96,7 +96,7 @@ def rendered(job: dict[str, Any]) -> tuple[str, bytes]:
     stem = f"promo{secrets.token_hex(4)}"
     messages = [Message(number, TEXT, {}, "", "", number) for number in job["numbers"]]
     payload = adapter.render(
-        stem, secrets.randbelow(2**31 - 2) + 1, Order("", job["sender"], options=job["options"]), messages
+        stem, secrets.randbelow(2**31 - 2) + 1, CampaignSpec("", job["sender"], options=job["options"]), messages
     )
     return payload.name, payload.body
 

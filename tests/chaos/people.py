@@ -12,6 +12,7 @@ from django.utils import timezone
 from campaigns import audience, decisions, jobs
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, CampaignList
+from contacts import queues
 from contacts.models import Contact, ContactList
 from providers.models import Account
 from tests.chaos.gateways import Entrance
@@ -86,7 +87,7 @@ def make_campaign(account: Account, name: str, batches: int, people: People) -> 
 def begin_freeze(campaign: Campaign, people: People) -> None:
     """Have a draft frozen."""
     audience.begin_freeze(campaign, people.operator, timezone.now())
-    jobs.nudge("freeze", campaign.pk)
+    queues.enqueue_once(jobs.freeze, campaign.pk)
 
 
 def approve(campaign: Campaign, people: People, clicks: int = 1) -> None:
@@ -99,7 +100,7 @@ def approve(campaign: Campaign, people: People, clicks: int = 1) -> None:
         except Refusal:
             pass
         finally:
-            jobs.nudge("cut", campaign.pk)
+            queues.enqueue_once(jobs.create_batches, campaign.pk)
             connections.close_all()
 
     if clicks == 1:

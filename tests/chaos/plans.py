@@ -18,7 +18,7 @@ _FTP_STRIKES = {
     "control up": (("hand_over", "ftp:command#1"), ("hand_over", "stage:end#1")),
     "control down": (("hand_over", "ftp:stor#1"), ("hand_over", "ftp:close#1")),
     "data up": (("hand_over", "ftp:stor#1"), ("hand_over", "ftp:block#1")),
-    "data down": (("collect", "look:begin#1"), ("collect", "look:begin#1")),
+    "data down": (("collect", "poll:begin#1"), ("collect", "poll:begin#1")),
 }
 STRIKES = {
     "smsportal": {
@@ -86,7 +86,7 @@ class Plans:
         # Somebody opts out while a campaign is being cut, and while a batch is made anew without another.
         cuts = [each for each in sorted(self.known) if each[1] == "cut" and each[2].startswith("db:commit:end")]
         plans += [Plan(provider, [Arm(point, "hold", job)]) for provider, job, point in cuts]
-        plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("recut:begin#1", "hold")]) for slug in PROVIDERS]
+        plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("rebuild:begin#1", "hold")]) for slug in PROVIDERS]
         plans += [Plan(provider, [Arm("commit:begin#1", "drop")]) for provider in PROVIDERS]
         random.shuffle(plans)
         # One of each kind after another: a run that has no room for all of them meets each kind.

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from campaigns import results
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.orders import finished_text
 from campaigns.texts import compile_text
@@ -66,10 +66,10 @@ def broken(found: Findings) -> set[str]:
 def commit(batch: Batch, to: str, **fields: Any) -> Batch:
     """Take a prepared batch through the moves of a hand-over."""
     now = timezone.now()
-    move(batch, "uploading")
-    move(batch, "committing", first_intent_at=now, due_at=now)
+    transition(batch, "uploading")
+    transition(batch, "committing", first_intent_at=now, due_at=now)
     Attempt.objects.create(batch=batch, number=1, name=f"{batch.stem}-a1.zip", started_at=now, ending="done")
-    return move(batch, to, due_at=None, **fields)
+    return transition(batch, to, due_at=None, **fields)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_campaigns_through_every_provider_break_nothing(
 
 def test_what_waits_for_its_time_or_for_a_person_breaks_nothing(prepared: Batch) -> None:
     assert find().sentences() == []
-    move(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+    transition(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
     assert find(later=timedelta(days=2)).sentences() == []
 
 
@@ -197,7 +197,7 @@ def test_a_stranger_is_unapproved(accepted: Batch) -> None:
 
 
 def test_a_text_of_a_batch_that_was_held_is_unapproved(prepared: Batch) -> None:
-    move(prepared, "held", reason="refused", sentence="The provider refused it.", due_at=None)
+    transition(prepared, "held", reason="refused", sentence="The provider refused it.", due_at=None)
     assert broken(find(lines_of(prepared))) == {"unapproved"}
 
 
@@ -239,7 +239,7 @@ def test_nothing_is_unapproved_that_nobody_was_texted_of(prepared: Batch) -> Non
 
 
 def test_what_a_restored_database_has_in_doubt_is_left_to_a_person(prepared: Batch) -> None:
-    move(prepared.campaign, "paused", reason="restored", sentence="An older copy was put back.")
+    transition(prepared.campaign, "paused", reason="restored", sentence="An older copy was put back.")
     change(prepared.campaign, parts_ceiling=77)
     assert broken(find(lines_of(prepared))) == set()
 
@@ -260,7 +260,7 @@ def test_a_stored_file_that_was_changed_is_found(accepted: Batch) -> None:
 
 
 def test_what_a_person_accepted_may_lack_its_last_line_break(unclear: Batch) -> None:
-    move(unclear, "accepted", reason="decided", sentence="The provider took all of it.")
+    transition(unclear, "accepted", reason="decided", sentence="The provider took all of it.")
     assert broken(find([{**line, "sha256": "0" * 64} for line in lines_of(unclear)])) == set()
 
 
@@ -282,7 +282,7 @@ def test_people_nobody_cuts_are_silent(
     make_campaign: MakeCampaign, account: Account, operator: User, approver: User, since: int, is_silent: bool
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
-    move(campaign, "running", started_at=timezone.now() - timedelta(seconds=since))
+    transition(campaign, "running", started_at=timezone.now() - timedelta(seconds=since))
     found = find()
     assert broken(found) == ({"silent"} if is_silent else set())
     assert all("nobody cuts" in sentence for sentence in found.silent)
@@ -292,7 +292,7 @@ def test_people_nobody_cuts_are_silent(
 def test_a_campaign_that_ended_and_was_not_closed_is_silent(prepared: Batch, status: str) -> None:
     commit(prepared, "accepted")
     if status == "paused":
-        move(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+        transition(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
     lines = lines_of(prepared)
     assert broken(find(lines, later=timedelta(seconds=55))) == set()
     found = find(lines, later=timedelta(seconds=65))
@@ -320,14 +320,14 @@ def test_a_batch_that_the_sweep_does_not_find_is_silent(prepared: Batch, status:
 @pytest.mark.parametrize("status", ["handed_over", "processing"])
 def test_a_batch_that_nobody_looks_for_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
     at = None if hours is None else timezone.now() + timedelta(hours=hours)
-    commit(prepared, status, look_at=at)
+    commit(prepared, status, poll_at=at)
     assert broken(find(lines_of(prepared))) == {"silent"}
-    change(prepared, look_at=timezone.now() + timedelta(hours=6))
+    change(prepared, poll_at=timezone.now() + timedelta(hours=6))
     assert broken(find(lines_of(prepared))) == set()
 
 
 def test_a_batch_that_a_cancelled_campaign_left_behind_is_silent(prepared: Batch) -> None:
-    move(prepared.campaign, "cancelled")
+    transition(prepared.campaign, "cancelled")
     assert broken(find()) == set()
     assert broken(find(later=timedelta(minutes=2))) == {"silent"}
 
@@ -337,9 +337,9 @@ def test_a_batch_that_a_cancelled_campaign_left_behind_is_silent(prepared: Batch
 def test_what_waits_for_a_person_says_why(prepared: Batch, status: str, lacking: str) -> None:
     row: Campaign | Batch = prepared
     if status == "paused":
-        row = move(prepared.campaign, "paused", reason="no_progress", sentence="Nothing could be handed over.")
+        row = transition(prepared.campaign, "paused", reason="no_progress", sentence="Nothing could be handed over.")
     elif status == "held":
-        row = move(prepared, "held", reason="expired", sentence="Its time has passed.", due_at=None)
+        row = transition(prepared, "held", reason="expired", sentence="Its time has passed.", due_at=None)
     else:
         row = commit(prepared, "unclear", reason="no_evidence", sentence="The line broke.")
         prepared.attempts.update(code="line_broke")

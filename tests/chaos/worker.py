@@ -180,7 +180,7 @@ def _of_batch(batch_id: int, *_: Any) -> str:
     return "-".join(map(str, Batch.objects.values_list("campaign_id", "number").get(pk=batch_id)))
 
 
-def _of_looked_at(batch: Batch, *_: Any) -> str:
+def _of_polled_at(batch: Batch, *_: Any) -> str:
     return f"{batch.campaign_id}-{batch.number}"
 
 
@@ -191,7 +191,7 @@ def _of_campaign(campaign_id: int, *_: Any) -> str:
 @contextmanager
 def _calling(account: Account) -> Iterator[Any]:
     """The line that the results of an account are looked at through; it is dialled for the first batch that is due."""
-    due = results.due_for_look(timezone.now()).filter(account=account).order_by("look_at")[:500]
+    due = results.due_for_poll(timezone.now()).filter(account=account).order_by("poll_at")[:500]
     subjects = ["-".join(map(str, each)) for each in due.values_list("campaign_id", "number")]
     armed = [subject for subject in subjects if (arm := ear.arms.next(subject)) and arm.job == "call"]
     with ExitStack() as stack:
@@ -213,7 +213,7 @@ handover.hand_over = _listening(handover.hand_over, "hand_over", _of_batch)
 _plain_connect = results.connect
 results.connect = _calling
 results.close_if_done = _listening(results.close_if_done, "close", _of_campaign)
-results.look_safely = _listening(results.look_safely, "collect", _of_looked_at)
-batching.cut = _listening(batching.cut, "cut", _of_campaign)
+results.poll_safely = _listening(results.poll_safely, "collect", _of_polled_at)
+batching.create_batches = _listening(batching.create_batches, "create_batches", _of_campaign)
 audience.freeze = _listening(audience.freeze, "freeze", _of_campaign)
 cut_small()

@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from contacts import importing, jobs, suppression
+from contacts import importing, queues, suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 
 LogIn = Callable[[User], Client]
-NUDGES = list[tuple[str, int]]
+ENQUEUES = list[tuple[str, int]]
 
 SHEET = (
     "Cell no.,First name,Notes\n"
@@ -38,10 +38,10 @@ def client(operator: User, logged_in: LogIn) -> Client:
 
 
 @pytest.fixture(autouse=True)
-def nudged(monkeypatch: pytest.MonkeyPatch) -> NUDGES:
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> ENQUEUES:
     """What workers were asked to do; here the test does it."""
-    found: NUDGES = []
-    monkeypatch.setattr(jobs, "nudge", lambda job, pk: found.append((job, pk)))
+    found: ENQUEUES = []
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: found.append((job.__name__, pk)))
     return found
 
 
@@ -73,12 +73,12 @@ def page_of(client: Client, found: Import) -> str:
 
 
 def test_it_stores_an_upload_and_asks_about_the_columns(
-    client: Client, customers: ContactList, operator: User, nudged: NUDGES
+    client: Client, customers: ContactList, operator: User, enqueued: ENQUEUES
 ) -> None:
     found = uploaded(client, customers)
     assert (found.status, found.original_name, found.created_by) == ("uploaded", "customers.csv", operator)
     assert client.get(f"/contacts/imports/{found.pk}/")["Location"] == f"/contacts/imports/{found.pk}/columns/"
-    assert nudged == []
+    assert enqueued == []
 
 
 def test_it_makes_a_new_list(client: Client) -> None:
@@ -172,22 +172,22 @@ def test_it_guesses_columns_and_shows_samples(client: Client, customers: Contact
     assert "Value 1 “First name”" in page
 
 
-def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
     found = uploaded(client, customers)
     client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "GB", "column_0": "phone", "column_2": "name"})
     found.refresh_from_db()
     assert (found.mapping, found.country) == ({"0": "phone", "2": "name"}, "GB")
-    assert nudged == [("judge_import", found.pk)]
+    assert enqueued == [("judge_import", found.pk)]
     assert "Waiting its turn" in page_of(client, found)
 
 
-def test_it_refuses_columns_without_a_phone(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+def test_it_refuses_columns_without_a_phone(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
     found = uploaded(client, customers)
     answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "ZA", "column_1": "name"})
     assert answer.status_code == 422
     assert "No column is mapped to Phone." in answer.content.decode()
     found.refresh_from_db()
-    assert (found.mapping, nudged) == ({}, [])
+    assert (found.mapping, enqueued) == ({}, [])
 
 
 def test_it_refuses_a_field_twice_at_the_second_column(client: Client, customers: ContactList) -> None:
@@ -224,10 +224,10 @@ def test_it_says_what_would_happen_with_every_bad_row(client: Client, customers:
     assert Contact.objects.count() == 1
 
 
-def test_it_imports_and_shows_where_every_row_went(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+def test_it_imports_and_shows_where_every_row_went(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
     found = judged(client, customers)
     client.post(f"/contacts/imports/{found.pk}/apply/")
-    assert nudged[-1] == ("apply_import", found.pk)
+    assert enqueued[-1] == ("apply_import", found.pk)
     assert "Importing" in page_of(client, found)
     importing.apply(found.pk)
     page = page_of(client, found)
@@ -237,12 +237,12 @@ def test_it_imports_and_shows_where_every_row_went(client: Client, customers: Co
     assert Contact.objects.count() == 3
 
 
-def test_it_imports_once(client: Client, customers: ContactList, nudged: NUDGES) -> None:
+def test_it_imports_once(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
     found = judged(client, customers)
     client.post(f"/contacts/imports/{found.pk}/apply/")
     answer = client.post(f"/contacts/imports/{found.pk}/apply/", follow=True)
     assert "Only an import that was checked can be imported" in answer.content.decode()
-    assert nudged.count(("apply_import", found.pk)) == 1
+    assert enqueued.count(("apply_import", found.pk)) == 1
 
 
 def test_it_cancels_before_anything_is_changed(client: Client, customers: ContactList) -> None:
@@ -311,7 +311,7 @@ def test_it_lists_every_import(client: Client, customers: ContactList) -> None:
 
 
 def test_a_viewer_looks_and_imports_nothing(
-    client: Client, customers: ContactList, viewer: User, logged_in: LogIn, nudged: NUDGES
+    client: Client, customers: ContactList, viewer: User, logged_in: LogIn, enqueued: ENQUEUES
 ) -> None:
     found = judged(client, customers)
     looking = logged_in(viewer)
@@ -323,7 +323,7 @@ def test_a_viewer_looks_and_imports_nothing(
         assert looking.get(path).status_code == 403, path
     for path in (f"{at}apply/", f"{at}cancel/", "/contacts/upload/"):
         assert looking.post(path).status_code == 403, path
-    assert ("apply_import", found.pk) not in nudged
+    assert ("apply_import", found.pk) not in enqueued
     unmapped = uploaded(client, customers)
     assert "Nobody has said yet" in page_of(looking, unmapped)
 

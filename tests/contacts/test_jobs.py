@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
-from contacts import importing, jobs
+from contacts import importing, jobs, queues
 from contacts.models import Contact, ContactList, Import
 
 pytestmark = pytest.mark.django_db
@@ -31,12 +31,12 @@ def abandon(found: Import) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_jobs_bring_a_sheet_in(valkey: Redis, drain: Drain, confirmed: Import) -> None:
-    assert jobs.nudge("judge_import", confirmed.pk)
+    assert queues.enqueue_once(jobs.judge_import, confirmed.pk)
     assert drain() == 1
     confirmed.refresh_from_db()
     assert confirmed.status == "judged"
     importing.begin_apply(confirmed)
-    assert jobs.nudge("apply_import", confirmed.pk)
+    assert queues.enqueue_once(jobs.apply_import, confirmed.pk)
     assert drain() == 1
     confirmed.refresh_from_db()
     assert (confirmed.status, confirmed.created, Contact.objects.count()) == ("done", 2, 2)
@@ -46,10 +46,10 @@ def test_the_jobs_bring_a_sheet_in(valkey: Redis, drain: Drain, confirmed: Impor
 def test_a_nudge_that_waits_is_not_doubled_and_one_taken_up_may_come_again(
     valkey: Redis, drain: Drain, confirmed: Import
 ) -> None:
-    assert jobs.nudge("judge_import", confirmed.pk)
-    assert not jobs.nudge("judge_import", confirmed.pk)
+    assert queues.enqueue_once(jobs.judge_import, confirmed.pk)
+    assert not queues.enqueue_once(jobs.judge_import, confirmed.pk)
     assert drain() == 1
-    assert jobs.nudge("judge_import", confirmed.pk)
+    assert queues.enqueue_once(jobs.judge_import, confirmed.pk)
 
 
 def test_a_doubled_job_does_nothing_twice(confirmed: Import, valkey: Redis) -> None:
@@ -89,7 +89,7 @@ def test_a_mapping_that_nobody_confirmed_is_left_alone(valkey: Redis, confirmed:
 def test_without_redis_nothing_is_lost(confirmed: Import, settings: Settings) -> None:
     settings.RQ_QUEUES = {"imports": {"URL": "redis://127.0.0.1:1/0", "DEFAULT_TIMEOUT": 60}}
     abandon(confirmed)
-    assert not jobs.nudge("judge_import", confirmed.pk)
+    assert not queues.enqueue_once(jobs.judge_import, confirmed.pk)
     assert jobs.sweep() == {}
     jobs.judge_import(confirmed.pk)
     confirmed.refresh_from_db()

@@ -14,9 +14,9 @@ from pytest_django import Settings
 
 import campaigns.results
 import contacts.jobs
-from campaigns import audience, handover, jobs, journal
+from campaigns import audience, handover, journal
 from campaigns.models import Batch, Campaign, CampaignList
-from contacts import suppression
+from contacts import queues, suppression
 from contacts.models import Contact, ContactList
 from providers import points, registry
 from providers.base import GuardKind
@@ -49,7 +49,7 @@ def life(
     for kind, adapter in ADAPTERS.items():
         monkeypatch.setitem(registry.all_adapters(), f"pretend_{kind}", adapter)
     monkeypatch.setattr(contacts.jobs, "sweep", dict)
-    monkeypatch.setattr(jobs, "_taken_up", lambda job, pk: None)
+    monkeypatch.setattr(queues, "_allow_next", lambda job, pk: None)
     tell_the_machine(monkeypatch)
 
     def wipe() -> None:
@@ -78,8 +78,8 @@ def life(
 def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the machine that runs hear of nudges, gates, intents, opt-outs and stumbles."""
 
-    def nudge(job: str, pk: int) -> bool:
-        current().nudged.append((job, pk))
+    def enqueue_once(job: queues.Job, pk: int) -> bool:
+        current().enqueued.append((job.__name__, pk))
         return True
 
     gate, intend, withdraw, suppress = handover.gate, journal.intend, journal.withdraw, suppression._suppress_chunk
@@ -112,7 +112,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(batch_id: int, error: Exception) -> None:
         current().stumbles.append(error)
 
-    monkeypatch.setattr(jobs, "nudge", nudge)
+    monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
     monkeypatch.setattr(handover, "gate", watched_gate)
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)

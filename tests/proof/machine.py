@@ -167,7 +167,7 @@ class BatchLife(RuleBasedStateMachine):
         self.asked = 0
         self.is_more_to_come = True
         self.written = 1
-        self.nudged: list[tuple[str, int]] = []
+        self.enqueued: list[tuple[str, int]] = []
         self.stumbles: list[Exception] = []
         self.met: Counter[str] = Counter()
         self.provider = Provider(keeps_keys=False)
@@ -224,7 +224,7 @@ class BatchLife(RuleBasedStateMachine):
         if is_hidden:
             self.provider.shown = self.provider.listing()
         for campaign_id in self.campaign_ids:
-            self.run("cut", campaign_id)
+            self.run("create_batches", campaign_id)
         self.run("hand_over", self.account_id, Incident("commit", passing, deed, 0))
 
     @rule(incident=incidents)
@@ -235,10 +235,10 @@ class BatchLife(RuleBasedStateMachine):
     def sweep(self, incident: Incident | None = None) -> None:
         """The sweep and every job it nudges, each of which may die of the incident and take no other with it."""
         self.incident, self.passings = incident, 0
-        nudged, self.nudged = self.nudged, []
+        enqueued, self.enqueued = self.enqueued, []
         with self.process():
             jobs.sweep(self.clock())
-        wanted, self.nudged = self.nudged, nudged
+        wanted, self.enqueued = self.enqueued, enqueued
         for job, pk in dict.fromkeys(wanted):
             with self.process():
                 getattr(jobs, job)(pk)
@@ -401,7 +401,7 @@ class BatchLife(RuleBasedStateMachine):
         """The decisions that are true of an unclear batch by the provider's own books."""
         takes = self.takes(batch.stem)
         waiting = self.provider.waiting(batch.stem)
-        is_fresh = self.decides_late or not batch.look_until or batch.look_until > self.clock() + timedelta(hours=24)
+        is_fresh = self.decides_late or not batch.poll_until or batch.poll_until > self.clock() + timedelta(hours=24)
         if takes and all(take.is_whole and _digest(take.body) == batch.sha256 for take in takes):
             return ["accepted", "handed_over"] if is_fresh else ["accepted"]
         if waiting:
@@ -529,7 +529,7 @@ class BatchLife(RuleBasedStateMachine):
             self.check_batch(batch)
         self.check_due(batches)
         for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
-            books = balance.prove(campaign)
+            books = balance.audit(campaign)
             assert books.balanced, f"the books of {campaign.pk}: {books.mismatch}"
         self.written = 0
 
@@ -565,13 +565,13 @@ class BatchLife(RuleBasedStateMachine):
         if batch.status in ("prepared", "uploading", "committing"):
             assert batch.due_at, f"{name} is silent: it has no due time"
         elif batch.status in ("handed_over", "processing"):
-            assert batch.look_at, f"{name} is silent: nobody looks for it"
+            assert batch.poll_at, f"{name} is silent: nobody looks for it"
         elif batch.status in ("held", "unclear"):
             assert batch.reason, f"{name} does not say why"
             assert batch.sentence, f"{name} does not say why"
-        is_looked_at = batch.status in ("accepted", "rejected", "unclear")
-        if is_looked_at and batch.look_until and batch.look_until > self.clock.moment:
-            assert batch.look_at, f"{name} is no longer looked at before the looking ends"
+        is_polled = batch.status in ("accepted", "rejected", "unclear")
+        if is_polled and batch.poll_until and batch.poll_until > self.clock.moment:
+            assert batch.poll_at, f"{name} is no longer looked at before the looking ends"
         if batch.status == "unclear":
             assert batch.attempts.exists(), f"{name} is unclear without an attempt"
             shown = batch.evidence.exists() or batch.attempts.exclude(code="").exists()
@@ -636,11 +636,11 @@ class BatchLife(RuleBasedStateMachine):
             self.sweep()
             moments = [
                 moment
-                for status, due_at, look_at in Batch.objects.values_list("status", "due_at", "look_at")
+                for status, due_at, poll_at in Batch.objects.values_list("status", "due_at", "poll_at")
                 for moment in [
                     due_at
                     if status in ("prepared", "uploading", "committing")
-                    else look_at
+                    else poll_at
                     if status in ("handed_over", "processing")
                     else None
                 ]
@@ -657,7 +657,7 @@ class BatchLife(RuleBasedStateMachine):
         assert audience_digest(campaign) == campaign.audience_digest, "the frozen recipients changed"
         if self.restored or self.met["decided accepted"]:
             return
-        books = balance.prove(campaign)
+        books = balance.audit(campaign)
         texted = sum(len(take.texted) for take in self.provider.ledger if _campaign(take) == campaign.pk)
         assert books.outcomes["accepted"] == texted, f"{books.outcomes} while {texted} were texted"
 
@@ -676,7 +676,7 @@ class BatchLife(RuleBasedStateMachine):
 
 
 #: Reasons whose own sentence is the evidence: nothing could be seen, or what was seen is not this batch.
-SAYS_ENOUGH = ("cannot_look", "silent", "restored_differs", "bytes_differ")
+SAYS_ENOUGH = ("cannot_poll", "silent", "restored_differs", "bytes_differ")
 
 
 def _trouble(deed: str, point: str) -> Exception:
@@ -687,7 +687,7 @@ def _trouble(deed: str, point: str) -> Exception:
         return Refused("login_refused", "The login was refused.", account=True)
     if deed == "refused_holds":
         return Refused("no_credit", "There is no credit left.", account=True, holds=True)
-    if deed == "refused" and "look" not in point:
+    if deed == "refused" and "poll" not in point:
         return Refused("too_big", "The file was refused.")
     if deed == "unclear" and point == "provider:commit:begin":
         return Unclear("line_broke", "The line broke.")

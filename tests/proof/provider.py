@@ -16,21 +16,21 @@ from django.utils import timezone
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Guard,
     GuardKind,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
+    ObservedFile,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    SightedFile,
-    Sighting,
     Staged,
-    Standing,
 )
 from providers.errors import Refused, Unreachable
 from providers.points import reach
@@ -169,7 +169,7 @@ class Transport:
 
 
 class PretendAdapter(BaseAdapter):
-    """What the three ways have in common; ``read`` believes positive evidence only."""
+    """What the three ways have in common; ``interpret`` believes positive evidence only."""
 
     label = "Pretend"
     transport = Transport
@@ -183,10 +183,10 @@ class PretendAdapter(BaseAdapter):
     class OptionsForm(forms.Form):
         pass
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         return []
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         reach("provider:render")
         body = "".join(f"{message.msisdn}\t{message.text}\n" for message in messages).encode()
         return Payload(stem=stem, name=f"{stem}.txt", body=body, key=key)
@@ -216,32 +216,36 @@ class PretendAdapter(BaseAdapter):
         reach("provider:commit:end")
         return Receipt(provider_ref=f"taken-{attempt.name}", raw=b"OK")
 
-    def look(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         reach("provider:look:begin")
         files = tuple(
-            SightedFile(entry.folder, entry.name, len(entry.body), None, entry.said or None, remote.hosts()[0])
+            ObservedFile(entry.folder, entry.name, len(entry.body), None, entry.said or None, remote.hosts()[0])
             for entry in remote.provider.listing()
             if stem_of(entry.name) == payload.stem
         )
         reach("provider:look:end")
-        return Sighting(now, remote.hosts(), files)
+        return Observation(now, remote.hosts(), files)
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
-        seen: dict[str, SightedFile] = {}
-        for sighting in sightings:
-            for file in sighting.files:
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
+        seen: dict[str, ObservedFile] = {}
+        for observation in observations:
+            for file in observation.files:
                 if file.name not in seen or _COMES_AFTER[file.folder] >= _COMES_AFTER[seen[file.name].folder]:
                     seen[file.name] = file
         arrived = {name: seen[name] for name in {self.arrived_name(payload, one) for one in attempts} if name in seen}
         for file in arrived.values():
             if file.folder != "errors" and file.size != len(payload.body):
-                return Reading(Standing.UNKNOWN, "size_differs", "Only a part of it is there.", unclear=True)
+                return Interpretation(
+                    ProviderState.UNKNOWN, "size_differs", "Only a part of it is there.", unclear=True
+                )
         for file in arrived.values():
             if file.folder == "processed":
-                return Reading(Standing.ACCEPTED, outcomes=_outcomes(file))
-        for folder, standing in (("working", Standing.PROCESSING), ("in", Standing.TAKEN)):
+                return Interpretation(ProviderState.ACCEPTED, outcomes=_outcomes(file))
+        for folder, state in (("working", ProviderState.PROCESSING), ("in", ProviderState.TAKEN)):
             if any(file.folder == folder for file in arrived.values()):
-                return Reading(standing)
+                return Interpretation(state)
         rejected = [file for file in arrived.values() if file.body == b"rejected"]
         if rejected:
             silent = [
@@ -250,19 +254,21 @@ class PretendAdapter(BaseAdapter):
                 if self.arrived_name(payload, one) not in arrived and one.ending not in ("refused", "unreachable")
             ]
             if silent:
-                return Reading(Standing.UNKNOWN, "some_rejected", "Only one of its files was rejected.", unclear=True)
-            return Reading(Standing.REJECTED, "rejected", "The provider refused the whole file.")
-        return self.read_absent(attempts, sightings)
+                return Interpretation(
+                    ProviderState.UNKNOWN, "some_rejected", "Only one of its files was rejected.", unclear=True
+                )
+            return Interpretation(ProviderState.REJECTED, "rejected", "The provider refused the whole file.")
+        return self.read_absent(attempts, observations)
 
-    def read_absent(self, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def read_absent(self, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
         """What it means that nothing has arrived as far as can be seen."""
-        return Reading(Standing.UNKNOWN)
+        return Interpretation(ProviderState.UNKNOWN)
 
     def check(self, remote: Remote, now: datetime) -> list[Check]:
         return []
 
 
-def _outcomes(file: SightedFile) -> tuple[Outcome, ...]:
+def _outcomes(file: ObservedFile) -> tuple[Outcome, ...]:
     if not file.body:
         return ()
     code, msisdn = file.body.decode().split(" ")
@@ -301,12 +307,12 @@ class RenameAdapter(PretendAdapter):
         reach("provider:commit:end")
         return Receipt(raw=b"250")
 
-    def read_absent(self, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
+    def read_absent(self, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
         pinned = attempts[-1].staged
-        for file in sightings[-1].files:
+        for file in observations[-1].files:
             if pinned.name and (file.folder, file.name, file.size) == ("staged", pinned.name, pinned.size):
-                return Reading(Standing.STAGED)
-        return Reading(Standing.UNKNOWN)
+                return Interpretation(ProviderState.STAGED)
+        return Interpretation(ProviderState.UNKNOWN)
 
 
 class NoneAdapter(PretendAdapter):

@@ -10,9 +10,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from campaigns import handover
 from campaigns.evidence import payload_of, plain_attempt
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch
-from providers.base import GuardKind, Reading
+from providers.base import GuardKind, Interpretation
 from providers.locks import Lock
 from tests.proof.machine import BatchLife, Figures
 
@@ -85,7 +85,9 @@ def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
 
 @once
 def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
-    def repeat(batch: Batch, reading: Reading, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
+    def repeat(
+        batch: Batch, interpretation: Interpretation, lock: Lock, line: handover.Line, clock: handover.Clock
+    ) -> None:
         latest = batch.attempts.latest("number")
         attempt = handover.gate(batch, plain_attempt(latest).staged, latest.name, clock(), repeated=True)
         if attempt is not None:
@@ -101,7 +103,7 @@ def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
 
     def start_over(batch: Batch, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
-        move(batch, "prepared", due_at=clock())
+        transition(batch, "prepared", due_at=clock())
 
     monkeypatch.setattr(handover, "recover", start_over)
 

@@ -105,7 +105,7 @@ def test_a_copy_from_within_a_commit_repeats_nothing_that_was_withdrawn(
     life: type[BatchLife], guard: GuardKind, was_made_anew: bool
 ) -> None:
     with living(life, guard) as machine:
-        machine.run("cut", machine.campaign_ids[0])
+        machine.run("create_batches", machine.campaign_ids[0])
         machine.run("hand_over", machine.account_id, Incident("commit", 0, "copied", 0))
         machine.somebody_opts_out(person=0)
         if was_made_anew:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from providers import gsm
 from providers.adapters.bulksms import Adapter
-from providers.base import Message, Objection, Order
+from providers.base import CampaignSpec, Message, Problem
 from providers.gsm import Measure
 
 STEM = "c1-b1-g1-0a1b2c3d"
@@ -20,28 +20,28 @@ def message(msisdn: str, text: str = "Hello") -> Message:
     return Message(msisdn=msisdn, text=text, values={}, own_text="", customer_id="", reference=msisdn)
 
 
-def order(sender: str = "", start_at: datetime | None = None, **options: Any) -> Order:
-    return Order("", sender, start_at, None, options)
+def spec(sender: str = "", start_at: datetime | None = None, **options: Any) -> CampaignSpec:
+    return CampaignSpec("", sender, start_at, None, options)
 
 
-def body(asked: Order, *messages: Message) -> bytes:
+def body(asked: CampaignSpec, *messages: Message) -> bytes:
     return Adapter().render(STEM, 7, asked, messages).body
 
 
-def batch_data(asked: Order, *messages: Message) -> str:
+def batch_data(asked: CampaignSpec, *messages: Message) -> str:
     return body(asked, *messages).decode("ascii").partition("batch_data=")[2]
 
 
-def codes(found: list[Objection]) -> list[str]:
-    return [objection.code for objection in found]
+def codes(found: list[Problem]) -> list[str]:
+    return [problem.code for problem in found]
 
 
-def refusals(asked: Order, text: str) -> list[str]:
-    return codes(Adapter().objections(asked, message("111111111", text)))
+def refusals(asked: CampaignSpec, text: str) -> list[str]:
+    return codes(Adapter().problems(asked, message("111111111", text)))
 
 
 def test_the_unencoded_example_of_the_document() -> None:
-    written = body(order(), message("111111111", "Hi there"), message("333333333", "Hello again"))
+    written = body(spec(), message("111111111", "Hi there"), message("333333333", "Hello again"))
     assert written == (
         b"stop_dup_id=7&dca=7bit&msg_class=2&want_report=1&batch_data=msisdn%2Cmessage"
         b"%0A%22111111111%22%2C%22Hi+there%22"
@@ -52,17 +52,17 @@ def test_the_unencoded_example_of_the_document() -> None:
 def test_the_escaped_example_of_the_document() -> None:
     text = 'Hello again. Here is some "quoted text".\nThis text follows a newline'
     documented = "%22Hello+again.+Here+is+some+%5C%22quoted+text%5C%22.%5C%0aThis+text+follows+a+newline%22"
-    written = batch_data(order(), message("333333333", text))
+    written = batch_data(spec(), message("333333333", text))
     assert written == f"msisdn%2Cmessage%0A%22333333333%22%2C{documented.replace('%0a', '%0A')}"
 
 
 def test_a_backslash_is_escaped_by_another_and_an_apostrophe_is_not() -> None:
-    written = batch_data(order(), message("333333333", "C:\\it's\\"))
+    written = batch_data(spec(), message("333333333", "C:\\it's\\"))
     assert written.endswith("%2C%22C%3A%5C%5Cit%27s%5C%5C%22")
 
 
 def test_what_separates_fields_and_parameters_is_only_text_inside_quotes() -> None:
-    written = batch_data(order(), message("333333333", "a,b;c&d=e+f%g #field1# @@ to:"))
+    written = batch_data(spec(), message("333333333", "a,b;c&d=e+f%g #field1# @@ to:"))
     assert written.endswith("%2C%22a%2Cb%3Bc%26d%3De%2Bf%25g+%23field1%23+%40%40+to%3A%22")
 
 
@@ -76,25 +76,25 @@ def test_what_separates_fields_and_parameters_is_only_text_inside_quotes() -> No
     ],
 )  # fmt: skip
 def test_the_byte_of_each_special_character(character: str, byte: str) -> None:
-    assert refusals(order(), character) == []
-    assert batch_data(order(), message("1", character)) == f"msisdn%2Cmessage%0A%221%22%2C%22{byte}%22"
+    assert refusals(spec(), character) == []
+    assert batch_data(spec(), message("1", character)) == f"msisdn%2Cmessage%0A%221%22%2C%22{byte}%22"
 
 
 def test_the_greek_bytes_belong_to_nothing_else_in_gsm() -> None:
-    sayable = [character for character in gsm.BASIC + gsm.EXTENSION if not refusals(order(), f"a{character}")]
-    written = {body(order(), message("1", f"a{character}")) for character in sayable}
+    sayable = [character for character in gsm.BASIC + gsm.EXTENSION if not refusals(spec(), f"a{character}")]
+    written = {body(spec(), message("1", f"a{character}")) for character in sayable}
     assert len(written) == len(sayable) == len(gsm.BASIC + gsm.EXTENSION) - 3
 
 
 def test_unicode_is_big_endian_hex_for_the_whole_batch() -> None:
-    asked = order(alphabet="16bit")
+    asked = spec(alphabet="16bit")
     written = body(asked, message("111111111", "Hi"), message("333333333", 'ę"\n😀€'))
     assert written.startswith(b"stop_dup_id=7&dca=16bit&")
     assert written.endswith(b"%0A%22111111111%22%2C%2200480069%22%0A%22333333333%22%2C%2201190022000ad83dde0020ac%22")
 
 
 def test_every_parameter_of_the_document() -> None:
-    asked = order(
+    asked = spec(
         start_at=START,
         alphabet="7bit",
         msg_class="0",
@@ -113,37 +113,37 @@ def test_every_parameter_of_the_document() -> None:
 
 
 def test_a_sender_switches_replies_off() -> None:
-    assert b"&sender=Acme2026Sms&repliable=0&" in body(order("Acme2026Sms"), message("1"))
-    assert b"repliable" not in body(order(), message("1"))
-    assert b"&repliable=0&" in body(order(repliable="0"), message("1"))
+    assert b"&sender=Acme2026Sms&repliable=0&" in body(spec("Acme2026Sms"), message("1"))
+    assert b"repliable" not in body(spec(), message("1"))
+    assert b"&repliable=0&" in body(spec(repliable="0"), message("1"))
 
 
 def test_the_schedule_is_described_only_where_there_is_one() -> None:
-    assert b"scheduling" not in body(order(scheduling_description="Spring"), message("1"))
-    assert b"send_time" not in body(order(), message("1"))
+    assert b"scheduling" not in body(spec(scheduling_description="Spring"), message("1"))
+    assert b"send_time" not in body(spec(), message("1"))
 
 
 def test_a_rehearsal_can_fail() -> None:
-    assert b"&test_always_fail=1&" in body(order(rehearsal="fail"), message("1"))
-    assert b"test_" not in body(order(rehearsal=""), message("1"))
+    assert b"&test_always_fail=1&" in body(spec(rehearsal="fail"), message("1"))
+    assert b"test_" not in body(spec(rehearsal=""), message("1"))
 
 
 def test_long_texts_are_refused_before_anything_is_frozen_where_the_account_may_not_join_them() -> None:
-    strict = Order("", "", account={"joins_long_texts": False})
+    strict = CampaignSpec("", "", account={"joins_long_texts": False})
     short, long = (Message("27825550100", "a" * count, {}, "", "", "r1") for count in (160, 161))
-    assert Adapter().objections(strict, short) == []
-    assert [objection.code for objection in Adapter().objections(strict, long)] == ["text_too_long"]
+    assert Adapter().problems(strict, short) == []
+    assert [problem.code for problem in Adapter().problems(strict, long)] == ["text_too_long"]
 
 
 def test_long_texts_are_joined_only_where_there_are_some() -> None:
-    assert b"concat" not in body(order(), message("1", "a" * 160))
-    written = body(order(), message("1", "a"), message("2", "a" * 161), message("3", "a" * 307))
+    assert b"concat" not in body(spec(), message("1", "a" * 160))
+    written = body(spec(), message("1", "a"), message("2", "a" * 161), message("3", "a" * 307))
     assert b"&allow_concat_text_sms=1&concat_text_sms_max_parts=3&" in written
-    assert b"concat" not in body(order(alphabet="16bit"), message("1", "a" * 70))
+    assert b"concat" not in body(spec(alphabet="16bit"), message("1", "a" * 70))
 
 
 def test_neither_user_name_nor_password_is_in_the_payload() -> None:
-    payload = Adapter().render(STEM, 7, order(), [message("1")])
+    payload = Adapter().render(STEM, 7, spec(), [message("1")])
     assert payload.name == f"{STEM}.form"
     assert b"username" not in payload.body
     assert b"password" not in payload.body
@@ -152,50 +152,50 @@ def test_neither_user_name_nor_password_is_in_the_payload() -> None:
 
 @pytest.mark.parametrize("sender", ["", "ACME", "Acme2026Sms", "27825550100", "123456789012345"])
 def test_senders_the_document_allows(sender: str) -> None:
-    assert Adapter().order_objections(order(sender)) == []
+    assert Adapter().spec_problems(spec(sender)) == []
 
 
 @pytest.mark.parametrize("sender", ["Acme2026Sms2", "Acme Sms", "1234567890123456", "+27825550100", "Café"])
 def test_senders_it_does_not(sender: str) -> None:
-    assert codes(Adapter().order_objections(order(sender))) == ["sender_invalid"]
+    assert codes(Adapter().spec_problems(spec(sender))) == ["sender_invalid"]
 
 
 def test_a_sender_and_replies_exclude_each_other() -> None:
-    assert codes(Adapter().order_objections(order("ACME", repliable="1"))) == ["sender_and_replies"]
-    assert Adapter().order_objections(order("ACME", repliable="0")) == []
-    assert Adapter().order_objections(order(repliable="1")) == []
+    assert codes(Adapter().spec_problems(spec("ACME", repliable="1"))) == ["sender_and_replies"]
+    assert Adapter().spec_problems(spec("ACME", repliable="0")) == []
+    assert Adapter().spec_problems(spec(repliable="1")) == []
 
 
 def test_what_gsm_lacks_is_refused_by_name_and_taken_in_unicode() -> None:
-    (found,) = Adapter().objections(order(), message("1", "Olá, ça va 😀?"))
+    (found,) = Adapter().problems(spec(), message("1", "Olá, ça va 😀?"))
     assert (found.code, found.characters) == ("text_not_gsm", "áç😀")
     assert "Unicode" in found.sentence
-    assert refusals(order(alphabet="16bit"), "Olá, ça va 😀?") == []
+    assert refusals(spec(alphabet="16bit"), "Olá, ça va 😀?") == []
 
 
 def test_the_euro_sign_has_no_byte() -> None:
-    (found,) = Adapter().objections(order(), message("1", "5 €"))
+    (found,) = Adapter().problems(spec(), message("1", "5 €"))
     assert found.characters == "€"
     assert "EUR" in found.sentence
-    assert refusals(order(alphabet="16bit"), "5 €") == []
+    assert refusals(spec(alphabet="16bit"), "5 €") == []
 
 
 @pytest.mark.parametrize("character", ["\r", "\f"])
 def test_control_characters_have_no_byte(character: str) -> None:
-    (found,) = Adapter().objections(order(), message("1", f"a{character}b"))
+    (found,) = Adapter().problems(spec(), message("1", f"a{character}b"))
     assert (found.code, found.characters) == ("text_has_control", character)
 
 
 def test_a_text_of_more_parts_than_allowed_is_refused() -> None:
-    assert refusals(order(max_parts=1), "a" * 160) == []
-    assert refusals(order(max_parts=1), "a" * 161) == ["text_too_long"]
-    assert refusals(order(), "a" * 612) == []
-    assert refusals(order(max_parts=None), "a" * 613) == ["text_too_long"]
-    assert refusals(order(max_parts=5), "a" * 613) == []
+    assert refusals(spec(max_parts=1), "a" * 160) == []
+    assert refusals(spec(max_parts=1), "a" * 161) == ["text_too_long"]
+    assert refusals(spec(), "a" * 612) == []
+    assert refusals(spec(max_parts=None), "a" * 613) == ["text_too_long"]
+    assert refusals(spec(max_parts=5), "a" * 613) == []
 
 
 def test_long_unicode_is_refused() -> None:
-    asked = order(alphabet="16bit")
+    asked = spec(alphabet="16bit")
     assert refusals(asked, "ę" * 70) == []
     assert refusals(asked, "ę" * 71) == ["text_too_long"]
     assert refusals(asked, "😀" * 35) == []
@@ -206,16 +206,16 @@ def test_long_unicode_is_refused() -> None:
 @pytest.mark.parametrize("alphabet", ["7bit", "16bit"])
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_an_empty_text_is_refused(alphabet: str, text: str) -> None:
-    assert refusals(order(alphabet=alphabet), text) == ["text_empty"]
+    assert refusals(spec(alphabet=alphabet), text) == ["text_empty"]
 
 
 def test_with_unicode_every_text_is_measured_as_such() -> None:
     measure = Adapter().measure
-    assert measure(order(), "a" * 71) == Measure("gsm", 71, 1)
-    assert measure(order(alphabet="16bit"), "a" * 70) == Measure("ucs2", 70, 1)
-    assert measure(order(alphabet="16bit"), "a" * 71) == Measure("ucs2", 71, 2)
-    assert measure(order(alphabet="16bit"), "😀") == Measure("ucs2", 2, 1)
-    assert measure(order(alphabet="16bit"), "") == Measure("ucs2", 0, 0)
+    assert measure(spec(), "a" * 71) == Measure("gsm", 71, 1)
+    assert measure(spec(alphabet="16bit"), "a" * 70) == Measure("ucs2", 70, 1)
+    assert measure(spec(alphabet="16bit"), "a" * 71) == Measure("ucs2", 71, 2)
+    assert measure(spec(alphabet="16bit"), "😀") == Measure("ucs2", 2, 1)
+    assert measure(spec(alphabet="16bit"), "") == Measure("ucs2", 0, 0)
 
 
 def parsed(form: bytes) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -286,12 +286,12 @@ TEXTS = st.one_of(
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(["7bit", "16bit"]))
 def test_a_text_arrives_as_it_was_written_or_is_refused_by_name(texts: list[str], alphabet: str) -> None:
-    asked = order(alphabet=alphabet)
+    asked = spec(alphabet=alphabet)
     people = [message(str(27825550100 + number), text) for number, text in enumerate(texts)]
     sayable = []
     for person in people:
-        found = Adapter().objections(asked, person)
-        assert all(objection.sentence for objection in found)
+        found = Adapter().problems(asked, person)
+        assert all(problem.sentence for problem in found)
         if not found:
             sayable.append(person)
     fields, arrived = parsed(body(asked, *sayable))
@@ -306,7 +306,7 @@ def test_a_text_arrives_as_it_was_written_or_is_refused_by_name(texts: list[str]
 
 def test_a_text_made_to_look_like_rows_stays_one_text() -> None:
     text = 'x"\n"27820000000","y\n27820000001,z'
-    _, arrived = parsed(body(order(), message("27825550100", text)))
+    _, arrived = parsed(body(spec(), message("27825550100", text)))
     assert arrived == [("27825550100", text)]
 
 
@@ -355,4 +355,4 @@ def test_the_limits_of_the_document() -> None:
     assert (limits.rows, limits.connections, limits.alphabet) == (30_000, 1, "gsm+ucs2")
     assert limits.start_ahead == timedelta(days=730)
     full = [message(str(27820000000 + number), "a" * 70) for number in range(limits.rows)]
-    assert len(body(order(alphabet="16bit"), *full)) <= limits.bytes
+    assert len(body(spec(alphabet="16bit"), *full)) <= limits.bytes

@@ -10,7 +10,19 @@ import pytest
 
 from providers.adapters import bulksms
 from providers.adapters.bulksms import Adapter
-from providers.base import Attempt, Check, Ending, Message, Order, Payload, Reading, Receipt, Sighting, Staged, Standing
+from providers.base import (
+    Attempt,
+    CampaignSpec,
+    Check,
+    Ending,
+    Interpretation,
+    Message,
+    Observation,
+    Payload,
+    ProviderState,
+    Receipt,
+    Staged,
+)
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.transports.http import HttpRemote, HttpTransport
 from tests.providers.test_http import Server, serving
@@ -45,7 +57,7 @@ def payload(
     *, texts: tuple[str, ...] = ("Hi", "Hi", "Hi"), start_at: datetime | None = None, **options: Any
 ) -> Payload:
     people = [Message(msisdn, text, {}, "", "", msisdn) for msisdn, text in zip(NUMBERS, texts, strict=False)]
-    return ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, Order("", "", start_at, None, options), people)
+    return ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, CampaignSpec("", "", start_at, None, options), people)
 
 
 def attempt(
@@ -60,8 +72,8 @@ TAKEN = attempt(b"0|IN_PROGRESS|30430", "30430")
 SCHEDULED = attempt(b"1|SCHEDULED|30430", "30430")
 
 
-def sighting(*replies: bytes, after: float = 5) -> Sighting:
-    return Sighting(NOON + timedelta(seconds=after), (), replies=replies)
+def observation(*replies: bytes, after: float = 5) -> Observation:
+    return Observation(NOON + timedelta(seconds=after), (), replies=replies)
 
 
 def report(*rows: str, head: str = "0|Returns to follow") -> bytes:
@@ -80,15 +92,15 @@ def trouble(server: Server, body: bytes, **others: Any) -> Trouble:
     return caught.value
 
 
-def after(found: Trouble, *others: Attempt, **options: Any) -> Reading:
+def after(found: Trouble, *others: Attempt, **options: Any) -> Interpretation:
     """What is read after an attempt that ended with ``found``, and ``others`` before it."""
     endings = {Unclear: Ending.UNCLEAR, Unreachable: Ending.UNREACHABLE, Refused: Ending.REFUSED}
     last = attempt(found.reply, ending=endings[type(found)], number=len(others) + 1)
-    return ADAPTER.read(payload(**options), [*others, last], [sighting()])
+    return ADAPTER.interpret(payload(**options), [*others, last], [observation()])
 
 
-def read(*sightings: Sighting, attempts: tuple[Attempt, ...] = (TAKEN,), **options: Any) -> Reading:
-    return ADAPTER.read(payload(**options), attempts, sightings)
+def read(*observations: Observation, attempts: tuple[Attempt, ...] = (TAKEN,), **options: Any) -> Interpretation:
+    return ADAPTER.interpret(payload(**options), attempts, observations)
 
 
 # The hand-over
@@ -130,7 +142,7 @@ def test_what_stops_the_account_and_holds_the_batch(server: Server, code: int, w
     assert isinstance(found, Refused)
     assert (found.code, found.account, found.holds, found.reply) == (word, True, True, body)
     assert "XXXXXXX" not in found.sentence
-    assert after(found).standing is Standing.ABSENT
+    assert after(found).state is ProviderState.ABSENT
 
 
 def test_temporarily_unavailable_is_tried_again_for_ever(server: Server) -> None:
@@ -138,7 +150,7 @@ def test_temporarily_unavailable_is_tried_again_for_ever(server: Server) -> None
         found = trouble(server, b"40|temporarily unavailable|", number=number)
         assert isinstance(found, Unreachable)
         assert found.code == "temporarily_unavailable"
-    assert after(found).standing is Standing.ABSENT
+    assert after(found).state is ProviderState.ABSENT
 
 
 @pytest.mark.parametrize("code", [26, 28])
@@ -154,33 +166,39 @@ def test_upstream_trouble_is_tried_again_a_few_times(server: Server, code: int) 
 def test_an_internal_error_is_unclear(server: Server) -> None:
     found = trouble(server, b"22|Internal fatal error|")
     assert isinstance(found, Unclear)
-    reading = after(found)
-    assert reading.unclear
-    assert reading.reason == "internal_error"
+    interpretation = after(found)
+    assert interpretation.unclear
+    assert interpretation.reason == "internal_error"
 
 
 def test_a_status_nobody_knows_is_unclear(server: Server) -> None:
     found = trouble(server, b"77|something new|12")
     assert isinstance(found, Unclear)
-    reading = after(found)
-    assert (reading.unclear, reading.reason) == (True, "UNKNOWN")
-    assert "77" in reading.sentence
+    interpretation = after(found)
+    assert (interpretation.unclear, interpretation.reason) == (True, "UNKNOWN")
+    assert "77" in interpretation.sentence
 
 
 @pytest.mark.parametrize(("code", "word"), [(24, "validation_failed"), (201, "batch_too_large")])
 def test_what_is_rejected_as_a_whole(server: Server, code: int, word: str) -> None:
     found = trouble(server, f"{code}|no".encode())
     assert isinstance(found, Unclear)
-    reading = after(found)
-    assert (reading.standing, reading.reason, reading.unclear) == (Standing.REJECTED, word, False)
+    interpretation = after(found)
+    assert (interpretation.state, interpretation.reason, interpretation.unclear) == (
+        ProviderState.REJECTED,
+        word,
+        False,
+    )
     # The attempt before it may have arrived.
-    reading = after(found, attempt(ending=Ending.UNCLEAR))
-    assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-    reading = after(found, attempt(ending=Ending.NONE))
-    assert reading.unclear
+    interpretation = after(found, attempt(ending=Ending.UNCLEAR))
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    interpretation = after(found, attempt(ending=Ending.NONE))
+    assert interpretation.unclear
     # These cannot have.
-    reading = after(found, attempt(b"40|later|", ending=Ending.UNREACHABLE), attempt(ending=Ending.REFUSED, number=2))
-    assert reading.standing is Standing.REJECTED
+    interpretation = after(
+        found, attempt(b"40|later|", ending=Ending.UNREACHABLE), attempt(ending=Ending.REFUSED, number=2)
+    )
+    assert interpretation.state is ProviderState.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -202,8 +220,8 @@ def test_an_answer_that_is_none_permits_a_repeat(server: Server, body: bytes) ->
     found = trouble(server, body)
     assert isinstance(found, Unclear)
     assert found.code == "answer_unreadable"
-    reading = after(found)
-    assert (reading.standing, reading.unclear) == (Standing.ABSENT, False)
+    interpretation = after(found)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.ABSENT, False)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 500, 502, 503])
@@ -215,20 +233,22 @@ def test_any_other_http_status_permits_a_repeat(server: Server, status: int, bod
     assert found.reply.startswith(b"HTTP %d\n" % status)
     assert len(found.reply) < 2100
     assert len(server.asked) == 1
-    reading = after(found)
-    assert (reading.standing, reading.unclear) == (Standing.ABSENT, False)
+    interpretation = after(found)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.ABSENT, False)
 
 
 def test_a_repeat_of_the_same_batch_is_answered_as_the_first_time() -> None:
-    reading = read(sighting(), attempts=(attempt(ending=Ending.UNCLEAR), attempt(TAKEN.receipt.raw, "30430", number=2)))
-    assert (reading.standing, reading.alarm) == (Standing.TAKEN, "")
+    interpretation = read(
+        observation(), attempts=(attempt(ending=Ending.UNCLEAR), attempt(TAKEN.receipt.raw, "30430", number=2))
+    )
+    assert (interpretation.state, interpretation.alarm) == (ProviderState.TAKEN, "")
 
 
 def test_two_numbers_for_one_batch_are_an_alarm() -> None:
     other = attempt(b"0|IN_PROGRESS|30431", "30431", number=2)
-    reading = read(sighting(), attempts=(TAKEN, other))
-    assert reading.standing is Standing.TAKEN
-    assert "twice" in reading.alarm
+    interpretation = read(observation(), attempts=(TAKEN, other))
+    assert interpretation.state is ProviderState.TAKEN
+    assert "twice" in interpretation.alarm
 
 
 def test_long_texts_wait_where_the_account_may_not_hand_them_over(server: Server) -> None:
@@ -252,33 +272,37 @@ def test_a_rehearsal_texts_nobody_and_says_so(server: Server) -> None:
     assert receipt.provider_ref == ""
     done = attempt(receipt.raw)
     with connected(server) as remote:
-        seen = ADAPTER.look(remote, payload(rehearsal="succeed"), [done], NOON)
+        seen = ADAPTER.poll(remote, payload(rehearsal="succeed"), [done], NOON)
     assert seen.replies == ()
     assert len(server.asked) == 1
-    reading = read(seen, attempts=(done,), rehearsal="succeed")
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.sentence == "Rehearsal: BulkSMS checked the file and nobody was texted."
-    assert {(outcome.msisdn, outcome.result, outcome.code, outcome.sentence) for outcome in reading.outcomes} == {
-        (number, "accepted", "rehearsal", "Rehearsal: nobody was texted.") for number in NUMBERS
-    }
+    interpretation = read(seen, attempts=(done,), rehearsal="succeed")
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.sentence == "Rehearsal: BulkSMS checked the file and nobody was texted."
+    assert {
+        (outcome.msisdn, outcome.result, outcome.code, outcome.sentence) for outcome in interpretation.outcomes
+    } == {(number, "accepted", "rehearsal", "Rehearsal: nobody was texted.") for number in NUMBERS}
 
 
 @pytest.mark.parametrize(
     ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "says no and texts nobody")]
 )
 def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
-    said = ADAPTER.rehearsal(Order("", "", None, None, {"rehearsal": option}))
+    said = ADAPTER.rehearsal(CampaignSpec("", "", None, None, {"rehearsal": option}))
     assert words in said
     assert bool(said) is bool(option)
-    assert ADAPTER.rehearsal(Order("", "", None, None, {})) == ""
+    assert ADAPTER.rehearsal(CampaignSpec("", "", None, None, {})) == ""
 
 
 @pytest.mark.parametrize("code", [22, 24, 26, 40, 201, 77])
 def test_a_rehearsed_no_is_a_rejection(server: Server, code: int) -> None:
     found = trouble(server, f"{code}|as you wished|".encode(), rehearsal="fail")
     assert isinstance(found, Unclear)
-    reading = after(found, rehearsal="fail")
-    assert (reading.standing, reading.reason, reading.unclear) == (Standing.REJECTED, "rehearsal", False)
+    interpretation = after(found, rehearsal="fail")
+    assert (interpretation.state, interpretation.reason, interpretation.unclear) == (
+        ProviderState.REJECTED,
+        "rehearsal",
+        False,
+    )
 
 
 def test_a_rehearsal_with_a_wrong_password_is_about_the_account(server: Server) -> None:
@@ -293,8 +317,8 @@ def test_a_rehearsal_with_a_wrong_password_is_about_the_account(server: Server) 
 def test_the_report_is_asked_for_by_the_number_of_the_batch(server: Server) -> None:
     server.body = report("27825550100|11")
     with connected(server) as remote:
-        seen = ADAPTER.look(remote, payload(), [TAKEN], NOON)
-    assert seen == Sighting(NOON, (f"127.0.0.1:{server.server_port}",), replies=(server.body,))
+        seen = ADAPTER.poll(remote, payload(), [TAKEN], NOON)
+    assert seen == Observation(NOON, (f"127.0.0.1:{server.server_port}",), replies=(server.body,))
     [(path, form, _)] = server.asked
     assert path == "/eapi/status_reports/get_report/2/2.0"
     assert form == b"username=acme%26co&password=p%E4%2Bss&batch_id=30430"
@@ -304,35 +328,35 @@ def test_each_number_is_asked_for_once(server: Server) -> None:
     again = attempt(b"0|IN_PROGRESS|30430", "30430", number=2)
     other = attempt(b"0|IN_PROGRESS|30431", "30431", number=3)
     with connected(server) as remote:
-        assert len(ADAPTER.look(remote, payload(), [TAKEN, again, other], NOON).replies) == 2
+        assert len(ADAPTER.poll(remote, payload(), [TAKEN, again, other], NOON).replies) == 2
 
 
 def test_without_a_number_nothing_is_asked(server: Server) -> None:
     with connected(server) as remote:
-        assert ADAPTER.look(remote, payload(), [attempt(ending=Ending.UNCLEAR)], NOON) == Sighting(NOON, ())
+        assert ADAPTER.poll(remote, payload(), [attempt(ending=Ending.UNCLEAR)], NOON) == Observation(NOON, ())
     assert server.dialled == 0
 
 
 def test_before_its_start_no_report_is_asked_for(server: Server) -> None:
     early = payload(start_at=NOON + timedelta(hours=1))
     with connected(server) as remote:
-        assert ADAPTER.look(remote, early, [SCHEDULED], NOON).replies == ()
+        assert ADAPTER.poll(remote, early, [SCHEDULED], NOON).replies == ()
         assert server.dialled == 0
-        assert ADAPTER.look(remote, early, [SCHEDULED], NOON + timedelta(hours=1)).replies
+        assert ADAPTER.poll(remote, early, [SCHEDULED], NOON + timedelta(hours=1)).replies
 
 
 def test_a_report_page_that_is_gone_is_kept_as_evidence(server: Server) -> None:
     server.status, server.body = 404, b"0|Returns to follow\n\n27825550100|11\n"
     with connected(server) as remote:
-        seen = ADAPTER.look(remote, payload(), [TAKEN], NOON)
+        seen = ADAPTER.poll(remote, payload(), [TAKEN], NOON)
     assert seen.replies[0].startswith(b"HTTP 404\n")
-    assert read(seen).standing is Standing.TAKEN
+    assert read(seen).state is ProviderState.TAKEN
 
 
 def test_a_login_refused_while_looking_is_about_the_account(server: Server) -> None:
     server.body = b"23|invalid credentials (username was: acme&co)|\n"
     with connected(server) as remote, pytest.raises(Refused) as caught:
-        ADAPTER.look(remote, payload(), [TAKEN], NOON)
+        ADAPTER.poll(remote, payload(), [TAKEN], NOON)
     assert caught.value.account
 
 
@@ -342,23 +366,29 @@ def test_a_login_refused_while_looking_is_about_the_account(server: Server) -> N
 def test_a_report_with_everybody_in_it_settles_the_batch() -> None:
     rows = ("27825550100|11", "27825550101|53", "27825550102|0")
     for head in ("0|Returns to follow", "0|Results to follow", "0|", "0|anything|\r"):
-        reading = read(sighting(report(*rows, head=head)))
-        assert (reading.standing, reading.unclear, reading.alarm) == (Standing.ACCEPTED, False, "")
-        found = {outcome.msisdn: (outcome.result, outcome.delivery, outcome.code) for outcome in reading.outcomes}
+        interpretation = read(observation(report(*rows, head=head)))
+        assert (interpretation.state, interpretation.unclear, interpretation.alarm) == (
+            ProviderState.ACCEPTED,
+            False,
+            "",
+        )
+        found = {
+            outcome.msisdn: (outcome.result, outcome.delivery, outcome.code) for outcome in interpretation.outcomes
+        }
         assert found == {
             "27825550100": ("accepted", "delivered", "11"),
             "27825550101": ("accepted", "undelivered", "53"),
         }
-        assert [outcome.line for outcome in reading.outcomes] == [3, 4]
+        assert [outcome.line for outcome in interpretation.outcomes] == [3, 4]
 
 
 def test_each_row_stands_for_itself_however_it_is_written() -> None:
     body = (
         b"\xef\xbb\xbf\r\n0|Returns to follow\r\n+27825550100|11|\r\n 27825550101 | 11 |2026-11-21|x\r\n27825550102|11"
     )
-    reading = read(sighting(body))
-    assert [outcome.delivery for outcome in reading.outcomes] == ["delivered"] * 3
-    assert reading.alarm == ""
+    interpretation = read(observation(body))
+    assert [outcome.delivery for outcome in interpretation.outcomes] == ["delivered"] * 3
+    assert interpretation.alarm == ""
 
 
 @pytest.mark.parametrize(
@@ -377,12 +407,12 @@ def test_each_row_stands_for_itself_however_it_is_written() -> None:
 )  # fmt: skip
 def test_every_status_of_the_document(code: int, result: str | None, delivery: str) -> None:
     rows = [f"{NUMBERS[0]}|{code}", f"{NUMBERS[1]}|0", f"{NUMBERS[2]}|0"]
-    reading = read(sighting(report(*rows)))
-    assert reading.standing is Standing.ACCEPTED
+    interpretation = read(observation(report(*rows)))
+    assert interpretation.state is ProviderState.ACCEPTED
     if result is None:
-        assert reading.outcomes == ()
+        assert interpretation.outcomes == ()
         return
-    (outcome,) = reading.outcomes
+    (outcome,) = interpretation.outcomes
     assert (outcome.msisdn, outcome.result, outcome.delivery, outcome.code) == (NUMBERS[0], result, delivery, str(code))
     assert outcome.sentence
     assert outcome.opted_out == (code == 32)
@@ -391,23 +421,27 @@ def test_every_status_of_the_document(code: int, result: str | None, delivery: s
 @pytest.mark.parametrize(("code", "reason"), [(23, "login_refused"), (25, "no_credits"), (27, "quota_exceeded")])
 def test_a_report_that_refuses_for_the_accounts_sake_says_so(code: int, reason: str) -> None:
     rows = [f"{NUMBERS[0]}|11", f"{NUMBERS[1]}|11", f"{NUMBERS[2]}|{code}"]
-    reading = read(sighting(report(*rows)))
-    assert (reading.standing, reading.reason, reading.account) == (Standing.ACCEPTED, reason, True)
-    others = read(sighting(report(*rows[:2], f"{NUMBERS[2]}|31")))
+    interpretation = read(observation(report(*rows)))
+    assert (interpretation.state, interpretation.reason, interpretation.account) == (
+        ProviderState.ACCEPTED,
+        reason,
+        True,
+    )
+    others = read(observation(report(*rows[:2], f"{NUMBERS[2]}|31")))
     assert (others.reason, others.account) == ("reported", False)
 
 
 def test_a_status_nobody_knows_is_never_a_result_of_its_own() -> None:
-    reading = read(sighting(report(*[f"{number}|99" for number in NUMBERS])))
-    assert {(outcome.result, outcome.code, outcome.delivery) for outcome in reading.outcomes} == {
+    interpretation = read(observation(report(*[f"{number}|99" for number in NUMBERS])))
+    assert {(outcome.result, outcome.code, outcome.delivery) for outcome in interpretation.outcomes} == {
         ("accepted", "UNKNOWN", "")
     }
-    assert "99" in reading.alarm
+    assert "99" in interpretation.alarm
 
 
 def test_the_newest_status_of_a_number_counts() -> None:
-    first = sighting(report(*[f"{number}|0" for number in NUMBERS]))
-    later = sighting(report(*[f"{number}|11" for number in NUMBERS]), after=60)
+    first = observation(report(*[f"{number}|0" for number in NUMBERS]))
+    later = observation(report(*[f"{number}|11" for number in NUMBERS]), after=60)
     assert len(read(first, later).outcomes) == 3
 
 
@@ -424,69 +458,77 @@ def test_the_newest_status_of_a_number_counts() -> None:
 )
 def test_a_text_with_a_row_for_each_part(rows: tuple[str, str], expected: tuple[str, str] | None) -> None:
     parts = [f"{NUMBERS[0]}|{code}" for code in rows]
-    reading = read(sighting(report(*parts, f"{NUMBERS[1]}|0", f"{NUMBERS[2]}|0")))
-    found = [(outcome.result, outcome.delivery) for outcome in reading.outcomes]
+    interpretation = read(observation(report(*parts, f"{NUMBERS[1]}|0", f"{NUMBERS[2]}|0")))
+    found = [(outcome.result, outcome.delivery) for outcome in interpretation.outcomes]
     assert found == ([expected] if expected else [])
 
 
 def test_a_missing_row_is_an_error_once_the_report_has_settled() -> None:
     lacking = report("27825550100|11", "27825550101|0")
-    first = sighting(lacking)
-    reading = read(first)
-    assert (reading.standing, reading.reason) == (Standing.PROCESSING, "report_filling")
-    assert [outcome.msisdn for outcome in reading.outcomes] == ["27825550100"]
-    assert read(first, sighting(lacking, after=64)).standing is Standing.PROCESSING
-    reading = read(first, sighting(lacking, after=65))
-    assert reading.standing is Standing.ACCEPTED
-    missing = reading.outcomes[-1]
+    first = observation(lacking)
+    interpretation = read(first)
+    assert (interpretation.state, interpretation.reason) == (ProviderState.PROCESSING, "report_filling")
+    assert [outcome.msisdn for outcome in interpretation.outcomes] == ["27825550100"]
+    assert read(first, observation(lacking, after=64)).state is ProviderState.PROCESSING
+    interpretation = read(first, observation(lacking, after=65))
+    assert interpretation.state is ProviderState.ACCEPTED
+    missing = interpretation.outcomes[-1]
     assert (missing.msisdn, missing.result, missing.code) == ("27825550102", "row_error", "missing_from_report")
 
 
 def test_a_report_that_is_still_filling_proves_nothing_missing() -> None:
-    reading = read(
-        sighting(report("27825550100|11")),
-        sighting(report("27825550100|11", "27825550101|0"), after=120),
-        sighting(b"40|later|", after=150),
+    interpretation = read(
+        observation(report("27825550100|11")),
+        observation(report("27825550100|11", "27825550101|0"), after=120),
+        observation(b"40|later|", after=150),
     )
-    assert reading.standing is Standing.PROCESSING
-    assert {outcome.result for outcome in reading.outcomes} == {"accepted"}
+    assert interpretation.state is ProviderState.PROCESSING
+    assert {outcome.result for outcome in interpretation.outcomes} == {"accepted"}
 
 
 def test_a_number_that_comes_late_is_no_error_but_an_alarm() -> None:
     lacking = report("27825550100|11", "27825550101|0")
-    reading = read(
-        sighting(lacking),
-        sighting(lacking, after=120),
-        sighting(report("27825550100|11", "27825550101|0", "27825550102|0"), after=180),
+    interpretation = read(
+        observation(lacking),
+        observation(lacking, after=120),
+        observation(report("27825550100|11", "27825550101|0", "27825550102|0"), after=180),
     )
-    assert reading.standing is Standing.ACCEPTED
-    assert {outcome.result for outcome in reading.outcomes} == {"accepted"}
-    assert "texted after all" in reading.alarm
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert {outcome.result for outcome in interpretation.outcomes} == {"accepted"}
+    assert "texted after all" in interpretation.alarm
 
 
 def test_a_report_that_never_fills_keeps_nobody_waiting() -> None:
-    reading = read(sighting(report("27825550100|11"), after=1800))
-    assert reading.standing is Standing.ACCEPTED
-    assert [outcome.msisdn for outcome in reading.outcomes] == ["27825550100"]
+    interpretation = read(observation(report("27825550100|11"), after=1800))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert [outcome.msisdn for outcome in interpretation.outcomes] == ["27825550100"]
 
 
 def test_an_empty_report_is_waited_for_and_then_a_person_asked() -> None:
-    first, later = sighting(report()), sighting(report(), after=120)
-    assert read(first, later).standing is Standing.TAKEN
+    first, later = observation(report()), observation(report(), after=120)
+    assert read(first, later).state is ProviderState.TAKEN
     assert read(first, later).outcomes == ()
-    reading = read(first, sighting(report(), after=1800))
-    assert (reading.standing, reading.unclear, reading.reason) == (Standing.UNKNOWN, True, "report_empty")
-    reading = read(first, sighting(report(), after=1800), want_report=False)
-    assert (reading.standing, reading.unclear) == (Standing.ACCEPTED, False)
+    interpretation = read(first, observation(report(), after=1800))
+    assert (interpretation.state, interpretation.unclear, interpretation.reason) == (
+        ProviderState.UNKNOWN,
+        True,
+        "report_empty",
+    )
+    interpretation = read(first, observation(report(), after=1800), want_report=False)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.ACCEPTED, False)
 
 
 @pytest.mark.parametrize(
     "reply", [b"1001|message not found|", b"22|x|", b"24|x|", b"40|x|", b"", b"<html>", b"HTTP 404\n\n"]
 )
 def test_without_a_report_the_answer_to_the_hand_over_counts(reply: bytes) -> None:
-    assert read(sighting(reply)).standing is Standing.TAKEN
-    reading = read(sighting(reply), sighting(reply, after=1800))
-    assert (reading.standing, reading.reason, reading.outcomes) == (Standing.ACCEPTED, "no_report", ())
+    assert read(observation(reply)).state is ProviderState.TAKEN
+    interpretation = read(observation(reply), observation(reply, after=1800))
+    assert (interpretation.state, interpretation.reason, interpretation.outcomes) == (
+        ProviderState.ACCEPTED,
+        "no_report",
+        (),
+    )
 
 
 def test_the_patience_with_reports_ends_before_silence_is_unclear() -> None:
@@ -494,49 +536,49 @@ def test_the_patience_with_reports_ends_before_silence_is_unclear() -> None:
 
 
 def test_accepted_without_a_number_has_no_report() -> None:
-    reading = read(sighting(), attempts=(attempt(b"0|IN_PROGRESS|"),))
-    assert (reading.standing, reading.reason) == (Standing.ACCEPTED, "no_batch_id")
-    assert "no report per recipient can be fetched" in reading.sentence
+    interpretation = read(observation(), attempts=(attempt(b"0|IN_PROGRESS|"),))
+    assert (interpretation.state, interpretation.reason) == (ProviderState.ACCEPTED, "no_batch_id")
+    assert "no report per recipient can be fetched" in interpretation.sentence
 
 
 def test_numbers_that_are_not_ours_are_an_alarm() -> None:
     rows = [f"{number}|11" for number in NUMBERS]
-    reading = read(sighting(report(*rows, "27820000000|11")))
-    assert reading.standing is Standing.ACCEPTED
-    assert "not in the batch" in reading.alarm
-    assert "27820000000" not in reading.alarm
-    assert len(reading.outcomes) == 3
+    interpretation = read(observation(report(*rows, "27820000000|11")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "not in the batch" in interpretation.alarm
+    assert "27820000000" not in interpretation.alarm
+    assert len(interpretation.outcomes) == 3
 
 
 def test_a_report_of_other_people_only_is_for_a_person() -> None:
-    reading = read(sighting(report("27820000000|11")))
-    assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-    assert reading.alarm
+    interpretation = read(observation(report("27820000000|11")))
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert interpretation.alarm
 
 
 def test_a_line_that_cannot_be_read_is_an_alarm() -> None:
-    reading = read(sighting(report(*[f"{number}|11" for number in NUMBERS], "<b>sorry</b>")))
-    assert reading.standing is Standing.ACCEPTED
-    assert "cannot read" in reading.alarm
+    interpretation = read(observation(report(*[f"{number}|11" for number in NUMBERS], "<b>sorry</b>")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "cannot read" in interpretation.alarm
 
 
 def test_a_scheduled_batch_is_taken_until_its_start_and_its_report() -> None:
     start = NOON + timedelta(days=30)
     until = 30 * 86_400
-    reading = read(sighting(after=until - 60), attempts=(SCHEDULED,), start_at=start)
-    assert (reading.standing, reading.reason) == (Standing.TAKEN, "scheduled")
-    reading = read(
-        sighting(report(*[f"{n}|11" for n in NUMBERS]), after=until + 60), attempts=(SCHEDULED,), start_at=start
+    interpretation = read(observation(after=until - 60), attempts=(SCHEDULED,), start_at=start)
+    assert (interpretation.state, interpretation.reason) == (ProviderState.TAKEN, "scheduled")
+    interpretation = read(
+        observation(report(*[f"{n}|11" for n in NUMBERS]), after=until + 60), attempts=(SCHEDULED,), start_at=start
     )
-    assert reading.standing is Standing.ACCEPTED
-    reading = read(sighting(b"1001|none|", after=until + 1800), attempts=(SCHEDULED,), start_at=start)
-    assert (reading.standing, reading.reason) == (Standing.ACCEPTED, "no_report")
+    assert interpretation.state is ProviderState.ACCEPTED
+    interpretation = read(observation(b"1001|none|", after=until + 1800), attempts=(SCHEDULED,), start_at=start)
+    assert (interpretation.state, interpretation.reason) == (ProviderState.ACCEPTED, "no_report")
 
 
 def test_a_start_that_was_not_waited_for_is_an_alarm() -> None:
-    reading = read(sighting(), start_at=NOON + timedelta(days=1))
-    assert "did not wait" in reading.alarm
-    assert read(sighting(), start_at=NOON - timedelta(minutes=1)).alarm == ""
+    interpretation = read(observation(), start_at=NOON + timedelta(days=1))
+    assert "did not wait" in interpretation.alarm
+    assert read(observation(), start_at=NOON - timedelta(minutes=1)).alarm == ""
 
 
 # Test connection and quotes
@@ -600,9 +642,9 @@ def test_a_login_that_fails(server: Server, status: int, body: bytes, word: str)
 
 def quoted(server: Server, body: bytes, text: str = "Hi Ω\n", **options: Any) -> str | None:
     server.body = body
-    order = Order("", "", None, None, {"routing_group": "1", "rehearsal": "succeed", **options})
+    spec = CampaignSpec("", "", None, None, {"routing_group": "1", "rehearsal": "succeed", **options})
     with connected(server) as remote:
-        return ADAPTER.quote(remote, order, Message(NUMBERS[0], text, {}, "", "", "1"))
+        return ADAPTER.quote(remote, spec, Message(NUMBERS[0], text, {}, "", "", "1"))
 
 
 @pytest.mark.parametrize(("said", "words"), [("2.00", "2 credits"), ("1.50", "1.50 credits"), ("1", "1 credit")])

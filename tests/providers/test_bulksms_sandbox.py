@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from providers import gsm
 from providers.adapters.bulksms import Adapter
-from providers.base import Attempt, Ending, Message, Order, Payload, Reading, Receipt, Staged, Standing
+from providers.base import (
+    Attempt,
+    CampaignSpec,
+    Ending,
+    Interpretation,
+    Message,
+    Payload,
+    ProviderState,
+    Receipt,
+    Staged,
+)
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.sandbox.bulksms import judge
 from providers.sandbox.server import Sandbox
@@ -40,7 +50,7 @@ def settings(sandbox: Sandbox) -> dict[str, Any]:
 def rendered(*texts: str, numbers: tuple[str, ...] = NUMBERS, sender: str = "", **options: Any) -> Payload:
     people = [Message(msisdn, text, {}, "", "", msisdn) for msisdn, text in zip(numbers, texts, strict=True)]
     key = uuid4().int % 2_147_483_647 + 1
-    return ADAPTER.render(f"c1-b1-g1-{key:08x}", key, Order("", sender, None, None, options), people)
+    return ADAPTER.render(f"c1-b1-g1-{key:08x}", key, CampaignSpec("", sender, None, None, options), people)
 
 
 def handed_over(settings: dict[str, Any], payload: Payload, number: int = 1) -> Attempt:
@@ -56,9 +66,9 @@ def handed_over(settings: dict[str, Any], payload: Payload, number: int = 1) -> 
     return Attempt(number, before.name, "", Staged(), now, datetime.now(UTC), ending, receipt)
 
 
-def looked_at(settings: dict[str, Any], payload: Payload, *attempts: Attempt) -> Reading:
+def polled_at(settings: dict[str, Any], payload: Payload, *attempts: Attempt) -> Interpretation:
     with HttpTransport.connect(settings) as remote:
-        return ADAPTER.read(payload, attempts, [ADAPTER.look(remote, payload, attempts, datetime.now(UTC))])
+        return ADAPTER.interpret(payload, attempts, [ADAPTER.poll(remote, payload, attempts, datetime.now(UTC))])
 
 
 def texted(sandbox: Sandbox) -> list[tuple[str, str]]:
@@ -74,15 +84,15 @@ TEXTS = st.one_of(
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(["7bit", "16bit"]))
 def test_a_text_is_read_as_it_was_written_or_was_refused(texts: list[str], alphabet: str) -> None:
-    order = Order("", "ACME", None, None, {"alphabet": alphabet, "source_id": "spring"})
+    spec = CampaignSpec("", "ACME", None, None, {"alphabet": alphabet, "source_id": "spring"})
     people = [Message(str(27825550100 + number), text, {}, "", "", "") for number, text in enumerate(texts)]
-    sayable = [person for person in people if not ADAPTER.objections(order, person)]
+    sayable = [person for person in people if not ADAPTER.problems(spec, person)]
     if not sayable:
         return
-    body = ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, order, sayable).body
+    body = ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, spec, sayable).body
     submission = judge(dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")), NOON)
     assert [(text.msisdn, text.text) for text in submission.texts] == [(one.msisdn, one.text) for one in sayable]
-    assert [text.parts for text in submission.texts] == [ADAPTER.measure(order, one.text).parts for one in sayable]
+    assert [text.parts for text in submission.texts] == [ADAPTER.measure(spec, one.text).parts for one in sayable]
     assert submission.stop_dup_id == 7
 
 
@@ -95,8 +105,8 @@ def test_everybody_is_texted_once_and_found_in_the_report(sandbox: Sandbox, sett
     again = handed_over(settings, payload, 2)
     assert again.receipt.provider_ref == first.receipt.provider_ref
     assert texted(sandbox)[before:] == [(NUMBERS[0], 'Ω "quoted"\nC:\\'), (NUMBERS[1], "a" * 161)]
-    reading = looked_at(settings, payload, first, again)
-    assert (reading.standing, reading.alarm) == (Standing.ACCEPTED, "")
+    interpretation = polled_at(settings, payload, first, again)
+    assert (interpretation.state, interpretation.alarm) == (ProviderState.ACCEPTED, "")
 
 
 @pytest.mark.parametrize(
@@ -123,41 +133,41 @@ def test_a_lost_answer_is_made_good_by_a_repeat_and_nobody_is_texted_twice(
     sandbox.fault(f"bulksms:{fault}", 1)
     first = handed_over(settings, payload)
     assert first.ending is Ending.UNCLEAR
-    assert looked_at(settings, payload, first).standing is Standing.ABSENT
+    assert polled_at(settings, payload, first).state is ProviderState.ABSENT
     second = handed_over(settings, payload, 2)
     assert second.ending is Ending.DONE
-    assert looked_at(settings, payload, first, second).standing is Standing.ACCEPTED
+    assert polled_at(settings, payload, first, second).state is ProviderState.ACCEPTED
     assert texted(sandbox)[before:] == [(number, "Hi") for number in NUMBERS]
 
 
 @pytest.mark.parametrize(
-    ("fault", "ending", "standing", "unclear"),
+    ("fault", "ending", "state", "unclear"),
     [
-        ("status:22", Ending.UNCLEAR, Standing.UNKNOWN, True),
-        ("status:22-halfway", Ending.UNCLEAR, Standing.UNKNOWN, True),
-        ("status:23", Ending.REFUSED, Standing.ABSENT, False),
-        ("refuse-login", Ending.REFUSED, Standing.ABSENT, False),
-        ("status:24", Ending.UNCLEAR, Standing.REJECTED, False),
-        ("status:25", Ending.REFUSED, Standing.ABSENT, False),
-        ("status:26", Ending.UNREACHABLE, Standing.ABSENT, False),
-        ("status:27", Ending.REFUSED, Standing.ABSENT, False),
-        ("status:28", Ending.UNREACHABLE, Standing.ABSENT, False),
-        ("status:40", Ending.UNREACHABLE, Standing.ABSENT, False),
-        ("status:99", Ending.UNCLEAR, Standing.UNKNOWN, True),
-        ("status:201", Ending.UNCLEAR, Standing.REJECTED, False),
-        ("no-batch-id", Ending.DONE, Standing.ACCEPTED, False),
-        ("trailing-pipe", Ending.DONE, Standing.ACCEPTED, False),
+        ("status:22", Ending.UNCLEAR, ProviderState.UNKNOWN, True),
+        ("status:22-halfway", Ending.UNCLEAR, ProviderState.UNKNOWN, True),
+        ("status:23", Ending.REFUSED, ProviderState.ABSENT, False),
+        ("refuse-login", Ending.REFUSED, ProviderState.ABSENT, False),
+        ("status:24", Ending.UNCLEAR, ProviderState.REJECTED, False),
+        ("status:25", Ending.REFUSED, ProviderState.ABSENT, False),
+        ("status:26", Ending.UNREACHABLE, ProviderState.ABSENT, False),
+        ("status:27", Ending.REFUSED, ProviderState.ABSENT, False),
+        ("status:28", Ending.UNREACHABLE, ProviderState.ABSENT, False),
+        ("status:40", Ending.UNREACHABLE, ProviderState.ABSENT, False),
+        ("status:99", Ending.UNCLEAR, ProviderState.UNKNOWN, True),
+        ("status:201", Ending.UNCLEAR, ProviderState.REJECTED, False),
+        ("no-batch-id", Ending.DONE, ProviderState.ACCEPTED, False),
+        ("trailing-pipe", Ending.DONE, ProviderState.ACCEPTED, False),
     ],
 )
 def test_every_answer_that_can_be_provoked(
-    sandbox: Sandbox, settings: dict[str, Any], fault: str, ending: Ending, standing: Standing, unclear: bool
+    sandbox: Sandbox, settings: dict[str, Any], fault: str, ending: Ending, state: ProviderState, unclear: bool
 ) -> None:
     payload = rendered("Hi", "Hi")
     sandbox.fault(f"bulksms:{fault}", 1)
     attempt = handed_over(settings, payload)
     assert attempt.ending is ending
-    reading = looked_at(settings, payload, attempt)
-    assert (reading.standing, reading.unclear) == (standing, unclear)
+    interpretation = polled_at(settings, payload, attempt)
+    assert (interpretation.state, interpretation.unclear) == (state, unclear)
 
 
 def test_a_batch_taken_twice_is_an_alarm(sandbox: Sandbox, settings: dict[str, Any]) -> None:
@@ -166,7 +176,7 @@ def test_a_batch_taken_twice_is_an_alarm(sandbox: Sandbox, settings: dict[str, A
     sandbox.fault("bulksms:forgets-stop-dup-id", 1)
     second = handed_over(settings, payload, 2)
     assert second.receipt.provider_ref != first.receipt.provider_ref
-    assert "twice" in looked_at(settings, payload, first, second).alarm
+    assert "twice" in polled_at(settings, payload, first, second).alarm
 
 
 def test_lines_dropped_without_a_word_are_missing_from_the_report(sandbox: Sandbox, settings: dict[str, Any]) -> None:
@@ -175,59 +185,59 @@ def test_lines_dropped_without_a_word_are_missing_from_the_report(sandbox: Sandb
     attempt = handed_over(settings, payload)
     with HttpTransport.connect(settings) as remote:
         now = datetime.now(UTC)
-        seen = [ADAPTER.look(remote, payload, [attempt], now + timedelta(seconds=after)) for after in (0, 61, 122)]
-    assert ADAPTER.read(payload, [attempt], seen[:1]).standing is Standing.PROCESSING
-    reading = ADAPTER.read(payload, [attempt], seen)
-    assert reading.standing is Standing.ACCEPTED
-    assert [outcome.msisdn for outcome in reading.outcomes if outcome.result == "row_error"] == [dropped]
+        seen = [ADAPTER.poll(remote, payload, [attempt], now + timedelta(seconds=after)) for after in (0, 61, 122)]
+    assert ADAPTER.interpret(payload, [attempt], seen[:1]).state is ProviderState.PROCESSING
+    interpretation = ADAPTER.interpret(payload, [attempt], seen)
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert [outcome.msisdn for outcome in interpretation.outcomes if outcome.result == "row_error"] == [dropped]
 
 
 def test_the_fate_of_each_recipient(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     numbers = tuple(f"278255{ending}" for ending in ("99901", "99902", "99908", "99909"))
     payload = rendered(*["Hi"] * 4, numbers=numbers)
-    reading = looked_at(settings, payload, handed_over(settings, payload))
-    assert reading.standing in (Standing.ACCEPTED, Standing.PROCESSING)
-    known = {outcome.msisdn: outcome for outcome in reading.outcomes}
+    interpretation = polled_at(settings, payload, handed_over(settings, payload))
+    assert interpretation.state in (ProviderState.ACCEPTED, ProviderState.PROCESSING)
+    known = {outcome.msisdn: outcome for outcome in interpretation.outcomes}
     assert all(outcome.result == "row_error" for outcome in known.values())
     assert known.keys() <= set(numbers[:3])
 
 
 @pytest.mark.parametrize(
-    ("fault", "standing", "reason"),
+    ("fault", "state", "reason"),
     [
-        ("report-empty", Standing.TAKEN, "in_progress"),
-        ("report-failed", Standing.TAKEN, "in_progress"),
-        ("report-http-500", Standing.TAKEN, "in_progress"),
-        ("report-missing-rows", Standing.PROCESSING, "report_filling"),
-        ("report-other-words", Standing.ACCEPTED, "reported"),
-        ("report-status:99", Standing.ACCEPTED, "reported"),
+        ("report-empty", ProviderState.TAKEN, "in_progress"),
+        ("report-failed", ProviderState.TAKEN, "in_progress"),
+        ("report-http-500", ProviderState.TAKEN, "in_progress"),
+        ("report-missing-rows", ProviderState.PROCESSING, "report_filling"),
+        ("report-other-words", ProviderState.ACCEPTED, "reported"),
+        ("report-status:99", ProviderState.ACCEPTED, "reported"),
     ],
 )
 def test_every_report_that_can_be_provoked(
-    sandbox: Sandbox, settings: dict[str, Any], fault: str, standing: Standing, reason: str
+    sandbox: Sandbox, settings: dict[str, Any], fault: str, state: ProviderState, reason: str
 ) -> None:
     payload = rendered("Hi", "Hi")
     attempt = handed_over(settings, payload)
     sandbox.fault(f"bulksms:{fault}", 1)
-    reading = looked_at(settings, payload, attempt)
-    assert (reading.standing, reading.reason) == (standing, reason)
-    assert bool(reading.alarm) == (fault == "report-status:99")
+    interpretation = polled_at(settings, payload, attempt)
+    assert (interpretation.state, interpretation.reason) == (state, reason)
+    assert bool(interpretation.alarm) == (fault == "report-status:99")
 
 
 @pytest.mark.parametrize("rehearsal", ["succeed", "fail"])
 def test_a_rehearsal_texts_nobody(sandbox: Sandbox, settings: dict[str, Any], rehearsal: str) -> None:
     before = len(texted(sandbox))
     payload = rendered("Hi", "Hi", rehearsal=rehearsal)
-    reading = looked_at(settings, payload, handed_over(settings, payload))
-    assert reading.standing is (Standing.ACCEPTED if rehearsal == "succeed" else Standing.REJECTED)
+    interpretation = polled_at(settings, payload, handed_over(settings, payload))
+    assert interpretation.state is (ProviderState.ACCEPTED if rehearsal == "succeed" else ProviderState.REJECTED)
     assert len(texted(sandbox)) == before
 
 
 def test_the_connection_and_a_quote(sandbox: Sandbox, settings: dict[str, Any]) -> None:
-    order = Order("", "", None, None, {})
+    spec = CampaignSpec("", "", None, None, {})
     with HttpTransport.connect(settings) as remote:
         checks = ADAPTER.check(remote, datetime.now(UTC))
-        quoted = ADAPTER.quote(remote, order, Message(NUMBERS[0], "a" * 161, {}, "", "", ""))
+        quoted = ADAPTER.quote(remote, spec, Message(NUMBERS[0], "a" * 161, {}, "", "", ""))
     assert {check.code: check.passed for check in checks} == {
         "login": True, "encryption": None, "credits": True, "clock": True,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from providers import gsm
 from providers.adapters.clickatell import Adapter
-from providers.base import Attempt, Message, Objection, Order, Payload, Staged
+from providers.base import Attempt, CampaignSpec, Message, Payload, Problem, Staged
 from providers.errors import Refused
 
 STEM = "c1-b1-g1-0a1b2c3d"
@@ -63,22 +63,22 @@ def own(msisdn: str, text: str) -> Message:
     return message(msisdn, text, own_text=text)
 
 
-def body(order: Order, *messages: Message) -> str:
-    charset = "utf-8" if order.options.get("charset") == "utf-8" else "iso-8859-1"
-    return Adapter().render(STEM, 7, order, messages).body.decode(charset)
+def body(spec: CampaignSpec, *messages: Message) -> str:
+    charset = "utf-8" if spec.options.get("charset") == "utf-8" else "iso-8859-1"
+    return Adapter().render(STEM, 7, spec, messages).body.decode(charset)
 
 
-def codes(order: Order, one: Message) -> list[str]:
-    return [objection.code for objection in Adapter().objections(order, one)]
+def codes(spec: CampaignSpec, one: Message) -> list[str]:
+    return [problem.code for problem in Adapter().problems(spec, one)]
 
 
 def attempt(payload: Payload, at: datetime = NOON, number: int = 1) -> Attempt:
     return Attempt(number, Adapter().attempt_name(payload, number), "host", Staged(), at)
 
 
-def wire(order: Order, *messages: Message, at: datetime = NOON) -> bytes:
+def wire(spec: CampaignSpec, *messages: Message, at: datetime = NOON) -> bytes:
     folder = Folder()
-    payload = Adapter().render(STEM, 7, order, messages)
+    payload = Adapter().render(STEM, 7, spec, messages)
     Adapter().commit(folder, payload, attempt(payload, at))  # type: ignore[arg-type]
     ((name, stored),) = folder.stored.items()
     assert name == f"{STEM}-a1.txt"
@@ -90,7 +90,9 @@ def wire(order: Order, *messages: Message, at: datetime = NOON) -> bytes:
 
 def test_the_basic_example_of_the_document() -> None:
     text = "This is my message being sent to 3 mobile numbers."
-    written = body(Order(text, ""), *(message(number, text) for number in ("279990001", "279990002", "279990003")))
+    written = body(
+        CampaignSpec(text, ""), *(message(number, text) for number in ("279990001", "279990002", "279990003"))
+    )
     assert written == (
         "climsgid:c1b1g10a1b2c3d\n"
         "concat:3\n"
@@ -104,7 +106,7 @@ def test_the_basic_example_of_the_document() -> None:
 def test_the_batch_example_of_the_document() -> None:
     template = "Hi @@value1@@, your balance is @@value2@@, please come to the office on @@value3@@"
     written = body(
-        Order(template, ""),
+        CampaignSpec(template, ""),
         filled(template, "1234567891", "Fred", "$15.50", "Mondays, Wednesdays and Friday"),
         filled(template, "1234567892", "Jane", "$299.45", "Tuesday, Thursday and Saturday"),
     )
@@ -120,19 +122,21 @@ def test_the_batch_example_of_the_document() -> None:
 
 def test_own_texts_make_it_the_form_of_whole_messages() -> None:
     template = "Hi @@value1@@"
-    written = body(Order(template, ""), filled(template, "1234567891", "Fred"), own("1234567892", "Call me, Jane|Joe"))
+    written = body(
+        CampaignSpec(template, ""), filled(template, "1234567891", "Fred"), own("1234567892", "Call me, Jane|Joe")
+    )
     assert written == (f"{OURS}text:#field1#\ndelimiter:~\ncsv:1234567891~Hi Fred\ncsv:1234567892~Call me, Jane|Joe\n")
 
 
 def test_without_a_template_every_text_is_written_out() -> None:
-    written = body(Order("", ""), message("1234567891", "Hi Fred"), message("1234567892", "Hi you"))
+    written = body(CampaignSpec("", ""), message("1234567891", "Hi Fred"), message("1234567892", "Hi you"))
     assert written == f"{OURS}text:#field1#\ndelimiter:|\ncsv:1234567891|Hi Fred\ncsv:1234567892|Hi you\n"
 
 
 def test_fields_count_from_one_whatever_the_template_uses() -> None:
     template = "@@value5@@ and @@value2@@, @@value5@@"
     written = body(
-        Order(template, ""),
+        CampaignSpec(template, ""),
         filled(template, "1234567891", "", "two", "", "", "five"),
         filled(template, "1234567892", "", "zwei", "", "", "cinq"),
     )
@@ -142,16 +146,23 @@ def test_fields_count_from_one_whatever_the_template_uses() -> None:
 
 
 def test_a_line_break_becomes_a_further_text_line() -> None:
-    assert body(Order("", ""), message("279990001", "Hi\n\nBye")) == f"{OURS}to:279990001\ntext:Hi\ntext:\ntext:Bye\n"
+    assert (
+        body(CampaignSpec("", ""), message("279990001", "Hi\n\nBye"))
+        == f"{OURS}to:279990001\ntext:Hi\ntext:\ntext:Bye\n"
+    )
     template = "Hi @@value1@@\nBye"
-    written = body(Order(template, ""), filled(template, "1234567891", "Ann"), filled(template, "1234567892", ""))
+    written = body(
+        CampaignSpec(template, ""), filled(template, "1234567891", "Ann"), filled(template, "1234567892", "")
+    )
     assert written == (f"{OURS}text:Hi #field1#\ntext:Bye\ndelimiter:|\ncsv:1234567891|Ann\ncsv:1234567892|\n")
 
 
 @pytest.mark.parametrize("doubtful", ["", " Ann", "Ann "])
 def test_a_value_that_is_empty_or_has_spaces_at_its_edges_is_written_out_in_its_text(doubtful: str) -> None:
     template = "Hi @@value1@@!"
-    written = body(Order(template, ""), filled(template, "1234567891", doubtful), filled(template, "1234567892", "Bo"))
+    written = body(
+        CampaignSpec(template, ""), filled(template, "1234567891", doubtful), filled(template, "1234567892", "Bo")
+    )
     assert written == f"{OURS}text:#field1#\ndelimiter:|\ncsv:1234567891|Hi {doubtful}!\ncsv:1234567892|Hi Bo!\n"
 
 
@@ -159,21 +170,23 @@ def test_the_delimiter_is_in_no_value() -> None:
     template = "Hi @@value1@@"
     for values, delimiter in [("a,b", "|"), ("a|", "~"), ("a|~", "^"), ("|~^", ";"), ("|~^;", "`")]:
         one, two = filled(template, "1234567891", values), filled(template, "1234567892", "x")
-        assert f"delimiter:{delimiter}\ncsv:1234567891{delimiter}{values}\n" in body(Order(template, ""), one, two)
+        assert f"delimiter:{delimiter}\ncsv:1234567891{delimiter}{values}\n" in body(
+            CampaignSpec(template, ""), one, two
+        )
     # Never used up: the last one is no GSM character.
     assert gsm.unsupported("`") == "`"
 
 
 def test_unicode_is_hexadecimal() -> None:
-    order = Order("", "", options={"unicode": True})
-    assert body(order, message("279990001", "This")) == (f"{OURS}unicode:1\nto:279990001\ntext:0054006800690073\n")
-    assert body(order, message("279990001", "é\n😀"), message("279990002", "a|b")) == (
+    spec = CampaignSpec("", "", options={"unicode": True})
+    assert body(spec, message("279990001", "This")) == (f"{OURS}unicode:1\nto:279990001\ntext:0054006800690073\n")
+    assert body(spec, message("279990001", "é\n😀"), message("279990002", "a|b")) == (
         f"{OURS}unicode:1\ntext:#field1#\ndelimiter:|\ncsv:279990001|00E9000AD83DDE00\ncsv:279990002|0061007C0062\n"
     )
 
 
 def test_every_parameter() -> None:
-    order = Order(
+    spec = CampaignSpec(
         "Hi",
         "ACME",
         options={
@@ -189,7 +202,7 @@ def test_every_parameter() -> None:
             "mo": True,
         },
     )
-    assert body(order, message("279990001", "Hi")) == (
+    assert body(spec, message("279990001", "Hi")) == (
         "validity:600\n"
         "climsgid:c1b1g10a1b2c3d\n"
         "from:ACME\n"
@@ -208,18 +221,18 @@ def test_every_parameter() -> None:
 
 
 def test_callback_none_is_said() -> None:
-    assert "\ncallback:0\n" in body(Order("Hi", "", options={"callback": "0"}), message("1234567", "Hi"))
+    assert "\ncallback:0\n" in body(CampaignSpec("Hi", "", options={"callback": "0"}), message("1234567", "Hi"))
 
 
 def test_letters_beyond_ascii_are_iso_8859_1_unless_asked_otherwise() -> None:
-    assert Adapter().render(STEM, 7, Order("", ""), [message("1", "é £")]).body.endswith(b"text:\xe9 \xa3\n")
-    order = Order("", "", options={"charset": "utf-8"})
-    assert Adapter().render(STEM, 7, order, [message("1", "é €")]).body.endswith("text:é €\n".encode())
+    assert Adapter().render(STEM, 7, CampaignSpec("", ""), [message("1", "é £")]).body.endswith(b"text:\xe9 \xa3\n")
+    spec = CampaignSpec("", "", options={"charset": "utf-8"})
+    assert Adapter().render(STEM, 7, spec, [message("1", "é €")]).body.endswith("text:é €\n".encode())
 
 
 def test_the_reference_is_letters_and_digits_and_at_most_32() -> None:
     long_stem = "c123456789-b123456789-g123456789-0a1b2c3d"
-    written = Adapter().render(long_stem, 7, Order("Hi", ""), [message("1", "Hi")]).body.decode()
+    written = Adapter().render(long_stem, 7, CampaignSpec("Hi", ""), [message("1", "Hi")]).body.decode()
     (reference,) = re.findall("climsgid:(.*)", written)
     assert re.fullmatch("[a-z0-9]{32}", reference)
     assert reference.endswith("g1234567890a1b2c3d")
@@ -229,15 +242,15 @@ def test_the_reference_is_letters_and_digits_and_at_most_32() -> None:
 
 
 def test_the_credential_lines_are_put_first_while_storing_and_are_in_no_payload() -> None:
-    order, one = Order("Hi", ""), message("279990001", "Hi")
-    assert wire(order, one) == CREDENTIALS + body(order, one).encode()
-    assert "password" not in body(order, one)
-    assert "api_id" not in body(order, one)
+    spec, one = CampaignSpec("Hi", ""), message("279990001", "Hi")
+    assert wire(spec, one) == CREDENTIALS + body(spec, one).encode()
+    assert "password" not in body(spec, one)
+    assert "api_id" not in body(spec, one)
 
 
 def test_staging_touches_nothing_and_counts_the_credential_lines() -> None:
     folder = Folder()
-    payload = Adapter().render(STEM, 7, Order("Hi", ""), [message("1", "Hi")])
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [message("1", "Hi")])
     staged = Adapter().stage(folder, payload, f"{STEM}-a1.txt")  # type: ignore[arg-type]
     assert staged == Staged("", folder.host, len(CREDENTIALS))
     assert folder.asked == 1
@@ -248,7 +261,7 @@ def test_staging_touches_nothing_and_counts_the_credential_lines() -> None:
 @pytest.mark.parametrize("evil", ["", "a\nto:27825550100", "a\rto:27825550100", " a", "ä"])
 def test_a_credential_that_could_become_another_line_is_never_stored(name: str, evil: str) -> None:
     folder = Folder(**{name: evil})
-    payload = Adapter().render(STEM, 7, Order("Hi", ""), [message("1", "Hi")])
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [message("1", "Hi")])
     with pytest.raises(Refused) as trouble:
         Adapter().commit(folder, payload, attempt(payload))  # type: ignore[arg-type]
     assert trouble.value.account
@@ -270,7 +283,7 @@ def test_the_host_is_a_name() -> None:
 
 
 def test_attempts_can_be_told_apart() -> None:
-    payload = Adapter().render(STEM, 7, Order("Hi", ""), [message("1", "Hi")])
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [message("1", "Hi")])
     assert payload.name == f"{STEM}.txt"
     assert [Adapter().attempt_name(payload, number) for number in (1, 2)] == [f"{STEM}-a1.txt", f"{STEM}-a2.txt"]
 
@@ -282,10 +295,10 @@ START = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 
 
 def test_the_start_is_absolute_in_the_payload_and_minutes_from_the_attempt_when_stored() -> None:
-    order, one = Order("Hi", "", START), message("1", "Hi")
-    assert body(order, one).startswith("deliv_at:2026-11-21T14:30:00Z\nclimsgid:")
-    assert wire(order, one).startswith(CREDENTIALS + b"deliv_time:150\nclimsgid:")
-    assert b"deliv_at" not in wire(order, one)
+    spec, one = CampaignSpec("Hi", "", START), message("1", "Hi")
+    assert body(spec, one).startswith("deliv_at:2026-11-21T14:30:00Z\nclimsgid:")
+    assert wire(spec, one).startswith(CREDENTIALS + b"deliv_time:150\nclimsgid:")
+    assert b"deliv_at" not in wire(spec, one)
 
 
 @pytest.mark.parametrize(
@@ -300,18 +313,20 @@ def test_the_start_is_absolute_in_the_payload_and_minutes_from_the_attempt_when_
     ],
 )
 def test_minutes_are_rounded_up_and_a_start_that_has_come_is_left_out(before: timedelta, line: bytes) -> None:
-    stored = wire(Order("Hi", "", START), message("1", "Hi"), at=START - before)
+    stored = wire(CampaignSpec("Hi", "", START), message("1", "Hi"), at=START - before)
     assert stored == CREDENTIALS + line + f"{OURS}to:1\ntext:Hi\n".encode()
 
 
 def test_a_start_in_another_zone_is_the_same_moment() -> None:
     there = START.astimezone(tz=ZoneInfo("Africa/Johannesburg"))
-    assert body(Order("Hi", "", there), message("1", "Hi")) == body(Order("Hi", "", START), message("1", "Hi"))
+    assert body(CampaignSpec("Hi", "", there), message("1", "Hi")) == body(
+        CampaignSpec("Hi", "", START), message("1", "Hi")
+    )
 
 
 def test_a_start_too_far_away_is_not_stored() -> None:
     with pytest.raises(Refused) as trouble:
-        wire(Order("Hi", "", START), message("1", "Hi"), at=START - timedelta(days=7, seconds=1))
+        wire(CampaignSpec("Hi", "", START), message("1", "Hi"), at=START - timedelta(days=7, seconds=1))
     assert trouble.value.code == "start_too_far"
     assert not trouble.value.account
 
@@ -328,23 +343,23 @@ def test_a_start_too_far_away_is_not_stored() -> None:
     ],
 )
 def test_the_end_shortens_the_validity(validity: int | None, before: timedelta, line: bytes) -> None:
-    order = Order("Hi", "", None, START, {"validity": validity})
-    assert body(order, message("1", "Hi")).startswith("valid_until:2026-11-21T14:30:00Z\n")
-    stored = wire(order, message("1", "Hi"), at=START - before)
+    spec = CampaignSpec("Hi", "", None, START, {"validity": validity})
+    assert body(spec, message("1", "Hi")).startswith("valid_until:2026-11-21T14:30:00Z\n")
+    stored = wire(spec, message("1", "Hi"), at=START - before)
     assert stored == CREDENTIALS + line + f"{OURS}to:1\ntext:Hi\n".encode()
 
 
 def test_only_our_own_lines_at_the_top_are_turned_into_minutes() -> None:
     text = "deliv_at:2026-11-21T14:30:00Z"
-    assert wire(Order("", ""), message("1", text)) == CREDENTIALS + f"{OURS}to:1\ntext:{text}\n".encode()
+    assert wire(CampaignSpec("", ""), message("1", text)) == CREDENTIALS + f"{OURS}to:1\ntext:{text}\n".encode()
 
 
 # -- parts
 
 
 def test_a_line_break_costs_two() -> None:
-    assert Adapter().measure(Order("", ""), "a" * 158 + "\n").parts == 1
-    assert Adapter().measure(Order("", ""), "a" * 159 + "\n").parts == 2
+    assert Adapter().measure(CampaignSpec("", ""), "a" * 158 + "\n").parts == 1
+    assert Adapter().measure(CampaignSpec("", ""), "a" * 159 + "\n").parts == 2
 
 
 @pytest.mark.parametrize(
@@ -363,15 +378,17 @@ def test_a_line_break_costs_two() -> None:
     ],
 )
 def test_with_unicode_every_text_counts_as_such(text: str, units: int, parts: int) -> None:
-    found = Adapter().measure(Order("", "", options={"unicode": True}), text)
+    found = Adapter().measure(CampaignSpec("", "", options={"unicode": True}), text)
     assert (found.alphabet, found.units, found.parts) == ("ucs2", units, parts)
 
 
 def test_more_parts_than_concat_are_refused() -> None:
-    assert codes(Order("", ""), message("1", "a" * 459)) == []
-    assert codes(Order("", ""), message("1", "a" * 460)) == ["too_many_parts"]
-    assert codes(Order("", "", options={"concat": 4}), message("1", "a" * 460)) == []
-    assert codes(Order("", "", options={"concat": 1, "unicode": True}), message("1", "a" * 71)) == ["too_many_parts"]
+    assert codes(CampaignSpec("", ""), message("1", "a" * 459)) == []
+    assert codes(CampaignSpec("", ""), message("1", "a" * 460)) == ["too_many_parts"]
+    assert codes(CampaignSpec("", "", options={"concat": 4}), message("1", "a" * 460)) == []
+    assert codes(CampaignSpec("", "", options={"concat": 1, "unicode": True}), message("1", "a" * 71)) == [
+        "too_many_parts"
+    ]
 
 
 # -- what is refused
@@ -379,113 +396,113 @@ def test_more_parts_than_concat_are_refused() -> None:
 
 @pytest.mark.parametrize("sender", ["", "ACME", "Acme2026Sms", "1", "1234567890123456"])
 def test_senders_the_document_allows(sender: str) -> None:
-    assert Adapter().order_objections(Order("Hi", sender)) == []
+    assert Adapter().spec_problems(CampaignSpec("Hi", sender)) == []
 
 
 @pytest.mark.parametrize("sender", ["Acme2026Shop", "My Shop", "12345678901234567", "Café", "A\nto:1", "ACME\n", "+27"])
 def test_senders_the_document_does_not_allow(sender: str) -> None:
-    assert [objection.code for objection in Adapter().order_objections(Order("Hi", sender))] == ["sender_invalid"]
+    assert [problem.code for problem in Adapter().spec_problems(CampaignSpec("Hi", sender))] == ["sender_invalid"]
 
 
 def test_the_end_must_be_after_the_start() -> None:
-    early = Order("Hi", "", START, START + timedelta(seconds=59))
-    assert [objection.code for objection in Adapter().order_objections(early)] == ["end_before_start"]
-    assert Adapter().order_objections(Order("Hi", "", START, START + timedelta(minutes=1))) == []
+    early = CampaignSpec("Hi", "", START, START + timedelta(seconds=59))
+    assert [problem.code for problem in Adapter().spec_problems(early)] == ["end_before_start"]
+    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=1))) == []
 
 
-def only(objections: Sequence[Objection]) -> Objection:
-    (objection,) = objections
-    return objection
+def only(problems: Sequence[Problem]) -> Problem:
+    (problem,) = problems
+    return problem
 
 
 def test_characters_outside_gsm_need_unicode_and_are_named() -> None:
-    objection = only(Adapter().objections(Order("", ""), message("1", "Hi ç 😀 ç")))
-    assert (objection.code, objection.characters) == ("text_not_gsm", "ç😀")
-    assert "Choose Unicode or clean the text" in objection.sentence
-    assert codes(Order("", "", options={"unicode": True}), message("1", "Hi ç 😀 ç")) == []
+    problem = only(Adapter().problems(CampaignSpec("", ""), message("1", "Hi ç 😀 ç")))
+    assert (problem.code, problem.characters) == ("text_not_gsm", "ç😀")
+    assert "Choose Unicode or clean the text" in problem.sentence
+    assert codes(CampaignSpec("", "", options={"unicode": True}), message("1", "Hi ç 😀 ç")) == []
 
 
 def test_characters_that_iso_8859_1_lacks_are_named() -> None:
-    objection = only(Adapter().objections(Order("", ""), message("1", "Ω 5 € é £")))
-    assert (objection.code, objection.characters) == ("text_not_in_charset", "Ω€")
+    problem = only(Adapter().problems(CampaignSpec("", ""), message("1", "Ω 5 € é £")))
+    assert (problem.code, problem.characters) == ("text_not_in_charset", "Ω€")
     for other in ({"unicode": True}, {"charset": "utf-8"}):
-        assert codes(Order("", "", options=other), message("1", "Ω 5 € é £")) == []
+        assert codes(CampaignSpec("", "", options=other), message("1", "Ω 5 € é £")) == []
 
 
 def test_a_line_break_in_a_value_is_refused_by_name() -> None:
     template = "Hi @@value1@@ and @@value2@@"
-    objection = only(Adapter().objections(Order(template, ""), filled(template, "1", "Ann", "Bo\nto:27825550199")))
-    assert (objection.code, objection.field) == ("value_line_break", "value2")
-    assert "Value 2" in objection.sentence
-    assert codes(Order(template, "", options={"unicode": True}), filled(template, "1", "Ann", "Bo\nCy")) == []
+    problem = only(Adapter().problems(CampaignSpec(template, ""), filled(template, "1", "Ann", "Bo\nto:27825550199")))
+    assert (problem.code, problem.field) == ("value_line_break", "value2")
+    assert "Value 2" in problem.sentence
+    assert codes(CampaignSpec(template, "", options={"unicode": True}), filled(template, "1", "Ann", "Bo\nCy")) == []
 
 
 def test_a_line_break_in_a_text_that_no_template_says_is_refused() -> None:
-    assert codes(Order("", ""), message("1", "Hi\nBye")) == ["text_line_break"]
-    assert codes(Order("Hi @@value1@@", ""), own("1", "Hi\nBye")) == ["text_line_break"]
-    assert codes(Order("Hi\nBye", ""), message("1", "Hi\nBye")) == []
+    assert codes(CampaignSpec("", ""), message("1", "Hi\nBye")) == ["text_line_break"]
+    assert codes(CampaignSpec("Hi @@value1@@", ""), own("1", "Hi\nBye")) == ["text_line_break"]
+    assert codes(CampaignSpec("Hi\nBye", ""), message("1", "Hi\nBye")) == []
 
 
 def test_an_own_text_cannot_stand_beside_a_template_of_several_lines() -> None:
-    assert codes(Order("Hi\nBye", ""), own("1", "Only me")) == ["own_text_beside_lines"]
-    assert codes(Order("Hi\nBye", ""), own("1", "Me\ntoo")) == ["own_text_beside_lines"]
-    assert codes(Order("Hi\nBye", "", options={"unicode": True}), own("1", "Me\ntoo")) == []
-    assert codes(Order("Hi @@value1@@", ""), own("1", "Only me")) == []
+    assert codes(CampaignSpec("Hi\nBye", ""), own("1", "Only me")) == ["own_text_beside_lines"]
+    assert codes(CampaignSpec("Hi\nBye", ""), own("1", "Me\ntoo")) == ["own_text_beside_lines"]
+    assert codes(CampaignSpec("Hi\nBye", "", options={"unicode": True}), own("1", "Me\ntoo")) == []
+    assert codes(CampaignSpec("Hi @@value1@@", ""), own("1", "Only me")) == []
 
 
 @pytest.mark.parametrize("text", ["#field1#", "See #FIELD12# there", "#field3", "field4#"])
 def test_what_clickatell_would_take_for_a_field_is_refused_by_name(text: str) -> None:
-    objection = only(Adapter().objections(Order("", ""), message("1", text)))
-    assert objection.code == "text_has_field"
-    assert objection.characters in text
-    assert objection.characters in objection.sentence
+    problem = only(Adapter().problems(CampaignSpec("", ""), message("1", text)))
+    assert problem.code == "text_has_field"
+    assert problem.characters in text
+    assert problem.characters in problem.sentence
     template = "Hi @@value1@@"
-    assert codes(Order(template, ""), filled(template, "1", text)) == ["text_has_field"]
-    assert codes(Order(template, "", options={"unicode": True}), filled(template, "1", text)) == []
+    assert codes(CampaignSpec(template, ""), filled(template, "1", text)) == ["text_has_field"]
+    assert codes(CampaignSpec(template, "", options={"unicode": True}), filled(template, "1", text)) == []
 
 
 def test_other_hashes_are_plain_text() -> None:
-    assert codes(Order("", ""), message("1", "#field# is #1, field 1 # too")) == []
+    assert codes(CampaignSpec("", ""), message("1", "#field# is #1, field 1 # too")) == []
 
 
 @pytest.mark.parametrize("text", [" Hi", "Hi ", "Hi\n Bye", "Hi \nBye"])
 def test_spaces_at_the_edge_of_a_line_are_refused(text: str) -> None:
-    assert codes(Order(text, ""), message("1", text)) == ["text_edge_space"]
-    assert codes(Order(text, "", options={"unicode": True}), message("1", text)) == []
+    assert codes(CampaignSpec(text, ""), message("1", text)) == ["text_edge_space"]
+    assert codes(CampaignSpec(text, "", options={"unicode": True}), message("1", text)) == []
 
 
 def test_spaces_at_the_edge_of_a_value_are_refused_only_where_the_value_must_stand_alone() -> None:
     one_line, two_lines = "Hi @@value1@@!", "Hi @@value1@@!\nBye"
-    assert codes(Order(one_line, ""), filled(one_line, "1", " Ann")) == []
-    objection = only(Adapter().objections(Order(two_lines, ""), filled(two_lines, "1", " Ann")))
-    assert (objection.code, objection.field) == ("value_edge_space", "value1")
+    assert codes(CampaignSpec(one_line, ""), filled(one_line, "1", " Ann")) == []
+    problem = only(Adapter().problems(CampaignSpec(two_lines, ""), filled(two_lines, "1", " Ann")))
+    assert (problem.code, problem.field) == ("value_edge_space", "value1")
 
 
 def test_control_characters_are_refused() -> None:
-    assert codes(Order("", ""), message("1", "Hi\rto:27825550199")) == ["text_carriage_return"]
-    assert codes(Order("", "", options={"unicode": True}), message("1", "Hi\r")) == ["text_carriage_return"]
-    assert codes(Order("", ""), message("1", "Hi\fyou")) == ["text_form_feed"]
-    assert codes(Order("", ""), message("1", "Hi\x85you")) == ["text_not_gsm"]
-    assert codes(Order("", "", options={"unicode": True}), message("1", "Hi \ud83d")) == ["text_broken"]
+    assert codes(CampaignSpec("", ""), message("1", "Hi\rto:27825550199")) == ["text_carriage_return"]
+    assert codes(CampaignSpec("", "", options={"unicode": True}), message("1", "Hi\r")) == ["text_carriage_return"]
+    assert codes(CampaignSpec("", ""), message("1", "Hi\fyou")) == ["text_form_feed"]
+    assert codes(CampaignSpec("", ""), message("1", "Hi\x85you")) == ["text_not_gsm"]
+    assert codes(CampaignSpec("", "", options={"unicode": True}), message("1", "Hi \ud83d")) == ["text_broken"]
 
 
 def test_a_line_may_have_8192_bytes_and_no_more() -> None:
-    order = Order("", "", options={"unicode": True, "concat": 35})
+    spec = CampaignSpec("", "", options={"unicode": True, "concat": 35})
     # csv:, eleven digits, a delimiter and the line break leave room for this many.
     longest = (8192 - 4 - 11 - 1 - 1) // 4
-    assert codes(order, message("27825550100", "a" * longest)) == []
-    assert codes(order, message("27825550100", "a" * (longest + 1))) == ["line_too_long"]
-    written = Adapter().render(STEM, 7, order, [message("27825550100", "a" * longest), message("27825550101", "b")])
+    assert codes(spec, message("27825550100", "a" * longest)) == []
+    assert codes(spec, message("27825550100", "a" * (longest + 1))) == ["line_too_long"]
+    written = Adapter().render(STEM, 7, spec, [message("27825550100", "a" * longest), message("27825550101", "b")])
     assert max(len(line) + 1 for line in written.body.split(b"\n")) <= 8192
-    greek = Order("", "", options={"charset": "utf-8", "concat": 35})
+    greek = CampaignSpec("", "", options={"charset": "utf-8", "concat": 35})
     assert codes(greek, message("27825550100", "Ω" * 4080)) == []
     assert codes(greek, message("27825550100", "Ω" * 4090)) == ["line_too_long"]
 
 
 def test_the_line_of_a_template_counts_too() -> None:
     template = "Hi " + "@@value1@@" * 1100
-    assert codes(Order(template, ""), filled(template, "1", "")) == ["text_edge_space"]
-    assert codes(Order(f"{template}!", ""), filled(f"{template}!", "1", "")) == ["line_too_long"]
+    assert codes(CampaignSpec(template, ""), filled(template, "1", "")) == ["text_edge_space"]
+    assert codes(CampaignSpec(f"{template}!", ""), filled(f"{template}!", "1", "")) == ["line_too_long"]
 
 
 def test_the_options_form_takes_what_the_document_names() -> None:
@@ -569,14 +586,14 @@ OPTIONS = st.fixed_dictionaries(
 def test_any_text_survives_or_is_refused(
     template: str, people: list[tuple[str, str, str, str]], options: dict[str, Any], has_template: bool
 ) -> None:
-    order = Order(template if has_template else "", "", options=options)
+    spec = CampaignSpec(template if has_template else "", "", options=options)
     messages = []
     for position, (first, second, sixth, own_text) in enumerate(people):
         one = filled(template, f"2782555{position:04}", first, second, "", "", "", sixth)
         messages.append(own(one.msisdn, own_text) if own_text else one)
-    said = [one for one in messages if not Adapter().objections(order, one)]
+    said = [one for one in messages if not Adapter().problems(spec, one)]
     assume(said)
-    stored = wire(order, *said)
+    stored = wire(spec, *said)
     expected = {one.msisdn: one.text for one in said}
     charset = options["charset"] or "iso-8859-1"
     for fill in ("upwards", "downwards", "at once"):
@@ -596,12 +613,12 @@ ANY = st.text(st.one_of(CHARACTERS, st.sampled_from("\r\v\f\x1c\x85\u2028ç")))
 def test_no_text_whatever_adds_a_line(text: str, value: str, own_text: str) -> None:
     """Texts that nobody objected to add exactly the lines of their own form."""
     template = f"{text}@@value1@@"
-    order = Order(template, "")
+    spec = CampaignSpec(template, "")
     people = [filled(template, "27825550100", value), own("27825550101", own_text)]
-    said = [one for one in people if not Adapter().objections(order, one)]
+    said = [one for one in people if not Adapter().problems(spec, one)]
     if not said:
         return
-    lines = re.split(rb"\r\n|\r|\n", Adapter().render(STEM, 7, order, said).body)
+    lines = re.split(rb"\r\n|\r|\n", Adapter().render(STEM, 7, spec, said).body)
     assert sum(line.startswith((b"to:", b"csv:")) for line in lines) == len(said)
     assert {line.partition(b":")[0] for line in lines} <= {
         b"climsgid",

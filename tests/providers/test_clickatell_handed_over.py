@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from providers import gsm
 from providers.adapters.clickatell import Adapter
-from providers.base import Attempt, Ending, Message, Order, Payload, Reading, Sighting, Standing
+from providers.base import Attempt, CampaignSpec, Ending, Interpretation, Message, Observation, Payload, ProviderState
 from providers.errors import Refused
 from providers.sandbox.clickatell import Login, judge
 from providers.sandbox.server import Sandbox
@@ -29,10 +29,10 @@ def message(place: int, text: str, value: str | None = None, own: bool = False) 
     return Message(f"2782555{place:04}", text, values, text if own else "", "", f"r{place}")
 
 
-def payload_of(stem: str, order: Order, messages: Sequence[Message]) -> Payload:
+def payload_of(stem: str, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
     for one in messages:
-        assert Adapter().objections(order, one) == []
-    return Adapter().render(stem, 7, order, messages)
+        assert Adapter().problems(spec, one) == []
+    return Adapter().render(stem, 7, spec, messages)
 
 
 def hand_over(settings: dict[str, Any], payload: Payload) -> Attempt:
@@ -44,22 +44,22 @@ def hand_over(settings: dict[str, Any], payload: Payload) -> Attempt:
     return attempt
 
 
-def look(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Sighting:
+def poll(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Observation:
     with FtpTransport.connect(settings) as remote:
-        return Adapter().look(remote, payload, [attempt], datetime.now(UTC))
+        return Adapter().poll(remote, payload, [attempt], datetime.now(UTC))
 
 
-def settled(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Reading:
+def settled(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Interpretation:
     """The first reading that is more than the file lying there."""
-    sightings: list[Sighting] = []
+    observations: list[Observation] = []
 
-    def reading() -> Reading | None:
-        sightings.append(look(settings, payload, attempt))
-        found = Adapter().read(payload, [attempt], sightings)
-        waits = found.standing in (Standing.TAKEN, Standing.ABSENT, Standing.PROCESSING)
+    def interpretation() -> Interpretation | None:
+        observations.append(poll(settings, payload, attempt))
+        found = Adapter().interpret(payload, [attempt], observations)
+        waits = found.state in (ProviderState.TAKEN, ProviderState.ABSENT, ProviderState.PROCESSING)
         return None if waits and not found.unclear else found
 
-    return wait_until(reading, f"an answer about {payload.name}")
+    return wait_until(interpretation, f"an answer about {payload.name}")
 
 
 @pytest.fixture
@@ -73,26 +73,28 @@ def texted(sandbox: Sandbox, payload: Payload) -> dict[str, str]:
     return {line["msisdn"]: line["text"] for line in lines}
 
 
-FORMS: dict[str, tuple[Order, list[tuple[str, str | None]]]] = {
-    "basic": (Order("Hi\n\nto:27825550199", "Acme2026Sms"), [("Hi\n\nto:27825550199", None)] * 2),
-    "template": (Order("Hi @@value1@@\napi_id:9", ""), [("Hi a,b;c|\napi_id:9", "a,b;c|"), ("Hi \\\napi_id:9", "\\")]),
-    "whole": (Order("", ""), [("to:27825550199 \"é\" {x}", None), ("#field# @@ £|~^;", None)]),
-    "unicode": (Order("", "", options={"unicode": True}), [(" ç 😀\n#field1#\n", None), ("text:€", None)]),
-    "equal unicode": (Order("", "", options={"unicode": True, "flash": True}), [("中\nto:1", None)] * 3),
+FORMS: dict[str, tuple[CampaignSpec, list[tuple[str, str | None]]]] = {
+    "basic": (CampaignSpec("Hi\n\nto:27825550199", "Acme2026Sms"), [("Hi\n\nto:27825550199", None)] * 2),
+    "template": (CampaignSpec("Hi @@value1@@\napi_id:9", ""), [
+        ("Hi a,b;c|\napi_id:9", "a,b;c|"), ("Hi \\\napi_id:9", "\\")
+    ]),
+    "whole": (CampaignSpec("", ""), [("to:27825550199 \"é\" {x}", None), ("#field# @@ £|~^;", None)]),
+    "unicode": (CampaignSpec("", "", options={"unicode": True}), [(" ç 😀\n#field1#\n", None), ("text:€", None)]),
+    "equal unicode": (CampaignSpec("", "", options={"unicode": True, "flash": True}), [("中\nto:1", None)] * 3),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_every_form_is_texted_as_it_was_written(sandbox: Sandbox, settings: dict[str, Any], form: str) -> None:
-    order, texts = FORMS[form]
+    spec, texts = FORMS[form]
     messages = [message(place, text, value) for place, (text, value) in enumerate(texts)]
-    payload = payload_of(f"c{sorted(FORMS).index(form) + 100}-b1-g1-0a1b2c3d", order, messages)
+    payload = payload_of(f"c{sorted(FORMS).index(form) + 100}-b1-g1-0a1b2c3d", spec, messages)
     attempt = hand_over(settings, payload)
-    reading = settled(settings, payload, attempt)
-    assert (reading.standing, reading.outcomes, reading.alarm) == (Standing.ACCEPTED, (), "")
+    interpretation = settled(settings, payload, attempt)
+    assert (interpretation.state, interpretation.outcomes, interpretation.alarm) == (ProviderState.ACCEPTED, (), "")
     assert texted(sandbox, payload) == {one.msisdn: one.text for one in messages}
     ours = [line for line in sandbox.messages("clickatell") if line["file"] == attempt.name]
-    assert {line["sender"] for line in ours} == {order.sender}
+    assert {line["sender"] for line in ours} == {spec.sender}
     assert {line["reference"] for line in ours} == {payload.stem.replace("-", "")}
 
 
@@ -101,22 +103,22 @@ def test_logs_are_understood_in_any_shape(sandbox: Sandbox, settings: dict[str, 
     sandbox.fault(f"clickatell:{style}-log")
     messages = [message(place, "Hi") for place in (1, 99901, 99902)]
     place = ["bare", "tab", "pipe", "general", "late"].index(style)
-    payload = payload_of(f"c{place + 200}-b1-g1-0a1b2c3d", Order("Hi", ""), messages)
-    reading = settled(settings, payload, hand_over(settings, payload))
-    assert reading.standing is Standing.ACCEPTED
-    found = {outcome.msisdn: (outcome.code, outcome.opted_out) for outcome in reading.outcomes}
+    payload = payload_of(f"c{place + 200}-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), messages)
+    interpretation = settled(settings, payload, hand_over(settings, payload))
+    assert interpretation.state is ProviderState.ACCEPTED
+    found = {outcome.msisdn: (outcome.code, outcome.opted_out) for outcome in interpretation.outcomes}
     assert found == {messages[1].msisdn: ("114", False), messages[2].msisdn: ("122", True)}
     assert set(texted(sandbox, payload)) == {messages[0].msisdn}
 
 
-@pytest.mark.parametrize(("code", "standing"), [("001", Standing.REJECTED), ("301", Standing.REJECTED)])
+@pytest.mark.parametrize(("code", "state"), [("001", ProviderState.REJECTED), ("301", ProviderState.REJECTED)])
 def test_a_file_refused_as_a_whole_is_rejected(
-    sandbox: Sandbox, settings: dict[str, Any], code: str, standing: Standing
+    sandbox: Sandbox, settings: dict[str, Any], code: str, state: ProviderState
 ) -> None:
     sandbox.fault(f"clickatell:error:{code}")
-    payload = payload_of(f"c3{code}-b1-g1-0a1b2c3d", Order("Hi", ""), [message(1, "Hi"), message(2, "Hi")])
-    reading = settled(settings, payload, hand_over(settings, payload))
-    assert (reading.standing, reading.reason, reading.outcomes) == (standing, code, ())
+    payload = payload_of(f"c3{code}-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), [message(1, "Hi"), message(2, "Hi")])
+    interpretation = settled(settings, payload, hand_over(settings, payload))
+    assert (interpretation.state, interpretation.reason, interpretation.outcomes) == (state, code, ())
     assert texted(sandbox, payload) == {}
 
 
@@ -126,32 +128,32 @@ def test_what_clickatell_does_not_explain_is_for_a_person(
 ) -> None:
     sandbox.fault(f"clickatell:error:{fault}")
     stem = f"c4{fault[:3]}-b{len(fault)}-g1-0a1b2c3d"
-    payload = payload_of(stem, Order("Hi", ""), [message(place, "Hi") for place in range(4)])
-    reading = settled(settings, payload, hand_over(settings, payload))
-    assert reading.unclear
+    payload = payload_of(stem, CampaignSpec("Hi", ""), [message(place, "Hi") for place in range(4)])
+    interpretation = settled(settings, payload, hand_over(settings, payload))
+    assert interpretation.unclear
     # Whoever decides about the rest must not decide about those that were texted.
-    assert {outcome.msisdn for outcome in reading.outcomes} == set(texted(sandbox, payload))
+    assert {outcome.msisdn for outcome in interpretation.outcomes} == set(texted(sandbox, payload))
 
 
 def test_statuses_tell_who_got_it(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     sandbox.fault("clickatell:statuses")
     messages = [message(1, "Hi"), message(99905, "Hi")]
-    payload = payload_of("c500-b1-g1-0a1b2c3d", Order("Hi", ""), messages)
+    payload = payload_of("c500-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), messages)
     attempt = hand_over(settings, payload)
 
     def delivery() -> dict[str, str]:
-        reading = Adapter().read(payload, [attempt], [look(settings, payload, attempt)])
-        return {outcome.msisdn: outcome.delivery for outcome in reading.outcomes if outcome.delivery}
+        interpretation = Adapter().interpret(payload, [attempt], [poll(settings, payload, attempt)])
+        return {outcome.msisdn: outcome.delivery for outcome in interpretation.outcomes if outcome.delivery}
 
     found = wait_until(delivery, "the statuses")
     assert found == {messages[0].msisdn: "delivered", messages[1].msisdn: "undelivered"}
 
 
 def test_credentials_are_in_nothing_that_is_kept(sandbox: Sandbox, settings: dict[str, Any]) -> None:
-    payload = payload_of("c600-b1-g1-0a1b2c3d", Order("Hi", ""), [message(1, "Hi")])
+    payload = payload_of("c600-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), [message(1, "Hi")])
     attempt = hand_over(settings, payload)
     settled(settings, payload, attempt)
-    kept = repr((payload, attempt, look(settings, payload, attempt)))
+    kept = repr((payload, attempt, poll(settings, payload, attempt)))
     for name in ("api_user", "api_password", "password"):
         assert str(settings[name]) not in kept
     stored = (sandbox.home(settings["username"], "clickatell") / attempt.name).read_bytes()
@@ -178,22 +180,26 @@ def test_the_connection_can_be_tested(settings: dict[str, Any]) -> None:
 
 def test_vsftpd_takes_the_same_bytes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     start = datetime.now(UTC) + timedelta(hours=5)
-    payload = payload_of("c700-b1-g1-0a1b2c3d", Order("Hi é", "ACME", start), [message(1, "Hi é"), message(2, "Hi é")])
+    payload = payload_of(
+        "c700-b1-g1-0a1b2c3d", CampaignSpec("Hi é", "ACME", start), [message(1, "Hi é"), message(2, "Hi é")]
+    )
     with servers.vsftpd(tmp_path, request.node.nodeid) as server:
         settings = server.settings(**API)
         attempt = hand_over(settings, payload)
         stored = (server.home / attempt.name).read_bytes()
         assert stored.startswith(CREDENTIALS + b"deliv_time:")
         assert stored.endswith(b"to:27825550001\nto:27825550002\ntext:Hi \xe9\n")
-        whole = look(settings, payload, attempt)
-        assert Adapter().read(payload, [attempt], [whole]).standing is Standing.TAKEN
+        whole = poll(settings, payload, attempt)
+        assert Adapter().interpret(payload, [attempt], [whole]).state is ProviderState.TAKEN
         (server.home / attempt.name).write_bytes(stored[:-5])
-        assert Adapter().read(payload, [attempt], [look(settings, payload, attempt)]).standing is Standing.UNKNOWN
+        assert (
+            Adapter().interpret(payload, [attempt], [poll(settings, payload, attempt)]).state is ProviderState.UNKNOWN
+        )
         lines = [f"ID: {place:032x} To: 2782555{place:04}\r\n" for place in (1, 2)]
         (server.home / "What happened").write_text("".join([f"[{attempt.name}]\r\n", *lines]))
-        part = look(settings, payload, attempt)
-        assert Adapter().read(payload, [attempt], [part]).reason == "upload_cut"
-        assert Adapter().read(payload, [attempt], [whole, part]).standing is Standing.ACCEPTED
+        part = poll(settings, payload, attempt)
+        assert Adapter().interpret(payload, [attempt], [part]).reason == "upload_cut"
+        assert Adapter().interpret(payload, [attempt], [whole, part]).state is ProviderState.ACCEPTED
 
 
 # -- any text and any value, read by the sandbox
@@ -211,18 +217,20 @@ def test_any_text_is_texted_as_it_was_written_or_refused(
     before: str, after: str, people: list[tuple[str, bool]], is_unicode: bool, is_utf_8: bool
 ) -> None:
     charset = "utf-8" if is_utf_8 else "iso-8859-1"
-    order = Order(f"{before}@@value1@@{after}", "", options={"unicode": is_unicode, "charset": charset, "concat": 35})
+    spec = CampaignSpec(
+        f"{before}@@value1@@{after}", "", options={"unicode": is_unicode, "charset": charset, "concat": 35}
+    )
     messages = [
         message(place, value or "x", None, own=True) if is_own else message(place, before + value + after, value)
         for place, (value, is_own) in enumerate(people)
     ]
-    said = [one for one in messages if not Adapter().objections(order, one)]
+    said = [one for one in messages if not Adapter().problems(spec, one)]
     if not said:
         return
-    body = CREDENTIALS + Adapter().render("c1-b1-g1-0a1b2c3d", 7, order, said).body
+    body = CREDENTIALS + Adapter().render("c1-b1-g1-0a1b2c3d", 7, spec, said).body
     verdict = judge(body, LOGIN, opted_out=(), credit=10**6, charset=charset)
     assert verdict.error == ""
     assert [(result.msisdn, result.text, result.code) for result in verdict.results] == [
         (one.msisdn, one.text, "") for one in said
     ]
-    assert verdict.cost == sum(Adapter().measure(order, one.text).parts for one in said)
+    assert verdict.cost == sum(Adapter().measure(spec, one.text).parts for one in said)

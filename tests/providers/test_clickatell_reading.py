@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.adapters.clickatell import STATUSES, WORDS, Adapter
-from providers.base import Attempt, Ending, Message, Order, Reading, SightedFile, Sighting, Staged, Standing
+from providers.base import (
+    Attempt,
+    CampaignSpec,
+    Ending,
+    Interpretation,
+    Message,
+    Observation,
+    ObservedFile,
+    ProviderState,
+    Staged,
+)
 from providers.transports.files import Entry
 
 STEM = "c1-b1-g1-0a1b2c3d"
@@ -18,8 +28,10 @@ UPLOAD = f"{STEM}-a1.txt"
 OTHER = "c2-b1-g1-99999999-a1.txt"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NUMBERS = ["27825550101", "27825550102", "27825550103"]
-PAYLOAD = Adapter().render(STEM, 7, Order("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS])
-ALONE = Adapter().render(STEM, 7, Order("Hi", ""), [Message(NUMBERS[0], "Hi", {}, "", "", "")])
+PAYLOAD = Adapter().render(
+    STEM, 7, CampaignSpec("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS]
+)
+ALONE = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [Message(NUMBERS[0], "Hi", {}, "", "", "")])
 CREDENTIAL_BYTES = 60
 WIRE_SIZE = len(PAYLOAD.body) + CREDENTIAL_BYTES
 SETTINGS = {"api_id": "1234", "api_user": "me", "api_password": "api-s3cret", "password": "ftp-s3cret"}
@@ -41,46 +53,46 @@ def taken(*places: int) -> list[str]:
     return [f"ID: {identity(place)} To: {NUMBERS[place]}" for place in places]
 
 
-def log(*lines: str, name: str = f"{UPLOAD}.log", at: datetime | None = NOON) -> SightedFile:
+def log(*lines: str, name: str = f"{UPLOAD}.log", at: datetime | None = NOON) -> ObservedFile:
     body = "".join(f"{line}\n" for line in lines).encode()
-    return SightedFile("", name, len(body), at, body, "host")
+    return ObservedFile("", name, len(body), at, body, "host")
 
 
-def upload(size: int = WIRE_SIZE, number: int = 1) -> SightedFile:
-    return SightedFile("", f"{STEM}-a{number}.txt", size, NOON, None, "host")
+def upload(size: int = WIRE_SIZE, number: int = 1) -> ObservedFile:
+    return ObservedFile("", f"{STEM}-a{number}.txt", size, NOON, None, "host")
 
 
-def look(*files: SightedFile, after: timedelta = timedelta(minutes=1)) -> Sighting:
-    return Sighting(NOON + after, ("host",), files)
+def poll(*files: ObservedFile, after: timedelta = timedelta(minutes=1)) -> Observation:
+    return Observation(NOON + after, ("host",), files)
 
 
-def read(*sightings: Sighting, attempts: list[Attempt] | None = None, payload: Any = PAYLOAD) -> Reading:
-    return Adapter().read(payload, attempts or [attempt()], sightings)
+def read(*observations: Observation, attempts: list[Attempt] | None = None, payload: Any = PAYLOAD) -> Interpretation:
+    return Adapter().interpret(payload, attempts or [attempt()], observations)
 
 
-def errors(reading: Reading) -> dict[str, str]:
-    return {outcome.msisdn: outcome.code for outcome in reading.outcomes if outcome.result == "row_error"}
+def errors(interpretation: Interpretation) -> dict[str, str]:
+    return {outcome.msisdn: outcome.code for outcome in interpretation.outcomes if outcome.result == "row_error"}
 
 
-def accepted(reading: Reading) -> set[str]:
-    return {outcome.msisdn for outcome in reading.outcomes if outcome.result == "accepted"}
+def accepted(interpretation: Interpretation) -> set[str]:
+    return {outcome.msisdn for outcome in interpretation.outcomes if outcome.result == "accepted"}
 
 
 # -- every number has an answer
 
 
 def test_an_id_for_every_number_is_accepted() -> None:
-    reading = read(look(upload(), log(*taken(0, 1, 2))))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.outcomes == ()
-    assert reading.alarm == ""
-    assert not reading.unclear
+    interpretation = read(poll(upload(), log(*taken(0, 1, 2))))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.outcomes == ()
+    assert interpretation.alarm == ""
+    assert not interpretation.unclear
 
 
 def test_an_error_with_a_number_is_that_numbers() -> None:
-    reading = read(look(log(*taken(0, 1), f"ERR: 114, Cannot route message To: {NUMBERS[2]}")))
-    assert reading.standing is Standing.ACCEPTED
-    (outcome,) = reading.outcomes
+    interpretation = read(poll(log(*taken(0, 1), f"ERR: 114, Cannot route message To: {NUMBERS[2]}")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    (outcome,) = interpretation.outcomes
     assert (outcome.msisdn, outcome.result, outcome.code) == (NUMBERS[2], "row_error", "114")
     assert outcome.sentence == WORDS["114"]
     assert (outcome.source, outcome.line) == (f"{UPLOAD}.log", 3)
@@ -88,19 +100,19 @@ def test_an_error_with_a_number_is_that_numbers() -> None:
 
 
 def test_122_is_an_opt_out() -> None:
-    reading = read(look(log(*taken(0, 1), f"ERR: 122, Destination mobile opted out To: {NUMBERS[2]}")))
-    assert [outcome.opted_out for outcome in reading.outcomes] == [True]
+    interpretation = read(poll(log(*taken(0, 1), f"ERR: 122, Destination mobile opted out To: {NUMBERS[2]}")))
+    assert [outcome.opted_out for outcome in interpretation.outcomes] == [True]
 
 
 def test_every_number_refused_is_settled_too() -> None:
-    reading = read(look(log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))))
-    assert reading.standing is Standing.ACCEPTED
-    assert errors(reading) == dict.fromkeys(NUMBERS, "105")
+    interpretation = read(poll(log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert errors(interpretation) == dict.fromkeys(NUMBERS, "105")
 
 
 def test_an_error_nobody_knows_is_an_error_and_says_what_it_said() -> None:
-    reading = read(look(log(*taken(0, 1), f"ERR: 777, No signal on Mars To: {NUMBERS[2]}")))
-    (outcome,) = reading.outcomes
+    interpretation = read(poll(log(*taken(0, 1), f"ERR: 777, No signal on Mars To: {NUMBERS[2]}")))
+    (outcome,) = interpretation.outcomes
     assert (outcome.result, outcome.code) == ("row_error", "UNKNOWN")
     assert "No signal on Mars" in outcome.sentence
     assert NUMBERS[2] not in outcome.sentence
@@ -125,42 +137,42 @@ def test_lines_may_have_anything_around_them(line: str) -> None:
         line.format(id=identity(place), to=number, upload=UPLOAD, reference=REFERENCE)
         for place, number in enumerate(NUMBERS)
     ]
-    assert read(look(log(*lines))).standing is Standing.ACCEPTED
-    assert read(look(replace(log(*lines), body="\r\n".join(lines).encode()))).standing is Standing.ACCEPTED
+    assert read(poll(log(*lines))).state is ProviderState.ACCEPTED
+    assert read(poll(replace(log(*lines), body="\r\n".join(lines).encode()))).state is ProviderState.ACCEPTED
     refused = [lines[0], lines[1], f"x ERR: 121, Destination blocked | To: {NUMBERS[2]}"]
-    assert errors(read(look(log(*refused)))) == {NUMBERS[2]: "121"}
+    assert errors(read(poll(log(*refused)))) == {NUMBERS[2]: "121"}
 
 
 def test_several_answers_may_stand_in_one_line() -> None:
-    assert read(look(log(" ; ".join(taken(0, 1, 2))))).standing is Standing.ACCEPTED
+    assert read(poll(log(" ; ".join(taken(0, 1, 2))))).state is ProviderState.ACCEPTED
 
 
 def test_numbers_before_several_answers_in_one_line_are_nobodys() -> None:
     line = f"To: {NUMBERS[0]} ERR: 105, Invalid To: {NUMBERS[1]} ID: {identity(1)} To: {NUMBERS[2]} ID: {identity(2)}"
-    reading = read(look(log(line)))
-    assert reading.unclear
-    assert reading.outcomes == ()
+    interpretation = read(poll(log(line)))
+    assert interpretation.unclear
+    assert interpretation.outcomes == ()
 
 
 def test_an_id_that_is_told_again_with_its_number_is_one_message() -> None:
     lines = [f"ID: {identity(0)}", f"ID: {identity(0)} To: {NUMBERS[0]}", f"ID: {identity(1)}"]
-    assert read(look(log(*lines))).standing is Standing.PROCESSING
+    assert read(poll(log(*lines))).state is ProviderState.PROCESSING
 
 
 def test_ids_without_numbers_count() -> None:
     bare = [f"ID: {identity(place)}" for place in range(3)]
-    assert read(look(log(*bare))).standing is Standing.ACCEPTED
-    assert read(look(log(*bare[:2]))).standing is Standing.PROCESSING
+    assert read(poll(log(*bare))).state is ProviderState.ACCEPTED
+    assert read(poll(log(*bare[:2]))).state is ProviderState.PROCESSING
     # The same message twice is one message.
-    assert read(look(log(bare[0], bare[0], bare[1]))).standing is Standing.PROCESSING
+    assert read(poll(log(bare[0], bare[0], bare[1]))).state is ProviderState.PROCESSING
 
 
 def test_a_file_for_one_number_needs_none_in_its_log() -> None:
-    assert read(look(log(f"ID: {identity(1)}")), payload=ALONE).standing is Standing.ACCEPTED
-    reading = read(look(log("ERR: 105, Invalid Destination Address")), payload=ALONE)
-    assert reading.standing is Standing.ACCEPTED
-    assert errors(reading) == {NUMBERS[0]: "105"}
-    assert read(look(log("ERR: 108, Invalid or missing API ID")), payload=ALONE).standing is Standing.REJECTED
+    assert read(poll(log(f"ID: {identity(1)}")), payload=ALONE).state is ProviderState.ACCEPTED
+    interpretation = read(poll(log("ERR: 105, Invalid Destination Address")), payload=ALONE)
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert errors(interpretation) == {NUMBERS[0]: "105"}
+    assert read(poll(log("ERR: 108, Invalid or missing API ID")), payload=ALONE).state is ProviderState.REJECTED
 
 
 # -- delivery
@@ -172,9 +184,9 @@ def test_a_file_for_one_number_needs_none_in_its_log() -> None:
     + [("010", "undelivered"), ("012", "undelivered"), ("002", ""), ("003", ""), ("006", ""), ("011", "")],
 )
 def test_a_later_status_is_a_detail_of_the_acceptance(status: str, delivery: str) -> None:
-    reading = read(look(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: {status} Some words")))
-    assert reading.standing is Standing.ACCEPTED
-    (outcome,) = reading.outcomes
+    interpretation = read(poll(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: {status} Some words")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    (outcome,) = interpretation.outcomes
     assert (outcome.msisdn, outcome.result, outcome.code) == (NUMBERS[1], "accepted", status)
     assert (outcome.delivery, outcome.sentence) == (delivery, STATUSES[status])
     assert outcome.line == 4
@@ -182,52 +194,54 @@ def test_a_later_status_is_a_detail_of_the_acceptance(status: str, delivery: str
 
 def test_the_last_status_counts() -> None:
     lines = [f"ID: {identity(0)} Status: {status} To: {NUMBERS[0]}" for status in ("002", "003", "004")]
-    reading = read(look(log(*taken(0, 1, 2))), look(log(*taken(0, 1, 2), *lines), after=timedelta(minutes=9)))
-    assert [(outcome.code, outcome.delivery) for outcome in reading.outcomes] == [("004", "delivered")]
+    interpretation = read(poll(log(*taken(0, 1, 2))), poll(log(*taken(0, 1, 2), *lines), after=timedelta(minutes=9)))
+    assert [(outcome.code, outcome.delivery) for outcome in interpretation.outcomes] == [("004", "delivered")]
 
 
 def test_an_unknown_status_says_nothing() -> None:
-    assert read(look(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: 099"))).outcomes == ()
+    assert read(poll(log(*taken(0, 1, 2), f"ID: {identity(1)} Status: 099"))).outcomes == ()
 
 
 # -- some numbers have no answer
 
 
 def test_a_log_for_some_is_processing_and_keeps_what_it_proves() -> None:
-    reading = read(look(log(*taken(0), f"ERR: 114, Cannot route message To: {NUMBERS[1]}")))
-    assert reading.standing is Standing.PROCESSING
-    assert not reading.unclear
-    assert "1 of 3" in reading.sentence
+    interpretation = read(poll(log(*taken(0), f"ERR: 114, Cannot route message To: {NUMBERS[1]}")))
+    assert interpretation.state is ProviderState.PROCESSING
+    assert not interpretation.unclear
+    assert "1 of 3" in interpretation.sentence
     # Whoever decides about the rest must not decide about these.
-    assert accepted(reading) == {NUMBERS[0]}
-    assert errors(reading) == {NUMBERS[1]: "114"}
+    assert accepted(interpretation) == {NUMBERS[0]}
+    assert errors(interpretation) == {NUMBERS[1]: "114"}
 
 
 def test_a_log_that_stays_incomplete_is_for_a_person() -> None:
     files = log(*taken(0))
-    reading = read(look(files), look(files, after=timedelta(hours=48)))
-    assert reading.unclear
-    assert reading.reason == "log_incomplete"
-    assert "1 of 3 have a message id and 0 an error" in reading.sentence
-    assert accepted(reading) == {NUMBERS[0]}
+    interpretation = read(poll(files), poll(files, after=timedelta(hours=48)))
+    assert interpretation.unclear
+    assert interpretation.reason == "log_incomplete"
+    assert "1 of 3 have a message id and 0 an error" in interpretation.sentence
+    assert accepted(interpretation) == {NUMBERS[0]}
 
 
 def test_errors_that_name_nobody_of_several_are_for_a_person() -> None:
-    reading = read(look(log(*taken(0, 1), "ERR: 105, Invalid Destination Address")))
-    assert reading.unclear
-    assert errors(reading) == {}
-    assert accepted(reading) == set(NUMBERS[:2])
+    interpretation = read(poll(log(*taken(0, 1), "ERR: 105, Invalid Destination Address")))
+    assert interpretation.unclear
+    assert errors(interpretation) == {}
+    assert accepted(interpretation) == set(NUMBERS[:2])
 
 
 def test_a_log_that_only_names_the_file_proves_nothing() -> None:
-    assert read(look(log(f"STOR {UPLOAD} begun")), attempts=[UNCLEAR]).standing is Standing.ABSENT
-    assert read(look(upload(10), log(f"STOR {UPLOAD}")), attempts=[UNCLEAR]).standing is Standing.UNKNOWN
+    assert read(poll(log(f"STOR {UPLOAD} begun")), attempts=[UNCLEAR]).state is ProviderState.ABSENT
+    assert read(poll(upload(10), log(f"STOR {UPLOAD}")), attempts=[UNCLEAR]).state is ProviderState.UNKNOWN
 
 
 # -- an upload that broke
 
 
-ROWS = Adapter().render(STEM, 7, Order("", ""), [Message(number, f"Hi {number}", {}, "", "", "") for number in NUMBERS])
+ROWS = Adapter().render(
+    STEM, 7, CampaignSpec("", ""), [Message(number, f"Hi {number}", {}, "", "", "") for number in NUMBERS]
+)
 
 
 @pytest.mark.parametrize(
@@ -237,54 +251,54 @@ ROWS = Adapter().render(STEM, 7, Order("", ""), [Message(number, f"Hi {number}",
 def test_answers_for_everybody_do_not_hide_that_a_text_may_be_cut(payload: Any, whose: str, was_seen: bool) -> None:
     part = [upload(CREDENTIAL_BYTES + len(payload.body) - 5)] if was_seen else []
     for ending in (Ending.UNCLEAR, Ending.NONE):
-        reading = read(look(*part, log(*taken(0, 1, 2))), attempts=[attempt(ending=ending)], payload=payload)
-        assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-        assert reading.reason == ("upload_cut" if was_seen else "upload_unproven")
-        assert f"{whose} may have got a text cut short" in reading.sentence
-        assert accepted(reading) == set(NUMBERS)
+        interpretation = read(poll(*part, log(*taken(0, 1, 2))), attempts=[attempt(ending=ending)], payload=payload)
+        assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+        assert interpretation.reason == ("upload_cut" if was_seen else "upload_unproven")
+        assert f"{whose} may have got a text cut short" in interpretation.sentence
+        assert accepted(interpretation) == set(NUMBERS)
 
 
 @pytest.mark.parametrize("part", [[upload(WIRE_SIZE - 5)], []])
-def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[SightedFile]) -> None:
-    begun, grown = look(*part, log(*taken(0))), look(*part, log(*taken(0, 1)), after=timedelta(minutes=4))
-    assert read(begun, grown, attempts=[UNCLEAR]).standing is Standing.PROCESSING
+def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[ObservedFile]) -> None:
+    begun, grown = poll(*part, log(*taken(0))), poll(*part, log(*taken(0, 1)), after=timedelta(minutes=4))
+    assert read(begun, grown, attempts=[UNCLEAR]).state is ProviderState.PROCESSING
     still = replace(grown, seen_at=NOON + timedelta(minutes=7))
-    reading = read(begun, grown, still, attempts=[UNCLEAR])
-    assert reading.unclear
-    assert "2 of 3 have a message id" in reading.sentence
-    assert accepted(reading) == set(NUMBERS[:2])
+    interpretation = read(begun, grown, still, attempts=[UNCLEAR])
+    assert interpretation.unclear
+    assert "2 of 3 have a message id" in interpretation.sentence
+    assert accepted(interpretation) == set(NUMBERS[:2])
     in_the_end = replace(still, seen_at=NOON + timedelta(hours=48))
-    assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == reading.reason
+    assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == interpretation.reason
 
 
 def test_a_log_that_grows_for_others_only_stands_still() -> None:
     heading, name = f"--- {UPLOAD} ---", "history.log"
     ours = [heading, *taken(0)]
-    looks = [
-        look(log(*ours, name=name)),
-        look(
+    polls = [
+        poll(log(*ours, name=name)),
+        poll(
             log(*ours, f"--- {OTHER} ---", f"ID: {identity(9)} To: 27825559999", name=name), after=timedelta(minutes=5)
         ),
     ]
-    assert read(*looks, attempts=[UNCLEAR]).reason == "upload_unproven"
+    assert read(*polls, attempts=[UNCLEAR]).reason == "upload_unproven"
 
 
 def test_a_file_that_was_seen_whole_is_believed_whatever_was_seen_before() -> None:
-    looks = [look(upload(10)), look(upload()), look(log(*taken(0, 1, 2)))]
-    assert read(*looks, attempts=[UNCLEAR]).standing is Standing.ACCEPTED
-    some = [*looks[:2], look(log(*taken(0))), look(log(*taken(0)), after=timedelta(hours=1))]
-    assert read(*some, attempts=[UNCLEAR]).standing is Standing.PROCESSING
+    polls = [poll(upload(10)), poll(upload()), poll(log(*taken(0, 1, 2)))]
+    assert read(*polls, attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
+    some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(hours=1))]
+    assert read(*some, attempts=[UNCLEAR]).state is ProviderState.PROCESSING
 
 
 def test_a_file_of_a_size_nobody_expected_proves_nothing_of_its_texts() -> None:
-    reading = read(look(upload(WIRE_SIZE + 1), log(*taken(0, 1, 2))), attempts=[UNCLEAR])
-    assert (reading.unclear, reading.reason) == (True, "upload_unproven")
+    interpretation = read(poll(upload(WIRE_SIZE + 1), log(*taken(0, 1, 2))), attempts=[UNCLEAR])
+    assert (interpretation.unclear, interpretation.reason) == (True, "upload_unproven")
 
 
 def test_a_broken_upload_that_texted_nobody_has_no_text_to_doubt() -> None:
     refused = log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))
-    assert read(look(upload(10), refused), attempts=[UNCLEAR]).standing is Standing.ACCEPTED
-    assert read(look(upload(10), log("ERR: 107, Empty message")), attempts=[UNCLEAR]).standing is Standing.REJECTED
+    assert read(poll(upload(10), refused), attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
+    assert read(poll(upload(10), log("ERR: 107, Empty message")), attempts=[UNCLEAR]).state is ProviderState.REJECTED
 
 
 # -- errors about the account
@@ -294,21 +308,25 @@ def test_a_broken_upload_that_texted_nobody_has_no_text_to_doubt() -> None:
     ("code", "is_account"), [("001", True), ("007", True), ("108", True), ("301", True), ("101", False)]
 )
 def test_an_error_about_the_account_says_so(code: str, is_account: bool) -> None:
-    assert read(look(log(f"ERR: {code}, Some words"))).account is is_account
-    beside_ids = read(look(log(*taken(0), f"ERR: {code}, Some words")))
+    assert read(poll(log(f"ERR: {code}, Some words"))).account is is_account
+    beside_ids = read(poll(log(*taken(0), f"ERR: {code}, Some words")))
     assert (beside_ids.unclear, beside_ids.account) == (True, is_account)
 
 
 def test_a_login_that_was_cut_off_says_nothing_about_the_account() -> None:
-    cut = read(look(log("ERR: 108, Some words")), attempts=[UNCLEAR])
-    assert (cut.standing, cut.account) == (Standing.REJECTED, False)
+    cut = read(poll(log("ERR: 108, Some words")), attempts=[UNCLEAR])
+    assert (cut.state, cut.account) == (ProviderState.REJECTED, False)
 
 
 def test_numbers_refused_for_want_of_credit_are_the_accounts_trouble_as_well() -> None:
-    reading = read(look(log(*taken(0, 1), f"ERR: 301, No credit left To: {NUMBERS[2]}")))
-    assert (reading.standing, reading.reason, reading.account) == (Standing.ACCEPTED, "301", True)
-    assert errors(reading) == {NUMBERS[2]: "301"}
-    assert not read(look(log(*taken(0, 1), f"ERR: 302, Max allowed credit To: {NUMBERS[2]}"))).account
+    interpretation = read(poll(log(*taken(0, 1), f"ERR: 301, No credit left To: {NUMBERS[2]}")))
+    assert (interpretation.state, interpretation.reason, interpretation.account) == (
+        ProviderState.ACCEPTED,
+        "301",
+        True,
+    )
+    assert errors(interpretation) == {NUMBERS[2]: "301"}
+    assert not read(poll(log(*taken(0, 1), f"ERR: 302, Max allowed credit To: {NUMBERS[2]}"))).account
 
 
 # -- errors about the whole file
@@ -316,39 +334,39 @@ def test_numbers_refused_for_want_of_credit_are_the_accounts_trouble_as_well() -
 
 @pytest.mark.parametrize("code", ["001", "007", "100", "101", "106", "108", "116", "120", "123", "130", "301"])
 def test_an_error_about_the_file_and_no_id_rejects_it(code: str) -> None:
-    reading = read(look(upload(), log(f"ERR: {code}, Some words")))
-    assert reading.standing is Standing.REJECTED
-    assert (reading.reason, reading.sentence) == (code, WORDS[code])
-    assert reading.outcomes == ()
+    interpretation = read(poll(upload(), log(f"ERR: {code}, Some words")))
+    assert interpretation.state is ProviderState.REJECTED
+    assert (interpretation.reason, interpretation.sentence) == (code, WORDS[code])
+    assert interpretation.outcomes == ()
 
 
 def test_an_error_about_the_file_beside_ids_is_for_a_person() -> None:
-    reading = read(look(log(*taken(0, 1), "ERR: 301, No credit left")))
-    assert reading.unclear
-    assert reading.reason == "301"
-    assert "2 of 3" in reading.sentence
-    assert accepted(reading) == set(NUMBERS[:2])
+    interpretation = read(poll(log(*taken(0, 1), "ERR: 301, No credit left")))
+    assert interpretation.unclear
+    assert interpretation.reason == "301"
+    assert "2 of 3" in interpretation.sentence
+    assert accepted(interpretation) == set(NUMBERS[:2])
 
 
 def test_an_error_that_names_nobody_does_not_undo_an_answer_for_everybody() -> None:
-    assert read(look(log(*taken(0, 1, 2), "ERR: 301, No credit left"))).standing is Standing.ACCEPTED
+    assert read(poll(log(*taken(0, 1, 2), "ERR: 301, No credit left"))).state is ProviderState.ACCEPTED
 
 
 @pytest.mark.parametrize("code", ["777", "", "abc"])
 def test_an_unknown_error_about_the_file_is_for_a_person(code: str) -> None:
-    reading = read(look(log(f"ERR: {code}, Unheard of")))
-    assert reading.unclear
-    assert reading.reason == "UNKNOWN"
+    interpretation = read(poll(log(f"ERR: {code}, Unheard of")))
+    assert interpretation.unclear
+    assert interpretation.reason == "UNKNOWN"
 
 
 @pytest.mark.parametrize("line", ["ERR: 901, Internal error", f"ERR: 901, Internal error To: {NUMBERS[2]}"])
 def test_an_internal_error_is_for_a_person(line: str) -> None:
-    reading = read(look(log(*taken(0, 1), line)))
-    assert reading.unclear
-    assert reading.reason == "901"
-    assert errors(reading) == {}
-    assert accepted(reading) == set(NUMBERS[:2])
-    assert read(look(log(line))).unclear
+    interpretation = read(poll(log(*taken(0, 1), line)))
+    assert interpretation.unclear
+    assert interpretation.reason == "901"
+    assert errors(interpretation) == {}
+    assert accepted(interpretation) == set(NUMBERS[:2])
+    assert read(poll(log(line))).unclear
 
 
 # -- whose lines they are
@@ -357,9 +375,9 @@ def test_an_internal_error_is_for_a_person(line: str) -> None:
 def test_a_general_log_speaks_of_us_below_our_heading_only() -> None:
     theirs = [f"ERR: 122, Destination mobile opted out To: {number}" for number in NUMBERS]
     lines = [f"--- {OTHER} ---", *theirs, f"--- {UPLOAD} ---", *taken(0, 1, 2), f"--- {OTHER} ---", *theirs]
-    reading = read(look(log(*lines, name="history.log")))
-    assert reading.standing is Standing.ACCEPTED
-    assert errors(reading) == {}
+    interpretation = read(poll(log(*lines, name="history.log")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert errors(interpretation) == {}
 
 
 def test_a_general_log_speaks_of_us_in_lines_that_name_us() -> None:
@@ -371,27 +389,27 @@ def test_a_general_log_speaks_of_us_in_lines_that_name_us() -> None:
         # After a line that names us by itself, an unnamed one need not be ours.
         f"ERR: 122, Destination mobile opted out To: {NUMBERS[1]}",
     ]
-    reading = read(look(log(*lines, name="history.log")))
-    assert reading.standing is Standing.ACCEPTED
-    assert errors(reading) == {NUMBERS[2]: "121"}
+    interpretation = read(poll(log(*lines, name="history.log")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert errors(interpretation) == {NUMBERS[2]: "121"}
 
 
 @pytest.mark.parametrize("heading", [OTHER, "their-own.txt", "csv import.csv done", "To: 27825559999 ID: " + "f" * 32])
 def test_a_heading_or_number_that_is_not_ours_ends_our_part(heading: str) -> None:
     lines = [UPLOAD, *taken(0, 1, 2), heading, f"ERR: 122, Destination mobile opted out To: {NUMBERS[0]}"]
-    assert read(look(log(*lines, name="history.log"))).alarm == ""
+    assert read(poll(log(*lines, name="history.log"))).alarm == ""
 
 
 def test_a_longer_name_is_not_ours() -> None:
     for name in (f"1{STEM}", f"{STEM}0", f"x{REFERENCE}", f"{REFERENCE}9"):
-        assert read(look(log(name, *taken(0, 1, 2), name="history.log", at=None))).standing is Standing.ABSENT
+        assert read(poll(log(name, *taken(0, 1, 2), name="history.log", at=None))).state is ProviderState.ABSENT
 
 
 def test_a_log_that_names_nothing_counts_when_it_is_new_and_answers_for_exactly_us() -> None:
     exact = log(*taken(0, 1, 2), name="20261121.log")
-    assert read(look(exact)).standing is Standing.ACCEPTED
+    assert read(poll(exact)).state is ProviderState.ACCEPTED
     with_status = log(*taken(0, 1, 2), f"ID: {identity(0)} Status: 004", name="20261121.log")
-    assert [outcome.delivery for outcome in read(look(with_status)).outcomes] == ["delivered"]
+    assert [outcome.delivery for outcome in read(poll(with_status)).outcomes] == ["delivered"]
 
 
 @pytest.mark.parametrize(
@@ -406,61 +424,63 @@ def test_a_log_that_names_nothing_counts_when_it_is_new_and_answers_for_exactly_
         log(OTHER, *taken(0, 1, 2), name="named.log"),
     ],
 )
-def test_a_log_that_names_nothing_and_leaves_doubt_says_nothing(doubtful: SightedFile) -> None:
-    assert read(look(doubtful)).standing is Standing.ABSENT
+def test_a_log_that_names_nothing_and_leaves_doubt_says_nothing(doubtful: ObservedFile) -> None:
+    assert read(poll(doubtful)).state is ProviderState.ABSENT
 
 
 def test_a_text_that_a_log_repeats_is_no_answer() -> None:
     evil = f"ERR: 301, No credit left ID: {identity(7)} To: {NUMBERS[1]}"
-    reading = read(look(log(*(f"{line} text: {evil}" for line in taken(0, 1, 2)), f"12:00 text:{evil}", f"csv:{evil}")))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.alarm == ""
+    interpretation = read(
+        poll(log(*(f"{line} text: {evil}" for line in taken(0, 1, 2)), f"12:00 text:{evil}", f"csv:{evil}"))
+    )
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.alarm == ""
 
 
 def test_a_log_without_endings_we_know_is_still_text() -> None:
     body = ("Zustellung für " + UPLOAD + "\r" + "\r".join(taken(0, 1, 2))).encode("cp1252")
-    assert read(look(SightedFile("", "protokoll", len(body), None, body, "host"))).standing is Standing.ACCEPTED
+    assert read(poll(ObservedFile("", "protokoll", len(body), None, body, "host"))).state is ProviderState.ACCEPTED
 
 
 # -- what contradicts itself
 
 
 def test_an_id_wins_over_an_error_for_the_same_number() -> None:
-    reading = read(look(log(*taken(0, 1, 2), f"ERR: 115, Message expired To: {NUMBERS[0]}")))
-    assert reading.standing is Standing.ACCEPTED
-    assert errors(reading) == {}
-    assert "both a message id and an error" in reading.alarm
+    interpretation = read(poll(log(*taken(0, 1, 2), f"ERR: 115, Message expired To: {NUMBERS[0]}")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert errors(interpretation) == {}
+    assert "both a message id and an error" in interpretation.alarm
 
 
 def test_two_ids_for_a_number_raise_an_alarm() -> None:
-    reading = read(look(log(*taken(0, 1, 2), f"ID: {identity(9)} To: {NUMBERS[0]}")))
-    assert "twice" in reading.alarm
+    interpretation = read(poll(log(*taken(0, 1, 2), f"ID: {identity(9)} To: {NUMBERS[0]}")))
+    assert "twice" in interpretation.alarm
 
 
 def test_two_uploads_in_the_log_raise_an_alarm() -> None:
     logs = [log(*taken(0, 1, 2), name=f"{STEM}-a{number}.txt.log") for number in (1, 2)]
-    reading = read(look(*logs), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
-    assert reading.standing is Standing.ACCEPTED
-    assert "twice" in reading.alarm
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "twice" in interpretation.alarm
 
 
 def test_an_upload_that_never_arrived_and_did_raises_an_alarm() -> None:
-    reading = read(look(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
-    assert "never arrived" in reading.alarm
+    interpretation = read(poll(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert "never arrived" in interpretation.alarm
 
 
 def test_a_refusal_of_an_upload_that_never_arrived_is_for_a_person() -> None:
     attempts = [attempt(1, Ending.UNREACHABLE), attempt(2)]
-    reading = read(look(log("ERR: 301, No credit left")), attempts=attempts)
-    assert reading.unclear
-    assert "never arrived" in reading.alarm
+    interpretation = read(poll(log("ERR: 301, No credit left")), attempts=attempts)
+    assert interpretation.unclear
+    assert "never arrived" in interpretation.alarm
     theirs = log("ERR: 301, No credit left", name=f"{STEM}-a2.txt.log")
-    assert read(look(theirs), attempts=attempts).standing is Standing.REJECTED
+    assert read(poll(theirs), attempts=attempts).state is ProviderState.REJECTED
 
 
 def test_a_log_longer_than_baton_reads_raises_an_alarm() -> None:
-    reading = read(look(replace(log(*taken(0)), size=9_000_000)))
-    assert "longer than Baton reads" in reading.alarm
+    interpretation = read(poll(replace(log(*taken(0)), size=9_000_000)))
+    assert "longer than Baton reads" in interpretation.alarm
 
 
 # -- any log at all
@@ -476,79 +496,79 @@ FRAGMENTS = st.sampled_from(
 
 @given(st.lists(FRAGMENTS, max_size=40).map("".join), st.sampled_from([f"{UPLOAD}.log", "history.log"]))
 def test_no_log_says_more_than_it_names(text: str, name: str) -> None:
-    reading = read(look(log(text, name=name)))
-    named = {outcome.msisdn for outcome in reading.outcomes}
+    interpretation = read(poll(log(text, name=name)))
+    named = {outcome.msisdn for outcome in interpretation.outcomes}
     assert named <= {number for number in NUMBERS if number in text}
-    assert len(named) == len(reading.outcomes)
-    if reading.standing is Standing.ACCEPTED:
+    assert len(named) == len(interpretation.outcomes)
+    if interpretation.state is ProviderState.ACCEPTED:
         assert text.count("ID: ") + text.count("ERR: ") >= len(NUMBERS)
-    if reading.standing is Standing.REJECTED:
+    if interpretation.state is ProviderState.REJECTED:
         assert "ERR: " in text
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_can_be_read(body: bytes) -> None:
-    read(look(SightedFile("", f"{UPLOAD}.log", len(body), NOON, body, "host")))
+    read(poll(ObservedFile("", f"{UPLOAD}.log", len(body), NOON, body, "host")))
 
 
 # -- over time
 
 
 def test_a_log_that_was_deleted_still_counts() -> None:
-    assert read(look(log(*taken(0, 1, 2))), look()).standing is Standing.ACCEPTED
+    assert read(poll(log(*taken(0, 1, 2))), poll()).state is ProviderState.ACCEPTED
 
 
 def test_a_log_that_was_begun_anew_is_read_with_what_it_held_before() -> None:
     first, second = log(*taken(0), name=f"{REFERENCE}.log"), log(*taken(1, 2), name=f"{REFERENCE}.log")
-    assert read(look(first), look(second)).standing is Standing.ACCEPTED
+    assert read(poll(first), poll(second)).state is ProviderState.ACCEPTED
 
 
 # -- the file itself
 
 
 def test_nothing_was_looked_at_yet() -> None:
-    assert Adapter().read(PAYLOAD, [attempt()], []).standing is Standing.UNKNOWN
+    assert Adapter().interpret(PAYLOAD, [attempt()], []).state is ProviderState.UNKNOWN
 
 
 def test_nothing_there_is_absent_and_nothing_more() -> None:
-    reading = read(look(), attempts=[UNCLEAR])
-    assert reading.standing is Standing.ABSENT
-    assert not reading.unclear
+    interpretation = read(poll(), attempts=[UNCLEAR])
+    assert interpretation.state is ProviderState.ABSENT
+    assert not interpretation.unclear
 
 
 def test_the_whole_file_is_taken() -> None:
-    assert read(look(upload()), attempts=[UNCLEAR]).standing is Standing.TAKEN
+    assert read(poll(upload()), attempts=[UNCLEAR]).state is ProviderState.TAKEN
 
 
 def test_a_file_seen_whole_and_gone_was_picked_up() -> None:
-    assert read(look(upload()), look(), attempts=[UNCLEAR]).standing is Standing.TAKEN
+    assert read(poll(upload()), poll(), attempts=[UNCLEAR]).state is ProviderState.TAKEN
 
 
 @pytest.mark.parametrize("size", [0, 10, WIRE_SIZE - 1, WIRE_SIZE + 1])
 def test_a_file_of_another_size_proves_nothing(size: int) -> None:
-    for sightings in ([look(upload(size))], [look(upload(size)), look()]):
-        reading = read(*sightings, attempts=[UNCLEAR])
-        assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
-        assert reading.outcomes == ()
-    assert read(look(upload(size)), attempts=[UNCLEAR]).reason == "waiting_after_break"
+    for observations in ([poll(upload(size))], [poll(upload(size)), poll()]):
+        interpretation = read(*observations, attempts=[UNCLEAR])
+        assert interpretation.state in (ProviderState.UNKNOWN, ProviderState.ABSENT)
+        assert interpretation.outcomes == ()
+    assert read(poll(upload(size)), attempts=[UNCLEAR]).reason == "waiting_after_break"
 
 
 def test_the_size_counts_what_was_stored_at_the_time_of_the_attempt() -> None:
     start = NOON + timedelta(minutes=150)
-    payload = Adapter().render(STEM, 7, Order("Hi", "", start), [Message("27825550101", "Hi", {}, "", "", "")])
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", "", start), [Message("27825550101", "Hi", {}, "", "", "")])
     absolute, minutes = len("deliv_at:2026-11-21T14:30:00Z"), len("deliv_time:150")
     size = CREDENTIAL_BYTES + len(payload.body) - absolute + minutes
-    assert read(look(upload(size)), attempts=[UNCLEAR], payload=payload).standing is Standing.TAKEN
-    assert read(look(upload(size + 1)), attempts=[UNCLEAR], payload=payload).standing is Standing.UNKNOWN
+    assert read(poll(upload(size)), attempts=[UNCLEAR], payload=payload).state is ProviderState.TAKEN
+    assert read(poll(upload(size + 1)), attempts=[UNCLEAR], payload=payload).state is ProviderState.UNKNOWN
 
 
 def test_the_size_of_a_restored_attempt_is_not_known() -> None:
     restored = replace(UNCLEAR, staged=Staged())
-    assert read(look(upload(len(PAYLOAD.body))), attempts=[restored]).standing is Standing.UNKNOWN
+    assert read(poll(upload(len(PAYLOAD.body))), attempts=[restored]).state is ProviderState.UNKNOWN
 
 
 def test_an_attempt_that_never_arrived_is_not_looked_for() -> None:
-    assert read(look(upload()), attempts=[attempt(ending=Ending.UNREACHABLE)]).standing is Standing.ABSENT
+    assert read(poll(upload()), attempts=[attempt(ending=Ending.UNREACHABLE)]).state is ProviderState.ABSENT
 
 
 # -- what a look keeps
@@ -582,9 +602,9 @@ class Folder:
 
 
 def seen(folder: Folder) -> dict[str, bytes | None]:
-    sighting = Adapter().look(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
-    assert sighting.hosts == ("host",)
-    return {file.name: file.body for file in sighting.files}
+    observation = Adapter().poll(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    assert observation.hosts == ("host",)
+    return {file.name: file.body for file in observation.files}
 
 
 def test_our_own_upload_is_listed_and_never_read_back() -> None:
@@ -604,8 +624,8 @@ def test_logs_are_found_whatever_their_name(name: str) -> None:
     body = "\n".join([UPLOAD, *taken(0, 1, 2)])
     folder = Folder().put(name, body, None)
     assert seen(folder) == {name: body.encode()}
-    sighting = Adapter().look(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
-    assert read(sighting).standing is Standing.ACCEPTED
+    observation = Adapter().poll(folder, PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    assert read(observation).state is ProviderState.ACCEPTED
 
 
 def test_a_file_that_says_nothing_of_us_is_not_kept() -> None:
@@ -635,8 +655,8 @@ def test_a_file_that_is_gone_meanwhile_is_no_trouble() -> None:
 
 def test_secrets_that_a_log_repeats_are_blanked_before_they_are_kept() -> None:
     body = f"{UPLOAD}\napi_id:1234\nuser:me\npassword:api-s3cret\nlogin ftp-s3cret ok\nPassword = other1 x\n"
-    sighting = Adapter().look(Folder().put("x.log", body), PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
-    (file,) = sighting.files
+    observation = Adapter().poll(Folder().put("x.log", body), PAYLOAD, [attempt()], NOON)  # type: ignore[arg-type]
+    (file,) = observation.files
     assert file.body == f"{UPLOAD}\napi_id:1234\nuser:me\npassword:****\nlogin **** ok\nPassword = **** x\n".encode()
     assert file.size == len(file.body)
 

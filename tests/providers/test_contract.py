@@ -6,7 +6,17 @@ import pytest
 from django import forms
 
 from providers import gsm, registry
-from providers.base import Attempt, BaseAdapter, Ending, GuardKind, Message, Order, Sighting, Staged, Standing
+from providers.base import (
+    Attempt,
+    BaseAdapter,
+    CampaignSpec,
+    Ending,
+    GuardKind,
+    Message,
+    Observation,
+    ProviderState,
+    Staged,
+)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STEM = "c1-b1-g1-0a1b2c3d"
@@ -17,8 +27,8 @@ def adapter(request: pytest.FixtureRequest) -> BaseAdapter:
     return registry.adapter(request.param)
 
 
-def order(adapter: BaseAdapter) -> Order:
-    return Order("Hi @@value1@@", "", options=defaults(adapter.OptionsForm))
+def spec(adapter: BaseAdapter) -> CampaignSpec:
+    return CampaignSpec("Hi @@value1@@", "", options=defaults(adapter.OptionsForm))
 
 
 def defaults(form: type[forms.Form]) -> dict[str, object]:
@@ -72,8 +82,8 @@ def test_an_empty_options_form_is_valid(adapter: BaseAdapter) -> None:
 
 def test_the_same_goes_in_and_the_same_comes_out(adapter: BaseAdapter) -> None:
     people = [message(number) for number in range(50)]
-    first = adapter.render(STEM, 7, order(adapter), people)
-    assert first == adapter.render(STEM, 7, order(adapter), people)
+    first = adapter.render(STEM, 7, spec(adapter), people)
+    assert first == adapter.render(STEM, 7, spec(adapter), people)
     assert first.stem == STEM
     assert first.key == 7
     assert STEM in first.name
@@ -81,45 +91,45 @@ def test_the_same_goes_in_and_the_same_comes_out(adapter: BaseAdapter) -> None:
 
 
 def test_other_people_are_other_bytes(adapter: BaseAdapter) -> None:
-    one = adapter.render(STEM, 7, order(adapter), [message(1)])
-    assert adapter.render(STEM, 7, order(adapter), [message(2)]).body != one.body
-    assert adapter.render(STEM, 7, order(adapter), [message(1, "Hi Ann")]).body != one.body
+    one = adapter.render(STEM, 7, spec(adapter), [message(1)])
+    assert adapter.render(STEM, 7, spec(adapter), [message(2)]).body != one.body
+    assert adapter.render(STEM, 7, spec(adapter), [message(1, "Hi Ann")]).body != one.body
 
 
 def test_a_full_batch_of_long_texts_is_within_the_limit_of_bytes(adapter: BaseAdapter) -> None:
     people = [message(number % 10_000, f"Hi {number}") for number in range(adapter.limits.rows)]
-    assert len(adapter.render(STEM, 7, order(adapter), people).body) <= adapter.limits.bytes
+    assert len(adapter.render(STEM, 7, spec(adapter), people).body) <= adapter.limits.bytes
 
 
 def test_attempt_names_bear_the_stem(adapter: BaseAdapter) -> None:
-    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    payload = adapter.render(STEM, 7, spec(adapter), [message(1)])
     for number in (1, 2, 11):
         assert STEM in adapter.attempt_name(payload, number)
 
 
 def test_plain_texts_raise_no_objection_and_empty_ones_do(adapter: BaseAdapter) -> None:
-    assert adapter.order_objections(order(adapter)) == []
-    assert adapter.objections(order(adapter), message(1)) == []
-    assert adapter.objections(order(adapter), message(1, ""))
+    assert adapter.spec_problems(spec(adapter)) == []
+    assert adapter.problems(spec(adapter), message(1)) == []
+    assert adapter.problems(spec(adapter), message(1, ""))
 
 
 def test_texts_outside_its_alphabet_are_named(adapter: BaseAdapter) -> None:
-    found = adapter.objections(order(adapter), message(1, "Hi 中"))
+    found = adapter.problems(spec(adapter), message(1, "Hi 中"))
     if adapter.limits.alphabet == "gsm":
-        assert [objection.characters for objection in found if objection.characters] == ["中"]
-    for objection in found:
-        assert objection.code
-        assert objection.sentence
+        assert [problem.characters for problem in found if problem.characters] == ["中"]
+    for problem in found:
+        assert problem.code
+        assert problem.sentence
 
 
 @pytest.mark.parametrize("ending", list(Ending))
 def test_nothing_seen_is_never_a_result(adapter: BaseAdapter, ending: Ending) -> None:
-    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    payload = adapter.render(STEM, 7, spec(adapter), [message(1)])
     attempts = [Attempt(1, adapter.attempt_name(payload, 1), "host", Staged(), NOON, ending=ending)]
-    assert adapter.read(payload, attempts, []).standing is Standing.UNKNOWN
-    reading = adapter.read(payload, attempts, [Sighting(NOON, ("host",))])
-    assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
-    assert reading.outcomes == ()
+    assert adapter.interpret(payload, attempts, []).state is ProviderState.UNKNOWN
+    interpretation = adapter.interpret(payload, attempts, [Observation(NOON, ("host",))])
+    assert interpretation.state in (ProviderState.UNKNOWN, ProviderState.ABSENT)
+    assert interpretation.outcomes == ()
 
 
 def test_it_says_how_its_word_comes_back_and_what_guards_against_duplicates(adapter: BaseAdapter) -> None:
@@ -128,17 +138,17 @@ def test_it_says_how_its_word_comes_back_and_what_guards_against_duplicates(adap
 
 
 def test_it_counts_what_it_takes(adapter: BaseAdapter) -> None:
-    assert adapter.measure(order(adapter), "").parts == 0
-    assert adapter.measure(order(adapter), "Hi Bob") == gsm.Measure("gsm", 6, 1)
-    assert adapter.measure(order(adapter), "a" * 161).parts == 2
-    assert adapter.measure(order(adapter), "中").alphabet == "ucs2"
+    assert adapter.measure(spec(adapter), "").parts == 0
+    assert adapter.measure(spec(adapter), "Hi Bob") == gsm.Measure("gsm", 6, 1)
+    assert adapter.measure(spec(adapter), "a" * 161).parts == 2
+    assert adapter.measure(spec(adapter), "中").alphabet == "ucs2"
 
 
 def test_no_secret_and_no_address_of_ours_is_in_the_bytes(adapter: BaseAdapter) -> None:
-    kept = Order("Hi @@value1@@", "", options=defaults(adapter.OptionsForm), account={"username": "somebody"})
+    kept = CampaignSpec("Hi @@value1@@", "", options=defaults(adapter.OptionsForm), account={"username": "somebody"})
     payload = adapter.render(STEM, 7, kept, [message(1)])
     assert b"somebody" not in payload.body
-    assert payload == adapter.render(STEM, 7, order(adapter), [message(1)])
+    assert payload == adapter.render(STEM, 7, spec(adapter), [message(1)])
 
 
 def test_texts_with_every_character_of_a_form_survive_or_are_refused(adapter: BaseAdapter) -> None:
@@ -154,20 +164,20 @@ def test_texts_with_every_character_of_a_form_survive_or_are_refused(adapter: Ba
         "\r",
         "\x00",
     ):
-        found = adapter.objections(order(adapter), message(1, text))
-        assert all(objection.sentence and objection.code for objection in found)
+        found = adapter.problems(spec(adapter), message(1, text))
+        assert all(problem.sentence and problem.code for problem in found)
         if not found:
-            adapter.render(STEM, 7, order(adapter), [message(1, text)])
+            adapter.render(STEM, 7, spec(adapter), [message(1, text)])
 
 
 def test_what_was_refused_or_never_arrived_is_no_result(adapter: BaseAdapter) -> None:
-    payload = adapter.render(STEM, 7, order(adapter), [message(1)])
+    payload = adapter.render(STEM, 7, spec(adapter), [message(1)])
     attempts = [
         Attempt(number, adapter.attempt_name(payload, number), "host", Staged(), NOON, NOON, ending)
         for number, ending in enumerate((Ending.REFUSED, Ending.UNREACHABLE, Ending.UNCLEAR), start=1)
     ]
-    reading = adapter.read(
-        payload, attempts, [Sighting(NOON, ("host",)), Sighting(NOON + timedelta(hours=1), ("host",))]
+    interpretation = adapter.interpret(
+        payload, attempts, [Observation(NOON, ("host",)), Observation(NOON + timedelta(hours=1), ("host",))]
     )
-    assert reading.standing in (Standing.UNKNOWN, Standing.ABSENT)
-    assert reading.outcomes == ()
+    assert interpretation.state in (ProviderState.UNKNOWN, ProviderState.ABSENT)
+    assert interpretation.outcomes == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from providers import gsm
 from providers.adapters.gatewayapi import Adapter, GatewayFtp, servers
-from providers.base import Attempt, Ending, Message, Objection, Order, Payload, Staged, Standing
+from providers.base import Attempt, CampaignSpec, Ending, Message, Payload, Problem, ProviderState, Staged
 from providers.errors import Refused, Unclear, Unreachable
 from providers.transports.ftp import FtpRemote
 from tests.providers.servers import FileServer, pyftpdlib
@@ -27,19 +27,19 @@ def message(msisdn: str, text: str = "Hello", reference: str = "") -> Message:
     return Message(msisdn, text, {}, "", "", reference)
 
 
-def order(sender: str = "", **options: Any) -> Order:
-    return Order("", sender, options=options)
+def spec(sender: str = "", **options: Any) -> CampaignSpec:
+    return CampaignSpec("", sender, options=options)
 
 
-def written(order: Order, *messages: Message) -> bytes:
-    return Adapter().render(STEM, 7, order, messages).body
+def written(spec: CampaignSpec, *messages: Message) -> bytes:
+    return Adapter().render(STEM, 7, spec, messages).body
 
 
 # -- bytes
 
 
 def test_the_unix_example_of_the_document() -> None:
-    body = written(order("MyCompany", message_class="standard"), message("4510203040", JOHN, "test"))
+    body = written(spec("MyCompany", message_class="standard"), message("4510203040", JOHN, "test"))
     assert body == (
         b'"userref","msisdn","sender","class","message"\n'
         b'"test","4510203040","MyCompany","standard","I\'m John Doe, who ""randomly"" quote things."\n'
@@ -47,25 +47,25 @@ def test_the_unix_example_of_the_document() -> None:
 
 
 def test_the_optional_fields_of_the_document_are_left_out_or_empty() -> None:
-    assert written(order(message_class="standard"), message("4512345678", "Optional fields")) == (
+    assert written(spec(message_class="standard"), message("4512345678", "Optional fields")) == (
         b'"userref","msisdn","class","message"\n"","4512345678","standard","Optional fields"\n'
     )
-    assert written(order(), message("4512345678", "Optional fields", "r1")) == (
+    assert written(spec(), message("4512345678", "Optional fields", "r1")) == (
         b'"userref","msisdn","message"\n"r1","4512345678","Optional fields"\n'
     )
 
 
 def test_texts_that_detection_would_misread_do_not_go_as_excel() -> None:
-    excel = Order("", "", options={"encoding": "excel"})
+    excel = CampaignSpec("", "", options={"encoding": "excel"})
     for text, codes in {"\u00c5\u00a1": ["text_ambiguous"], "caf\u00e9": [], "plain": []}.items():
         message = Message("27825550100", text, {}, "", "", "r1")
-        assert [objection.code for objection in Adapter().objections(excel, message)] == codes
+        assert [problem.code for problem in Adapter().problems(excel, message)] == codes
         for encoding in ("utf8", "cp1252"):
-            assert Adapter().objections(Order("", "", options={"encoding": encoding}), message) == []
+            assert Adapter().problems(CampaignSpec("", "", options={"encoding": encoding}), message) == []
 
 
 def test_the_excel_example_of_the_document() -> None:
-    asked = order("MyCompany", message_class="standard", encoding="excel")
+    asked = spec("MyCompany", message_class="standard", encoding="excel")
     assert written(asked, message("4510203040", JOHN, "test"), message("4512345678", "å;€", "2")) == (
         b'"userref";"msisdn";"sender";"class";"message"\r\n'
         b'"test";"4510203040";"MyCompany";"standard";"I\'m John Doe, who ""randomly"" quote things."\r\n'
@@ -76,21 +76,21 @@ def test_the_excel_example_of_the_document() -> None:
 def test_line_feeds_commas_and_backslashes_stay_in_a_text() -> None:
     text = 'a,b;c\\"d\n\ne\\n€ø'
     line = '"r","4510203040","a,b;c\\""d\n\ne\\n€ø"\n'
-    assert written(order(), message("4510203040", text, "r")).endswith(line.encode())
-    excel = written(order(encoding="excel"), message("4510203040", text, "r"))
+    assert written(spec(), message("4510203040", text, "r")).endswith(line.encode())
+    excel = written(spec(encoding="excel"), message("4510203040", text, "r"))
     assert excel.endswith('"r";"4510203040";"a,b;c\\""d\n\ne\\n€ø"\r\n'.encode("cp1252"))
 
 
 @pytest.mark.parametrize("encoding", [None, "", "utf8", "cp1252", "excel"])
 def test_the_name_tells_the_dialect_and_there_is_no_byte_order_mark(encoding: str | None) -> None:
-    payload = Adapter().render(STEM, 7, order(encoding=encoding), [message("4510203040", "å")])
+    payload = Adapter().render(STEM, 7, spec(encoding=encoding), [message("4510203040", "å")])
     assert payload.name == f"{STEM}.csv.{encoding or 'utf8'}.ready"
     assert payload.body.startswith(b'"userref"')
     assert ("å".encode() in payload.body) == (encoding not in ("cp1252", "excel"))
 
 
 def test_attempts_are_uploaded_under_names_that_start_nothing() -> None:
-    payload = Adapter().render(STEM, 7, order(), [message("1")])
+    payload = Adapter().render(STEM, 7, spec(), [message("1")])
     names = [Adapter().attempt_name(payload, number) for number in (1, 2)]
     assert names == [f"{STEM}-a1.csv", f"{STEM}-a2.csv"]
 
@@ -126,9 +126,9 @@ anything = st.one_of(gsm_text, st.text(st.characters(codec="utf-8")))
 
 @given(texts=st.lists(anything, min_size=1, max_size=5), encoding=st.sampled_from(["utf8", "cp1252", "excel"]))
 def test_every_text_comes_back_or_is_refused(texts: list[str], encoding: str) -> None:
-    asked = order("ACME2", encoding=encoding, message_class="premium")
+    asked = spec("ACME2", encoding=encoding, message_class="premium")
     people = [message(f"45{number}", text, f"r{number}") for number, text in enumerate(texts)]
-    people = [person for person in people if not Adapter().objections(asked, person)]
+    people = [person for person in people if not Adapter().problems(asked, person)]
     payload = Adapter().render(STEM, 7, asked, people)
     expected = [
         {"userref": p.reference, "msisdn": p.msisdn, "sender": "ACME2", "class": "premium", "message": p.text}
@@ -142,65 +142,65 @@ def test_every_text_comes_back_or_is_refused(texts: list[str], encoding: str) ->
 
 @given(st.text(st.sampled_from(sorted(set(gsm.BASIC + gsm.EXTENSION) - {"\r"})), min_size=1).filter(str.strip))
 def test_every_gsm_text_goes_in_utf8(text: str) -> None:
-    assert Adapter().objections(order(), message("45", text)) == []
+    assert Adapter().problems(spec(), message("45", text)) == []
 
 
 # -- objections
 
 
-def codes(objections: list[Objection]) -> list[str]:
-    return [objection.code for objection in objections]
+def codes(problems: list[Problem]) -> list[str]:
+    return [problem.code for problem in problems]
 
 
 @pytest.mark.parametrize("sender", ["", "MyCompany", "Acme2026Sms", "4510203040", "123456789012345"])
 def test_senders_the_document_allows(sender: str) -> None:
-    assert Adapter().order_objections(order(sender)) == []
+    assert Adapter().spec_problems(spec(sender)) == []
 
 
 @pytest.mark.parametrize("sender", ["Acme2026Shop", "Shop!", "1234567890123456", "+4510203040", "My Shop"])
 def test_senders_the_document_does_not_allow(sender: str) -> None:
-    assert codes(Adapter().order_objections(order(sender))) == ["sender_invalid"]
+    assert codes(Adapter().spec_problems(spec(sender))) == ["sender_invalid"]
 
 
 def test_letters_that_would_be_replaced_are_named() -> None:
-    (objection,) = Adapter().order_objections(order("Cafésø"))
-    assert objection.code == "sender_invalid"
-    assert objection.characters == "éø"
-    assert "replace" in objection.sentence
+    (problem,) = Adapter().spec_problems(spec("Cafésø"))
+    assert problem.code == "sender_invalid"
+    assert problem.characters == "éø"
+    assert "replace" in problem.sentence
 
 
 @pytest.mark.parametrize("name", ["stand ard", 'a"b', "å", "x" * 41])
 def test_a_class_is_one_word(name: str) -> None:
-    assert codes(Adapter().order_objections(order(message_class=name))) == ["class_invalid"]
+    assert codes(Adapter().spec_problems(spec(message_class=name))) == ["class_invalid"]
     assert not Adapter.OptionsForm({"message_class": name}).is_valid()
 
 
 def test_gatewayapi_holds_nothing_back() -> None:
     assert not Adapter.starts_later
-    assert codes(Adapter().order_objections(Order("", "", start_at=NOON))) == ["start_unsupported"]
+    assert codes(Adapter().spec_problems(CampaignSpec("", "", start_at=NOON))) == ["start_unsupported"]
 
 
 def test_texts_that_cannot_go() -> None:
     adapter = Adapter()
-    assert codes(adapter.objections(order(), message("1", " \n"))) == ["text_empty"]
-    assert codes(adapter.objections(order(), message("1", "a\r\nb"))) == ["text_has_cr"]
-    assert codes(adapter.objections(order(), message("1", "a", "x" * 65))) == ["reference_long"]
-    (objection,) = adapter.objections(order(encoding="excel"), message("1", "Hi á 😀 á"))
-    assert (objection.code, objection.characters) == ("text_not_gsm", "á😀")
+    assert codes(adapter.problems(spec(), message("1", " \n"))) == ["text_empty"]
+    assert codes(adapter.problems(spec(), message("1", "a\r\nb"))) == ["text_has_cr"]
+    assert codes(adapter.problems(spec(), message("1", "a", "x" * 65))) == ["reference_long"]
+    (problem,) = adapter.problems(spec(encoding="excel"), message("1", "Hi á 😀 á"))
+    assert (problem.code, problem.characters) == ("text_not_gsm", "á😀")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "excel"])
 def test_what_the_chosen_encoding_lacks_is_named(encoding: str) -> None:
-    (objection,) = Adapter().objections(order(encoding=encoding), message("1", "Δ € ΔΦ ß"))
-    assert (objection.code, objection.characters) == ("text_not_cp1252", "ΔΦ")
-    assert Adapter().objections(order(encoding="utf8"), message("1", "Δ € ΔΦ ß")) == []
+    (problem,) = Adapter().problems(spec(encoding=encoding), message("1", "Δ € ΔΦ ß"))
+    assert (problem.code, problem.characters) == ("text_not_cp1252", "ΔΦ")
+    assert Adapter().problems(spec(encoding="utf8"), message("1", "Δ € ΔΦ ß")) == []
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "excel"])
 def test_the_chosen_encoding_lacks_the_greek_capitals_only(encoding: str) -> None:
     text = (gsm.BASIC + gsm.EXTENSION).replace("\r", "")
-    (objection,) = Adapter().objections(order(encoding=encoding), message("1", text))
-    assert set(objection.characters) == set("ΔΦΓΛΩΠΨΣΘΞ")
+    (problem,) = Adapter().problems(spec(encoding=encoding), message("1", text))
+    assert set(problem.characters) == set("ΔΦΓΛΩΠΨΣΘΞ")
 
 
 # -- the two forms
@@ -240,7 +240,7 @@ def test_a_certificate_must_be_one(typed: str) -> None:
 
 # -- on a real FTP server
 
-PAYLOAD = Adapter().render(STEM, 7, order(), [message("4510203040", JOHN, "1")])
+PAYLOAD = Adapter().render(STEM, 7, spec(), [message("4510203040", JOHN, "1")])
 
 
 def account(*running: FileServer) -> dict[str, Any]:
@@ -274,12 +274,12 @@ def test_it_is_uploaded_under_an_inert_name_and_renamed_once(
     staged = stage(remote)
     assert staged == Staged(f"{STEM}-a1.csv", server.label, len(PAYLOAD.body))
     assert (tmp_path / f"{STEM}-a1.csv").read_bytes() == PAYLOAD.body
-    sighting = Adapter().look(remote, PAYLOAD, [attempt(staged)], NOON)
-    assert Adapter().read(PAYLOAD, [attempt(staged)], [sighting]).standing is Standing.STAGED
+    observation = Adapter().poll(remote, PAYLOAD, [attempt(staged)], NOON)
+    assert Adapter().interpret(PAYLOAD, [attempt(staged)], [observation]).state is ProviderState.STAGED
     Adapter().commit(remote, PAYLOAD, attempt(staged))
     assert [path.name for path in tmp_path.iterdir()] == [f"{STEM}.csv.utf8.ready"]
-    sighting = Adapter().look(remote, PAYLOAD, [attempt(staged)], NOON)
-    assert Adapter().read(PAYLOAD, [attempt(staged)], [sighting]).standing is Standing.TAKEN
+    observation = Adapter().poll(remote, PAYLOAD, [attempt(staged)], NOON)
+    assert Adapter().interpret(PAYLOAD, [attempt(staged)], [observation]).state is ProviderState.TAKEN
 
 
 def test_staging_again_replaces_what_lies_there(remote: FtpRemote, tmp_path: Path) -> None:
@@ -345,9 +345,9 @@ def test_with_server_a_down_server_b_takes_it(tmp_path: Path) -> None:
     with pyftpdlib(tmp_path) as server, GatewayFtp.connect(account(gone, server)) as remote:
         staged = stage(remote)
         assert staged.host == server.label
-        sighting = Adapter().look(remote, PAYLOAD, [attempt(staged)], NOON)
-        assert sighting.hosts == (server.label,)
-        assert Adapter().read(PAYLOAD, [attempt(staged)], [sighting]).standing is Standing.STAGED
+        observation = Adapter().poll(remote, PAYLOAD, [attempt(staged)], NOON)
+        assert observation.hosts == (server.label,)
+        assert Adapter().interpret(PAYLOAD, [attempt(staged)], [observation]).state is ProviderState.STAGED
 
 
 @pytest.mark.parametrize(("ending", "asked"), [(Ending.NONE, 2), (Ending.UNCLEAR, 2), (Ending.DONE, 1)])
@@ -360,9 +360,9 @@ def test_a_rename_without_an_answer_is_looked_for_on_both_servers(tmp_path: Path
     ):
         staged = stage(remote)
         (other_home / f"{STEM}.csv.utf8.20261121T120000.processing").touch()
-        sighting = Adapter().look(remote, PAYLOAD, [attempt(staged, ending)], NOON)
-    assert sighting.hosts == (server.label, other.label)[:asked]
-    assert {file.host for file in sighting.files} == set(sighting.hosts)
+        observation = Adapter().poll(remote, PAYLOAD, [attempt(staged, ending)], NOON)
+    assert observation.hosts == (server.label, other.label)[:asked]
+    assert {file.host for file in observation.files} == set(observation.hosts)
 
 
 def test_only_rejected_files_that_bear_the_stem_are_read(remote: FtpRemote, tmp_path: Path) -> None:
@@ -370,8 +370,8 @@ def test_only_rejected_files_that_bear_the_stem_are_read(remote: FtpRemote, tmp_
     (tmp_path / f"{STEM}.csv.utf8.20261121T120000.rejected").write_bytes(rejected)
     (tmp_path / f"{STEM}.csv.utf8.20261121T110000.processing").write_bytes(PAYLOAD.body)
     (tmp_path / "c9-b1-g1-ffffffff.csv.utf8.20261121T120000.rejected").write_bytes(b"other")
-    sighting = Adapter().look(remote, PAYLOAD, [], NOON)
-    bodies = {file.name: file.body for file in sighting.files}
+    observation = Adapter().poll(remote, PAYLOAD, [], NOON)
+    bodies = {file.name: file.body for file in observation.files}
     assert bodies == {
         f"{STEM}.csv.utf8.20261121T120000.rejected": rejected,
         f"{STEM}.csv.utf8.20261121T110000.processing": None,
@@ -380,15 +380,15 @@ def test_only_rejected_files_that_bear_the_stem_are_read(remote: FtpRemote, tmp_
 
 def test_of_a_large_rejected_file_the_bottom_is_kept(remote: FtpRemote, tmp_path: Path) -> None:
     people = [message(f"45{number:08}", "x" * 300, str(number)) for number in range(6_000)]
-    payload = Adapter().render(STEM, 7, order(), people)
+    payload = Adapter().render(STEM, 7, spec(), people)
     whole = payload.body + b"Unknown message class id nonsense (0x0218)\n"
     (tmp_path / f"{STEM}.csv.utf8.20261121T120000.rejected").write_bytes(whole)
-    sighting = Adapter().look(remote, payload, [], NOON)
-    (file,) = sighting.files
+    observation = Adapter().poll(remote, payload, [], NOON)
+    (file,) = observation.files
     assert file.size == len(whole)
     assert file.body == whole[-1_000_000:]
-    reading = Adapter().read(payload, [], [sighting])
-    assert (reading.standing, reading.reason) == (Standing.REJECTED, "0x0218")
+    interpretation = Adapter().interpret(payload, [], [observation])
+    assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "0x0218")
 
 
 # -- test connection

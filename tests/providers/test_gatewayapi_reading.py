@@ -5,7 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from providers.adapters.gatewayapi import WORDS, Adapter
-from providers.base import Attempt, Ending, Message, Order, Payload, Reading, SightedFile, Sighting, Staged, Standing
+from providers.base import (
+    Attempt,
+    CampaignSpec,
+    Ending,
+    Interpretation,
+    Message,
+    Observation,
+    ObservedFile,
+    Payload,
+    ProviderState,
+    Staged,
+)
 
 STEM = "c1-b1-g1-0a1b2c3d"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -16,7 +27,7 @@ A, B = "a:21", "b:21"
 
 def rendered(text: str = TEXT, **options: str) -> Payload:
     people = [Message(number, f"{text} {number[:2]}", {}, "", "", f"r{number[:2]}") for number in NUMBERS]
-    return Adapter().render(STEM, 7, Order("", "", options=options), people)
+    return Adapter().render(STEM, 7, CampaignSpec("", "", options=options), people)
 
 
 PAYLOAD = rendered()
@@ -32,41 +43,43 @@ def attempt(number: int = 1, ending: Ending = Ending.UNCLEAR, source: str = SOUR
     return Attempt(number, source, A, Staged(source, A, SIZE), NOON, ending=ending)
 
 
-def file(name: str, host: str = A, size: int = SIZE, body: bytes | None = None) -> SightedFile:
-    return SightedFile("", name, len(body) if body is not None else size, None, body, host)
+def file(name: str, host: str = A, size: int = SIZE, body: bytes | None = None) -> ObservedFile:
+    return ObservedFile("", name, len(body) if body is not None else size, None, body, host)
 
 
-def look(*files: SightedFile, after: int = 0, hosts: tuple[str, ...] = (A,)) -> Sighting:
-    return Sighting(NOON + timedelta(seconds=after), hosts, files)
+def poll(*files: ObservedFile, after: int = 0, hosts: tuple[str, ...] = (A,)) -> Observation:
+    return Observation(NOON + timedelta(seconds=after), hosts, files)
 
 
-def read(*sightings: Sighting, attempts: tuple[Attempt, ...] = (attempt(),), payload: Payload = PAYLOAD) -> Reading:
-    return Adapter().read(payload, attempts, sightings)
+def read(
+    *observations: Observation, attempts: tuple[Attempt, ...] = (attempt(),), payload: Payload = PAYLOAD
+) -> Interpretation:
+    return Adapter().interpret(payload, attempts, observations)
 
 
 # -- where the file is
 
 
 def test_nothing_was_looked_at_yet() -> None:
-    assert read().standing is Standing.UNKNOWN
+    assert read().state is ProviderState.UNKNOWN
 
 
 def test_nowhere_is_absent_and_nothing_more() -> None:
-    reading = read(look())
-    assert (reading.standing, reading.unclear) == (Standing.ABSENT, False)
+    interpretation = read(poll())
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.ABSENT, False)
 
 
 @pytest.mark.parametrize(
-    ("name", "standing"),
+    ("name", "state"),
     [
-        (READY, Standing.TAKEN),
-        (PROCESSING, Standing.PROCESSING),
-        (SUCCESS, Standing.ACCEPTED),
+        (READY, ProviderState.TAKEN),
+        (PROCESSING, ProviderState.PROCESSING),
+        (SUCCESS, ProviderState.ACCEPTED),
     ],
 )
-def test_the_name_says_how_far_it_is(name: str, standing: Standing) -> None:
-    reading = read(look(file(name)))
-    assert (reading.standing, reading.unclear, reading.alarm) == (standing, False, "")
+def test_the_name_says_how_far_it_is(name: str, state: ProviderState) -> None:
+    interpretation = read(poll(file(name)))
+    assert (interpretation.state, interpretation.unclear, interpretation.alarm) == (state, False, "")
 
 
 @pytest.mark.parametrize(
@@ -82,70 +95,70 @@ def test_the_name_says_how_far_it_is(name: str, standing: Standing) -> None:
     ],
 )
 def test_the_timestamp_stands_anywhere_or_is_missing(name: str) -> None:
-    assert read(look(file(name))).standing is Standing.ACCEPTED
+    assert read(poll(file(name))).state is ProviderState.ACCEPTED
 
 
 @pytest.mark.parametrize("name", [f"{STEM}.csv.utf8.successor", f"{STEM}.csv.failed", f"{STEM}.csv.utf8"])
 def test_a_name_nobody_documented_is_unknown_and_permits_nothing(name: str) -> None:
-    reading = read(look(file(name), file(SOURCE)))
-    assert (reading.standing, reading.reason) == (Standing.UNKNOWN, "UNKNOWN")
-    assert name in reading.sentence
+    interpretation = read(poll(file(name), file(SOURCE)))
+    assert (interpretation.state, interpretation.reason) == (ProviderState.UNKNOWN, "UNKNOWN")
+    assert name in interpretation.sentence
 
 
 def test_what_was_once_seen_does_not_go_back() -> None:
-    assert read(look(file(PROCESSING)), look(after=5)).standing is Standing.PROCESSING
-    assert read(look(file(PROCESSING)), look(file(READY), after=5)).standing is Standing.PROCESSING
-    assert read(look(file(READY)), look(file(SOURCE), after=5)).standing is Standing.TAKEN
-    assert read(look(file(SUCCESS)), look(file(PROCESSING, B), after=5)).standing is Standing.ACCEPTED
-    assert read(look(file(SUCCESS)), look(after=5)).standing is Standing.ACCEPTED
+    assert read(poll(file(PROCESSING)), poll(after=5)).state is ProviderState.PROCESSING
+    assert read(poll(file(PROCESSING)), poll(file(READY), after=5)).state is ProviderState.PROCESSING
+    assert read(poll(file(READY)), poll(file(SOURCE), after=5)).state is ProviderState.TAKEN
+    assert read(poll(file(SUCCESS)), poll(file(PROCESSING, B), after=5)).state is ProviderState.ACCEPTED
+    assert read(poll(file(SUCCESS)), poll(after=5)).state is ProviderState.ACCEPTED
 
 
 # -- the pinned source
 
 
 def test_the_source_on_every_server_that_answered_is_staged() -> None:
-    assert read(look(file(SOURCE))).standing is Standing.STAGED
-    assert read(look(file(SOURCE), file(SOURCE, B), hosts=(A, B))).standing is Standing.STAGED
+    assert read(poll(file(SOURCE))).state is ProviderState.STAGED
+    assert read(poll(file(SOURCE), file(SOURCE, B), hosts=(A, B))).state is ProviderState.STAGED
 
 
 def test_the_source_on_one_of_two_servers_is_not_known() -> None:
-    reading = read(look(file(SOURCE), hosts=(A, B)))
-    assert (reading.standing, reading.reason) == (Standing.UNKNOWN, "servers_disagree")
+    interpretation = read(poll(file(SOURCE), hosts=(A, B)))
+    assert (interpretation.state, interpretation.reason) == (ProviderState.UNKNOWN, "servers_disagree")
 
 
 def test_a_source_of_another_size_is_not_the_pinned_one() -> None:
-    assert read(look(file(SOURCE, size=SIZE - 1))).standing is Standing.UNKNOWN
-    cut = read(look(file(SOURCE), file(SOURCE, B, size=0), hosts=(A, B)))
-    assert cut.standing is Standing.UNKNOWN
+    assert read(poll(file(SOURCE, size=SIZE - 1))).state is ProviderState.UNKNOWN
+    cut = read(poll(file(SOURCE), file(SOURCE, B, size=0), hosts=(A, B)))
+    assert cut.state is ProviderState.UNKNOWN
 
 
 @pytest.mark.parametrize("name", [READY, PROCESSING, SUCCESS, REJECTED])
 def test_a_successor_on_any_server_wins_over_a_source_on_another(name: str) -> None:
-    reading = read(look(file(SOURCE), file(name, B), hosts=(A, B)))
-    assert reading.standing not in (Standing.STAGED, Standing.ABSENT)
+    interpretation = read(poll(file(SOURCE), file(name, B), hosts=(A, B)))
+    assert interpretation.state not in (ProviderState.STAGED, ProviderState.ABSENT)
 
 
 def test_only_the_pinned_source_counts() -> None:
     left_over = file(f"{STEM}-a1.csv")
     again = (attempt(1, Ending.UNREACHABLE), attempt(2, source=f"{STEM}-a2.csv"))
-    assert read(look(left_over), attempts=again).standing is Standing.ABSENT
-    assert read(look(left_over, file(f"{STEM}-a2.csv")), attempts=again).standing is Standing.STAGED
+    assert read(poll(left_over), attempts=again).state is ProviderState.ABSENT
+    assert read(poll(left_over, file(f"{STEM}-a2.csv")), attempts=again).state is ProviderState.STAGED
 
 
 def test_a_repeated_rename_has_the_same_source() -> None:
     again = (attempt(1), attempt(2))
-    assert read(look(file(SOURCE)), attempts=again).standing is Standing.STAGED
-    assert read(look(), attempts=again).standing is Standing.ABSENT
+    assert read(poll(file(SOURCE)), attempts=again).state is ProviderState.STAGED
+    assert read(poll(), attempts=again).state is ProviderState.ABSENT
 
 
 def test_two_sources_that_may_have_been_renamed_permit_nothing() -> None:
     both = (attempt(1), attempt(2, source=f"{STEM}-a2.csv"))
-    assert read(look(file(SOURCE), file(f"{STEM}-a2.csv")), attempts=both).standing is Standing.ABSENT
+    assert read(poll(file(SOURCE), file(f"{STEM}-a2.csv")), attempts=both).state is ProviderState.ABSENT
 
 
 def test_an_attempt_remembered_from_the_journal_only_has_no_source() -> None:
     forgotten = Attempt(1, SOURCE, A, Staged(), NOON)
-    assert read(look(file(SOURCE)), attempts=(forgotten,)).standing is Standing.ABSENT
+    assert read(poll(file(SOURCE)), attempts=(forgotten,)).state is ProviderState.ABSENT
 
 
 # -- contradictions
@@ -153,51 +166,53 @@ def test_an_attempt_remembered_from_the_journal_only_has_no_source() -> None:
 
 def test_success_wins_over_rejected_with_an_alarm() -> None:
     cause = file(REJECTED, body=PAYLOAD.body + b"Insufficient credit")
-    for sightings in ([look(cause, file(SUCCESS))], [look(cause), look(file(SUCCESS), after=5)]):
-        reading = read(*sightings)
-        assert reading.standing is Standing.ACCEPTED
-        assert "rejected as well as processed" in reading.alarm
+    for observations in ([poll(cause, file(SUCCESS))], [poll(cause), poll(file(SUCCESS), after=5)]):
+        interpretation = read(*observations)
+        assert interpretation.state is ProviderState.ACCEPTED
+        assert "rejected as well as processed" in interpretation.alarm
 
 
 def test_two_files_processed_raise_an_alarm() -> None:
-    twice = read(look(file(SUCCESS), file(SUCCESS.replace("T120000", "T120500"))))
-    assert twice.standing is Standing.ACCEPTED
+    twice = read(poll(file(SUCCESS), file(SUCCESS.replace("T120000", "T120500"))))
+    assert twice.state is ProviderState.ACCEPTED
     assert "twice" in twice.alarm
-    assert read(look(file(SUCCESS), file(SUCCESS, B), hosts=(A, B))).alarm == ""
+    assert read(poll(file(SUCCESS), file(SUCCESS, B), hosts=(A, B))).alarm == ""
 
 
 def test_processed_and_in_processing_on_one_server_raise_an_alarm() -> None:
-    reading = read(look(file(SUCCESS), file(PROCESSING.replace("T12", "T13"))))
-    assert reading.standing is Standing.ACCEPTED
-    assert "twice" in reading.alarm
+    interpretation = read(poll(file(SUCCESS), file(PROCESSING.replace("T12", "T13"))))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "twice" in interpretation.alarm
 
 
 def test_two_servers_that_disagree_raise_none() -> None:
-    assert read(look(file(SUCCESS), file(PROCESSING, B), hosts=(A, B))).alarm == ""
+    assert read(poll(file(SUCCESS), file(PROCESSING, B), hosts=(A, B))).alarm == ""
 
 
 def test_rejected_counts_only_when_no_server_shows_it_under_way() -> None:
     cause = file(REJECTED, body=PAYLOAD.body + b"Insufficient credit")
-    reading = read(look(cause, file(PROCESSING, B), hosts=(A, B)))
-    assert (reading.standing, reading.alarm) == (Standing.PROCESSING, "")
-    assert read(look(file(PROCESSING)), look(cause, after=5)).standing is Standing.REJECTED
-    assert read(look(cause), look(after=5)).standing is Standing.REJECTED
+    interpretation = read(poll(cause, file(PROCESSING, B), hosts=(A, B)))
+    assert (interpretation.state, interpretation.alarm) == (ProviderState.PROCESSING, "")
+    assert read(poll(file(PROCESSING)), poll(cause, after=5)).state is ProviderState.REJECTED
+    assert read(poll(cause), poll(after=5)).state is ProviderState.REJECTED
 
 
 def test_a_rejected_file_that_somebody_makes_ready_again_is_under_way_with_an_alarm() -> None:
     cause = file(REJECTED, body=PAYLOAD.body + b"Insufficient credit")
-    reading = read(look(cause), look(file(READY), after=60))
-    assert reading.standing is Standing.PROCESSING
-    assert "processing it again" in reading.alarm
+    interpretation = read(poll(cause), poll(file(READY), after=60))
+    assert interpretation.state is ProviderState.PROCESSING
+    assert "processing it again" in interpretation.alarm
 
 
 # -- the cause of a rejected file
 
 
-def rejected(tail: str | bytes, *, body: bytes | None = None, payload: Payload = PAYLOAD, after: int = 0) -> Reading:
+def rejected(
+    tail: str | bytes, *, body: bytes | None = None, payload: Payload = PAYLOAD, after: int = 0
+) -> Interpretation:
     added = tail.encode() if isinstance(tail, str) else tail
     whole = (payload.body if body is None else body) + added
-    return read(look(file(REJECTED, body=whole), after=after), payload=payload)
+    return read(poll(file(REJECTED, body=whole), after=after), payload=payload)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +242,15 @@ def rejected(tail: str | bytes, *, body: bytes | None = None, payload: Payload =
     ],
 )
 def test_a_cause_that_says_what_is_wrong_with_the_file_rejects_it(cause: str, reason: str) -> None:
-    reading = rejected(f"The file could not be processed.\n{cause}\n")
-    assert (reading.standing, reading.reason, reading.unclear) == (Standing.REJECTED, reason, False)
-    assert reading.sentence.startswith(WORDS[reason])
-    assert cause.partition(" ")[0] in reading.sentence
-    assert reading.outcomes == ()
+    interpretation = rejected(f"The file could not be processed.\n{cause}\n")
+    assert (interpretation.state, interpretation.reason, interpretation.unclear) == (
+        ProviderState.REJECTED,
+        reason,
+        False,
+    )
+    assert interpretation.sentence.startswith(WORDS[reason])
+    assert cause.partition(" ")[0] in interpretation.sentence
+    assert interpretation.outcomes == ()
 
 
 @pytest.mark.parametrize(
@@ -259,9 +278,9 @@ def test_a_cause_that_says_what_is_wrong_with_the_file_rejects_it(cause: str, re
     ],
 )
 def test_any_other_cause_is_unclear_and_shown(cause: str) -> None:
-    reading = rejected(f"{cause}\n")
-    assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-    assert reading.sentence.endswith(f"{cause.replace(NUMBERS[1], '…')}”")
+    interpretation = rejected(f"{cause}\n")
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert interpretation.sentence.endswith(f"{cause.replace(NUMBERS[1], '…')}”")
 
 
 def test_a_code_that_decides_nothing_is_still_said_plainly() -> None:
@@ -270,15 +289,15 @@ def test_a_code_that_decides_nothing_is_still_said_plainly() -> None:
 
 def test_texts_of_ours_are_no_cause() -> None:
     for quoted in (f"{TEXT} 45", f"{TEXT} 45".replace('"', '""')):
-        reading = rejected(f'Cannot go on at "{quoted}"\n')
-        assert (reading.reason, reading.unclear) == ("UNKNOWN", True)
-        assert "Low" not in reading.sentence
+        interpretation = rejected(f'Cannot go on at "{quoted}"\n')
+        assert (interpretation.reason, interpretation.unclear) == ("UNKNOWN", True)
+        assert "Low" not in interpretation.sentence
 
 
 def test_the_rows_above_are_no_cause_even_where_they_look_like_one() -> None:
     payload = rendered("0x0216 Insufficient credit")
-    reading = rejected("Something else\n", payload=payload)
-    assert (reading.reason, reading.unclear) == ("UNKNOWN", True)
+    interpretation = rejected("Something else\n", payload=payload)
+    assert (interpretation.reason, interpretation.unclear) == ("UNKNOWN", True)
 
 
 @pytest.mark.parametrize(
@@ -293,18 +312,18 @@ def test_the_rows_above_are_no_cause_even_where_they_look_like_one() -> None:
     ],
 )
 def test_the_cause_is_found_below_our_last_line_where_the_rows_changed(above: bytes) -> None:
-    reading = rejected("\nInsufficient credit (0x0216)\n", body=above)
-    assert (reading.standing, reading.reason) == (Standing.REJECTED, "0x0216")
+    interpretation = rejected("\nInsufficient credit (0x0216)\n", body=above)
+    assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "0x0216")
 
 
 @pytest.mark.parametrize(
     "above", [b"", PAYLOAD.body.replace(b"\n", b" "), PAYLOAD.body[: SIZE // 2], PAYLOAD.body.replace(b'"', b"'")]
 )
 def test_without_our_last_line_nothing_is_certain(above: bytes) -> None:
-    reading = rejected("\nInsufficient credit (0x0216)\n", body=above)
-    assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-    assert "Where its cause begins cannot be told" in reading.sentence
-    assert "0x0216" in reading.sentence
+    interpretation = rejected("\nInsufficient credit (0x0216)\n", body=above)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert "Where its cause begins cannot be told" in interpretation.sentence
+    assert "0x0216" in interpretation.sentence
 
 
 @pytest.mark.parametrize("encoding", ["utf8", "cp1252", "excel"])
@@ -312,9 +331,9 @@ def test_the_cause_is_found_in_each_dialect(encoding: str) -> None:
     payload = rendered("Grüße", encoding=encoding)
     name = payload.name.replace(".ready", ".20261121T120000.rejected")
     tail = "Unzulässig: unknown class „ä“\n".encode("cp1252")
-    reading = read(look(file(name, body=payload.body + tail)), payload=payload)
-    assert (reading.standing, reading.reason) == (Standing.REJECTED, "class")
-    assert "Unzulässig" in reading.sentence
+    interpretation = read(poll(file(name, body=payload.body + tail)), payload=payload)
+    assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "class")
+    assert "Unzulässig" in interpretation.sentence
 
 
 @pytest.mark.parametrize("encoding", ["utf8", "excel"])
@@ -322,42 +341,42 @@ def test_the_cause_may_be_glued_to_our_last_row(encoding: str) -> None:
     payload = rendered(encoding=encoding)
     unix = payload.body.replace(b"\r\n", b"\n")
     for above in (unix, unix.replace(b"\n", b"\r\n")):
-        reading = rejected("0x0216 Insufficient credit\n", body=above.rstrip(b"\r\n"), payload=payload)
-        assert (reading.standing, reading.reason) == (Standing.REJECTED, "0x0216")
+        interpretation = rejected("0x0216 Insufficient credit\n", body=above.rstrip(b"\r\n"), payload=payload)
+        assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "0x0216")
 
 
 def test_a_bottom_of_the_file_is_enough() -> None:
     whole = PAYLOAD.body + b"Insufficient credit (0x0216)\n"
-    bottom = SightedFile("", REJECTED, len(whole), None, whole[60:], A)
-    assert read(look(bottom)).standing is Standing.REJECTED
+    bottom = ObservedFile("", REJECTED, len(whole), None, whole[60:], A)
+    assert read(poll(bottom)).state is ProviderState.REJECTED
 
 
 def test_a_cause_is_awaited_for_a_minute() -> None:
     for early in (file(REJECTED), file(REJECTED, body=PAYLOAD.body), file(REJECTED, body=PAYLOAD.body + b"\n")):
-        waiting = read(look(early))
-        assert (waiting.standing, waiting.reason, waiting.unclear) == (
-            Standing.PROCESSING,
+        waiting = read(poll(early))
+        assert (waiting.state, waiting.reason, waiting.unclear) == (
+            ProviderState.PROCESSING,
             "rejected_waiting",
             False,
         )
-        late = read(look(early), look(early, after=60))
-        assert (late.standing, late.reason, late.unclear) == (Standing.UNKNOWN, "UNKNOWN", True)
+        late = read(poll(early), poll(early, after=60))
+        assert (late.state, late.reason, late.unclear) == (ProviderState.UNKNOWN, "UNKNOWN", True)
 
 
 def test_a_cause_once_read_is_kept() -> None:
     cause = file(REJECTED, body=PAYLOAD.body + b"0x0216\n")
-    assert read(look(cause), look(file(REJECTED), after=5)).standing is Standing.REJECTED
+    assert read(poll(cause), poll(file(REJECTED), after=5)).state is ProviderState.REJECTED
 
 
 def test_a_cause_longer_than_anybody_reads_is_unclear() -> None:
-    reading = rejected("Insufficient credit (0x0216)\n" + "at some line\n" * 1000)
-    assert reading.unclear
+    interpretation = rejected("Insufficient credit (0x0216)\n" + "at some line\n" * 1000)
+    assert interpretation.unclear
 
 
 def test_no_phone_number_is_shown() -> None:
-    reading = rejected("Blocked: +45 12345678 and 4599887766\n")
-    assert "5678" not in reading.sentence
-    assert "7766" not in reading.sentence
+    interpretation = rejected("Blocked: +45 12345678 and 4599887766\n")
+    assert "5678" not in interpretation.sentence
+    assert "7766" not in interpretation.sentence
 
 
 def test_a_cause_that_names_nobody_is_not_said_of_one_number() -> None:
@@ -390,16 +409,16 @@ def test_an_uncertain_cause_stops_no_account() -> None:
 
 
 def test_a_number_of_ours_beside_a_blacklist_code_is_that_numbers_fault() -> None:
-    reading = rejected(f"Not processed\n0x0215 MSISDN {NUMBERS[1]} blacklisted\n0x0217 {NUMBERS[2]}\n")
-    assert (reading.standing, reading.unclear) == (Standing.UNKNOWN, True)
-    assert [(o.msisdn, o.result, o.code, o.opted_out) for o in reading.outcomes] == [
+    interpretation = rejected(f"Not processed\n0x0215 MSISDN {NUMBERS[1]} blacklisted\n0x0217 {NUMBERS[2]}\n")
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert [(o.msisdn, o.result, o.code, o.opted_out) for o in interpretation.outcomes] == [
         (NUMBERS[1], "row_error", "0x0215", True),
         (NUMBERS[2], "row_error", "0x0217", False),
     ]
-    first = reading.outcomes[0]
+    first = interpretation.outcomes[0]
     assert (first.source, first.line) == (REJECTED, PAYLOAD.body.count(b"\n") + 2)
     assert first.sentence == "GatewayAPI has this number on its blacklist."
-    assert NUMBERS[1] not in reading.sentence
+    assert NUMBERS[1] not in interpretation.sentence
 
 
 @pytest.mark.parametrize(
@@ -414,14 +433,14 @@ def test_a_number_of_ours_beside_a_blacklist_code_is_that_numbers_fault() -> Non
     ],
 )
 def test_anything_less_plain_speaks_of_no_number(tail: str) -> None:
-    reading = rejected(f"{tail}\n")
-    assert reading.outcomes == ()
-    assert reading.unclear
+    interpretation = rejected(f"{tail}\n")
+    assert interpretation.outcomes == ()
+    assert interpretation.unclear
 
 
 def test_nobody_is_named_where_the_cause_is_not_certain() -> None:
-    reading = rejected(f"0x0215 {NUMBERS[0]}\n", body=b"something else\n")
-    assert reading.outcomes == ()
+    interpretation = rejected(f"0x0215 {NUMBERS[0]}\n", body=b"something else\n")
+    assert interpretation.outcomes == ()
 
 
 def test_every_cause_that_rejects_has_plain_words() -> None:

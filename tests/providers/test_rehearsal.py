@@ -56,7 +56,7 @@ def answering() -> Iterator[Callable[[bytes], str]]:
 
 
 def test_it_sees_every_pretend_provider_with_its_accounts_and_faults(sandbox: Sandbox) -> None:
-    seen = rehearsal.look(sandbox.control_url)
+    seen = rehearsal.poll(sandbox.control_url)
     assert {provider.slug for provider in seen.providers} == set(sandbox.state()["providers"])
     smsportal = next(provider for provider in seen.providers if provider.slug == "smsportal")
     assert smsportal.label == "SMSPortal"
@@ -69,7 +69,7 @@ def test_it_sees_every_pretend_provider_with_its_accounts_and_faults(sandbox: Sa
 
 def test_every_fault_stands_once_under_the_heading_of_its_kind(sandbox: Sandbox) -> None:
     headings: dict[str, str] = {}
-    for provider in rehearsal.look(sandbox.control_url).providers:
+    for provider in rehearsal.poll(sandbox.control_url).providers:
         for group in provider.groups:
             headings |= {fault.name: group.heading for fault in group.faults}
         names = [fault.name for group in provider.groups for fault in group.faults]
@@ -93,7 +93,7 @@ def test_every_fault_stands_once_under_the_heading_of_its_kind(sandbox: Sandbox)
 
 
 def test_numbers_in_names_are_sorted_as_numbers(sandbox: Sandbox) -> None:
-    bulksms = next(found for found in rehearsal.look(sandbox.control_url).providers if found.slug == "bulksms")
+    bulksms = next(found for found in rehearsal.poll(sandbox.control_url).providers if found.slug == "bulksms")
     rejections = [fault.name for fault in bulksms.groups[0].faults]
     assert rejections.index("bulksms:status:99") < rejections.index("bulksms:status:201")
 
@@ -108,7 +108,7 @@ def test_a_fault_is_switched_on_for_some_times_and_off(sandbox: Sandbox) -> None
     rehearsal.switch_on(sandbox.control_url, "smsportal:corrupt", 5)
     rehearsal.switch_on(sandbox.control_url, "smsportal:slow", None)
     assert sandbox.state()["faults"] == {"smsportal:corrupt": 5, "smsportal:slow": None}
-    seen = rehearsal.look(sandbox.control_url)
+    seen = rehearsal.poll(sandbox.control_url)
     on = {fault.name: fault.times for provider in seen.providers for fault in provider.faults if fault.is_on}
     assert on == {"smsportal:corrupt": 5, "smsportal:slow": None}
     rehearsal.switch_off(sandbox.control_url, "smsportal:corrupt")
@@ -118,7 +118,7 @@ def test_a_fault_is_switched_on_for_some_times_and_off(sandbox: Sandbox) -> None
 
 
 def test_every_fault_there_is_can_be_switched_by_its_name(sandbox: Sandbox) -> None:
-    names = [fault.name for provider in rehearsal.look(sandbox.control_url).providers for fault in provider.faults]
+    names = [fault.name for provider in rehearsal.poll(sandbox.control_url).providers for fault in provider.faults]
     for name in names:
         rehearsal.switch_on(sandbox.control_url, name, None)
     assert set(sandbox.state()["faults"]) == set(names)
@@ -135,13 +135,13 @@ def test_an_unknown_fault_is_refused_with_the_sandboxs_own_words(sandbox: Sandbo
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense", "http://[::1", "ftp://127.0.0.1/"])
 def test_a_sandbox_that_does_not_answer_is_trouble_in_words(url: str) -> None:
     with pytest.raises(rehearsal.SandboxTrouble, match="does not answer"):
-        rehearsal.look(url)
+        rehearsal.poll(url)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"<html>", b"12"])
 def test_something_else_in_its_place_is_trouble_in_words(answering: Callable[[bytes], str], body: bytes) -> None:
     with pytest.raises(rehearsal.SandboxTrouble):
-        rehearsal.look(answering(body))
+        rehearsal.poll(answering(body))
 
 
 @pytest.mark.parametrize(

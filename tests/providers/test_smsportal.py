@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.adapters.smsportal import Adapter
-from providers.base import Message, Objection, Order
+from providers.base import CampaignSpec, Message, Problem
 from providers.transports.ftp import FtpTransport
 from providers.transports.sftp import SftpTransport
 
@@ -20,8 +20,8 @@ def message(msisdn: str, text: str = "Hello", **others: Any) -> Message:
     return Message(msisdn=msisdn, text=text, **filled)
 
 
-def inner(order: Order, *messages: Message) -> str:
-    payload = Adapter().render(STEM, 7, order, messages)
+def inner(spec: CampaignSpec, *messages: Message) -> str:
+    payload = Adapter().render(STEM, 7, spec, messages)
     with zipfile.ZipFile(io.BytesIO(payload.body)) as archive:
         assert archive.namelist() == [f"{STEM}.json"]
         assert archive.testzip() is None
@@ -29,8 +29,8 @@ def inner(order: Order, *messages: Message) -> str:
 
 
 def test_the_shortest_example_of_the_document() -> None:
-    order = Order("Hello to the SMS world.", "")
-    written = inner(order, message("1111111111"), message("2222222222"))
+    spec = CampaignSpec("Hello to the SMS world.", "")
+    written = inner(spec, message("1111111111"), message("2222222222"))
     assert written == (
         "version: 7\n"
         "{\n"
@@ -45,7 +45,7 @@ def test_the_shortest_example_of_the_document() -> None:
 
 
 def test_the_longest_example_of_the_document() -> None:
-    order = Order(
+    spec = CampaignSpec(
         "Message sent to @@value1@@",
         "Fixed",
         datetime(2017, 11, 2, 6, 19, tzinfo=UTC),
@@ -54,7 +54,7 @@ def test_the_longest_example_of_the_document() -> None:
     )
     own = "Specific message for msisdn 3333333333"
     written = inner(
-        order,
+        spec,
         message("1111111111", "Message sent to John", customer_id="AccJohn237", values={"value1": "John"}),
         message("3333333333", own, customer_id="TempAcc1032", own_text=own),
     )
@@ -77,7 +77,7 @@ def test_the_longest_example_of_the_document() -> None:
 
 
 def test_without_a_template_every_text_is_rendered() -> None:
-    written = inner(Order("", "ACME"), message("1111111111", "Hi “you”\n€ 5"))
+    written = inner(CampaignSpec("", "ACME"), message("1111111111", "Hi “you”\n€ 5"))
     assert "message_template" not in written
     assert r'{"msisdn":"1111111111","message":"Hi \u201cyou\u201d\n\u20ac 5"}' in written
 
@@ -91,16 +91,18 @@ def test_without_a_template_every_text_is_rendered() -> None:
 )
 def test_two_at_signs_in_a_value_or_an_own_text_render_every_text(delicate: dict[str, Any]) -> None:
     written = inner(
-        Order("Hi @@value1@@", ""), message("1111111111", "Hi Bob", values={"value1": "Bob"}), message("2", **delicate)
+        CampaignSpec("Hi @@value1@@", ""),
+        message("1111111111", "Hi Bob", values={"value1": "Bob"}),
+        message("2", **delicate),
     )
     assert "message_template" not in written
     assert '{"msisdn":"1111111111","message":"Hi Bob"}' in written
 
 
 def test_the_bytes_never_change() -> None:
-    order = Order("Hi @@value1@@", "ACME")
+    spec = CampaignSpec("Hi @@value1@@", "ACME")
     people = [message("1111111111", "Hi Bob", values={"value1": "Bob"})]
-    first, second = (Adapter().render(STEM, 7, order, people) for _ in range(2))
+    first, second = (Adapter().render(STEM, 7, spec, people) for _ in range(2))
     assert first == second
     with zipfile.ZipFile(io.BytesIO(first.body)) as archive:
         entry = archive.infolist()[0]
@@ -109,48 +111,48 @@ def test_the_bytes_never_change() -> None:
 
 
 def test_each_attempt_has_its_own_zip_name_and_all_the_same_inner_name() -> None:
-    payload = Adapter().render(STEM, 7, Order("Hi", ""), [message("1111111111")])
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [message("1111111111")])
     assert payload.name == f"{STEM}.zip"
     assert [Adapter().attempt_name(payload, number) for number in (1, 2)] == [f"{STEM}-a1.zip", f"{STEM}-a2.zip"]
 
 
 @pytest.mark.parametrize("sender", ["", "Fixed", "FixedR", "ACME", "Acme2026Sms", "27825550100", "123456789012345"])
 def test_senders_the_document_allows(sender: str) -> None:
-    assert Adapter().order_objections(Order("Hi", sender)) == []
+    assert Adapter().spec_problems(CampaignSpec("Hi", sender)) == []
 
 
 @pytest.mark.parametrize("sender", ["Acme2026Shop", "My Shop", "Shop!", "1234567890123456", "Café", "+2782555"])
 def test_senders_the_document_does_not_allow(sender: str) -> None:
-    assert [objection.code for objection in Adapter().order_objections(Order("Hi", sender))] == ["sender_invalid"]
+    assert [problem.code for problem in Adapter().spec_problems(CampaignSpec("Hi", sender))] == ["sender_invalid"]
 
 
 def test_the_end_must_be_a_minute_after_the_start() -> None:
     start = datetime(2026, 11, 21, 8, 0, 10, tzinfo=UTC)
-    late = Order("Hi", "", start, start.replace(second=50))
-    assert [objection.code for objection in Adapter().order_objections(late)] == ["end_before_start"]
-    assert Adapter().order_objections(Order("Hi", "", start, start.replace(minute=1))) == []
+    late = CampaignSpec("Hi", "", start, start.replace(second=50))
+    assert [problem.code for problem in Adapter().spec_problems(late)] == ["end_before_start"]
+    assert Adapter().spec_problems(CampaignSpec("Hi", "", start, start.replace(minute=1))) == []
 
 
-def codes(objections: list[Objection]) -> list[str]:
-    return [objection.code for objection in objections]
+def codes(problems: list[Problem]) -> list[str]:
+    return [problem.code for problem in problems]
 
 
 def test_a_plain_text_has_no_objection() -> None:
-    assert Adapter().objections(Order("", ""), message("1", "Hi {you} @ € 5")) == []
+    assert Adapter().problems(CampaignSpec("", ""), message("1", "Hi {you} @ € 5")) == []
 
 
 def test_characters_outside_gsm_are_named() -> None:
-    (objection,) = Adapter().objections(Order("", ""), message("1", "Hi á 😀 á"))
-    assert objection.code == "text_not_gsm"
-    assert objection.characters == "á😀"
+    (problem,) = Adapter().problems(CampaignSpec("", ""), message("1", "Hi á 😀 á"))
+    assert problem.code == "text_not_gsm"
+    assert problem.characters == "á😀"
 
 
 def test_other_texts_that_cannot_go() -> None:
-    order = Order("", "")
-    assert codes(Adapter().objections(order, message("1", " \n"))) == ["text_empty"]
-    assert codes(Adapter().objections(order, message("1", "Hi @@value2@@"))) == ["text_has_field"]
-    assert codes(Adapter().objections(order, message("1", customer_id="x" * 101))) == ["customer_id_long"]
-    assert codes(Adapter().objections(order, message("1", customer_id="x" * 100))) == []
+    spec = CampaignSpec("", "")
+    assert codes(Adapter().problems(spec, message("1", " \n"))) == ["text_empty"]
+    assert codes(Adapter().problems(spec, message("1", "Hi @@value2@@"))) == ["text_has_field"]
+    assert codes(Adapter().problems(spec, message("1", customer_id="x" * 101))) == ["customer_id_long"]
+    assert codes(Adapter().problems(spec, message("1", customer_id="x" * 100))) == []
 
 
 FORM = {

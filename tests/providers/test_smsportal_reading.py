@@ -6,100 +6,116 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from providers.adapters.smsportal import WORDS, Adapter
-from providers.base import Attempt, Ending, Message, Order, Reading, SightedFile, Sighting, Staged, Standing
+from providers.base import (
+    Attempt,
+    CampaignSpec,
+    Ending,
+    Interpretation,
+    Message,
+    Observation,
+    ObservedFile,
+    ProviderState,
+    Staged,
+)
 
 STEM = "c1-b1-g1-0a1b2c3d"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NUMBERS = ["27825550101", "27825550102", "27825550103", "27825550104"]
-PAYLOAD = Adapter().render(STEM, 7, Order("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS])
+PAYLOAD = Adapter().render(
+    STEM, 7, CampaignSpec("Hi", ""), [Message(number, "Hi", {}, "", "", "") for number in NUMBERS]
+)
 
 
 def attempt(number: int, ending: Ending = Ending.DONE) -> Attempt:
     return Attempt(number, f"{STEM}-a{number}.zip", "host", Staged(), NOON, ending=ending)
 
 
-def file(folder: str, name: str, body: str | bytes | None = None, size: int | None = None) -> SightedFile:
+def file(folder: str, name: str, body: str | bytes | None = None, size: int | None = None) -> ObservedFile:
     content = body.encode() if isinstance(body, str) else body
-    return SightedFile(folder, name, len(content or b"") if size is None else size, None, content, "host")
+    return ObservedFile(folder, name, len(content or b"") if size is None else size, None, content, "host")
 
 
-def zipped(folder: str, number: int) -> SightedFile:
+def zipped(folder: str, number: int) -> ObservedFile:
     return file(folder, f"{STEM}-a{number}.zip")
 
 
-def failed(number: int, code: str) -> list[SightedFile]:
+def failed(number: int, code: str) -> list[ObservedFile]:
     report = json.dumps({"fileName": f"{STEM}.json", "errorCode": code, "errorReport": {"faults": []}})
     return [zipped("Errors", number), file("Errors", f"{STEM}-a{number}.zip.report.json", report)]
 
 
-def look(*files: SightedFile, after: int = 0) -> Sighting:
-    return Sighting(NOON + timedelta(seconds=after), ("host",), files)
+def poll(*files: ObservedFile, after: int = 0) -> Observation:
+    return Observation(NOON + timedelta(seconds=after), ("host",), files)
 
 
-def read(attempts: list[Attempt], *sightings: Sighting) -> Reading:
-    return Adapter().read(PAYLOAD, attempts, sightings)
+def read(attempts: list[Attempt], *observations: Observation) -> Interpretation:
+    return Adapter().interpret(PAYLOAD, attempts, observations)
 
 
-def faults(reading: Reading) -> dict[str, str]:
-    assert all(outcome.result == "row_error" for outcome in reading.outcomes)
-    return {outcome.msisdn: outcome.code for outcome in reading.outcomes}
+def faults(interpretation: Interpretation) -> dict[str, str]:
+    assert all(outcome.result == "row_error" for outcome in interpretation.outcomes)
+    return {outcome.msisdn: outcome.code for outcome in interpretation.outcomes}
 
 
 # -- where the file is
 
 
 def test_nothing_was_looked_at_yet() -> None:
-    assert read([attempt(1)]).standing is Standing.UNKNOWN
+    assert read([attempt(1)]).state is ProviderState.UNKNOWN
 
 
 def test_nowhere_is_absent_and_nothing_more() -> None:
-    reading = read([attempt(1)], look())
-    assert reading.standing is Standing.ABSENT
-    assert not reading.unclear
+    interpretation = read([attempt(1)], poll())
+    assert interpretation.state is ProviderState.ABSENT
+    assert not interpretation.unclear
 
 
 def test_in_send_sms_it_is_taken() -> None:
-    assert read([attempt(1)], look(zipped("Send_SMS", 1))).standing is Standing.TAKEN
+    assert read([attempt(1)], poll(zipped("Send_SMS", 1))).state is ProviderState.TAKEN
 
 
 def test_in_processed_it_is_accepted() -> None:
-    reading = read([attempt(1)], look(zipped("Send_SMS", 1)), look(zipped("Processed", 1)))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.outcomes == ()
-    assert reading.alarm == ""
+    interpretation = read([attempt(1)], poll(zipped("Send_SMS", 1)), poll(zipped("Processed", 1)))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.outcomes == ()
+    assert interpretation.alarm == ""
 
 
 @pytest.mark.parametrize("name", [f"20261121_{STEM}-a1.zip", f"{STEM}-a1.zip.done", f"{STEM}.json", f"x-{STEM}.json"])
 def test_the_name_may_have_grown(name: str) -> None:
-    assert read([attempt(1)], look(file("Processed", name))).standing is Standing.ACCEPTED
+    assert read([attempt(1)], poll(file("Processed", name))).state is ProviderState.ACCEPTED
 
 
 def test_what_was_once_seen_in_processed_stays_accepted() -> None:
-    assert read([attempt(1)], look(zipped("Processed", 1)), look()).standing is Standing.ACCEPTED
+    assert read([attempt(1)], poll(zipped("Processed", 1)), poll()).state is ProviderState.ACCEPTED
 
 
 @pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR, Ending.DONE])
 def test_an_attempt_in_processed_wins_over_another_in_errors(ending: Ending) -> None:
-    reading = read([attempt(1, ending), attempt(2)], look(zipped("Processed", 1), *failed(2, "File.DuplicateFound")))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.alarm == ""
+    interpretation = read(
+        [attempt(1, ending), attempt(2)], poll(zipped("Processed", 1), *failed(2, "File.DuplicateFound"))
+    )
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.alarm == ""
 
 
 def test_two_attempts_in_processed_raise_an_alarm() -> None:
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(zipped("Processed", 1), zipped("Processed", 2)))
-    assert reading.standing is Standing.ACCEPTED
-    assert "twice" in reading.alarm
+    interpretation = read(
+        [attempt(1, Ending.UNCLEAR), attempt(2)], poll(zipped("Processed", 1), zipped("Processed", 2))
+    )
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "twice" in interpretation.alarm
 
 
 def test_processed_and_an_error_on_the_same_attempt_raise_an_alarm() -> None:
-    reading = read([attempt(1)], look(zipped("Processed", 1), *failed(1, "InsufficientCredits")))
-    assert reading.standing is Standing.ACCEPTED
-    assert "InsufficientCredits" in reading.alarm
+    interpretation = read([attempt(1)], poll(zipped("Processed", 1), *failed(1, "InsufficientCredits")))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert "InsufficientCredits" in interpretation.alarm
 
 
 def test_attempt_ten_is_not_attempt_one() -> None:
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(10)], look(*failed(10, "InsufficientCredits")))
-    assert reading.standing is not Standing.REJECTED
+    interpretation = read([attempt(1, Ending.UNCLEAR), attempt(10)], poll(*failed(10, "InsufficientCredits")))
+    assert interpretation.state is not ProviderState.REJECTED
 
 
 # -- whole-file errors
@@ -117,40 +133,40 @@ def test_attempt_ten_is_not_attempt_one() -> None:
     ],
 )
 def test_an_error_on_the_only_attempt_rejects_the_file(code: str) -> None:
-    reading = read([attempt(1)], look(*failed(1, code)))
-    assert reading.standing is Standing.REJECTED
-    assert reading.reason == code
-    assert reading.sentence == WORDS[code]
-    assert not reading.unclear
-    assert reading.account is (code == "InsufficientCredits")
+    interpretation = read([attempt(1)], poll(*failed(1, code)))
+    assert interpretation.state is ProviderState.REJECTED
+    assert interpretation.reason == code
+    assert interpretation.sentence == WORDS[code]
+    assert not interpretation.unclear
+    assert interpretation.account is (code == "InsufficientCredits")
 
 
 @pytest.mark.parametrize("code", ["InternalServerError", "File.ParseError"])
 def test_errors_after_which_some_may_have_been_texted_are_unclear(code: str) -> None:
-    reading = read([attempt(1)], look(*failed(1, code)))
-    assert reading.unclear
-    assert reading.reason == code
-    assert reading.standing is Standing.UNKNOWN
+    interpretation = read([attempt(1)], poll(*failed(1, code)))
+    assert interpretation.unclear
+    assert interpretation.reason == code
+    assert interpretation.state is ProviderState.UNKNOWN
 
 
 def test_an_unknown_word_is_unclear_and_never_accepted() -> None:
-    reading = read([attempt(1)], look(*failed(1, "File.OnHoliday")))
-    assert reading.unclear
-    assert reading.reason == "UNKNOWN"
-    assert "File.OnHoliday" in reading.alarm
+    interpretation = read([attempt(1)], poll(*failed(1, "File.OnHoliday")))
+    assert interpretation.unclear
+    assert interpretation.reason == "UNKNOWN"
+    assert "File.OnHoliday" in interpretation.alarm
 
 
 def test_a_known_cause_beside_a_grave_one_does_not_hide_it() -> None:
     report = "InsufficientCredits\nInternalServerError"
-    reading = read([attempt(1)], look(file("Errors", f"{STEM}-a1.zip.txt", report)))
-    assert reading.unclear
-    assert reading.reason == "InternalServerError"
+    interpretation = read([attempt(1)], poll(file("Errors", f"{STEM}-a1.zip.txt", report)))
+    assert interpretation.unclear
+    assert interpretation.reason == "InternalServerError"
 
 
 def test_an_error_without_a_report_waits_a_minute_and_is_then_unclear() -> None:
     entry = zipped("Errors", 1)
-    assert read([attempt(1)], look(entry)).standing is Standing.PROCESSING
-    late = read([attempt(1)], look(entry), look(entry, after=60))
+    assert read([attempt(1)], poll(entry)).state is ProviderState.PROCESSING
+    late = read([attempt(1)], poll(entry), poll(entry, after=60))
     assert late.unclear
     assert late.reason == "UNKNOWN"
 
@@ -165,9 +181,9 @@ def test_an_error_without_a_report_waits_a_minute_and_is_then_unclear() -> None:
 )
 def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str, code: str) -> None:
     files = (zipped("Errors", 1), file("Errors", f"{STEM}-a1.zip.report", report))
-    assert read([attempt(1)], look(*files)).standing is Standing.PROCESSING
-    late = read([attempt(1)], look(*files), look(*files, after=60))
-    assert (late.standing, late.unclear, late.reason, late.outcomes) == (Standing.UNKNOWN, True, code, ())
+    assert read([attempt(1)], poll(*files)).state is ProviderState.PROCESSING
+    late = read([attempt(1)], poll(*files), poll(*files, after=60))
+    assert (late.state, late.unclear, late.reason, late.outcomes) == (ProviderState.UNKNOWN, True, code, ())
     assert late.sentence == (
         f"SMSPortal put the file into Errors, and the report speaks only of single recipients ({code}): "
         "what became of the others is not known. At least one of them Baton does not recognise."
@@ -176,8 +192,8 @@ def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str,
 
 def test_a_word_about_the_file_counts_beside_one_about_a_recipient_who_is_not_told() -> None:
     report = "row 1: MSISDN.Optout\nEmptySend.NoValidMessages"
-    reading = read([attempt(1)], look(file("Errors", f"{STEM}-a1.zip.txt", report)))
-    assert (reading.standing, reading.reason) == (Standing.REJECTED, "EmptySend.NoValidMessages")
+    interpretation = read([attempt(1)], poll(file("Errors", f"{STEM}-a1.zip.txt", report)))
+    assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "EmptySend.NoValidMessages")
 
 
 @pytest.mark.parametrize(
@@ -189,46 +205,46 @@ def test_an_unclear_file_settles_only_those_of_whom_its_report_is_sure(about_the
         f"{NUMBERS[1]};MSISDN.NoNetworkFound\n{NUMBERS[2]};InternalServerError\n{NUMBERS[3]};MSISDN.Odd"
     )
     entry = file("Errors", f"{STEM}-a1.zip.txt", report)
-    reading = read([attempt(1)], look(entry), look(entry, after=60))
-    assert reading.unclear
-    assert faults(reading) == {NUMBERS[0]: "MSISDN.Optout", NUMBERS[1]: "MSISDN.NoNetworkFound"}
-    assert [outcome.msisdn for outcome in reading.outcomes if outcome.opted_out] == [NUMBERS[0]]
+    interpretation = read([attempt(1)], poll(entry), poll(entry, after=60))
+    assert interpretation.unclear
+    assert faults(interpretation) == {NUMBERS[0]: "MSISDN.Optout", NUMBERS[1]: "MSISDN.NoNetworkFound"}
+    assert [outcome.msisdn for outcome in interpretation.outcomes if outcome.opted_out] == [NUMBERS[0]]
 
 
 def test_an_opt_out_is_kept_though_it_cannot_be_told_which_attempt_failed() -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", f"{NUMBERS[0]} MSISDN.Optout")
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(entry))
-    assert (reading.reason, faults(reading)) == ("errors_by_inner_name", {NUMBERS[0]: "MSISDN.Optout"})
+    interpretation = read([attempt(1, Ending.UNCLEAR), attempt(2)], poll(entry))
+    assert (interpretation.reason, faults(interpretation)) == ("errors_by_inner_name", {NUMBERS[0]: "MSISDN.Optout"})
 
 
 def test_the_report_may_come_before_the_file() -> None:
     report = failed(1, "InsufficientCredits")[1]
-    assert read([attempt(1)], look(report)).standing is Standing.REJECTED
+    assert read([attempt(1)], poll(report)).state is ProviderState.REJECTED
 
 
 def test_an_inner_name_in_errors_speaks_for_an_only_attempt() -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
-    assert read([attempt(1)], look(entry)).standing is Standing.REJECTED
+    assert read([attempt(1)], poll(entry)).state is ProviderState.REJECTED
 
 
 def test_an_inner_name_in_errors_is_unclear_with_several_attempts() -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(entry))
-    assert reading.unclear
-    assert reading.reason == "errors_by_inner_name"
+    interpretation = read([attempt(1, Ending.UNCLEAR), attempt(2)], poll(entry))
+    assert interpretation.unclear
+    assert interpretation.reason == "errors_by_inner_name"
 
 
 @pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.UNREACHABLE])
 def test_an_attempt_that_left_no_file_does_not_count(ending: Ending) -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
-    assert read([attempt(1, ending), attempt(2)], look(entry)).standing is Standing.REJECTED
+    assert read([attempt(1, ending), attempt(2)], poll(entry)).state is ProviderState.REJECTED
 
 
 def test_no_rejection_while_another_attempt_waits_or_is_unexplained() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
     refused = failed(2, "InsufficientCredits")
-    assert read(attempts, look(zipped("Send_SMS", 1), *refused)).standing is Standing.UNKNOWN
-    assert read(attempts, look(*refused)).standing is Standing.PROCESSING
+    assert read(attempts, poll(zipped("Send_SMS", 1), *refused)).state is ProviderState.UNKNOWN
+    assert read(attempts, poll(*refused)).state is ProviderState.PROCESSING
 
 
 # -- interrupted attempts and duplicates
@@ -236,59 +252,59 @@ def test_no_rejection_while_another_attempt_waits_or_is_unexplained() -> None:
 
 @pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
 def test_corrupt_is_no_rejection_of_an_interrupted_attempt(ending: Ending) -> None:
-    reading = read([attempt(1, ending)], look(*failed(1, "File.Corrupt")))
-    assert reading.standing is Standing.ABSENT
-    assert not reading.unclear
+    interpretation = read([attempt(1, ending)], poll(*failed(1, "File.Corrupt")))
+    assert interpretation.state is ProviderState.ABSENT
+    assert not interpretation.unclear
 
 
 @pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
 def test_while_the_report_on_an_interrupted_attempt_is_awaited_nothing_is_repeated(ending: Ending) -> None:
     """It may say that the upload was dropped, which permits another, or that some were texted, which does not."""
-    reading = read([attempt(1, ending)], look(zipped("Errors", 1)))
-    assert (reading.standing, reading.waits) == (Standing.UNKNOWN, True)
-    reading = read([attempt(1, ending)], look(zipped("Errors", 1)), look(zipped("Errors", 1), after=60))
-    assert (reading.unclear, reading.waits) == (True, False)
+    interpretation = read([attempt(1, ending)], poll(zipped("Errors", 1)))
+    assert (interpretation.state, interpretation.waits) == (ProviderState.UNKNOWN, True)
+    interpretation = read([attempt(1, ending)], poll(zipped("Errors", 1)), poll(zipped("Errors", 1), after=60))
+    assert (interpretation.unclear, interpretation.waits) == (True, False)
 
 
 def test_after_an_interrupted_attempt_the_next_one_decides() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
     torn = failed(1, "File.Corrupt")
-    assert read(attempts, look(*torn, zipped("Processed", 2))).standing is Standing.ACCEPTED
-    assert read(attempts, look(*torn, *failed(2, "InsufficientCredits"))).reason == "InsufficientCredits"
-    assert read(attempts, look(*torn)).standing is Standing.ABSENT
+    assert read(attempts, poll(*torn, zipped("Processed", 2))).state is ProviderState.ACCEPTED
+    assert read(attempts, poll(*torn, *failed(2, "InsufficientCredits"))).reason == "InsufficientCredits"
+    assert read(attempts, poll(*torn)).state is ProviderState.ABSENT
 
 
 def test_a_duplicate_of_the_only_attempt_is_an_alarm() -> None:
-    reading = read([attempt(1)], look(*failed(1, "File.DuplicateFound")))
-    assert reading.unclear
-    assert reading.alarm
+    interpretation = read([attempt(1)], poll(*failed(1, "File.DuplicateFound")))
+    assert interpretation.unclear
+    assert interpretation.alarm
 
 
 def test_a_duplicate_follows_another_attempts_error() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
-    reading = read(attempts, look(*failed(1, "InsufficientCredits"), *failed(2, "File.DuplicateFound")))
-    assert reading.standing is Standing.REJECTED
-    assert reading.reason == "InsufficientCredits"
+    interpretation = read(attempts, poll(*failed(1, "InsufficientCredits"), *failed(2, "File.DuplicateFound")))
+    assert interpretation.state is ProviderState.REJECTED
+    assert interpretation.reason == "InsufficientCredits"
 
 
 @pytest.mark.parametrize("ending", [Ending.UNCLEAR, Ending.DONE])
 def test_a_duplicate_with_only_corrupt_beside_it_is_unclear(ending: Ending) -> None:
-    reading = read(
-        [attempt(1, ending), attempt(2)], look(*failed(1, "File.Corrupt"), *failed(2, "File.DuplicateFound"))
+    interpretation = read(
+        [attempt(1, ending), attempt(2)], poll(*failed(1, "File.Corrupt"), *failed(2, "File.DuplicateFound"))
     )
-    assert reading.unclear
-    assert reading.reason == "File.DuplicateFound"
+    assert interpretation.unclear
+    assert interpretation.reason == "File.DuplicateFound"
 
 
 def test_duplicates_only_are_unclear() -> None:
     attempts = [attempt(1, Ending.UNCLEAR), attempt(2)]
-    reading = read(attempts, look(*failed(1, "File.DuplicateFound"), *failed(2, "File.DuplicateFound")))
-    assert reading.unclear
+    interpretation = read(attempts, poll(*failed(1, "File.DuplicateFound"), *failed(2, "File.DuplicateFound")))
+    assert interpretation.unclear
 
 
 def test_a_duplicate_is_never_a_rejection_while_the_other_attempt_is_unexplained() -> None:
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(*failed(2, "File.DuplicateFound")))
-    assert reading.standing is Standing.PROCESSING
+    interpretation = read([attempt(1, Ending.UNCLEAR), attempt(2)], poll(*failed(2, "File.DuplicateFound")))
+    assert interpretation.state is ProviderState.PROCESSING
 
 
 # -- single numbers
@@ -335,10 +351,10 @@ EXPECTED = {NUMBERS[0]: "MSISDN.NoNetworkFound", NUMBERS[1]: "MSISDN.Optout"}
 )
 @pytest.mark.parametrize("folder", ["Processed", "Errors"])
 def test_a_fault_report_names_numbers_of_ours(report: bytes, folder: str) -> None:
-    reading = read([attempt(1)], look(zipped("Processed", 1), file(folder, f"{STEM}-a1.zip.report", report)))
-    assert reading.standing is Standing.ACCEPTED
-    assert faults(reading) == EXPECTED
-    by_number = {outcome.msisdn: outcome for outcome in reading.outcomes}
+    interpretation = read([attempt(1)], poll(zipped("Processed", 1), file(folder, f"{STEM}-a1.zip.report", report)))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert faults(interpretation) == EXPECTED
+    by_number = {outcome.msisdn: outcome for outcome in interpretation.outcomes}
     assert by_number[NUMBERS[1]].opted_out
     assert not by_number[NUMBERS[0]].opted_out
     assert by_number[NUMBERS[0]].source == f"{STEM}-a1.zip.report"
@@ -346,56 +362,56 @@ def test_a_fault_report_names_numbers_of_ours(report: bytes, folder: str) -> Non
 
 def test_text_and_csv_faults_name_their_line() -> None:
     for report, line in ((TEXT_REPORT, 2), (CSV_REPORT, 2)):
-        reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.txt", report)))
-        assert {outcome.msisdn: outcome.line for outcome in reading.outcomes}[NUMBERS[0]] == line
+        interpretation = read([attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.txt", report)))
+        assert {outcome.msisdn: outcome.line for outcome in interpretation.outcomes}[NUMBERS[0]] == line
 
 
 @pytest.mark.parametrize(("twin", "expected"), [("27825550105", {NUMBERS[0]: "MSISDN.Optout"}), ("44825550101", {})])
 def test_a_number_may_be_said_as_in_its_own_country_where_only_one_ends_so(twin: str, expected: dict[str, str]) -> None:
     people = [Message(number, "Hi", {}, "", "", "") for number in [*NUMBERS, twin]]
-    payload = Adapter().render(STEM, 7, Order("Hi", ""), people)
+    payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), people)
     report = file("Errors", f"{STEM}-a1.zip.txt", "0825550101;MSISDN.Optout")
-    reading = Adapter().read(payload, [attempt(1)], [look(zipped("Processed", 1), report)])
-    assert reading.standing is Standing.ACCEPTED
-    assert faults(reading) == expected
+    interpretation = Adapter().interpret(payload, [attempt(1)], [poll(zipped("Processed", 1), report)])
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert faults(interpretation) == expected
 
 
 def test_an_unknown_word_on_a_number_is_unknown_with_an_alarm() -> None:
     report = json.dumps({"faults": [{"rawDestination": NUMBERS[0], "status": "InvalidDestination"}]})
-    reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
-    assert faults(reading) == {NUMBERS[0]: "UNKNOWN"}
-    assert "InvalidDestination" in reading.outcomes[0].sentence
-    assert reading.alarm
+    interpretation = read([attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
+    assert faults(interpretation) == {NUMBERS[0]: "UNKNOWN"}
+    assert "InvalidDestination" in interpretation.outcomes[0].sentence
+    assert interpretation.alarm
 
 
 def test_a_number_in_a_list_of_no_faults_is_no_fault() -> None:
     report = json.dumps({"sent": [{"destination": NUMBERS[0], "status": "OK"}]})
-    reading = read([attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
-    assert reading.outcomes == ()
+    interpretation = read([attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
+    assert interpretation.outcomes == ()
 
 
 def test_our_own_file_unpacked_is_no_report() -> None:
     own = f'version: 7\n{{"message_template": "File.Corrupt", "contacts": [{{"msisdn": "{NUMBERS[0]}"}}]}}'
-    reading = read([attempt(1)], look(file("Processed", f"{STEM}.json", own)))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.outcomes == ()
-    assert reading.alarm == ""
+    interpretation = read([attempt(1)], poll(file("Processed", f"{STEM}.json", own)))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.outcomes == ()
+    assert interpretation.alarm == ""
 
 
 def test_a_report_cut_short_is_read_as_far_as_it_goes_and_said() -> None:
     cut = JSON_REPORT[: JSON_REPORT.index("MSISDN.Optout") - 20]
-    reading = read(
-        [attempt(1)], look(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", cut, size=len(JSON_REPORT)))
+    interpretation = read(
+        [attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", cut, size=len(JSON_REPORT)))
     )
-    assert faults(reading) == {NUMBERS[0]: "MSISDN.NoNetworkFound"}
-    assert "longer than Baton reads" in reading.alarm
+    assert faults(interpretation) == {NUMBERS[0]: "MSISDN.NoNetworkFound"}
+    assert "longer than Baton reads" in interpretation.alarm
 
 
 def test_another_attempts_report_says_nothing_about_the_numbers() -> None:
     other = file("Errors", f"{STEM}-a2.zip.txt", f"File.DuplicateFound\n{NUMBERS[0]} MSISDN.Optout")
-    reading = read([attempt(1, Ending.UNCLEAR), attempt(2)], look(zipped("Processed", 1), other))
-    assert reading.standing is Standing.ACCEPTED
-    assert reading.outcomes == ()
+    interpretation = read([attempt(1, Ending.UNCLEAR), attempt(2)], poll(zipped("Processed", 1), other))
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.outcomes == ()
 
 
 def test_all_eleven_words_of_the_document_are_said_plainly() -> None:
@@ -403,6 +419,10 @@ def test_all_eleven_words_of_the_document_are_said_plainly() -> None:
 
 
 def test_an_interrupted_upload_that_waits_is_not_taken_for_whole() -> None:
-    reading = read([attempt(1, Ending.UNCLEAR)], look(zipped("Send_SMS", 1)))
-    assert (reading.standing, reading.reason, reading.unclear) == (Standing.UNKNOWN, "waiting_after_break", False)
-    assert read([attempt(1, Ending.DONE)], look(zipped("Send_SMS", 1))).standing is Standing.TAKEN
+    interpretation = read([attempt(1, Ending.UNCLEAR)], poll(zipped("Send_SMS", 1)))
+    assert (interpretation.state, interpretation.reason, interpretation.unclear) == (
+        ProviderState.UNKNOWN,
+        "waiting_after_break",
+        False,
+    )
+    assert read([attempt(1, Ending.DONE)], poll(zipped("Send_SMS", 1))).state is ProviderState.TAKEN

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from providers.adapters.smsportal import Adapter
-from providers.base import Attempt, Check, Ending, Message, Order, Staged, Standing
+from providers.base import Attempt, CampaignSpec, Check, Ending, Message, ProviderState, Staged
 from providers.errors import Refused, Trouble, Unclear
 from providers.sandbox.server import Sandbox
 from tests.providers import servers
@@ -25,7 +25,7 @@ STEM = "c1-b1-g1-0a1b2c3d"
 PAYLOAD = ADAPTER.render(
     STEM,
     7,
-    Order('Hi @@value1@@ € "x"', "ACME"),
+    CampaignSpec('Hi @@value1@@ € "x"', "ACME"),
     [
         Message(f"2782555{number:04}", f'Hi {number} € "x"', {"value1": str(number)}, "", f"id {number}", f"r{number}")
         for number in range(500)
@@ -76,14 +76,14 @@ def test_a_foreign_server_takes_the_rendered_file(foreign: tuple[Path, dict[str,
     home, settings = foreign
     with connected(settings) as remote:
         ADAPTER.commit(remote, PAYLOAD, attempt(1))
-        waiting = ADAPTER.look(remote, PAYLOAD, [attempt(1)], NOON)
+        waiting = ADAPTER.poll(remote, PAYLOAD, [attempt(1)], NOON)
     handed_over = home / "Send_SMS" / f"{STEM}-a1.zip"
     assert handed_over.read_bytes() == PAYLOAD.body
     with zipfile.ZipFile(io.BytesIO(handed_over.read_bytes())) as archive:
         assert archive.testzip() is None
     assert waiting.hosts == (waiting.files[0].host,)
     assert [(file.folder, file.size) for file in waiting.files] == [("Send_SMS", len(PAYLOAD.body))]
-    assert ADAPTER.read(PAYLOAD, [attempt(1)], [waiting]).standing is Standing.TAKEN
+    assert ADAPTER.interpret(PAYLOAD, [attempt(1)], [waiting]).state is ProviderState.TAKEN
 
 
 def test_a_name_is_taken_only_once(foreign: tuple[Path, dict[str, Any]]) -> None:
@@ -103,11 +103,11 @@ def test_it_finds_its_own_among_thousands_and_reads_the_report(foreign: tuple[Pa
     report = b'{"errorReport": {"faults": [{"rawDestination": "27825550007", "status": "MSISDN.Optout"}]}}'
     (home / "Errors" / f"{STEM}-a1.zip.report.json").write_bytes(report)
     with connected(settings) as remote:
-        sighting = ADAPTER.look(remote, PAYLOAD, [attempt(1)], NOON)
-    assert {file.name for file in sighting.files} == {f"{STEM}-a1.zip", f"{STEM}-a1.zip.report.json"}
-    reading = ADAPTER.read(PAYLOAD, [attempt(1)], [sighting])
-    assert reading.standing is Standing.ACCEPTED
-    assert [(outcome.msisdn, outcome.code) for outcome in reading.outcomes] == [("27825550007", "MSISDN.Optout")]
+        observation = ADAPTER.poll(remote, PAYLOAD, [attempt(1)], NOON)
+    assert {file.name for file in observation.files} == {f"{STEM}-a1.zip", f"{STEM}-a1.zip.report.json"}
+    interpretation = ADAPTER.interpret(PAYLOAD, [attempt(1)], [observation])
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert [(outcome.msisdn, outcome.code) for outcome in interpretation.outcomes] == [("27825550007", "MSISDN.Optout")]
 
 
 def test_the_test_of_the_connection_names_a_missing_folder(foreign: tuple[Path, dict[str, Any]]) -> None:
@@ -153,19 +153,19 @@ def test_a_fresh_file_tells_the_clock(tmp_path: Path, request: pytest.FixtureReq
 
 def test_the_sandbox_texts_what_was_handed_over(at_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
     stem = f"c2-b1-g1-{at_sandbox['protocol']}"
-    order = Order("Hi @@value1@@", "")
+    spec = CampaignSpec("Hi @@value1@@", "")
     message = Message("27825550101", "Hi Bob €", {"value1": "Bob €"}, "", "", "r1")
-    payload = ADAPTER.render(stem, 7, order, [message])
+    payload = ADAPTER.render(stem, 7, spec, [message])
     first = Attempt(1, ADAPTER.attempt_name(payload, 1), "", Staged(), NOON, ending=Ending.DONE)
     with connected(at_sandbox) as remote:
         ADAPTER.commit(remote, payload, first)
 
-    def reading() -> Any:
+    def interpretation() -> Any:
         with connected(at_sandbox) as fresh:
-            found = ADAPTER.read(payload, [first], [ADAPTER.look(fresh, payload, [first], NOON)])
-        return found if found.standing is Standing.ACCEPTED else None
+            found = ADAPTER.interpret(payload, [first], [ADAPTER.poll(fresh, payload, [first], NOON)])
+        return found if found.state is ProviderState.ACCEPTED else None
 
-    wait_until(reading, "the sandbox took the file")
+    wait_until(interpretation, "the sandbox took the file")
     texted = [line for line in sandbox.messages("smsportal") if stem in line["file"]]
     assert [(line["msisdn"], line["text"]) for line in texted] == [("27825550101", "Hi Bob €")]
     assert all(check.passed is not False for check in checks(at_sandbox, datetime.now(UTC)).values())
@@ -175,7 +175,7 @@ def test_the_sandbox_texts_what_was_handed_over(at_sandbox: dict[str, Any], sand
 def test_a_line_that_breaks_leaves_it_unclear(at_sandbox: dict[str, Any], sandbox: Sandbox, fault: str) -> None:
     stem = f"c3-b1-g1-{at_sandbox['protocol']}-{fault}"
     people = [Message(f"2782555{number:04}", os.urandom(40).hex(), {}, "", "", str(number)) for number in range(3000)]
-    payload = ADAPTER.render(stem, 7, Order("", ""), people)
+    payload = ADAPTER.render(stem, 7, CampaignSpec("", ""), people)
     sandbox.fault(f"smsportal:{fault}")
     with pytest.raises(Unclear), connected(at_sandbox) as remote:
         ADAPTER.commit(remote, payload, Attempt(1, ADAPTER.attempt_name(payload, 1), "", Staged(), NOON))

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         campaigns = Campaign.objects.order_by("id")
         if options["campaign"]:
             campaigns = find(options["campaign"])
-        books = [(campaign, balance.prove(campaign)) for campaign in campaigns]
+        books = [(campaign, balance.audit(campaign)) for campaign in campaigns]
         if options["json"]:
             self.stdout.write(json.dumps({"campaigns": [row(*pair) for pair in books]}))
         else:

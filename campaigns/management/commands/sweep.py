@@ -21,16 +21,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         while True:
             try:
-                nudged = jobs.sweep(timezone.now())
+                enqueued = jobs.sweep(timezone.now())
             except (OperationalError, InterfaceError) as error:
                 if not options["every"]:
                     raise
                 self.stderr.write(f"The database did not answer: {error}")
             else:
                 if options["json"]:
-                    self.stdout.write(json.dumps({"nudged": nudged}))
-                elif nudged or not options["every"]:
-                    said = ", ".join(f"{job} {count}" for job, count in nudged.items()) or "nothing waits"
+                    self.stdout.write(json.dumps({"nudged": enqueued}))
+                elif enqueued or not options["every"]:
+                    said = ", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing waits"
                     self.stdout.write(said)
             if not options["every"]:
                 return

@@ -16,20 +16,20 @@ from providers import gsm
 from providers.base import (
     Attempt,
     BaseAdapter,
+    CampaignSpec,
     Check,
     Guard,
+    Interpretation,
     Limits,
     Message,
-    Objection,
-    Order,
+    Observation,
+    ObservedFile,
     Outcome,
     Payload,
-    Reading,
+    Problem,
+    ProviderState,
     Receipt,
-    SightedFile,
-    Sighting,
     Staged,
-    Standing,
 )
 from providers.errors import Unreachable
 
@@ -80,17 +80,17 @@ class Adapter(BaseAdapter):
     def login(self, settings: Mapping[str, Any]) -> str:
         return "nobody"
 
-    def objections(self, order: Order, message: Message) -> list[Objection]:
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         found = []
         if not message.text.strip():
-            found.append(Objection("text_empty", "The text is empty."))
+            found.append(Problem("text_empty", "The text is empty."))
         if foreign := gsm.unsupported(message.text):
-            found.append(Objection("text_not_gsm", f"Acme takes GSM characters only; not {foreign}", "text", foreign))
+            found.append(Problem("text_not_gsm", f"Acme takes GSM characters only; not {foreign}", "text", foreign))
         if {"\t", "\n"} & set(message.text):
-            found.append(Objection("text_has_tab", "Acme takes one line without tabs."))
+            found.append(Problem("text_has_tab", "Acme takes one line without tabs."))
         return found
 
-    def render(self, stem: str, key: int, order: Order, messages: Sequence[Message]) -> Payload:
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         lines = [f"{message.msisdn}\t{message.text}\n" for message in messages]
         return Payload(stem, f"{stem}.tsv", "".join(lines).encode(), key)
 
@@ -105,9 +105,9 @@ class Adapter(BaseAdapter):
         os.rename(remote.path / attempt.staged.name, remote.path / payload.name)
         return Receipt()
 
-    def look(self, remote: Folder, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Sighting:
+    def poll(self, remote: Folder, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         files = [
-            SightedFile(
+            ObservedFile(
                 path.parent.name,
                 path.name,
                 path.stat().st_size,
@@ -116,12 +116,14 @@ class Adapter(BaseAdapter):
             )
             for path in sorted(remote.path.rglob(f"{payload.stem}*"))
         ]
-        return Sighting(now, remote.hosts(), tuple(files))
+        return Observation(now, remote.hosts(), tuple(files))
 
-    def read(self, payload: Payload, attempts: Sequence[Attempt], sightings: Sequence[Sighting]) -> Reading:
-        if not sightings:
-            return Reading(Standing.UNKNOWN)
-        files = {file.name: file for file in sightings[-1].files}
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
+        files = {file.name: file for file in observations[-1].files}
         taken = files.get(payload.name)
         if taken and taken.folder == "taken":
             refused = files.get(f"{payload.name}.refused")
@@ -131,12 +133,12 @@ class Adapter(BaseAdapter):
                 for number, (msisdn, word) in enumerate((line.split("\t") for line in lines), start=1)
                 if refused
             ]
-            return Reading(Standing.ACCEPTED, "taken", "Acme took the file.", tuple(outcomes))
+            return Interpretation(ProviderState.ACCEPTED, "taken", "Acme took the file.", tuple(outcomes))
         if taken:
-            return Reading(Standing.TAKEN, "waiting", "The file waits for Acme.")
+            return Interpretation(ProviderState.TAKEN, "waiting", "The file waits for Acme.")
         if any(file.name.endswith(".part") and file.size == len(payload.body) for file in files.values()):
-            return Reading(Standing.STAGED)
-        return Reading(Standing.ABSENT)
+            return Interpretation(ProviderState.STAGED)
+        return Interpretation(ProviderState.ABSENT)
 
     def check(self, remote: Folder, now: datetime) -> list[Check]:
         return [Check("folder", "Folder", True, f"{remote.path} is there.")]

@@ -65,7 +65,7 @@ def test_a_campaign_goes_through_it_and_the_books_balance(
     audience.freeze(campaign.pk, timezone.now())
     campaign.refresh_from_db()
     decisions.approve(campaign, approver, campaign.approval_hash, timezone.now())
-    batching.cut(campaign.pk, timezone.now())
+    batching.create_batches(campaign.pk, timezone.now())
     handover.drain(account.pk, clock, clock() + timedelta(seconds=60))
     batch = campaign.batches.get()
     assert batch.status == "handed_over"
@@ -76,7 +76,7 @@ def test_a_campaign_goes_through_it_and_the_books_balance(
     clock.forward(seconds=10)
     results.collect(account.pk, clock, clock() + timedelta(seconds=60))
     campaign.refresh_from_db()
-    books = balance.prove(campaign)
+    books = balance.audit(campaign)
     assert (campaign.status, books.balanced) == ("closed", True)
     assert (books.outcomes["accepted"], books.outcomes["row_error"]) == (4, 1)
     assert Suppression.objects.get().msisdn == "27825550101"

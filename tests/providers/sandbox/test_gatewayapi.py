@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox.faults import Faults
-from providers.sandbox.gatewayapi import FAULTS, LOOKS_BETWEEN, RETRIES, SLUG, Gateway
+from providers.sandbox.gatewayapi import FAULTS, POLLS_BETWEEN, RETRIES, SLUG, Gateway
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
 from tests.providers.sandbox.conftest import names_in, until
@@ -150,7 +150,7 @@ def test_an_internal_error_is_tried_again_after_half_an_hour_of_looks(account: A
     account.faults.set("gatewayapi:internal-error", 2)
     account.put("a.ready")
     # One look picks it up, and one attempt fails.
-    assert account.look(2 + 2 * LOOKS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
+    assert account.look(2 + 2 * POLLS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
     assert account.look() == {f"a.{STAMP}.success"}
     assert account.texted() == ["4510203040", "4510203041"]
 
@@ -158,7 +158,7 @@ def test_an_internal_error_is_tried_again_after_half_an_hour_of_looks(account: A
 def test_a_file_is_rejected_when_the_internal_error_stays(account: Account) -> None:
     account.faults.set("gatewayapi:internal-error")
     account.put("a.ready")
-    assert account.look(2 + RETRIES * LOOKS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
+    assert account.look(2 + RETRIES * POLLS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
     assert account.look() == {f"a.{STAMP}.rejected"}
     assert account.texted() == []
 

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from campaigns import handover, results
-from campaigns.lifecycle import move
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from providers.adapters import smsportal
-from providers.base import Limits, Reading, Standing
+from providers.base import Interpretation, Limits, ProviderState
 from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign
@@ -25,15 +25,15 @@ NOW = timezone.now()
 def early(account: Account, make_running: MakeCampaign) -> Batch:
     """Handed over now, for a start in three days."""
     campaign = make_running(account, start_at=NOW + timedelta(days=3), is_early=True)
-    batch = move(campaign.batches.get(), "uploading")
-    move(batch, "committing", first_intent_at=NOW)
-    return move(batch, "handed_over", handed_over_at=NOW, look_at=NOW + timedelta(seconds=2))
+    batch = transition(campaign.batches.get(), "uploading")
+    transition(batch, "committing", first_intent_at=NOW)
+    return transition(batch, "handed_over", handed_over_at=NOW, poll_at=NOW + timedelta(seconds=2))
 
 
-def looks(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
+def polls(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
     """The times at which a batch that stays as it is would be looked at."""
     found = [since]
-    while (following := results.next_look(batch, found[-1])) and following < until:
+    while (following := results.next_poll(batch, found[-1])) and following < until:
         found.append(following)
     return found
 
@@ -41,7 +41,7 @@ def looks(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
 def test_without_a_start_ahead_the_longest_pause_is_two_minutes(early: Batch) -> None:
     early.campaign.is_early = False
 
-    found = looks(early, NOW, NOW + timedelta(hours=3))
+    found = polls(early, NOW, NOW + timedelta(hours=3))
 
     assert found[1] - NOW == timedelta(seconds=2)
     assert max(later - earlier for earlier, later in pairwise(found)) == timedelta(minutes=2)
@@ -50,10 +50,10 @@ def test_without_a_start_ahead_the_longest_pause_is_two_minutes(early: Batch) ->
 def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(early: Batch) -> None:
     start = NOW + timedelta(days=3)
 
-    before = looks(early, NOW, start + timedelta(microseconds=1))
-    after = looks(early, start, start + timedelta(minutes=10))
+    before = polls(early, NOW, start + timedelta(microseconds=1))
+    after = polls(early, start, start + timedelta(minutes=10))
 
-    assert len([look for look in before if look < NOW + timedelta(minutes=10)]) > 15
+    assert len([poll for poll in before if poll < NOW + timedelta(minutes=10)]) > 15
     assert len(before) < 70
     assert before[-1] == start
     assert max(later - earlier for earlier, later in pairwise(before)) <= timedelta(hours=6)
@@ -62,11 +62,11 @@ def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(ea
 
 
 def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
-    results.settle(early, Reading(Standing.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
+    results.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
 
-    assert early.look_until == NOW + timedelta(days=6)
+    assert early.poll_until == NOW + timedelta(days=6)
     start = NOW + timedelta(days=3)
-    assert start in looks(early, NOW + timedelta(seconds=10), start + timedelta(seconds=1))
+    assert start in polls(early, NOW + timedelta(seconds=10), start + timedelta(seconds=1))
 
 
 def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
@@ -80,25 +80,25 @@ def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
 def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
     account: Account, make_running: MakeCampaign
 ) -> None:
-    batch = move(make_running(account).batches.get(), "uploading")
-    move(batch, "committing", first_intent_at=NOW)
-    move(batch, "unclear", reason="no_evidence", look_at=NOW, look_until=NOW + results.LOOK_AFTER)
-    last = NOW + results.LOOK_AFTER - timedelta(minutes=1)
-    results.settle(batch, Reading(Standing.PROCESSING, "working"), last)
+    batch = transition(make_running(account).batches.get(), "uploading")
+    transition(batch, "committing", first_intent_at=NOW)
+    transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + results.POLL_AFTER_END)
+    last = NOW + results.POLL_AFTER_END - timedelta(minutes=1)
+    results.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last)
     assert batch.status == "processing"
 
-    results.settle(batch, Reading(Standing.PROCESSING, "working"), last + timedelta(minutes=5))
-    assert batch.look_at is not None
+    results.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last + timedelta(minutes=5))
+    assert batch.poll_at is not None
 
-    results.settle(batch, Reading(Standing.ABSENT), last + timedelta(hours=7))
+    results.settle(batch, Interpretation(ProviderState.ABSENT), last + timedelta(hours=7))
     assert (batch.status, batch.reason) == ("unclear", "silent")
-    assert batch.look_at is not None
+    assert batch.poll_at is not None
 
 
 def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
     asked = handover._asked(early, NOW)
 
-    assert asked["look_until"] == NOW + timedelta(days=6)
+    assert asked["poll_until"] == NOW + timedelta(days=6)
 
 
 @pytest.mark.parametrize(("ending", "status"), [("unclear", "unclear"), ("none", "unclear"), ("done", "processing")])
@@ -107,15 +107,15 @@ def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_
 ) -> None:
     """Its report came only after the provider had it in work; a whole attempt may still be on its way."""
     early.attempts.create(number=1, name="one.zip", started_at=NOW, ending=ending)
-    results.settle(early, Reading(Standing.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
+    results.settle(early, Interpretation(ProviderState.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
     said = "The interrupted upload arrived incomplete and SMSPortal dropped it."
 
-    results.settle(early, Reading(Standing.ABSENT, "File.Corrupt", said), NOW + timedelta(seconds=10))
+    results.settle(early, Interpretation(ProviderState.ABSENT, "File.Corrupt", said), NOW + timedelta(seconds=10))
 
     assert early.status == status
     if status == "unclear":
         assert early.sentence == said
-        results.settle(early, Reading(Standing.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
+        results.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
         assert early.status == "accepted"
 
 
@@ -126,15 +126,15 @@ def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypat
     campaign = make_running(account)
     since = clock() - timedelta(hours=1)
     for batch in campaign.batches.all():
-        move(batch, "uploading")
-        move(batch, "committing", first_intent_at=since)
-        move(batch, "handed_over", handed_over_at=since, look_at=since)
+        transition(batch, "uploading")
+        transition(batch, "committing", first_intent_at=since)
+        transition(batch, "handed_over", handed_over_at=since, poll_at=since)
     return campaign
 
 
 def settle_the_first(campaign: Campaign) -> None:
     """As another would, at the same time."""
-    move(campaign.batches.get(number=1), "accepted", settled_at=timezone.now())
+    transition(campaign.batches.get(number=1), "accepted", settled_at=timezone.now())
 
 
 def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
@@ -150,19 +150,19 @@ def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
 
     found = dict(silent.batches.values_list("number", "status"))
     assert found == {1: "accepted", 2: "unclear", 3: "unclear"}
-    assert not results.due_for_look(clock()).exists()
+    assert not results.due_for_poll(clock()).exists()
 
 
 def test_stumbling_over_one_that_another_has_settled_stops_no_other_look(
     silent: Campaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(batch: Batch, remote: Any, now: datetime) -> Reading:
+    def stumble(batch: Batch, remote: Any, now: datetime) -> Interpretation:
         settle_the_first(silent)
         raise ValueError("not readable")
 
-    monkeypatch.setattr(results, "look", stumble)
+    monkeypatch.setattr(results, "poll", stumble)
     batch = silent.batches.select_related("campaign", "account").get(number=1)
 
-    results.look_safely(batch, None, clock())
+    results.poll_safely(batch, None, clock())
 
     assert silent.batches.get(number=1).status == "accepted"

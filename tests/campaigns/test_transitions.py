@@ -1,4 +1,4 @@
-"""The two tables of moves: every status has a way out, and ``move()`` is the only way along them."""
+"""The two tables of moves: every status has a way out, and ``transition()`` is the only way along them."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,15 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from campaigns.lifecycle import BATCH_MOVES, CAMPAIGN_MOVES, OPEN, MovedMeanwhile, move
+from campaigns.lifecycle import BATCH_TRANSITIONS, CAMPAIGN_TRANSITIONS, OPEN, StaleTransition, transition
 from campaigns.models import Batch, Campaign, Event
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 
-TABLES = [(CAMPAIGN_MOVES, {"closed", "cancelled"}), (BATCH_MOVES, {"accepted", "rejected", "superseded", "cancelled"})]
+TABLES = [
+    (CAMPAIGN_TRANSITIONS, {"closed", "cancelled"}),
+    (BATCH_TRANSITIONS, {"accepted", "rejected", "superseded", "cancelled"}),
+]
 
 
 def reachable(table: dict[str, frozenset[str]], start: str) -> set[str]:
@@ -40,14 +43,14 @@ def test_every_status_can_be_reached(table: dict[str, frozenset[str]], ends: set
 
 
 def test_the_tables_and_the_models_know_the_same_statuses() -> None:
-    assert set(CAMPAIGN_MOVES) == set(Campaign.Status.values)
-    assert set(BATCH_MOVES) == set(Batch.Status.values)
-    assert set(OPEN) == {status for status, to in BATCH_MOVES.items() if to}
+    assert set(CAMPAIGN_TRANSITIONS) == set(Campaign.Status.values)
+    assert set(BATCH_TRANSITIONS) == set(Batch.Status.values)
+    assert set(OPEN) == {status for status, to in BATCH_TRANSITIONS.items() if to}
 
 
 def test_a_settled_batch_never_goes_back() -> None:
     for status in ("handed_over", "processing", "accepted", "rejected"):
-        assert not BATCH_MOVES[status] & {"prepared", "uploading", "committing", "held"}
+        assert not BATCH_TRANSITIONS[status] & {"prepared", "uploading", "committing", "held"}
 
 
 def test_a_move_writes_the_status_its_fields_and_the_event(
@@ -55,7 +58,7 @@ def test_a_move_writes_the_status_its_fields_and_the_event(
 ) -> None:
     campaign = make_campaign(account)
 
-    move(campaign, "cancelled", user=operator, reason="why", sentence="Because.")
+    transition(campaign, "cancelled", user=operator, reason="why", sentence="Because.")
 
     campaign.refresh_from_db()
     assert (campaign.status, campaign.reason) == ("cancelled", "why")
@@ -70,16 +73,16 @@ def test_a_move_writes_the_status_its_fields_and_the_event(
 
 def test_a_move_the_table_does_not_know_is_a_mistake(account: Account, make_campaign: MakeCampaign) -> None:
     with pytest.raises(ValueError, match="draft -> closed"):
-        move(make_campaign(account), "closed")
+        transition(make_campaign(account), "closed")
 
 
 def test_a_row_that_moved_meanwhile_is_left_alone(account: Account, make_campaign: MakeCampaign) -> None:
     campaign = make_campaign(account)
     same = Campaign.objects.get(pk=campaign.pk)
-    move(same, "cancelled")
+    transition(same, "cancelled")
 
-    with pytest.raises(MovedMeanwhile):
-        move(campaign, "freezing")
+    with pytest.raises(StaleTransition):
+        transition(campaign, "freezing")
 
     assert Event.objects.count() == 1
 

@@ -1,0 +1,74 @@
+"""Ask an RQ worker for a job, once.
+
+This module stands in ``contacts`` because both apps that have jobs, ``contacts`` and ``campaigns``, may import it, and
+neither may import ``config``.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Protocol, cast
+
+import django_rq
+from django.conf import settings
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+#: A job that no worker has started within this many seconds may be enqueued again.
+ENQUEUED_FOR = 30
+
+
+class Job(Protocol):
+    """A function that RQ runs with the id of one row. ``queue`` names its queue."""
+
+    __name__: str
+    __module__: str
+    queue: str
+
+    def __call__(self, pk: int) -> None: ...
+
+
+def job(queue: str) -> Callable[[Callable[[int], None]], Job]:
+    """Make a function of one row's id a job of ``queue``."""
+
+    def decorate(work: Callable[[int], None]) -> Job:
+        @wraps(work)
+        def run(pk: int) -> None:
+            _allow_next(run_as_job, pk)
+            work(pk)
+
+        run_as_job = cast(Job, run)
+        run_as_job.queue = queue
+        return run_as_job
+
+    return decorate
+
+
+def enqueue_once(wanted: Job, pk: int) -> bool:
+    """Ask a worker to run the job ``wanted`` for the row ``pk``; return whether it was enqueued.
+
+    A job that is still waiting in its queue is not enqueued a second time. When Redis cannot be reached nothing is
+    lost: the sweep finds the row later.
+    """
+    try:
+        queue = django_rq.get_queue(wanted.queue)
+        if not queue.connection.set(_key(wanted, pk), 1, nx=True, ex=ENQUEUED_FOR):
+            return False
+        queue.enqueue(f"{wanted.__module__}.{wanted.__name__}", pk)
+    except RedisError as error:
+        logger.warning("%s %s could not be enqueued: %s", wanted.__name__, pk, type(error).__name__)
+        return False
+    return True
+
+
+def _key(wanted: Job, pk: int) -> str:
+    return f"baton:{settings.RUN_DIR.name}:enqueued:{wanted.__name__}:{pk}"
+
+
+def _allow_next(started: Job, pk: int) -> None:
+    """Allow the job to be enqueued again: the one that starts now may already have read the rows."""
+    try:
+        django_rq.get_queue(started.queue).connection.delete(_key(started, pk))
+    except RedisError:
+        logger.warning("%s %s starts without Redis", started.__name__, pk)
