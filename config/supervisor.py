@@ -170,7 +170,7 @@ class Supervisor:
         """Bring everything up. Raises Refusal with the last lines of what would not start, or StopAsked."""
         say(f"Baton, data in {settings.DATA}")
         self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
-        self._run("Reading the journals", manage("catch_up"))
+        self._run("Reading the journals", manage("replay_journal"))
         self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()
