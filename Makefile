@@ -10,14 +10,14 @@ export PORT DATA
 VENV := .venv
 PY := $(VENV)/bin/python
 
-help: ## Say what there is
+help: ## List the commands
 	@echo "Baton hands SMS marketing campaigns over to file-drop gateways."
 	@echo
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT=8000 and DATA=var choose the port and the directory of the data."
+	@echo "  PORT=8000 and DATA=var choose the port and the data directory."
 
-demo: $(VENV)/installed ## Start Baton with a pretend provider and a sample campaign, and stay up
+demo: $(VENV)/installed-sandbox ## Start Baton with pretend providers and a sample campaign through each, and stay up
 	@$(PY) -m config.supervisor demo --with-parent
 
 run: $(VENV)/installed ## Start Baton for real work
@@ -35,6 +35,7 @@ proof: $(VENV)/installed-dev ## Live N= lives of batches (5000) in a state machi
 
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and migrations
+	@$(PY) -m config.installation
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
@@ -45,14 +46,24 @@ check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and
 	$(VENV)/bin/djlint templates --lint --quiet
 	@echo "All checks passed."
 
+# Install a requirements file: one line with the seconds it took; pip's own output only when it fails.
+define install
+	@printf '  Installing $(1) '; began=$$(date +%s); \
+	if $(PY) -m pip install --disable-pip-version-check -r $(1) >$(VENV)/install.log 2>&1; \
+	then echo "done ($$(($$(date +%s) - began)) s)"; \
+	else echo "failed; the whole log is $(VENV)/install.log"; tail -n 20 $(VENV)/install.log; exit 1; fi
+endef
+
 $(VENV)/installed: requirements.txt
-	@echo "Installing what Baton needs into $(VENV): a minute or two the first time."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Baton needs Python 3.11 or newer; choose one with PYTHON=.")'
 	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(PY) -m pip install --disable-pip-version-check -r requirements.txt
+	$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@echo "Installing what the tests and checks need into $(VENV)."
-	@$(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/installed-sandbox: requirements-sandbox.txt $(VENV)/installed
+	$(call install,requirements-sandbox.txt)
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed-sandbox
+	$(call install,requirements-dev.txt)
 	@touch $@

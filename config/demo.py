@@ -16,7 +16,7 @@ from django.utils import timezone
 from campaigns import audience, balance, decisions, jobs
 from campaigns.management.commands.balance import sheet
 from campaigns.models import Campaign, CampaignList, Template
-from config.supervisor import say
+from config.terminal import say
 from contacts import columns, importing, queues, suppression
 from contacts import jobs as contacts_jobs
 from contacts.models import ContactList, Import, Suppression

@@ -15,6 +15,10 @@ os.environ["DATA"] = os.environ["BATON_TEST_DATA"]
 for name in ("REDIS_URL", "SANDBOX_URL", "SELF_APPROVAL", "MFA_REQUIRED", "BEHIND_TLS", "DEBUG", "JOURNAL_DIR"):
     os.environ.pop(name, None)
 
+from config import installation  # noqa: E402
+
+installation.prepare()
+
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES, STORAGES  # noqa: E402
 

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from config import valkey
-from config.supervisor import Child, Program, children_of, manage
+from config.processes import Child, Program, children_of, manage
 from tests.chaos.gateways import Gateways
 from tests.postgresql import _as_postgres
 
