@@ -11,13 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
-from campaigns.batching import open_recipients, recipients_of, supersede
-from campaigns.evidence import keep_observation, known_of
-from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
-from campaigns.lifecycle import Refusal, StaleTransition, locked, may, transition
-from campaigns.models import Batch, Campaign
-from campaigns.results import last_poll, write_outcomes
+from campaigns.audience.approval import approval_hash, refuse_unapproved
+from campaigns.audience.freeze import delete_recipients
+from campaigns.handover.batches import supersede
+from campaigns.handover.restore import cancel_unless_forgotten
+from campaigns.lifecycle import Refusal, StaleTransition, batch_lock_name, campaign_lock_name, locked, may, transition
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results.evidence import keep_observation, known_of
+from campaigns.results.schedule import last_poll
+from campaigns.results.settle import write_outcomes
 from providers import reports
 from providers.base import Observation, ObservedFile, Outcome
 from providers.locks import LockLost, hold
@@ -303,7 +305,7 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
         raise Refusal(
             "no_log", "Choose the provider's log: whom it names was texted. After logging in choose it again."
         )
-    left = set(open_recipients(batch).values_list("msisdn", flat=True))
+    left = set(Recipient.objects.open_in_batch(batch).values_list("msisdn", flat=True))
     named: dict[str, int] = {}
     for piece in reports.pieces(log.body):
         found = left.intersection(_NUMBER.findall(piece.number_words))
@@ -327,7 +329,7 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
 
 
 def _why_nobody(batch: Batch, log: Log, left: int) -> str:
-    everybody = set(recipients_of(batch).values_list("msisdn", flat=True))
+    everybody = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
     numbers = {number for piece in reports.pieces(log.body) for number in _NUMBER.findall(piece.number_words)}
     if known := len(everybody & numbers):
         return (

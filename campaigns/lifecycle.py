@@ -111,3 +111,13 @@ def may(user: Any, permission: str) -> None:
     """Raise Refusal ``not_allowed`` unless ``user`` has ``permission``, such as ``campaigns.approve_campaign``."""
     if not user.has_perm(permission):
         raise Refusal("not_allowed", "Your role does not allow this. Ask an administrator.")
+
+
+def batch_lock_name(batch_id: int) -> str:
+    """The lock a batch is held under while something is done with it."""
+    return f"batch-{batch_id}"
+
+
+def campaign_lock_name(campaign_id: int) -> str:
+    """The lock of a campaign's freeze, cut and re-cut."""
+    return f"campaign-{campaign_id}"

@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from campaigns.texts import FIELDS
+from campaigns.querysets import BatchQuerySet, RecipientQuerySet
+from contacts.models import VALUE_FIELDS
 
 
 def default_patience() -> timedelta:
@@ -193,6 +194,8 @@ class Recipient(models.Model):
     excluded_reason = models.CharField(max_length=20, blank=True, choices=Excluded)
     batch_number = models.PositiveIntegerField(null=True, blank=True)
 
+    objects = RecipientQuerySet.as_manager()
+
     class Meta:
         ordering = ("id",)
         constraints = (
@@ -233,7 +236,7 @@ class Recipient(models.Model):
 
     def values(self) -> dict[str, str]:
         """``value1``..``value6`` as frozen."""
-        return {field: getattr(self, field) for field in FIELDS}
+        return {field: getattr(self, field) for field in VALUE_FIELDS}
 
 
 class Batch(models.Model):
@@ -286,6 +289,8 @@ class Batch(models.Model):
     polled_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: How often the provider could not be reached in a row; spaces the tries.
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = BatchQuerySet.as_manager()
 
     class Meta:
         ordering = ("campaign", "number", "generation")

@@ -13,9 +13,11 @@ from django.contrib.auth.models import Group, User
 from django.core.files import File
 from django.utils import timezone
 
-from campaigns import audience, balance, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
 from campaigns.management.commands.balance import sheet
 from campaigns.models import Campaign, CampaignList, Template
+from campaigns.results import balance
 from config.terminal import say
 from contacts import columns, importing, queues, suppression
 from contacts import jobs as contacts_jobs
@@ -174,7 +176,7 @@ def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
     say("  Running a sample campaign through each provider")
     for campaign in campaigns:
         if campaign.status == "draft":
-            audience.begin_freeze(campaign, people["operator"], timezone.now())
+            audience_freeze.begin_freeze(campaign, people["operator"], timezone.now())
             queues.enqueue_once(jobs.freeze, campaign.pk)
     wait(campaigns, lambda campaign: campaign.status != "freezing")
     for campaign in campaigns:

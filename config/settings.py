@@ -168,7 +168,7 @@ STATIC_ROOT = DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA / "files"
 STORAGES = {
-    "default": {"BACKEND": "campaigns.storage.EvidenceStorage"},
+    "default": {"BACKEND": "config.storage.EvidenceStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024

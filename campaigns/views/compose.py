@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import audience, choosing
+from campaigns.audience.check import check_audience
+from campaigns.audience.compare import usual_options
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Template
@@ -155,7 +156,7 @@ def _choose(data: QueryDict, account: Account | None) -> None:
         return
     for name in [name for name in data if name.startswith("options-")]:
         del data[name]
-    for name, value in choosing.usual_options(account).items():
+    for name, value in usual_options(account).items():
         if value not in (None, "", False):
             data[f"options-{name}"] = "on" if value is True else str(value)
 
@@ -195,7 +196,7 @@ def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False,
         context |= {"problem": campaign.sentence, "problem_field": PLACES.get(campaign.reason, "")}
     if not form.is_bound and request.GET.get("mend"):
         try:
-            audience.check(campaign)
+            check_audience(campaign)
         except Refusal as refusal:
             context |= {"problem": refusal.sentence, "problem_field": PLACES.get(refusal.code, "")}
     return render(request, "campaigns/compose.html", context, status=422 if form.is_bound and not is_draft else 200)
@@ -225,7 +226,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
-        verdict = audience.check(campaign)
+        verdict = check_audience(campaign)
     except Refusal as refusal:
         place = PLACES.get(refusal.code, "")
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "place": place})

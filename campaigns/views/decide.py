@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns import audience, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
@@ -47,7 +48,7 @@ def freeze(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, f"{campaign} is not a draft any more.")
     elif _do(
         request,
-        lambda: audience.begin_freeze(campaign, request.user, timezone.now()),
+        lambda: audience_freeze.begin_freeze(campaign, request.user, timezone.now()),
         "Freezing begins: people, values and text are copied and do not change any more.",
     ):
         queues.enqueue_once(jobs.freeze, campaign.pk)

@@ -15,13 +15,13 @@ from django.utils.html import format_html
 from django.utils.timesince import timeuntil
 from django.views.decorators.http import require_GET
 
-from campaigns import journal
+from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import DECISIONS
-from campaigns.evidence import BytesDiffer, attempts_of, known_of, observations_of, payload_of
 from campaigns.forms import DecideForm, ReasonForm
+from campaigns.handover import journal
 from campaigns.models import Attempt, Batch, Evidence
-from campaigns.orders import rehearsal_of
-from campaigns.results import log_stumble
+from campaigns.results.evidence import BytesDiffer, attempts_of, known_of, observations_of, payload_of
+from campaigns.results.poll import log_stumble
 from campaigns.templatetags.badges import zoned
 from campaigns.views import keeping
 from providers.base import BaseAdapter, GuardKind

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from campaigns import balance
+from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
-from campaigns.orders import rehearsal_of
+from campaigns.results import balance
 from campaigns.templatetags.badges import reason_word, zoned
 from providers import checking
 from providers.models import Account

@@ -16,7 +16,7 @@ def counting(batches: Iterable[Batch]) -> dict[int, Batch]:
 
 def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter) -> QuerySet[Recipient]:
     """The recipients that fit the filter; all of them where it is not valid."""
-    rows = campaign.recipients.all()
+    rows: QuerySet[Recipient] = campaign.recipients.all()
     if not form.is_valid():
         return rows
     wanted = form.cleaned_data

@@ -16,12 +16,13 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import balance, decisions
+from campaigns import decisions
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.orders import finished_text
+from campaigns.results import balance
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.texts import compile_text
 from campaigns.views import recipients as state
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from campaigns.batching import derive_stem
+from campaigns.naming import derive_stem
 from tests.campaigns.elsewhere import account_at_server
 from tests.conftest import PASSWORD, MakeUser
 from tests.providers import servers

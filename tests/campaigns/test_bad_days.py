@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
-from campaigns import balance, handover, results
+from campaigns.handover import drain
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance, poll, settle
 from contacts.models import ContactList
 from providers.models import Account
 from providers.sandbox.server import SITES, Sandbox
@@ -68,9 +69,9 @@ def test_it_ends_with_what_was_texted_in_the_books(
         if round_number == FAULTY_ROUNDS:
             sandbox.clear()
             campaign.account.start()
-        handover.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
-        results.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
-        results.close_if_done(campaign.pk, clock())
+        drain.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
+        poll.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
+        settle.close_if_done(campaign.pk, clock())
         campaign.refresh_from_db()
         batch = campaign.batches.get()
         assert_true(campaign, batch, sandbox)

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries
 
-from campaigns import balance
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, RecipientOutcome
+from campaigns.results import balance
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, default_options, hand_over, until_closed

@@ -9,11 +9,11 @@ from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance, decisions, results
-from campaigns.batching import recipients_of
-from campaigns.evidence import keep_observation, known_of
+from campaigns import decisions
 from campaigns.lifecycle import Refusal, transition
-from campaigns.models import Attempt, Batch, Campaign, Event
+from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
+from campaigns.results import balance, schedule, settle
+from campaigns.results.evidence import keep_observation, known_of
 from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
@@ -206,12 +206,12 @@ def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
     asked = unclear.events.filter(to_status="unclear").latest("id")
     decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now(), seen=known_of(unclear))
 
-    results.settle(
+    settle.settle(
         unclear, Interpretation(ProviderState.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now()
     )
     assert unclear.status == "handed_over"
 
-    results.settle(
+    settle.settle(
         unclear, Interpretation(ProviderState.UNKNOWN, "only_a_part", "Only a part.", unclear=True), timezone.now()
     )
     assert (unclear.status, unclear.reason) == ("unclear", "only_a_part")
@@ -231,16 +231,20 @@ def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver:
     now = timezone.now()
     decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=known_of(unclear))
     status = Batch.objects.get(pk=unclear.pk).status
-    due = results.due_for_poll(now + timedelta(minutes=2)).get(pk=unclear.pk)
+    due = Batch.objects.due_for_poll(now + timedelta(minutes=2)).get(pk=unclear.pk)
 
-    results.settle(due, Interpretation(ProviderState.ABSENT), now + timedelta(minutes=2))
+    settle.settle(due, Interpretation(ProviderState.ABSENT), now + timedelta(minutes=2))
     assert due.alarm == ""
-    results.settle(due, Interpretation(ProviderState.ACCEPTED), now + timedelta(minutes=3))
+    settle.settle(due, Interpretation(ProviderState.ACCEPTED), now + timedelta(minutes=3))
 
     due.refresh_from_db()
     assert (due.status, due.accepted_rows) == (status, 0)
     assert "took it after all" in due.alarm
-    assert not results.due_for_poll(now + results.POLL_AFTER_END + timedelta(hours=1)).filter(pk=unclear.pk).exists()
+    assert (
+        not Batch.objects.due_for_poll(now + schedule.POLL_AFTER_END + timedelta(hours=1))
+        .filter(pk=unclear.pk)
+        .exists()
+    )
 
 
 def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
@@ -272,7 +276,7 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
     assert unclear.status == "superseded"
     successor = unclear.campaign.batches.get(generation=2)
     assert (successor.status, successor.rows) == ("prepared", 3)
-    left = recipients_of(successor).values_list("msisdn", flat=True)
+    left = Recipient.objects.of_batch(successor).values_list("msisdn", flat=True)
     assert sorted(left) == ["27825550100", "27825550102", "27825550104"]
     named = unclear.outcomes.order_by("line").values_list("recipient__msisdn", "result", "source", "line")
     assert list(named) == [("27825550101", "accepted", "log.txt", 1), ("27825550103", "accepted", "log.txt", 3)]
@@ -312,7 +316,7 @@ def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, bod
 def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_else(
     unclear: Batch, approver: User
 ) -> None:
-    results.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
+    settle.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
     log = decisions.Log("log.txt", b"ok 27825550101\n")
 
     with pytest.raises(Refusal) as refusal:

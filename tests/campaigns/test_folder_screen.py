@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from campaigns import folder
-from campaigns.batching import derive_stem
 from campaigns.lifecycle import transition
 from campaigns.models import Batch
+from campaigns.naming import derive_stem
+from campaigns.results import folder
 from providers import locks
 from providers.base import ObservedFile
 from providers.models import Account

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from campaigns import balance
 from campaigns.models import Campaign, Recipient
+from campaigns.results import balance
 from contacts.models import ContactList, Suppression
 from contacts.suppression import suppress
 from providers.models import Account

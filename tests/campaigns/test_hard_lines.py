@@ -16,8 +16,9 @@ from django.utils import timezone
 from pyftpdlib.handlers import FTPHandler
 from pytest_django import Settings
 
-from campaigns import balance, journal
+from campaigns.handover import journal
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, until_closed

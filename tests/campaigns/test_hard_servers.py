@@ -14,8 +14,8 @@ import pytest
 from pyftpdlib.handlers import FTPHandler
 from pytest_django import Settings
 
-from campaigns import balance
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.gatewayapi import Adapter as GatewayApi

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign
-from campaigns.orders import rehearsal_of
 from campaigns.views.facts import said
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter

@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import batching, journal
-from campaigns.evidence import keep_observation
+from campaigns.handover import journal
 from campaigns.lifecycle import transition
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results.evidence import keep_observation
 from campaigns.views.evidence import may_yet_be_read
 from providers.adapters import smsportal
 from providers.base import Guard, Limits, Observation, ObservedFile
@@ -200,7 +200,7 @@ def test_the_page_stands_where_what_was_seen_cannot_be_read(
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(smsportal.Adapter, "read", stumble)
+    monkeypatch.setattr(smsportal.Adapter, "interpret", stumble)
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
     campaign.batches.update(sha256="other")
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
@@ -223,7 +223,7 @@ def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approve
 
 def test_the_rest_of_a_file_is_handed_over_again(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
-    named = batching.recipients_of(batch).order_by("msisdn")[0].msisdn
+    named = Recipient.objects.of_batch(batch).order_by("msisdn")[0].msisdn
     log = SimpleUploadedFile("log.txt", f"{named} texted".encode())
 
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log}

@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns.evidence import known_of
 from campaigns.lifecycle import note
 from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
+from campaigns.results.evidence import known_of
 from campaigns.templatetags.badges import reason_word
 from contacts import queues
 from contacts.models import ContactList

@@ -15,7 +15,8 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns import audience, decisions, jobs  # noqa: E402
+from campaigns import decisions, jobs  # noqa: E402
+from campaigns.audience import freeze as audience_freeze  # noqa: E402
 from campaigns.models import Batch, Campaign, CampaignList, Recipient  # noqa: E402
 from contacts import queues, suppression  # noqa: E402
 from contacts.models import Contact, ContactList  # noqa: E402
@@ -45,7 +46,7 @@ def main(count: int) -> None:
         )
         CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=1)
         campaign.editors.add(operator)
-        audience.begin_freeze(campaign, operator, timezone.now())
+        audience_freeze.begin_freeze(campaign, operator, timezone.now())
         queues.enqueue_once(jobs.freeze, campaign.pk)
 
 

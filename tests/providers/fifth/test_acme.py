@@ -10,8 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import audience, balance, batching, decisions, handover, results
+from campaigns import decisions
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import batches, drain
 from campaigns.models import Campaign, CampaignList
+from campaigns.results import balance, poll
 from contacts.models import Contact, ContactList, Suppression
 from providers import registry
 from providers.models import Account
@@ -61,12 +64,12 @@ def test_a_campaign_goes_through_it_and_the_books_balance(
     campaign = Campaign.objects.create(name="Acme", account=account, text="Hello there", created_by=operator)
     CampaignList.objects.create(campaign=campaign, contact_list=people, position=0)
 
-    audience.begin_freeze(campaign, operator, timezone.now())
-    audience.freeze(campaign.pk, timezone.now())
+    audience_freeze.begin_freeze(campaign, operator, timezone.now())
+    audience_freeze.freeze(campaign.pk, timezone.now())
     campaign.refresh_from_db()
     decisions.approve(campaign, approver, campaign.approval_hash, timezone.now())
-    batching.create_batches(campaign.pk, timezone.now())
-    handover.drain(account.pk, clock, clock() + timedelta(seconds=60))
+    batches.create_batches(campaign.pk, timezone.now())
+    drain.drain(account.pk, clock, clock() + timedelta(seconds=60))
     batch = campaign.batches.get()
     assert batch.status == "handed_over"
     assert (folder / batch.name).read_bytes() == b"".join(b"2782555010%d\tHello there\n" % n for n in range(5))
@@ -74,7 +77,7 @@ def test_a_campaign_goes_through_it_and_the_books_balance(
     (folder / batch.name).rename(folder / "taken" / batch.name)
     (folder / "taken" / f"{batch.name}.refused").write_text("27825550101\tstop\n")
     clock.forward(seconds=10)
-    results.collect(account.pk, clock, clock() + timedelta(seconds=60))
+    poll.collect(account.pk, clock, clock() + timedelta(seconds=60))
     campaign.refresh_from_db()
     books = balance.audit(campaign)
     assert (campaign.status, books.balanced) == ("closed", True)

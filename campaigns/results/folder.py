@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from campaigns.batching import derive_stem
 from campaigns.models import Batch
+from campaigns.naming import derive_stem
 from providers.base import BaseAdapter, GuardKind, ObservedFile, Payload
 from providers.checking import BUSY
 from providers.connections import connect

@@ -8,19 +8,12 @@ from typing import Any
 
 from django.db import transaction
 
-from campaigns.audience import (
-    CHECKED,
-    Measured,
-    TextStatistics,
-    count_reasons,
-    draft_recipients,
-    refuse_early,
-    usable_text,
-)
+from campaigns.audience.check import CHECKED, count_reasons, draft_recipients, refuse_early, usable_text
+from campaigns.audience.spec import message_of
+from campaigns.audience.statistics import Measured, TextStatistics
+from campaigns.audience.texts import Text
 from campaigns.lifecycle import Refusal, may
 from campaigns.models import Campaign
-from campaigns.orders import message_of
-from campaigns.texts import Text
 from contacts.models import ContactList
 from providers import gsm
 from providers.base import BaseAdapter, CampaignSpec, Problem
@@ -97,7 +90,7 @@ class AccountVerdict:
         )
 
 
-def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountVerdict]:
+def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountVerdict]:
     """What each active account would do with a draft, saved or not; asks no provider.
 
     The first recipients' texts are looked at once for all accounts. ``lists`` are those of a draft that is not saved.
@@ -122,7 +115,7 @@ def verdicts(campaign: Campaign, now: datetime, lists: list[ContactList] | None 
     ]
 
 
-def alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
+def group_alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
     """The verdicts in their order, those together that say the same of one provider."""
     groups: dict[tuple[Any, ...], list[AccountVerdict]] = {}
     for verdict in found:
@@ -130,7 +123,7 @@ def alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
     return list(groups.values())
 
 
-def choose(campaign: Campaign, account: Account, user: Any) -> None:
+def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
     """Let a draft go through ``account``, with its provider's usual options. Raises Refusal."""
     may(user, "campaigns.change_campaign")
     if not account.is_active:
@@ -150,7 +143,7 @@ def choose(campaign: Campaign, account: Account, user: Any) -> None:
         draft.editors.add(user)
 
 
-def quote(campaign: Campaign, account: Account) -> str:
+def ask_for_quote(campaign: Campaign, account: Account) -> str:
     """Ask the account's provider what the text of the first recipient would cost; return its own words.
 
     Nobody is texted by it. Raises Refusal, also where the provider cannot be asked, or Trouble.

@@ -1,7 +1,7 @@
 """What a campaign and its recipients look like to an adapter: plain dataclasses."""
 
+from campaigns.audience.texts import Text, TextError, compile_text
 from campaigns.models import Campaign, Recipient
-from campaigns.texts import Text, TextError, compile_text
 from providers.base import CampaignSpec, Message
 
 

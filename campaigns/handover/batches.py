@@ -1,28 +1,24 @@
 """Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
 
 import hashlib
-import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 
-from campaigns.audience import refuse_unapproved
+from campaigns.audience.approval import refuse_unapproved
+from campaigns.audience.spec import compose_spec, message_of
+from campaigns.audience.texts import compile_text
 from campaigns.lifecycle import Refusal, StaleTransition, locked, note, transition
-from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.orders import compose_spec, message_of
-from campaigns.texts import compile_text
-from contacts.models import Suppression
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.naming import derive_key, derive_stem
+from campaigns.querysets import RecipientQuerySet
 from providers.base import Payload
-
-LARGEST_KEY = 2_147_483_647
 
 
 @dataclass(frozen=True)
@@ -53,9 +49,9 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     made = 0
     refuse_unapproved(campaign)
     while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
-        subtract_opted_out(campaign, waiting(campaign))
+        subtract_opted_out(campaign, campaign.recipients.waiting())
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
-        recipients = list(waiting(campaign).order_by("msisdn")[: campaign.account.adapter.limits.rows])
+        recipients = list(campaign.recipients.waiting().order_by("msisdn")[: campaign.account.adapter.limits.rows])
         if not recipients:
             break
         rendered = render(campaign, number, 1, recipients)
@@ -64,35 +60,10 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     return made
 
 
-def waiting(campaign: Campaign) -> QuerySet[Recipient]:
-    """Those who are in and in no batch yet."""
-    return campaign.recipients.filter(excluded_reason="", batch_number=None)
-
-
-def opted_out(recipients: QuerySet[Recipient]) -> QuerySet[Recipient]:
-    """Those of ``recipients`` who have an active suppression: a join over all of them."""
-    active = Suppression.objects.filter(msisdn=OuterRef("msisdn"), lifted_at=None)
-    return recipients.filter(Exists(active))
-
-
-def recipients_of(batch: Batch) -> QuerySet[Recipient]:
-    """Those whose texts are in this generation of a batch: its number's, less who got an outcome in an earlier one."""
-    numbered = batch.campaign.recipients.filter(batch_number=batch.number, excluded_reason="")
-    if batch.generation == 1:
-        return numbered
-    decided = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), batch__generation__lt=batch.generation)
-    return numbered.exclude(Exists(decided))
-
-
-def open_recipients(batch: Batch) -> QuerySet[Recipient]:
-    """Those of a batch whose fate is the batch's: the provider has said nothing of them alone."""
-    return recipients_of(batch).exclude(pk__in=RecipientOutcome.objects.filter(batch=batch).values("recipient_id"))
-
-
-def subtract_opted_out(campaign: Campaign, recipients: QuerySet[Recipient]) -> int:
+def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int:
     """Take those out who opted out after the freeze, and count them; return how many."""
     with transaction.atomic():
-        gone = Recipient.objects.filter(pk__in=opted_out(recipients).values("pk")).update(
+        gone = Recipient.objects.filter(pk__in=recipients.opted_out().values("pk")).update(
             excluded_reason="opted_out_later", batch_number=None
         )
         if gone:
@@ -110,8 +81,8 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     """
     campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
     refuse_unapproved(campaign)
-    left = open_recipients(batch)
-    gone = opted_out(left)
+    left = Recipient.objects.open_in_batch(batch)
+    gone = left.opted_out()
     gone_ids = set(gone.values_list("pk", flat=True))
     kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]
     rendered = render(campaign, batch.number, batch.generation + 1, kept) if kept else None
@@ -126,7 +97,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
             # Whoever was left in it is excluded now, so only those with an outcome count here.
             counted = batch.row_errors + batch.accepted_rows
             transition(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
-        if open_recipients(batch).count() != len(kept) + len(gone_ids):
+        if Recipient.objects.open_in_batch(batch).count() != len(kept) + len(gone_ids):
             # A look has settled somebody since they were read.
             raise StaleTransition(batch)
         if gone_ids:
@@ -173,9 +144,9 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
-        yield Rendered(payload, list(recipients_of(batch)), batch.parts)
-    gone = set(opted_out(waiting(campaign)).values_list("pk", flat=True))
-    left = [recipient for recipient in waiting(campaign).order_by("msisdn") if recipient.pk not in gone]
+        yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
+    gone = set(campaign.recipients.waiting().opted_out().values_list("pk", flat=True))
+    left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
     while left:
         number += 1
         rendered = render(campaign, number, 1, left[: campaign.account.adapter.limits.rows])
@@ -183,32 +154,12 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         left = left[len(rendered.recipients) :]
 
 
-def derive_stem(campaign_id: int, number: int, generation: int) -> str:
-    """``c12-b3-g1-77d0a1b2``: the same on every call in this installation, and never another installation's."""
-    name = f"c{campaign_id}-b{number}-g{generation}"
-    return f"{name}-{_mac(name)[:8]}"
-
-
-def derive_key(account_id: int, stem: str) -> int:
-    """A number 1..2147483647 from the stem; salted again while another stem of the account has it."""
-    salt = ""
-    while True:
-        key = int(_mac(f"key:{stem}{salt}")[:16], 16) % LARGEST_KEY + 1
-        if not Batch.objects.filter(account_id=account_id, key=key).exclude(stem=stem).exists():
-            return key
-        salt += "+"
-
-
-def _mac(text: str) -> str:
-    return hmac.new(settings.INSTALLATION_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
 def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered, now: datetime) -> None:
     path = _write(campaign, rendered)
     with transaction.atomic():
         _row(campaign, number, generation, rendered, path, now)
         first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
-        taken = waiting(campaign).filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
+        taken = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
         if taken != len(rendered.recipients):
             raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while they were cut.")
 

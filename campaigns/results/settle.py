@@ -1,126 +1,37 @@
-"""Looking at what comes back, reading the evidence, settling each recipient, and closing the books."""
+"""Turn what the provider shows into outcomes of recipients and the status of batches and campaigns."""
 
 import logging
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
-from rq.timeouts import BaseTimeoutException
+from django.db.models import F
 
-from campaigns import balance
-from campaigns.batching import recipients_of
-from campaigns.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
 from campaigns.lifecycle import StaleTransition, note, transition
-from campaigns.models import Batch, Campaign, RecipientOutcome
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.results import balance
+from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_start
 from contacts.suppression import suppress
 from providers.base import Interpretation, Outcome, ProviderState
-from providers.connections import connect
-from providers.errors import Refused, Trouble
-from providers.locks import account_slot
-from providers.models import Account
 from providers.points import reach
 
 logger = logging.getLogger(__name__)
 
-#: Looking goes on this long after a batch was settled: late fault files, late reports.
-POLL_AFTER_END = timedelta(hours=72)
+
 #: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
 OTHER_BYTES = "restored_differs"
+
+
 _STATUS = {
     ProviderState.TAKEN: "handed_over",
     ProviderState.PROCESSING: "processing",
     ProviderState.ACCEPTED: "accepted",
     ProviderState.REJECTED: "rejected",
 }
-#: What a person gave up, though it may have been with the provider.
-_GIVEN_UP = ("superseded", "cancelled")
+
+
 _ORDER = ("committing", "unclear", "handed_over", "processing", "accepted", "rejected")
-
-
-def due_for_poll(now: datetime) -> Any:
-    """Batches a look is due for: with the provider, or settled or given up and there may still be late news."""
-    late = Q(status__in=("unclear", "accepted", "rejected", *_GIVEN_UP), poll_until__gt=now)
-    return Batch.objects.filter(Q(status__in=("handed_over", "processing")) | late, poll_at__lte=now)
-
-
-def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
-    """Look at every due batch of an account over one connection; return how many were looked at.
-
-    Stops at ``until`` (UTC), or when the account's connection slots are all taken.
-    """
-    account = Account.objects.get(pk=account_id)
-    polled = 0
-    with account_slot(account) as slot:
-        if slot is None:
-            return 0
-        due = list(
-            due_for_poll(clock())
-            .filter(account=account)
-            .select_related("campaign", "account")
-            .order_by("poll_at")[:500]
-        )
-        if not due:
-            return 0
-        try:
-            with connect(account) as remote:
-                for batch in due:
-                    if clock() >= until:
-                        break
-                    poll_safely(batch, remote, clock())
-                    polled += 1
-        except Trouble as trouble:
-            now = clock()
-            if isinstance(trouble, Refused) and trouble.account:
-                account.stop(trouble.code, trouble.sentence)
-            for batch in due[polled:]:
-                _give_up_unless_stale(batch, now, f" The last look failed: {trouble.sentence}")
-            Batch.objects.filter(pk__in=[batch.pk for batch in due[polled:]]).update(
-                poll_at=now + timedelta(seconds=20)
-            )
-    for campaign_id in {batch.campaign_id for batch in due}:
-        close_if_done(campaign_id, clock())
-    return polled
-
-
-def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
-    """Look, and where Baton itself stumbles over what it sees, go on with the next batch and tell people."""
-    try:
-        poll(batch, remote, now)
-    except (Trouble, BaseTimeoutException):
-        raise
-    except Exception as error:
-        log_stumble(batch.pk, error)
-        Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
-        said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
-        raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
-        _give_up_unless_stale(batch, now)
-
-
-def log_stumble(batch_id: int, error: Exception) -> None:
-    """Log where Baton itself stumbled over a batch: the place, never what was in it."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
-
-
-def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
-    """Look once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble when the look fails."""
-    adapter = batch.account.adapter
-    payload = payload_of(batch)
-    attempts = attempts_of(batch)
-    reach("poll:begin")
-    observation = adapter.poll(remote, payload, attempts, now)
-    reach("poll:end")
-    keep_observation(batch, observation)
-    reach("evidence:kept")
-    # What was seen, and uploaded, before a person gave it up has been decided about.
-    known = [observation] if batch.status in _GIVEN_UP else observations_of(batch)
-    interpretation = adapter.interpret(payload, attempts, known)
-    settle(batch, interpretation, now)
-    reach("settle:end")
-    return interpretation
 
 
 def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
@@ -133,7 +44,7 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     if batch.reason == OTHER_BYTES:
         # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
         interpretation, news = Interpretation(ProviderState.UNKNOWN), []
-    if interpretation.account and batch.status not in ("accepted", "rejected", *_GIVEN_UP):
+    if interpretation.account and batch.status not in ("accepted", "rejected", *GIVEN_UP):
         _stop_account_once(batch, interpretation)
     reach("settle:begin")
     try:
@@ -141,7 +52,7 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
             if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
                 # A person decided while Baton looked.
                 raise StaleTransition(batch)
-            if batch.status in _GIVEN_UP:
+            if batch.status in GIVEN_UP:
                 _warn_of_given_up(batch, interpretation)
             else:
                 write_outcomes(batch, news)
@@ -167,41 +78,11 @@ def stop_account(batch: Batch, code: str, sentence: str) -> None:
         note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
 
 
-def next_poll(batch: Batch, now: datetime) -> datetime | None:
-    """When to look again; None when looking is over.
-
-    Pauses grow with the time since the hand-over, and after a start with the provider with the time since that. Until
-    such a start a look once in a while is enough; the next one then comes at the start.
-    """
-    if batch.poll_until and now >= batch.poll_until:
-        return None
-    since = batch.settled_at or batch.handed_over_at or batch.first_intent_at or now
-    provider_start = _provider_start(batch)
-    is_ahead = provider_start is not None and now < provider_start
-    if provider_start and not is_ahead:
-        since = max(since, provider_start)
-    is_settled = batch.settled_at or batch.status in _GIVEN_UP
-    longest = timedelta(hours=6) if is_settled or is_ahead else timedelta(minutes=2)
-    least = timedelta(minutes=1) if is_settled else timedelta(seconds=2)
-    poll_at = now + min(max((now - since) / 4, least), longest)
-    return min(poll_at, provider_start) if provider_start and is_ahead else poll_at
-
-
-def last_poll(batch: Batch, now: datetime) -> datetime:
-    """Until when a batch settled ``now`` is looked at: faults may be told late, and none before a start."""
-    return max(now, _provider_start(batch) or now) + POLL_AFTER_END
-
-
-def _provider_start(batch: Batch) -> datetime | None:
-    """When the provider begins with a batch that was handed over early; until then it has little to say of it."""
-    return batch.campaign.start_at if batch.campaign.is_early else None
-
-
 def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
     """Make a batch unclear whose provider has said nothing for longer than it ever takes; ``and_more`` is said too."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
-    since = max(since, _provider_start(batch) or since) if since else None
+    since = max(since, provider_start(batch) or since) if since else None
     if batch.status in ("handed_over", "processing") and since and now - since > patience:
         minutes = int(patience.total_seconds() // 60)
         transition(
@@ -213,7 +94,7 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
         )
 
 
-def _give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> None:
+def give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> None:
     try:
         give_up_if_silent(batch, now, and_more)
     except StaleTransition:
@@ -266,7 +147,7 @@ def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
     added: list[RecipientOutcome] = []
     for start in range(0, len(outcomes), 500):
         chunk = {outcome.msisdn: outcome for outcome in outcomes[start : start + 500]}
-        recipients = recipients_of(batch).filter(msisdn__in=list(chunk))
+        recipients = Recipient.objects.of_batch(batch).filter(msisdn__in=list(chunk))
         before = {row.recipient_id: row for row in batch.outcomes.filter(recipient__msisdn__in=list(chunk))}
         for recipient in recipients:
             outcome = chunk[recipient.msisdn]
