@@ -165,7 +165,7 @@ class Adapter(BaseAdapter):
             *[_check_server(remote, label) for label in remote.hosts()],
         ]
         checks.append(_check_line(remote))
-        remote.listdir(bearing=_SCRATCH)
+        remote.listdir(containing=_SCRATCH)
         checks.append(Check("folder", "Folder", True, "The folder can be listed."))
         return checks + _check_scratch(remote, now)
 
@@ -198,8 +198,8 @@ def _seen(
     return Observation(now, tuple(hosts), tuple(files))
 
 
-def _listed(remote: FtpRemote, bearing: str = "") -> list[ObservedFile]:
-    entries = remote.listdir(bearing=bearing)
+def _listed(remote: FtpRemote, containing: str = "") -> list[ObservedFile]:
+    entries = remote.listdir(containing=containing)
     return [ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in entries]
 
 
