@@ -1,4 +1,4 @@
-"""Evidence in: what the names at GatewayAPI and the bottom of a rejected file mean for a batch. Pure."""
+"""Evidence in: what file names and the bottom of a rejected file mean for a batch. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -30,16 +30,17 @@ from providers.base import (
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 _MANY_DIGITS = re.compile(r"\d{5,}")
+# In characters.
 _LONGEST_CAUSE = 4000
-# The cause may be written after the rename: this long a rejected file without one is waited for.
+# The cause may be written after the rename to .rejected; a file without a cause waits this long for it.
 _CAUSE_PATIENCE = timedelta(seconds=60)
 
 
 def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
-    """What the names mean; the rules stand in the order in which they win.
+    """Return what the file names mean. The rules are in order of precedence.
 
-    ``.success`` once seen stays accepted. ``.rejected`` counts only while no server shows the file waiting or in
-    processing. Any such name on any server wins over the source on another.
+    A file that was once observed as ``.success`` stays accepted. ``.rejected`` counts only while no server shows the
+    file as ready or processing. Any of these names on any server takes precedence over the source on another.
     """
     if not observations:
         return Interpretation(ProviderState.UNKNOWN)
@@ -52,26 +53,27 @@ def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Seque
         return Interpretation(
             ProviderState.PROCESSING,
             "processing",
-            "GatewayAPI is processing the file; after internal errors up to 5 times more, 30 minutes apart.",
+            "GatewayAPI is processing the file; after internal errors it tries up to 5 more times, 30 minutes apart.",
             alarm=_revived(evidence),
         )
     if "ready" in evidence.states:
-        return Interpretation(ProviderState.TAKEN, "ready", "GatewayAPI has the file and will begin with it.")
-    if evidence.strange:
+        return Interpretation(ProviderState.TAKEN, "ready", "GatewayAPI has the file and has not started on it yet.")
+    if evidence.unknown_name:
         return Interpretation(
             ProviderState.UNKNOWN,
             UNKNOWN,
-            f"GatewayAPI shows the file as {evidence.strange}, which Baton does not know.",
+            f"GatewayAPI shows the file as {evidence.unknown_name}, which Baton does not know.",
         )
     return _source(payload, attempts, observations[-1])
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """All that was ever seen of a batch, by what its names say.
+    """Everything that was observed of a batch, by what the file names say.
 
-    ``states``, ``succeeded`` (names) and ``rejected`` are of all sightings. Of the latest are ``is_rejected_now``,
-    ``strange`` (a name that says nothing known), and the servers that show so: ``succeeded_on``, ``under_way_on``.
+    ``states``, ``succeeded`` (names) and ``rejected`` are from all observations. From the latest one are
+    ``is_rejected_now``, ``unknown_name`` (a name with no known state), and the servers that show the file as succeeded
+    (``succeeded_on``) and as ready or processing (``under_way_on``).
     """
 
     states: frozenset[str]
@@ -82,7 +84,7 @@ class _Evidence:
     succeeded_on: frozenset[str]
     under_way_on: frozenset[str]
     is_rejected_now: bool
-    strange: str
+    unknown_name: str
 
     @property
     def is_under_way(self) -> bool:
@@ -102,7 +104,7 @@ class _Evidence:
                     succeeded.add(file.name.lower())
                 elif state == "rejected":
                     rejected_since = min(rejected_since, observation.seen_at)
-                    # The newest content; a later look that could not read it takes nothing away.
+                    # The newest content; a later poll that could not read it does not replace it.
                     rejected = file if rejected is None or file.body is not None else rejected
         now = [(state_of(file.name, payload.stem), file) for file in latest.files]
         inert = re.compile(re.escape(payload.stem) + r"-a\d+\.csv", re.IGNORECASE)
@@ -125,10 +127,10 @@ def _accepted(evidence: _Evidence) -> Interpretation:
         alarms.append("GatewayAPI shows this file as processed more than once: people may have been texted twice.")
     if evidence.rejected:
         alarms.append(
-            "GatewayAPI showed this file as rejected as well as processed. It counts as accepted; "
-            "look there what became of it before anybody is texted again."
+            "GatewayAPI showed this file both as rejected and as processed. It counts as accepted; "
+            "check there what happened to it before anybody is texted again."
         )
-    # Two servers may disagree for a moment; one that shows both has two files.
+    # Two servers may disagree for a moment, but one server that shows both has two files.
     if evidence.succeeded_on & evidence.under_way_on:
         alarms.append("GatewayAPI has processed this file and is processing it again: people may be texted twice.")
     return Interpretation(
@@ -149,7 +151,7 @@ def _revived(evidence: _Evidence) -> str:
 
 
 def _source(payload: Payload, attempts: Sequence[Attempt], latest: Observation) -> Interpretation:
-    """Whether the one pinned source lies untouched on every server that answered. No other name was seen."""
+    """Return whether the one pinned source is untouched on every server that answered. No other name was observed."""
     arrivable = [attempt for attempt in attempts if attempt.may_have_arrived]
     pinned = {attempt.staged for attempt in arrivable or attempts[-1:]}
     staged = next(iter(pinned)) if len({source.name for source in pinned}) == 1 else Staged()
@@ -158,19 +160,21 @@ def _source(payload: Payload, attempts: Sequence[Attempt], latest: Observation) 
         return Interpretation(ProviderState.ABSENT if latest.hosts else ProviderState.UNKNOWN)
     whole = {file.host for file in seen if file.size == staged.size == len(payload.body)}
     if whole == {file.host for file in seen} == set(latest.hosts):
-        return Interpretation(
-            ProviderState.STAGED, "staged", "The uploaded file lies at GatewayAPI and was not renamed."
-        )
+        return Interpretation(ProviderState.STAGED, "staged", "The uploaded file is at GatewayAPI and was not renamed.")
     return Interpretation(
         ProviderState.UNKNOWN,
         "servers_disagree",
-        "GatewayAPI's servers do not agree: the uploaded file is not whole, or not on each of them.",
+        "GatewayAPI's servers disagree: the uploaded file is incomplete, or missing from one of them.",
     )
 
 
 @dataclass(frozen=True)
 class _Tail:
-    """What stands below our rows. ``line`` is the number of its first line in the file, 0 where it is not known."""
+    """The text that GatewayAPI added below the rows of the file.
+
+    ``is_certain`` is false where its beginning is only guessed. ``line`` is the number of its first line in the file, 0
+    if it is not known.
+    """
 
     text: str
     is_certain: bool
@@ -188,24 +192,26 @@ def _rejected(payload: Payload, evidence: _Evidence) -> Interpretation:
     if not file or not tail.text.strip():
         if evidence.seen_at - evidence.rejected_since < _CAUSE_PATIENCE:
             return Interpretation(
-                ProviderState.PROCESSING, "rejected_waiting", "GatewayAPI rejected the file; its cause is awaited."
+                ProviderState.PROCESSING,
+                "rejected_waiting",
+                "GatewayAPI rejected the file; the cause has not arrived yet.",
             )
         return _unclear(UNKNOWN, "GatewayAPI rejected the file and gives no cause that Baton can read.")
-    said = _without_texts(tail.text, payload)
-    outcomes = _outcomes(said, tail, file.name, payload) if tail.is_certain else ()
-    shown = _shown(said, tail.is_certain)
-    codes = causes(said)
-    names_a_number = any(number in handed_over(payload).numbers for number in _NUMBER.findall(said))
-    leaves_open = any(LEAVES_OPEN.search(line) for line in said.splitlines())
+    cause = _without_texts(tail.text, payload)
+    outcomes = _outcomes(cause, tail, file.name, payload) if tail.is_certain else ()
+    shown = _shown(cause, tail.is_certain)
+    codes = causes(cause)
+    names_a_number = any(number in handed_over(payload).numbers for number in _NUMBER.findall(cause))
+    leaves_open = any(LEAVES_OPEN.search(line) for line in cause.splitlines())
     reason = next((code for code in codes if code in WORDS), UNKNOWN)
     is_account = tail.is_certain and not ABOUT_THE_ACCOUNT.isdisjoint(codes)
     is_plain = tail.is_certain and not leaves_open and not names_a_number
     if codes and is_plain and all(code in ABOUT_THE_FILE for code in codes):
-        said = f"{WORDS[reason]} It says: {shown}"
-        return Interpretation(ProviderState.REJECTED, reason, said, outcomes, account=is_account)
+        sentence = f"{WORDS[reason]} It says: {shown}"
+        return Interpretation(ProviderState.REJECTED, reason, sentence, outcomes, account=is_account)
     sentences = [
         "GatewayAPI rejected the file, and whether part of it was texted is not known.",
-        "" if tail.is_certain else "Where its cause begins cannot be told.",
+        "" if tail.is_certain else "Baton cannot tell where the cause begins.",
         WORDS.get(reason, ""),
         f"It says: {shown}",
     ]
@@ -219,10 +225,10 @@ def _unclear(
 
 
 def _tail(uploaded: bytes, file: ObservedFile) -> _Tail:
-    """What GatewayAPI added: the file minus what was uploaded, else what stands below our last line.
+    """Return what GatewayAPI added: the file minus what was uploaded, or else what is below the last uploaded line.
 
-    assumption: the form of the cause is not documented, nor that it begins on a line of its own, nor whether the rows
-    above it stay byte for byte. ``file.body`` may hold the bottom only.
+    assumption: it is not documented what the cause looks like, that it begins on a new line, or whether the rows above
+    it stay the same byte for byte. ``file.body`` may hold only the bottom of the file.
     """
     body = file.body or b""
     missing = max(file.size - len(body), 0)
@@ -235,7 +241,7 @@ def _tail(uploaded: bytes, file: ObservedFile) -> _Tail:
     known = frozenset(own)
     for index in reversed(range(len(lines))):
         if lines[index] in known:
-            # Below another line than our last one may stand rows of ours that were changed on the way.
+            # If this is not the last uploaded line, uploaded rows that were changed may follow it.
             is_last = lines[index] == own[-1]
             return _Tail.of(b"\n".join(lines[index + 1 :]), is_last, 0 if missing else index + 2)
     return _Tail.of(b"\n".join(lines[-20:]), False)
@@ -253,27 +259,27 @@ def _decode(tail: bytes) -> str:
 
 
 def _without_texts(tail: str, payload: Payload) -> str:
-    """The tail without texts of ours that it quotes: what we wrote to people is no word of GatewayAPI's."""
+    """Return the tail without the texts of messages that it quotes, which are not part of the cause."""
     quoted = [text for text in handed_over(payload).texts if len(text) > 5]
     forms_of_texts = {form for text in quoted for form in (text, text.replace('"', '""')) if form in tail}
     for form in sorted(forms_of_texts, key=len, reverse=True):
-        # Lines keep their numbers.
+        # So that line numbers stay the same.
         tail = tail.replace(form, "…" + "\n" * form.count("\n"))
     return tail
 
 
-def _shown(said: str, is_certain: bool) -> str:
-    """The cause for people, short and without a phone number; its bottom where it is not known where it begins."""
-    words = " ".join(_MANY_DIGITS.sub("…", said).split())
+def _shown(cause: str, is_certain: bool) -> str:
+    """Return the cause for people, short and without phone numbers; its end if its beginning is not certain."""
+    words = " ".join(_MANY_DIGITS.sub("…", cause).split())
     if len(words) > 200:
         words = f"{words[:200]}…" if is_certain else f"…{words[-200:]}"
     return f"“{words}”"
 
 
-def _outcomes(said: str, tail: _Tail, source: str, payload: Payload) -> tuple[Outcome, ...]:
-    """A number of ours beside one code that is about a number: that number's fault and nobody else's."""
+def _outcomes(cause: str, tail: _Tail, source: str, payload: Payload) -> tuple[Outcome, ...]:
+    """Return an outcome for each line that has one number of the batch and one code about a number."""
     found: dict[str, Outcome] = {}
-    for index, line in enumerate(said.split("\n")):
+    for index, line in enumerate(cause.split("\n")):
         codes = {f"0x{digits.upper()}" for digits in CODE.findall(line)}
         numbers = set(_NUMBER.findall(line)) & handed_over(payload).numbers
         if len(codes) == 1 and codes <= ABOUT_A_NUMBER.keys() and len(numbers) == 1:

@@ -1,4 +1,4 @@
-"""Bytes out: which texts GatewayAPI takes, and the CSV file that is handed over. Pure."""
+"""Bytes out: which texts GatewayAPI accepts, and the CSV file that is handed over. Pure."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ _REFERENCE = re.compile(r"[!-~]{0,64}")
 
 @dataclass(frozen=True)
 class Dialect:
-    """One documented way to write the CSV: what the name ends in, and how rows become bytes."""
+    """One documented way to write the CSV: the ending of its name, and how rows become bytes."""
 
     ending: str
     charset: str
@@ -31,8 +31,8 @@ class Dialect:
     row_end: str
 
 
-# GatewayAPI FTP: LF is recommended for unix and CR LF for excel. assumption: nothing says how .excel and a charset go
-# together, so they never do; and nothing speaks of a byte order mark, so there is none.
+# GatewayAPI FTP: LF is recommended for unix and CR LF for excel. assumption: how .excel combines with a charset is not
+# documented, so the two are never combined; nor is a byte order mark mentioned, so none is written.
 DIALECTS = {
     "utf8": Dialect("utf8.ready", "utf-8", ",", "\n"),
     "cp1252": Dialect("cp1252.ready", "cp1252", ",", "\n"),
@@ -51,7 +51,7 @@ def spec_problems(spec: CampaignSpec) -> list[Problem]:
         found.append(
             Problem(
                 "start_unsupported",
-                "GatewayAPI starts at once and cannot hold a file back: do not hand over early.",
+                "GatewayAPI starts at once and cannot hold a file until later: do not hand over early.",
                 "start_at",
             )
         )
@@ -59,35 +59,41 @@ def spec_problems(spec: CampaignSpec) -> list[Problem]:
 
 
 def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
-    """assumption: only GSM characters go by file. GatewayAPI FTP: "CR+LF (\\r\\n) is two chars in the SMS"."""
+    """assumption: files take GSM characters only. GatewayAPI FTP: "CR+LF (\\r\\n) is two chars in the SMS"."""
     found = []
     if not message.text.strip():
         found.append(Problem("text_empty", "The text is empty.", "text"))
     if foreign := gsm.unsupported(message.text):
         shown = " ".join(foreign)
-        sentence = f"GatewayAPI's files take GSM characters only; not {shown}"
+        sentence = f"GatewayAPI's files accept GSM characters only; not {shown}"
         found.append(Problem("text_not_gsm", sentence, "text", characters=foreign))
     if "\r" in message.text:
-        sentence = "The text has a carriage return, which would be texted as a character. Use plain line breaks."
+        sentence = "The text contains a carriage return, which would be texted as a character. Use plain line breaks."
         found.append(Problem("text_has_cr", sentence, "text"))
     lacking = _lacking(message.text, dialect_of(spec).charset)
     if not foreign and lacking:
         shown = " ".join(lacking)
-        sentence = f"The chosen file encoding lacks {shown}. Choose UTF-8, or another text."
+        sentence = f"The chosen file encoding lacks {shown}. Choose UTF-8, or change the text."
         found.append(Problem("text_not_cp1252", sentence, "text", characters=lacking))
     if not foreign and not lacking and spec.options.get("encoding") == "excel" and _is_ambiguous(message.text):
-        sentence = "GatewayAPI would take the accented letters of this text for other ones. Choose UTF-8."
+        sentence = "GatewayAPI would misread the accented letters of this text. Choose UTF-8."
         found.append(Problem("text_ambiguous", sentence, "text"))
     if not _REFERENCE.fullmatch(message.reference):
-        # assumption: no limit of userref is documented.
-        found.append(Problem("reference_long", "The reference is longer than 64 plain characters.", "reference"))
+        # assumption: no length limit of userref is documented.
+        found.append(
+            Problem(
+                "reference_long",
+                "The reference is longer than 64 characters, or contains a space or a character outside ASCII.",
+                "reference",
+            )
+        )
     return found
 
 
 def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-    """GatewayAPI FTP: a CSV with exact column names first, quotes doubled; empty columns are left out as a whole.
+    """GatewayAPI FTP: a CSV that begins with the exact column names, quotes doubled. Empty columns are left out.
 
-    ``class`` "must be the same for all messages in the file", so it stands in every row or in none.
+    ``class`` "must be the same for all messages in the file", so it is in every row or in none.
     """
     dialect = dialect_of(spec)
     fixed = {"sender": spec.sender, "class": message_class(spec)}
@@ -102,12 +108,12 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
 
 
 def message_class(spec: CampaignSpec) -> str:
-    """Return the class of every row, or ``""`` for no such column."""
+    """Return the message class of every row, or ``""`` for no such column."""
     return str(spec.options.get("message_class") or "")
 
 
 def dialect_of(spec: CampaignSpec) -> Dialect:
-    """Return the dialect that the campaign chose; UTF-8 where it chose none."""
+    """Return the dialect that the campaign chose, UTF-8 if it chose none."""
     return DIALECTS[str(spec.options.get("encoding") or "utf8")]
 
 
@@ -115,17 +121,17 @@ def _sender_problem(sender: str) -> Problem:
     replaced = "".join(dict.fromkeys(letter for letter in sender if letter.isalpha() and not letter.isascii()))
     if replaced:
         shown = " ".join(replaced)
-        sentence = f"GatewayAPI would replace {shown} in the sender by other letters. Use a to z, A to Z and digits."
+        sentence = f"GatewayAPI would replace {shown} in the sender with other letters. Use a to z, A to Z and digits."
     else:
         sentence = "The sender may be up to 11 letters and digits without spaces, or up to 15 digits."
     return Problem("sender_invalid", sentence, "sender", characters=replaced)
 
 
 def _is_ambiguous(text: str) -> bool:
-    """Whether the text's Windows-1252 bytes are UTF-8 as well.
+    """Whether the text's Windows-1252 bytes are also valid UTF-8.
 
-    GatewayAPI FTP: the encoding is detected where the name says none, and the Excel dialect's name says none. One text
-    whose bytes are no UTF-8 settles it for the file, and every text of a file is asked.
+    GatewayAPI FTP: the encoding is detected if the file name does not give one, and the Excel dialect's name does not.
+    A single text whose bytes are not UTF-8 decides it for the whole file; every text of a file is checked.
     """
     if text.isascii():
         return False
@@ -137,7 +143,7 @@ def _is_ambiguous(text: str) -> bool:
 
 
 def _lacking(text: str, charset: str) -> str:
-    """The characters of ``text`` that ``charset`` lacks, each once."""
+    """Return the characters of ``text`` that ``charset`` lacks, each once."""
     kept = text.encode(charset, "ignore").decode(charset)
     return "" if kept == text else "".join(dict.fromkeys(letter for letter in text if letter not in kept))
 

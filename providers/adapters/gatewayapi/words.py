@@ -4,43 +4,45 @@ import re
 
 from providers.transports.files import is_plain
 
-# GatewayAPI, "Error code index", "API Errors", as far as a file can meet them; then what a cause in words is about.
+# GatewayAPI, "Error code index", "API Errors", as far as they can occur with files; then the subjects of causes that
+# are given in words.
 WORDS = {
     "0x0210": "GatewayAPI does not know the user name.",
-    "0x0214": "GatewayAPI keeps a number from being texted for a while.",
+    "0x0214": "GatewayAPI has temporarily blocked a number of the file.",
     "0x0215": "GatewayAPI has a number of the file on its blacklist.",
-    "0x0216": "GatewayAPI says there is not enough credit for this file. Top up the account.",
-    "0x0217": "GatewayAPI may not text the country of a number of the file for this account.",
+    "0x0216": "GatewayAPI reports too little credit for this file. Top up the account.",
+    "0x0217": "GatewayAPI does not let this account text the country of a number of the file.",
     "0x0218": "GatewayAPI does not know the message class of the file.",
     "0x021D": "GatewayAPI has not switched on texting for this account.",
     "0x021E": "GatewayAPI has not set up the message class of the file for this account.",
-    "0x021F": "GatewayAPI may not text the operator of a number of the file for this account.",
-    "0x0220": "GatewayAPI does not take one of the columns of the file.",
-    "0x0222": "GatewayAPI misses a column that it requires in the file.",
+    "0x021F": "GatewayAPI does not let this account text the operator of a number of the file.",
+    "0x0220": "GatewayAPI does not accept one of the columns of the file.",
+    "0x0222": "GatewayAPI reports that a column it requires is missing from the file.",
     "0x022A": "GatewayAPI has frozen the account.",
-    "0x0310": "GatewayAPI says a number is in the file more than once.",
+    "0x0310": "GatewayAPI reports that a number is in the file more than once.",
     "0x0311": "GatewayAPI does not offer this priority.",
-    "0x0312": "GatewayAPI filtered the text because of what it says.",
+    "0x0312": "GatewayAPI blocked the text because of its content.",
     "columns": "GatewayAPI could not read the file: something is wrong with its columns.",
-    "class": "GatewayAPI does not take the message class of the file.",
-    "sender": "GatewayAPI does not take the sender of the file.",
+    "class": "GatewayAPI does not accept the message class of the file.",
+    "sender": "GatewayAPI does not accept the sender of the file.",
     "encoding": "GatewayAPI could not read the characters of the file.",
-    "credit": "GatewayAPI says there is not enough credit for this file. Top up the account.",
-    "size": "GatewayAPI says the file is too large.",
+    "credit": "GatewayAPI reports too little credit for this file. Top up the account.",
+    "size": "GatewayAPI reports that the file is too large.",
 }
 UNKNOWN = "UNKNOWN"
-# What is wrong with the file as a whole. assumption: nothing of a file rejected for such a cause was queued.
+# Causes about the file as a whole. assumption: nothing of a file that is rejected for one of them was queued.
 ABOUT_THE_FILE = frozenset(
     {"0x0216", "0x0218", "0x021E", "0x0220", "0x0222", "columns", "class", "sender", "encoding", "credit", "size"}
 )
-# Those that every further file would meet as well.
+# Causes that would also affect every further file.
 ABOUT_THE_ACCOUNT = frozenset({"0x0210", "0x0216", "0x021D", "0x022A", "credit"})
 ABOUT_A_NUMBER = {
     "0x0215": "GatewayAPI has this number on its blacklist.",
-    "0x0217": "GatewayAPI may not text the country of this number for this account.",
-    "0x021F": "GatewayAPI may not text the operator of this number for this account.",
+    "0x0217": "GatewayAPI does not let this account text the country of this number.",
+    "0x021F": "GatewayAPI does not let this account text the operator of this number.",
 }
-# assumption: how a cause is worded is not documented; a line that names a subject and says it is wrong is taken at it.
+# assumption: the wording of a cause is not documented; a line that names a subject and says that something is wrong is
+# taken to be about that subject.
 _SUBJECTS = {
     "columns": r"columns?|headers?",
     "class": r"class(?:es)?",
@@ -55,7 +57,7 @@ _IS_WRONG = re.compile(
     r"exceed\w*|unable|fail\w*|wrong|bad|required|malformed|illegal|low|error)\b",
     re.IGNORECASE,
 )
-# Beside any of these a known cause says no longer that nothing was queued: a row that is named was reached.
+# If one of these is in the cause, a known cause no longer means that nothing was queued: a named row was reached.
 LEAVES_OPEN = re.compile(
     r"\b(?:internal|temporar\w+|partial\w*|partly|some|remaining|the rest|queued|time[ d]*-?out|try again|unexpected|"
     r"unknown error)\b"
@@ -64,32 +66,33 @@ LEAVES_OPEN = re.compile(
     re.IGNORECASE,
 )
 # "Error code index": codes that end in 06, "Insufficient Resources", and 08, "Invalid Argument", mean something else in
-# each context; what, only the words beside them say.
+# each context, which only the words next to them explain.
 _LEFT_TO_WORDS = ("06", "08")
 CODE = re.compile(r"\b0x([0-9a-f]{4})\b", re.IGNORECASE)
 
-# One of these, after the stem and wherever the timestamp stands, says how far the file is.
-# assumption: the exact name is not documented, so the last of them counts, in any case of letters.
+# The state of a file: one of these after the stem, before or after the timestamp.
+# assumption: the exact name is not documented, so the last of them counts, in upper or lower case.
 _STATE = re.compile(r"\.(ready|processing|rejected|success)(?![a-z])")
 
 
-def bears(name: str, stem: str) -> bool:
+def contains(name: str, stem: str) -> bool:
+    """Whether the file belongs to the batch with this stem, by its name."""
     return stem.lower() in name.lower() and is_plain(name)
 
 
 def state_of(name: str, stem: str) -> str:
-    """``ready``, ``processing``, ``rejected`` or ``success``; ``""`` for a name that says none of them."""
+    """Return ``ready``, ``processing``, ``rejected`` or ``success``; ``""`` for a name that contains none of them."""
     _, _, rest = name.lower().partition(stem.lower())
     return (_STATE.findall(rest) or [""])[-1]
 
 
-def causes(said: str) -> list[str]:
-    """Every cause in the order of appearance, codes before words; a line without a telling code by what it is about."""
+def causes(text: str) -> list[str]:
+    """Return every cause: codes in order of appearance, then the subjects of the lines without a clear code."""
     codes, words = [], []
-    for line in said.splitlines():
+    for line in text.splitlines():
         named = [f"0x{digits.upper()}" for digits in CODE.findall(line)]
-        telling = [code for code in named if code[-2:] not in _LEFT_TO_WORDS]
-        codes += telling
-        if not telling and (named or _IS_WRONG.search(line)):
+        clear = [code for code in named if code[-2:] not in _LEFT_TO_WORDS]
+        codes += clear
+        if not clear and (named or _IS_WRONG.search(line)):
             words += [subject for subject, pattern in _IS_ABOUT.items() if pattern.search(line)]
     return codes + words

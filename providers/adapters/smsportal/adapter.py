@@ -1,4 +1,4 @@
-"""The SMSPortal adapter; each verb is here or delegates to the module that does it."""
+"""The SMSPortal adapter: what it promises, and everything that uses the connection."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,68 +31,63 @@ Remote = SftpRemote | FtpRemote
 
 FOLDER_SETTINGS = {SEND: "send_folder", PROCESSED: "processed_folder", ERRORS: "errors_folder"}
 
-# Reports are read up to this many bytes.
+# The longest part of a report that is read, in bytes.
 _READ_AT_MOST = 1_000_000
-# No file's name holds this.
-_NOBODY = "/"
-# Clocks that differ by less agree.
+# No file name contains this, so a listing for it is empty.
+_MATCHES_NOTHING = "/"
+# Clocks that differ by no more than this are taken to agree.
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
 class Adapter(BaseAdapter):
     label = "SMSPortal"
     transport = SftpTransport
-    # assumption: no size is documented; 10,000 contacts a file bound what one file can do. Start at most 3 months
-    # ahead is documented for the same vendor's REST API.
+    # assumption: no size limit is documented; 10,000 contacts a file limits the damage that one file can do. A start
+    # at most 3 months ahead is documented for the same vendor's REST API.
     limits = Limits(
         rows=10_000, bytes=10_000_000, alphabet="gsm", connections=2, values=6, start_ahead=timedelta(days=90)
     )
-    # Half of the 48 hours for which SMSPortal remembers names.
+    # Half of the 48 hours for which SMSPortal remembers file names.
     guard = Guard.key(window=timedelta(hours=24), pause=timedelta(seconds=60))
     give_up_after = timedelta(minutes=15)
     accepted_means = (
-        "SMSPortal processed the file and reported no fault for this number. Whether a text arrived it does not say."
+        "SMSPortal processed the file and reported no fault for this number. It does not report whether a text arrived."
     )
-    evidence = "The file's way through Send_SMS, Processed and Errors, and fault reports beside it"
-    guard_words = "Drops a file of the same inner name for 48 hours; Baton relies on 24"
+    evidence = "The folder that holds the file (Send_SMS, Processed or Errors), and the fault reports next to it"
+    guard_words = "SMSPortal drops a file with the same inner name for 48 hours; Baton relies on this for 24"
     starts_later = True
     login_hint = (
-        "For accounts made after 6 June 2023 the channel must first be switched on under “API Keys” in the "
-        "SMSPortal control panel."
+        "For accounts created after 6 June 2023, first switch on the channel under “API Keys” in the SMSPortal control "
+        "panel."
     )
 
     SettingsForm = forms.SettingsForm
     OptionsForm = forms.OptionsForm
 
     def host(self, settings: Mapping[str, Any]) -> str:
-        """``name:port``, and with FTP that it is FTP.
+        """``name:port``, followed by ``(FTP)`` when the account uses FTP.
 
-        So a stored password is asked for again before it travels unencrypted, and campaigns are approved again.
+        A change of protocol thus counts as a change of host: the password must be entered again before it travels
+        unencrypted, and campaigns must be approved again.
         """
         host = super().host(settings)
         return f"{host} (FTP)" if _is_ftp(settings) else host
 
     def transport_for(self, settings: Mapping[str, Any]) -> Any:
-        """SMSPortal SFTP: "22 for SFTP (recommended), 21 for FTP"; settings that name none mean SFTP."""
+        """SMSPortal SFTP: "22 for SFTP (recommended), 21 for FTP"; settings without a protocol mean SFTP."""
         return FtpTransport if _is_ftp(settings) else SftpTransport
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
-        """SMSPortal SFTP: SenderID up to 11 alphanumeric characters, or 15 digits; End later than Start."""
         return wire.spec_problems(spec)
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
-        """SMSPortal SFTP: "Only GSM encoding/charset is supported." """
         return wire.problems(spec, message)
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-        """A zip holding ``<stem>.json``: the line ``version: 7`` and one JSON object in the examples' spelling.
-
-        The native template with values is used when every text can be said with it, else each text is rendered.
-        """
         return wire.render(stem, key, spec, messages)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
-        """SMSPortal SFTP: "The .zip file names don't need to be unique"; each attempt has its own, to be told apart."""
+        """SMSPortal SFTP: "The .zip file names don't need to be unique"; each attempt has its own."""
         return f"{payload.stem}-a{number}.zip"
 
     def commit(self, remote: Remote, payload: Payload, attempt: Attempt) -> Receipt:
@@ -100,13 +95,13 @@ class Adapter(BaseAdapter):
         return Receipt()
 
     def poll(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """List the three folders for the batch's stem, whatever was put before or after it, and read the reports."""
+        """List the files in the three folders whose names contain the batch's stem, and read the reports."""
         files = []
         host = remote.hosts()[0]
-        # In the direction in which files move, so that one on its way is seen at least once.
+        # In the order in which files move, so that a file that moves meanwhile is seen at least once.
         for folder in (SEND, PROCESSED, ERRORS):
             for entry in remote.listdir(_path(remote, folder), payload.stem):
-                if not _bears(entry.name, payload.stem):
+                if not _contains(entry.name, payload.stem):
                     continue
                 body = None
                 if folder != SEND and not entry.name.lower().endswith(".zip"):
@@ -117,18 +112,13 @@ class Adapter(BaseAdapter):
     def interpret(
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
-        """What the folders mean; the rules stand in the order in which they win.
-
-        Processed wins. An entry in Errors speaks only for the attempt whose zip name it bears; one with the inner name
-        only for an only attempt.
-        """
         return reading.interpret(payload, attempts, observations)
 
     def check(self, remote: Remote, now: datetime) -> list[Check]:
-        """Login and host key are proven by the open remote; here the three folders are looked at.
+        """Check the three folders; that the remote is open already proves the login and the host key.
 
-        assumption: SMSPortal may pick up any file, so none is made to read the server's clock; over SFTP a fresh file
-        that is there already tells it.
+        assumption: SMSPortal may pick up any file, so Baton creates none to read the server's clock; over SFTP, a
+        recent file that is already there shows it.
         """
         checks = [
             Check("login", "Login", True, f"Logged in as {remote.settings['username']}."),
@@ -161,7 +151,7 @@ def _path(remote: Remote, folder: str, name: str = "") -> str:
     return "/".join(piece for piece in (base, own_name, name) if piece)
 
 
-def _bears(name: str, stem: str) -> bool:
+def _contains(name: str, stem: str) -> bool:
     return stem in name and is_plain(name)
 
 
@@ -183,14 +173,14 @@ def _check_folder(remote: Remote, folder: str) -> tuple[Check, list[Entry]]:
     path = _path(remote, folder)
     code, label = f"folder_{FOLDER_SETTINGS[folder]}", f"Folder {folder}"
     try:
-        # Over FTP each name may have to be asked about; over SFTP their times tell the server's clock for nothing.
-        entries = remote.listdir(path, _NOBODY if isinstance(remote, FtpRemote) else "")
+        # Over FTP each file may cost extra requests; over SFTP the files' times show the server's clock at no cost.
+        entries = remote.listdir(path, _MATCHES_NOTHING if isinstance(remote, FtpRemote) else "")
     except Refused as trouble:
         if trouble.code not in ("folder_missing", "folder_forbidden"):
             raise
         sentence = f"{trouble.sentence} Check the folder's name in the account's settings."
         return Check(code, label, False, sentence), []
-    return Check(code, label, True, f"{path} is there."), entries
+    return Check(code, label, True, f"{path} exists."), entries
 
 
 def _check_clock(newest: datetime | None, now: datetime) -> Check:
@@ -204,5 +194,5 @@ def _check_clock(newest: datetime | None, now: datetime) -> Check:
         "Clock",
         False,
         f"SMSPortal's clock is at least {minutes:,} minutes ahead of this machine's. Check this machine's clock: "
-        "starts and quiet hours go by it.",
+        "start times and quiet hours depend on it.",
     )

@@ -1,4 +1,4 @@
-"""What an SMSPortal account and a campaign through it are asked for."""
+"""The forms of an SMSPortal account and of a campaign that uses one."""
 
 from typing import Any
 
@@ -27,16 +27,16 @@ class SettingsForm(forms.Form):
         required=False,
         min_value=1,
         max_value=65535,
-        help_text="Blank for the usual one: 22 for SFTP, 21 for FTP.",
+        help_text="Blank for the default: 22 for SFTP, 21 for FTP.",
     )
     username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
     password = SecretField(label="Password")
-    # The document does not say whether the folders lie right under the login's home.
+    # The document does not say whether the folders are directly under the login's home folder.
     base_folder = forms.CharField(
         label="Base folder",
         required=False,
         max_length=200,
-        help_text="Where the three folders lie; blank for home.",
+        help_text="The folder that contains the three folders below; blank for the login's home folder.",
     )
     send_folder = forms.CharField(label="Folder for new files", initial=SEND, max_length=100)
     processed_folder = forms.CharField(label="Folder for processed files", initial=PROCESSED, max_length=100)
@@ -51,24 +51,24 @@ class SettingsForm(forms.Form):
         if port != PORTS[protocol] and port in PORTS.values():
             self.add_error(
                 "port",
-                f"Port {port} is not the one for {protocol.upper()}. Enter {PORTS[protocol]}, or leave it blank.",
+                f"Port {port} is not the {protocol.upper()} port. Enter {PORTS[protocol]}, or leave it blank.",
             )
         return cleaned
 
 
 class OptionsForm(forms.Form):
     email = forms.EmailField(
-        label="E-mail for the file's status",
+        label="E-mail address for file status",
         required=False,
-        help_text="SMSPortal writes there whether it processed each file. Blank: the account's own address.",
+        help_text="SMSPortal reports to this address whether it processed each file. Blank: the account's own address.",
     )
     check_optouts = forms.BooleanField(
         label="Let SMSPortal drop its own opt-outs as well", required=False, initial=True
     )
     max_errors = forms.IntegerField(
-        label="Most errors in a file",
+        label="Maximum errors in a file",
         required=False,
         min_value=1,
         max_value=10_000,
-        help_text="With more errors than this SMSPortal gives the whole file up. Blank: no limit.",
+        help_text="SMSPortal abandons the whole file if it has more errors than this. Blank: no limit.",
     )

@@ -1,4 +1,4 @@
-"""Bytes out: which texts SMSPortal takes, and the zip that is handed over. Pure."""
+"""Bytes out: which texts SMSPortal accepts, and the zip that is handed over. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from providers.base import (
 
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _LITERAL_FIELD = re.compile(r"@@value\d+@@", re.IGNORECASE)
-_MOMENT = "%Y-%m-%d %H:%M"
+# SMSPortal SFTP, "Start" and "End": YYYY-MM-DD hh:mm in UTC.
+_TIME_FORMAT = "%Y-%m-%d %H:%M"
 
 
 def spec_problems(spec: CampaignSpec) -> list[Problem]:
@@ -29,7 +30,7 @@ def spec_problems(spec: CampaignSpec) -> list[Problem]:
                 "sender",
             )
         )
-    if spec.start_at and spec.end_at and _moment(spec.end_at) <= _moment(spec.start_at):
+    if spec.start_at and spec.end_at and _format_time(spec.end_at) <= _format_time(spec.start_at):
         found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
     return found
 
@@ -42,11 +43,11 @@ def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     if foreign := gsm.unsupported(message.text):
         shown = " ".join(foreign)
         found.append(
-            Problem("text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign)
+            Problem("text_not_gsm", f"SMSPortal accepts GSM characters only; not {shown}", "text", characters=foreign)
         )
     if _LITERAL_FIELD.search(message.text):
-        # assumption: whether SMSPortal fills fields inside a contact's own message is not documented.
-        found.append(Problem("text_has_field", "The finished text still holds a field like @@value1@@.", "text"))
+        # assumption: whether SMSPortal fills in fields inside a contact's own message is not documented.
+        found.append(Problem("text_has_field", "The finished text still contains a field like @@value1@@.", "text"))
     if len(message.customer_id) > 100:
         # assumption: documented for the same vendor's REST API.
         found.append(Problem("customer_id_long", "The customer id is longer than 100 characters.", "customer_id"))
@@ -54,23 +55,24 @@ def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
 
 
 def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-    """A zip holding ``<stem>.json``: the line ``version: 7`` and one JSON object in the examples' spelling.
+    """Return a zip with ``<stem>.json`` in it: the line ``version: 7`` and one JSON object, spelt as in the examples.
 
-    The native template with values is used when every text can be said with it, else each text is rendered.
+    SMSPortal's own template with values is used if every text can be expressed with it; otherwise each text is
+    rendered here.
     """
-    is_native = bool(spec.template) and not any(_is_delicate(message) for message in messages)
+    is_native = bool(spec.template) and not any(_could_be_filled_in(message) for message in messages)
     head: dict[str, Any] = {}
     if spec.start_at:
-        head["start"] = _moment(spec.start_at)
+        head["start"] = _format_time(spec.start_at)
     if spec.end_at:
-        head["end"] = _moment(spec.end_at)
+        head["end"] = _format_time(spec.end_at)
     if spec.sender:
         head["senderId"] = spec.sender
     head["check_optouts"] = bool(spec.options.get("check_optouts", True))
     if spec.options.get("email"):
         head["email"] = str(spec.options["email"])
     if spec.options.get("max_errors"):
-        # The example has it as a text.
+        # The example shows it as a string.
         head["max_errors"] = str(spec.options["max_errors"])
     if is_native:
         head["message_template"] = spec.template
@@ -79,8 +81,8 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
     return Payload(stem, f"{stem}.zip", body, key)
 
 
-def _is_delicate(message: Message) -> bool:
-    # assumption: whether SMSPortal looks for fields inside a value or an own message is not documented.
+def _could_be_filled_in(message: Message) -> bool:
+    # assumption: whether SMSPortal fills in fields inside a value or a contact's own message is not documented.
     return "@@" in message.own_text or any("@@" in value for value in message.values.values())
 
 
@@ -97,5 +99,5 @@ def _contact(message: Message, is_native: bool) -> dict[str, Any]:
     return contact
 
 
-def _moment(moment: datetime) -> str:
-    return moment.strftime(_MOMENT)
+def _format_time(time: datetime) -> str:
+    return time.strftime(_TIME_FORMAT)

@@ -6,25 +6,26 @@ SEND, PROCESSED, ERRORS = "Send_SMS", "Processed", "Errors"
 
 # SMSPortal SFTP, "Error Codes": the complete list.
 WORDS = {
-    "InsufficientCredits": "SMSPortal says there are not enough credits for this file. Top up the account.",
-    "IncorrectScheduledDate": "SMSPortal says the end is earlier than the start.",
-    "MSISDN.NoNetworkFound": "No network is known for this number.",
+    "InsufficientCredits": "SMSPortal reports too few credits for this file. Top up the account.",
+    "IncorrectScheduledDate": "SMSPortal reports that the end is earlier than the start.",
+    "MSISDN.NoNetworkFound": "SMSPortal found no network for this number.",
     "MSISDN.Optout": "This number has opted out with SMSPortal.",
-    "RequiredParameter.Missing": "SMSPortal misses something it requires in the file.",
-    "File.InvalidVersion": "SMSPortal says the version of the file is missing or wrong.",
+    "RequiredParameter.Missing": "SMSPortal reports that something it requires is missing from the file.",
+    "File.InvalidVersion": "SMSPortal reports that the version of the file is missing or wrong.",
     "File.ParseError": "SMSPortal could not read some fields of the file.",
-    "File.DuplicateFound": "SMSPortal has already processed a file of this name and dropped this one.",
+    "File.DuplicateFound": "SMSPortal has already processed a file with this name and dropped this one.",
     "File.Corrupt": "SMSPortal could not read the file.",
-    "EmptySend.NoValidMessages": "SMSPortal found nobody in the file to text, for example because all have opted out.",
-    "InternalServerError": "SMSPortal had an internal error; how many were texted is not known.",
+    "EmptySend.NoValidMessages": "SMSPortal found nobody to text in the file, for example because all have opted out.",
+    "InternalServerError": "SMSPortal had an internal error; how many people were texted is not known.",
 }
 UNKNOWN = "UNKNOWN"
-# Of the eleven those that say "the MSISDN", so one recipient and no more; said without a number they do not tell whom.
+# The codes that the document describes with "the MSISDN": each is about one recipient. A report that gives such a code
+# without a number does not say which recipient.
 ABOUT_ONE_RECIPIENT = {"MSISDN.NoNetworkFound", "MSISDN.Optout"}
 
 _CODE = re.compile(r"\b(?:" + "|".join(re.escape(code) for code in WORDS) + r")\b", re.IGNORECASE)
 _BY_LOWER = {code.lower(): code for code in WORDS}
-# A word of one of SMSPortal's families that its list does not have.
+# A code of one of SMSPortal's families; it may be missing from the list.
 _UNLISTED = re.compile(r"\b(?:MSISDN|RequiredParameter|File|EmptySend)\.[A-Z]\w+")
 
 
