@@ -1,4 +1,4 @@
-"""x"""
+"""Reads the CSV in ``batch_data`` as forgivingly as BulkSMS documents it."""
 
 import re
 from collections.abc import Iterator

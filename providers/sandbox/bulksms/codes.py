@@ -1,4 +1,4 @@
-"""codes"""
+"""Status codes of BulkSMS, and the numbers that always cause trouble."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""x"""
+"""Logins, and the one connection that BulkSMS allows each account."""
 
 import hmac
 import select

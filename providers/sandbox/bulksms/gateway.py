@@ -1,4 +1,4 @@
-"""x"""
+"""One account of the pretend BulkSMS: credit, memory, batches and reports."""
 
 import json
 import threading

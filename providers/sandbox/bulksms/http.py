@@ -1,4 +1,4 @@
-"""x"""
+"""Answers the requests of the EAPI, and breaks connections and answers where a fault says so."""
 
 import hashlib
 import re

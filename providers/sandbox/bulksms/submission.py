@@ -1,4 +1,4 @@
-"""x"""
+"""Reads one send_batch request."""
 
 import re
 from collections.abc import Mapping

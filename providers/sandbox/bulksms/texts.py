@@ -1,4 +1,4 @@
-"""x"""
+"""What a phone shows of a text, and how BulkSMS truncates it."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""x"""
+"""Codes and statuses of Clickatell, and the numbers that always cause trouble."""
 
 SLUG = "clickatell"
 # API error codes, the list for FTP.

@@ -1,4 +1,4 @@
-"""x"""
+"""Reads one file and decides what becomes of each message in it."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

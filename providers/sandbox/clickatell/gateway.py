@@ -1,4 +1,4 @@
-"""x"""
+"""One account of the pretend Clickatell: folder, stored state and credit."""
 
 import contextlib
 import hashlib

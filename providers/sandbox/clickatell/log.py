@@ -1,4 +1,4 @@
-"""x"""
+"""Writes the history log file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""x"""
+"""The FTP server of the pretend Clickatell."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""x"""
+"""The causes for which GatewayAPI rejects a file."""
 
 SLUG = "gatewayapi"
 # The company's error codes. assumption: these are the causes that a rejected file names; the document shows none.

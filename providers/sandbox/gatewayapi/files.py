@@ -1,4 +1,4 @@
-"""x"""
+"""Reads one file and decides whether it is rejected."""
 
 import codecs
 import csv

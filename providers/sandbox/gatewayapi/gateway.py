@@ -1,4 +1,4 @@
-"""x"""
+"""One account of the pretend GatewayAPI: its folder and credit."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""x"""
+"""The two FTP servers of the pretend GatewayAPI."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""x"""
+"""Error codes of SMSPortal."""
 
 SLUG = "smsportal"
 # SMSPortal SFTP, "Error Codes": the complete list.

@@ -1,4 +1,4 @@
-"""x"""
+"""Reads one file and decides what becomes of each contact in it."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""x"""
+"""One account of the pretend SMSPortal: folders, stored state, credit and opt-outs."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""x"""
+"""The SFTP and FTP servers of the pretend SMSPortal."""
 
 from datetime import datetime
 from pathlib import Path
