@@ -218,7 +218,6 @@ def worker_environment() -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "BATON_TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        "BATON_PDEATHSIG": "1",
         "ALLOW_PRIVATE_HOSTS": "1",
     }
 

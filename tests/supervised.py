@@ -57,7 +57,7 @@ class Baton:
         return self
 
     def environment(self) -> dict[str, str]:
-        forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA", "BATON_PDEATHSIG")
+        forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA")
         inherited = {name: value for name, value in os.environ.items() if name not in forgotten}
         return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings", **self.chosen}
 

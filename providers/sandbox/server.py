@@ -1,10 +1,6 @@
-"""Runs the pretend providers together in one process, and for tests starts that process and asks it things.
-
-A further provider joins with a file of its own that holds a Site, added to ``SITES``.
-"""
+"""Runs all pretend providers in one process; ``Sandbox`` starts and controls that process for tests."""
 
 import asyncio
-import ctypes
 import fcntl
 import json
 import multiprocessing
@@ -25,26 +21,24 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from providers.sandbox import bulksms, clickatell, gatewayapi, smsportal
 from providers.sandbox.control import ControlServer
 from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults, UnknownFault
 from providers.sandbox.ledger import Ledger, read_ledger
-from providers.sandbox.site import CannotStart, Ground, Ports, Site
+from providers.sandbox.registry import all_sites, module_names
+from providers.sandbox.site import BaseSite, CannotStart, Ports, SiteContext
 
 CREDIT = 1_000_000
-#: The pretend providers, in the order in which people see them.
-SITES: tuple[type[Site], ...] = (smsportal.SmsPortal, gatewayapi.GatewayApi, clickatell.Clickatell, bulksms.BulkSms)
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Options:
-    """``accounts`` maps names to passwords; empty means the account *demo* with a password kept in ``data``.
+    """How to run the sandbox.
 
-    ``every`` is the pause in seconds between two looks of each provider, None for what its document says; ``credit``
-    is what a new account starts with.
+    ``port`` is for the first provider that has a ``main_port``, 0 for any free port. ``every`` is the pause in seconds
+    between two scans of each provider, None for what each provider documents. ``accounts`` maps names to passwords;
+    empty means one account, *demo*, with a password kept in ``data``. ``credit`` is what a new account starts with.
     """
 
     data: Path
@@ -58,17 +52,22 @@ class Options:
 
 @dataclass(frozen=True)
 class Ready:
-    """Where the sandbox listens once it does: for each provider what an account's settings need to log in."""
+    """Where a started sandbox listens.
+
+    ``providers`` holds what an account's settings need to log in, ``labels`` the name people know a provider by; both
+    are by slug, in the order in which people see the providers.
+    """
 
     control: str
     ledger: str
     providers: dict[str, dict[str, Any]]
+    labels: dict[str, str]
 
 
 async def run(options: Options, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT; calls ``ready`` once everything answers.
+    """Serve until SIGTERM or SIGINT; call ``ready`` once everything answers.
 
-    Raises CannotStart when a port or the data directory is taken, an account has no proper name or a fault is unknown.
+    Raises CannotStart when a port or the data directory is in use or an account's name is not valid, and UnknownFault.
     """
     options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     stop = asyncio.Event()
@@ -79,24 +78,25 @@ async def run(options: Options, ready: Callable[[Ready], None]) -> None:
 
 
 async def _serve(options: Options, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-    faults = Faults({name: words for site in SITES for name, words in site.faults.items()})
+    kinds = all_sites().values()
+    faults = Faults({name: words for kind in kinds for name, words in kind.faults().items()})
     for name in options.faults:
         faults.set(name)
     passwords = _passwords(options)
     ledger = Ledger(options.data / "ledger.jsonl")
     ports = Ports(options.data / "ports.json")
     if options.port:
-        ports.choose("smsportal-sftp", options.port)
+        ports.choose(next(kind.main_port for kind in kinds if kind.main_port), options.port)
     if options.control_port:
         ports.choose("control", options.control_port)
-    sites: list[Site] = []
-    for kind in SITES:
+    sites: list[BaseSite] = []
+    for kind in kinds:
         folder = options.data / kind.slug
         folder.mkdir(exist_ok=True, mode=0o700)
-        sites.append(kind(Ground(folder, options.data, passwords, ledger, faults, options.credit, ports)))
+        sites.append(kind(SiteContext(folder, options.data, passwords, ledger, faults, options.credit, ports)))
 
     def state() -> dict[str, Any]:
-        return {"providers": {site.slug: site.state() for site in sites}}
+        return {"providers": {site.slug: _state_of(site) for site in sites}}
 
     for site in sites:
         await site.open()
@@ -104,21 +104,27 @@ async def _serve(options: Options, ready: Callable[[Ready], None], stop: asyncio
     ports.keep("control", control.port)
     control.start()
     username = next(iter(passwords))
-    ready(Ready(control.url, str(ledger.path), {site.slug: site.account(username) for site in sites}))
-    looking = [asyncio.create_task(_look(site, options.every or site.every, stop)) for site in sites]
-    for task in looking:
+    accounts = {site.slug: site.account(username) for site in sites}
+    ready(Ready(control.url, str(ledger.path), accounts, {site.slug: site.label for site in sites}))
+    scans = [asyncio.create_task(_scan(site, options.every or site.every, stop)) for site in sites]
+    for task in scans:
         task.add_done_callback(lambda _: stop.set())
     await stop.wait()
     for site in sites:
         await site.close()
     control.stop()
-    # A file that is being taken is finished first; trouble in a provider is raised here.
-    await asyncio.gather(*looking)
+    # Waits until each scan has finished its file, and raises the exception of a provider that failed.
+    await asyncio.gather(*scans)
 
 
-async def _look(site: Site, every: float, stop: asyncio.Event) -> None:
+def _state_of(site: BaseSite) -> dict[str, Any]:
+    groups = {heading: list(group) for heading, group in site.fault_groups.items()}
+    return {**site.state(), "fault_groups": groups}
+
+
+async def _scan(site: BaseSite, every: float, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await asyncio.to_thread(site.look, datetime.now(UTC))
+        await asyncio.to_thread(site.scan, datetime.now(UTC))
         try:
             await asyncio.wait_for(stop.wait(), every)
         except TimeoutError:
@@ -128,7 +134,7 @@ async def _look(site: Site, every: float, stop: asyncio.Event) -> None:
 def _passwords(options: Options) -> dict[str, str]:
     for name, password in options.accounts.items():
         if not _ACCOUNT.fullmatch(name) or not password:
-            raise CannotStart(f"{name!r} cannot be an account: use letters and digits, and give it a password.")
+            raise CannotStart(f"{name!r} cannot be an account. Use letters and digits, and give it a password.")
     path = options.data / "accounts.json"
     kept: dict[str, str] = json.loads(path.read_bytes()) if path.exists() else {}
     if options.accounts:
@@ -149,17 +155,12 @@ def _alone_in(data: Path) -> Iterator[None]:
         yield
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when the one that started it is gone."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class Sandbox:
     """A sandbox in a process of its own, for tests: ``with Sandbox(tmp_path) as sandbox: ...``.
 
-    After the start ``control_url``, ``ledger_path`` and ``providers`` (for each slug what an account's settings need)
-    are known; ``host``, ``port``, ``fingerprint``, ``host_key``, ``username`` and ``password`` are those of SMSPortal's
-    SFTP. Leaving ends that one process; the data stays in ``data``, and ``start`` goes on with it.
+    ``start`` sets ``control_url``, ``ledger_path`` and ``providers`` (what an account's settings need, by slug);
+    ``host``, ``port``, ``fingerprint``, ``host_key``, ``username`` and ``password`` are those of the first provider.
+    Leaving the block ends the process; its data stays in ``data``, and another ``start`` continues with it.
     """
 
     host: str
@@ -196,68 +197,68 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Start the process and wait until it answers. Raises CannotStart with what it says instead."""
+        """Start the process and wait until it answers. Raises CannotStart with the reason if it does not."""
         ours, theirs = _processes.Pipe(duplex=False)
         self._process = _processes.Process(target=_serve_alone, args=(self._options, theirs), daemon=True)
         self._process.start()
         theirs.close()
         try:
-            said = ours.recv()
+            answer = ours.recv()
         except EOFError:
-            said = "The sandbox did not start; its reason is above."
+            answer = "The sandbox did not start. The output above says why."
         finally:
             ours.close()
-        if not isinstance(said, Ready):
+        if not isinstance(answer, Ready):
             self.stop()
-            raise CannotStart(said)
-        self.control_url, self.ledger_path = said.control, Path(said.ledger)
-        self.providers = said.providers
-        first = self.providers[smsportal.SLUG]
+            raise CannotStart(answer)
+        self.control_url, self.ledger_path = answer.control, Path(answer.ledger)
+        self.providers = answer.providers
+        first = next(iter(self.providers.values()))
         self.host, self.port = first["host"], first["port"]
         self.fingerprint, self.host_key = first["fingerprint"], first["host_key"]
         self.username, self.password = first["username"], first["password"]
 
     def stop(self) -> None:
-        """End the process in order; what it is taking is finished first."""
+        """Shut the process down; it finishes the file it is processing first."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the process at once, as a power cut would."""
+        """Kill the process at once, as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def home(self, username: str = "", provider: str = smsportal.SLUG) -> Path:
-        """The folder that an account sees as its root."""
-        return self.data / provider / (username or self.username) / "home"
+    def home(self, username: str = "", provider: str = "") -> Path:
+        """Return the folder that an account sees as its root; by default the first provider's."""
+        return self.data / (provider or next(iter(self.providers))) / (username or self.username) / "home"
 
     def opt_out(self, *msisdns: str, username: str = "") -> None:
-        """Add numbers to the provider's own opt-out list of an account."""
+        """Add numbers to the opt-out list that the first provider keeps for an account."""
         with (self.home(username).parent / "optouts.txt").open("a") as file:
             file.writelines(f"{msisdn}\n" for msisdn in msisdns)
 
     def messages(self, provider: str = "") -> list[dict[str, str]]:
-        """Every message texted so far, by one provider or by any, oldest first."""
+        """Return every message texted so far, by one provider or by all, oldest first."""
         return [line for line in read_ledger(self.ledger_path) if provider in ("", line["provider"])]
 
     def state(self) -> dict[str, Any]:
-        """What ``GET /state`` says."""
-        return self._ask("GET", "/state")
+        """Return what ``GET /state`` returns."""
+        return self._request("GET", "/state")
 
     def fault(self, name: str, times: int | None = None) -> None:
-        """Switch a fault on, for its next ``times`` uses or until cleared. Raises ValueError for an unknown one."""
-        self._ask("POST", "/faults", {"name": name, "times": times})
+        """Switch a fault on for its next ``times`` uses, or until cleared. Raises ValueError if it is unknown."""
+        self._request("POST", "/faults", {"name": name, "times": times})
 
     def clear(self) -> None:
         """Switch all faults off."""
-        self._ask("DELETE", "/faults")
+        self._request("DELETE", "/faults")
 
-    def _ask(self, method: str, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
         body = json.dumps(document).encode() if document is not None else None
         try:
             with urlopen(Request(self.control_url + path, body, method=method), timeout=10) as answer:  # noqa: S310
-                said: dict[str, Any] = json.load(answer)
-                return said
-        except HTTPError as trouble:
-            raise ValueError(json.load(trouble)["error"]) from None
+                reply: dict[str, Any] = json.load(answer)
+                return reply
+        except HTTPError as error:
+            raise ValueError(json.load(error)["error"]) from None
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -272,12 +273,12 @@ class Sandbox:
 
 
 def _serve_alone(options: Options, ready: "Connection[Ready | str, object]") -> None:
-    # The process this one is forked from stays as long as this one does: the end of the starter is to be watched for.
+    # The fork server outlives the process that started this one, so the kernel cannot tell us when that one ends.
     threading.Thread(target=_end_with_starter, daemon=True).start()
     try:
         asyncio.run(run(options, ready.send))
-    except (CannotStart, UnknownFault) as trouble:
-        ready.send(str(trouble))
+    except (CannotStart, UnknownFault) as error:
+        ready.send(str(error))
 
 
 def _end_with_starter() -> None:
@@ -287,6 +288,6 @@ def _end_with_starter() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-# Dozens of sandboxes start while the tests run: each is forked from one process that has everything imported.
+# The tests start dozens of sandboxes: each is forked from one process that has already imported everything.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__])
+_processes.set_forkserver_preload([__name__, *module_names()])

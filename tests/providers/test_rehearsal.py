@@ -84,10 +84,10 @@ def test_every_fault_stands_once_under_the_heading_of_its_kind(sandbox: Sandbox)
         "gatewayapi:tail:csv": "Reports",
         "clickatell:statuses": "Logs",
         "clickatell:no-log": "Logs",
-        "smsportal:silent": "Picking up and remembering",
-        "smsportal:no-tls": "Line and servers",
-        "gatewayapi:host-a-down": "Line and servers",
-        "smsportal:refuse-login": "Line and servers",
+        "smsportal:silent": "Pickup and duplicates",
+        "smsportal:no-tls": "Connection and servers",
+        "gatewayapi:host-a-down": "Connection and servers",
+        "smsportal:refuse-login": "Connection and servers",
     }.items():
         assert headings[name] == heading, name
 
@@ -100,7 +100,7 @@ def test_numbers_in_names_are_sorted_as_numbers(sandbox: Sandbox) -> None:
 
 def test_the_page_leads_to_each_heading(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
     page = logged_in(operator).get(PAGE, {"provider": "clickatell"}).content.decode()
-    for anchor in ("faults-rejections", "faults-logs", "faults-line-and-servers"):
+    for anchor in ("faults-rejections", "faults-logs", "faults-connection-and-servers"):
         assert page.count(f'href="#{anchor}"') == page.count(f'id="{anchor}"') == 1
 
 

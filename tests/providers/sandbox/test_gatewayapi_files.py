@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.sandbox.gatewayapi import CAUSES, FAULTS, LARGEST, judge
+from providers.sandbox.gatewayapi import Site
+from providers.sandbox.gatewayapi.codes import CAUSES
+from providers.sandbox.gatewayapi.files import LARGEST, check_file
 from providers.sandbox.gsm import not_gsm
 
 GSM = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./09:;<=>?¡AZÄÖÑÜ§¿azäöñüà^{}\\[~]|€\r\f\t".replace("\t", "")
@@ -28,19 +30,19 @@ def rows(*lines: str, header: str = "msisdn,message") -> bytes:
 
 
 def cause(name: str, body: bytes) -> str:
-    return judge(name, body).cause
+    return check_file(name, body).cause
 
 
 @pytest.mark.parametrize(("name", "body"), [("a.ready", UNIX), ("a.excel.ready", EXCEL), ("a.csv.utf8.ready", UNIX)])
 def test_it_reads_the_examples_of_the_document(name: str, body: str) -> None:
-    (text,) = judge(name, body.encode()).texts
+    (text,) = check_file(name, body.encode()).texts
     assert (text.msisdn, text.sender, text.reference) == ("4510203040", "MyCompany", "test")
     assert text.text == 'I\'m John Doe, who "randomly" quote things.'
 
 
 def test_it_reads_the_example_with_optional_fields() -> None:
     header = "userref,msisdn,sender,class,message"
-    (text,) = judge("a.ready", rows(',"4512345678",,"standard","Optional fields"', header=header)).texts
+    (text,) = check_file("a.ready", rows(',"4512345678",,"standard","Optional fields"', header=header)).texts
     assert (text.msisdn, text.sender, text.reference, text.text) == ("4512345678", "", "", "Optional fields")
 
 
@@ -56,7 +58,7 @@ def test_a_recipient_that_is_there_twice_rejects_the_file() -> None:
 @pytest.mark.parametrize(("name", "code"), [("unknown-user", "0x0210"), ("operator", "0x021F"), ("priority", "0x0311")])
 def test_causes_that_no_file_has_can_be_asked_for_by_name(name: str, code: str) -> None:
     assert CAUSES[name][0] == code
-    assert f"gatewayapi:reject:{name}" in FAULTS
+    assert f"gatewayapi:reject:{name}" in Site.faults()
 
 
 def test_cells_beside_standard_must_say_standard_too() -> None:
@@ -91,7 +93,7 @@ def test_nothing_at_all_is_no_file() -> None:
 @pytest.mark.parametrize("row", ['4510203040,""', ',"a"'])
 def test_both_required_cells_must_be_filled(row: str) -> None:
     assert cause("a.ready", rows("4510203041,fine", row)) == "missing-parameter"
-    assert "row 3" in judge("a.ready", rows("4510203041,fine", row)).detail
+    assert "row 3" in check_file("a.ready", rows("4510203041,fine", row)).detail
 
 
 @pytest.mark.parametrize("row", ["4510203040", "4510203040,a,b", ""])
@@ -126,14 +128,14 @@ def test_a_sender_is_11_letters_and_digits_or_15_digits(sender: str, wanted: str
 def test_a_backslash_does_not_escape() -> None:
     # "We do not support escaping double quotes by adding backslashes."
     assert cause("a.ready", rows(r'4510203040,"a \"quote\" b"')) == "columns"
-    assert judge("a.ready", rows(r'4510203040,"a \""quote\"" b"')).texts[0].text == r"a \"quote\" b"
+    assert check_file("a.ready", rows(r'4510203040,"a \""quote\"" b"')).texts[0].text == r"a \"quote\" b"
 
 
 def test_a_line_may_end_inside_quotes() -> None:
     # "CR+LF (\r\n) is two chars in the SMS"
-    (text,) = judge("a.ready", rows('4510203040,"' + "x" * 158 + '\r\n"')).texts
+    (text,) = check_file("a.ready", rows('4510203040,"' + "x" * 158 + '\r\n"')).texts
     assert (text.text[-2:], text.parts) == ("\r\n", 1)
-    assert judge("a.ready", rows('4510203040,"' + "x" * 159 + '\r\n"')).texts[0].parts == 2
+    assert check_file("a.ready", rows('4510203040,"' + "x" * 159 + '\r\n"')).texts[0].parts == 2
 
 
 def test_rows_end_in_lf_or_crlf_and_in_nothing_else() -> None:
@@ -156,8 +158,8 @@ def test_a_file_of_excel_itself_is_rejected() -> None:
 
 def test_the_name_may_say_the_encoding() -> None:
     def said(name: str, body: bytes) -> str:
-        verdict = judge(name, body)
-        return verdict.texts[0].text if verdict.texts else verdict.cause
+        result = check_file(name, body)
+        return result.texts[0].text if result.texts else result.cause
 
     utf8, cp1252 = rows("4510203040,æé"), "msisdn,message\n4510203040,æé\n".encode("cp1252")
     assert said("a.utf8.ready", utf8) == said("a.cp1252.ready", cp1252) == "æé"
@@ -170,12 +172,12 @@ def test_the_name_may_say_the_encoding() -> None:
 def test_detection_takes_for_utf8_whatever_can_be_read_as_such() -> None:
     # "Although auto detection is very good, there are a few rare edgecases."
     body = "msisdn;message\n4510203040;Ã¦\n".encode("cp1252")
-    assert judge("a.excel.ready", body).texts[0].text == "æ"
+    assert check_file("a.excel.ready", body).texts[0].text == "æ"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_detection_knows_the_marks_of_other_encodings(encoding: str) -> None:
-    (text,) = judge("a.ready", "msisdn,message\n4510203040,æ€\n".encode(encoding)).texts
+    (text,) = check_file("a.ready", "msisdn,message\n4510203040,æ€\n".encode(encoding)).texts
     assert text.text == "æ€"
 
 
@@ -186,7 +188,7 @@ def test_a_character_outside_gsm_is_rejected() -> None:
 @pytest.mark.parametrize(("length", "wanted"), [(160, 1), (161, 2), (306, 2), (307, 3)])
 def test_a_text_is_charged_by_its_parts(length: int, wanted: int) -> None:
     # "If longer than 160 normal chars, it will be split into parts of 153 normal chars."
-    assert judge("a.ready", rows(f"4510203040,{'x' * length}")).cost == wanted
+    assert check_file("a.ready", rows(f"4510203040,{'x' * length}")).cost == wanted
 
 
 def test_a_file_of_more_than_30_mb_is_rejected() -> None:
@@ -211,6 +213,6 @@ def test_whatever_is_properly_quoted_is_texted_as_it_is(messages: list[tuple[str
     out = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
     out.writerow(["msisdn", "message", "userref"])
     out.writerows([4510203040 + place, text, reference] for place, (text, reference) in enumerate(messages))
-    verdict = judge(f"a{'.excel' * is_excel}.utf8.ready", written.getvalue().encode(errors="replace"))
-    assert [text.text for text in verdict.texts] == [text for text, _ in messages]
-    assert not any(not_gsm(text.text) for text in verdict.texts)
+    result = check_file(f"a{'.excel' * is_excel}.utf8.ready", written.getvalue().encode(errors="replace"))
+    assert [text.text for text in result.texts] == [text for text, _ in messages]
+    assert not any(not_gsm(text.text) for text in result.texts)

@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from providers.sandbox.gsm import parts
-from providers.sandbox.smsportal import Verdict, judge
+from providers.sandbox.smsportal.files import FileResult, check_file
 from tests.providers.sandbox.conftest import contact, wire
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def verdict_of(body: bytes, **more: Any) -> Verdict:
-    return judge("a.json", body, **{"now": NOW, "remembered": (), "opted_out": (), "credit": 1000, **more})
+def verdict_of(body: bytes, **more: Any) -> FileResult:
+    return check_file("a.json", body, **{"now": NOW, "remembered": (), "opted_out": (), "credit": 1000, **more})
 
 
 def texts_of(body: bytes) -> list[str]:
-    verdict = verdict_of(body)
-    assert verdict.error == "", verdict.detail
-    return [text.text for text in verdict.texts]
+    result = verdict_of(body)
+    assert result.error == "", result.detail
+    return [text.text for text in result.texts]
 
 
 def test_it_reads_the_documents_fullest_example() -> None:
@@ -37,10 +37,10 @@ def test_it_reads_the_documents_fullest_example() -> None:
         {"msisdn": "3333333333", "customerId": "TempAcc1032","message" : "Specific message for msisdn 3333333333"}
     ]
 }"""
-    verdict = verdict_of(body)
+    result = verdict_of(body)
 
-    assert verdict.error == ""
-    assert [(text.msisdn, text.sender, text.text, text.reference) for text in verdict.texts] == [
+    assert result.error == ""
+    assert [(text.msisdn, text.sender, text.text, text.reference) for text in result.texts] == [
         ("1111111111", "Fixed", "Message sent to John", "AccJohn237"),
         ("3333333333", "Fixed", "Specific message for msisdn 3333333333", "TempAcc1032"),
     ]
@@ -79,8 +79,8 @@ def test_it_needs_no_template_when_each_contact_has_a_message() -> None:
 
 @pytest.mark.parametrize("sender", ["Fixed", "FixedR", "ABCDEFGHIJK", "123456789012345"])
 def test_it_takes_a_sender(sender: str) -> None:
-    verdict = verdict_of(wire(senderId=sender))
-    assert [text.sender for text in verdict.texts] == [sender]
+    result = verdict_of(wire(senderId=sender))
+    assert [text.sender for text in result.texts] == [sender]
 
 
 @pytest.mark.parametrize("sender", ["ABCDEFGHIJKL", "1234567890123456", "A B", "Café", "", 7])
@@ -134,10 +134,10 @@ def test_it_cannot_parse_what_the_document_does_not_name(more: dict[str, Any]) -
     ],
 )
 def test_it_reports_a_contact_it_cannot_parse_and_texts_the_other(wrong: Any) -> None:
-    verdict = verdict_of(wire([contact(), wrong]))
-    assert verdict.error == ""
-    assert [text.msisdn for text in verdict.texts] == ["27825550100"]
-    assert [(fault.position, fault.code) for fault in verdict.faults] == [(2, "File.ParseError")]
+    result = verdict_of(wire([contact(), wrong]))
+    assert result.error == ""
+    assert [text.msisdn for text in result.texts] == ["27825550100"]
+    assert [(fault.position, fault.code) for fault in result.faults] == [(2, "File.ParseError")]
 
 
 def test_it_stops_at_more_errors_than_allowed() -> None:

@@ -6,25 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.sandbox.clickatell import CODES, Login, LogStyle, Verdict, judge, log_of, parts_of
+from providers.sandbox.clickatell.codes import CODES
+from providers.sandbox.clickatell.files import FileResult, Login, check_file, parts_of
+from providers.sandbox.clickatell.log import LogStyle, log_of
 
 LOGIN = Login("1234", "shop-api", "api-secret")
 HEAD = "api_id:1234\nuser:shop-api\npassword:api-secret\n"
 ONE = "to:27825550100\n"
 
 
-def verdict_of(body: str, *, head: str = HEAD, credit: int = 1000, opted_out: tuple[str, ...] = ()) -> Verdict:
-    return judge((head + body).encode("latin-1"), LOGIN, opted_out=opted_out, credit=credit)
+def result_of(body: str, *, head: str = HEAD, credit: int = 1000, opted_out: tuple[str, ...] = ()) -> FileResult:
+    return check_file((head + body).encode("latin-1"), LOGIN, opted_out=opted_out, credit=credit)
 
 
 def texts(body: str) -> list[tuple[str, str]]:
-    verdict = verdict_of(body)
-    assert verdict.error == "", verdict.detail
-    return [(result.msisdn, result.text) for result in verdict.texted]
+    result = result_of(body)
+    assert result.error == "", result.detail
+    return [(result.msisdn, result.text) for result in result.texted]
 
 
 def codes(body: str, credit: int = 1000, opted_out: tuple[str, ...] = ()) -> list[str]:
-    return [result.code for result in verdict_of(body, credit=credit, opted_out=opted_out).results]
+    return [result.code for result in result_of(body, credit=credit, opted_out=opted_out).results]
 
 
 # -- the two forms ---------------------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ def test_a_value_is_not_filled_in_again_and_a_missing_one_is_empty() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_it_takes_each_kind_of_line_end_and_the_keys_in_any_case_and_order(end: str) -> None:
     body = f"TEXT:a\n\n{ONE}{HEAD}text:b".replace("\n", end)
-    assert [result.text for result in verdict_of(body, head="").texted] == ["a\nb"]
+    assert [result.text for result in result_of(body, head="").texted] == ["a\nb"]
 
 
 def test_only_one_space_after_the_colon_is_dropped() -> None:
@@ -77,15 +79,15 @@ def test_only_one_space_after_the_colon_is_dropped() -> None:
 @given(st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\r")))
 def test_what_a_text_says_is_never_a_parameter(text: str) -> None:
     lines = "".join(f"text: {line}\n" for line in text.split("\n"))
-    verdict = verdict_of(f"{ONE}concat:35\n{lines}")
-    assert [result.msisdn for result in verdict.results] == ["27825550100"]
-    if result := next(iter(verdict.texted), None):
+    file_result = result_of(f"{ONE}concat:35\n{lines}")
+    assert [result.msisdn for result in file_result.results] == ["27825550100"]
+    if result := next(iter(file_result.texted), None):
         assert all(seen in (meant, "?") for seen, meant in zip(result.text, text, strict=True))
 
 
 @given(st.binary())
-def test_it_has_a_verdict_for_any_bytes(body: bytes) -> None:
-    assert judge(body, LOGIN, opted_out=(), credit=1).error in CODES
+def test_it_has_a_result_for_any_bytes(body: bytes) -> None:
+    assert check_file(body, LOGIN, opted_out=(), credit=1).error in CODES
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ def test_it_has_a_verdict_for_any_bytes(body: bytes) -> None:
     ],
 )
 def test_it_asks_each_file_who_it_is_from(head: str, code: str) -> None:
-    assert verdict_of(f"{ONE}text:Hi\n", head=head).error == code
+    assert result_of(f"{ONE}text:Hi\n", head=head).error == code
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_it_asks_each_file_who_it_is_from(head: str, code: str) -> None:
     ],
 )
 def test_it_refuses_the_whole_file(body: str, code: str) -> None:
-    assert verdict_of(body).error == code
+    assert result_of(body).error == code
 
 
 def test_it_takes_every_parameter_of_the_document() -> None:
@@ -141,8 +143,8 @@ def test_it_takes_every_parameter_of_the_document() -> None:
         "from:Shop1234567\nclimsgid:c1b1g1\nconcat:3\ndeliv_time:10080\nvalidity:1440\ncallback:7\ndeliv_ack:1\n"
         "escalate:1\nmax_credits:3\nqueue:1\nreq_feat:16399\nmo:0\nmsg_type:SMS_FLASH\nunicode:0\n"
     )
-    verdict = verdict_of(f"{body}{ONE}text:{'a' * 459}\n")
-    assert (verdict.error, verdict.sender, verdict.reference, verdict.delay, verdict.cost) == (
+    result = result_of(f"{body}{ONE}text:{'a' * 459}\n")
+    assert (result.error, result.sender, result.reference, result.delay, result.cost) == (
         "", "Shop1234567", "c1b1g1", 10080, 3,
     )  # fmt: skip
 
@@ -224,12 +226,12 @@ def test_what_gsm_lacks_becomes_a_question_mark() -> None:
 
 def test_log_lines_have_the_words_of_the_error_code_page() -> None:
     at, identities = datetime(2026, 11, 21, 10, 0, 1, tzinfo=UTC), ["a" * 32, "b" * 32]
-    verdict = verdict_of(f"{ONE}to:123\ntext:Hi\n")
-    assert log_of(verdict, identities, at, LogStyle()) == [
+    result = result_of(f"{ONE}to:123\ntext:Hi\n")
+    assert log_of(result, identities, at, LogStyle()) == [
         f"2026-11-21 10:00:01 ID: {'a' * 32} To: 27825550100\n",
         "2026-11-21 10:00:01 ERR: 105, Invalid Destination Address To: 123\n",
     ]
-    refused = verdict_of("", head="")
+    refused = result_of("", head="")
     assert log_of(refused, [], at, LogStyle()) == ["2026-11-21 10:00:01 ERR: 108, Invalid or missing API ID\n"]
-    lonely = verdict_of(f"{ONE}text:Hi\n")
+    lonely = result_of(f"{ONE}text:Hi\n")
     assert log_of(lonely, ["a" * 32], at, LogStyle(is_bare=True)) == [f"ID: {'a' * 32}\n"]
