@@ -43,7 +43,7 @@ check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and
 	$(PY) manage.py check --fail-level WARNING
 	BEHIND_TLS=1 ALLOWED_HOSTS=baton.example.org $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py makemigrations --check --dry-run
-	$(VENV)/bin/djlint templates --lint --quiet
+	$(VENV)/bin/djlint templates --check --lint --quiet
 	@echo "All checks passed."
 
 # Install a requirements file: one line with the seconds it took; pip's own output only when it fails.
