@@ -28,7 +28,7 @@ logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
 #: All that pyftpdlib knows: list, read, store, append, delete, rename, make folders, change times and permissions.
 EVERYTHING = "elradfmwMT"
 # Seconds after which a server looks whether it is to end.
-_TURN = 0.1
+_TURN = 0.02
 # Seconds that each piece of a slow upload takes.
 _PAUSE = 0.5
 

@@ -10,7 +10,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -64,8 +64,8 @@ class Ready:
     labels: dict[str, str]
 
 
-async def run(options: Options, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT; call ``ready`` once everything answers.
+async def run(options: Options, ready: Callable[[Ready], None], line: Connection | None = None) -> None:
+    """Serve until SIGTERM, SIGINT or something arrives on ``line``; calls ``ready`` once everything answers.
 
     Raises CannotStart when a port or the data directory is in use or an account's name is not valid, and UnknownFault.
     """
@@ -73,6 +73,8 @@ async def run(options: Options, ready: Callable[[Ready], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if line:
+        asyncio.get_running_loop().add_reader(line.fileno(), stop.set)
     with _alone_in(options.data):
         await _serve(options, ready, stop)
 
@@ -160,7 +162,8 @@ class Sandbox:
 
     ``start`` sets ``control_url``, ``ledger_path`` and ``providers`` (what an account's settings need, by slug);
     ``host``, ``port``, ``fingerprint``, ``host_key``, ``username`` and ``password`` are those of the first provider.
-    Leaving the block ends the process; its data stays in ``data``, and another ``start`` continues with it.
+    Leaving the block ends the servers and keeps the process for the next sandbox; nothing else is shared. The data
+    stays in ``data``, and another ``start`` continues with it.
     """
 
     host: str
@@ -186,6 +189,7 @@ class Sandbox:
         self.data = data
         self._options = Options(data, port, 0, every, credit, accounts or {}, faults)
         self._process: ForkServerProcess | None = None
+        self._line: Connection | None = None
 
     def __enter__(self) -> "Sandbox":
         self.start()
@@ -194,20 +198,25 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._process is None or self._line is None:
+            return
+        try:
+            self._line.send(None)
+            self._line.recv()
+        except (EOFError, OSError):
+            self.stop()
+        else:
+            _idle.append((self._process, self._line))
+            self._process = self._line = None
 
     def start(self) -> None:
-        """Start the process and wait until it answers. Raises CannotStart with the reason if it does not."""
-        ours, theirs = _processes.Pipe(duplex=False)
-        self._process = _processes.Process(target=_serve_alone, args=(self._options, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+        """Let a process serve and wait until it answers. Raises CannotStart with the reason if it does not."""
+        self._process, self._line = _idle.pop() if _idle else _new_process()
         try:
-            answer = ours.recv()
-        except EOFError:
+            self._line.send(self._options)
+            answer = self._line.recv()
+        except (EOFError, OSError):
             answer = "The sandbox did not start. The output above says why."
-        finally:
-            ours.close()
         if not isinstance(answer, Ready):
             self.stop()
             raise CannotStart(answer)
@@ -264,6 +273,9 @@ class Sandbox:
         if self._process is None:
             return
         process, self._process = self._process, None
+        if self._line:
+            self._line.close()
+            self._line = None
         if process.pid and process.is_alive():
             os.kill(process.pid, number)
         process.join(10)
@@ -272,13 +284,33 @@ class Sandbox:
             process.join()
 
 
-def _serve_alone(options: Options, ready: "Connection[Ready | str, object]") -> None:
+#: Processes that serve nothing at the moment, each with the connection to it.
+_idle: list[tuple[ForkServerProcess, Connection]] = []
+
+
+def _new_process() -> tuple[ForkServerProcess, Connection]:
+    ours, theirs = _processes.Pipe()
+    process = _processes.Process(target=_serve_in_turn, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _serve_in_turn(line: Connection) -> None:
+    """Serve one sandbox after another: receive Options, answer Ready or a reason; None ends it and is sent back."""
     # The fork server outlives the process that started this one, so the kernel cannot tell us when that one ends.
     threading.Thread(target=_end_with_starter, daemon=True).start()
-    try:
-        asyncio.run(run(options, ready.send))
-    except (CannotStart, UnknownFault) as error:
-        ready.send(str(error))
+    with suppress(EOFError):
+        while options := line.recv():
+            try:
+                asyncio.run(run(options, line.send, line))
+            except (CannotStart, UnknownFault) as error:
+                line.send(str(error))
+                return
+            if not line.poll():
+                # A signal ended it.
+                return
+            line.send(line.recv())
 
 
 def _end_with_starter() -> None:
@@ -288,6 +320,6 @@ def _end_with_starter() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-# The tests start dozens of sandboxes: each is forked from one process that has already imported everything.
+# Each process is forked from one that has already imported everything.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__, *module_names()])

@@ -26,7 +26,7 @@ from tests.campaigns.elsewhere import account_at_server, account_with
 from tests.providers import servers
 from tests.providers.test_http import Server, encrypted, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 

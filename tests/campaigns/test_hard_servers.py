@@ -29,7 +29,7 @@ from tests.campaigns.elsewhere import account_at_server
 from tests.providers import servers
 from tests.providers.servers import FileServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FTP_PROVIDERS = ("smsportal", "gatewayapi", "clickatell")
 

@@ -19,6 +19,8 @@ from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.pages import html_of
 
+pytestmark = pytest.mark.postgresql
+
 LogIn = Callable[[User], Client]
 
 

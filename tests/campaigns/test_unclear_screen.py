@@ -407,7 +407,7 @@ def test_what_waited_for_the_password_is_decided_unless_more_is_known(
     if is_seen_meanwhile:
         see_a_file_of(batch)
 
-    page = html_of(retyped(client, asked))  # type: ignore[attr-defined]
+    page = html_of(retyped(client, asked))  # type: ignore[arg-type]
 
     batch.refresh_from_db()
     assert batch.status == status

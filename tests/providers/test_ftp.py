@@ -290,7 +290,7 @@ def test_names_that_are_no_utf8_do_not_break_a_list(tmp_path: Path, request: pyt
             assert remote.read("Processed/caf\udce9 1.txt", 100) == b"here"
 
 
-@pytest.mark.parametrize("name", ["pyftpdlib", "vsftpd"])
+@pytest.mark.parametrize("name", ["pyftpdlib", pytest.param("vsftpd", marks=pytest.mark.slow)])
 def test_ten_thousand_names(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     # vsftpd leaves hidden files out and must be asked for each name's size.
     with running(name, tmp_path, request) as server:

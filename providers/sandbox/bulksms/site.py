@@ -47,7 +47,7 @@ class Site(BaseSite):
         handler = type("Handler", (Handler,), {"connections": self.connections, "faults": self.context.faults})
         server = self.context.ports.listen(name, lambda port: Server((HOST, port), handler, tls))
         self.context.ports.keep(name, server.server_port)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return server
 
     def scan(self, now: datetime) -> None:
