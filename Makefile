@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check chaos proof
+.PHONY: help demo run test test-all check chaos proof
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -10,22 +10,28 @@ export PORT DATA
 VENV := .venv
 PY := $(VENV)/bin/python
 
-help: ## Say what there is
+help: ## List the commands
 	@echo "Baton hands SMS marketing campaigns over to file-drop gateways."
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT=8000 and DATA=var choose the port and the directory of the data."
+	@echo "  PORT=8000 and DATA=var choose the port and the data directory."
 
-demo: $(VENV)/installed ## Start Baton with a pretend provider and a sample campaign, and stay up
+demo: $(VENV)/installed-sandbox ## Start Baton with pretend providers and a sample campaign through each, and stay up
 	@$(PY) -m config.supervisor demo --with-parent
 
 run: $(VENV)/installed ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
-test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is installed
-	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py --ignore tests/campaigns/test_bad_days.py
-	@$(PY) -m pytest
+# A worker for each core; each has its own data directory, database and Valkey.
+PYTEST := -m pytest -n auto --dist worksteal
+
+test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
+	@$(PY) $(PYTEST) -m "not slow"
+
+test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what may differ there
+	@$(PY) $(PYTEST) -m slow
+	@$(PY) -m tests.postgresql $(PYTEST) -m postgresql
 
 chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
@@ -35,6 +41,7 @@ proof: $(VENV)/installed-dev ## Live N= lives of batches (5000) in a state machi
 
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and migrations
+	@$(PY) -m config.installation
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
@@ -42,17 +49,27 @@ check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and
 	$(PY) manage.py check --fail-level WARNING
 	BEHIND_TLS=1 ALLOWED_HOSTS=baton.example.org $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py makemigrations --check --dry-run
-	$(VENV)/bin/djlint templates --lint --quiet
+	$(VENV)/bin/djlint templates --check --lint --quiet
 	@echo "All checks passed."
 
+# Install a requirements file: one line with the seconds it took; pip's own output only when it fails.
+define install
+	@printf '  Installing $(1) '; began=$$(date +%s); \
+	if $(PY) -m pip install --disable-pip-version-check -r $(1) >$(VENV)/install.log 2>&1; \
+	then echo "done ($$(($$(date +%s) - began)) s)"; \
+	else echo "failed; the whole log is $(VENV)/install.log"; tail -n 20 $(VENV)/install.log; exit 1; fi
+endef
+
 $(VENV)/installed: requirements.txt
-	@echo "Installing what Baton needs into $(VENV): a minute or two the first time."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Baton needs Python 3.11 or newer; choose one with PYTHON=.")'
 	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(PY) -m pip install --disable-pip-version-check -r requirements.txt
+	$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@echo "Installing what the tests and checks need into $(VENV)."
-	@$(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/installed-sandbox: requirements-sandbox.txt $(VENV)/installed
+	$(call install,requirements-sandbox.txt)
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed-sandbox
+	$(call install,requirements-dev.txt)
 	@touch $@

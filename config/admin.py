@@ -1,4 +1,4 @@
-"""What libraries show in the admin and must not: nobody, a superuser included, sees or writes another's second step."""
+"""Restricts what libraries show in the admin: nobody, not even a superuser, sees or changes a second step's secret."""
 
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
@@ -9,7 +9,7 @@ admin.site.unregister(Authenticator)
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(admin.ModelAdmin):
-    """Who has a second step, and a way to take it away when the telephone is lost."""
+    """Lists who has a second step; deleting one lets a person in who has lost their phone."""
 
     fields = ("user", "type", "created_at", "last_used_at")
     readonly_fields = fields

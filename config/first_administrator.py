@@ -1,4 +1,4 @@
-"""The first administrator: a link that ``make run`` prints, good until it has been used."""
+"""The first administrator: ``make run`` prints a link that works until it has been used."""
 
 import sys
 
@@ -29,7 +29,7 @@ class FirstAdministratorForm(BaseUserCreationForm):
 
 
 def is_missing() -> bool:
-    """Whether nobody can administer this installation yet."""
+    """Whether there is no administrator yet."""
     return not get_user_model().objects.filter(is_superuser=True).exists()
 
 
@@ -51,13 +51,13 @@ def is_valid(token: str) -> bool:
 @never_cache
 @sensitive_post_parameters()
 def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
-    """Make the first administrator and log them in; 410 when the link is old, wrong or used."""
+    """Create the first administrator and log them in; 410 when the link has expired, is wrong or was used."""
     if not is_valid(token):
         return render(request, "first_administrator.html", {"form": None}, status=410)
     form = FirstAdministratorForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            # Two who use the link at the same moment wait for each other here, and the second is refused.
+            # Two people who use the link at the same time wait for each other here, and the second is refused.
             group = Group.objects.select_for_update().get(name="administrator")
             if not is_missing():
                 return render(request, "first_administrator.html", {"form": None}, status=410)
@@ -74,5 +74,5 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
 def main(url: str) -> None:
     """Print the link for the first administrator of the Baton at ``url``, if there is none yet."""
     if is_missing():
-        sys.stdout.write("There is no administrator yet. This link makes the first one; it works once, for 24 hours:\n")
+        sys.stdout.write("There is no administrator yet. This link creates the first one, once, within 24 hours:\n")
         sys.stdout.write(f"  {url}{make_path()}\n")

@@ -1,4 +1,4 @@
-"""Whether Baton can work: for a load balancer, a monitor and the supervisor."""
+"""Whether Baton is able to work, for a load balancer, a monitor and the supervisor."""
 
 import django_rq
 from django.contrib.auth.decorators import login_not_required
@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 @login_not_required
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when the database and Redis answer, else 503 with the name of what does not."""
+    """Answer 200 when the database and Redis answer, else 503 and the name of what does not answer."""
     silent = []
     try:
         with connection.cursor() as cursor:

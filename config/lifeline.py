@@ -1,4 +1,4 @@
-"""Ties a process to the one that started it, so that nothing outlives a killed parent (Linux: prctl)."""
+"""Ties a process to the one that started it, so that no child outlives a killed parent (Linux: prctl)."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
     """Have the kernel send ``how`` to this process when its parent's thread ends.
 
     ``parent`` is the process id of the parent that is expected to live: when it has died before the call, this process
-    ends at once. The tie holds across exec and is gone after a fork.
+    ends at once. The tie survives exec and ends at a fork.
     """
     _libc.prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
     if os.getppid() != parent:
@@ -23,5 +23,5 @@ def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies, so that none is lost sight of."""
+    """Become the parent of every descendant whose own parent dies, so that none is left running."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

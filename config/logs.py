@@ -1,4 +1,4 @@
-"""How Baton's log is written."""
+"""The format of Baton's log."""
 
 import logging
 import traceback
@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Tells of an exception the place and the type: its words, a database's for example, may name a phone number."""
+    """Logs an exception's place and type, not its message: a database's message may hold a phone number."""
 
     def formatException(
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -1,4 +1,4 @@
-"""Settings of Baton, all of them read from the environment; ``docs/settings.md`` lists them."""
+"""Baton's settings, all read from the environment; ``docs/settings.md`` lists them. Importing this creates nothing."""
 
 import hashlib
 import os
@@ -9,32 +9,28 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
-from config.secrets import secret_file
+from config.installation import BASE_DIR, data_directory, stored_key
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-DATA = Path(env.str("DATA", default=str(BASE_DIR / "var"))).resolve()
-DATA.mkdir(parents=True, exist_ok=True)
+DATA = data_directory()
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or secret_file(DATA / "keys" / "secret_key")
+SECRET_KEY = env.str("SECRET_KEY", default="") or stored_key("secret_key")
 # Newest first: the first encrypts, all of them decrypt.
-ACCOUNT_KEYS: list[str] = env.list("ACCOUNT_KEYS", default=[]) or [
-    secret_file(DATA / "keys" / "account_key", make="fernet")
-]
-INSTALLATION_KEY = env.str("INSTALLATION_KEY", default="") or secret_file(DATA / "keys" / "installation_key")
+ACCOUNT_KEYS: list[str] = env.list("ACCOUNT_KEYS", default=[]) or [stored_key("account_key")]
+INSTALLATION_KEY = env.str("INSTALLATION_KEY", default="") or stored_key("installation_key")
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Behind TLS: cookies only over https, and browsers are told to stay there.
+# Behind TLS: cookies are sent over https only, and browsers are told to use nothing else.
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 
 DEFAULT_COUNTRY = env.str("DEFAULT_COUNTRY", default="ZA")
 SELF_APPROVAL = env.bool("SELF_APPROVAL", default=False)
 ALLOW_PRIVATE_HOSTS = env.bool("ALLOW_PRIVATE_HOSTS", default=False)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=False)
-# The address of the sandbox's control server; empty where there is none.
+# The address of the sandbox's control server; empty when there is none.
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30))
 APPROVAL_LASTS = timedelta(days=7)
@@ -100,6 +96,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["config.components", "config.navigation"],
         },
     },
 ]
@@ -129,13 +126,13 @@ RUN_DIR = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{hashlib.sha256(st
 VALKEY_SOCKET = RUN_DIR / "valkey.sock"
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{VALKEY_SOCKET}"
 
-# One worker process for each queue. Seconds a job may take; a hand-over job stops by itself long before.
+# One worker process for each queue. Seconds a job may take; a hand-over job stops by itself long before that.
 QUEUE_TIMEOUTS = {"imports": 7200, "campaigns": 7200, "handover": 900, "results": 900}
 RQ_QUEUES = {
     name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "rq.serializers.JSONSerializer"}
     for name, seconds in QUEUE_TIMEOUTS.items()
 }
-# What an exception says may name a phone number: it comes neither into the log nor into Redis.
+# An exception's message may contain a phone number, so neither the log nor Redis gets it.
 RQ = {"JOB_CLASS": "config.worker.DiscreetJob"}
 RQ_SHOW_ADMIN_LINK = False
 
@@ -156,7 +153,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_ADAPTER = "config.accounts.SecondStep"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-# Nobody signs up with the address of somebody else, and Baton writes no email that could verify one.
+# Sign-up is closed, and Baton sends no email that could verify an address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
@@ -220,6 +217,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
-    # paramiko logs at the same moment what Baton already tells in its own words.
+    # Baton reports in its own words what paramiko would log at the same moment.
     "loggers": {"paramiko": {"level": "CRITICAL"}},
 }

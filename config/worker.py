@@ -1,4 +1,4 @@
-"""The RQ worker of this installation: its horse never outlives it, it ends when it is asked to, and tells no number."""
+"""The RQ worker: its work horse never outlives it, it ends when asked to, and no phone number reaches RQ or the log."""
 
 import os
 from typing import Any
@@ -11,31 +11,31 @@ from rq.worker import WorkerStatus
 from config.lifeline import die_with
 
 
-class Stumbled(Exception):
-    """A job raised an exception; this one, which RQ logs and stores in its place, says of which type."""
+class JobFailed(Exception):
+    """RQ logs and stores this in place of a job's exception; its text is that exception's type."""
 
 
 class DiscreetJob(Job):
-    """A job whose exception RQ learns by type and place only: a database's own words may name a phone number."""
+    """A job of whose exception RQ gets the type and place only: a database's message may contain a phone number."""
 
     def perform(self) -> Any:
         try:
             return super().perform()
         except Exception as error:
-            stumbled = Stumbled(type(error).__name__).with_traceback(error.__traceback__)
-        # Only out here: RQ tells an exception with all that it was raised from or beside.
-        raise stumbled
+            failed = JobFailed(type(error).__name__).with_traceback(error.__traceback__)
+        # Raised outside the except block: RQ also logs an exception's cause and context.
+        raise failed
 
 
 class TiedWorker(Worker):
-    """Forks a horse for each job; a killed worker takes its horse along, from the horse's first instruction on."""
+    """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
         die_with(self.pid or os.getppid())
 
-    # RQ stops an idle worker by an exception out of the signal's handler, and raises it once. Where code that lets no
-    # exception out is running just then (logging, a finalizer) it is lost, so the wish is kept and looked at again.
+    # RQ stops an idle worker by raising an exception from the signal handler, once. When code that swallows exceptions
+    # is running at that moment (logging, a finalizer) it is lost, so the request is stored and checked again.
 
     @property
     def dequeue_timeout(self) -> int:

@@ -1,6 +1,6 @@
-"""The admin: people can be mended; imports, opt-outs and consents can only be looked at.
+"""The admin: contacts and list names can be corrected; imports, opt-outs and consents are read-only.
 
-An opt-out is added on its own screen, through contacts.suppression, which also writes the journal.
+Opt-outs are added on their own screen, through contacts.suppression, which also writes the journal.
 """
 
 from typing import Any
@@ -15,12 +15,10 @@ from contacts.forms import ContactForm
 from contacts.models import Consent, Contact, ContactList, Import, ImportIssue, ImportRow, Suppression
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only the product itself writes."""
+class ReadOnlyMixin:
+    """For the ModelAdmin or inline of rows that only Baton itself writes: no adding, changing or deleting."""
 
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -28,6 +26,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
+    """Read-only pages; the unfiltered total is not counted, because these tables are large."""
+
+    show_full_result_count = False
 
 
 @admin.register(ContactList)

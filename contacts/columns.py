@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from contacts.errors import Refusal
 from contacts.models import CONTACT_FIELDS, FIELD_LABELS, VALUE_FIELDS
 
 #: How long a cell may be in each field, in characters; what is longer is refused, never cut. ``message`` is an SMS.
@@ -33,13 +34,8 @@ _SPLIT = re.compile(r"[^0-9a-z]+|(?<=[a-z])(?=[0-9])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-class ColumnsError(Exception):
-    """Why a mapping cannot be used: ``code`` to count, ``sentence`` to show."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class ColumnsError(Refusal):
+    """A column mapping cannot be used."""
 
 
 def guess(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:

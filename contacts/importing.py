@@ -21,6 +21,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from contacts import columns, phones, sheets
+from contacts.errors import Refusal
 from contacts.models import (
     CONTACT_FIELDS,
     FIELD_LABELS,
@@ -47,13 +48,8 @@ _SUPPRESSION = Suppression._meta.db_table
 _IS_OPTED_OUT = f"EXISTS (SELECT 1 FROM {_SUPPRESSION} o WHERE o.msisdn = s.msisdn AND o.lifted_at IS NULL)"
 
 
-class ImportRefusal(Exception):
-    """Why an import may not do this now: ``code`` to count, ``sentence`` to show."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class ImportRefusal(Refusal):
+    """An import is not in a state that allows this operation."""
 
 
 class Overtaken(Exception):

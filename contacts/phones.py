@@ -11,6 +11,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberType, ValidationResult
 
+from contacts.errors import Refusal
+
 # Kinds of numbers that make a number valid, in phonenumbers' own words.
 KINDS = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
 MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
@@ -25,13 +27,8 @@ _ROUNDED = re.compile(r"\+?[1-9][0-9]{2,8}0{6,}(?:[.,]0+)?")
 _TWO_NUMBERS = re.compile(r"[0-9].*(?:[,;|&\n]|\bor\b|\band\b).*[0-9]", re.DOTALL | re.IGNORECASE)
 
 
-class PhoneError(Exception):
-    """Why a text is no phone number: ``code`` to count, ``sentence`` to show with what to do."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class PhoneError(Refusal):
+    """A text is not a phone number."""
 
 
 def parse(text: str, country: str) -> str:

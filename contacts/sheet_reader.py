@@ -22,6 +22,8 @@ from typing import Any
 
 import openpyxl
 
+from contacts.errors import Refusal
+
 #: A row of a sheet: its number as the spreadsheet shows it, and the texts of its cells.
 Row = tuple[int, list[str]]
 
@@ -42,13 +44,8 @@ _FIXED = re.compile(r"(?:#,##)?0(?:\.(0+))?(%?)")
 _ZEROS = re.compile(r"0{2,20}")
 
 
-class SheetError(Exception):
-    """Why a spreadsheet cannot be read: ``code`` to count, ``sentence`` to show with what to do."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class SheetError(Refusal):
+    """A spreadsheet cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,8 @@ SECONDS = 5.0
 LARGEST_ANSWER = 5_000_000
 
 
-#: The headings of the page in their order, and with what, after the provider's, the name of a fault below it begins.
-_HEADINGS = (
-    ("Rejections", ("reject:", "error:", "status:", "insufficient-", "internal-error", "corrupt")),
-    (
-        "Answers",
-        ("http-", "empty-answer", "html-answer", "truncated-answer", "no-batch-id", "trailing-pipe", "credits-"),
-    ),
-    ("Reports", ("report-", "tail:", "no-report", "text-report")),
-    ("Logs", ("no-log", "late-log", "half-log", "general-log", "bare-log", "tab-log", "pipe-log", "statuses")),
-    ("Picking up and remembering", ("silent", "eager", "stuck-", "remember-", "forgets-", "utf-8")),
-)
-_OTHERWISE = "Line and servers"
+#: The heading of faults for which the provider names none.
+_OTHER = "Other faults"
 
 
 class SandboxTrouble(Exception):
@@ -48,12 +38,6 @@ class Fault:
     def anchor(self) -> str:
         """Where the page has it."""
         return slugify(self.name.replace(":", "-"))
-
-    @property
-    def heading(self) -> str:
-        """Under which heading the page has it."""
-        rest = self.name.partition(":")[2]
-        return next((heading for heading, begins in _HEADINGS if rest.startswith(begins)), _OTHERWISE)
 
     @property
     def order(self) -> str:
@@ -88,21 +72,15 @@ class PretendProvider:
     slug: str
     label: str
     accounts: tuple[PretendAccount, ...]
-    faults: tuple[Fault, ...]
+    groups: tuple[FaultGroup, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(fault for group in self.groups for fault in group.faults)
 
     @property
     def faults_on(self) -> int:
         return sum(fault.is_on for fault in self.faults)
-
-    @property
-    def groups(self) -> list[FaultGroup]:
-        """The faults under their headings, sorted; no heading stands without a fault."""
-        faults = sorted(self.faults, key=lambda fault: fault.order)
-        headings = [heading for heading, _ in _HEADINGS] + [_OTHERWISE]
-        groups = [
-            FaultGroup(heading, tuple(fault for fault in faults if fault.heading == heading)) for heading in headings
-        ]
-        return [group for group in groups if group.faults]
 
 
 @dataclass(frozen=True)
@@ -126,7 +104,7 @@ def poll(url: str) -> Rehearsal:
         name: words for name, words in known.items() if name.partition(":")[0] not in _mapping(state.get("providers"))
     }
     if elsewhere:
-        providers.append(PretendProvider("", "Other", (), _faults(elsewhere, on)))
+        providers.append(PretendProvider("", "Other", (), _groups(elsewhere, on, {})))
     texted = _mapping(state.get("ledger")).get("count")
     return Rehearsal(tuple(providers), texted if isinstance(texted, int) else 0)
 
@@ -164,12 +142,19 @@ def _provider(slug: str, said: Any, known: Mapping[str, Any], on: Mapping[str, A
         slug=slug,
         label=str(told.get("label") or slug),
         accounts=tuple(_account(account) for account in accounts) if isinstance(accounts, list) else (),
-        faults=_faults(own, on),
+        groups=_groups(own, on, _mapping(told.get("fault_groups"))),
     )
 
 
-def _faults(known: Mapping[str, Any], on: Mapping[str, Any]) -> tuple[Fault, ...]:
-    return tuple(Fault(name, str(words), name in on, on.get(name)) for name, words in known.items())
+def _groups(known: Mapping[str, Any], on: Mapping[str, Any], headings: Mapping[str, Any]) -> tuple[FaultGroup, ...]:
+    """Return every fault of ``known`` once: under the heading that lists its name, or under "Other faults"."""
+    left = {name: Fault(name, str(words), name in on, on.get(name)) for name, words in known.items()}
+    groups = []
+    for heading, names in [*headings.items(), (_OTHER, list(left))]:
+        faults = [left.pop(name) for name in names if name in left] if isinstance(names, list) else []
+        if faults:
+            groups.append(FaultGroup(str(heading), tuple(sorted(faults, key=lambda fault: fault.order))))
+    return tuple(groups)
 
 
 def _account(said: Any) -> PretendAccount:

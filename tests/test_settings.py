@@ -1,14 +1,18 @@
 """The page of settings says what there is, no more and no less."""
 
+import os
 import re
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 from django.conf import settings
 
 READ = re.compile(r'\benv\.\w+\(\s*"([A-Z_]+)"')
 LISTED = re.compile(r"^\| `([A-Z_]+)` \|", re.MULTILINE)
-#: Read by the supervisor, not by Django's settings.
-BY_THE_SUPERVISOR = {"PORT"}
+#: Read elsewhere than in Django's settings, and where.
+ELSEWHERE = {"PORT": "config/supervisor.py", "DATA": "config/installation.py"}
 
 
 def read(path: str) -> str:
@@ -20,9 +24,39 @@ def test_every_setting_is_listed_and_every_listed_one_exists() -> None:
     assert len(existing) > 15
     listed = LISTED.findall(read("docs/settings.md"))
     assert len(listed) == len(set(listed))
-    assert set(listed) == existing | BY_THE_SUPERVISOR
-    assert 'os.environ.get("PORT")' in read("config/supervisor.py")
+    assert set(listed) == existing | set(ELSEWHERE)
+    for name, path in ELSEWHERE.items():
+        assert f'os.environ.get("{name}")' in read(path)
 
 
 def test_the_tests_never_touch_real_data() -> None:
     assert settings.BASE_DIR not in settings.DATA.parents
+
+
+def run(data: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DATA": str(data), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    command = (sys.executable, *command)
+    return subprocess.run(command, env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True)
+
+
+def test_reading_the_settings_creates_nothing_and_says_how_to(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    refused = run(data, "manage.py", "check")
+    assert refused.returncode == 1
+    assert "python -m config.installation" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not data.exists()
+
+
+def test_preparing_creates_the_directory_and_keys_for_this_user_alone(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert run(data, "-m", "config.installation").returncode == 0
+    assert stat.S_IMODE(data.stat().st_mode) == stat.S_IMODE((data / "keys").stat().st_mode) == 0o700
+    keys = {path.name: path.read_text() for path in (data / "keys").iterdir()}
+    assert set(keys) == {"secret_key", "account_key", "installation_key"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (data / "keys").iterdir()} == {0o600}
+
+    assert run(data, "-m", "config.installation").returncode == 0
+    assert {path.name: path.read_text() for path in (data / "keys").iterdir()} == keys
+    assert run(data, "manage.py", "check").returncode == 0
+    assert {path.name for path in data.iterdir()} == {"keys"}

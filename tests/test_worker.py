@@ -13,6 +13,8 @@ from redis import Redis
 
 from tests.conftest import StartWorker, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 NUMBER = "27825550100"
 
 # Whoever asks does so while a log line is written, and logging lets no exception out.
@@ -70,5 +72,5 @@ def test_no_exception_of_a_job_tells_a_number(valkey: Redis, worker: StartWorker
     assert result
     for told in (result.exc_string or "", (tmp_path / "worker-campaigns.log").read_text()):
         assert "in stumble" in told
-        assert "Stumbled: IntegrityError" in told
+        assert "JobFailed: IntegrityError" in told
         assert NUMBER not in told

@@ -13,29 +13,9 @@ from asyncssh.constants import FXF_WRITE
 
 from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
+from providers.sandbox.uploads import Uploads
 
 HOST_KEY_FILE = "host_key"
-
-
-class Uploads:
-    """The files that a client holds open for writing. A file is entered before it exists, so it is never missed."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, int] = {}
-
-    def begin(self, path: str) -> None:
-        self._open[path] = self._open.get(path, 0) + 1
-
-    def end(self, path: str) -> None:
-        left = self._open.get(path, 0) - 1
-        if left > 0:
-            self._open[path] = left
-        else:
-            self._open.pop(path, None)
-
-    def is_open(self, path: Path) -> bool:
-        """Whether somebody is still writing the file at ``path``."""
-        return os.path.realpath(path) in self._open
 
 
 @dataclass

@@ -22,7 +22,10 @@ from campaigns.naming import derive_stem
 from campaigns.results.evidence import keep_observation
 from providers.base import Observation, ObservedFile
 from providers.models import Account
+from tests import debian
 from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 ROWS = (1_000, 250, 202)

@@ -10,7 +10,10 @@ import pytest
 from openpyxl import Workbook
 from playwright.sync_api import Browser, Page, expect
 
+from tests import debian
 from tests.supervised import Baton
+
+pytestmark = debian.needs("chromium")
 
 PEOPLE = [(f"083 555 01{n:02}", name) for n, name in enumerate(["Thandi", "Sipho", "Zanele", "Pieter", "Naledi"])]
 

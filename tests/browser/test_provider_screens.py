@@ -14,7 +14,10 @@ from contacts.models import Contact, ContactList
 from providers import checking, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
+from tests import debian
 from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 

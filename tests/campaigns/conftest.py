@@ -20,6 +20,7 @@ from campaigns.handover import batches, drain
 from campaigns.models import Campaign, CampaignList
 from campaigns.results import poll, settle
 from contacts.models import Contact, ContactList
+from providers import timing
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 
@@ -45,6 +46,14 @@ def own_files(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.JOURNAL_DIR = tmp_path / "journal"
     settings.LOCK_DIR = tmp_path / "locks"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that hangs is waited for two seconds at most."""
+    for name in vars(timing):
+        if name.startswith(("CONNECT_", "FTP_", "HTTP_")):
+            monkeypatch.setattr(timing, name, min(getattr(timing, name), 2.0))
 
 
 @pytest.fixture

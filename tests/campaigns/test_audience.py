@@ -19,6 +19,8 @@ from contacts.suppression import suppress
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 
+pytestmark = pytest.mark.postgresql
+
 MakeList = Callable[..., ContactList]
 
 

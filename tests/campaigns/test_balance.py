@@ -14,6 +14,8 @@ from campaigns.results import balance
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def running(account: Account, make_running: MakeCampaign) -> Campaign:

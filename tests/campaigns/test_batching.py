@@ -24,6 +24,8 @@ from providers.adapters.smsportal import Adapter
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:

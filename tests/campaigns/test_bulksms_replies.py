@@ -16,7 +16,7 @@ from tests.campaigns.conftest import Clock, MakeCampaign, collect, default_optio
 from tests.campaigns.elsewhere import account_with
 from tests.providers.test_http import Server, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from providers.base import Interpretation, Observation, ObservedFile, Outcome, P
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def frozen(account: Account, make_campaign: MakeCampaign, operator: User) -> Campaign:

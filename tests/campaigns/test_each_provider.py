@@ -137,6 +137,7 @@ def test_unicode_says_every_character(
 @pytest.mark.parametrize("fault", ["host-a-down", "host-a-hangs", "host-a-refuses"])
 def test_gatewayapi_is_handed_over_through_the_other_host_once(
     fault: str,
+    impatient: None,
     account_at: AccountAt,
     make_campaign: MakeCampaign,
     make_list: Callable[..., ContactList],

@@ -22,7 +22,7 @@ from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, in_thread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 from tests.conftest import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def waiting_jobs() -> list[tuple[str, Any]]:
@@ -43,6 +43,7 @@ def waiting_jobs() -> list[tuple[str, Any]]:
     return [((job.func_name or "").rsplit(".", 1)[1], job.args[0]) for queue in queues for job in queue.jobs]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
     assert queues.enqueue_once(jobs.freeze, 1)
     assert not queues.enqueue_once(jobs.freeze, 1)
@@ -58,6 +59,7 @@ def test_without_redis_a_nudge_is_lost_quietly(monkeypatch: pytest.MonkeyPatch, 
     assert not queues.enqueue_once(jobs.freeze, 1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
     sandbox: Sandbox,
     sandbox_account: Account,
@@ -83,6 +85,7 @@ def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
     assert len(sandbox.messages()) == 5
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_doubled_job_does_nothing_twice(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Callable[[], int]
 ) -> None:
@@ -99,6 +102,7 @@ def test_a_doubled_job_does_nothing_twice(
     assert batch.attempts.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_sweep_finds_each_kind_of_waiting_work(
     account: Account,
     make_campaign: MakeCampaign,

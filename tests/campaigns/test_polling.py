@@ -16,7 +16,7 @@ from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 NOW = timezone.now()
 

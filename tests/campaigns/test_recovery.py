@@ -39,7 +39,7 @@ from tests.campaigns.conftest import (
     until_closed,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 class Died(BaseException):

@@ -18,7 +18,7 @@ from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, hand_over, until_closed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(

@@ -11,6 +11,8 @@ from campaigns.models import Batch, Campaign
 from contacts.models import Consent, Suppression
 from providers.models import Account
 
+pytestmark = pytest.mark.postgresql
+
 LogIn = Callable[[User], Client]
 
 

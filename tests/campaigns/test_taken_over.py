@@ -27,7 +27,7 @@ from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, in_thread, until_closed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 At = Callable[[str, Callable[[], Any]], None]
 
@@ -280,6 +280,7 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
     assert Campaign.objects.get().resumed_at == campaign.resumed_at
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
     account: Account,
     make_running: MakeCampaign,

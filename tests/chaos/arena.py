@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from config import valkey
-from config.supervisor import Child, Program, children_of, manage
+from config.processes import Child, Program, children_of, manage
 from tests.chaos.gateways import Gateways
 from tests.postgresql import _as_postgres
 
@@ -33,7 +33,7 @@ class Arena:
         self.gateways = gateways
         self.logs = settings.DATA / "logs"
         self.logs.mkdir(exist_ok=True)
-        self.environment = {"ALLOW_PRIVATE_HOSTS": "1", "PYTHONUNBUFFERED": "1", "BATON_PDEATHSIG": "1"}
+        self.environment = {"ALLOW_PRIVATE_HOSTS": "1", "PYTHONUNBUFFERED": "1"}
         self.workers: list[Child] = []
         self.clocks: list[Child] = []
         self.valkey: Child | None = None

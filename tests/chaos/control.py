@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config.supervisor import Child, Program
+from config.processes import Child, Program
 from tests.chaos.gateways import NAIVE, PROVIDERS, Gateways
 from tests.chaos.proxy import Door, Fault, any_fault
 

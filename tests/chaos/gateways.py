@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config.supervisor import Program, spawn
-from providers.sandbox.clickatell import login_of
+from config.processes import Program, spawn
+from providers.sandbox.clickatell.site import login_of
 from tests import debian
 from tests.chaos.proxy import HOST, Door, Proxy
 from tests.providers import servers

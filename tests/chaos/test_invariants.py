@@ -23,7 +23,7 @@ from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_optio
 from tests.chaos import invariants
 from tests.chaos.invariants import Findings
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 Lines = list[dict[str, str]]
 MOMENT = timedelta(seconds=1)

@@ -12,6 +12,8 @@ from pytest_django import Settings
 
 from contacts.models import Contact, ContactList, Import, Suppression
 
+pytestmark = pytest.mark.postgresql
+
 SHEET = "Cell,First name,Points\n082 555 0100,Ann,1\n2.78E+10,Ben,2\n082 555 0100,Ann,3\n,,\n0825550101,Cid,4\n"
 Write = Callable[[str, str], Path]
 

@@ -14,7 +14,7 @@ from contacts.models import Contact, ContactList, Import, ImportRow
 from contacts.sheets import SheetError
 from contacts.suppression import suppress
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 SHEET = """Cell,Name,Balance
 0825550100,Ann,10

@@ -12,7 +12,7 @@ from redis import Redis
 from contacts import importing, jobs, queues
 from contacts.models import Contact, ContactList, Import
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 Drain = Callable[[], int]
 
 

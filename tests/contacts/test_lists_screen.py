@@ -11,6 +11,8 @@ from contacts import suppression
 from contacts.models import Contact, ContactList
 from providers.models import Account
 
+pytestmark = pytest.mark.postgresql
+
 LogIn = Callable[[User], Client]
 
 

@@ -13,6 +13,8 @@ from django.test import Client
 from contacts import suppression
 from contacts.models import Consent, Suppression
 
+pytestmark = pytest.mark.postgresql
+
 LogIn = Callable[[User], Client]
 NUMBER = "27825550100"
 

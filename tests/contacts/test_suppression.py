@@ -15,6 +15,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from contacts import suppression
 from contacts.models import Consent, Suppression
 
+pytestmark = pytest.mark.postgresql
+
 NUMBER, OTHER = "27825550100", "27825550101"
 
 #: A deed of the one with NUMBER: on which host, at which hour by its clock, and whether it is an opt-out.
