@@ -23,6 +23,7 @@ from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Pr
 from providers.errors import Refused
 from providers.models import Account
 from providers.sandbox.server import Sandbox
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -164,9 +165,9 @@ def test_it_says_why_texts_are_unicode(
     campaign = make_campaign(chosen[0], people, text="Hi @@value1@@", options=chosen[1])
     Account.objects.exclude(pk=chosen[0].pk).update(is_active=False)
     Contact.objects.filter(msisdn="27825550103").delete()
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert (
-        f"{4 if is_chosen else 1} text{'s' if is_chosen else ''} as Unicode, with 70 characters a part, {words}" in page
+        f"{4 if is_chosen else 1} text{'s' if is_chosen else ''} as Unicode, with 70 characters a part {words}" in page
     )
 
 
