@@ -42,7 +42,7 @@ check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and
 	$(PY) manage.py check --fail-level WARNING
 	BEHIND_TLS=1 ALLOWED_HOSTS=baton.example.org $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py makemigrations --check --dry-run
-	$(VENV)/bin/djlint templates --lint --quiet
+	$(VENV)/bin/djlint templates --check --lint --quiet
 	@echo "All checks passed."
 
 $(VENV)/installed: requirements.txt

@@ -14,6 +14,10 @@ from django.test import Client, RequestFactory, override_settings
 from django.views.csrf import csrf_failure
 from django.views.defaults import bad_request, permission_denied, server_error
 
+from config.components import CHIP_ICONS, NOTICE_ICONS
+from config.navigation import ADMIN, ENTRIES, SANDBOX, find_active
+from tests.pages import html_of
+
 STATIC = Path(project.BASE_DIR) / "static"
 TEMPLATES = Path(project.BASE_DIR) / "templates"
 PAGES = sorted(TEMPLATES.rglob("*.html"))
@@ -87,9 +91,10 @@ def test_every_template_compiles_and_asks_no_other_site(template: Path) -> None:
 def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     there = set(re.findall(r'<symbol id="([\w-]+)"', (STATIC / "vendor/bootstrap-icons/icons.svg").read_text()))
     text = "".join(page.read_text() for page in PAGES)
-    named = set(re.findall(r'components/icon\.html"? with name="([\w-]+)"', text))
+    named = set(re.findall(r'\{% icon "([\w-]+)"', text))
     named |= set(re.findall(r'\bicon="([\w-]+)"', text))
     assert named
+    named |= {*CHIP_ICONS.values(), *NOTICE_ICONS.values()} | {entry.icon for entry in (*ENTRIES, SANDBOX, ADMIN)}
     assert named <= there
 
 
@@ -125,8 +130,30 @@ def test_a_chip_says_its_standing_by_icon_word_and_colour(kind: str, icon: str) 
     assert "A &lt;word&gt;" in drawn
 
 
+@pytest.mark.parametrize(
+    ("view", "label"),
+    [
+        ("overview", "Overview"),
+        ("campaigns:batch", "Campaigns"),
+        ("campaigns:template_new", "Templates"),
+        ("campaigns:search", None),
+        ("campaigns:folder", "Accounts"),
+        ("contacts:import", "Contacts"),
+        ("contacts:opt_out_add", "Opt-outs"),
+        ("providers:account", "Accounts"),
+        ("providers:sandbox_clear", "Sandbox"),
+        ("mfa_index", None),
+    ],
+)
+def test_the_navigation_marks_the_entry_that_a_page_belongs_to(view: str, label: str | None) -> None:
+    found = find_active(view, [*ENTRIES, SANDBOX])
+    assert (found.label if found else None) == label
+
+
 def test_progress_is_told_in_words() -> None:
-    drawn = render_to_string("components/progress.html", {"done": 64000, "total": 100000, "words": "4 min left"})
+    drawn = html_of(
+        render_to_string("components/progress.html", {"done": 64000, "total": 100000, "words": "4 min left"})
+    )
     assert "64,000 of 100,000 · 4 min left" in drawn
     assert 'max="100000" value="64000"' in drawn
 
@@ -241,8 +268,8 @@ def test_a_refusal_shows_its_own_sentence_or_speaks_of_the_role() -> None:
 
 def test_the_other_failures_say_what_to_do() -> None:
     request = RequestFactory().get("/")
-    assert "Go back and try again" in bad_request(request, ValueError()).content.decode()
-    assert "is not handed over twice" in server_error(request).content.decode()
+    assert "Go back and try again" in html_of(bad_request(request, ValueError()))
+    assert "is not handed over twice" in html_of(server_error(request))
     forged = csrf_failure(request)
     assert forged.status_code == 403
-    assert "reload the page" in forged.content.decode()
+    assert "reload the page" in html_of(forged)

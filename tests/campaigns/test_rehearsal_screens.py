@@ -18,6 +18,7 @@ from providers.adapters.smsportal import Adapter
 from providers.base import CampaignSpec
 from providers.models import Account
 from tests.campaigns.conftest import default_options, freeze
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 SENTENCE = "SMSPortal looks at the files and texts nobody."
@@ -66,7 +67,7 @@ def test_who_approves_a_rehearsal_rehearses(
     )
     client = logged_in(approver)
     for campaign in (now, later, early):
-        page = client.get(campaign.get_absolute_url()).content.decode()
+        page = html_of(client.get(campaign.get_absolute_url()))
         assert "Approve and rehearse 5 messages" in page or "Approve; 5 messages rehearsed from" in page
         assert "Approve and hand over" not in page
         assert "messages handed over from" not in page

@@ -22,6 +22,7 @@ from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.test_approve_screen import retyped, signed_in
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -166,7 +167,7 @@ def test_what_baton_paused_is_resumed_by_an_approver_only(
 
 def test_the_question_before_cancelling_names_both_numbers(running: Campaign, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
-    page = client.get(f"/campaigns/{running.pk}/").content.decode()
+    page = html_of(client.get(f"/campaigns/{running.pk}/"))
     assert "5 can still be stopped and will not be texted. 0 are with the provider" in page
     client.post(f"/campaigns/{running.pk}/cancel/")
     running.refresh_from_db()

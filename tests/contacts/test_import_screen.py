@@ -176,7 +176,7 @@ def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: Con
     import_.refresh_from_db()
     assert (import_.mapping, import_.country) == ({"0": "phone", "2": "name"}, "GB")
     assert enqueued == [("check_import", import_.pk)]
-    assert "Waiting its turn" in page_of(client, import_)
+    assert "Waiting for a worker" in page_of(client, import_)
 
 
 def test_it_refuses_columns_without_a_phone(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
@@ -246,7 +246,7 @@ def test_it_imports_once(client: Client, customers: ContactList, enqueued: ENQUE
 def test_it_cancels_before_anything_is_changed(client: Client, customers: ContactList) -> None:
     import_ = checked(client, customers)
     answer = client.post(f"/contacts/imports/{import_.pk}/cancel/", follow=True)
-    assert "No contact was changed." in answer.content.decode()
+    assert "No contacts were changed." in answer.content.decode()
     import_.refresh_from_db()
     assert import_.status == "cancelled"
     answer = client.post(f"/contacts/imports/{import_.pk}/cancel/", follow=True)
@@ -280,8 +280,7 @@ def test_it_warns_of_the_same_file_and_does_not_refuse_it(client: Client, custom
     importing.apply(first.pk)
     second = uploaded(client, customers)
     assert (
-        "This very file has been imported before."
-        in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
+        "This file has been imported before." in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
     )
     other = uploaded(client, ContactList.objects.create(name="VIP"))
     assert "imported before" not in client.get(f"/contacts/imports/{other.pk}/columns/").content.decode()
@@ -323,7 +322,7 @@ def test_a_viewer_reads_and_imports_nothing(
         assert reading.post(path).status_code == 403, path
     assert ("apply_import", import_.pk) not in enqueued
     unmapped = uploaded(client, customers)
-    assert "Nobody has said yet" in page_of(reading, unmapped)
+    assert "have not been confirmed yet" in page_of(reading, unmapped)
 
 
 def test_operations_are_post_only(client: Client, customers: ContactList) -> None:

@@ -15,6 +15,7 @@ from providers.models import Account
 from providers.sandbox.server import Sandbox
 from providers.transports.sftp import fingerprint
 from providers.views.accounts import line_of
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 FORM = {
@@ -264,7 +265,7 @@ def test_it_says_whether_the_line_is_encrypted(
     made.save_settings({name: field.initial or "" for name, field in fields.items()} | changes)
     assert line_of(made) == line
     for path in ("/accounts/", made.get_absolute_url()):
-        page = client.get(path).content.decode()
+        page = html_of(client.get(path))
         said = re.findall(r"</svg>\s*((?:not )?encrypted)</span>", page)
         assert said == ([line] if line else []), path
 
