@@ -45,7 +45,7 @@ class ContactListForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for field in VALUE_FIELDS:
             self.fields[f"label_{field}"] = forms.CharField(
-                label=f"Label of {FIELD_LABELS[field]}",
+                label=f"Label for {FIELD_LABELS[field]}",
                 required=False,
                 max_length=40,
                 initial=self.instance.labels.get(field, ""),

@@ -89,6 +89,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         """Opt-outs in force: these numbers must not be texted."""
         return self.filter(lifted_at=None)
 
+    def lifted(self) -> Self:
+        """Opt-outs of people who have opted back in."""
+        return self.exclude(lifted_at=None)
+
     def delete(self) -> NoReturn:
         """Refused: deleting a row would clear an opt-out without a consent."""
         raise PermissionError(OPT_OUTS_ARE_NOT_DELETED)

@@ -31,12 +31,16 @@ Row = tuple[int, list[str]]
 
 ENDINGS = (".xlsx", ".xlsm", ".csv", ".tsv", ".txt")
 ENCODINGS = ("utf-8", "cp1252", "iso-8859-1", "utf-16")
+#: The maximum of Excel.
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 500
+#: Limits of a workbook, which is a zip archive: entries, unpacked bytes, and unpacked bytes per packed byte.
 MAX_ENTRIES = 2_000
 MAX_UNPACKED = 2 * 1024**3
 MAX_RATIO = 300
+#: Bytes of address space of the process.
 MAX_MEMORY = 1536 * 1024**2
+#: Rows in one line of output.
 CHUNK = 500
 
 _PR_SET_PDEATHSIG = 1
@@ -51,7 +55,7 @@ class SheetError(Refusal):
 
 @dataclass(frozen=True)
 class Contents:
-    """``header`` is the first row that is not blank; ``rows`` yields the rows below it, up to the last such row.
+    """``header`` is the first row that is not blank. ``rows`` yields the rows below it without trailing blank ones.
 
     ``row_count`` is the number of rows below the header as the workbook declares it, which may be wrong.
     """

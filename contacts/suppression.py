@@ -37,7 +37,7 @@ class Issue:
 
 
 @dataclass
-class OptedOut:
+class OptOutResult:
     """The result of recording numbers as entered: ``read`` = ``added`` + ``already`` + ``invalid``."""
 
     read: int = 0
@@ -64,13 +64,13 @@ def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = No
 
 def suppress_typed(
     lines: Iterable[tuple[int, str]], country: str, source: str, proof: str, note: str = "", user: Any = None
-) -> OptedOut:
+) -> OptOutResult:
     """Record opt-outs of numbers as people typed them. ``lines``: (line number, text); blank lines are not counted.
 
     The note of each opt-out holds ``proof`` (the name of a file, or "pasted"), its line and ``note``. The result has
     the first 100 issues.
     """
-    result = OptedOut()
+    result = OptOutResult()
     for chunk in _lines_in_chunks(lines):
         notes: dict[str, str] = {}
         repeated = 0

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 #: An import whose worker has not updated it for this long is offered to another worker by the sweep. Workers update it
-#: after every chunk, which takes a second or two.
+#: after every chunk of rows.
 OFFER_TO_ANOTHER_WORKER_AFTER = timedelta(seconds=15)
 
 #: A worker that has not updated its import for this long is taken for dead, and another may start the check again.
@@ -15,13 +15,13 @@ WORKER_IS_DEAD_AFTER = timedelta(seconds=60)
 #: because Redis may have lost it.
 ENQUEUED_FOR_SECONDS = 30
 
-#: Seconds for reading a whole sheet, including the time the caller spends on its rows: a million rows take minutes.
+#: Seconds for reading a whole sheet. Generous, because the time that the caller spends on the rows counts too.
 READ_SHEET_SECONDS = 3_600
 
 #: Seconds for reading the header and the first rows, while a user waits for the page.
 PEEK_SECONDS = 60
 
-#: CPU seconds after which the kernel ends the process that reads a sheet, in case its parent cannot.
+#: CPU seconds after which the kernel ends the process that reads a sheet: a second limit, independent of the parent.
 SHEET_READER_CPU_SECONDS = 1_800
 
 #: Seconds between two requests for the progress of an import that is being checked or applied.

@@ -16,7 +16,7 @@ from django_tables2 import RequestConfig
 
 from contacts import phones, sheets, suppression
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
-from contacts.models import Suppression
+from contacts.models import Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
 from contacts.views.uploads import on_disk
@@ -42,7 +42,7 @@ class Way:
 ONE = "From now on no campaign texts this number, whichever list it is on."
 MANY = "From now on no campaign texts these numbers, whichever list they are on."
 WAYS = {
-    "add": Way("contacts:opt_out_add", "One number", "Add an opt-out", ONE, "Opt out this number"),
+    "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
     "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),
     "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Opt out these numbers"),
 }
@@ -67,8 +67,8 @@ class OptOutFilter(django_filters.FilterSet):
             digits = "".join(filter(str.isdigit, value)).lstrip("0")
             return rows.filter(msisdn__contains=digits) if digits else rows.none()
 
-    def by_status(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
-        return rows if value == "all" else rows.filter(lifted_at__isnull=value == "active")
+    def by_status(self, rows: SuppressionQuerySet, name: str, value: str) -> SuppressionQuerySet:
+        return {"active": rows.active, "lifted": rows.lifted}.get(value, rows.all)()
 
 
 def _filtered(request: HttpRequest) -> OptOutFilter:

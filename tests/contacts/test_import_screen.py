@@ -1,4 +1,4 @@
-"""An import on screen: upload, columns, check, import, result."""
+"""The pages of an import: upload, columns, check, import, result."""
 
 import io
 import json
@@ -86,7 +86,7 @@ def test_it_makes_a_new_list(client: Client) -> None:
     assert Import.objects.get().list.name == "October"
 
 
-def test_a_page_that_uploads_by_script_is_told_where_to_go(client: Client, customers: ContactList) -> None:
+def test_an_upload_by_script_gets_the_next_page_as_json(client: Client, customers: ContactList) -> None:
     data = {"list": customers.pk, "file": a_file()}
     answer = client.post("/contacts/upload/", data, headers={"Accept": "application/json"})
     assert json.loads(answer.content) == {"url": f"/contacts/imports/{Import.objects.get().pk}/"}
@@ -170,7 +170,9 @@ def test_it_guesses_columns_and_shows_samples(client: Client, customers: Contact
     assert "Value 1 “First name”" in page
 
 
-def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
+def test_it_records_the_mapping_and_enqueues_the_check(
+    client: Client, customers: ContactList, enqueued: ENQUEUES
+) -> None:
     import_ = uploaded(client, customers)
     client.post(f"/contacts/imports/{import_.pk}/columns/", {"country": "GB", "column_0": "phone", "column_2": "name"})
     import_.refresh_from_db()

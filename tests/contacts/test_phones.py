@@ -91,7 +91,7 @@ def test_it_keeps_a_foreign_number_and_never_takes_a_typing_error_for_one() -> N
 
 
 @pytest.mark.parametrize("country", ["ZA", "GB", "US", "DE", "DK"])
-def test_the_fast_way_agrees_with_phonenumbers(country: str) -> None:
+def test_the_fast_path_agrees_with_phonenumbers(country: str) -> None:
     chance = random.Random(country)
     code = str(phonenumbers.country_code_for_region(country))
     fast = 0

@@ -24,7 +24,7 @@ Live = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def journal(db: None, settings: Settings, tmp_path: Path) -> Path:
-    """The journal of this test alone."""
+    """A journal of this test's own."""
     settings.JOURNAL_DIR = tmp_path / "journal"
     return tmp_path / "journal" / f"suppressions-{socket.gethostname()}.jsonl"
 
@@ -216,7 +216,7 @@ def test_a_consent_is_not_undone_at_each_start(live: Live, monkeypatch: pytest.M
     assert not suppression.is_suppressed(NUMBER)
 
 
-def test_a_line_torn_by_a_crash_takes_no_other_with_it(journal: Path) -> None:
+def test_a_line_cut_short_by_a_crash_spoils_no_other_line(journal: Path) -> None:
     suppression.suppress([NUMBER], "manual")
     with journal.open("a") as handle:
         handle.write('{"opt_out": "2782')
