@@ -283,7 +283,7 @@ class DecideManyForm(DecideForm):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["batches"].queryset = campaign.batches.filter(status="unclear")  # type: ignore[attr-defined]
+        self.fields["batches"].queryset = campaign.batches.filter(status=Batch.Status.UNCLEAR)  # type: ignore[attr-defined]
 
 
 class StartForm(forms.Form):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, When
 
+from campaigns.statuses import BatchStatus, CampaignStatus
 from contacts.models import Suppression
 from providers.models import Account
 
@@ -46,13 +47,22 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         before the second of any. While the account is stopped, no prepared batch is due. A begun batch may still be in
         the hands of a live worker, which only its lock tells.
         """
-        wanted = Q(status__in=("uploading", "committing"))
+        wanted = Q(status__in=(BatchStatus.UPLOADING, BatchStatus.COMMITTING))
         if not account.is_stopped:
-            wanted |= Q(status="prepared", campaign__status="running")
-        is_begun = Case(When(status="prepared", then=0), default=1)
+            wanted |= Q(status=BatchStatus.PREPARED, campaign__status=CampaignStatus.RUNNING)
+        is_begun = Case(When(status=BatchStatus.PREPARED, then=0), default=1)
         return self.filter(wanted, account=account, due_at__lte=now).order_by(is_begun.desc(), "number", "campaign_id")
 
     def due_for_poll(self, now: datetime) -> "BatchQuerySet":
         """Batches to poll now: with the provider, or settled or given up while late news may still come."""
-        late = Q(status__in=("unclear", "accepted", "rejected", "superseded", "cancelled"), poll_until__gt=now)
-        return self.filter(Q(status__in=("handed_over", "processing")) | late, poll_at__lte=now)
+        late = Q(
+            status__in=(
+                BatchStatus.UNCLEAR,
+                BatchStatus.ACCEPTED,
+                BatchStatus.REJECTED,
+                BatchStatus.SUPERSEDED,
+                BatchStatus.CANCELLED,
+            ),
+            poll_until__gt=now,
+        )
+        return self.filter(Q(status__in=(BatchStatus.HANDED_OVER, BatchStatus.PROCESSING)) | late, poll_at__lte=now)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max
 from django.utils.text import Truncator
 
-from campaigns.models import Attempt, Campaign
+from campaigns.models import Attempt, Batch, Campaign
 from providers.base import NOT_ARRIVED
 
 #: Why a try was withdrawn that is the campaign's own state, and says nothing of the provider.
@@ -14,7 +14,7 @@ _NO_CAUSE = ("no_progress", "not_running", "approval_differs")
 CAUSE_LENGTH = 200
 
 
-def lost(campaign: Campaign, now: datetime) -> str:
+def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
     """Why a running campaign is not to go on by itself, as a sentence; ``""`` while its patience lasts.
 
     Patience begins with the latest of: its start (handed over early: the approval), its first cut, the last gate that
@@ -28,7 +28,7 @@ def lost(campaign: Campaign, now: datetime) -> str:
     since = max((moment for moment in moments if moment), default=now)
     if now - since <= campaign.patience:
         return ""
-    sentence = f"Nothing could be handed over for {spoken(now - since)}."
+    sentence = f"Nothing could be handed over for {duration_in_words(now - since)}."
     if campaign.account.is_stopped:
         sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
     elif cause := _last_cause(campaign, since):
@@ -39,13 +39,17 @@ def lost(campaign: Campaign, now: datetime) -> str:
 def _last_cause(campaign: Campaign, since: datetime) -> str:
     """What the newest try that led nowhere said, cut short where it is long; ``""`` where none did after ``since``."""
     # Out of the history: a file forgets what its last try said once the next has begun.
-    withdrawn = campaign.events.filter(from_status__in=("uploading", "committing"), to_status="prepared", at__gte=since)
+    withdrawn = campaign.events.filter(
+        from_status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING),
+        to_status=Batch.Status.PREPARED,
+        at__gte=since,
+    )
     told = withdrawn.exclude(sentence="").exclude(reason__in=_NO_CAUSE)
     sentence = told.order_by("-id").values_list("sentence", flat=True).first() or ""
     return Truncator(sentence).chars(CAUSE_LENGTH)
 
 
-def spoken(lapse: timedelta) -> str:
+def duration_in_words(lapse: timedelta) -> str:
     """``35 minutes``, ``5 hours`` or ``3 days``, whichever says most in few words; rounded down."""
     minutes = int(lapse.total_seconds() // 60)
     if minutes < 120:

@@ -91,7 +91,7 @@ class Supervisor:
         """Start everything. Raises Refusal with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
         self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
-        self._run("Reading the journals", manage("catch_up"))
+        self._run("Reading the journals", manage("replay_journal"))
         self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()

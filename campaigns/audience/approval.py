@@ -61,7 +61,7 @@ def audience_digest(campaign: Campaign) -> str:
 def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
     """Those the freeze included, in msisdn order, streaming."""
     return (
-        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", "opted_out_later"))
+        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", Recipient.Excluded.OPTED_OUT_LATER))
         .only(*_READ)
         .order_by("msisdn")
         .iterator(chunk_size=2000)

@@ -22,7 +22,7 @@ CHECKED = 20_000
 
 
 @dataclass
-class Verdict(Measured):
+class AudienceCheck(Measured):
     """A draft looked at as if it were frozen now. ``is_complete`` is False when only the first texts were measured."""
 
     selected: int = 0
@@ -44,13 +44,13 @@ class Sample:
     measure: gsm.Measure
 
 
-def check_audience(campaign: Campaign) -> Verdict:
+def check_audience(campaign: Campaign) -> AudienceCheck:
     """Look at a draft as if it were frozen now; nothing is written.
 
     Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
-    verdict = Verdict()
+    verdict = AudienceCheck()
     reasons = count_reasons(lists, text)
     verdict.selected = sum(reasons.values())
     verdict.included = reasons.pop("", 0)
@@ -129,14 +129,17 @@ def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> 
         raise Refusal("start_too_far", f"{account} keeps a file for {days} days at most. Choose an earlier start.")
 
 
-def reason_sql(text: Text) -> str:
-    """Why the contact ``c`` is out, as SQL; ``''`` for those who are in. A number counts once, where it comes first."""
+def reason_sql(text: Text, earlier: str) -> str:
+    """Why the contact ``c`` is excluded, as SQL; ``''`` for those who are included.
+
+    ``earlier`` is SQL that finds the number on a list chosen before: a number counts once, on the first list it is on.
+    """
     missing = " OR ".join(f"c.{name} = ''" for name in text.required)
+    active = "SELECT 1 FROM contacts_suppression s WHERE s.msisdn = c.msisdn AND s.lifted_at IS NULL"
     return (
-        "CASE WHEN EXISTS ({earlier}) THEN 'duplicate'"
-        " WHEN EXISTS (SELECT 1 FROM contacts_suppression s WHERE s.msisdn = c.msisdn AND s.lifted_at IS NULL)"
-        " THEN 'opted_out'"
-        + (f" WHEN c.message = '' AND ({missing}) THEN 'missing_field'" if missing else "")
+        f"CASE WHEN EXISTS ({earlier}) THEN '{Recipient.Excluded.DUPLICATE}'"
+        f" WHEN EXISTS ({active}) THEN '{Recipient.Excluded.OPTED_OUT}'"
+        + (f" WHEN c.message = '' AND ({missing}) THEN '{Recipient.Excluded.MISSING_FIELD}'" if missing else "")
         + " ELSE '' END"
     )
 
@@ -156,7 +159,7 @@ def count_reasons(lists: Sequence[ContactList], text: Text) -> Counter[str]:
 
 
 def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter[str]:
-    reason = reason_sql(text).format(earlier=_on_earlier_list(lists, position))
+    reason = reason_sql(text, _on_earlier_list(lists, position))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {reason}, COUNT(*) FROM contacts_contact c WHERE c.list_id = %s GROUP BY 1",
@@ -168,7 +171,7 @@ def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter
 def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Unsaved recipients a freeze would include now: ``count`` of them after ``skip``, list by list."""
     for position, contact_list in enumerate(lists):
-        reason = reason_sql(text).format(earlier=_on_earlier_list(lists, position))
+        reason = reason_sql(text, _on_earlier_list(lists, position))
         contacts = Contact.objects.raw(
             f"SELECT c.* FROM contacts_contact c WHERE c.list_id = %s AND {reason} = ''"
             " ORDER BY c.msisdn LIMIT %s OFFSET %s",

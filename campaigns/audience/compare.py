@@ -12,7 +12,7 @@ from campaigns.audience.check import CHECKED, count_reasons, draft_recipients, r
 from campaigns.audience.spec import message_of
 from campaigns.audience.statistics import Measured, TextStatistics
 from campaigns.audience.texts import Text
-from campaigns.lifecycle import Refusal, may
+from campaigns.lifecycle import Refusal, require_permission
 from campaigns.models import Campaign
 from contacts.models import ContactList
 from providers import gsm
@@ -27,7 +27,7 @@ NAMED = 20
 
 
 @dataclass
-class AccountVerdict:
+class AccountCheck:
     """What one account would do with a draft.
 
     ``measured`` counts the texts that were looked at. ``files`` is the least number of them for all ``included``
@@ -90,7 +90,7 @@ class AccountVerdict:
         )
 
 
-def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountVerdict]:
+def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountCheck]:
     """What each active account would do with a draft, saved or not; asks no provider.
 
     The first recipients' texts are looked at once for all accounts. ``lists`` are those of a draft that is not saved.
@@ -100,9 +100,7 @@ def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList]
     text = usable_text(campaign.text, lists)
     included = count_reasons(lists, text)[""]
     accounts = list(Account.objects.filter(is_active=True))
-    statistics_by_account = [
-        TextStatistics(account.adapter, order_for(campaign, account, text)) for account in accounts
-    ]
+    statistics_by_account = [TextStatistics(account.adapter, spec_for(campaign, account, text)) for account in accounts]
     foreign: dict[str, None] = {}
     for recipient in draft_recipients(lists, text, 0, CHECKED):
         message = message_of(text, recipient)
@@ -115,9 +113,9 @@ def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList]
     ]
 
 
-def group_alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
+def group_alike(found: Iterable[AccountCheck]) -> list[list[AccountCheck]]:
     """The verdicts in their order, those together that say the same of one provider."""
-    groups: dict[tuple[Any, ...], list[AccountVerdict]] = {}
+    groups: dict[tuple[Any, ...], list[AccountCheck]] = {}
     for verdict in found:
         groups.setdefault(verdict.said, []).append(verdict)
     return list(groups.values())
@@ -125,11 +123,11 @@ def group_alike(found: Iterable[AccountVerdict]) -> list[list[AccountVerdict]]:
 
 def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
     """Let a draft go through ``account``, with its provider's usual options. Raises Refusal."""
-    may(user, "campaigns.change_campaign")
+    require_permission(user, "campaigns.change_campaign")
     if not account.is_active:
         raise Refusal("account_inactive", f"The account {account} is not active. Choose another one.")
     with transaction.atomic():
-        draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, status="draft").first()
+        draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, status=Campaign.Status.DRAFT).first()
         if draft is None:
             raise Refusal("no_draft", f"{campaign} is not a draft any more. Nothing was changed.")
         Campaign.objects.filter(pk=draft.pk).update(
@@ -157,13 +155,13 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
         if slot is None:
             raise Refusal("busy", BUSY)
         with connect(account) as remote:
-            said = account.adapter.quote(remote, order_for(campaign, account, text), message_of(text, recipient))
+            said = account.adapter.quote(remote, spec_for(campaign, account, text), message_of(text, recipient))
     if said is None:
         raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, mend that first.")
     return said
 
 
-def order_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
+def spec_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
     """What the campaign would ask of this account's adapter. A start it cannot keep stays with Baton."""
     return CampaignSpec(
         template=text.bare,
@@ -194,7 +192,7 @@ def usual_options(account: Account) -> dict[str, Any]:
 
 def _verdict(
     campaign: Campaign, account: Account, statistics: TextStatistics, included: int, foreign: str, now: datetime
-) -> AccountVerdict:
+) -> AccountCheck:
     measured = statistics.result()
     problems = statistics.adapter.spec_problems(statistics.spec)
     early = ""
@@ -203,7 +201,7 @@ def _verdict(
         problems = [*problems, *refusal]
     named = " ".join(sentence for _, sentence in measured.reasons.values())
     at_fault = [character for problem in measured.problems for character in problem["characters"]]
-    return AccountVerdict(
+    return AccountCheck(
         account=account,
         included=included,
         measured=measured,

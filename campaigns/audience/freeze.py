@@ -12,7 +12,7 @@ from campaigns.audience.check import reason_sql, refuse_early, usable_text_of
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
-from campaigns.lifecycle import Refusal, may, transition
+from campaigns.lifecycle import Refusal, require_permission, transition
 from campaigns.models import Campaign
 from providers.locks import Lock, LockLost
 
@@ -28,7 +28,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
 
     Raises Refusal when the text, the lists, the account or the times are not usable. Nothing is written then.
     """
-    may(user, "campaigns.change_campaign")
+    require_permission(user, "campaigns.change_campaign")
     usable_text_of(campaign)
     if campaign.end_at and campaign.end_at <= now:
         raise Refusal("end_passed", "The end is in the past. Choose a later one.")
@@ -36,7 +36,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
-    transition(campaign, "freezing", user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
+    transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
 def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
@@ -47,7 +47,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     campaign's, None where nobody else is about; when it is lost the campaign stays freezing. Raises LockLost.
     """
     campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
-    if campaign.status != "freezing":
+    if campaign.status != Campaign.Status.FREEZING:
         return
     delete_recipients(campaign, lock)
     try:
@@ -93,7 +93,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     _ask_for(lock)
     transition(
         campaign,
-        "frozen",
+        Campaign.Status.FROZEN,
         user=campaign.frozen_by,
         counts=campaign.counts,
         audience_digest=campaign.audience_digest,
@@ -113,9 +113,9 @@ def give_up_freeze(
 ) -> None:
     """Take a campaign that is ``freezing`` back to draft, with the reason. ``lock`` is as for ``freeze``."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    if campaign.status == "freezing":
+    if campaign.status == Campaign.Status.FREEZING:
         delete_recipients(campaign, lock)
-        transition(campaign, "draft", reason=code, sentence=sentence, problems=list(problems))
+        transition(campaign, Campaign.Status.DRAFT, reason=code, sentence=sentence, problems=list(problems))
 
 
 def delete_recipients(campaign: Campaign, lock: Lock | None = None) -> None:
@@ -138,7 +138,7 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database; return how many."""
     # The lists chosen earlier are copied by now, so a number they had is a recipient already.
     earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
-    reason = reason_sql(text).format(earlier=earlier)
+    reason = reason_sql(text, earlier)
     copied = 0
     for contact_list in campaign.ordered_lists():
         after = ""
@@ -177,11 +177,13 @@ def _ask_for(lock: Lock | None) -> None:
 
 def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
     """Delete the recipients of a freeze that somebody ended; those of one that another worker finished are its own."""
-    ended = Campaign.objects.filter(pk=campaign.pk, status__in=("draft", "cancelled")).first()
+    ended = Campaign.objects.filter(
+        pk=campaign.pk, status__in=(Campaign.Status.DRAFT, Campaign.Status.CANCELLED)
+    ).first()
     if ended:
         # A draft may be freezing again by now; a cancelled campaign never will be, whoever has the lock.
-        delete_recipients(campaign, lock if ended.status == "draft" else None)
+        delete_recipients(campaign, lock if ended.status == Campaign.Status.DRAFT else None)
 
 
 def _still_freezing(campaign: Campaign) -> bool:
-    return Campaign.objects.filter(pk=campaign.pk, status="freezing").exists()
+    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()

@@ -71,7 +71,7 @@ class TextStatistics:
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still holds a field such as @@value1@@.")]
         if found:
-            self._object(message.msisdn, found)
+            self._add_problems(message.msisdn, found)
 
     def result(self) -> Measured:
         """What all texts weighed so far come to, without a digest."""
@@ -82,7 +82,7 @@ class TextStatistics:
         measured.most = measured.longest[0]["units"] if measured.longest else 0
         return measured
 
-    def _object(self, msisdn: str, found: Sequence[Problem]) -> None:
+    def _add_problems(self, msisdn: str, found: Sequence[Problem]) -> None:
         measured = self._measured
         measured.problem_count += 1
         reason = _reason(found[0])

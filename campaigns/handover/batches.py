@@ -14,7 +14,7 @@ from django.db import transaction
 from campaigns.audience.approval import refuse_unapproved
 from campaigns.audience.spec import compose_spec, message_of
 from campaigns.audience.texts import compile_text
-from campaigns.lifecycle import Refusal, StaleTransition, locked, note, transition
+from campaigns.lifecycle import Refusal, StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.naming import derive_key, derive_stem
 from campaigns.querysets import RecipientQuerySet
@@ -41,14 +41,14 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     goes on where it stopped. The caller holds the campaign's lock. Raises Refusal where it is not what was approved.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
-    if campaign.status == "approved":
+    if campaign.status == Campaign.Status.APPROVED:
         begins = campaign.effective_start_at
         if begins is None or not begins <= now <= begins + campaign.patience:
             return 0
-        transition(campaign, "running", started_at=now)
+        transition(campaign, Campaign.Status.RUNNING, started_at=now)
     made = 0
     refuse_unapproved(campaign)
-    while Campaign.objects.filter(pk=campaign.pk, status="running").exists():
+    while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
         subtract_opted_out(campaign, campaign.recipients.waiting())
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
         recipients = list(campaign.recipients.waiting().order_by("msisdn")[: campaign.account.adapter.limits.rows])
@@ -64,12 +64,12 @@ def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int
     """Take those out who opted out after the freeze, and count them; return how many."""
     with transaction.atomic():
         gone = Recipient.objects.filter(pk__in=recipients.opted_out().values("pk")).update(
-            excluded_reason="opted_out_later", batch_number=None
+            excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
         )
         if gone:
-            campaign.opted_out_later = locked(campaign.pk).opted_out_later + gone
+            campaign.opted_out_later = lock_campaign(campaign.pk).opted_out_later + gone
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
-            note(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
+            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
     return gone
 
 
@@ -90,24 +90,28 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
         raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
     path = _write(campaign, rendered) if rendered else ""
     with transaction.atomic():
-        counted_out = locked(campaign.pk).opted_out_later
+        counted_out = lock_campaign(campaign.pk).opted_out_later
         if rendered:
-            transition(batch, "superseded", reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None)
+            transition(
+                batch, Batch.Status.SUPERSEDED, reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None
+            )
         else:
             # Whoever was left in it is excluded now, so only those with an outcome count here.
             counted = batch.row_errors + batch.accepted_rows
-            transition(batch, "cancelled", reason=reason, sentence=sentence, user=user, due_at=None, rows=counted)
+            transition(
+                batch, Batch.Status.CANCELLED, reason=reason, sentence=sentence, user=user, due_at=None, rows=counted
+            )
         if Recipient.objects.open_in_batch(batch).count() != len(kept) + len(gone_ids):
             # A look has settled somebody since they were read.
             raise StaleTransition(batch)
         if gone_ids:
             taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
-                excluded_reason="opted_out_later", batch_number=None
+                excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
             )
             if taken_out != len(gone_ids):
                 raise StaleTransition(batch)
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
-            note(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
+            record_event(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
         if not rendered:
             return None
         return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
@@ -140,7 +144,7 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     For a campaign that has batches, those come first as they were rendered.
     """
     number = 0
-    for batch in campaign.batches.exclude(status="superseded").order_by("number"):
+    for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
@@ -195,5 +199,5 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         due_at=now,
         expires_at=min(expires) if expires else None,
     )
-    note(campaign, "prepared", f"{payload.name} was made for {batch.rows:,} recipients.", batch=batch)
+    record_event(campaign, "prepared", f"{payload.name} was made for {batch.rows:,} recipients.", batch=batch)
     return batch

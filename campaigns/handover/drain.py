@@ -7,16 +7,16 @@ from rq.timeouts import BaseTimeoutException
 
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover.batches import supersede
-from campaigns.handover.commit import commit, stop_account_if_refused, wait
+from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
 from campaigns.handover.recovery import ASK_A_PERSON_AFTER, recover
-from campaigns.handover.restore import hold_back_forgotten, remember
+from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
 from campaigns.handover.session import Clock, RemoteSession, SessionBroken
 from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results.evidence import BytesDiffer, payload_of
-from campaigns.results.poll import log_stumble
-from campaigns.results.schedule import asked
+from campaigns.results.poll import log_failure
+from campaigns.results.schedule import unclear_fields
 from providers.errors import Refused, Trouble
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
@@ -26,7 +26,9 @@ from providers.points import reach
 def due_batches(account: Account, now: datetime) -> list[Batch]:
     """The account's batches that are due and in nobody's hands, in the order of ``Batch.objects.due``."""
     rows = Batch.objects.due(account, now).select_related("campaign__account")
-    return [batch for batch in rows[:200] if batch.status == "prepared" or is_free(batch_lock_name(batch.pk))]
+    return [
+        batch for batch in rows[:200] if batch.status == Batch.Status.PREPARED or is_free(batch_lock_name(batch.pk))
+    ]
 
 
 def drain(account_id: int, clock: Clock, until: datetime) -> int:
@@ -67,13 +69,19 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
 
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
     """Come back later to a batch that Baton itself stumbled over; ask a person when that goes on after its commit."""
-    log_stumble(batch_id, error)
+    log_failure(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
     batch = Batch.objects.select_related("campaign").get(pk=batch_id)
-    if batch.status == "committing" and batch.first_intent_at and now - batch.first_intent_at > ASK_A_PERSON_AFTER:
+    if (
+        batch.status == Batch.Status.COMMITTING
+        and batch.first_intent_at
+        and now - batch.first_intent_at > ASK_A_PERSON_AFTER
+    ):
         sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
         with suppress(StaleTransition):
-            transition(batch, "unclear", reason="unreadable", sentence=sentence, **asked(batch, now))
+            transition(
+                batch, Batch.Status.UNCLEAR, reason="unreadable", sentence=sentence, **unclear_fields(batch, now)
+            )
 
 
 def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
@@ -85,13 +93,15 @@ def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
         if batch.due_at is None or batch.due_at > clock():
             return
         try:
-            if batch.status == "committing":
+            if batch.status == Batch.Status.COMMITTING:
                 recover(batch, lock, session, clock)
                 return
-            if batch.status == "uploading":
+            if batch.status == Batch.Status.UPLOADING:
                 # Its worker died before the gate: nothing was committed.
-                transition(batch, "prepared", reason="worker_died", sentence="The worker ended before the commit.")
-            if batch.status == "prepared":
+                transition(
+                    batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
+                )
+            if batch.status == Batch.Status.PREPARED:
                 begin(batch, lock, session, clock)
         except StaleTransition:
             return
@@ -100,27 +110,29 @@ def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
 def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
     """Claim, stage, gate and commit a prepared batch."""
     now = clock()
-    if batch.campaign.status != "running":
+    if batch.campaign.status != Campaign.Status.RUNNING:
         return
-    if remember(batch, now):
+    if replay_intents(batch, now):
         return
-    if batch.campaign_id not in session.undoubted:
-        if hold_back_forgotten(batch.campaign, batch, now):
+    if batch.campaign_id not in session.verified_campaigns:
+        if hold_back_if_journal_is_ahead(batch.campaign, batch, now):
             return
-        session.undoubted.add(batch.campaign_id)
+        session.verified_campaigns.add(batch.campaign_id)
     if batch.expires_at and now >= batch.expires_at:
-        transition(batch, "held", reason="expired", sentence="Its time to be handed over has passed.", due_at=None)
+        transition(
+            batch, Batch.Status.HELD, reason="expired", sentence="Its time to be handed over has passed.", due_at=None
+        )
         return
     if Recipient.objects.of_batch(batch).opted_out().exists():
         rebuild_batch(batch, clock)
         return
     reach("claim:begin")
-    transition(batch, "uploading")
+    transition(batch, Batch.Status.UPLOADING)
     reach("claim:end")
     try:
         payload = payload_of(batch)
     except BytesDiffer as error:
-        transition(batch, "held", reason="bytes_differ", sentence=str(error), due_at=None)
+        transition(batch, Batch.Status.HELD, reason="bytes_differ", sentence=str(error), due_at=None)
         return
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, next_attempt(batch))
@@ -134,7 +146,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
     reach("stage:end")
     attempt = gate(batch, staged, name, clock())
     if attempt is None:
-        if batch.status == "uploading":
+        if batch.status == Batch.Status.UPLOADING:
             rebuild_batch(batch, clock)
         return
     commit(batch, attempt, payload, lock, session, clock)
@@ -149,8 +161,8 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
             _pause_unapproved(batch, campaign, now)
             return
         if lock is None:
-            if batch.status == "uploading":
-                transition(batch, "prepared", reason="opted_out", due_at=now + timedelta(seconds=1))
+            if batch.status == Batch.Status.UPLOADING:
+                transition(batch, Batch.Status.PREPARED, reason="opted_out", due_at=now + timedelta(seconds=1))
             else:
                 Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
             return
@@ -163,16 +175,16 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
 def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
     if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
-        transition(batch, "held", reason=trouble.code, sentence=trouble.sentence, due_at=None)
+        transition(batch, Batch.Status.HELD, reason=trouble.code, sentence=trouble.sentence, due_at=None)
         stop_account_if_refused(batch, trouble)
         return
-    transition(batch, "prepared", reason=trouble.code, sentence=trouble.sentence, **wait(batch, now))
+    transition(batch, Batch.Status.PREPARED, reason=trouble.code, sentence=trouble.sentence, **retry_fields(batch, now))
     stop_account_if_refused(batch, trouble)
 
 
 def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
     """A batch is made anew from the campaign as it stands, which is not what was approved."""
-    if batch.status == "uploading":
-        transition(batch, "prepared", reason="approval_differs", sentence=UNAPPROVED, due_at=now)
-    if campaign.status == "running":
-        transition(campaign, "paused", reason="approval_differs", sentence=UNAPPROVED)
+    if batch.status == Batch.Status.UPLOADING:
+        transition(batch, Batch.Status.PREPARED, reason="approval_differs", sentence=UNAPPROVED, due_at=now)
+    if campaign.status == Campaign.Status.RUNNING:
+        transition(campaign, Campaign.Status.PAUSED, reason="approval_differs", sentence=UNAPPROVED)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from campaigns import timing
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover import journal
-from campaigns.lifecycle import StaleTransition, locked, transition
+from campaigns.lifecycle import StaleTransition, lock_campaign, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient
 from campaigns.results.evidence import BytesDiffer, payload_of
 from contacts.suppression import OPT_OUT_LOCK
@@ -36,11 +36,11 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             with connection.cursor() as cursor:
                 # Alone and first: every opt-out is committed before this, or waits until the intent is.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
-        campaign = locked(batch.campaign_id)
+        campaign = lock_campaign(batch.campaign_id)
         refusal = _gate_refusal(batch, campaign, now, repeated)
         if refusal is not None:
             if not repeated:
-                _turned_back(batch, campaign, *refusal, now)
+                _apply_refusal(batch, campaign, *refusal, now)
             return None
         if not repeated and Recipient.objects.of_batch(batch).opted_out().exists():
             return None
@@ -60,15 +60,15 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
             first = batch.first_intent_at or now
             # Due at once: should this worker die, the next one looks.
-            transition(batch, "committing", first_intent_at=first, due_at=now, **fields)
+            transition(batch, Batch.Status.COMMITTING, first_intent_at=first, due_at=now, **fields)
         return attempt
 
 
 def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> tuple[str, str] | None:
-    if campaign.status != "running":
+    if campaign.status != Campaign.Status.RUNNING:
         return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
     # The first intent of what is repeated counts here too.
-    if not repeated and (too_late := timing.lost(campaign, now)):
+    if not repeated and (too_late := timing.no_progress_sentence(campaign, now)):
         return "no_progress", too_late
     if not is_as_approved(campaign):
         return "approval_differs", UNAPPROVED
@@ -81,17 +81,17 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     return None
 
 
-def _turned_back(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
-    if campaign.status == "cancelled":
-        transition(batch, "cancelled", reason="campaign_cancelled", sentence=sentence, due_at=None)
+def _apply_refusal(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
+    if campaign.status == Campaign.Status.CANCELLED:
+        transition(batch, Batch.Status.CANCELLED, reason="campaign_cancelled", sentence=sentence, due_at=None)
     elif code in ("expired", "bytes_differ"):
-        transition(batch, "held", reason=code, sentence=sentence, due_at=None)
+        transition(batch, Batch.Status.HELD, reason=code, sentence=sentence, due_at=None)
     else:
-        transition(batch, "prepared", reason=code, sentence=sentence, due_at=now)
+        transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, due_at=now)
         if code in ("approval_differs", "no_progress"):
-            transition(campaign, "paused", reason=code, sentence=sentence)
+            transition(campaign, Campaign.Status.PAUSED, reason=code, sentence=sentence)
 
 
 def still_committing(batch: Batch) -> QuerySet[Batch]:
     """The batch, unless somebody else has taken it further meanwhile."""
-    return Batch.objects.filter(pk=batch.pk, status="committing")
+    return Batch.objects.filter(pk=batch.pk, status=Batch.Status.COMMITTING)

@@ -2,15 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from campaigns.handover.commit import commit, stop_account_if_refused, wait
+from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import gate, next_attempt, still_committing
-from campaigns.handover.restore import FORGOTTEN, is_contradicted, remember
+from campaigns.handover.restore import RESTORED, journal_contradicts, replay_intents
 from campaigns.handover.session import Clock, RemoteSession, SessionBroken
 from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient
 from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of, payload_of, plain_attempt
 from campaigns.results.poll import poll
-from campaigns.results.schedule import asked
+from campaigns.results.schedule import unclear_fields
 from providers.base import GuardKind, Interpretation, ProviderState, Staged
 from providers.errors import Trouble
 from providers.locks import Lock
@@ -27,8 +27,8 @@ def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> N
     """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
     now = clock()
     reach("recover:begin")
-    remember(batch, now)
-    if batch.status != "committing":
+    replay_intents(batch, now)
+    if batch.status != Batch.Status.COMMITTING:
         return
     try:
         remote = session.fresh()
@@ -36,12 +36,14 @@ def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> N
         now = clock()
         interpretation = poll(batch, remote, now)
     except BytesDiffer as error:
-        transition(batch, "unclear", reason="bytes_differ", sentence=str(error), **asked(batch, now))
+        transition(
+            batch, Batch.Status.UNCLEAR, reason="bytes_differ", sentence=str(error), **unclear_fields(batch, now)
+        )
         return
     except Trouble as trouble:
         poll_failed(batch, trouble, now)
         raise SessionBroken from trouble
-    if batch.status == "committing":
+    if batch.status == Batch.Status.COMMITTING:
         decide_absent(batch, interpretation, lock, session, clock)
 
 
@@ -49,9 +51,11 @@ def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
     stop_account_if_refused(batch, trouble)
     if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        transition(batch, "unclear", reason="cannot_poll", sentence=trouble.sentence, **asked(batch, now))
+        transition(
+            batch, Batch.Status.UNCLEAR, reason="cannot_poll", sentence=trouble.sentence, **unclear_fields(batch, now)
+        )
         return
-    Batch.objects.filter(pk=batch.pk).update(**wait(batch, now))
+    Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
 
 
 def decide_absent(
@@ -71,33 +75,33 @@ def decide_absent(
         sentence = "The clock was set back after the commit began, and the provider shows nothing of this file."
         transition(
             batch,
-            "unclear",
+            Batch.Status.UNCLEAR,
             reason="clock_set_back",
             sentence=interpretation.sentence or sentence,
-            **asked(batch, now),
+            **unclear_fields(batch, now),
         )
         return
     if interpretation.waits:
         _poll_again(batch, now + timedelta(seconds=5))
         return
-    if is_contradicted(batch):
+    if journal_contradicts(batch):
         shown = interpretation.sentence or "The provider shows nothing of this file."
         sentence = (
             "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
             f"Baton does not hand this file over again by itself. {shown}"
         )
-        transition(batch, "unclear", reason=FORGOTTEN, sentence=sentence, **asked(batch, now))
+        transition(batch, Batch.Status.UNCLEAR, reason=RESTORED, sentence=sentence, **unclear_fields(batch, now))
         return
     if guard.kind is GuardKind.KEY:
         may_repeat = now - first < min(guard.window, campaign.patience)
-        if batch.reason == FORGOTTEN and Recipient.objects.of_batch(batch).opted_out().exists():
+        if batch.reason == RESTORED and Recipient.objects.of_batch(batch).opted_out().exists():
             # The intent that the journal knows may have been withdrawn in the database that is gone.
             may_repeat = False
-        if may_repeat and campaign.status in ("running", "paused"):
+        if may_repeat and campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
             if now < latest.started_at + guard.pause:
                 _poll_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
                 return
-            if campaign.status == "paused" or batch.account.is_stopped:
+            if campaign.status == Campaign.Status.PAUSED or batch.account.is_stopped:
                 _poll_again(batch, now + timedelta(seconds=20))
                 return
             payload = payload_of(batch)
@@ -107,7 +111,11 @@ def decide_absent(
                 commit(batch, attempt, payload, lock, session, clock)
                 return
     elif guard.kind is GuardKind.RENAME and now - first < ASK_A_PERSON_AFTER:
-        may_repeat = campaign.status == "running" and now - first < campaign.patience and not batch.account.is_stopped
+        may_repeat = (
+            campaign.status == Campaign.Status.RUNNING
+            and now - first < campaign.patience
+            and not batch.account.is_stopped
+        )
         if may_repeat and _is_still_staged(batch, latest):
             # The very source of the attempt before: whichever rename comes first uses it up.
             attempt = gate(batch, plain_attempt(latest).staged, latest.name, now, repeated=True)
@@ -117,7 +125,13 @@ def decide_absent(
         _poll_again(batch, now + guard.pause)
         return
     sentence = interpretation.sentence or "The line broke at the commit, and the provider shows nothing of this file."
-    transition(batch, "unclear", reason=interpretation.reason or "no_evidence", sentence=sentence, **asked(batch, now))
+    transition(
+        batch,
+        Batch.Status.UNCLEAR,
+        reason=interpretation.reason or "no_evidence",
+        sentence=sentence,
+        **unclear_fields(batch, now),
+    )
 
 
 def _is_still_staged(batch: Batch, latest: Attempt) -> bool:

@@ -6,18 +6,18 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.handover import journal
-from campaigns.lifecycle import note, transition
+from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign
-from campaigns.results.schedule import asked
-from campaigns.results.settle import OTHER_BYTES
+from campaigns.results.schedule import unclear_fields
+from campaigns.results.settle import RESTORED_OTHER_BYTES
 from contacts.suppression import reapply_journal
 from providers.base import NOT_ARRIVED
 
 #: Why a campaign is paused of which a journal knows more than the database.
-FORGOTTEN = "restored"
+RESTORED = "restored"
 
 
-def forgotten_intents(batch: Batch) -> list[dict[str, Any]]:
+def missing_intents(batch: Batch) -> list[dict[str, Any]]:
     """The intents of a batch that a journal knows and the database does not: an older copy of it was restored."""
     # The journal first: what it knows was in the database before.
     journalled = journal.intents(batch.stem)
@@ -25,13 +25,13 @@ def forgotten_intents(batch: Batch) -> list[dict[str, Any]]:
     return [line for line in journalled if line["attempt"] not in known]
 
 
-def remember(batch: Batch, now: datetime) -> bool:
+def replay_intents(batch: Batch, now: datetime) -> bool:
     """Store what a journal knows of a prepared or committing batch and the database forgot; say whether there was any.
 
     The attempts are stored again as such whose end is not known, so that Baton looks before anything else. Where other
     bytes were meant, no evidence can speak for these: a person is asked.
     """
-    forgotten = forgotten_intents(batch)
+    forgotten = missing_intents(batch)
     if not forgotten:
         return False
     started = [datetime.fromisoformat(line["at"]) for line in forgotten]
@@ -40,33 +40,40 @@ def remember(batch: Batch, now: datetime) -> bool:
         for line, moment in zip(forgotten, started, strict=True):
             number, name = line["attempt"], line["name"]
             Attempt.objects.create(batch=batch, number=number, name=name, host=batch.account.host, started_at=moment)
-        if batch.status == "prepared":
-            transition(batch, "uploading", reason=FORGOTTEN)
+        if batch.status == Batch.Status.PREPARED:
+            transition(batch, Batch.Status.UPLOADING, reason=RESTORED)
             transition(
-                batch, "committing", reason=FORGOTTEN, sentence=sentence, first_intent_at=min(started), due_at=now
+                batch,
+                Batch.Status.COMMITTING,
+                reason=RESTORED,
+                sentence=sentence,
+                first_intent_at=min(started),
+                due_at=now,
             )
         else:
-            note(batch.campaign, FORGOTTEN, sentence, batch=batch)
+            record_event(batch.campaign, RESTORED, sentence, batch=batch)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
             differs = f"{sentence} That file held other people or other texts than this one."
-            transition(batch, "unclear", reason=OTHER_BYTES, sentence=differs, **asked(batch, now))
+            transition(
+                batch, Batch.Status.UNCLEAR, reason=RESTORED_OTHER_BYTES, sentence=differs, **unclear_fields(batch, now)
+            )
     return True
 
 
-def cancel_unless_forgotten(batch: Batch, now: datetime, **fields: Any) -> None:
+def cancel_unless_journalled(batch: Batch, now: datetime, **fields: Any) -> None:
     """Cancel a batch that no commit of ours has reached; ``fields`` are those of the move.
 
     Where a journal knows more than the database it may be with the provider: then Baton looks first.
     """
-    if not forgotten_intents(batch):
-        transition(batch, "cancelled", due_at=None, **fields)
+    if not missing_intents(batch):
+        transition(batch, Batch.Status.CANCELLED, due_at=None, **fields)
         return
-    if batch.status != "prepared":
-        transition(batch, "prepared", reason="restored")
-    remember(batch, now)
+    if batch.status != Batch.Status.PREPARED:
+        transition(batch, Batch.Status.PREPARED, reason="restored")
+    replay_intents(batch, now)
 
 
-def has_forgotten_files(campaign: Campaign) -> bool:
+def journal_is_ahead(campaign: Campaign) -> bool:
     """Whether a journal knows files of the campaign that the database does not, or knows with other bytes."""
     journalled = journal.batches_of(campaign.pk)
     stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
@@ -74,7 +81,7 @@ def has_forgotten_files(campaign: Campaign) -> bool:
     return any(sums != {stored.get(stem)} for stem, sums in journalled.items())
 
 
-def is_contradicted(batch: Batch) -> bool:
+def journal_contradicts(batch: Batch) -> bool:
     """Whether a journal knows better than the database about a committing batch: an older copy of it was restored.
 
     A withdrawal is in the database before it is in the journal. Where only the journal has it, other files, made
@@ -82,15 +89,15 @@ def is_contradicted(batch: Batch) -> bool:
     """
     withdrawn = journal.withdrawn(batch.stem)
     state = batch.attempts.filter(number__in=withdrawn).exclude(ending__in=NOT_ARRIVED)
-    return state.exists() or has_forgotten_files(batch.campaign)
+    return state.exists() or journal_is_ahead(batch.campaign)
 
 
-def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool:
+def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetime) -> bool:
     """Keep a batch back where a journal knows files of its campaign that the database forgot, and say whether it was.
 
     Who was in such a file may be in another one now. While the campaign is still being cut its files may yet come.
     """
-    if not has_forgotten_files(campaign):
+    if not journal_is_ahead(campaign):
         return False
     if campaign.recipients.waiting().exists():
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2))
@@ -100,11 +107,11 @@ def hold_back_forgotten(campaign: Campaign, batch: Batch, now: datetime) -> bool
         "forgotten. Whoever was in them may be in another file now, so nothing more is handed over. Ask the provider "
         "who was texted, cancel this campaign, and make a new one for the others."
     )
-    transition(campaign, "paused", reason=FORGOTTEN, sentence=sentence)
+    transition(campaign, Campaign.Status.PAUSED, reason=RESTORED, sentence=sentence)
     return True
 
 
-def catch_up() -> tuple[int, int]:
+def replay_journal() -> tuple[int, int]:
     """Record forgotten opt-outs again, and see that no campaign gets an id a journal already names.
 
     Returns how many opt-outs were recorded again and the highest campaign id a journal names. The intents themselves

@@ -23,7 +23,7 @@ class RemoteSession:
         self._stack = ExitStack()
         self._remote: Any = None
         #: Campaigns of which the database knows whatever the journals do.
-        self.undoubted: set[int] = set()
+        self.verified_campaigns: set[int] = set()
 
     def __enter__(self) -> "RemoteSession":
         return self

@@ -10,10 +10,10 @@ from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 
 #: Where the remainder of a batch counts: the rows without an outcome of their own.
-BUCKETS = dict.fromkeys(OPEN, "open") | {
-    "accepted": "accepted",
-    "rejected": "rejected",
-    "cancelled": "cancelled",
+BUCKETS: dict[str, str] = dict.fromkeys(OPEN, "open") | {
+    Batch.Status.ACCEPTED: "accepted",
+    Batch.Status.REJECTED: "rejected",
+    Batch.Status.CANCELLED: "cancelled",
 }
 OUTCOMES = ("accepted", "row_error", "rejected", "cancelled", "open")
 
@@ -49,16 +49,21 @@ class Balance:
 
     @property
     def with_provider(self) -> int:
-        return sum(self.open.get(status, 0) for status in ("committing", "handed_over", "processing"))
+        return sum(
+            self.open.get(status, 0)
+            for status in (Batch.Status.COMMITTING, Batch.Status.HANDED_OVER, Batch.Status.PROCESSING)
+        )
 
     @property
     def needs_decision(self) -> int:
-        return sum(self.open.get(status, 0) for status in ("unclear", "held"))
+        return sum(self.open.get(status, 0) for status in (Batch.Status.UNCLEAR, Batch.Status.HELD))
 
     @property
     def still_here(self) -> int:
         """Recipients of batches that can still be stopped, and those not yet in a batch."""
-        return self.waiting + sum(self.open.get(status, 0) for status in ("prepared", "uploading"))
+        return self.waiting + sum(
+            self.open.get(status, 0) for status in (Batch.Status.PREPARED, Batch.Status.UPLOADING)
+        )
 
     @property
     def settled(self) -> int:
@@ -73,12 +78,12 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
     balance.selected = campaign.counts["selected"]
     balance.excluded = dict(campaign.counts["excluded"])
     if campaign.opted_out_later:
-        balance.excluded["opted_out_later"] = campaign.opted_out_later
+        balance.excluded[Recipient.Excluded.OPTED_OUT_LATER.value] = campaign.opted_out_later
     for batch in campaign.batches.all() if batches is None else batches:
         balance.outcomes["row_error"] += batch.row_errors
         balance.outcomes["accepted"] += batch.accepted_rows
         balance.batched += batch.row_errors + batch.accepted_rows
-        if batch.status == "superseded":
+        if batch.status == Batch.Status.SUPERSEDED:
             continue
         remainder = batch.rows - batch.row_errors - batch.accepted_rows
         if remainder < 0:
@@ -91,11 +96,11 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
     left = balance.selected - balance.excluded_total - balance.batched
     if left < 0:
         balance.mismatch = f"{-left:,} more recipients are in batches than were frozen."
-    elif campaign.status == "cancelled":
+    elif campaign.status == Campaign.Status.CANCELLED:
         balance.cancelled = left
     else:
         balance.waiting = left
-    if campaign.status == "closed" and (balance.waiting or balance.outcomes["open"]):
+    if campaign.status == Campaign.Status.CLOSED and (balance.waiting or balance.outcomes["open"]):
         balance.mismatch = f"The campaign is closed while {balance.waiting + balance.outcomes['open']:,} are open."
     return balance
 
@@ -125,7 +130,8 @@ def audit(campaign: Campaign) -> Balance:
         for row in RecipientOutcome.objects.filter(batch__campaign=campaign)
         .values("batch_id")
         .annotate(
-            row_errors=Count("id", filter=Q(result="row_error")), accepted_rows=Count("id", filter=Q(result="accepted"))
+            row_errors=Count("id", filter=Q(result=RecipientOutcome.Result.ROW_ERROR)),
+            accepted_rows=Count("id", filter=Q(result=RecipientOutcome.Result.ACCEPTED)),
         )
     }
     for batch in campaign.batches.all():
@@ -133,7 +139,9 @@ def audit(campaign: Campaign) -> Balance:
         if (counted["row_errors"], counted["accepted_rows"]) != (batch.row_errors, batch.accepted_rows):
             balance.mismatch = f"{batch.name}: the outcomes counted differ from those stored."
             return balance
-        said[batch.number] += batch.rows if batch.status != "superseded" else batch.row_errors + batch.accepted_rows
+        said[batch.number] += (
+            batch.rows if batch.status != Batch.Status.SUPERSEDED else batch.row_errors + batch.accepted_rows
+        )
     for number in set(found) | set(said):
         if found.get(number, 0) != said.get(number, 0):
             balance.mismatch = (

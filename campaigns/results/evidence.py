@@ -81,14 +81,14 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
     )
 
 
-def known_of(batch: Batch) -> str:
+def evidence_fingerprint(batch: Batch) -> str:
     """A name for what is known of a batch: another one after a look that saw something new, a reply, or a new doubt.
 
     Looks that see what an earlier one saw leave it as it is.
     """
     seen = sorted(set(batch.evidence.values_list("digest", flat=True)))
     endings = list(batch.attempts.order_by("number").values_list("number", "ending"))
-    doubts = batch.events.filter(to_status="unclear").count()
+    doubts = batch.events.filter(to_status=Batch.Status.UNCLEAR).count()
     return hashlib.sha256(json.dumps([seen, endings, doubts]).encode()).hexdigest()
 
 

@@ -20,7 +20,7 @@ from providers.models import Account
 _STEM = re.compile(r"c(\d+)-b(\d+)-g(\d+)-[0-9a-f]{8}")
 _ATTEMPT = re.compile(r"-a(\d{1,6})(?!\d)")
 #: While a batch is one of these, its upload is worked with, or is evidence.
-_IN_USE = ("uploading", "committing", "unclear")
+_IN_USE = (Batch.Status.UPLOADING, Batch.Status.COMMITTING, Batch.Status.UNCLEAR)
 
 
 @dataclass(frozen=True)

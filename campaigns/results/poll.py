@@ -68,14 +68,14 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
     except (Trouble, BaseTimeoutException):
         raise
     except Exception as error:
-        log_stumble(batch.pk, error)
+        log_failure(batch.pk, error)
         Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
         said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
         settle.raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
         settle.give_up_unless_stale(batch, now)
 
 
-def log_stumble(batch_id: int, error: Exception) -> None:
+def log_failure(batch_id: int, error: Exception) -> None:
     """Log where Baton itself stumbled over a batch: the place, never what was in it."""
     place = "".join(traceback.format_tb(error.__traceback__))
     logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)

@@ -10,7 +10,7 @@ POLL_AFTER_END = timedelta(hours=72)
 
 
 #: What a person gave up, though it may have been with the provider.
-GIVEN_UP = ("superseded", "cancelled")
+GIVEN_UP = (Batch.Status.SUPERSEDED, Batch.Status.CANCELLED)
 
 
 def next_poll(batch: Batch, now: datetime) -> datetime | None:
@@ -43,6 +43,6 @@ def provider_start(batch: Batch) -> datetime | None:
     return batch.campaign.start_at if batch.campaign.is_early else None
 
 
-def asked(batch: Batch, now: datetime) -> dict[str, Any]:
+def unclear_fields(batch: Batch, now: datetime) -> dict[str, Any]:
     """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
     return {"due_at": None, "poll_at": now + timedelta(seconds=10), "poll_until": last_poll(batch, now)}

@@ -8,30 +8,37 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from campaigns.lifecycle import StaleTransition, note, transition
+from campaigns.lifecycle import StaleTransition, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
 from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_start
 from contacts.suppression import suppress
-from providers.base import Interpretation, Outcome, ProviderState
+from providers.base import Ending, Interpretation, Outcome, ProviderState
 from providers.points import reach
 
 logger = logging.getLogger(__name__)
 
 
 #: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
-OTHER_BYTES = "restored_differs"
+RESTORED_OTHER_BYTES = "restored_differs"
 
 
 _STATUS = {
-    ProviderState.TAKEN: "handed_over",
-    ProviderState.PROCESSING: "processing",
-    ProviderState.ACCEPTED: "accepted",
-    ProviderState.REJECTED: "rejected",
+    ProviderState.TAKEN: Batch.Status.HANDED_OVER,
+    ProviderState.PROCESSING: Batch.Status.PROCESSING,
+    ProviderState.ACCEPTED: Batch.Status.ACCEPTED,
+    ProviderState.REJECTED: Batch.Status.REJECTED,
 }
 
 
-_ORDER = ("committing", "unclear", "handed_over", "processing", "accepted", "rejected")
+_ORDER = (
+    Batch.Status.COMMITTING,
+    Batch.Status.UNCLEAR,
+    Batch.Status.HANDED_OVER,
+    Batch.Status.PROCESSING,
+    Batch.Status.ACCEPTED,
+    Batch.Status.REJECTED,
+)
 
 
 def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
@@ -39,12 +46,12 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
 
     Status goes forward only. Evidence against a settled batch changes no status and raises an alarm.
     """
-    news = _news(batch, interpretation.outcomes)
+    news = _new_outcomes(batch, interpretation.outcomes)
     report_opt_outs(news, batch)
-    if batch.reason == OTHER_BYTES:
+    if batch.reason == RESTORED_OTHER_BYTES:
         # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
         interpretation, news = Interpretation(ProviderState.UNKNOWN), []
-    if interpretation.account and batch.status not in ("accepted", "rejected", *GIVEN_UP):
+    if interpretation.account and batch.status not in (Batch.Status.ACCEPTED, Batch.Status.REJECTED, *GIVEN_UP):
         _stop_account_once(batch, interpretation)
     reach("settle:begin")
     try:
@@ -57,7 +64,7 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
             else:
                 write_outcomes(batch, news)
                 _advance(batch, interpretation, now)
-            if batch.status != "committing":
+            if batch.status != Batch.Status.COMMITTING:
                 batch.poll_at = next_poll(batch, now)
             Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=batch.poll_at)
     except StaleTransition:
@@ -69,13 +76,13 @@ def _stop_account_once(batch: Batch, interpretation: Interpretation) -> None:
     """The next file would be refused alike; after a passed test, what stopped the account before does not again."""
     if not batch.events.filter(reason="account_refused").exists():
         stop_account(batch, interpretation.reason, interpretation.sentence)
-        note(batch.campaign, "account_refused", interpretation.sentence, batch=batch)
+        record_event(batch.campaign, "account_refused", interpretation.sentence, batch=batch)
 
 
 def stop_account(batch: Batch, code: str, sentence: str) -> None:
     """Stop the batch's account, which was refused as a whole; a passed test starts it again."""
     if batch.account.stop(code, sentence):
-        note(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
+        record_event(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
 
 
 def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
@@ -83,11 +90,11 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
     since = max(since, provider_start(batch) or since) if since else None
-    if batch.status in ("handed_over", "processing") and since and now - since > patience:
+    if batch.status in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING) and since and now - since > patience:
         minutes = int(patience.total_seconds() // 60)
         transition(
             batch,
-            "unclear",
+            Batch.Status.UNCLEAR,
             reason="silent",
             sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
             poll_until=last_poll(batch, now),
@@ -112,19 +119,19 @@ def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
 def close_if_done(campaign_id: int, now: datetime) -> bool:
     """Close a campaign when nothing is waiting or open; return whether it was."""
     campaign = Campaign.objects.get(pk=campaign_id)
-    if campaign.status not in ("running", "paused"):
+    if campaign.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
         return False
     books = balance.of(campaign)
     if books.waiting or books.outcomes["open"]:
         return False
     try:
-        transition(campaign, "closed", closed_at=now)
+        transition(campaign, Campaign.Status.CLOSED, closed_at=now)
     except StaleTransition:
         return False
     return True
 
 
-def _news(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _new_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Those of ``outcomes`` that say something not stored yet, the last word on each number."""
     if not outcomes:
         return []
@@ -157,7 +164,7 @@ def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
             added.append(RecipientOutcome(batch=batch, recipient=recipient, **_columns(outcome)))
     RecipientOutcome.objects.bulk_create(added, batch_size=1000)
     if added:
-        row_errors = sum(row.result == "row_error" for row in added)
+        row_errors = sum(row.result == RecipientOutcome.Result.ROW_ERROR for row in added)
         Batch.objects.filter(pk=batch.pk).update(
             row_errors=F("row_errors") + row_errors, accepted_rows=F("accepted_rows") + len(added) - row_errors
         )
@@ -177,7 +184,7 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
 
 def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
     """A later word on one recipient: a row error may follow an acceptance, never the other way round."""
-    if before.result == "row_error" and outcome.result == "accepted":
+    if before.result == RecipientOutcome.Result.ROW_ERROR and outcome.result == RecipientOutcome.Result.ACCEPTED:
         return
     if before.result != outcome.result:
         Batch.objects.filter(pk=batch.pk).update(row_errors=F("row_errors") + 1, accepted_rows=F("accepted_rows") - 1)
@@ -189,25 +196,27 @@ def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> Non
     if interpretation.alarm and interpretation.alarm != batch.alarm:
         raise_alarm(batch, interpretation.reason, interpretation.alarm)
     to = (
-        "unclear" if interpretation.unclear or _is_dropped(batch, interpretation) else _STATUS.get(interpretation.state)
+        Batch.Status.UNCLEAR
+        if interpretation.unclear or _is_dropped(batch, interpretation)
+        else _STATUS.get(interpretation.state)
     )
-    if batch.status in ("accepted", "rejected"):
-        if to in ("accepted", "rejected") and to != batch.status:
+    if batch.status in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
+        if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED) and to != batch.status:
             raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
         return
-    if to is None or to == batch.status or (to == "unclear" and not _is_news(batch, interpretation)):
+    if to is None or to == batch.status or (to == Batch.Status.UNCLEAR and not _is_new_doubt(batch, interpretation)):
         give_up_if_silent(batch, now)
         return
-    if to == "unclear" or _ORDER.index(to) > _ORDER.index(batch.status):
-        if batch.status == "unclear" and to == "handed_over":
+    if to == Batch.Status.UNCLEAR or _ORDER.index(to) > _ORDER.index(batch.status):
+        if batch.status == Batch.Status.UNCLEAR and to == Batch.Status.HANDED_OVER:
             # Only a person moves it back into waiting; a file still lying there proves no more than it did.
             return
         # What the provider works on is looked at until it has ended, or is silent for too long.
-        is_open = to in ("handed_over", "processing")
+        is_open = to in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING)
         fields: dict[str, Any] = {"due_at": None, "poll_until": None if is_open else last_poll(batch, now)}
-        if to in ("accepted", "rejected"):
+        if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
             fields["settled_at"] = now
-        if to != "unclear" and batch.handed_over_at is None:
+        if to != Batch.Status.UNCLEAR and batch.handed_over_at is None:
             fields["handed_over_at"] = now
         if batch.first_intent_at and batch.poll_at is None:
             fields["poll_at"] = now + timedelta(seconds=2)
@@ -228,11 +237,11 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
         )
 
 
-def _is_news(batch: Batch, interpretation: Interpretation) -> bool:
+def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
     """Whether a doubt is another one than a person has decided already."""
     if batch.reason != "decided":
         return True
-    asked = batch.events.filter(to_status="unclear").order_by("-id").first()
+    asked = batch.events.filter(to_status=Batch.Status.UNCLEAR).order_by("-id").first()
     return asked is None or (asked.reason, asked.sentence) != (interpretation.reason, interpretation.sentence)
 
 
@@ -241,9 +250,13 @@ def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
 
     From here no repeat is automatic, and no word is left to wait for: a person is asked at once.
     """
-    if batch.status != "processing" or interpretation.state is not ProviderState.ABSENT or not interpretation.reason:
+    if (
+        batch.status != Batch.Status.PROCESSING
+        or interpretation.state is not ProviderState.ABSENT
+        or not interpretation.reason
+    ):
         return False
-    return not batch.attempts.filter(ending="done").exists()
+    return not batch.attempts.filter(ending=Ending.DONE.value).exists()
 
 
 def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:
@@ -252,4 +265,4 @@ def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:
         return
     Batch.objects.filter(pk=batch.pk).update(alarm=sentence)
     batch.alarm = sentence
-    note(batch.campaign, reason or "alarm", sentence, batch=batch)
+    record_event(batch.campaign, reason or "alarm", sentence, batch=batch)

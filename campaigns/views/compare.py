@@ -22,7 +22,7 @@ from providers.models import Account
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """A page of its own, or what the check loads into itself."""
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     context = {"campaign": campaign, **compared(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
@@ -47,7 +47,7 @@ def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
     """Ask a provider what it would charge; the answer is a message on the comparison."""
     campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     try:
         said = ask_for_quote(campaign, account)

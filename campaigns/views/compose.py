@@ -75,7 +75,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
         return redirect(campaign)
     return _compose(request, campaign, {"lists": [chosen.pk for chosen in campaign.ordered_lists()]})
@@ -95,7 +95,10 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         return _form_page(request, form)
     with transaction.atomic():
         # The status is asked again where it counts: another person may have frozen the draft meanwhile.
-        if campaign.pk and not Campaign.objects.filter(pk=campaign.pk, status="draft").select_for_update().exists():
+        if (
+            campaign.pk
+            and not Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).select_for_update().exists()
+        ):
             messages.error(request, f"{campaign} is not a draft any more. Nothing was changed.")
             return redirect(campaign)
         campaign = form.save(commit=False)
@@ -214,7 +217,7 @@ def options(request: HttpRequest) -> HttpResponse:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def check(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     return check_page(request, campaign)
 

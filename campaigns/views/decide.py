@@ -44,7 +44,7 @@ def _campaign(pk: int) -> Campaign:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft any more.")
     elif _do(
         request,
@@ -216,7 +216,7 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
         return _asked_many(request, pk)
     campaign = _campaign(pk)
     now = timezone.now()
-    every = list(campaign.batches.filter(status="unclear").select_related("account").order_by("number"))
+    every = list(campaign.batches.filter(status=Batch.Status.UNCLEAR).select_related("account").order_by("number"))
     reason = request.GET.get("reason", "")
     batches = [batch for batch in every if not reason or batch.reason == reason]
     shown = batches[:SHOWN_UNCLEAR]

@@ -203,7 +203,7 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
     first = pass_gate(uploading)
     assert first is not None
     taken_over = Batch.objects.select_related("campaign__account", "account").get(pk=uploading.pk)
-    end, started = commit._end, ExitStack()
+    end, started = commit._end_attempt, ExitStack()
     refused: list[StaleTransition] = []
 
     def repeat() -> None:
@@ -217,7 +217,7 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
         started.enter_context(in_thread(repeat))
         time.sleep(0.5)
 
-    monkeypatch.setattr(commit, "_end", end_slowly)
+    monkeypatch.setattr(commit, "_end_attempt", end_slowly)
     with started:
         commit.commit_unreachable(uploading, first, Unreachable("no_line", "No line."), timezone.now())
 

@@ -316,14 +316,14 @@ def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
 ) -> None:
     monkeypatch.setattr(Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
     campaign = make_running(account)
-    cancel = decisions.cancel_unless_forgotten
+    cancel = decisions.cancel_unless_journalled
 
     def claim_and_cancel(batch: Batch, *arguments: Any, **fields: Any) -> None:
         if batch.number == 1:
             transition(campaign.batches.get(number=2), "uploading")
         cancel(batch, *arguments, **fields)
 
-    monkeypatch.setattr(decisions, "cancel_unless_forgotten", claim_and_cancel)
+    monkeypatch.setattr(decisions, "cancel_unless_journalled", claim_and_cancel)
 
     decisions.cancel(campaign, operator)
 

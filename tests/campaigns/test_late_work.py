@@ -16,7 +16,7 @@ from campaigns.handover import batches
 from campaigns.handover.drain import drain as drain_account
 from campaigns.lifecycle import Refusal, transition
 from campaigns.models import Batch, Campaign
-from campaigns.results.evidence import known_of
+from campaigns.results.evidence import evidence_fingerprint
 from contacts import queues
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
@@ -362,7 +362,9 @@ def test_what_a_person_lets_go_an_hour_later_is_not_late(
     if word == "released":
         decisions.release(batch, approver, "It is well.", timezone.now())
     else:
-        decisions.decide(batch, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(batch))
+        decisions.decide(
+            batch, approver, "again", "The folder was empty.", timezone.now(), seen=evidence_fingerprint(batch)
+        )
     jobs.sweep(timezone.now())
 
     campaign.refresh_from_db()
@@ -423,7 +425,7 @@ def test_a_clock_set_back_two_days_stops_nothing(
     ],
 )
 def test_how_late_is_said_in_few_words(lapse: timedelta, words: str) -> None:
-    assert timing.spoken(lapse) == words
+    assert timing.duration_in_words(lapse) == words
 
 
 # -- while it is being handed over

@@ -96,7 +96,7 @@ def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
 
 
 def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
-    asked = schedule.asked(early, NOW)
+    asked = schedule.unclear_fields(early, NOW)
 
     assert asked["poll_until"] == NOW + timedelta(days=6)
 

@@ -19,7 +19,7 @@ from campaigns.handover import drain, journal
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance
-from campaigns.results.evidence import known_of
+from campaigns.results.evidence import evidence_fingerprint
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.smsportal import Adapter
@@ -245,7 +245,7 @@ def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
     decisions.resume(campaign, operator, clock())
 
     batch = campaign.batches.get()
-    decisions.decide(batch, approver, "again", "The folder was empty.", clock(), seen=known_of(batch))
+    decisions.decide(batch, approver, "again", "The folder was empty.", clock(), seen=evidence_fingerprint(batch))
     until_closed(campaign, clock)
 
     assert once_each(sandbox)

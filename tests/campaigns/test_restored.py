@@ -68,7 +68,7 @@ def test_a_new_campaign_never_gets_an_id_the_journal_names(
     batch.campaign_id = 4711
     journal.intend(batch, 1, "name.zip", clock())
 
-    restore.catch_up()
+    restore.replay_journal()
 
     assert make_campaign(account, *campaign.ordered_lists(), name="After the restore").pk == 4712
 
@@ -77,9 +77,9 @@ def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
     suppress(["27825550102"], "manual", "by phone")
     Suppression.objects.all()._raw_delete("default")
 
-    assert restore.catch_up()[0] == 1
+    assert restore.replay_journal()[0] == 1
     assert Suppression.objects.get().note == "by phone"
-    assert restore.catch_up()[0] == 0
+    assert restore.replay_journal()[0] == 0
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from campaigns.handover.session import RemoteSession
 from campaigns.lifecycle import Refusal, StaleTransition, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance, poll, settle
-from campaigns.results.evidence import known_of, payload_of, plain_attempt
+from campaigns.results.evidence import evidence_fingerprint, payload_of, plain_attempt
 from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
+from providers.base import Ending, Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
@@ -140,7 +140,7 @@ def test_a_late_no_does_not_overrule_a_later_attempt(
         assert later is not None
         journal.intend(taken_over, 2, name, clock())
         account.adapter.commit(remote_session.remote(), payload, plain_attempt(later))
-        commit._end(later, "unclear", clock(), Unclear("rename_broken", "The answer was lost."))
+        commit._end_attempt(later, Ending.UNCLEAR, clock(), Unclear("rename_broken", "The answer was lost."))
 
     deed(batch, stopped, trouble, clock())
 
@@ -226,7 +226,9 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
     campaign = make_running(sandbox_account)
     batch = make_unclear(batch_of(campaign), clock)
     polled_at = batch_of(campaign)
-    decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
+    decisions.decide(
+        batch, approver, "again", "The provider knows nothing of it.", clock(), seen=evidence_fingerprint(batch)
+    )
     one = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
 
     seen = Interpretation(ProviderState.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
@@ -271,7 +273,9 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
     Campaign.objects.update(approval_hash="0" * 64)
 
     with pytest.raises(Refusal):
-        decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
+        decisions.decide(
+            batch, approver, "again", "The provider knows nothing of it.", clock(), seen=evidence_fingerprint(batch)
+        )
 
     assert Campaign.objects.get().resumed_at == campaign.resumed_at
 
@@ -308,7 +312,7 @@ def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
     account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make_unclear(batch_of(make_running(account)), clock)
-    Batch.objects.update(reason=settle.OTHER_BYTES)
+    Batch.objects.update(reason=settle.RESTORED_OTHER_BYTES)
     opted_out = Outcome("27825550101", "row_error", "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
     monkeypatch.setattr(Adapter, "poll", lambda *rest: Observation(clock(), ("ftp.example.org",)))
     accepted = Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,))
@@ -332,7 +336,7 @@ def test_a_passed_test_starts_an_account_for_good_that_an_unclear_file_had_stopp
     account.start()
     settle.settle(batch_of(batch.campaign), frozen, clock())
     asked = batch_of(batch.campaign)
-    decisions.decide(asked, approver, "handed_over", "They say it was.", clock(), seen=known_of(asked))
+    decisions.decide(asked, approver, "handed_over", "They say it was.", clock(), seen=evidence_fingerprint(asked))
     settle.settle(batch_of(batch.campaign), frozen, clock())
 
     account.refresh_from_db()

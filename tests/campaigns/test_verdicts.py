@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from campaigns.audience import check, compare
-from campaigns.audience.compare import AccountVerdict
+from campaigns.audience.compare import AccountCheck
 from campaigns.audience.spec import compose_spec
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
@@ -78,7 +78,7 @@ def acme(db: None, monkeypatch: pytest.MonkeyPatch) -> Account:
     return made
 
 
-def by_account(campaign: Campaign) -> dict[str, AccountVerdict]:
+def by_account(campaign: Campaign) -> dict[str, AccountCheck]:
     return {verdict.account.name: verdict for verdict in compare.compare_accounts(campaign, timezone.now())}
 
 
@@ -247,8 +247,8 @@ def test_an_order_knows_the_settings_of_the_very_account(
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
     text = check.usable_text(campaign.text, campaign.ordered_lists())
-    assert compare.order_for(campaign, acme, text).account == {"username": "we"}
-    assert compare.order_for(campaign, account, text) == compose_spec(campaign, text)
+    assert compare.spec_for(campaign, acme, text).account == {"username": "we"}
+    assert compare.spec_for(campaign, account, text) == compose_spec(campaign, text)
 
 
 def test_it_says_what_an_early_start_would_be(

@@ -31,7 +31,7 @@ from django.utils import timezone  # noqa: E402
 from campaigns.decisions import decide  # noqa: E402
 from campaigns.lifecycle import Refusal  # noqa: E402
 from campaigns.models import Batch, Campaign  # noqa: E402
-from campaigns.results.evidence import known_of  # noqa: E402
+from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
 from providers.models import Account  # noqa: E402
 from providers.sandbox.ledger import read_ledger  # noqa: E402
@@ -193,7 +193,7 @@ class Run:
         self.until(lambda: False, random.uniform(8, 20), with_events=True)
         with self.arena.all_down(), open(os.devnull, "w") as nowhere:
             restore_database(copy)
-            call_command("catch_up", stdout=nowhere)
+            call_command("replay_journal", stdout=nowhere)
         self.forgotten.append((since, time.time()))
         self.answers.stopped.clear()
         self.counted["older database restored"] += 1
@@ -276,7 +276,7 @@ class Run:
                 # Not all of what was approved: this stays with the person.
                 continue
             with suppress(Refusal):
-                said, seen = "The provider was asked.", known_of(batch)
+                said, seen = "The provider was asked.", evidence_fingerprint(batch)
                 decide(batch, self.people.approver, decision, said, timezone.now(), seen=seen)
                 self.counted[f"decided: {decision}"] += 1
 

@@ -120,8 +120,8 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)
     monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)
-    monkeypatch.setattr(drain, "log_stumble", stumble)
-    monkeypatch.setattr(poll, "log_stumble", stumble)
+    monkeypatch.setattr(drain, "log_failure", stumble)
+    monkeypatch.setattr(poll, "log_failure", stumble)
 
 
 def current() -> BatchLife:

@@ -423,7 +423,7 @@ class BatchLife(RuleBasedStateMachine):
             numbers = [number for take in takes for number, _ in take.texted]
             log = decisions.Log("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
-        seen, said = evidence.known_of(batch), "The provider said so."
+        seen, said = evidence.evidence_fingerprint(batch), "The provider said so."
         decisions.decide(batch, self.ground.approver, decision, said, self.clock(), log, seen=seen)
 
     # -- the provider's moods --------------------------------------------------------------------------------------
@@ -502,7 +502,7 @@ class BatchLife(RuleBasedStateMachine):
         self.changed_texts = set(copy.changed_texts)
         self.restored = True
         self.met["a copy was restored"] += 1
-        restore.catch_up()
+        restore.replay_journal()
 
     # -- the promise -----------------------------------------------------------------------------------------------
 

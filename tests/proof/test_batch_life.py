@@ -126,6 +126,6 @@ def test_a_gate_that_forgets_opt_outs_is_found(life: type[BatchLife], monkeypatc
 @pytest.mark.slow
 def test_a_batch_without_a_due_time_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (commit, drain, recovery):
-        monkeypatch.setattr(module, "wait", lambda batch, now: {"due_at": None})
+        monkeypatch.setattr(module, "retry_fields", lambda batch, now: {"due_at": None})
 
     is_found(life, "is silent")

@@ -1,4 +1,4 @@
-"""``manage.py catch_up``: run at every start, before anything is handed over."""
+"""``manage.py replay_journal``: run at every start, before anything is handed over."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Bring back what the journals know and a restored database has forgotten. Changes nothing otherwise."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        opt_outs, latest = restore.catch_up()
+        opt_outs, latest = restore.replay_journal()
         if opt_outs:
             self.stdout.write(f"{opt_outs:,} opt-outs were recorded again from the journal.")
         self.stdout.write(f"The journals name campaigns up to {latest}.")
