@@ -55,7 +55,7 @@ class Gateway(Account):
                 refused.append(f"{msisdn}\t{word}\n")
             else:
                 lines.append(self._line(now.isoformat(), path.name, msisdn, "", text, "", sha256))
-        credit = self._state()["credit"] - len(lines)
+        credit = self._load_state()["credit"] - len(lines)
         self._carry_out(lines, {"credit": credit}, name=path.name, refused="".join(refused))
 
     def _apply(self, action: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Gateway(Account):
 
     def state(self) -> dict[str, Any]:
         files = {"/": sorted(path.name for path in self.home.iterdir() if path.is_file())}
-        return {"username": self.account, "credit": self._state()["credit"], "files": files}
+        return {"username": self.account, "credit": self._load_state()["credit"], "files": files}
 
 
 class Site(BaseSite):
