@@ -31,7 +31,7 @@
     try {
       localStorage.setItem("theme", NEXT[theme()]);
     } catch {
-      // A browser that keeps nothing follows the system.
+      // Where the browser stores nothing, the theme follows the system.
     }
     paint();
   };
@@ -83,7 +83,7 @@
       }
       event.preventDefault();
       event.stopImmediatePropagation();
-      // What is missing is said before the question, not after it.
+      // Missing fields are reported before the question, not after it.
       if (trigger.type === "submit" && trigger.form && !trigger.formNoValidate && !trigger.form.noValidate && !trigger.form.reportValidity()) {
         return;
       }
@@ -105,7 +105,7 @@
       await navigator.clipboard.writeText(text.trim());
       trigger.textContent = "Copied";
     } catch {
-      trigger.textContent = "Copying is not allowed here";
+      trigger.textContent = "Copying is blocked";
     }
     setTimeout(() => {
       trigger.textContent = before;

@@ -55,7 +55,7 @@
       all.textContent = chosen.length === boxes.length ? "Choose none" : `Choose ${every}`;
     }
     for (const said of document.querySelectorAll("[data-chosen-words]")) {
-      said.textContent = chosen.length ? `Chosen: ${what}.` : "Choose the files that you decide about.";
+      said.textContent = chosen.length ? `Chosen: ${what}.` : "Choose the files to decide about.";
     }
     for (const button of document.querySelectorAll("button[data-counts]")) {
       button.textContent = `Decide about ${what}`;
