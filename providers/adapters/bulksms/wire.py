@@ -60,7 +60,7 @@ def gsm_problems(spec: CampaignSpec, text: str) -> list[Problem]:
         )
         return [Problem("text_not_gsm", sentence, "text", characters=foreign)]
     if "€" in text:
-        sentence = "BulkSMS does not document how to write € in GSM. Write EUR, or choose the alphabet Unicode."
+        sentence = "BulkSMS does not say how to write € in GSM. Write EUR, or choose the alphabet Unicode."
         return [Problem("text_not_gsm", sentence, "text", characters="€")]
     if lost := "".join(character for character in _WITHOUT_A_BYTE if character in text):
         sentence = "The text contains a carriage return or a form feed. Use plain line breaks."
