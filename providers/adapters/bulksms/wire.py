@@ -8,11 +8,7 @@ from functools import lru_cache
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from providers import gsm
-from providers.base import (
-    CampaignSpec,
-    Message,
-    Problem,
-)
+from providers.base import CampaignSpec, Message, Problem
 from providers.transports.http import HttpRemote
 
 SEND_BATCH = "submission/send_batch/1/1.0"

@@ -227,7 +227,7 @@ class Adapter(BaseAdapter):
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         log = BatchLog.of(payload, attempts, observations)
-        if log.has_words:
+        if log.has_answers:
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
             return require_whole_upload(interpretation, payload, log, attempts, observations)

@@ -16,13 +16,7 @@ from providers.adapters.clickatell.words import (
     UNKNOWN,
     WORDS,
 )
-from providers.base import (
-    Attempt,
-    Observation,
-    ObservedFile,
-    Outcome,
-    Payload,
-)
+from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload
 
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
@@ -31,6 +25,7 @@ def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
 
 
 def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
+    """Return when the first attempt that may have arrived began, in whole seconds; ``otherwise`` if there is none."""
     started = [attempt.started_at for attempt in _possible(attempts).values()]
     # FTP gives times in whole seconds.
     return min(started, default=otherwise).replace(microsecond=0)
@@ -38,7 +33,10 @@ def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
 
 @dataclass
 class BatchLog:
-    """All that the log ever said of a batch, and what was seen of its uploads."""
+    """All answers about a batch in all its logs, keyed by msisdn, and the uploads that the logs mention.
+
+    ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn.
+    """
 
     names: BatchNames
     attempts: dict[int, Attempt]
@@ -66,7 +64,7 @@ class BatchLog:
         return log
 
     @property
-    def has_words(self) -> bool:
+    def has_answers(self) -> bool:
         """Whether the logs answer for any number. Naming an upload only proves that one was begun."""
         return bool(self.ids or self.errors or self.nameless_ids or self.nameless_errors)
 

@@ -9,11 +9,7 @@ from typing import Any
 
 from providers.adapters.clickatell.wire import client_message_id
 from providers.adapters.clickatell.words import UNKNOWN, WORDS
-from providers.base import (
-    Check,
-    ObservedFile,
-    Payload,
-)
+from providers.base import Check, ObservedFile, Payload
 
 # At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000

@@ -4,11 +4,7 @@ import re
 
 from providers import gsm
 from providers.adapters.clickatell.wire import charset_of, encode_hex, field_values, template_lines, uses_unicode
-from providers.base import (
-    CampaignSpec,
-    Message,
-    Problem,
-)
+from providers.base import CampaignSpec, Message, Problem
 
 # "Using the FTP API": "each line can be up to 8192 bytes". assumption: the line break counts.
 MAX_LINE_BYTES = 8192

@@ -15,15 +15,7 @@ from providers.adapters.clickatell.words import (
     UNKNOWN,
     WORDS,
 )
-from providers.base import (
-    Attempt,
-    Ending,
-    Interpretation,
-    Observation,
-    ObservedFile,
-    Payload,
-    ProviderState,
-)
+from providers.base import Attempt, Ending, Interpretation, Observation, ObservedFile, Payload, ProviderState
 
 # Clickatell scans the folder once a minute, so it has finished with a broken upload after a few minutes.
 _LOG_PATIENCE = timedelta(minutes=3)

@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from providers.base import (
-    CampaignSpec,
-    Message,
-)
+from providers.base import CampaignSpec, Message
 from providers.errors import Refused
 
 # "Delivery delay ... of up to 7 days".
