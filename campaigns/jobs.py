@@ -16,10 +16,11 @@ from campaigns import timing
 from campaigns.audience import approval
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, restore
-from campaigns.lifecycle import Refusal, Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
+from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance, poll, settle
 from contacts import queues
+from contacts.errors import Refusal
 from contacts.queues import Job, job
 from providers.locks import LockLost, hold, is_free
 from providers.models import Account

@@ -132,7 +132,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
     try:
         payload = payload_of(batch)
     except BytesDiffer as error:
-        transition(batch, Batch.Status.HELD, reason="bytes_differ", sentence=str(error), due_at=None)
+        transition(batch, Batch.Status.HELD, reason=error.code, sentence=error.sentence, due_at=None)
         return
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, next_attempt(batch))

@@ -77,7 +77,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     try:
         payload_of(batch)
     except BytesDiffer as error:
-        return "bytes_differ", str(error)
+        return error.code, error.sentence
     return None
 
 

@@ -37,7 +37,7 @@ def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> N
         interpretation = poll(batch, remote, now)
     except BytesDiffer as error:
         transition(
-            batch, Batch.Status.UNCLEAR, reason="bytes_differ", sentence=str(error), **unclear_fields(batch, now)
+            batch, Batch.Status.UNCLEAR, reason=error.code, sentence=error.sentence, **unclear_fields(batch, now)
         )
         return
     except Trouble as trouble:

@@ -70,7 +70,9 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
     except Exception as error:
         log_failure(batch.pk, error)
         Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
-        said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        said = (
+            error.sentence if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        )
         settle.raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
         settle.give_up_unless_stale(batch, now)
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import decisions
-from campaigns.lifecycle import Refusal, transition
+from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
 from campaigns.results import balance, schedule, settle
 from campaigns.results.evidence import evidence_fingerprint, keep_observation
+from contacts.errors import Refusal
 from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze

@@ -13,10 +13,11 @@ from django.utils import timezone
 from campaigns import decisions, jobs
 from campaigns.handover import batches, commit, gate, journal
 from campaigns.handover.session import RemoteSession
-from campaigns.lifecycle import Refusal, StaleTransition, transition
+from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance, poll, settle
 from campaigns.results.evidence import evidence_fingerprint, payload_of, plain_attempt
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points

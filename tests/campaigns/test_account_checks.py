@@ -14,9 +14,9 @@ from django.utils import timezone
 from campaigns.audience import check, compare
 from campaigns.audience.compare import AccountCheck
 from campaigns.audience.spec import compose_spec
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
 from contacts import suppression
+from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers import locks, registry
 from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Problem
@@ -80,7 +80,10 @@ def acme(db: None, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def by_account(campaign: Campaign) -> dict[str, AccountCheck]:
-    return {verdict.account.name: verdict for verdict in compare.compare_accounts(campaign, timezone.now())}
+    return {
+        account_check.account.name: account_check
+        for account_check in compare.compare_accounts(campaign, timezone.now())
+    }
 
 
 def test_each_account_is_judged_by_its_own_adapter(
@@ -122,13 +125,13 @@ def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
     for position, text in enumerate(texts):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("bulksms"), people)
-    verdict = compare.compare_accounts(campaign, timezone.now())[0]
-    assert [n for n, _ in verdict.refused] == [3, 3, 2, 1]
-    assert sum(n for n, _ in verdict.refused) == verdict.measured.problem_count == 9
-    sentences = " ".join(sentence for _, sentence in verdict.refused)
+    account_check = compare.compare_accounts(campaign, timezone.now())[0]
+    assert [n for n, _ in account_check.refused] == [3, 3, 2, 1]
+    assert sum(n for n, _ in account_check.refused) == account_check.measured.problem_count == 9
+    sentences = " ".join(sentence for _, sentence in account_check.refused)
     for words in ("ë", "does not say how to write €", "form feed", "needs 5 parts"):
         assert words in sentences
-    assert verdict.further == "` Ż ę"
+    assert account_check.further == "` Ż ę"
     page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert "9 of 10 refused" in page
     assert page.count("form feed") == 1
@@ -143,11 +146,11 @@ def test_only_characters_that_can_be_at_fault_are_named(
     ):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("clickatell"), people)
-    verdict = compare.compare_accounts(campaign, timezone.now())[0]
-    assert [n for n, _ in verdict.refused] == [2, 2]
-    assert "#" not in verdict.further
-    assert verdict.further.endswith("专 and 12 more")
-    assert verdict.foreign.startswith("U+200B 一")
+    account_check = compare.compare_accounts(campaign, timezone.now())[0]
+    assert [n for n, _ in account_check.refused] == [2, 2]
+    assert "#" not in account_check.further
+    assert account_check.further.endswith("专 and 12 more")
+    assert account_check.foreign.startswith("U+200B 一")
 
 
 @pytest.mark.parametrize(("is_chosen", "words"), [(True, "(because Unicode is chosen)"), (False, "(because of ç)")])
