@@ -108,9 +108,9 @@ def import_sheet(contact_list: ContactList, operator: User) -> None:
             found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
     if not found.mapping:
         importing.confirm(found, columns.guess(found.header, contact_list.labels))
-    queues.enqueue_once(contacts_jobs.judge_import, found.pk)
-    follow(found, {"uploaded", "judging"})
-    if found.status == "judged":
+    queues.enqueue_once(contacts_jobs.check_import, found.pk)
+    follow(found, {"uploaded", "checking"})
+    if found.status == "checked":
         importing.begin_apply(found)
         queues.enqueue_once(contacts_jobs.apply_import, found.pk)
     follow(found, {"applying"})

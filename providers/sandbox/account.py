@@ -59,7 +59,7 @@ class Account(ABC):
     def _apply(self, action: Mapping[str, Any]) -> None:
         """Change what the client sees of a processed file, durably. Called again after a crash."""
 
-    def _state(self) -> dict[str, Any]:
+    def _load_state(self) -> dict[str, Any]:
         kept: dict[str, Any] = json.loads(self._state_path.read_bytes())
         return kept
 

@@ -14,7 +14,7 @@ CERTIFICATE_FILE = "ftp_certificate.pem"
 
 
 def certificate_file(data: Path) -> Path:
-    """The file in ``data`` with a key and a self-signed certificate for it, made with mode 0600 on first use."""
+    """Return the file in ``data`` with a key and its self-signed certificate, made with mode 0600 on first use."""
     path = data / CERTIFICATE_FILE
     if not path.exists():
         write_secret(path, _made_certificate(datetime.now(UTC)))
@@ -22,7 +22,7 @@ def certificate_file(data: Path) -> Path:
 
 
 def public_certificate(path: Path) -> str:
-    """The certificate in a file of ``certificate_file`` as PEM, without the key: what a client is to trust."""
+    """Return the certificate in a file made by ``certificate_file`` as PEM, without the key, for clients to trust."""
     found = x509.load_pem_x509_certificate(path.read_bytes())
     return found.public_bytes(serialization.Encoding.PEM).decode()
 

@@ -76,8 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
             asked = json.loads(self.rfile.read(min(int(self.headers.get("Content-Length", 0)), LARGEST_REQUEST)))
             times = asked.get("times")
             self.faults.set(str(asked["name"]), None if times is None else int(times))
-        except UnknownFault as trouble:
-            self._answer(404, {"error": str(trouble)})
+        except UnknownFault as error:
+            self._answer(404, {"error": str(error)})
         except (ValueError, KeyError, TypeError, AttributeError):
             self._answer(400, {"error": 'Send {"name": "provider:fault", "times": 1}, or leave times out.'})
         else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class Uploads:
-    """The files that a client holds open for writing. A file is entered before it exists, so it is never missed."""
+    """The files that clients hold open for writing. A file is added before it exists, so it is never missed."""
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
@@ -21,5 +21,5 @@ class Uploads:
             self._open.pop(path, None)
 
     def is_open(self, path: Path) -> bool:
-        """Whether somebody is still writing the file at ``path``."""
+        """Return whether a client is still writing the file at ``path``."""
         return os.path.realpath(path) in self._open

@@ -115,11 +115,11 @@ def test_an_account_is_chosen_while_a_campaign_is_written(
     expect(checks).to_contain_text("GatewayAPI's files take GSM characters only; not ë")
     checks.get_by_role("button", name="Choose clickatell here").click()
     expect(page.locator("#id_account")).to_have_value(str(world.accounts["clickatell"].pk))
-    expect(page.get_by_label("Most parts of a text")).to_have_value("3")
+    expect(page.get_by_label("Maximum parts per text")).to_have_value("3")
     page.get_by_label("Unicode").check()
     page.get_by_role("button", name="Compare accounts").click()
     chosen = checks.get_by_role("listitem").filter(has_text="clickatell here")
-    expect(chosen).to_contain_text("All can go")
+    expect(chosen).to_contain_text("All can be handed over")
     expect(chosen).to_contain_text("5 texts as Unicode")
     assert Campaign.objects.count() == 1
 

@@ -68,9 +68,9 @@ def test_who_approves_a_rehearsal_rehearses(
     client = logged_in(approver)
     for campaign in (now, later, early):
         page = html_of(client.get(campaign.get_absolute_url()))
-        assert "Approve and rehearse 5 messages" in page or "Approve; 5 messages rehearsed from" in page
+        assert "Approve and rehearse 5 messages" in page or "Approve 5 rehearsed messages for" in page
         assert "Approve and hand over" not in page
-        assert "messages handed over from" not in page
+        assert "Approve 5 messages" not in page
 
 
 def test_a_campaign_that_texts_people_says_nothing_of_a_rehearsal(
@@ -116,7 +116,7 @@ def test_the_options_are_the_same_words_from_the_draft_to_the_end(
             "<dt>Alphabet</dt><dd>GSM, 160 characters a part</dd>",
             "<dt>Replies</dt><dd>Not collected</dd>",
             "<dt>Routing group</dt><dd>The account&#x27;s own</dd>",
-            "<dt>Most parts of a text</dt><dd>4</dd>",
+            "<dt>Maximum parts per text</dt><dd>4</dd>",
             "<dt>Ask the networks for delivery reports</dt><dd>Yes</dd>",
             "<dt>Source id</dt><dd>—</dd>",
         ):

@@ -23,7 +23,7 @@ def test_it_finds_lists_opt_outs_and_finished_texts(
     campaign = make_running(account)
     Batch.objects.update(status="accepted")
     now = timezone.now()
-    Suppression.objects.create(msisdn="27825550100", source="reply", note="Said STOP", created_at=now, lifted_at=now)
+    Suppression.objects.create(msisdn="27825550100", source="provider", note="Said STOP", created_at=now, lifted_at=now)
     Suppression.objects.create(msisdn="27825550100", source="manual", note="Called us", created_at=now)
     Consent.objects.create(msisdn="27825550100", note="Signed a form", created_at=now)
     page = logged_in(viewer).get("/search/", {"number": typed}).content.decode()
@@ -37,8 +37,8 @@ def test_it_finds_lists_opt_outs_and_finished_texts(
 def test_a_stranger_has_no_history(viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get("/search/", {"number": "082 555 0199"}).content.decode()
     assert "27825550199" in page
-    assert "It is on no list." in page
-    assert "No campaign was ever frozen with this number." in page
+    assert "Not on any list." in page
+    assert "No campaign has included this number." in page
 
 
 def test_what_is_no_number_is_said(viewer: User, logged_in: LogIn) -> None:

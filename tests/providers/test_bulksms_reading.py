@@ -284,7 +284,7 @@ def test_a_rehearsal_texts_nobody_and_says_so(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "says no and texts nobody")]
+    ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "rejects it and texts nobody")]
 )
 def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
     said = ADAPTER.rehearsal(CampaignSpec("", "", None, None, {"rehearsal": option}))

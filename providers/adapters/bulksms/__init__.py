@@ -1,10 +1,12 @@
-"""BulkSMS EAPI. Documents: "send_batch" (1/1.0), "get_report" (2/2.0), "get_credits" (1/1.1), "quote_sms" (2/2.0).
+"""The BulkSMS EAPI: one HTTPS request for each batch.
 
-How a batch is handed over: one POST of an urlencoded form in ISO-8859-1 that holds a CSV of numbers and texts. BulkSMS
-answers at once: ``0|IN_PROGRESS|30430``, the last field being its number for the batch. The same ``stop_dup_id`` within
-"the past few hours" is not processed again but answered as the first time, so one is fixed for each batch and a request
-whose answer was lost is repeated with it. Lines that BulkSMS does not like it drops without a word: its report per
-recipient is compared with what was handed over.
+Documents: "send_batch" (1/1.0), "get_report" (2/2.0), "get_credits" (1/1.1), "quote_sms" (2/2.0).
+
+A batch is handed over as one POST of an urlencoded form in ISO-8859-1 that contains a CSV of numbers and texts. BulkSMS
+answers at once: ``0|IN_PROGRESS|30430``, where the last field is BulkSMS's batch id. A ``stop_dup_id`` that was used
+within "the past few hours" is not processed again but gets the first answer again. So each batch has a fixed one, and a
+request whose answer was lost is repeated with it. BulkSMS silently drops lines that it does not accept, so its report
+per recipient is compared with what was handed over.
 """
 
 from providers.adapters.bulksms.adapter import Adapter

@@ -9,7 +9,13 @@ from typing import Any
 from providers import gsm
 from providers.adapters.bulksms import forms
 from providers.adapters.bulksms.answers import Answer, answers_by_attempt, batch_ids_of, commit_error, kept_bytes
-from providers.adapters.bulksms.checks import amount, check_clock, check_credits, check_encryption, login_sentence, noun
+from providers.adapters.bulksms.checks import (
+    check_clock,
+    check_credits,
+    check_encryption,
+    credits_in_words,
+    login_sentence,
+)
 from providers.adapters.bulksms.reading import interpret_acceptance, interpret_refusal, rehearsal_outcomes
 from providers.adapters.bulksms.reports import fetch_report
 from providers.adapters.bulksms.wire import (
@@ -54,11 +60,12 @@ _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 class Adapter(BaseAdapter):
     label = "BulkSMS (HTTPS)"
     transport = HttpTransport
-    # assumption: only the 30,000 messages are documented, no size in bytes. Scheduled two years ahead at most.
+    # assumption: the document limits a batch to 30,000 messages but gives no size in bytes. A batch can be scheduled up
+    # to two years ahead.
     limits = Limits(rows=30_000, bytes=10_000_000, alphabet="gsm+ucs2", connections=1, start_ahead=_MAX_DELAY)
-    # Well within the "past few hours" for which BulkSMS remembers ids.
+    # Well within the "past few hours" for which BulkSMS remembers a stop_dup_id.
     guard = Guard.key(window=timedelta(minutes=60), pause=timedelta(seconds=60))
-    # The answer to the hand-over is itself an acceptance; silence means that not even the report page can be reached.
+    # The answer to the hand-over is itself an acceptance, so silence means that not even a report can be fetched.
     give_up_after = timedelta(minutes=50)
     accepted_means = (
         "BulkSMS took the batch and lists this number in its report, or gave no report within 30 minutes. "
@@ -72,15 +79,14 @@ class Adapter(BaseAdapter):
     login_hint = "Each account belongs to one regional address: the user name is not known at the others."
 
     SettingsForm = forms.SettingsForm
-
     OptionsForm = forms.OptionsForm
 
     def host(self, settings: Mapping[str, Any]) -> str:
-        """The whole address: a change from https to http is another host to an approver and to a stored password."""
+        """Return the whole address: for approvals and stored passwords, http is a different host than https."""
         return str(settings.get("api_url", ""))
 
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
-        """With Unicode chosen for the batch, every text is Unicode. No more than one part of it is handed over."""
+        """Count every text as Unicode if the campaign uses Unicode. Such a text may have only one part."""
         if not uses_unicode(spec):
             return super().measure(spec, text)
         units = len(text.encode("utf-16-be", "surrogatepass")) // 2
@@ -113,7 +119,7 @@ class Adapter(BaseAdapter):
         return found
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
-        """send_batch: what does not fit is cut or replaced by BulkSMS without a word, so it is refused here."""
+        """send_batch: BulkSMS silently truncates or replaces what does not fit, so it is refused here."""
         if not message.text.strip():
             return [Problem("text_empty", "The text is empty.", "text")]
         if uses_unicode(spec):
@@ -121,7 +127,7 @@ class Adapter(BaseAdapter):
         return gsm_problems(spec, message.text)
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-        """The urlencoded form, in ISO-8859-1, without user name and password; ``stop_dup_id`` is the batch's key."""
+        """Return the urlencoded form in ISO-8859-1, without the login; ``stop_dup_id`` is the batch's key."""
         pairs = [("stop_dup_id", str(key).encode("ascii")), *form_fields(spec, messages)]
         if spec.start_at:
             pairs.append(("send_time_unixtime", str(int(spec.start_at.timestamp())).encode("ascii")))
@@ -133,11 +139,11 @@ class Adapter(BaseAdapter):
         return Payload(stem, f"{stem}.form", encode_form(pairs), key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
-        """Nothing at BulkSMS bears a name of ours; this one tells the attempts apart here."""
+        """Return a name that only distinguishes the attempts in Baton; BulkSMS never sees it."""
         return f"{payload.stem}-a{number}"
 
     def stage(self, remote: HttpRemote, payload: Payload, attempt_name: str) -> Staged:
-        """Nothing goes out. Raises Refused where the account may not hand over texts of more than one part."""
+        """Send nothing. Raises Refused if a text has several parts and the account may not hand those over."""
         if ParsedPayload.of(payload.body).has_long_texts and not remote.settings.get("joins_long_texts", True):
             raise Refused(
                 "long_texts_refused",
@@ -159,12 +165,12 @@ class Adapter(BaseAdapter):
             )
         batch = ParsedPayload.of(payload.body)
         if answer.is_taken:
-            # A rehearsed batch is none: its number, if there is one, may be the same each time.
+            # A rehearsal creates no batch: its id, if it has one, may be the same each time.
             return Receipt("" if batch.rehearsal else answer.batch_id, body)
         raise commit_error(answer, batch, attempt, body)
 
     def poll(self, remote: HttpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """Fetch the report per recipient; before the start of a scheduled batch there is none.
+        """Fetch the report per recipient. There is none before the start of a scheduled batch.
 
         send_batch, "Scheduling": "you will not be able to request the status of a scheduled message until after" it.
         """
@@ -177,7 +183,7 @@ class Adapter(BaseAdapter):
     def interpret(
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
-        """What the answers to the attempts mean, and then what the reports say of each recipient."""
+        """Interpret the answers to the attempts first, then the reports per recipient."""
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         batch = ParsedPayload.of(payload.body)
@@ -185,17 +191,19 @@ class Adapter(BaseAdapter):
         if not any(answer.is_taken for answer in answers.values()):
             return interpret_refusal(batch, attempts, answers)
         if batch.rehearsal:
-            said = "Rehearsal: BulkSMS checked the file and nobody was texted."
-            return Interpretation(ProviderState.ACCEPTED, "rehearsal", said, tuple(rehearsal_outcomes(batch)))
+            sentence = "Rehearsal: BulkSMS checked the file and nobody was texted."
+            return Interpretation(ProviderState.ACCEPTED, "rehearsal", sentence, tuple(rehearsal_outcomes(batch)))
         return interpret_acceptance(batch, attempts, answers, observations)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
-        """Log in, which proves the certificate, and ask for the free credits."""
+        """Log in, which also checks the certificate, and ask for the credit balance."""
         status, body = remote.post(CREDITS, encode_credentials(remote), at_most=MAX_ANSWER_BYTES)
         answer = Answer.of(body) if status == 200 else None
         if answer is None:
-            said = f"The server answers, but not like BulkSMS (HTTP status {status}). Check the address."
-            return [Check("login", "Login", False, said)]
+            sentence = (
+                f"A server answers at this address, but not like BulkSMS (HTTP status {status}). Check the address."
+            )
+            return [Check("login", "Login", False, sentence)]
         if answer.code != 0:
             return [Check("login", "Login", False, login_sentence(answer, self.login_hint))]
         checks = [
@@ -208,7 +216,7 @@ class Adapter(BaseAdapter):
         return checks
 
     def quote(self, remote: HttpRemote, spec: CampaignSpec, message: Message) -> str | None:
-        """quote_sms, which takes the parameters of a single message: ``0|Quotation issued|1.00``. Raises Trouble."""
+        """Ask quote_sms, which takes a single message and answers ``0|Quotation issued|1.00``. Raises Trouble."""
         if self.spec_problems(spec) or self.problems(spec, message):
             return None
         text = encode_text(spec, message.text)
@@ -219,5 +227,4 @@ class Adapter(BaseAdapter):
         answer = Answer.of(body) if status == 200 else None
         if answer is None or answer.code != 0 or not re.fullmatch(r"\d+(\.\d+)?", answer.third):
             return None
-        credits = Decimal(answer.third)
-        return f"{amount(credits)} {noun(credits)}"
+        return credits_in_words(Decimal(answer.third))

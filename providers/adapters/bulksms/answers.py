@@ -14,9 +14,7 @@ from providers.adapters.bulksms.words import (
     UPSTREAM,
     UPSTREAM_ATTEMPTS,
 )
-from providers.base import (
-    Attempt,
-)
+from providers.base import Attempt
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 
 _KEPT_BYTES = 2_000
@@ -24,7 +22,7 @@ _KEPT_BYTES = 2_000
 
 @dataclass(frozen=True)
 class Answer:
-    """BulkSMS's line ``code|words|third``; ``third`` is ``""`` where there is none."""
+    """BulkSMS's line ``code|words|third``; ``third`` is ``""`` if there is no third field."""
 
     code: int
     words: str = ""
@@ -32,9 +30,9 @@ class Answer:
 
     @classmethod
     def of(cls, body: bytes) -> "Answer | None":
-        """Read an answer, or return None where it is none: empty, HTML, cut off before the first ``|``.
+        """Read an answer, or return None if it is not one: empty, HTML, or cut off before the first ``|``.
 
-        A trailing ``|``, blank space, a byte order mark and further lines are put up with.
+        A trailing ``|``, white space, a byte order mark and further lines are accepted.
         """
         text = body.removeprefix(b"\xef\xbb\xbf").decode("latin-1").strip()
         match = re.match(r"(\d{1,6}) *\|([^|\r\n]*)(?:\|([^|\r\n]*))?", text)
@@ -48,7 +46,7 @@ class Answer:
 
     @property
     def batch_id(self) -> str:
-        """send_batch: "guaranteed to be a positive integer > 0, if present"; else ``""``."""
+        """The batch id or ``""``. send_batch: "guaranteed to be a positive integer > 0, if present"."""
         return self.third if re.fullmatch(r"0*[1-9][0-9]{0,18}", self.third) else ""
 
 
@@ -56,20 +54,26 @@ NO_ANSWER = Answer(-1)
 
 
 def kept_bytes(status: int, body: bytes) -> bytes:
-    """The beginning of an answer, as evidence; what is no plain 200 never looks like a status line of BulkSMS."""
+    """Return the beginning of an answer as evidence.
+
+    With any HTTP status but 200 it begins with that status, so that it never looks like an answer of BulkSMS.
+    """
     head = b"" if status == 200 else b"HTTP %d\n\n" % status
     return head + body[:_KEPT_BYTES]
 
 
 def commit_error(answer: Answer, batch: ParsedPayload, attempt: Attempt, body: bytes) -> Trouble:
-    """send_batch: 40 is to be tried again, 26 and 28 a few times; "All other errors should be considered fatal"."""
-    word, sentence = FAILURES.get(answer.code, (UNKNOWN, f"BulkSMS answered with status {answer.code}, which is new."))
+    """Return the exception for an answer that is not an acceptance.
+
+    send_batch: 40 is to be retried, 26 and 28 a few times; "All other errors should be considered fatal".
+    """
+    word, sentence = FAILURES.get(answer.code, (UNKNOWN, f"BulkSMS answered with the unknown status {answer.code}."))
     if answer.code in ACCOUNT_FAILURES:
         return Refused(word, sentence, account=True, reply=body, holds=True)
     if batch.rehearsal == "fail":
-        return Unclear("rehearsal", "Rehearsal: BulkSMS was asked to say no, and did.", reply=body)
+        return Unclear("rehearsal", "Rehearsal: BulkSMS rejected the batch, as it was asked to.", reply=body)
     if answer.code == 40 or (answer.code in UPSTREAM and attempt.number <= UPSTREAM_ATTEMPTS):
-        # "Failure statuses are not recorded": the same id is free again.
+        # "Failure statuses are not recorded": the same stop_dup_id can be used again.
         return Unreachable(word, sentence, reply=body)
     if answer.code in UPSTREAM:
         return Refused(word, f"{sentence} It was tried {attempt.number} times.", reply=body, holds=True)
@@ -77,7 +81,7 @@ def commit_error(answer: Answer, batch: ParsedPayload, attempt: Attempt, body: b
 
 
 def answers_by_attempt(attempts: Sequence[Attempt]) -> dict[int, Answer]:
-    """The readable answers to the attempts that may have arrived, by number."""
+    """Return the readable answers to the attempts that may have arrived, by the attempt's number."""
     found = {}
     for attempt in attempts:
         answer = Answer.of(attempt.receipt.raw) if attempt.may_have_arrived else None
@@ -87,5 +91,5 @@ def answers_by_attempt(attempts: Sequence[Attempt]) -> dict[int, Answer]:
 
 
 def batch_ids_of(attempts: Sequence[Attempt]) -> list[str]:
-    """BulkSMS's numbers for the batch, each once: one, unless it was taken twice."""
+    """Return BulkSMS's ids of the batch, each once. There is one, unless BulkSMS accepted the batch twice."""
     return list(dict.fromkeys(attempt.receipt.provider_ref for attempt in attempts if attempt.receipt.provider_ref))

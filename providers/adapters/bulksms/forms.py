@@ -14,7 +14,7 @@ def _latin_1(value: str) -> None:
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        raise forms.ValidationError("BulkSMS takes characters of ISO-8859-1 only here.") from None
+        raise forms.ValidationError("BulkSMS accepts only ISO-8859-1 characters here.") from None
 
 
 class SettingsForm(forms.Form):
@@ -29,19 +29,19 @@ class SettingsForm(forms.Form):
     allow_plain_http = forms.BooleanField(
         label="Allow an address without encryption (http://)",
         required=False,
-        help_text="Anybody on the way can then read the password, the numbers and the texts.",
+        help_text="Anyone on the network path can then read the password, the numbers and the texts.",
     )
     username = forms.CharField(label="User name", max_length=200, validators=[_latin_1])
     password = SecretField(label="Password", validators=[_latin_1])
     joins_long_texts = forms.BooleanField(
-        label="The account may hand over texts of more than one part",
+        label="Allow texts of more than one part",
         required=False,
         initial=True,
-        help_text="BulkSMS documents this for single messages, not for batches. Switched off, nothing longer than "
-        "160 characters is handed over.",
+        help_text="BulkSMS documents this for single messages, not for batches. If switched off, texts of more than "
+        "160 characters are refused.",
     )
     tls_certificate = CertificateField(
-        help_text="PEM text, only where the server's certificate is signed by nobody this machine knows."
+        help_text="PEM text. Only needed if no authority that this machine trusts has signed the server's certificate."
     )
 
     def clean_api_url(self) -> str:
@@ -53,7 +53,7 @@ class SettingsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if str(cleaned.get("api_url", "")).startswith("http://") and not cleaned.get("allow_plain_http"):
-            self.add_error("api_url", "This address has no encryption. Begin it with https://, or allow it below.")
+            self.add_error("api_url", "This address is not encrypted. Use https://, or allow it below.")
         return cleaned
 
 
@@ -63,11 +63,11 @@ class OptionsForm(forms.Form):
         required=False,
         initial="7bit",
         choices=[("7bit", "GSM, 160 characters a part"), ("16bit", "Unicode, at most 70 characters")],
-        help_text="Of every text in the campaign. The characters ^ { } [ ] ~ | \\ are GSM, but BulkSMS warns that "
-        "not every network shows them. Unicode depends on the account's routes.",
+        help_text="Applies to every text in the campaign. The characters ^ { } [ ] ~ | \\ are GSM, but BulkSMS warns "
+        "that not every network shows them. Unicode depends on the account's routes.",
     )
     max_parts = forms.IntegerField(
-        label="Most parts of a text",
+        label="Maximum parts per text",
         required=False,
         initial=DEFAULT_PARTS,
         min_value=1,
@@ -92,20 +92,20 @@ class OptionsForm(forms.Form):
         label="Source id",
         required=False,
         max_length=20,
-        help_text="For your own accounting; BulkSMS gives it back with replies.",
+        help_text="For your own accounting; BulkSMS returns it with replies.",
     )
     repliable = forms.ChoiceField(
         label="Replies",
         required=False,
         choices=[("", "As set at BulkSMS"), ("1", "Collected by BulkSMS"), ("0", "Not collected")],
-        help_text="Collecting replies replaces the sender by a number of BulkSMS.",
+        help_text="Collecting replies replaces the sender with a BulkSMS number.",
     )
     scheduling_description = forms.CharField(
         label="Description of the schedule",
         required=False,
         max_length=100,
         validators=[_latin_1],
-        help_text="Shown at BulkSMS when handed over early. The credits are taken at once, and what is scheduled "
+        help_text="Shown at BulkSMS when handed over early. The credits are charged at once, and a batch scheduled "
         "there cannot be cancelled.",
     )
     rehearsal = forms.ChoiceField(
@@ -113,7 +113,7 @@ class OptionsForm(forms.Form):
         required=False,
         choices=[
             ("", "No: text people"),
-            ("succeed", "BulkSMS checks the batch, texts nobody and says yes"),
-            ("fail", "BulkSMS checks the batch, texts nobody and says no"),
+            ("succeed", "BulkSMS checks the batch, texts nobody and accepts it"),
+            ("fail", "BulkSMS checks the batch, texts nobody and rejects it"),
         ],
     )

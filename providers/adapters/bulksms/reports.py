@@ -8,18 +8,16 @@ from datetime import timedelta
 from providers.adapters.bulksms.answers import Answer, kept_bytes
 from providers.adapters.bulksms.wire import REPORT, ParsedPayload, encode_credentials, encode_form
 from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED, MISSING, STATUSES, UNKNOWN
-from providers.base import (
-    Observation,
-    Outcome,
-)
+from providers.base import Observation, Outcome
 from providers.errors import Refused
 from providers.transports.http import HttpRemote
 
-# A report may still be filling: only one that names the same numbers for this long is complete.
+# A report may still be growing: it counts as complete once it has listed the same numbers for this long.
 _REPORT_SETTLED = timedelta(seconds=60)
 
 
 def fetch_report(remote: HttpRemote, batch_id: str) -> bytes:
+    """Return the report of a batch, or what came instead of it. Raises Trouble; Refused if the login is refused."""
     form = encode_credentials(remote) + b"&" + encode_form([("batch_id", batch_id.encode("ascii"))])
     status, body = remote.post(REPORT, form)
     answer = Answer.of(body) if status == 200 else None
@@ -28,15 +26,16 @@ def fetch_report(remote: HttpRemote, batch_id: str) -> bytes:
     return body if answer else kept_bytes(status, body)
 
 
-#: A status code and the line it stands in: a plain tuple, as there are up to 30,000 in each of many reports.
+#: A status code and its line number. A plain tuple, because there are up to 30,000 in each of many reports.
 _Row = tuple[int, int]
 
 
 @dataclass
 class Reports:
-    """What all good reports say together. ``latest`` has the newest statuses of each of our numbers.
+    """What all readable reports of a batch say together. ``latest`` has the newest statuses of each of its numbers.
 
-    ``missing`` are numbers that a complete report lacked, ``came_late`` those of them that a later one has.
+    ``missing`` are numbers that a complete report lacked, ``came_late`` those of them that a later report has.
+    ``foreign`` are numbers in a report that are not in the batch.
     """
 
     has_any: bool = False
@@ -67,7 +66,7 @@ class Reports:
         return found
 
     def _add(self, batch: ParsedPayload, replies: Sequence[bytes]) -> frozenset[str]:
-        """Take in what one look brought; return which of our numbers it names."""
+        """Add the replies of one poll; return the numbers of the batch that they list."""
         rows: dict[str, list[_Row]] = {}
         for reply in replies:
             answer = Answer.of(reply)
@@ -89,16 +88,16 @@ _ROW = re.compile(r"\s*\+?(\d{5,20}) *\| *(\d{1,6}) *(?:\||$)")
 
 
 def _report_rows(reply: bytes) -> Iterator[tuple[str, _Row]]:
-    """get_report: a status line, a blank line, and ``msisdn|status_code`` with further fields where asked for.
+    """Yield the number and the row of each line of a report, ``""`` as the number of a line that cannot be read.
 
-    A line that cannot be read has ``""`` for its number.
+    get_report: a status line, a blank line, and lines of ``msisdn|status_code``, with more fields on request.
     """
     lines = reply.removeprefix(b"\xef\xbb\xbf").decode("latin-1").splitlines()
     first = next(number for number, line in enumerate(lines) if line.strip())
     for number, line in enumerate(lines[first + 1 :], start=first + 2):
         msisdn, _, status = line.partition("|")
         if msisdn.isdecimal() and status in _PLAIN_STATUSES:
-            # Nearly all lines: the pattern below would take longer.
+            # The fast path for nearly all lines; the regular expression below is slower.
             yield msisdn, (_PLAIN_STATUSES[status], number)
         elif line.strip():
             match = _ROW.match(line)
@@ -107,10 +106,10 @@ def _report_rows(reply: bytes) -> Iterator[tuple[str, _Row]]:
 
 def report_alarms(reports: Reports) -> Iterator[str]:
     if reports.foreign:
-        yield f"BulkSMS's report names {len(reports.foreign)} numbers that are not in the batch."
+        yield f"BulkSMS's report lists {len(reports.foreign)} numbers that are not in the batch."
     if reports.came_late:
         yield (
-            f"BulkSMS's report now names {len(reports.came_late)} numbers that it had left out: "
+            f"BulkSMS's report now lists {len(reports.came_late)} numbers that it had left out: "
             "they were texted after all."
         )
     unknown = sorted({code for rows in reports.latest.values() for code, _ in rows if code not in STATUSES})
@@ -122,43 +121,43 @@ def report_alarms(reports: Reports) -> Iterator[str]:
 
 
 def report_outcomes(reports: Reports) -> Iterator[Outcome]:
-    """One outcome for each recipient whose status is final, and for each that a complete report lacks."""
+    """Yield an outcome for each recipient whose status is final, and for each that a complete report lacks."""
     for msisdn, rows in reports.latest.items():
         code, line = _deciding_row(rows)
-        fate = STATUSES.get(code)
-        if fate is None:
-            said = f"BulkSMS reports this number with status {code}, which Baton does not know."
-            yield Outcome(msisdn, "accepted", UNKNOWN, said, source=REPORT, line=line)
-        elif fate.result:
-            # Where one part of a text was taken, the others' refusal makes it undelivered, not refused.
-            is_split = fate.result == "row_error" and len({STATUSES.get(each) for each, _ in rows}) > 1
+        meaning = STATUSES.get(code)
+        if meaning is None:
+            sentence = f"BulkSMS reports the unknown status {code} for this number."
+            yield Outcome(msisdn, "accepted", UNKNOWN, sentence, source=REPORT, line=line)
+        elif meaning.result:
+            # If one part of a text was accepted and others were refused, the text is undelivered, not refused.
+            is_split = meaning.result == "row_error" and len({STATUSES.get(each) for each, _ in rows}) > 1
             yield Outcome(
                 msisdn,
-                "accepted" if is_split else fate.result,
+                "accepted" if is_split else meaning.result,
                 str(code),
-                fate.sentence,
-                opted_out=fate.opted_out,
+                meaning.sentence,
+                opted_out=meaning.opted_out,
                 source=REPORT,
                 line=line,
-                delivery="undelivered" if is_split else fate.delivery,
+                delivery="undelivered" if is_split else meaning.delivery,
             )
     for msisdn in sorted(reports.missing):
-        said = "BulkSMS dropped this line of the batch without a word: its report does not name the number."
-        yield Outcome(msisdn, "row_error", MISSING, said, source=REPORT)
+        sentence = "BulkSMS silently dropped this line of the batch: its report does not list the number."
+        yield Outcome(msisdn, "row_error", MISSING, sentence, source=REPORT)
 
 
 def _deciding_row(rows: Sequence[_Row]) -> _Row:
-    """Of a number's rows the one that decides: first what is unknown, then what is open, failed, delivered.
+    """Return the row that decides about a number: an unknown status before an open one, then failed, then delivered.
 
-    assumption: whether a text of several parts has one row or several is not documented.
+    assumption: a text of several parts may have several rows; the document does not say.
     """
 
     def rank(row: _Row) -> int:
-        fate = STATUSES.get(row[0])
-        if fate is None:
+        meaning = STATUSES.get(row[0])
+        if meaning is None:
             return 0
-        if not fate.result:
+        if not meaning.result:
             return 1
-        return 3 if fate.delivery == "delivered" else 2
+        return 3 if meaning.delivery == "delivered" else 2
 
     return min(rows, key=rank)

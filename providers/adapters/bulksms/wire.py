@@ -8,23 +8,20 @@ from functools import lru_cache
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from providers import gsm
-from providers.base import (
-    CampaignSpec,
-    Message,
-    Problem,
-)
+from providers.base import CampaignSpec, Message, Problem
 from providers.transports.http import HttpRemote
 
 SEND_BATCH = "submission/send_batch/1/1.0"
 QUOTE = "submission/quote_sms/2/2.0"
 REPORT = "status_reports/get_report/2/2.0"
 CREDITS = "user/get_credits/1/1.1"
-# The provider's own code sample ("character_resolve"): GSM's Greek capitals have bytes of their own.
+# The provider's own code sample ("character_resolve"): the bytes for GSM's Greek capitals.
 _GREEK = str.maketrans("ΔΦΓΛΩΠΨΣΘΞ", "\xd0\xde\xac\xc2\xdb\xba\xdd\xca\xd4\xb1")
-# assumption: bytes for these are not documented, though GSM has them; what is guessed may arrive as "?" or not at all.
+# GSM has these characters, but BulkSMS documents no bytes for them. assumption: guessed bytes may arrive as "?" or not
+# at all.
 _WITHOUT_A_BYTE = "€\r\f"
 DEFAULT_PARTS = 4
-# One line is expected, and a page of a stranger on the way is put up with.
+# An answer is one line; this also leaves room for an error page from a proxy.
 MAX_ANSWER_BYTES = 100_000
 
 
@@ -33,42 +30,45 @@ def uses_unicode(spec: CampaignSpec) -> bool:
 
 
 def unicode_problems(text: str) -> list[Problem]:
-    """send_batch: 16bit takes "a maximum of 140 octets" a message, and there is no way to join several.
+    """Return why BulkSMS cannot text this in Unicode.
 
-    assumption: a character beyond the basic plane goes as two units, as phones expect.
+    send_batch: 16bit takes "a maximum of 140 octets" per message, and several messages cannot be joined.
+    assumption: a character beyond the basic plane is sent as two units, as phones expect.
     """
     try:
         units = len(text.encode("utf-16-be")) // 2
     except UnicodeEncodeError:
-        return [Problem("text_broken", "The text holds half a character. Type it anew.", "text")]
+        return [Problem("text_broken", "The text contains half of a character. Type that character again.", "text")]
     if units > 70:
         return [
-            Problem("text_too_long", f"With Unicode BulkSMS takes 70 characters at most; this has {units}.", "text")
+            Problem(
+                "text_too_long", f"With Unicode, BulkSMS takes at most 70 characters; this text has {units}.", "text"
+            )
         ]
     return []
 
 
 def gsm_problems(spec: CampaignSpec, text: str) -> list[Problem]:
     if foreign := gsm.unsupported(text):
-        said = (
-            f"BulkSMS would put “.” or “?” in place of {' '.join(foreign)}. Write something else or choose the "
+        sentence = (
+            f"BulkSMS would replace {' '.join(foreign)} with “.” or “?”. Use other characters, or choose the "
             "alphabet Unicode."
         )
-        return [Problem("text_not_gsm", said, "text", characters=foreign)]
+        return [Problem("text_not_gsm", sentence, "text", characters=foreign)]
     if "€" in text:
-        said = "BulkSMS does not say how to write € in GSM. Write EUR or choose the alphabet Unicode."
-        return [Problem("text_not_gsm", said, "text", characters="€")]
+        sentence = "BulkSMS does not say how to write € in GSM. Write EUR, or choose the alphabet Unicode."
+        return [Problem("text_not_gsm", sentence, "text", characters="€")]
     if lost := "".join(character for character in _WITHOUT_A_BYTE if character in text):
-        said = "The text holds a carriage return or a form feed. Use plain line breaks."
-        return [Problem("text_has_control", said, "text", characters=lost)]
+        sentence = "The text contains a carriage return or a form feed. Use plain line breaks."
+        return [Problem("text_has_control", sentence, "text", characters=lost)]
     parts = gsm.measure(text).parts
     if parts > 1 and not spec.account.get("joins_long_texts", True):
-        said = f"The text needs {parts} parts, and the account may not hand over texts of more than one. Shorten it."
-        return [Problem("text_too_long", said, "text")]
+        sentence = f"The text needs {parts} parts, and the account only allows texts of one part. Shorten it."
+        return [Problem("text_too_long", sentence, "text")]
     most = _max_parts(spec)
     if parts > most:
-        said = f"The text needs {parts} parts and the campaign allows {most}. Shorten it or allow more parts."
-        return [Problem("text_too_long", said, "text")]
+        sentence = f"The text needs {parts} parts and the campaign allows {most}. Shorten it, or allow more parts."
+        return [Problem("text_too_long", sentence, "text")]
     return []
 
 
@@ -77,10 +77,10 @@ def _max_parts(spec: CampaignSpec) -> int:
 
 
 def form_fields(spec: CampaignSpec, messages: Sequence[Message]) -> list[tuple[str, bytes]]:
-    """What holds for every message alike, in batches and in quotes.
+    """Return the parameters that apply to every message, in batches and in quotes.
 
     send_sms: "If specifying sender, set repliable=0 to be safe". assumption: send_batch takes the parameters that join
-    long texts, as its clients do; it does not list them.
+    long texts, as published clients send them; its document does not list them.
     """
     options = spec.options
     pairs = {
@@ -108,9 +108,10 @@ def encode_text(spec: CampaignSpec, text: str) -> bytes:
 
 
 def write_batch_data(spec: CampaignSpec, messages: Sequence[Message]) -> bytes:
-    """send_batch: a CSV whose quotes, backslashes and line breaks are escaped by a backslash.
+    """Return the CSV of a batch. send_batch: quotes, backslashes and line breaks are escaped with a backslash.
 
-    By hand: Python's csv leaves a line break inside quotes as it is, which the document does not show.
+    Written by hand because Python's csv does not escape a line break inside quotes, and the document shows no such
+    line break.
     """
     rows = [b"msisdn,message"]
     for message in messages:
@@ -131,7 +132,7 @@ def encode_credentials(remote: HttpRemote) -> bytes:
 
 @dataclass(frozen=True)
 class ParsedPayload:
-    """What a payload says of itself. ``rehearsal`` is ``succeed``, ``fail`` or ``""``."""
+    """What a payload contains, read back from its bytes. ``rehearsal`` is ``succeed``, ``fail`` or ``""``."""
 
     numbers: frozenset[str]
     rehearsal: str
@@ -145,7 +146,7 @@ class ParsedPayload:
         fields = dict(piece.split(b"=", 1) for piece in body.split(b"&"))
         start = fields.get(b"send_time_unixtime")
         rehearsal = next((word for word in ("succeed", "fail") if f"test_always_{word}".encode() in fields), "")
-        # A text cannot look like the beginning of a row: its own quotes have a backslash before them.
+        # A text cannot look like the beginning of a row, because the quotes in it are escaped.
         rows = re.findall(rb'(?m)^"(\d+)","', unquote_to_bytes(fields[b"batch_data"].replace(b"+", b" ")))
         return ParsedPayload(
             numbers=frozenset(row.decode("ascii") for row in rows),

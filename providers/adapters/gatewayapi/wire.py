@@ -65,7 +65,7 @@ def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
         found.append(Problem("text_empty", "The text is empty.", "text"))
     if foreign := gsm.unsupported(message.text):
         shown = " ".join(foreign)
-        sentence = f"GatewayAPI's files accept GSM characters only; not {shown}"
+        sentence = f"GatewayAPI's files take GSM characters only; not {shown}"
         found.append(Problem("text_not_gsm", sentence, "text", characters=foreign))
     if "\r" in message.text:
         sentence = "The text contains a carriage return, which would be texted as a character. Use plain line breaks."

@@ -43,7 +43,7 @@ def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     if foreign := gsm.unsupported(message.text):
         shown = " ".join(foreign)
         found.append(
-            Problem("text_not_gsm", f"SMSPortal accepts GSM characters only; not {shown}", "text", characters=foreign)
+            Problem("text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign)
         )
     if _LITERAL_FIELD.search(message.text):
         # assumption: whether SMSPortal fills in fields inside a contact's own message is not documented.

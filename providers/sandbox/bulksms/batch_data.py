@@ -12,10 +12,10 @@ _ESCAPE_OR_DOUBLED = re.compile(r'\\(\r\n|["\'\\\n\r])|"(")')
 
 
 def rows(data: str) -> Iterator[list[str] | None]:
-    """The rows of ``batch_data``, None for a line that cannot be read; blank lines are no rows.
+    """Yield the rows of ``batch_data``, None for a line that cannot be read; blank lines are skipped.
 
     send_batch: quotes and line breaks are escaped with a backslash, and "most common formats should be supported":
-    bare fields, doubled quotes, line breaks inside quotes, any row end.
+    unquoted fields, doubled quotes, line breaks inside quotes, any line ending.
     """
     position = 0
     while position < len(data):
@@ -31,7 +31,7 @@ def _row(data: str, position: int) -> tuple[list[str] | None, int]:
             fields.append(_ESCAPE_OR_DOUBLED.sub(lambda found: found[1] or found[2], quoted[1]))
             position = quoted.end()
         elif _QUOTE.match(data, position):
-            # The quote is never closed: this line is lost, the next may be good.
+            # The quote is never closed: this line is lost, but the next one may be good.
             return None, _next_line(data, position)
         else:
             bare = _BARE.match(data, position)

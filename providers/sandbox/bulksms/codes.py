@@ -1,9 +1,9 @@
-"""Status codes of BulkSMS, and the numbers that always cause trouble."""
+"""Status codes of BulkSMS, and the numbers that always cause an error."""
 
 from dataclasses import dataclass
 
 SLUG = "bulksms"
-# send_batch, "Possible values for status_code"; the words in capitals are those of the document's example.
+# send_batch, "Possible values for status_code"; the words in capitals come from the document's example.
 CODES = {
     0: "IN_PROGRESS",
     1: "SCHEDULED",
@@ -50,7 +50,7 @@ STATUSES = {
     64: "Queued for retry after temporary failure delivering, due to fault on handset",
     70: "Unknown upstream status",
 }
-# How the number ends: what the report says in the end.
+# The final status of a number in reports, by the number's last digits.
 MAGIC = {"99901": 31, "99902": 32, "99905": 53, "99906": 32, "99907": 57, "99908": 33, "99909": 0}
 DROPPED = ("99903", "99904")
 NEVER_TEXTED = (31, 32, 33)
@@ -59,21 +59,21 @@ DELIVERED = 11
 
 @dataclass(frozen=True)
 class Answer:
-    """``code|description|batch_id``; ``batch_id`` is 0 where there is none."""
+    """``code|description|batch_id``; ``batch_id`` is 0 if there is none."""
 
     code: int
     description: str
     batch_id: int = 0
 
     def line(self) -> str:
-        """As it goes over the wire: a failure ends in a bar and a line break, as real ones do."""
+        """Return the answer as sent: a failure ends in a bar and a line break, as BulkSMS's own answers do."""
         if self.batch_id:
             return f"{self.code}|{self.description}|{self.batch_id}"
         return f"{self.code}|{self.description}|\n"
 
 
 class Failed(Exception):
-    """A request fails with one of CODES; the text is the description."""
+    """A request fails with one of CODES; the message is the description."""
 
     def __init__(self, code: int, description: str = "") -> None:
         super().__init__(description or CODES[code])

@@ -17,19 +17,19 @@ from providers.sandbox.ledger import Ledger, Line
 
 # "recently (within the past few hours)"; assumption: few is three.
 IDS_KEPT = timedelta(hours=3)
-# assumption: the document names no number; a new account may text this many parts a day.
+# assumption: the document gives no number; a new account may text this many parts a day.
 DAILY_QUOTA = 10_000_000
-# assumption: how long a text is in progress and with the network before the phone has it.
+# assumption: how soon after it was accepted a text is with the network, and how soon on the phone.
 WITH_THE_NETWORK_AFTER = timedelta(seconds=1)
 WITH_THE_PHONE_AFTER = timedelta(seconds=3)
 FIRST_BATCH_ID = 30430
 
 
 class Gateway(Account):
-    """One account's credit, memory and batches under ``folder``. Its threads may share it.
+    """One account's credit, stored state and batches under ``folder``. Thread-safe.
 
-    The answer to a batch is decided with it and kept, so that a request that was cut off is answered when the same
-    stop_dup_id comes again.
+    The answer to a batch is stored together with the batch, so that the same stop_dup_id gets the same answer again if
+    the first answer was lost.
     """
 
     slug = SLUG
@@ -51,9 +51,9 @@ class Gateway(Account):
         self._begin({"credit": credit, "batches": 0, "remembered": {}, "scheduled": {}, "day": "", "used": 0})
 
     def submit(self, fields: Mapping[str, str], now: datetime, sha256: str = "") -> Answer:
-        """Take one batch at ``now`` (UTC), or repeat what was answered to its stop_dup_id. Raises Failed.
+        """Accept one batch at ``now`` (UTC), or repeat the answer to its stop_dup_id. Raises Failed.
 
-        ``sha256`` is of the request that ``fields`` came in, without its login.
+        ``sha256`` is of the request that contained ``fields``, without its login.
         """
         with self._lock:
             for code in CODES:
@@ -62,41 +62,41 @@ class Gateway(Account):
             if self._faults.use("bulksms:status:99"):
                 raise Failed(99, "MYSTERY")
             submission = read_submission(fields, now)
-            kept = self._state()
+            kept = self._load_state()
             if (before := self._remembered(kept, submission.stop_dup_id, now)) is not None:
                 return before
-            # "basic validation (username, password, etc)", then "always returns a failure code"; which one is silent.
+            # "basic validation (username, password, etc)", then "always returns a failure code"; it does not say which.
             if submission.fails:
                 raise Failed(22)
             halfway = self._faults.use("bulksms:status:22-halfway")
             if halfway:
                 submission = replace(submission, texts=submission.texts[: len(submission.texts) // 2], stop_dup_id=0)
-            answer = self._take(kept, submission, now, fields, sha256)
+            answer = self._process(kept, submission, now, fields, sha256)
             if halfway:
                 raise Failed(22)
             return answer
 
     def scan(self, now: datetime) -> int:
-        """Text the scheduled batches that are due at ``now`` (UTC); returns how many there were."""
+        """Text the scheduled batches that are due at ``now`` (UTC); return how many there were."""
         with self._lock:
-            scheduled = self._state()["scheduled"]
+            scheduled = self._load_state()["scheduled"]
             due = [int(number) for number, at in scheduled.items() if datetime.fromisoformat(at) <= now]
             for batch_id in due:
                 record = self._record(batch_id)
                 texts = [Text(**text) for text in record["texts"]]
-                # A batch that an older sandbox scheduled has none.
+                # A batch that an older sandbox scheduled has no sha256.
                 sha256 = record.get("sha256", "")
                 if lines := self._lines(record["due_at"], batch_id, texts, sha256):
-                    # A writer of its own: whatever other batches come between, a repeated release adds nothing.
+                    # Each batch is its own writer, so that a repeated release adds nothing, whatever came in between.
                     self._ledger.add(f"{SLUG}/{self.account}/{batch_id}", "due", lines)
                 self._apply({**record, "texted_at": record["due_at"]})
-                kept = self._state()
+                kept = self._load_state()
                 del kept["scheduled"][str(batch_id)]
                 self._save_state(kept)
             return len(due)
 
     def report(self, fields: Mapping[str, str], now: datetime) -> list[dict[str, str]]:
-        """The rows of get_report at ``now`` (UTC), as columns by name. Raises Failed."""
+        """Return the rows of get_report at ``now`` (UTC), each a dictionary by column name. Raises Failed."""
         with self._lock:
             batch_id = whole_number(fields.get("batch_id", ""), 1, 2**40)
             if not batch_id or not self._batch_path(batch_id).exists():
@@ -126,12 +126,12 @@ class Gateway(Account):
 
     def credit(self) -> int:
         with self._lock:
-            return int(self._state()["credit"])
+            return int(self._load_state()["credit"])
 
     def state(self) -> dict[str, Any]:
-        """What a person wants to know of this account: credit, remembered ids, batches."""
+        """Return the credit, the number of remembered ids and the latest batches."""
         with self._lock:
-            kept = self._state()
+            kept = self._load_state()
         latest = sorted((int(path.stem) for path in self._batches.glob("*.json")), reverse=True)[:20]
         return {
             "username": self.account,
@@ -149,11 +149,11 @@ class Gateway(Account):
             return None
         return Answer(**before["answer"])
 
-    def _take(
+    def _process(
         self, kept: Mapping[str, Any], submission: Submission, now: datetime, fields: Mapping[str, str], sha256: str
     ) -> Answer:
         used = kept["used"] if kept["day"] == now.date().isoformat() else 0
-        # "if set to 1, does basic validation [...] but stops short of actually submitting": it costs nothing.
+        # "if set to 1, does basic validation [...] but stops short of actually submitting": a test costs nothing.
         cost = 0 if submission.is_test else submission.cost
         if cost > kept["credit"]:
             raise Failed(25)
@@ -195,7 +195,7 @@ class Gateway(Account):
             for number, before in kept["remembered"].items()
             if now - datetime.fromisoformat(before["at"]) < IDS_KEPT
         }
-        # assumption: a rehearsal is not remembered, the real batch may follow under the same id.
+        # assumption: a test batch is not remembered; the real batch may follow with the same id.
         if submission.stop_dup_id and not submission.is_test:
             remembered[str(submission.stop_dup_id)] = {"at": now.isoformat(), "answer": asdict(answer)}
         return remembered
@@ -208,7 +208,7 @@ class Gateway(Account):
         ]
 
     def _apply(self, action: Mapping[str, Any]) -> None:
-        """A batch's record, which reports are made of."""
+        """Store the batch's record, from which reports are made."""
         write_durably(self._batch_path(action["batch_id"]), json.dumps(action).encode())
 
     def _batch_path(self, batch_id: int) -> Path:
@@ -220,9 +220,9 @@ class Gateway(Account):
 
 
 def status_after(age: timedelta, final: int, is_wanted: bool = True) -> int:
-    """What a report says of a text that was taken ``age`` ago: in progress, delivered upstream, then ``final``.
+    """Return the status of a text accepted ``age`` ago: in progress, delivered upstream, then ``final``.
 
-    assumption: with ``want_report`` 0 nothing comes back from the network.
+    assumption: with ``want_report`` 0 no status comes back from the network.
     """
     if final in NEVER_TEXTED or not final:
         return final

@@ -17,21 +17,21 @@ from providers.sandbox.bulksms.codes import SLUG, STATUSES, Answer, Failed
 from providers.sandbox.bulksms.connections import Connections
 from providers.sandbox.bulksms.gateway import Gateway
 from providers.sandbox.bulksms.submission import MSISDN, parts_allowed
-from providers.sandbox.bulksms.texts import cut, seven_bit
+from providers.sandbox.bulksms.texts import seven_bit, truncate
 from providers.sandbox.faults import Faults
 
-# assumption: the document names no size in bytes.
+# assumption: the document gives no size in bytes.
 LARGEST_REQUEST = 64 * 1024 * 1024
 _LOGIN = re.compile(rb"\A(?:(?:username|password)=[^&]*(?:&|\Z))*")
 
 
 def without_login(body: bytes) -> bytes:
-    """The bytes of a request without the fields at its front that say whose it is."""
+    """Return the bytes of a request without the login fields at its beginning."""
     return _LOGIN.sub(b"", body, count=1)
 
 
 class Server(ThreadingHTTPServer):
-    """HTTP, or HTTPS where there is a ``context``. Raises OSError when the port is taken."""
+    """HTTP, or HTTPS if there is a ``context``. Raises OSError when the port is in use."""
 
     daemon_threads = True
 
@@ -44,18 +44,18 @@ class Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, client = super().get_request()
         if self._context:
-            # The handshake is left to the connection's own thread: a client that is silent must not stop the others.
+            # The connection's own thread does the handshake, so that a silent client does not block the others.
             connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, client
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that breaks off is an everyday thing here.
+        # Clients that break the connection are normal here.
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, which may carry many requests after one another."""
+    """One connection, which may carry several requests one after the other."""
 
     connections: Connections
     faults: Faults
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        # send_batch: "please do not use HTTP GET in production - use only POST": here it is not even possible.
+        # send_batch: "please do not use HTTP GET in production - use only POST": GET is not supported here.
         self._answer(405, "Use POST.", Allow="POST")
 
     def do_POST(self) -> None:
@@ -78,12 +78,12 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, "There is no such address.")
         elif not self._is_form():
             # The provider's samples: multipart is not supported.
-            self._say(Answer(24, "no parameters (use application/x-www-form-urlencoded)").line())
+            self._answer_text(Answer(24, "no parameters (use application/x-www-form-urlencoded)").line())
         else:
             verb(dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")))
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what came is in the ledger and in the state."""
+        """Log nothing: the ledger and the state show what arrived."""
 
     def finish(self) -> None:
         self.connections.forget(self.connection)
@@ -105,10 +105,10 @@ class Handler(BaseHTTPRequestHandler):
             with self.connections.only_one(gateway.account, self.connection):
                 sha256 = hashlib.sha256(without_login(body)).hexdigest()
                 answer = gateway.submit(fields, datetime.now(UTC), sha256)
-        except Failed as trouble:
-            answer = Answer(trouble.code, trouble.description)
+        except Failed as error:
+            answer = Answer(error.code, error.description)
         if not self._breaks_after(answer):
-            self._say(answer.line())
+            self._answer_text(answer.line())
 
     def _breaks_before(self) -> bool:
         for status, words in ((500, "Internal server error."), (401, "Who is there?"), (404, "Not found.")):
@@ -133,15 +133,15 @@ class Handler(BaseHTTPRequestHandler):
         elif self._fault("hangs"):
             self._hang()
         elif self._fault("empty-answer"):
-            self._say("")
+            self._answer_text("")
         elif self._fault("html-answer"):
             self._answer(200, "<html><body><h1>Please log in to the network</h1></body></html>", "text/html")
         elif self._fault("truncated-answer"):
             self._answer(200, answer.line(), is_cut=True)
         elif self._fault("no-batch-id"):
-            self._say(f"{answer.code}|{answer.description}")
+            self._answer_text(f"{answer.code}|{answer.description}")
         elif self._fault("trailing-pipe"):
-            self._say(f"{answer.line().strip().rstrip('|')}|\n")
+            self._answer_text(f"{answer.line().strip().rstrip('|')}|\n")
         else:
             if self._fault("slow"):
                 time.sleep(3)
@@ -184,7 +184,9 @@ class Handler(BaseHTTPRequestHandler):
             message = fields.get("message", "")
             if not numbers or not message:
                 raise Failed(24, "mandatory field msisdn or message is missing")
-            parts = 1 if fields.get("dca") in ("8bit", "16bit") else cut(seven_bit(message), parts_allowed(fields))[1]
+            parts = (
+                1 if fields.get("dca") in ("8bit", "16bit") else truncate(seven_bit(message), parts_allowed(fields))[1]
+            )
             return f"0|Quotation issued|{parts * len(numbers)}.00"
 
         self._ask(fields, quote)
@@ -194,9 +196,9 @@ class Handler(BaseHTTPRequestHandler):
             gateway = self.connections.login(fields)
             with self.connections.only_one(gateway.account, self.connection):
                 said = ask(gateway)
-        except Failed as trouble:
-            said = f"{trouble.code}|{trouble.description}"
-        self._say(said)
+        except Failed as error:
+            said = f"{error.code}|{error.description}"
+        self._answer_text(said)
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -206,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            # The client broke off: there is nobody to answer, and half a request is none.
+            # The client broke the connection: there is nobody to answer, and half a request is not processed.
             self.close_connection = True
             return None
         return body
@@ -214,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
     def _is_form(self) -> bool:
         return self.headers.get_content_type() == "application/x-www-form-urlencoded"
 
-    def _say(self, text: str) -> None:
+    def _answer_text(self, text: str) -> None:
         self._answer(200, text)
 
     def _answer(
@@ -238,7 +240,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def _hang(self) -> None:
-        # Until the client has had enough.
+        # Until the client closes the connection.
         self.close_connection = True
         select.select([self.connection], [], [], self.timeout)
 

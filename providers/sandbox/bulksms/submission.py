@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from providers.sandbox.bulksms.batch_data import rows
 from providers.sandbox.bulksms.codes import DELIVERED, DROPPED, MAGIC, Failed
-from providers.sandbox.bulksms.texts import cut, seven_bit
+from providers.sandbox.bulksms.texts import seven_bit, truncate
 
 # "current maximum size: 30,000 messages"
 LARGEST_BATCH = 30_000
@@ -18,13 +18,13 @@ MSISDN = re.compile(r"[1-9][0-9]{6,14}")
 _UNICODE = re.compile(r"(?:[0-9a-fA-F]{4}){1,70}")
 _OCTETS = re.compile(r"(?:[0-9a-fA-F]{2}){1,140}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
-# Message settings that a column may override for its row.
+# Message settings that a column of the CSV may override for its row.
 _ROW_SETTINGS = ("sender", "msg_class", "dca", "routing_group", "source_id", "repliable")
 
 
 @dataclass(frozen=True)
 class Text:
-    """A message the gateway has accepted; ``parts`` is what it costs, ``status`` what its report says in the end."""
+    """A message that was accepted; ``parts`` is its cost, ``status`` its final status in reports."""
 
     msisdn: str
     sender: str
@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a request asks for: ``due_at`` (UTC) is None where it is texted at once."""
+    """What a request asks for; ``due_at`` (UTC) is None if it is to be texted at once."""
 
     texts: tuple[Text, ...]
     due_at: datetime | None
@@ -56,18 +56,18 @@ def read_submission(fields: Mapping[str, str], now: datetime) -> Submission:
         raise Failed(24, "mandatory field batch_data is missing")
     found = rows(data)
     header = [name.strip().lower() for name in next(found, None) or []]
-    # assumption: the header row is required, and columns that nobody knows are ignored.
+    # assumption: the header row is required, and unknown columns are ignored.
     if "msisdn" not in header or "message" not in header:
         raise Failed(24, "batch_data must begin with a row that names the columns msisdn and message")
     lines = list(found)
     if len(lines) > LARGEST_BATCH:
         raise Failed(201)
-    most_parts = parts_allowed(fields)
+    max_parts = parts_allowed(fields)
     settings = {name: fields.get(name, "") for name in _ROW_SETTINGS}
     if settings["repliable"] == "1" and settings["sender"]:
-        # "The repliable parameter is incompatible with the sender parameter"; assumption: that fails.
+        # "The repliable parameter is incompatible with the sender parameter"; assumption: both together fail.
         raise Failed(24, "repliable and sender cannot both be given")
-    texts = tuple(text for line in lines if (text := _text(header, line, settings, most_parts)))
+    texts = tuple(text for line in lines if (text := _text(header, line, settings, max_parts)))
     if not texts:
         raise Failed(24, "batch_data holds no message that can be read")
     return Submission(
@@ -79,11 +79,11 @@ def read_submission(fields: Mapping[str, str], now: datetime) -> Submission:
     )
 
 
-def _text(header: list[str], line: list[str] | None, defaults: Mapping[str, str], most_parts: int) -> Text | None:
+def _text(header: list[str], line: list[str] | None, defaults: Mapping[str, str], max_parts: int) -> Text | None:
     if line is None or len(line) != len(header):
         return None
     row = dict(zip(header, line, strict=True))
-    # A column overrides the parameter where it says something.
+    # A column overrides the parameter unless its cell is empty.
     given = {name: row.get(name) or default for name, default in defaults.items()}
     msisdn, message = row["msisdn"].strip(), row["message"]
     if not MSISDN.fullmatch(msisdn) or msisdn.endswith(DROPPED) or (given["repliable"] == "1" and given["sender"]):
@@ -91,11 +91,11 @@ def _text(header: list[str], line: list[str] | None, defaults: Mapping[str, str]
     if given["dca"] == "16bit":
         text, parts = _sixteen_bit(message), 1
     elif given["dca"] == "8bit":
-        # Pictures and ringtones: the ledger keeps their octets.
+        # Pictures and ringtones: the ledger holds their octets in hexadecimal.
         text, parts = message if _OCTETS.fullmatch(message) else "", 1
     else:
-        # "invalid values for fields will be ignored": any other alphabet is the default one.
-        text, parts = cut(seven_bit(message), most_parts)
+        # "invalid values for fields will be ignored": any other alphabet means the default.
+        text, parts = truncate(seven_bit(message), max_parts)
     if not text:
         return None
     status = next((code for ending, code in MAGIC.items() if msisdn.endswith(ending)), DELIVERED)
@@ -103,7 +103,7 @@ def _text(header: list[str], line: list[str] | None, defaults: Mapping[str, str]
 
 
 def _sixteen_bit(message: str) -> str:
-    # "a message containing only hexadecimal octets, to a maximum of 140 octets"; anything else is an invalid line.
+    # "a message containing only hexadecimal octets, to a maximum of 140 octets"; anything else makes the line invalid.
     if not _UNICODE.fullmatch(message):
         return ""
     try:
@@ -118,8 +118,9 @@ def _sender(sender: str) -> str:
 
 
 def parts_allowed(fields: Mapping[str, str]) -> int:
+    """Return the maximum number of SMS parts per text that a request allows."""
     # send_sms: without allow_concat_text_sms a text has at most 160 characters. assumption: send_batch knows both
-    # parameters as well, and 2 is the most where concat_text_sms_max_parts is not given.
+    # parameters as well, and the maximum is 2 if concat_text_sms_max_parts is not given.
     if fields.get("allow_concat_text_sms") != "1":
         return 1
     return whole_number(fields.get("concat_text_sms_max_parts", ""), 1, 255) or 2
@@ -129,7 +130,7 @@ def _due(fields: Mapping[str, str], now: datetime) -> datetime | None:
     unix = fields.get("send_time_unixtime") or fields.get("send_time_seconds") or ""
     moment = fields.get("send_time", "")
     due = now
-    # "invalid values for fields will be ignored": a time that cannot be read means at once.
+    # "invalid values for fields will be ignored": a time that cannot be read means immediately.
     if seconds := whole_number(unix, 1, 2**40):
         due = datetime.fromtimestamp(seconds, UTC)
     elif _MOMENT.fullmatch(moment):
@@ -145,6 +146,6 @@ def _due(fields: Mapping[str, str], now: datetime) -> datetime | None:
 
 
 def whole_number(text: str, least: int, most: int) -> int:
-    """The number in ``text``, or 0 where it is none or out of bounds."""
+    """Return the number in ``text``, or 0 if it is not a number or out of bounds."""
     number = int(text) if re.fullmatch(r"[0-9]{1,15}", text) else 0
     return number if least <= number <= most else 0

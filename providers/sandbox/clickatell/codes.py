@@ -1,4 +1,4 @@
-"""Codes and statuses of Clickatell, and the numbers that always cause trouble."""
+"""Codes and statuses of Clickatell, and the numbers that always cause an error."""
 
 SLUG = "clickatell"
 # API error codes, the list for FTP.

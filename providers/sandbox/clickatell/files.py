@@ -11,7 +11,7 @@ from providers.sandbox.gsm import BASIC, EXTENDED, chained, septets
 # modification.
 LONGEST_LINE = 8192
 MOST_MESSAGES = 100_000
-# assumption: the page names no default for a file; an account's is three parts.
+# assumption: the page gives no default for a file; the default of an account is three parts.
 CONCAT = 3
 MOST_PARTS = 35
 LONGEST_DELAY = 10080
@@ -26,7 +26,7 @@ _ONCE = (
     "api_id", "user", "password", "from", "climsgid", "concat", "deliv_time", "validity", "callback", "deliv_ack",
     "escalate", "max_credits", "queue", "req_feat", "mo", "msg_type", "unicode", "delimiter",
 )  # fmt: skip
-# The whole numbers that a parameter may have.
+# The smallest and the largest whole number that each parameter may have.
 _BOUNDS = {
     "concat": (1, MOST_PARTS),
     "validity": (1, 99_999),
@@ -43,7 +43,7 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class Login:
-    """What a file must say of itself, other than the FTP login."""
+    """The API credentials that a file must contain; they are not the FTP login."""
 
     api_id: str
     user: str
@@ -52,7 +52,7 @@ class Login:
 
 @dataclass(frozen=True)
 class MessageResult:
-    """What becomes of one message: texted where ``code`` is empty, else one of CODES. ``parts`` is what it costs."""
+    """The result for one message: texted if ``code`` is empty, else one of CODES. ``parts`` is its cost."""
 
     msisdn: str
     text: str
@@ -62,7 +62,7 @@ class MessageResult:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What becomes of a file: ``error`` is one of CODES where it is refused as a whole. ``delay`` is in minutes."""
+    """The result for one file: ``error`` is one of CODES if the whole file is refused. ``delay`` is in minutes."""
 
     error: str = ""
     detail: str = ""
@@ -81,7 +81,7 @@ class FileResult:
 
 
 class _WholeFile(Exception):
-    """The file as a whole is refused with one of CODES."""
+    """The whole file is refused with one of CODES."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code)
@@ -100,8 +100,9 @@ class _OneMessage(Exception):
 def check_file(
     body: bytes, login: Login, *, opted_out: Collection[str], credit: int, charset: str = "latin-1"
 ) -> FileResult:
-    """Decide about one file. Pure. ``credit`` is the balance in parts, ``opted_out`` the msisdns nobody may text.
+    """Return the result for one file. Pure.
 
+    ``credit`` is the balance in message parts, ``opted_out`` the msisdns that may not be texted.
     assumption: the document names no charset; this gateway reads ISO-8859-1.
     """
     try:
@@ -110,8 +111,8 @@ def check_file(
         _check_login(once, login)
         _check_values(once)
         wanted = _wanted(lines, once)
-    except _WholeFile as trouble:
-        return FileResult(trouble.code, trouble.detail)
+    except _WholeFile as error:
+        return FileResult(error.code, error.detail)
     results, left = [], credit
     for msisdn, text in wanted:
         result = _result(msisdn, text, once, opted_out, left)
@@ -134,19 +135,19 @@ def _lines(body: bytes, charset: str) -> list[tuple[str, str]]:
         if not line.strip():
             continue
         key, colon, value = line.decode(charset, "replace").partition(":")
-        # assumption: a line that is no parameter is bad data, as is one whose key nobody knows.
+        # assumption: a line that is not a parameter is malformed data; an unknown parameter is invalid.
         if not colon:
             raise _WholeFile("100", "a line has no colon")
         name = key.strip().lower()
         if name not in _REPEATED and name not in _ONCE:
             raise _WholeFile("101", "a parameter is unknown")
-        # The page of 2007 shows a space after the colon, the reference none: one is not part of the value.
+        # The page of 2007 shows a space after the colon, the reference shows none: one space is not part of the value.
         found.append((name, value.removeprefix(" ")))
     return found
 
 
 def without_login(body: bytes) -> bytes:
-    """A file without the lines at its top that say whose it is."""
+    """Return a file without the credential lines at its top."""
     return _LOGIN.sub(b"", body, count=1)
 
 
@@ -155,7 +156,7 @@ def _once(lines: Sequence[tuple[str, str]]) -> dict[str, str]:
     for name, value in lines:
         if name in _REPEATED:
             continue
-        # assumption: two values for one parameter are none.
+        # assumption: a parameter that is given twice is invalid.
         if name in once:
             raise _WholeFile("101", f"{name} is given twice")
         once[name] = value if name == "delimiter" else value.strip()
@@ -189,11 +190,11 @@ def _is_whole(text: str, least: int, most: int) -> bool:
 
 
 def _wanted(lines: Sequence[tuple[str, str]], once: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Number and text of each message, the text as written."""
+    """Return the number and the text, as written, of each message."""
     numbers = [value.strip() for name, value in lines if name == "to"]
     rows = [value for name, value in lines if name == "csv"]
     texts = [value for name, value in lines if name == "text"]
-    # assumption: the two forms do not mix.
+    # assumption: a file cannot mix the two forms.
     if bool(numbers) == bool(rows):
         raise _WholeFile("101", "a file has either to or csv lines")
     if len(numbers) + len(rows) > MOST_MESSAGES:
@@ -241,11 +242,11 @@ def _result(
         parts = parts_of(text, is_unicode)
         if parts > int(once.get("concat", CONCAT)):
             raise _OneMessage("113")
-        # assumption: what the credit still pays for is texted, the rest is not.
+        # assumption: messages are texted until the credit is used up; the rest are refused.
         if parts > credit:
             raise _OneMessage("301")
-    except _OneMessage as trouble:
-        return MessageResult(msisdn, "", 0, trouble.code)
+    except _OneMessage as error:
+        return MessageResult(msisdn, "", 0, error.code)
     return MessageResult(msisdn, text, parts)
 
 
@@ -260,14 +261,14 @@ def _from_unicode(written: str) -> str:
 
 
 def _shown(text: str) -> str:
-    # assumption: what GSM lacks arrives as a question mark; the ledger shows the damage.
+    # assumption: a character that GSM lacks arrives as a question mark, which the ledger shows.
     return "".join(character if character in BASIC or character in EXTENDED else "?" for character in text)
 
 
 def parts_of(text: str, is_unicode: bool) -> int:
-    """How many SMS a text takes; a line break counts as two characters, as the reference says.
+    """Return how many SMS parts a text takes; a line break counts as two characters, as the reference says.
 
-    160 septets alone and 153 in a chain, or 70 and 67 UTF-16 units; what takes two is never parted.
+    160 septets alone and 153 each in a chain, or 70 and 67 UTF-16 units; a character of two is never split.
     """
     if is_unicode:
         costs, alone, each = [len(character.encode("utf-16-be")) // 2 for character in text], 70, 67

@@ -23,7 +23,7 @@ LATE = 2
 
 
 class Gateway(Account):
-    """One account's folder, memory and credit under ``folder``; not to be shared between threads."""
+    """One account's folder, stored state and credit under ``folder``. Not thread-safe."""
 
     slug = SLUG
 
@@ -47,15 +47,15 @@ class Gateway(Account):
         self._begin({"credit": credit, "taken": {}, "late": []})
 
     def scan(self, now: datetime) -> int:
-        """Scan the folder at ``now`` (UTC), oldest file first; returns how many files were taken."""
+        """Process the files in the folder at ``now`` (UTC), oldest first; return how many were processed."""
         self._delete_old(now)
         self._write_late_logs()
         if self._faults.use("clickatell:silent"):
             return 0
         taken = 0
         for path in oldest_first(self.home):
-            # assumption: a file whose upload still has it open is left for the next scan. One whose connection broke
-            # is not open any more and is taken half-written.
+            # assumption: a file that a client is still writing is left for the next scan. If the connection broke, the
+            # file is no longer open and is processed half-written.
             if path.name.endswith(".log") or (self._being_written(path) and not self._faults.use("clickatell:eager")):
                 continue
             try:
@@ -63,16 +63,16 @@ class Gateway(Account):
                 body = path.read_bytes()
                 is_quiet = version == _version(path)
             except FileNotFoundError:
-                # The client took it back.
+                # The client has deleted it.
                 continue
-            if is_quiet and self._state()["taken"].get(path.name) != version:
-                self._take(path, version, body, now)
+            if is_quiet and self._load_state()["taken"].get(path.name) != version:
+                self._process(path, version, body, now)
                 taken += 1
         return taken
 
     def state(self) -> dict[str, Any]:
-        """What a person wants to know of this account: credit, files taken, what lies in the folder."""
-        kept = self._state()
+        """Return the credit, the number of files processed and the files in the folder."""
+        kept = self._load_state()
         return {
             "username": self.account,
             "credit": kept["credit"],
@@ -80,8 +80,8 @@ class Gateway(Account):
             "files": {"/": sorted(path.name for path in self.home.iterdir())},
         }
 
-    def _take(self, path: Path, version: str, body: bytes, now: datetime) -> None:
-        kept = self._state()
+    def _process(self, path: Path, version: str, body: bytes, now: datetime) -> None:
+        kept = self._load_state()
         opted_out = {line.strip() for line in self.opt_outs_path.read_text(encoding="utf-8").splitlines()}
         charset = "utf-8" if self._faults.use("clickatell:utf-8") else "latin-1"
         file_result = check_file(body, self.login, opted_out=opted_out, credit=kept["credit"], charset=charset)
@@ -94,7 +94,7 @@ class Gateway(Account):
         kept["credit"] -= named.cost
         kept["taken"][path.name] = version
         kept["late"] += late
-        # assumption: a delayed message is written into the ledger at once, with the time it would be texted at.
+        # assumption: a delayed message is added to the ledger at once, with the time at which it would be texted.
         texted_at = (now + timedelta(minutes=file_result.delay)).isoformat()
         sha256 = hashlib.sha256(without_login(body)).hexdigest()
         self._carry_out(
@@ -174,14 +174,14 @@ class Gateway(Account):
         before = path.read_bytes() if path.exists() else b""
         if not body or before.endswith(body):
             return
-        # Written outside the client's view, so that nobody ever reads half a log.
+        # Written outside the client's folder first, so that no client ever reads half a log.
         outside = self.folder / "log.new"
         write_durably(outside, before + body)
         outside.replace(path)
         sync_folder(self.home)
 
     def _write_late_logs(self) -> None:
-        kept = self._state()
+        kept = self._load_state()
         if not kept["late"]:
             return
         for late in kept["late"]:
@@ -197,7 +197,7 @@ class Gateway(Account):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime_ns <= oldest and not self._being_written(path):
                     path.unlink()
-        kept = self._state()
+        kept = self._load_state()
         there = {name: version for name, version in kept["taken"].items() if (self.home / name).exists()}
         if there != kept["taken"]:
             self._save_state({**kept, "taken": there})
@@ -208,6 +208,6 @@ def _status(msisdn: str) -> str:
 
 
 def _version(path: Path) -> str:
-    """What tells one upload under a name from the next."""
+    """Return what distinguishes one upload under a name from the next: its time and size."""
     stat = path.stat()
     return f"{stat.st_mtime_ns}/{stat.st_size}"

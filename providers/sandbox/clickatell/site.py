@@ -15,13 +15,13 @@ from providers.sandbox.uploads import Uploads
 
 
 def login_of(username: str, password: str) -> Login:
-    """The API credentials of an FTP account, always the same: they differ from its FTP login and password."""
+    """Return the API credentials of an FTP account: always the same ones, and not its FTP login and password."""
     digest = hashlib.sha256(f"{username}:{password}".encode()).hexdigest()
     return Login(str(1_000_000 + int(digest[:12], 16) % 9_000_000), f"{username}-api", digest[12:28])
 
 
 class Site(BaseSite):
-    """The pretend provider: FTP for every account, and the scan that takes the files."""
+    """FTP for every account; each scan processes the files in the accounts' folders."""
 
     label = "Clickatell"
     fault_groups = GROUPS
@@ -83,6 +83,6 @@ class Site(BaseSite):
             home_of=lambda username: self._gateways[username].home,
             faults=self.context.faults,
             uploads=self._uploads,
-            # assumption: one flat folder, as the document speaks of "your FTP folder" only.
+            # assumption: one flat folder, as the document only speaks of "your FTP folder".
             rules=Rules(permissions="elradfw"),
         )

@@ -1,12 +1,12 @@
-"""A pretend GatewayAPI over FTP: judges files as its document says and renames them as it does.
+"""A pretend GatewayAPI over FTP: processes and renames files as its document says.
 
 Written from GatewayAPI's document alone ("GatewayAPI FTP"), so that it and the adapter check each other. Where the
-document is silent the assumption is named; where two readings are possible this one is the stricter.
+document is silent, the assumption is stated; where it can be read in two ways, this code follows the stricter one.
 
-Numbers that cause trouble without any set-up, by how they end; either has the whole file rejected:
+Numbers that always get the whole file rejected, by their last digits:
 
-* ``99911``: its country is not one the account may text (0x0217)
-* ``99912``: it is blacklisted (0x0215)
+* ``99911``: the account may not text the number's country (0x0217)
+* ``99912``: the number is blacklisted (0x0215)
 """
 
 from providers.sandbox.gatewayapi.site import Site

@@ -1,7 +1,7 @@
 """The causes for which GatewayAPI rejects a file."""
 
 SLUG = "gatewayapi"
-# The company's error codes. assumption: these are the causes that a rejected file names; the document shows none.
+# The company's error codes. assumption: a rejected file names one of these causes; the document shows no example.
 CAUSES = {
     "internal-error": ("0x0101", "Unknown internal error"),
     "encoding": ("0x0208", "Invalid argument, encoding"),

@@ -18,7 +18,7 @@ _CLASSES = frozenset({"standard", "premium", "secret", "charge"})
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}")
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _MARKS = (
-    # The longer mark first: that of UTF-16 is how that of UTF-32 begins.
+    # The longer mark first: the mark of UTF-32 begins with the mark of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -30,7 +30,7 @@ _EXCEL_FILES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 @dataclass(frozen=True)
 class Text:
-    """A message that would be texted; ``parts`` is what it costs in credits."""
+    """A message that would be texted; ``parts`` is its cost in credits."""
 
     msisdn: str
     sender: str
@@ -41,7 +41,7 @@ class Text:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What becomes of a file: ``texts``, or the ``cause`` (one of CAUSES) of its rejection and a ``detail``."""
+    """The result for one file: its ``texts``, or the ``cause`` (one of CAUSES) and ``detail`` of its rejection."""
 
     texts: tuple[Text, ...] = ()
     cause: str = ""
@@ -60,9 +60,9 @@ class _Rejection(Exception):
 
 
 def check_file(name: str, body: bytes) -> FileResult:
-    """Decide about one file, ``name`` being the one that ends in ``.ready``. Pure.
+    """Return the result for one file; ``name`` is the name that ends in ``.ready``. Pure.
 
-    assumption: a file is processed as a whole or rejected as a whole; the document speaks of the file only.
+    assumption: a file is accepted as a whole or rejected as a whole; the document only speaks of whole files.
     """
     try:
         rows = _rows(name, body)
@@ -86,28 +86,28 @@ def _rows(name: str, body: bytes) -> Iterator[list[str]]:
         raise _Rejection("columns", "this is a file of Excel itself")
     text = _decoded(tokens, body)
     delimiter = ";" if "excel" in tokens else ","
-    # Lines end in LF or CR LF; a CR alone outside quotes makes csv raise.
+    # Lines end in LF or CR LF; csv raises on a CR alone outside quotes.
     read = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, doublequote=True, strict=True)
     try:
         yield from read
-    except csv.Error as trouble:
-        raise _Rejection("columns", f"line {read.line_num}: {trouble}") from None
+    except csv.Error as error:
+        raise _Rejection("columns", f"line {read.line_num}: {error}") from None
 
 
 def _decoded(tokens: list[str], body: bytes) -> str:
-    # assumption: the words are recognised as parts of the name between dots, written as the document writes them.
+    # assumption: these words count only as a whole part between dots of the name, in lower case as in the document.
     forced = [token for token in ("utf8", "cp1252") if token in tokens]
     if len(forced) > 1:
         raise _Rejection("encoding", "the name asks for two encodings")
     try:
-        # assumption: a byte order mark is one for detection; where an encoding is asked for it is a character.
+        # assumption: a byte order mark is used only for detection; with a requested encoding it is a character.
         return body.decode(forced[0] if forced else _detected(body))
     except UnicodeDecodeError:
         raise _Rejection("encoding", f"the file is not {forced[0] if forced else 'readable'}") from None
 
 
 def _detected(body: bytes) -> str:
-    # assumption: what can be read as UTF-8 is UTF-8, also in Excel's format; UTF-16 and UTF-32 bear a mark.
+    # assumption: any file that is valid UTF-8 is UTF-8, also in Excel's format; UTF-16 and UTF-32 need a mark.
     for mark, encoding in _MARKS:
         if body.startswith(mark):
             return encoding
@@ -132,14 +132,14 @@ def _columns(header: list[str]) -> list[str]:
 
 
 def _message(number: int, columns: list[str], row: list[str]) -> dict[str, str]:
-    # assumption: every row has as many cells as there are columns; an empty line is none.
+    # assumption: every row has as many cells as there are columns, so an empty line is an error.
     if len(row) != len(columns):
         raise _Rejection("columns", f"row {number} has {len(row)} cells and not {len(columns)}")
     return dict(zip(columns, row, strict=True))
 
 
 def _check_classes(messages: list[dict[str, str]]) -> None:
-    # "If specified it must be the same for all messages in the file"; an empty cell beside one that is not differs.
+    # "If specified it must be the same for all messages in the file"; an empty cell counts as different.
     classes = {message.get("class", "") for message in messages}
     if len(classes) > 1:
         raise _Rejection("different-classes")
@@ -148,7 +148,7 @@ def _check_classes(messages: list[dict[str, str]]) -> None:
 
 
 def _check_recipients(messages: list[dict[str, str]]) -> None:
-    # assumption: 0x0310, "same recipient more than once", is meant of the messages of one file.
+    # assumption: 0x0310, "same recipient more than once", applies to the messages of one file.
     numbers = [message["msisdn"] for message in messages if message["msisdn"]]
     if len(set(numbers)) < len(numbers):
         raise _Rejection("same-recipient")
@@ -166,7 +166,7 @@ def _text(number: int, message: Mapping[str, str]) -> Text:
         raise _Rejection("blacklisted", f"row {number}")
     if sender and not _SENDER.fullmatch(sender):
         raise _Rejection("sender", f"row {number}")
-    # assumption: there is no column for an encoding, so what GSM 03.38 lacks cannot be texted.
+    # assumption: there is no column for an encoding, so characters outside GSM 03.38 cannot be texted.
     if not_gsm(text):
         raise _Rejection("message", f"row {number} has characters outside GSM 03.38")
     return Text(msisdn, sender, text, message.get("userref", ""), parts(text))

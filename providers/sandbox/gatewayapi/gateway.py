@@ -21,22 +21,22 @@ READY = ".ready"
 PROCESSING = ".processing"
 SUCCESS = ".success"
 REJECTED = ".rejected"
-# "the file batch will be retried up to 5 times, with 30 minutes between each attempt"; one look stands for a minute.
+# "the file batch will be retried up to 5 times, with 30 minutes between each attempt"; one scan stands for a minute.
 RETRIES = 5
 SCANS_BETWEEN = 30
 _TAKEN = re.compile(r"(?P<name>.*)\.\d{8}T\d{6}\.processing", re.DOTALL)
 
 
 def allows(permission: str, name: str) -> bool:
-    """The rules of the FTP servers: "You can't delete or rename files in the .processing stage"."""
-    # assumption: nor can anybody write such a file or put another one in its place.
+    """Return whether the FTP servers allow this: "You can't delete or rename files in the .processing stage"."""
+    # assumption: such a file cannot be written or replaced either.
     return permission not in "dfwa" or not name.endswith(PROCESSING)
 
 
 class Gateway(Account):
-    """One account's folder and credit under ``folder``; not to be shared between threads.
+    """One account's folder and credit under ``folder``. Not thread-safe.
 
-    A file is picked up by one look and finished by a later one.
+    One scan picks a file up, a later scan finishes it.
     """
 
     slug = SLUG
@@ -54,24 +54,24 @@ class Gateway(Account):
         self.home = folder / "home"
         self._being_written = being_written
         self._rejected_path = folder / "rejected.new"
-        # Both by name in processing: how often an internal error came, and how many looks the next attempt is away.
+        # Both by name in processing: internal errors so far, and scans left until the next attempt.
         self._failures: Counter[str] = Counter()
         self._waits: Counter[str] = Counter()
         self.home.mkdir(parents=True, exist_ok=True)
         self._begin({"credit": credit})
 
     def scan(self, now: datetime) -> None:
-        """Go on with what is in processing, then pick up what is ready, at ``now`` (UTC)."""
+        """Continue the files in processing, then pick up those that are ready, at ``now`` (UTC)."""
         names = sorted(path.name for path in self.home.iterdir())
         for name in names:
             if name.endswith(PROCESSING) and not self._faults.use(f"{SLUG}:stuck-processing"):
-                self._go_on(name, now)
+                self._continue(name, now)
         for name in names:
             if name.endswith(READY):
                 self._pick_up(name, now)
 
     def state(self) -> dict[str, Any]:
-        """What a person wants to know of this account: credit, files by stage."""
+        """Return the credit and the files in each stage."""
         names = sorted(path.name for path in self.home.iterdir())
         endings = {"ready": READY, "processing": PROCESSING, "success": SUCCESS, "rejected": REJECTED}
         files = {stage: [name for name in names if name.endswith(ending)] for stage, ending in endings.items()}
@@ -79,18 +79,18 @@ class Gateway(Account):
         return {"username": self.account, "credit": self._credit(), "files": files}
 
     def _pick_up(self, name: str, now: datetime) -> None:
-        # assumption: a file uploaded under its last name at once is left until its upload ends. One that is renamed
-        # while somebody is still writing it is taken half-written.
+        # assumption: a file uploaded directly under its final name is left until its upload ends. A file that is
+        # renamed while a client is still writing it is processed half-written.
         if self._being_written(self.home / name) or self._faults.use(f"{SLUG}:silent"):
             return
         try:
             (self.home / name).replace(self.home / f"{name.removesuffix(READY)}.{now:%Y%m%dT%H%M%S}{PROCESSING}")
         except FileNotFoundError:
-            # The client took it back.
+            # The client has deleted or renamed it.
             return
         sync_folder(self.home)
 
-    def _go_on(self, name: str, now: datetime) -> None:
+    def _continue(self, name: str, now: datetime) -> None:
         if self._waits[name] > 1:
             self._waits[name] -= 1
         elif self._faults.use(f"{SLUG}:internal-error"):
@@ -98,10 +98,10 @@ class Gateway(Account):
             self._waits[name] = SCANS_BETWEEN
             if self._failures[name] > RETRIES:
                 # assumption: after the last attempt the file is rejected.
-                self._take(name, FileResult(cause="internal-error"), (self.home / name).read_bytes(), now)
+                self._process(name, FileResult(cause="internal-error"), (self.home / name).read_bytes(), now)
         else:
             body = (self.home / name).read_bytes()
-            self._take(name, self._result(_ready_name(name), body), body, now)
+            self._process(name, self._result(_ready_name(name), body), body, now)
 
     def _result(self, name: str, body: bytes) -> FileResult:
         for cause in REJECTIONS:
@@ -114,12 +114,12 @@ class Gateway(Account):
             return FileResult(cause="insufficient-credit")
         return result
 
-    def _take(self, name: str, result: FileResult, body: bytes, now: datetime) -> None:
+    def _process(self, name: str, result: FileResult, body: bytes, now: datetime) -> None:
         self._failures.pop(name, None)
         self._waits.pop(name, None)
         if result.cause:
             tail = self._with_tail(body, result)
-            # Written outside the client's view, so that nobody ever reads half of it.
+            # Written outside the client's folder first, so that no client ever reads half of it.
             write_durably(self._rejected_path, tail)
         file, sha256 = _ready_name(name), hashlib.sha256(body).hexdigest()
         self._carry_out(
@@ -142,7 +142,7 @@ class Gateway(Account):
         sync_folder(self.home)
 
     def _with_tail(self, body: bytes, result: FileResult) -> bytes:
-        """The rejected file. assumption: the cause is one line, a code and words; the document shows no example."""
+        """Return the rejected file. assumption: the cause is one line, a code and words; there is no example."""
         if self._faults.use(f"{SLUG}:reject:unexplained"):
             return body
         code, words = CAUSES[result.cause]
@@ -162,7 +162,7 @@ class Gateway(Account):
         return body + f"{code} {cause}\n".encode()
 
     def _credit(self) -> int:
-        return int(self._state()["credit"])
+        return int(self._load_state()["credit"])
 
 
 def _ready_name(name: str) -> str:

@@ -15,7 +15,7 @@ from providers.sandbox.uploads import Uploads
 
 
 class Site(BaseSite):
-    """The pretend provider: two FTP servers over one folder for each account, and what looks into the folders."""
+    """Two FTP servers that share one folder per account; each scan processes the files in these folders."""
 
     label = "GatewayAPI"
     fault_groups = GROUPS
@@ -25,7 +25,7 @@ class Site(BaseSite):
 
     def __init__(self, context: SiteContext) -> None:
         super().__init__(context)
-        # A server is a thread, and each has uploads of its own.
+        # Each server runs in a thread of its own, so it needs its own uploads.
         self._uploads = {"a": Uploads(), "b": Uploads()}
         self._servers: dict[str, FtpServer] = {}
         self._certificate = certificate_file(context.data)
@@ -82,7 +82,7 @@ class Site(BaseSite):
                 uploads=self._uploads[host],
                 # "You can't create new directories." "You can't modify the file permissions."
                 rules=Rules("elradfw", allows),
-                door=f"host-{host}",
+                server=f"host-{host}",
                 certificate=self._certificate,
             )
 

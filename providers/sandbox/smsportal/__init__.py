@@ -1,13 +1,13 @@
-"""A pretend SMSPortal "SFTP to SMS": judges files as its document says and keeps the three folders.
+"""A pretend SMSPortal "SFTP to SMS": processes files as its document says, in its three folders.
 
-The folders can be reached by SFTP and by FTP, as the document's table of ports says.
+SFTP and FTP both reach the folders, as the document's table of ports says.
 Written from SMSPortal's document alone ("SMSPortal SFTP"), so that it and the adapter check each other. Where the
-document is silent the assumption is named; where two readings are possible this one is the stricter.
+document is silent, the assumption is stated; where it can be read in two ways, this code follows the stricter one.
 
-Numbers that cause trouble without any set-up, by how they end:
+Numbers that always cause an error, by their last digits:
 
-* ``99901``: no network is known for it (``MSISDN.NoNetworkFound``)
-* ``99902``: opted out of the account (``MSISDN.Optout``), unless the file says ``check_optouts`` false
+* ``99901``: no network is known for the number (``MSISDN.NoNetworkFound``)
+* ``99902``: the number has opted out (``MSISDN.Optout``), unless the file sets ``check_optouts`` to false
 * ``99903``: the contact cannot be processed (``File.ParseError`` for this contact only)
 
 ``optouts.txt`` in the account's folder holds more opt-outs, one number a line.

@@ -15,7 +15,7 @@ from providers.sandbox.gsm import not_gsm, parts
 from providers.sandbox.smsportal.codes import CODES
 
 LATEST_VERSION = "7"
-# assumption: the document names no size; a zip that grows past this is no honest file.
+# assumption: the document gives no maximum size; a zip that unpacks to more than this is taken for an attack.
 LARGEST_INNER = 512 * 1024 * 1024
 _VERSION_LINE = re.compile(r"\A\s*version[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?:\r\n|\r|\n|\Z)", re.IGNORECASE)
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
@@ -31,7 +31,7 @@ _VALUES = {f"value{number}" for number in range(1, 7)}
 
 @dataclass(frozen=True)
 class Text:
-    """A message the gateway would text; ``parts`` is what it costs in credits."""
+    """A message that would be texted; ``parts`` is its cost in credits."""
 
     msisdn: str
     sender: str
@@ -42,7 +42,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why one contact (``position`` from 1) is not texted."""
+    """Why one contact is not texted; ``position`` counts from 1."""
 
     position: int
     msisdn: str
@@ -53,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What becomes of a file. ``error`` is one of CODES, or ``""`` when it is processed; ``name`` the inner name."""
+    """The result for one file. ``error`` is one of CODES, or ``""`` if it is processed; ``name`` is the inner name."""
 
     name: str
     error: str = ""
@@ -67,7 +67,7 @@ class FileResult:
 
 
 class _WholeFile(Exception):
-    """The file as a whole is refused with one of CODES."""
+    """The whole file is refused with one of CODES."""
 
     def __init__(self, code: str, detail: str, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail)
@@ -103,16 +103,16 @@ def check_file(
     opted_out: Collection[str],
     credit: int,
 ) -> FileResult:
-    """Decide about one file as uploaded. Pure.
+    """Return the result for one uploaded file. Pure.
 
     ``upload`` is its name in Send_SMS, ``now`` is in UTC, ``remembered`` holds the lower-case names of the files
-    processed in the last 48 hours, ``opted_out`` the msisdns of the account's opt-out list, ``credit`` the balance in
-    parts.
+    processed in the last 48 hours, ``opted_out`` the msisdns on the account's opt-out list, ``credit`` the balance in
+    message parts.
     """
     name = ""
     try:
         name, content = _unpack(upload, body)
-        # SMSPortal SFTP: "Unique File Names"; assumption: case does not tell two names apart.
+        # SMSPortal SFTP: "Unique File Names"; assumption: names that differ only in case are the same.
         if name.lower() in remembered:
             raise _WholeFile("File.DuplicateFound", f"{name} was processed in the last 48 hours.")
         parameters = _read_parameters(_parse(content), now)
@@ -121,8 +121,8 @@ def check_file(
         if result.cost > credit:
             raise _WholeFile("InsufficientCredits", f"{result.cost} credits are needed, {credit} are left.", faults)
         return result
-    except _WholeFile as trouble:
-        return FileResult(name, trouble.code, trouble.detail, faults=trouble.faults)
+    except _WholeFile as error:
+        return FileResult(name, error.code, error.detail, faults=error.faults)
 
 
 def _unpack(upload: str, body: bytes) -> tuple[str, bytes]:
@@ -130,12 +130,12 @@ def _unpack(upload: str, body: bytes) -> tuple[str, bytes]:
     if ending in (".txt", ".json"):
         return upload, body
     if ending != ".zip":
-        # assumption: a file with another ending is refused, it is not left lying.
+        # assumption: a file with another extension is refused, not ignored.
         raise _WholeFile("File.Corrupt", "Only .zip .txt .json file extensions are allowed.")
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             entries = archive.infolist()
-            # assumption: one file for each zip, at its root.
+            # assumption: a zip holds one file, at its root.
             if len(entries) != 1 or "/" in entries[0].filename or "\\" in entries[0].filename:
                 raise _WholeFile("File.Corrupt", "The zip must hold exactly one file, at its root.")
             entry = entries[0]
@@ -144,7 +144,7 @@ def _unpack(upload: str, body: bytes) -> tuple[str, bytes]:
             if entry.file_size > LARGEST_INNER:
                 raise _WholeFile("File.Corrupt", "The file in the zip is too large.")
             return entry.filename, archive.read(entry)
-    # NotImplementedError: a compression nobody agreed on; RuntimeError: a password.
+    # NotImplementedError: an unsupported compression method; RuntimeError: an encrypted entry.
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -153,15 +153,15 @@ def _unpack(upload: str, body: bytes) -> tuple[str, bytes]:
         ValueError,
         NotImplementedError,
         RuntimeError,
-    ) as trouble:
-        raise _WholeFile("File.Corrupt", f"The zip cannot be read: {trouble}") from trouble
+    ) as error:
+        raise _WholeFile("File.Corrupt", f"The zip cannot be read: {error}") from error
 
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as trouble:
-        raise _WholeFile("File.Corrupt", "The file is not UTF-8.") from trouble
+    except UnicodeDecodeError as error:
+        raise _WholeFile("File.Corrupt", "The file is not UTF-8.") from error
     line = _VERSION_LINE.match(text)
     # SMSPortal SFTP, "Code Examples": a line "version: 7", then the JSON object.
     version = line.group(1) if line else None
@@ -169,11 +169,11 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise _WholeFile("File.InvalidVersion", f"The version must be {LATEST_VERSION}.")
     try:
         document = json.loads(text[line.end() :] if line else text)
-    except (ValueError, RecursionError) as trouble:
-        raise _WholeFile("File.Corrupt", f"The JSON cannot be read: {trouble}") from trouble
+    except (ValueError, RecursionError) as error:
+        raise _WholeFile("File.Corrupt", f"The JSON cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise _WholeFile("File.Corrupt", "The JSON must be an object.")
-    # The table says Message_Template where the examples say message_template: case does not matter.
+    # The table says Message_Template, the examples say message_template: case does not matter.
     body = {key.lower(): value for key, value in document.items()}
     if version is None and str(body.get("version", "")) != LATEST_VERSION:
         raise _WholeFile("File.InvalidVersion", f"The version must be given and must be {LATEST_VERSION}.")
@@ -181,7 +181,7 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 
 def _read_parameters(body: Mapping[str, Any], now: datetime) -> _Parameters:
-    # assumption: a parameter nobody knows is a field that could not be processed; a typing mistake shows at once.
+    # assumption: an unknown parameter is a field that cannot be processed, so a misspelling is noticed at once.
     if unknown := sorted(set(body) - _PARAMETERS):
         raise _WholeFile("File.ParseError", f"Unknown parameters: {', '.join(unknown)}.")
     given = {key: value for key, value in body.items() if value is not None}
@@ -214,7 +214,7 @@ def _check_email(email: Any) -> None:
 
 
 def _check_times(given: Mapping[str, Any], now: datetime) -> None:
-    # assumption: a start in the past means at once.
+    # assumption: a start in the past means immediately.
     start = _moment("start", given["start"]) if "start" in given else now
     if "end" in given and _moment("end", given["end"]) <= start:
         raise _WholeFile("IncorrectScheduledDate", "end must be later than start.")
@@ -230,7 +230,7 @@ def _moment(key: str, value: Any) -> datetime:
 
 
 def _sender(value: Any) -> str:
-    # "Up to 11 alphanumeric characters, or 15 digits"; Fixed and FixedR are such words as well.
+    # "Up to 11 alphanumeric characters, or 15 digits"; this also covers Fixed and FixedR.
     if isinstance(value, str) and _SENDER.fullmatch(value):
         return value
     raise _WholeFile("File.ParseError", "senderId must be up to 11 letters and digits, or up to 15 digits.")
@@ -262,11 +262,11 @@ def _check_contacts(parameters: _Parameters, opted_out: Collection[str]) -> tupl
     for position, contact in enumerate(parameters.contacts, start=1):
         try:
             texts.append(_check_contact(parameters, contact, opted_out))
-        except _OneContact as trouble:
+        except _OneContact as error:
             keys = {key.lower(): value for key, value in contact.items()} if isinstance(contact, dict) else {}
             msisdn, customer = str(keys.get("msisdn", "")), str(keys.get("customerid", ""))
-            faults.append(Fault(position, msisdn, customer, trouble.code, trouble.detail))
-    # assumption: an opt-out is scrubbing, which comes after the parsing phase that max_errors speaks of.
+            faults.append(Fault(position, msisdn, customer, error.code, error.detail))
+    # assumption: opt-outs are removed after the parsing phase that max_errors applies to.
     errors = sum(1 for fault in faults if fault.code != "MSISDN.Optout")
     if parameters.max_errors is not None and errors > parameters.max_errors:
         detail = f"{errors} contacts have errors, max_errors allows {parameters.max_errors}."
@@ -305,7 +305,7 @@ def _text(template: str, keys: Mapping[str, Any]) -> str:
     by_field = {key.lower(): value for key, value in values.items()}
     if set(by_field) - _VALUES or not all(isinstance(value, str) for value in by_field.values()):
         raise _OneContact("File.ParseError", "values may hold the texts value1 to value6 only.")
-    # assumption: fields in a contact's own message are not replaced; a value that is missing is empty.
+    # assumption: fields in a contact's own message are not replaced; a missing value is empty.
     text = message or _FIELD.sub(lambda field: by_field.get(field[1], ""), template)
     if not text:
         raise _OneContact("RequiredParameter.Missing", "The message is empty.")

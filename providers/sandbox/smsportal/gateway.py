@@ -22,7 +22,7 @@ NAMES_KEPT = timedelta(hours=48)
 
 
 class Gateway(Account):
-    """One account's folders, memory, credit and opt-outs under ``folder``; not to be shared between threads."""
+    """One account's folders, stored state and opt-outs under ``folder``. Not thread-safe."""
 
     slug = SLUG
 
@@ -45,38 +45,38 @@ class Gateway(Account):
         self._begin({"credit": credit, "names": {}})
 
     def scan(self, now: datetime) -> int:
-        """Take what lies in Send_SMS at ``now`` (UTC), oldest first; returns how many files were taken."""
+        """Process the files in Send_SMS at ``now`` (UTC), oldest first; return how many were processed."""
         if self._faults.use("smsportal:silent"):
             return 0
         taken = 0
         for path in oldest_first(self.home / "Send_SMS"):
-            # assumption: a file whose upload still has it open is left for the next look, as if it were locked. One
-            # whose connection broke is not open any more and is taken half-written.
+            # assumption: a file that a client is still writing is left for the next scan, as if it were locked. If the
+            # connection broke, the file is no longer open and is processed half-written.
             if self._being_written(path) and not self._faults.use("smsportal:eager"):
                 continue
             try:
                 body = path.read_bytes()
             except FileNotFoundError:
-                # The client took it back.
+                # The client has deleted it.
                 continue
-            self._take(path, body, now)
+            self._process(path, body, now)
             taken += 1
         return taken
 
     def state(self) -> dict[str, Any]:
-        """What a person wants to know of this account: credit, remembered names, files in each folder."""
-        kept = self._state()
+        """Return the credit, the number of remembered names and the files in each folder."""
+        kept = self._load_state()
         files = {name: sorted(path.name for path in (self.home / name).iterdir()) for name in FOLDERS}
         return {"username": self.account, "credit": kept["credit"], "names": len(kept["names"]), "files": files}
 
-    def _take(self, path: Path, body: bytes, now: datetime) -> None:
-        kept = self._state()
+    def _process(self, path: Path, body: bytes, now: datetime) -> None:
+        kept = self._load_state()
         names = {name: at for name, at in kept["names"].items() if now - datetime.fromisoformat(at) < NAMES_KEPT}
         opted_out = {line.strip() for line in self.opt_outs_path.read_text(encoding="utf-8").splitlines()}
         result = check_file(path.name, body, now=now, remembered=names, opted_out=opted_out, credit=kept["credit"])
         result = self._with_faults(result)
         is_bad_name = not result.name or result.error in ("File.Corrupt", "File.DuplicateFound")
-        # "Processed: files that have been successfully processed": a file that failed was not processed.
+        # "Processed: files that have been successfully processed": the name of a file that failed is not remembered.
         if not result.error or (not is_bad_name and self._faults.use("smsportal:remember-errors")):
             names[result.name.lower()] = now.isoformat()
         credit = kept["credit"] - result.cost
@@ -120,7 +120,7 @@ class Gateway(Account):
     def _apply(self, action: Mapping[str, Any]) -> None:
         upload, into = self.home / "Send_SMS" / action["upload"], self.home / action["into"]
         if action["report_name"]:
-            # Written outside the client's view, so that nobody ever reads half a report.
+            # Written outside the client's folder first, so that no client ever reads half a report.
             outside = self.folder / "report.new"
             write_durably(outside, action["report"].encode())
             outside.replace(into / action["report_name"])
@@ -130,8 +130,8 @@ class Gateway(Account):
         sync_folder(upload.parent)
 
     def _report(self, target: str, result: FileResult, credit: int) -> tuple[str, str]:
-        # assumption: the document names a fault report and not its shape; these keys are those of the same company's
-        # REST error report, and a file without faults gets none.
+        # assumption: the document mentions a fault report but not its format; these are the keys of the same company's
+        # REST error report, and a file without faults gets no report.
         if (not result.error and not result.faults) or self._faults.use("smsportal:no-report"):
             return "", ""
         if self._faults.use("smsportal:text-report"):
@@ -167,7 +167,7 @@ class Gateway(Account):
 
 
 def _emptied(result: FileResult, code: str) -> FileResult:
-    """The same file with every contact that would be texted refused with ``code``."""
+    """Return the result with every contact that would be texted refused with ``code``."""
     taken = {fault.position for fault in result.faults}
     free = (position for position in itertools.count(1) if position not in taken)
     refused = [
@@ -179,7 +179,7 @@ def _emptied(result: FileResult, code: str) -> FileResult:
 
 
 def _free_name(folder: Path, name: str) -> str:
-    # "The .zip file names don't need to be unique": a second one must not hide the first.
+    # "The .zip file names don't need to be unique": a second file must not overwrite the first.
     stem, ending = os.path.splitext(name)
     free, number = name, 2
     while (folder / free).exists():

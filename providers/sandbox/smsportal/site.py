@@ -17,7 +17,7 @@ from providers.sandbox.uploads import Uploads
 
 
 class Site(BaseSite):
-    """The pretend provider: SFTP and FTP for every account, and what looks into their folders."""
+    """SFTP and FTP for every account; each scan processes the files in the accounts' folders."""
 
     label = "SMSPortal"
     fault_groups = GROUPS
@@ -28,7 +28,7 @@ class Site(BaseSite):
 
     def __init__(self, context: SiteContext) -> None:
         super().__init__(context)
-        # The FTP server is a thread of its own, and has uploads of its own.
+        # The FTP server runs in a thread of its own, so it needs its own uploads.
         self._uploads = {"sftp": Uploads(), "ftp": Uploads()}
         self._gateways = {
             name: Gateway(
@@ -81,6 +81,7 @@ class Site(BaseSite):
             home_of=self._home_of,
             faults=self.context.faults,
             uploads=self._uploads["sftp"],
+            upload_folder="Send_SMS",
         )
 
     def _serve_ftp(self, port: int) -> FtpServer:
@@ -93,7 +94,7 @@ class Site(BaseSite):
             faults=self.context.faults,
             uploads=self._uploads["ftp"],
             rules=Rules(allows=self._allows),
-            door="ftp",
+            server="ftp",
             certificate=self._certificate,
         )
 
@@ -104,7 +105,7 @@ class Site(BaseSite):
         return any(uploads.is_open(path) for uploads in self._uploads.values())
 
     def _allows(self, permission: str, name: str) -> bool:
-        # assumption: the three folders stay where they are.
+        # assumption: a client can neither delete nor rename the three folders.
         if name in FOLDERS and permission in "df":
             return False
         return name.split("/")[0] != "Send_SMS" or not self.context.faults.use("smsportal:missing-folder")

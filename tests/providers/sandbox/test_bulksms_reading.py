@@ -10,7 +10,7 @@ from providers.sandbox.bulksms.batch_data import rows
 from providers.sandbox.bulksms.codes import Failed
 from providers.sandbox.bulksms.gateway import status_after
 from providers.sandbox.bulksms.submission import LARGEST_BATCH, Submission, read_submission
-from providers.sandbox.bulksms.texts import cut, seven_bit
+from providers.sandbox.bulksms.texts import seven_bit, truncate
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HEADER = "msisdn,message\n"
@@ -158,7 +158,7 @@ def test_it_shows_what_a_phone_would_show() -> None:
     ],
 )
 def test_it_cuts_what_does_not_fit(text: str, most: int, length: int, parts: int) -> None:
-    assert cut(text, most) == (text[:length], parts)
+    assert truncate(text, most) == (text[:length], parts)
 
 
 def test_long_texts_need_two_parameters() -> None:

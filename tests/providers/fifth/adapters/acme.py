@@ -1,14 +1,11 @@
-"""Acme: tab-separated files in a folder that Acme's own machine reads every few minutes.
+"""Acme: tab-separated files on an FTP server that Acme reads every few minutes.
 
-What it takes it moves into ``taken``; lines it refuses stand in ``<name>.refused``, one number and a word a line.
+A file counts once its name no longer ends in ``.part``. Acme moves each file it has read into ``taken`` and puts the
+lines it refuses beside it in ``<name>.refused``, one number and one word a line.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django import forms
 
@@ -31,54 +28,31 @@ from providers.base import (
     Receipt,
     Staged,
 )
-from providers.errors import Unreachable
+from providers.fields import HostField, SecretField
+from providers.transports.ftp import FtpRemote, FtpTransport
 
 WORDS = {"barred": "Acme texts nobody at this number.", "stop": "This number has opted out with Acme."}
-
-
-class Folder:
-    """An open folder."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
-        self.path = Path(settings["folder"])
-
-    def hosts(self) -> tuple[str, ...]:
-        return (str(self.path),)
-
-
-class FolderTransport:
-    @staticmethod
-    @contextmanager
-    def connect(settings: Mapping[str, Any]) -> Iterator[Folder]:
-        folder = Folder(settings)
-        if not folder.path.is_dir():
-            raise Unreachable("folder_missing", f"The folder {folder.path} is not there.")
-        yield folder
+TAKEN = "taken"
 
 
 class Adapter(BaseAdapter):
-    label = "Acme (folder)"
-    transport = FolderTransport
+    label = "Acme (FTP)"
+    transport = FtpTransport
     limits = Limits(rows=1_000, bytes=1_000_000, alphabet="gsm")
     guard = Guard.rename()
     give_up_after = timedelta(hours=1)
     accepted_means = "Acme took the file."
     evidence = "The file in the folder taken, and a list of refused lines"
-    guard_words = "A file that was moved away cannot be moved again"
+    guard_words = "A file that was renamed cannot be renamed again"
 
     class SettingsForm(forms.Form):
-        folder = forms.CharField(label="Folder", max_length=200)
-        password = forms.CharField(label="Word of the day", widget=forms.PasswordInput)
+        host = HostField(label="Host", initial="ftp.acme.example", scheme="ftp")
+        port = forms.IntegerField(label="Port", initial=21)
+        username = forms.CharField(label="User name", max_length=200)
+        password = SecretField(label="Password")
 
     class OptionsForm(forms.Form):
         is_urgent = forms.BooleanField(label="Urgent", required=False)
-
-    def host(self, settings: Mapping[str, Any]) -> str:
-        return str(settings.get("folder", ""))
-
-    def login(self, settings: Mapping[str, Any]) -> str:
-        return "nobody"
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         found = []
@@ -97,26 +71,21 @@ class Adapter(BaseAdapter):
     def attempt_name(self, payload: Payload, number: int) -> str:
         return f"{payload.stem}-a{number}.part"
 
-    def stage(self, remote: Folder, payload: Payload, attempt_name: str) -> Staged:
-        (remote.path / attempt_name).write_bytes(payload.body)
-        return Staged(attempt_name, remote.hosts()[0], len(payload.body))
+    def stage(self, remote: FtpRemote, payload: Payload, attempt_name: str) -> Staged:
+        remote.store(attempt_name, payload.body)
+        return Staged(attempt_name, remote.host, len(payload.body))
 
-    def commit(self, remote: Folder, payload: Payload, attempt: Attempt) -> Receipt:
-        os.rename(remote.path / attempt.staged.name, remote.path / payload.name)
+    def commit(self, remote: FtpRemote, payload: Payload, attempt: Attempt) -> Receipt:
+        remote.rename(attempt.staged.name, payload.name)
         return Receipt()
 
-    def poll(self, remote: Folder, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        files = [
-            ObservedFile(
-                path.parent.name,
-                path.name,
-                path.stat().st_size,
-                datetime.fromtimestamp(path.stat().st_mtime, UTC),
-                path.read_bytes() if path.name.endswith(".refused") else None,
-            )
-            for path in sorted(remote.path.rglob(f"{payload.stem}*"))
-        ]
-        return Observation(now, remote.hosts(), tuple(files))
+    def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
+        files = []
+        for folder in ("", TAKEN):
+            for entry in remote.listdir(folder, payload.stem):
+                body = remote.read(f"{folder}/{entry.name}", 1_000_000) if entry.name.endswith(".refused") else None
+                files.append(ObservedFile(folder, entry.name, entry.size, entry.modified_at, body, remote.host))
+        return Observation(now, (remote.host,), tuple(files))
 
     def interpret(
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
@@ -124,8 +93,8 @@ class Adapter(BaseAdapter):
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         files = {file.name: file for file in observations[-1].files}
-        taken = files.get(payload.name)
-        if taken and taken.folder == "taken":
+        file = files.get(payload.name)
+        if file and file.folder == TAKEN:
             refused = files.get(f"{payload.name}.refused")
             lines = refused.body.decode().splitlines() if refused and refused.body else []
             outcomes = [
@@ -134,11 +103,12 @@ class Adapter(BaseAdapter):
                 if refused
             ]
             return Interpretation(ProviderState.ACCEPTED, "taken", "Acme took the file.", tuple(outcomes))
-        if taken:
+        if file:
             return Interpretation(ProviderState.TAKEN, "waiting", "The file waits for Acme.")
         if any(file.name.endswith(".part") and file.size == len(payload.body) for file in files.values()):
             return Interpretation(ProviderState.STAGED)
         return Interpretation(ProviderState.ABSENT)
 
-    def check(self, remote: Folder, now: datetime) -> list[Check]:
-        return [Check("folder", "Folder", True, f"{remote.path} is there.")]
+    def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
+        remote.listdir(TAKEN)
+        return [Check("folder", "Folder", True, f"The folder {TAKEN} is there.")]
