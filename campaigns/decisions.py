@@ -39,11 +39,11 @@ _FAILED = re.compile(r"\b(err(or)?|fail\w*|invalid|refus\w*|reject\w*|undeliver\
 
 #: The decisions about an unclear batch, in the words people choose from.
 DECISIONS = {
-    "handed_over": "It was handed over; go on looking for its result",
+    "handed_over": "It was handed over: keep polling for its result",
     "accepted": "The provider took all of it",
     "rejected": "Nobody was texted: it was rejected as a whole",
     "again": "Nobody was texted: hand it over again",
-    "partly": "Part of it was texted: upload the provider's log, and hand the rest over again",
+    "partly": "Part of it was texted: upload the provider's log and hand over the rest again",
     "cancel": "Cancel it: it will not be handed over again",
 }
 
@@ -74,7 +74,7 @@ def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> Non
     if campaign.status != Campaign.Status.FROZEN:
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
     if not seen_hash or seen_hash != campaign.approval_hash or approval_hash(campaign) != seen_hash:
-        raise Refusal("approval_differs", "The campaign changed since this page was shown. Look at it again.")
+        raise Refusal("approval_differs", "The campaign changed after this page was loaded. Check it again.")
     start_at = campaign.start_at or now
     if start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start has passed. Change the campaign and choose a new one.")
@@ -104,7 +104,7 @@ def change(campaign: Campaign, user: Any) -> None:
     require_permission(user, "campaigns.change_campaign")
     if campaign.status not in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD):
         raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
-    _back_to_draft(campaign, user, "changed", "Taken back to be changed.")
+    _back_to_draft(campaign, user, "changed", "Returned to draft for changes.")
 
 
 def pause(campaign: Campaign, user: Any) -> None:
@@ -112,7 +112,7 @@ def pause(campaign: Campaign, user: Any) -> None:
     require_permission(user, "campaigns.change_campaign")
     if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
-    transition(campaign, Campaign.Status.PAUSED, user=user, reason="paused", sentence="Paused by hand.")
+    transition(campaign, Campaign.Status.PAUSED, user=user, reason="paused", sentence="Paused by a user.")
 
 
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
@@ -129,7 +129,7 @@ def cancel(campaign: Campaign, user: Any) -> None:
     """Cancel a campaign: nothing more is handed over. What is with the provider is still collected."""
     require_permission(user, "campaigns.change_campaign")
     if campaign.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED):
-        raise Refusal("ended", f"{campaign} has ended already.")
+        raise Refusal("ended", f"{campaign} has already ended.")
     with transaction.atomic():
         before = campaign.status
         transition(campaign, Campaign.Status.CANCELLED, user=user)
@@ -157,10 +157,12 @@ def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now:
         raise Refusal("start_passed", "The start is in the past. Choose a later one.")
     _require_end_after(campaign, max(effective_start_at, now))
     if campaign.is_early:
-        sentence = "It has a new start, which the provider keeps: approve it again."
+        sentence = "The start changed, and it is part of what was approved. Approve the campaign again."
         _approve_again(campaign, user, effective_start_at, sentence)
     elif campaign.approval_expires_at and campaign.approval_expires_at < now:
-        _approve_again(campaign, user, start_at, "It has a new start, but its approval had expired: approve it again.")
+        _approve_again(
+            campaign, user, start_at, "The start changed, but the approval had expired. Approve the campaign again."
+        )
     else:
         expires_at = max(campaign.approval_expires_at or now, effective_start_at + campaign.patience)
         transition(
@@ -193,7 +195,7 @@ def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
     if batch.status != Batch.Status.HELD:
         raise Refusal("not_held", f"{batch} is not held.")
     if batch.expires_at and batch.expires_at <= now:
-        raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+        raise Refusal("expired", "The time for handing it over has passed. It can only be cancelled.")
     with transaction.atomic():
         lock_campaign(batch.campaign_id)
         transition(
@@ -238,7 +240,9 @@ def decide(
         if batch.status != Batch.Status.UNCLEAR:
             raise Refusal("not_unclear", f"{batch} no longer needs a decision.")
         if seen != evidence_fingerprint(batch):
-            changed = f"What is known of {batch} changed since this page was shown. Look at it again before you decide."
+            changed = (
+                f"The evidence about {batch} changed after this page was loaded. Check it again before you decide."
+            )
             raise Refusal("evidence_changed", changed)
         sentence = f"{DECISIONS[decision]}. {why}"
         if decision == "again":
@@ -316,7 +320,7 @@ def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> No
         )
         return
     if batch.expires_at and batch.expires_at <= now:
-        raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
+        raise Refusal("expired", "The time for handing it over has passed. It can only be cancelled.")
     supersede(batch, now, reason="decided", sentence=sentence, user=user)
     _restart_patience(batch.campaign, now)
 
@@ -330,7 +334,7 @@ def _accept_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> No
     """Keep the log as evidence, and store an acceptance for each recipient of the batch that it names."""
     if log is None or not log.body:
         raise Refusal(
-            "no_log", "Choose the provider's log: whom it names was texted. After logging in choose it again."
+            "no_log", "Choose the provider's log: the numbers it lists were texted. After logging in, choose it again."
         )
     left = set(Recipient.objects.open_in_batch(batch).values_list("msisdn", flat=True))
     named: dict[str, int] = {}
@@ -340,17 +344,17 @@ def _accept_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> No
             where = f"Line {piece.line} of {log.name}" if piece.line else log.name
             raise Refusal(
                 "log_names_failures",
-                f"{where} names recipients of {batch.name} beside a word for a failure. Choose a log that names only "
+                f"{where} lists recipients of {batch.name} next to a word for a failure. Choose a log that lists only "
                 "those who were texted.",
             )
         named |= dict.fromkeys(found, piece.line)
     if not named:
         raise Refusal("log_names_nobody", _why_nobody(batch, log, len(left)))
     if len(named) == len(left):
-        raise Refusal("log_names_all", f"{log.name} names all of {batch.name}: choose “{DECISIONS['accepted']}”.")
+        raise Refusal("log_names_all", f"{log.name} lists all of {batch.name}: choose “{DECISIONS['accepted']}”.")
     seen = ObservedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
     keep_observation(batch, Observation(now, (f"uploaded by {user}",), (seen,)))
-    words = "The provider's log names this number."
+    words = "The provider's log lists this number."
     outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
     write_outcomes(batch, outcomes)
 
@@ -360,10 +364,10 @@ def _why_nobody(batch: Batch, log: Log, left: int) -> str:
     numbers = {number for piece in reports.pieces(log.body) for number in _NUMBER.findall(piece.number_words)}
     if known := len(everybody & numbers):
         return (
-            f"Baton knows already what {log.name} says: the {known:,} of {batch.name} that it names are settled. "
-            f"It names nobody of the {left:,} who are left."
+            f"Baton already knows what {log.name} says: it lists {known:,} of {batch.name} that are settled, "
+            f"and none of the {left:,} that remain."
         )
-    return f"{log.name} names nobody of {batch.name}, so it does not say who was texted."
+    return f"{log.name} lists no recipient of {batch.name}, so it does not show who was texted."
 
 
 def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) -> None:
@@ -394,11 +398,11 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
 
 def _require_end_after(campaign: Campaign, start: datetime) -> None:
     if campaign.end_at and campaign.end_at <= start:
-        raise Refusal("end_passed", "The end lies before the start. Change the campaign and choose a later end.")
+        raise Refusal("end_passed", "The end is before the start. Change the campaign and choose a later end.")
 
 
 def _require_reason(why: str) -> str:
     why = why.strip()
     if not why:
-        raise Refusal("no_reason", "Write the reason: it stays in the history.")
+        raise Refusal("no_reason", "Enter a reason. It is kept in the history.")
     return why

@@ -43,7 +43,7 @@ class ListsField(forms.Field):
         known = ContactList.objects.in_bulk([int(item) for item in chosen if str(item).isdigit()])
         lists = [known[int(item)] for item in chosen if str(item).isdigit() and int(item) in known]
         if len(lists) != len(chosen):
-            raise forms.ValidationError("A list that you chose is gone. Choose again.", code="unknown_list")
+            raise forms.ValidationError("A list that you chose was deleted. Choose again.", code="unknown_list")
         if not lists:
             raise forms.ValidationError("Choose at least one contact list.", code="no_list")
         if len(set(lists)) != len(lists):
@@ -69,17 +69,17 @@ class CampaignForm(forms.ModelForm):
             "template": "Start from a template",
             "start_at": "Start",
             "end_at": "End",
-            "is_early": "Hand over early: the provider holds the files until the start",
+            "is_early": "Upload now; the provider waits until the start time",
         }
         help_texts = {
-            "name": "Only people here see it.",
-            "sender": "What the phone shows as the sender. Blank: the account's own.",
-            "template": "Its text is copied; this campaign may change its copy.",
-            "is_early": "It cannot be recalled, and opt-outs that come in later do not count.",
+            "name": "Shown in Baton only.",
+            "sender": "The sender shown on the phone. Leave blank to use the account's sender.",
+            "template": "Its text is copied. You can change the copy.",
+            "is_early": "The files cannot be recalled, and opt-outs received later do not count.",
         }
         error_messages = {
             "name": {"required": "Give the campaign a name."},
-            "account": {"required": "Choose the account it goes through."},
+            "account": {"required": "Choose an account."},
             "text": {"required": "Write the text of the message."},
         }
 
@@ -91,8 +91,8 @@ class CampaignForm(forms.ModelForm):
             accounts = accounts | Account.objects.filter(pk=self.instance.account_id)
         self.fields["account"].queryset = accounts.distinct()  # type: ignore[attr-defined]
         self.fields["template"].required = False
-        self.fields["start_at"].help_text = f"In {zone}. Blank: as soon as it is approved."
-        self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after it. Blank: no end."
+        self.fields["start_at"].help_text = f"In {zone}. Leave blank to start as soon as it is approved."
+        self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after the end. Leave blank for no end."
         self.fields["account"].empty_label = "Choose an account"  # type: ignore[attr-defined]
         self.fields["template"].empty_label = "No template"  # type: ignore[attr-defined]
         self.options: forms.Form | None = None
@@ -144,7 +144,7 @@ class CampaignForm(forms.ModelForm):
         if account and not account.adapter.starts_later:
             cleaned["is_early"] = False
         if cleaned.get("is_early") and not start:
-            self.add_error("is_early", "Handing over early needs a start.")
+            self.add_error("is_early", "Uploading now needs a start.")
         ahead = account.adapter.limits.start_ahead if account else None
         if cleaned.get("is_early") and start and ahead and start > now + ahead:
             self.add_error("start_at", f"The provider holds files for at most {ahead.days} days.")
@@ -187,15 +187,15 @@ class TemplateForm(forms.ModelForm):
         fields = ("name", "text", "sender")
         widgets = {"text": forms.Textarea(attrs={"rows": 6})}
         help_texts = {
-            "text": "Fields are written @@value1@@ to @@value6@@; @@value1|friend@@ says friend where it is empty.",
-            "sender": "What the phone shows as the sender. Blank: the account's own.",
+            "text": "Write fields as @@value1@@ to @@value6@@. @@value1|friend@@ becomes “friend” for an empty value.",
+            "sender": "The sender shown on the phone. Leave blank to use the account's sender.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in FIELDS:
             self.fields[f"label_{field}"] = forms.CharField(
-                label=f"What @@{field}@@ holds",
+                label=f"Label of @@{field}@@",
                 max_length=50,
                 required=False,
                 initial=self.instance.labels.get(field, ""),
@@ -225,7 +225,7 @@ class CampaignFilter(forms.Form):
     """Which campaigns are listed."""
 
     name = forms.CharField(label="Name", required=False)
-    status = forms.ChoiceField(label="Status", required=False, choices=[("", "Every status"), *Campaign.Status.choices])
+    status = forms.ChoiceField(label="Status", required=False, choices=[("", "All statuses"), *Campaign.Status.choices])
 
 
 class RecipientFilter(forms.Form):
@@ -240,9 +240,9 @@ class RecipientFilter(forms.Form):
     def __init__(self, *args: Any, batch_numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["outcome"] = forms.ChoiceField(
-            label="Outcome", required=False, choices=[("", "Every outcome"), *OUTCOME_WORDS.items()]
+            label="Outcome", required=False, choices=[("", "All outcomes"), *OUTCOME_WORDS.items()]
         )
-        choices = [("", "Every file"), *((number, f"File {number}") for number in batch_numbers)]
+        choices = [("", "All files"), *((number, f"File {number}") for number in batch_numbers)]
         self.fields["batch"].widget = forms.Select(choices=choices)
 
 
@@ -260,7 +260,7 @@ class DecideForm(ReasonForm):
         label="The provider's log",
         required=False,
         allow_empty_file=True,
-        help_text="Only where part of it was texted: whom it names was texted. Text, CSV or JSON, at most 5 MB.",
+        help_text="Only if part was texted: the numbers it lists were texted. Text, CSV or JSON, at most 5 MB.",
     )
 
     field_order = ("decision", "log", "why")
@@ -270,7 +270,7 @@ class DecideForm(ReasonForm):
         if uploaded is None:
             return None
         if uploaded.size > LARGEST_LOG:
-            raise forms.ValidationError("The log is larger than 5 MB. Cut out the part about these files.")
+            raise forms.ValidationError("The log is larger than 5 MB. Upload only the part about these files.")
         return Log(uploaded.name[:100], uploaded.read())
 
 
@@ -279,7 +279,10 @@ class DecideManyForm(DecideForm):
 
     batches = forms.ModelMultipleChoiceField(
         queryset=Batch.objects.none(),
-        error_messages={"required": "Choose at least one file.", "invalid_choice": "A file was decided meanwhile."},
+        error_messages={
+            "required": "Choose at least one file.",
+            "invalid_choice": "A file has been decided in the meantime.",
+        },
     )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
@@ -294,4 +297,4 @@ class StartForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["start_at"].help_text = f"In {timezone.localtime():%Z}. Blank: now."
+        self.fields["start_at"].help_text = f"In {timezone.localtime():%Z}. Leave blank to start now."

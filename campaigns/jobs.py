@@ -41,7 +41,7 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep begins it again.
             raise
         except Exception as error:
-            said = f"Baton stumbled over it ({type(error).__name__}); see its log."
+            said = f"The freeze failed with an error ({type(error).__name__}). See the log."
             # Where the lock is lost it may have stumbled over the freeze of whoever has it now.
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
@@ -90,7 +90,7 @@ def audit(campaign_id: int) -> None:
     campaign = Campaign.objects.get(pk=campaign_id)
     alarm = balance.audit(campaign).mismatch
     if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
-        alarm = "The frozen recipients are not those that were frozen."
+        alarm = "The recipients changed after the freeze."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
@@ -152,7 +152,11 @@ def _expire_approvals(now: datetime) -> None:
     for campaign in Campaign.objects.filter(status=Campaign.Status.APPROVED, approval_expires_at__lt=now):
         fields: dict[str, Any] = {"approved_by": None, "approved_at": None, "is_self_approved": False}
         _try_transition(
-            campaign, Campaign.Status.FROZEN, "approval_expired", "The approval expired; approve it again.", **fields
+            campaign,
+            Campaign.Status.FROZEN,
+            "approval_expired",
+            "The approval expired. Approve the campaign again.",
+            **fields,
         )
 
 
@@ -184,11 +188,11 @@ def _cancel_leftovers() -> None:
                     batch, timezone.now(), reason="campaign_cancelled", sentence="The campaign was cancelled."
                 )
             except StaleTransition:
-                logger.info("batch %s moved meanwhile", batch.pk)
+                logger.info("batch %s changed in the meantime", batch.pk)
 
 
 def _try_transition(row: Row, to: str, reason: str, sentence: str, **fields: Any) -> None:
     try:
         transition(row, to, reason=reason, sentence=sentence, **fields)
     except StaleTransition:
-        logger.info("%s %s moved meanwhile", type(row).__name__, row.pk)
+        logger.info("%s %s changed in the meantime", type(row).__name__, row.pk)

@@ -86,7 +86,7 @@ class StaleTransition(Refusal):
     """Somebody else moved the row first; nothing was changed."""
 
     def __init__(self, row: Campaign | Batch) -> None:
-        super().__init__("stale_transition", f"{row} changed in the meantime. Look again before you decide.")
+        super().__init__("stale_transition", f"{row} changed in the meantime. Check it again before you decide.")
 
 
 def transition(
@@ -101,7 +101,7 @@ def transition(
     batch = row if isinstance(row, Batch) else None
     table = CAMPAIGN_TRANSITIONS if batch is None else BATCH_TRANSITIONS
     if to not in table[row.status]:
-        raise ValueError(f"{row.status} -> {to} is not a move")
+        raise ValueError(f"{row.status} -> {to} is not a transition")
     # Plain strings, as they are read from the database.
     fields |= {"status": str(to), "reason": reason, "sentence": sentence}
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Every status of a campaign and a batch; the models, constraints, transitions, filters and the balance use these."""
+"""All statuses of a campaign and a batch; the models, constraints, transitions, filters and the balance use these."""
 
 from django.db.models import TextChoices
 
@@ -13,7 +13,7 @@ class CampaignStatus(TextChoices):
     HELD = "held", "Held"
     RUNNING = "running", "Running"
     PAUSED = "paused", "Paused"
-    CLOSED = "closed", "Closed"
+    CLOSED = "closed", "Finished"
     CANCELLED = "cancelled", "Cancelled"
 
 
@@ -47,9 +47,9 @@ class ExcludedReason(TextChoices):
     OPTED_OUT = "opted_out", "Opted out"
     OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
     DUPLICATE = "duplicate", "Already on an earlier list"
-    MISSING_FIELD = "missing_field", "A field of the text is empty"
+    MISSING_FIELD = "missing_field", "Missing value"
 
 
 class RecipientResult(TextChoices):
-    ROW_ERROR = "row_error", "Row error"
+    ROW_ERROR = "row_error", "Failed number"
     ACCEPTED = "accepted", "Accepted"

@@ -38,7 +38,7 @@ OUTCOME_WORDS = {
     "accepted": "Accepted",
     "with_provider": "With provider",
     "needs_decision": "Needs decision",
-    "row_error": "Row error",
+    "row_error": "Failed number",
     "rejected": "Rejected",
     "ready": "Ready",
     "waiting": "Waiting",
@@ -71,12 +71,12 @@ OUTCOME_OF_BATCH: dict[str, str] = {
 }
 #: Codes of reasons that do not read well as they are; any other is said in its own words.
 REASON_WORDS = {
-    "approval_differs": "Not what was approved",
-    "bytes_differ": "The file is not the one that was made",
+    "approval_differs": "Not as approved",
+    "bytes_differ": "The stored file was changed",
     "connect_failed": "No connection",
     "connect_timeout": "No connection in time",
-    "errors_by_inner_name": "Errors of a file of that name",
-    "folder_forbidden": "Folder not open to the account",
+    "errors_by_inner_name": "Errors for a file with that name",
+    "folder_forbidden": "No access to the folder",
     "host_key_changed": "The server's key changed",
     "host_key_unknown": "The server's key is not confirmed",
     "host_private": "Host on a private network",
@@ -84,15 +84,15 @@ REASON_WORDS = {
     "no_ssh_answer": "No SSH server answers",
     "opted_out_later": "Opted out after the freeze",
     "plain_http_refused": "Unencrypted HTTP refused",
-    "rename_broken": "The rename broke off",
-    "rename_source_missing": "Nothing there to rename",
+    "rename_broken": "The rename was interrupted",
+    "rename_source_missing": "The file to rename is missing",
     "reply_timeout": "No answer in time",
     "sftp_refused": "SFTP refused",
-    "size_unsupported": "The server tells no sizes",
+    "size_unsupported": "The server reports no sizes",
     "tls_failed": "Encryption failed",
     "tls_refused": "Encryption refused",
     "tls_required": "Encryption required",
-    "upload_broken": "The upload broke off",
+    "upload_broken": "The upload was interrupted",
     "upload_cut": "The upload was cut short",
     "upload_vanished": "The uploaded file is gone",
     "worker_died": "The worker ended",
@@ -168,7 +168,7 @@ class RecipientTable(tables.Table):
     class Meta:
         attrs = {"aria-label": "Recipients"}
         order_by = "msisdn"
-        empty_text = "No recipient fits this filter."
+        empty_text = "No recipients match this filter."
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

@@ -46,7 +46,7 @@ def refuse_unapproved(campaign: Campaign) -> None:
     """Raise Refusal ``approval_differs`` where the campaign, as it stands, is not what was approved."""
     if not is_as_approved(campaign):
         raise Refusal(
-            "approval_differs", "What was approved is not what would be handed over now. Cancel it and make it anew."
+            "approval_differs", "This campaign is no longer what was approved. Cancel it and create it again."
         )
 
 

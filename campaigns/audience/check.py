@@ -110,7 +110,7 @@ def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
             raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
     importing = Import.objects.filter(list__in=lists, status="applying").first()
     if importing:
-        raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has ended.")
+        raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has finished.")
     return text
 
 
@@ -118,12 +118,12 @@ def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> 
     """Raise Refusal for what this account's provider cannot keep until its start."""
     adapter = account.adapter
     if not adapter.starts_later:
-        raise Refusal("cannot_start_later", f"{account} cannot keep a file until a start time.")
+        raise Refusal("cannot_start_later", f"{account} cannot hold a file until a start time.")
     if not start_at:
-        raise Refusal("early_without_start", "Handing over early needs a start time.")
+        raise Refusal("early_without_start", "Uploading now needs a start time.")
     if adapter.limits.start_ahead and start_at > now + adapter.limits.start_ahead:
         days = adapter.limits.start_ahead.days
-        raise Refusal("start_too_far", f"{account} keeps a file for {days} days at most. Choose an earlier start.")
+        raise Refusal("start_too_far", f"{account} holds a file for at most {days} days. Choose an earlier start.")
 
 
 def reason_sql(text: Text, earlier: str) -> str:

@@ -130,7 +130,7 @@ def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
     with transaction.atomic():
         draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, status=Campaign.Status.DRAFT).first()
         if draft is None:
-            raise Refusal("no_draft", f"{campaign} is not a draft any more. Nothing was changed.")
+            raise Refusal("no_draft", f"{campaign} is no longer a draft. Nothing was changed.")
         Campaign.objects.filter(pk=draft.pk).update(
             account=account,
             options=options_for(draft, account),
@@ -151,14 +151,14 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
     text = usable_text(campaign.text, lists)
     recipient = next(draft_recipients(lists, text, 0, 1), None)
     if recipient is None:
-        raise Refusal("empty_audience", "Nobody is left to text, so there is nothing to ask a price for.")
+        raise Refusal("empty_audience", "Nobody is left to text, so there is no price to ask for.")
     with account_slot(account) as slot:
         if slot is None:
             raise Refusal("busy", BUSY)
         with connect(account) as remote:
             said = account.adapter.quote(remote, spec_for(campaign, account, text), message_of(text, recipient))
     if said is None:
-        raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, mend that first.")
+        raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, fix that first.")
     return said
 
 
@@ -236,9 +236,9 @@ def _list_characters(characters: Iterable[str]) -> str:
 
 def _early_delivery(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
     if not account.adapter.starts_later:
-        return "It cannot keep the files until the start, so Baton holds them until then.", []
+        return "The provider cannot hold the files until the start, so Baton does.", []
     try:
         refuse_early(account, start_at, now)
     except Refusal as refusal:
         return "", [Problem(refusal.code, refusal.sentence, "start_at")]
-    return "It keeps the files until the start. They cannot be recalled, and later opt-outs do not count.", []
+    return "The provider holds the files until the start. They cannot be recalled, and later opt-outs do not count.", []

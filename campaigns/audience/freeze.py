@@ -64,12 +64,12 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         measured = measure_texts(campaign, text, spec, frozen_recipients(campaign))
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
-            raise Refusal("copy_differs", "The people who were copied are not those who are there. Freeze it again.")
+            raise Refusal("copy_differs", "The audience changed while it was being frozen. Freeze it again.")
         if measured.problem_count:
             campaign.problems = measured.problems
             raise Refusal(
                 "texts_refused",
-                f"{measured.problem_count:,} texts cannot go through {campaign.account}. Mend the text, the contacts,"
+                f"{measured.problem_count:,} texts cannot go through {campaign.account}. Edit the text or the contacts,"
                 " or choose another account.",
             )
         if not measured.included:

@@ -69,7 +69,7 @@ class TextStatistics:
             keep(self._longest, (size.units, -measured.included, entry))
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
-            found = [*found, Problem("literal_field", "The finished text still holds a field such as @@value1@@.")]
+            found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
         if found:
             self._add_problems(message.msisdn, found)
 

@@ -51,8 +51,8 @@ def compile_text(source: str) -> Text:
     if stray:
         raise Refusal(
             "unknown_field",
-            f"“{stray[0].strip()}” is not a field. Use @@value1@@ to @@value6@@, without spaces, or with what stands in"
-            " for an empty value, as @@value1|friend@@. Two at signs together are for fields only.",
+            f"“{stray[0].strip()}” is not a field. Use @@value1@@ to @@value6@@ without spaces, or with a replacement"
+            " for an empty value, such as @@value1|friend@@. Two at signs in a row are for fields only.",
         )
     pieces: list[tuple[str, str, str | None]] = []
     end = 0

@@ -70,7 +70,7 @@ def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int
         if gone:
             campaign.opted_out_later = lock_campaign(campaign.pk).opted_out_later + gone
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
-            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
+            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were removed.")
     return gone
 
 
@@ -112,7 +112,7 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
             if taken_out != len(gone_ids):
                 raise StaleTransition(batch)
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
-            record_event(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
+            record_event(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were removed.", batch=batch)
         if not rendered:
             return None
         return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
@@ -135,7 +135,7 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
             parts = sum(adapter.measure(spec, message.text).parts for message in messages)
             return Rendered(payload, recipients, parts)
         if len(recipients) == 1:
-            raise Refusal("too_large", f"One text alone is larger than {campaign.account} takes in a file.")
+            raise Refusal("too_large", f"A single text is larger than {campaign.account} accepts in a file.")
         recipients = recipients[: (len(recipients) + 1) // 2]
 
 
@@ -166,7 +166,7 @@ def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered,
         first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
         taken = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
         if taken != len(rendered.recipients):
-            raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while they were cut.")
+            raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while batches were created.")
 
 
 def _write(campaign: Campaign, rendered: Rendered) -> str:
@@ -175,7 +175,8 @@ def _write(campaign: Campaign, rendered: Rendered) -> str:
     if default_storage.exists(path):
         if Batch.objects.filter(payload=path).exists():
             raise Refusal(
-                "payload_exists", f"{rendered.payload.name} was made by another worker meanwhile. Resume the campaign."
+                "payload_exists",
+                f"{rendered.payload.name} was created by another worker in the meantime. Resume the campaign.",
             )
         default_storage.delete(path)
     return default_storage.save(path, ContentFile(rendered.payload.body))
@@ -200,5 +201,5 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         due_at=now,
         expires_at=min(expires) if expires else None,
     )
-    record_event(campaign, "prepared", f"{payload.name} was made for {batch.rows:,} recipients.", batch=batch)
+    record_event(campaign, "prepared", f"{payload.name} was created for {batch.rows:,} recipients.", batch=batch)
     return batch

@@ -31,7 +31,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         remote = session.remote()
         reach("commit:begin")
         if not lock.still_held():
-            raise SessionBroken("The lock was lost before the commit; whoever holds it now looks first.")
+            raise SessionBroken("The lock was lost before the commit. The worker that holds it now polls first.")
         if clock() - attempt.started_at > timing.GATE_HOLDS_FOR:
             # What was allowed at the gate may not be now. Nothing was committed, so all of it is asked again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
@@ -52,7 +52,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
     now = clock()
     others = Batch.objects.filter(account=batch.account, provider_ref=receipt.provider_ref).exclude(pk=batch.pk)
     if receipt.provider_ref and others.exists():
-        sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file has already."
+        sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file already has."
         with transaction.atomic():
             _end_attempt(attempt, Ending.DONE, now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
             transition(

@@ -79,7 +79,7 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
         and batch.first_intent_at
         and now - batch.first_intent_at > timing.ASK_A_PERSON_AFTER
     ):
-        sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
+        sentence = "An error in Baton keeps it from finding out whether this file arrived. See the log."
         with suppress(StaleTransition):
             ask_a_person(batch, AskAPerson("unreadable", sentence), now)
 
@@ -120,7 +120,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
         session.verified_campaigns.add(batch.campaign_id)
     if batch.expires_at and now >= batch.expires_at:
         transition(
-            batch, Batch.Status.HELD, reason="expired", sentence="Its time to be handed over has passed.", due_at=None
+            batch, Batch.Status.HELD, reason="expired", sentence="The time for handing it over has passed.", due_at=None
         )
         return
     if Recipient.objects.of_batch(batch).opted_out().exists():
@@ -170,7 +170,7 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
             return
         reach("rebuild:begin")
         supersede(
-            batch, clock(), reason="opted_out", sentence="Somebody in it opted out; it was made anew without them."
+            batch, clock(), reason="opted_out", sentence="A recipient opted out, so the batch was rebuilt without them."
         )
 
 

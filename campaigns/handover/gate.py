@@ -15,7 +15,7 @@ from campaigns.results.evidence import BytesDiffer, payload_of
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import Staged
 
-UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
+UNAPPROVED = "This campaign is no longer what was approved. Nothing is handed over."
 
 
 def next_attempt(batch: Batch) -> int:
@@ -73,7 +73,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     if not is_as_approved(campaign):
         return "approval_differs", UNAPPROVED
     if batch.expires_at and now >= batch.expires_at:
-        return "expired", "Its time to be handed over has passed."
+        return "expired", "The time for handing it over has passed."
     try:
         payload_of(batch)
     except BytesDiffer as error:

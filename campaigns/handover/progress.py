@@ -33,7 +33,7 @@ def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
     if campaign.account.is_stopped:
         sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
     elif cause := _last_cause(campaign, since):
-        sentence += f" The last try: {cause}"
+        sentence += f" Last error: {cause}"
     return sentence
 
 

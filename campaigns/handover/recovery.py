@@ -15,13 +15,13 @@ from providers.base import Guard, GuardKind, Interpretation
 #: The reason of what is asked or paused because a journal knows more than the restored database.
 RESTORED = "restored"
 
-CLOCK_SET_BACK = "The clock was set back after the commit began, and the provider shows nothing of this file."
+CLOCK_SET_BACK = "The clock was set back after the commit began, and the provider shows nothing about this file."
 CONTRADICTED = (
-    "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
+    "The database was restored from an older copy, and the journal knows more about this campaign, so "
     "Baton does not hand this file over again by itself."
 )
-NOTHING_SHOWN = "The provider shows nothing of this file."
-NO_EVIDENCE = "The connection broke at the commit, and the provider shows nothing of this file."
+NOTHING_SHOWN = "The provider shows nothing about this file."
+NO_EVIDENCE = "The connection broke at the commit, and the provider shows nothing about this file."
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def replay_intents(batch: Batch, now: datetime) -> bool:
     if not forgotten:
         return False
     started = [datetime.fromisoformat(line["at"]) for line in forgotten]
-    sentence = "The journal knows that it may have been handed over before the database was restored."
+    sentence = "According to the journal, it may have been handed over before the database was restored."
     with transaction.atomic():
         for line, moment in zip(forgotten, started, strict=True):
             number, name = line["attempt"], line["name"]
@@ -52,7 +52,7 @@ def replay_intents(batch: Batch, now: datetime) -> bool:
         else:
             record_event(batch.campaign, RESTORED, sentence, batch=batch)
         if any(line["sha256"] != batch.sha256 for line in forgotten):
-            differs = f"{sentence} That file held other people or other texts than this one."
+            differs = f"{sentence} That file had other recipients or other texts than this one."
             transition(
                 batch, Batch.Status.UNCLEAR, reason=RESTORED_OTHER_BYTES, sentence=differs, **unclear_fields(batch, now)
             )
@@ -102,9 +102,9 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_BATCHES_ARE_CREATED)
         return True
     sentence = (
-        "The database was restored from an older copy, and the journal knows files of this campaign that it has "
-        "forgotten. Whoever was in them may be in another file now, so nothing more is handed over. Ask the provider "
-        "who was texted, cancel this campaign, and make a new one for the others."
+        "The database was restored from an older copy, and the journal lists files of this campaign that are missing "
+        "from it. Their recipients may be in another file now, so nothing more is handed over. Ask the provider who "
+        "was texted, cancel this campaign, and create a new one for the others."
     )
     transition(campaign, Campaign.Status.PAUSED, reason=RESTORED, sentence=sentence)
     return True

@@ -101,7 +101,7 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
     else:
         balance.waiting = left
     if campaign.status == Campaign.Status.CLOSED and (balance.waiting or balance.outcomes["open"]):
-        balance.mismatch = f"The campaign is closed while {balance.waiting + balance.outcomes['open']:,} are open."
+        balance.mismatch = f"The campaign is closed, but {balance.waiting + balance.outcomes['open']:,} are open."
     return balance
 
 
@@ -119,7 +119,7 @@ def audit(campaign: Campaign) -> Balance:
     for reason in set(reasons) | set(balance.excluded):
         if reason and reasons[reason] != balance.excluded.get(reason, 0):
             balance.mismatch = (
-                f"Excluded as {reason}: {balance.excluded.get(reason, 0):,} said, {reasons[reason]:,} found."
+                f"Excluded as {reason}: {balance.excluded.get(reason, 0):,} expected, {reasons[reason]:,} found."
             )
             return balance
     included = Recipient.objects.filter(campaign=campaign, excluded_reason="")
@@ -137,7 +137,7 @@ def audit(campaign: Campaign) -> Balance:
     for batch in campaign.batches.all():
         counted = outcomes.get(batch.pk, {"row_errors": 0, "accepted_rows": 0})
         if (counted["row_errors"], counted["accepted_rows"]) != (batch.row_errors, batch.accepted_rows):
-            balance.mismatch = f"{batch.name}: the outcomes counted differ from those stored."
+            balance.mismatch = f"{batch.name}: its outcome counters differ from the outcomes stored."
             return balance
         said[batch.number] += (
             batch.rows if batch.status != Batch.Status.SUPERSEDED else batch.row_errors + batch.accepted_rows
@@ -145,7 +145,7 @@ def audit(campaign: Campaign) -> Balance:
     for number in set(found) | set(said):
         if found.get(number, 0) != said.get(number, 0):
             balance.mismatch = (
-                f"Batch {number}: {said.get(number, 0):,} recipients said, {found.get(number, 0):,} found."
+                f"Batch {number}: {said.get(number, 0):,} recipients expected, {found.get(number, 0):,} found."
             )
             return balance
     return balance

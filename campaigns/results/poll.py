@@ -53,7 +53,7 @@ def collect(account_id: int, clock: Clock, until: datetime) -> int:
             if isinstance(trouble, Refused) and trouble.account:
                 account.stop(trouble.code, trouble.sentence)
             for batch in due[polled:]:
-                settle.give_up_unless_stale(batch, now, f" The last look failed: {trouble.sentence}")
+                settle.give_up_unless_stale(batch, now, f" The last poll failed: {trouble.sentence}")
             Batch.objects.filter(pk__in=[batch.pk for batch in due[polled:]]).update(
                 poll_at=now + timing.POLL_AGAIN_AFTER_FAILURE
             )
@@ -72,7 +72,9 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
         log_failure(batch.pk, error)
         Batch.objects.filter(pk=batch.pk).update(poll_at=now + timing.POLL_AGAIN_AFTER_OWN_ERROR)
         said = (
-            error.sentence if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+            error.sentence
+            if isinstance(error, BytesDiffer)
+            else "Baton could not interpret what the provider shows about it."
         )
         settle.raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
         settle.give_up_unless_stale(batch, now)

@@ -97,7 +97,7 @@ def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
             batch,
             Batch.Status.UNCLEAR,
             reason="silent",
-            sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
+            sentence=f"The provider has shown nothing about {batch.name} for {minutes} minutes.{and_more}",
             poll_until=last_poll(batch, now),
         )
 
@@ -106,7 +106,7 @@ def give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> Non
     try:
         give_up_if_silent(batch, now, and_more)
     except StaleTransition:
-        logger.info("batch %s moved meanwhile", batch.pk)
+        logger.info("batch %s changed in the meantime", batch.pk)
 
 
 def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
@@ -233,8 +233,8 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
         raise_alarm(
             batch,
             "taken_after_all",
-            f"{batch.name} was given up by a decision, and the provider took it after all. Whoever is in it may be "
-            "texted by it. Ask the provider to stop it.",
+            f"{batch.name} was given up by a decision, but the provider accepted it after all. Its recipients may be "
+            "texted. Ask the provider to stop it.",
         )
 
 

@@ -99,7 +99,7 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
             campaign.pk
             and not Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).select_for_update().exists()
         ):
-            messages.error(request, f"{campaign} is not a draft any more. Nothing was changed.")
+            messages.error(request, f"{campaign} is no longer a draft. Nothing was changed.")
             return redirect(campaign)
         campaign = form.save(commit=False)
         campaign.options = form.cleaned_data.get("options", {})
@@ -114,7 +114,7 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         Campaign.objects.filter(pk=campaign.pk).update(problems=[], reason="", sentence="")
     if request.POST.get("do") == "check":
         return redirect("campaigns:check", campaign.pk)
-    messages.success(request, "The draft is saved.")
+    messages.success(request, "Draft saved.")
     return redirect("campaigns:edit", campaign.pk)
 
 

@@ -45,11 +45,11 @@ def _campaign(pk: int) -> Campaign:
 def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     if campaign.status != Campaign.Status.DRAFT:
-        messages.error(request, f"{campaign} is not a draft any more.")
+        messages.error(request, f"{campaign} is no longer a draft.")
     elif _do(
         request,
         lambda: audience_freeze.begin_freeze(campaign, request.user, timezone.now()),
-        "Freezing begins: people, values and text are copied and do not change any more.",
+        "Freezing has started. Recipients, values and text are copied and no longer change.",
     ):
         queues.enqueue_once(jobs.freeze, campaign.pk)
     return redirect(campaign)
@@ -70,7 +70,7 @@ def _approve(request: HttpRequest, pk: int) -> HttpResponse:
     if _do(
         request,
         lambda: decisions.approve(campaign, request.user, seen_hash, timezone.now()),
-        f"Approved. {campaign} is handed over when its start has come.",
+        f"Approved. {campaign} is handed over at its start.",
     ):
         queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
@@ -97,7 +97,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    _do(request, lambda: decisions.pause(campaign, request.user), "Paused. What is with the provider stays there.")
+    _do(request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there.")
     return redirect(campaign)
 
 
@@ -105,7 +105,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    if _do(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Handing over again."):
+    if _do(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Resumed."):
         queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
@@ -117,7 +117,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     _do(
         request,
         lambda: decisions.cancel(campaign, request.user),
-        "Cancelled. Nothing more is handed over; results of what is with the provider are still collected.",
+        "Cancelled. Nothing more is handed over. Results of files with the provider are still collected.",
     )
     return redirect(campaign)
 
@@ -196,7 +196,7 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
         keeping.keep(request, page, refused=refusal.sentence)
         return redirect(f"{page}#decide")
     keeping.forget(request)
-    messages.success(request, "Decided; the reason is in the history.")
+    messages.success(request, "Decided. The reason is in the history.")
     queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect(page)
 
@@ -230,7 +230,7 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     if unread:
         numbers = ", ".join(f"{batch.number:,}" for batch in unread)
         files = f"file{'' if len(unread) == 1 else 's'} {numbers}"
-        warn_of_unread(form, f"Still at the provider, and may yet be read: {files}.")
+        warn_of_unread(form, f"Still in the provider's folder, and may yet be read: {files}.")
     must_confirm = keeping.must_confirm(request)
     if must_confirm:
         keeping.await_password(form)
@@ -274,7 +274,7 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
     if len(refused) < len(batches):
         count = len(batches) - len(refused)
         messages.success(
-            request, f"Decided about {count:,} file{'' if count == 1 else 's'}; the reason is in the history."
+            request, f"Decided about {count:,} file{'' if count == 1 else 's'}. The reason is in the history."
         )
         queues.enqueue_once(jobs.hand_over, campaign.account_id)
     if refused:

@@ -52,7 +52,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
     known = beside(row, timezone.now())
     if known["may_yet_be_read"]:
-        warn_of_unread(form, "A file of this batch still lies at the provider and may yet be read.")
+        warn_of_unread(form, "A file of this batch is still in the provider's folder and may yet be read.")
     context = {
         "batch": row,
         "campaign": row.campaign,
@@ -69,7 +69,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "decide_form": form,
         "question": {
             "title": f"Decide about {row.name}?",
-            "text": f"The decision about {people} cannot be taken back.",
+            "text": f"The decision about {people} cannot be undone.",
             "label": f"Decide about {people}",
         },
         **known,
@@ -167,23 +167,23 @@ def not_asked(row: Batch, attempts: list[Attempt]) -> str:
         return f"No server of {name} answered."
     if row.provider_ref or any(attempt.provider_ref for attempt in attempts):
         return f"{name} could not be asked about this file at that time."
-    return f"{name} cannot be asked about a file whose number it never gave."
+    return f"{name} cannot be asked about a file for which it returned no reference."
 
 
 def about_a_repeat(row: Batch, now: datetime) -> str:
     """A sentence: whether, and until when, Baton relies on the provider dropping the very file when it comes again."""
     guard = row.account.adapter.guard
     if guard.kind is GuardKind.RENAME:
-        return "The provider begins with a file when it is renamed, and a rename can succeed only once."
+        return "The provider starts on a file when it is renamed, and a rename can succeed only once."
     if guard.kind is GuardKind.NONE:
         return "This provider does not recognise a repeated file."
     if row.first_intent_at is None:
         return ""
     ends_at = row.first_intent_at + guard.window
     if ends_at <= now:
-        return "Baton no longer relies on the provider dropping a repeat."
+        return "Baton no longer relies on the provider to drop a repeated file."
     until = f"{zoned(ends_at)} ({timeuntil(ends_at, now)} left)"
-    return f"Baton relies until {until} on the provider dropping this very file when it comes again."
+    return f"Until {until}, Baton relies on the provider to drop this file if it is uploaded again."
 
 
 @require_GET
@@ -216,7 +216,7 @@ def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
 
 def _download(path: str, name: str) -> FileResponse:
     if not default_storage.exists(path):
-        raise Http404("The file is gone from the storage.")
+        raise Http404("The file is missing from the storage.")
     # Whatever a provider wrote is only ever downloaded, never shown by the browser.
     return FileResponse(
         default_storage.open(path), as_attachment=True, filename=name, content_type="application/octet-stream"

@@ -35,10 +35,10 @@ def folder(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, trouble.sentence)
         return redirect(account)
     if found is None:
-        messages.info(request, f"{account.adapter.label} keeps no folder: there is nothing to look at.")
+        messages.info(request, f"{account.adapter.label} has no folder to list.")
         return redirect(account)
     groups = [
-        ("Ours", "files that bear a name of ours, the provider's reports about them too.", found.ours),
+        ("Ours", "files whose names Baton created, and the provider's reports about them.", found.ours),
         (
             "Leftover uploads of ours",
             "uploaded under a waiting name and never committed, so nobody is texted by them. Baton does not need them "

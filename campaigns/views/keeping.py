@@ -65,7 +65,9 @@ def confirm_url(request: HttpRequest, page: str) -> str:
 def await_password(form: DecideForm) -> None:
     """Close the field for the log until the password is confirmed: a file chosen before it would be lost."""
     form.fields["log"].widget.attrs["disabled"] = True
-    form.fields["log"].help_text = "Confirm your password first, then choose it here. Only where part of it was texted."
+    form.fields[
+        "log"
+    ].help_text = "Confirm your password first, then choose it here. Only if part of the file was texted."
 
 
 def _nothing(request: HttpRequest) -> HttpResponse:

@@ -98,7 +98,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
             lines.append(_line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red"))
     for account in accounts:
         if account.is_stopped:
-            sentence = f"{account.stopped_sentence} Nothing is handed over until a test passes."
+            sentence = f"{account.stopped_sentence} Nothing is handed over until a connection test passes."
             lines.append(_line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at))
     moves = Event.objects.filter(batch=OuterRef("pk"), to_status=OuterRef("status")).order_by("-id")
     groups = (
@@ -144,7 +144,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == Campaign.Status.HELD:
             start = (
-                f"It was to begin {zoned(campaign.effective_start_at)}."
+                f"It was due to start {zoned(campaign.effective_start_at)}."
                 if campaign.effective_start_at
                 else campaign.sentence
             )
@@ -152,7 +152,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
         elif campaign.status == Campaign.Status.PAUSED and campaign.reason != "paused":
             lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url, at=at))
         elif campaign.status == Campaign.Status.FROZEN:
-            what = f"waits for approval, {_people(campaign.counts.get('included', 0))}"
+            what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
             lines.append(_line(campaign.name, what, campaign.sentence, url, at=at))
     return lines
 
@@ -204,7 +204,7 @@ def _days() -> dict[str, Any]:
         "days": [day.isoformat() for day in days],
         "series": [
             {"kind": "accepted", "label": "Accepted", "values": list(accepted.values())},
-            {"kind": "decision", "label": "Row errors", "values": list(row_errors.values())},
+            {"kind": "decision", "label": "Failed numbers", "values": list(row_errors.values())},
             {"kind": "rejected", "label": "Rejected", "values": list(rejected.values())},
         ],
     }

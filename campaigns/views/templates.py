@@ -69,7 +69,7 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
 def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Template, pk=pk)
     row.delete()
-    messages.success(request, f"{row} is deleted. Campaigns that copied it keep their text.")
+    messages.success(request, f"{row} was deleted. Campaigns that copied it keep their text.")
     return redirect("campaigns:templates")
 
 

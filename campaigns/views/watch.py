@@ -32,7 +32,7 @@ FILES_A_PAGE = 50
 ROWS_A_PAGE = 50
 STOP_POLLING = 286
 #: A tile counts many.
-TILE_WORDS = {"row_error": "Row errors"}
+TILE_WORDS = {"row_error": "Failed numbers"}
 
 
 def find(pk: int) -> Campaign:
@@ -163,7 +163,7 @@ def _pace(row: Campaign, books: balance.Balance, now: datetime) -> str:
     minutes = max((now - row.started_at) / timedelta(minutes=1), 0.1)
     rate = handed / minutes
     left = books.still_here / rate
-    return f"{rate:,.0f} a minute handed over, {f'{left:,.0f} min' if left >= 1 else 'less than a minute'} left"
+    return f"{rate:,.0f} handed over per minute, {f'{left:,.0f} min' if left >= 1 else 'less than a minute'} left"
 
 
 def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:

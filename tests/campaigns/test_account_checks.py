@@ -301,7 +301,7 @@ def test_only_a_draft_changes_its_account(
     campaign = make_campaign(account)
     Campaign.objects.filter(pk=campaign.pk).update(status="frozen", frozen_by=operator, counts={})
     page = logged_in(operator).post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/", follow=True).content.decode()
-    assert "is not a draft any more" in page
+    assert "is no longer a draft" in page
     campaign.refresh_from_db()
     assert campaign.account == account
     answer = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/")

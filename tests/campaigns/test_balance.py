@@ -66,7 +66,7 @@ def test_a_recipient_moved_by_hand_is_found_by_the_proof(running: Campaign) -> N
 def test_a_changed_reason_is_found_by_the_proof(running: Campaign) -> None:
     running.recipients.filter(msisdn="27825550100").update(excluded_reason="missing_field", batch_number=None)
 
-    assert "Excluded as missing_field: 0 said, 1 found." in balance.audit(running).mismatch
+    assert "Excluded as missing_field: 0 expected, 1 found." in balance.audit(running).mismatch
 
 
 def test_an_outcome_nobody_counted_is_found_by_the_proof(running: Campaign) -> None:

@@ -57,7 +57,7 @@ def test_it_saves_a_draft_with_its_lists_in_order_and_records_the_editor(
         ({"lists": []}, "lists", "Choose at least one contact list."),
         ({"start_at": "2020-01-01T10:00"}, "start_at", "The start is in the past"),
         ({"end_at": "2020-01-01T10:00"}, "end_at", "The end is in the past"),
-        ({"is_early": "on"}, "is_early", "Handing over early needs a start."),
+        ({"is_early": "on"}, "is_early", "Uploading now needs a start."),
         ({"sender": "much too long one"[:15]}, "sender", "The sender may be up to 11 letters"),
     ],
 )

@@ -340,8 +340,8 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
         )
 
     assert code_of(refusal) == "log_names_nobody"
-    assert "Baton knows already what log.txt says: the 1 of" in str(refusal.value)
-    assert "nobody of the 4 who are left" in str(refusal.value)
+    assert "Baton already knows what log.txt says: it lists 1 of" in str(refusal.value)
+    assert "and none of the 4 that remain" in str(refusal.value)
 
 
 def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:

@@ -342,7 +342,7 @@ def test_the_nightly_proof_raises_an_alarm(
     jobs.audit(campaign.pk)
 
     campaign.refresh_from_db()
-    assert campaign.alarm == "The frozen recipients are not those that were frozen."
+    assert campaign.alarm == "The recipients changed after the freeze."
 
 
 def test_a_proved_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:

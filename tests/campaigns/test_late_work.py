@@ -291,7 +291,7 @@ def test_tries_that_lead_nowhere_are_no_progress(
 
     campaign.refresh_from_db()
     assert (campaign.status, campaign.reason) == ("paused", "no_progress")
-    assert "The last try: " in campaign.sentence
+    assert "Last error: " in campaign.sentence
     assert texted(sandbox) == {}
 
 
@@ -310,7 +310,7 @@ def test_the_pause_names_what_the_last_try_said(
     jobs.sweep(timezone.now())
 
     campaign.refresh_from_db()
-    words = "Nothing could be handed over for 31 minutes. The last try: 127.0.0.1 does not answer as an FTP server. It"
+    words = "Nothing could be handed over for 31 minutes. Last error: 127.0.0.1 does not answer as an FTP server. It"
     assert campaign.sentence.startswith(words)
     assert len(campaign.sentence) < 300
 
@@ -385,7 +385,7 @@ def test_a_batch_past_the_campaigns_end_is_held_and_can_only_be_cancelled(
     hand_over(campaign, Clock())
 
     batch = campaign.batches.get()
-    assert (batch.status, batch.sentence) == ("held", "Its time to be handed over has passed.")
+    assert (batch.status, batch.sentence) == ("held", "The time for handing it over has passed.")
     with pytest.raises(Refusal, match="can only be cancelled"):
         decisions.release(batch, approver, "Please.", timezone.now())
     assert texted(sandbox) == {}

@@ -87,7 +87,7 @@ def test_a_missed_start_is_said_once_and_when_it_was(
 
     [line] = logged_in(viewer).get("/").context["inbox"]
 
-    assert (line["what"], line["sentence"]) == ("missed its start", f"It was to begin {zoned(start)}.")
+    assert (line["what"], line["sentence"]) == ("missed its start", f"It was due to start {zoned(start)}.")
     assert line["at"] == campaign.events.get(to_status="held").at
 
 
@@ -118,7 +118,7 @@ def test_only_who_may_decide_is_told_that_the_decision_is_theirs(
     [
         ({"status": "held", "sentence": "It missed its start by an hour."}, "missed its start"),
         ({"status": "paused", "reason": "no_progress", "sentence": "Nothing went."}, "paused by Baton"),
-        ({"alarm": "The frozen recipients are not those that were frozen."}, "the books do not balance"),
+        ({"alarm": "The recipients changed after the freeze."}, "the books do not balance"),
     ],
 )
 def test_what_waits_for_a_person_is_in_the_inbox(

@@ -89,14 +89,14 @@ def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logg
 
 def test_it_says_until_when_a_repeat_is_relied_on(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
-    assert page.count("Baton relies until") == 3
-    assert page.count("left) on the provider dropping this very file when it comes again.") == 3
+    assert page.count("Baton relies on the provider to drop this file") == 3
+    assert page.count("left), Baton relies on the provider to drop this file if it is uploaded again.") == 3
 
 
 def test_it_says_when_the_time_for_a_repeat_is_over(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     campaign.batches.update(first_intent_at=timezone.now() - timedelta(hours=25))
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
-    assert page.count("Baton no longer relies on the provider dropping a repeat.") == 3
+    assert page.count("Baton no longer relies on the provider to drop a repeated file.") == 3
     assert "left)" not in page
 
 
@@ -156,7 +156,7 @@ def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
     keep_observation(batch, Observation(timezone.now(), ()))
     url = reverse("campaigns:batch", args=[batch.pk])
     page = logged_in(viewer).get(url).content.decode()
-    assert "BulkSMS cannot be asked about a file whose number it never gave." in page
+    assert "BulkSMS cannot be asked about a file for which it returned no reference." in page
     assert "No trace of this file was found." not in page
     batch.attempts.update(provider_ref="4711")
     page = logged_in(viewer).get(url).content.decode()
@@ -173,9 +173,9 @@ def test_a_file_that_may_yet_be_read_is_warned_of(
     seen = ObservedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     page = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
-    assert page.count("still lies at the provider and may yet be read.") == warnings
+    assert page.count("is still in the provider's folder and may yet be read.") == warnings
     page = proven.get(url_of(campaign)).content.decode()
-    assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
+    assert page.count("Still in the provider's folder, and may yet be read: file 2.") == warnings
     assert page.count("A file of this batch is still at the provider") == (1 if warnings else 0)
 
 
@@ -303,7 +303,7 @@ def test_an_old_page_decides_nothing_and_the_fresh_one_does(campaign: Campaign, 
 
     for posted in (old | filled, filled):
         page = proven.post(decide_url, posted, follow=True).content.decode()
-        assert f"What is known of {batch} changed since this page was shown." in page
+        assert f"What is known of {batch} changed after this page was loaded." in page
         assert "The folder was empty." in page
         assert re.search(r'value="again"[^>]*checked', page)
         assert "Send_SMS/" in page
@@ -327,7 +327,7 @@ def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: C
 
     assert "Decided about 1 file;" in page
     for batch in (second, third):
-        assert f"File {batch.number}: What is known of {batch} changed since this page was shown." in page
+        assert f"File {batch.number}: What is known of {batch} changed after this page was loaded." in page
     assert re.findall(CHOSEN, page) == [str(second.pk), str(third.pk)]
     assert "The folder was empty." in page
     assert list(campaign.batches.order_by("number").values_list("status", flat=True)) == [
@@ -411,7 +411,7 @@ def test_what_waited_for_the_password_is_decided_unless_more_is_known(
 
     batch.refresh_from_db()
     assert batch.status == status
-    assert ("changed since this page was shown" in page) == is_seen_meanwhile
+    assert ("changed after this page was loaded" in page) == is_seen_meanwhile
     assert ("So it is.</textarea>" in page) == is_seen_meanwhile
 
 

@@ -314,7 +314,7 @@ def test_the_history_says_codes_in_words(running: Campaign, viewer: User, logged
     client = logged_in(viewer)
     for path in (f"/campaigns/{running.pk}/", f"/batches/{batch.pk}/"):
         page = client.get(path).content.decode()
-        for words in ("The upload broke off", "No answer", "Account stopped"):
+        for words in ("The upload was interrupted", "No answer", "Account stopped"):
             assert f"<strong>{words}</strong>" in page, path
     page = client.get(f"/campaigns/{running.pk}/", {"code": "no_credits"}).content.decode()
     assert "Only recipients with this cause: No credits." in page

@@ -135,7 +135,7 @@ def test_campaigns_through_every_provider_break_nothing(
 
 def test_what_waits_for_its_time_or_for_a_person_breaks_nothing(prepared: Batch) -> None:
     assert find().sentences() == []
-    transition(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+    transition(prepared.campaign, "paused", reason="paused", sentence="Paused by a user.")
     assert find(later=timedelta(days=2)).sentences() == []
 
 
@@ -292,7 +292,7 @@ def test_people_nobody_cuts_are_silent(
 def test_a_campaign_that_ended_and_was_not_closed_is_silent(prepared: Batch, status: str) -> None:
     commit(prepared, "accepted")
     if status == "paused":
-        transition(prepared.campaign, "paused", reason="paused", sentence="Paused by hand.")
+        transition(prepared.campaign, "paused", reason="paused", sentence="Paused by a user.")
     lines = lines_of(prepared)
     assert broken(find(lines, later=timedelta(seconds=55))) == set()
     found = find(lines, later=timedelta(seconds=65))

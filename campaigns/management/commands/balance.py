@@ -10,7 +10,7 @@ from campaigns.results import balance
 
 
 class Command(BaseCommand):
-    help = "Print the balance of campaigns, counting every recipient anew. Exit 1 when the books of one do not balance."
+    help = "Print the balance of campaigns after counting every recipient again. Exit 1 if any books do not balance."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("campaign", nargs="?", help="id or name; all campaigns without it")

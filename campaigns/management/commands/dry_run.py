@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = find(options["campaign"]).select_related("account").get()
         if not campaign.counts:
-            raise CommandError(f"{campaign} is not frozen: freeze it first, so that it is known who is in.")
+            raise CommandError(f"{campaign} is not frozen. Freeze it first, so that its recipients are fixed.")
         folder = Path(options["out"])
         folder.mkdir(parents=True, exist_ok=True)
         files = []

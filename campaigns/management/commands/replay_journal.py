@@ -8,10 +8,10 @@ from campaigns.handover import restore
 
 
 class Command(BaseCommand):
-    help = "Bring back what the journals know and a restored database has forgotten. Changes nothing otherwise."
+    help = "Record again what the journals know and a restored database lacks. Changes nothing otherwise."
 
     def handle(self, *args: Any, **options: Any) -> None:
         opt_outs, latest = restore.replay_journal()
         if opt_outs:
             self.stdout.write(f"{opt_outs:,} opt-outs were recorded again from the journal.")
-        self.stdout.write(f"The journals name campaigns up to {latest}.")
+        self.stdout.write(f"The highest campaign id in the journals is {latest}.")

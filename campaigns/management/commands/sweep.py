@@ -12,7 +12,7 @@ from campaigns import jobs
 
 
 class Command(BaseCommand):
-    help = "Find rows that wait and nudge them again. With --every this is Baton's clock."
+    help = "Find rows that wait and enqueue their jobs again. With --every, this is Baton's clock process."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 if options["json"]:
                     self.stdout.write(json.dumps({"nudged": enqueued}))
                 elif enqueued or not options["every"]:
-                    said = ", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing waits"
+                    said = ", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing is waiting"
                     self.stdout.write(said)
             if not options["every"]:
                 return
