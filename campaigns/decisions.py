@@ -1,4 +1,4 @@
-"""What people decide: approve, pause, cancel, release a held batch, decide an unclear one."""
+"""What people decide: approve, pause, cancel, release a held batch, decide an unclear batch."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -34,10 +34,10 @@ from providers.base import Observation, ObservedFile, Outcome
 from providers.locks import LockLost, hold
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
-#: Words beside a number that say it was not texted.
+#: Words next to a number that mean it was not texted.
 _FAILED = re.compile(r"\b(err(or)?|fail\w*|invalid|refus\w*|reject\w*|undeliver\w*)\b", re.IGNORECASE)
 
-#: The decisions about an unclear batch, in the words people choose from.
+#: The decisions about an unclear batch, and the words to choose from.
 DECISIONS = {
     "handed_over": "It was handed over: keep polling for its result",
     "accepted": "The provider took all of it",
@@ -48,8 +48,8 @@ DECISIONS = {
 }
 
 
-def may_approve(campaign: Campaign, user: Any) -> str:
-    """Why ``user`` may not approve ``campaign``, as a sentence; ``""`` when they may."""
+def why_not_approve(campaign: Campaign, user: Any) -> str:
+    """The sentence why ``user`` may not approve ``campaign``; ``""`` if they may."""
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
@@ -63,12 +63,12 @@ def is_own(campaign: Campaign, user: Any) -> bool:
 
 
 def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> None:
-    """Approve what was frozen, exactly as ``user`` saw it. "Now" means this moment.
+    """Approve what was frozen, exactly as ``user`` saw it. A campaign that starts "now" starts at this moment.
 
-    Raises Refusal when the user froze or edited it, when it changed since it was shown, or when its start or end has
+    Raises Refusal if the user froze or edited it, if it changed since the page was loaded, or if its start or end has
     passed.
     """
-    why_not = may_approve(campaign, user)
+    why_not = why_not_approve(campaign, user)
     if why_not:
         raise Refusal("not_allowed", why_not)
     if campaign.status != Campaign.Status.FROZEN:
@@ -100,7 +100,7 @@ def reject(campaign: Campaign, user: Any, why: str) -> None:
 
 
 def change(campaign: Campaign, user: Any) -> None:
-    """Take a campaign back to draft to change it, before its first batch is cut. Its recipients are deleted."""
+    """Return a campaign to draft for changes, before its first batch is created. Its recipients are deleted."""
     require_permission(user, "campaigns.change_campaign")
     if campaign.status not in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD):
         raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
@@ -108,7 +108,7 @@ def change(campaign: Campaign, user: Any) -> None:
 
 
 def pause(campaign: Campaign, user: Any) -> None:
-    """Stop handing over; what is with the provider stays there."""
+    """Stop handing over. Files already with the provider stay there."""
     require_permission(user, "campaigns.change_campaign")
     if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
@@ -116,7 +116,7 @@ def pause(campaign: Campaign, user: Any) -> None:
 
 
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
-    """Hand over again. What Baton paused by itself is resumed by an approver."""
+    """Continue handing over. A campaign that Baton paused by itself can only be resumed by an approver."""
     by_hand = campaign.reason == "paused"
     require_permission(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
     if campaign.status != Campaign.Status.PAUSED:
@@ -126,7 +126,7 @@ def resume(campaign: Campaign, user: Any, now: datetime) -> None:
 
 
 def cancel(campaign: Campaign, user: Any) -> None:
-    """Cancel a campaign: nothing more is handed over. What is with the provider is still collected."""
+    """Cancel a campaign: nothing more is handed over. Results of files with the provider are still collected."""
     require_permission(user, "campaigns.change_campaign")
     if campaign.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED):
         raise Refusal("ended", f"{campaign} has already ended.")
@@ -136,7 +136,7 @@ def cancel(campaign: Campaign, user: Any) -> None:
         for batch in campaign.batches.filter(status__in=(Batch.Status.PREPARED, Batch.Status.HELD)).select_related(
             "account"
         ):
-            # One that a worker took meanwhile is cancelled at its gate, or by the sweep when it is put back.
+            # A batch that a worker has claimed is cancelled at its gate, or by the sweep once it is prepared again.
             with suppress(StaleTransition), transaction.atomic():
                 cancel_unless_journalled(batch, timezone.now(), user=user, reason="campaign_cancelled")
     if before == "freezing":
@@ -146,8 +146,8 @@ def cancel(campaign: Campaign, user: Any) -> None:
 def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now: datetime) -> None:
     """Confirm a new start of a held campaign (``None`` means now).
 
-    When handed over early the start is part of what was approved: the campaign goes back for approval. So it does
-    when its approval has expired meanwhile.
+    When handed over early, the start is part of what was approved, so the campaign must be approved again. The same
+    holds if its approval has expired.
     """
     require_permission(user, "campaigns.approve_campaign")
     if campaign.status != Campaign.Status.HELD:
@@ -190,7 +190,7 @@ def _approve_again(campaign: Campaign, user: Any, start_at: datetime | None, sen
 
 
 def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
-    """Let a held batch be handed over after all. Raises Refusal past the campaign's end."""
+    """Hand a held batch over after all. Raises Refusal after the campaign's end."""
     require_permission(user, "campaigns.release_batch")
     if batch.status != Batch.Status.HELD:
         raise Refusal("not_held", f"{batch} is not held.")
@@ -214,7 +214,7 @@ def cancel_batch(batch: Batch, user: Any, why: str) -> None:
 
 @dataclass(frozen=True)
 class Log:
-    """A provider's log that a person uploaded: whom it names was texted."""
+    """A provider's log that a person uploaded. The numbers it lists were texted."""
 
     name: str
     body: bytes
@@ -285,7 +285,7 @@ def decide(
                 poll_until=last_poll(batch, now),
             )
         if decision in ("again", "partly", "cancel"):
-            # Should the provider take it after all, people are told.
+            # If the provider accepts it after all, an alarm tells people.
             poll_at = now + timing.FIRST_POLL_AFTER_GIVING_UP
             Batch.objects.filter(pk=batch.pk).update(poll_at=poll_at, poll_until=last_poll(batch, now))
 
@@ -300,9 +300,9 @@ def decide_many(
     *,
     seen: Mapping[int, str],
 ) -> dict[Batch, str]:
-    """Decide several unclear batches alike; return those that were refused, each with the sentence why.
+    """Make the same decision about several unclear batches; return those refused, each with the sentence why.
 
-    ``seen`` has what ``evidence_fingerprint`` gave by the batches' ids; one that is not in it is refused.
+    ``seen`` has the ``evidence_fingerprint`` by batch id. A batch that is not in it is refused.
     """
     refused = {}
     for batch in batches:
@@ -326,12 +326,12 @@ def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> No
 
 
 def _restart_patience(campaign: Campaign, now: datetime) -> None:
-    """Patience begins anew with a person's word: what was released an hour later is not an hour late."""
+    """Count patience from now: a batch that was released an hour late by a person is not late."""
     Campaign.objects.filter(pk=campaign.pk).update(resumed_at=now)
 
 
 def _accept_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:
-    """Keep the log as evidence, and store an acceptance for each recipient of the batch that it names."""
+    """Keep the log as evidence, and store an acceptance for each recipient of the batch that it lists."""
     if log is None or not log.body:
         raise Refusal(
             "no_log", "Choose the provider's log: the numbers it lists were texted. After logging in, choose it again."
@@ -391,7 +391,7 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             frozen_by=None,
             frozen_at=None,
         )
-        # Whoever is left where the lock is lost is deleted by the next freeze.
+        # Recipients that remain because the lock was lost are deleted by the next freeze.
         with suppress(LockLost):
             delete_recipients(campaign, lock)
 

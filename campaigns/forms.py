@@ -1,4 +1,4 @@
-"""The forms of the campaign screens. A form cleans; the deeds save."""
+"""The forms of the campaign pages. A form cleans; the operations save."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class LocalDateTimeInput(forms.DateTimeInput):
 
 
 class ListsWidget(forms.SelectMultiple):
-    """Several selects of one name, in their order on the page."""
+    """Several selects with the same name, in their order on the page."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
@@ -102,25 +102,25 @@ class CampaignForm(forms.ModelForm):
             self.options = account.adapter.OptionsForm(prefix="options", **bound)
 
     def chosen_account(self) -> Account | None:
-        """The account that is chosen right now, which says what options there are."""
+        """The account that is chosen right now. It determines which options there are."""
         raw = str((self.data if self.is_bound else self.initial).get("account") or "")
         return Account.objects.filter(pk=raw).first() if raw.isdigit() else None
 
     def chosen_options(self) -> dict[str, Any]:
-        """The options as they stand right now; what is not valid yet is left out."""
+        """The options as they are right now. Invalid ones are left out."""
         if self.options is None or not self.is_bound:
             return dict(self.instance.options)
         self.options.is_valid()
         return self.options.cleaned_data
 
     def chosen_lists(self) -> list[str]:
-        """The primary keys chosen right now, in order, as they stand in the selects."""
+        """The primary keys chosen right now, in the order of the selects."""
         if self.is_bound:
             return self.data.getlist("lists") or [""]  # type: ignore[attr-defined]
         return [str(pk) for pk in self.initial.get("lists", [])] or [""]
 
     def labels(self) -> dict[str, str]:
-        """What the fields are called on the first chosen list."""
+        """The labels of the fields on the first chosen list."""
         first = next((pk for pk in self.chosen_lists() if pk.isdigit()), None)
         chosen = ContactList.objects.filter(pk=first).first() if first else None
         return {field: chosen.label(field) if chosen else f"Value {field[-1]}" for field in FIELDS}
@@ -171,7 +171,7 @@ class CampaignForm(forms.ModelForm):
         return super().is_valid() and (self.options is None or self.options.is_valid())
 
     def save_lists(self, campaign: Campaign) -> None:
-        """Put the chosen lists in their order."""
+        """Save the chosen lists in their order."""
         campaign.campaignlist_set.all().delete()
         CampaignList.objects.bulk_create(
             CampaignList(campaign=campaign, contact_list=chosen, position=position)
@@ -180,7 +180,7 @@ class CampaignForm(forms.ModelForm):
 
 
 class TemplateForm(forms.ModelForm):
-    """A text kept for use again; its labels are one field each."""
+    """A reusable text. Each of its labels is a field of its own."""
 
     class Meta:
         model = Template
@@ -205,7 +205,7 @@ class TemplateForm(forms.ModelForm):
         return [self[f"label_{field}"] for field in FIELDS]
 
     def labels(self) -> dict[str, str]:
-        """What the insert buttons say."""
+        """The labels on the insert buttons."""
         return {field: self[f"label_{field}"].value() or f"Value {field[-1]}" for field in FIELDS}
 
     def clean_text(self) -> str:
@@ -229,7 +229,7 @@ class CampaignFilter(forms.Form):
 
 
 class RecipientFilter(forms.Form):
-    """Which recipients of a campaign are shown or exported."""
+    """The recipients of a campaign that are shown or exported."""
 
     number = forms.CharField(label="Number", required=False)
     code = forms.CharField(required=False, widget=forms.HiddenInput())
@@ -247,7 +247,7 @@ class RecipientFilter(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why a person decides what they decide."""
+    """The reason for a person's decision."""
 
     why = forms.CharField(label="Reason", max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
@@ -275,7 +275,7 @@ class DecideForm(ReasonForm):
 
 
 class DecideManyForm(DecideForm):
-    """The same about several of a campaign's unclear batches."""
+    """One decision about several of a campaign's unclear batches."""
 
     batches = forms.ModelMultipleChoiceField(
         queryset=Batch.objects.none(),

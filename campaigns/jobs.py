@@ -1,4 +1,7 @@
-"""RQ's way in. A job is a nudge, the row is the truth: losing a job loses nothing, doubling one does nothing twice."""
+"""The RQ jobs and the sweep. A job only wakes a worker up; the database row is authoritative.
+
+Losing a job loses nothing, because the sweep enqueues it again, and running a job twice does nothing twice.
+"""
 
 import logging
 from collections import Counter
@@ -38,11 +41,11 @@ def freeze(campaign_id: int) -> None:
         try:
             audience_freeze.freeze(campaign_id, timezone.now(), lock)
         except (BaseTimeoutException, OperationalError, InterfaceError, LockLost):
-            # It stays freezing, and the sweep begins it again.
+            # It stays freezing, and the sweep starts the freeze again.
             raise
         except Exception as error:
             said = f"The freeze failed with an error ({type(error).__name__}). See the log."
-            # Where the lock is lost it may have stumbled over the freeze of whoever has it now.
+            # If the lock is lost, the freeze of the worker that holds it now may have caused the error.
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
             raise
@@ -50,7 +53,7 @@ def freeze(campaign_id: int) -> None:
 
 @job("campaigns")
 def create_batches(campaign_id: int) -> None:
-    """Cut what waits of a campaign that is due, and have it handed over."""
+    """Create the batches of a campaign that is due, and enqueue their hand-over."""
     with hold(campaign_lock_name(campaign_id)) as lock:
         if lock is None:
             return
@@ -67,8 +70,8 @@ def create_batches(campaign_id: int) -> None:
 
 @job("handover")
 def hand_over(account_id: int) -> None:
-    """Hand over what is due of an account, for a minute at most, and come again for the rest."""
-    # A nudge may have waited in the queue while Baton was off: the sweep would come too late.
+    """Hand over the due batches of an account for at most a minute, and enqueue this job again for the rest."""
+    # The job may have waited in the queue while Baton was off, and then the sweep would come too late.
     _pause_without_progress(timezone.now(), account=account_id)
     drain.drain(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
     touched = Campaign.objects.filter(account=account_id, status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
@@ -80,13 +83,13 @@ def hand_over(account_id: int) -> None:
 
 @job("results")
 def collect(account_id: int) -> None:
-    """Look at what came back of an account's batches."""
+    """Poll for the results of an account's batches."""
     poll.collect(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
 
 
 @job("campaigns")
 def audit(campaign_id: int) -> None:
-    """Count a campaign anew and recompute its digest; a difference is a red alarm."""
+    """Count a campaign's books again and recompute its digest. A difference is a red alarm."""
     campaign = Campaign.objects.get(pk=campaign_id)
     alarm = balance.audit(campaign).mismatch
     if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
@@ -95,7 +98,10 @@ def audit(campaign_id: int) -> None:
 
 
 def sweep(now: datetime) -> dict[str, int]:
-    """Find what waits and nudge it again; settle what only the clock decides. Returns how many nudges of each job."""
+    """Find rows that wait and enqueue their jobs, and make the transitions that depend on the clock alone.
+
+    Returns how many jobs of each name were enqueued.
+    """
     enqueued: Counter[str] = Counter(contacts.jobs.sweep())
     _correct_times_ahead(now)
     _hold_late_starts(now)
@@ -127,7 +133,7 @@ def sweep(now: datetime) -> dict[str, int]:
 
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:
-    """Accounts for which something could be handed over, or looked after, right now."""
+    """Accounts with a batch that could be handed over or recovered right now."""
     ready = Q(batches__status=Batch.Status.PREPARED, batches__campaign__status=Campaign.Status.RUNNING, stopped_at=None)
     left = Q(batches__status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING))
     accounts = Account.objects.filter(Q(batches__due_at__lte=now) & (ready | left)).distinct()
@@ -135,7 +141,7 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
 
 
 def _correct_times_ahead(now: datetime) -> None:
-    """What was put off by a clock that has been set back since would wait for as long as that clock was ahead."""
+    """Correct due times that a clock wrote before it was set back: the rows would wait until then."""
     waiting = Batch.objects.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING))
     waiting.filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
     Batch.objects.filter(poll_at__gt=now + timing.LONGEST_UNTIL_A_POLL).update(poll_at=now)
@@ -161,12 +167,12 @@ def _expire_approvals(now: datetime) -> None:
 
 
 def _pause_without_progress(now: datetime, **of: Any) -> None:
-    """A running campaign none of whose due batches passed the gate for too long is paused and asked about.
+    """Pause a running campaign if none of its due batches has passed the gate for too long; a person must decide.
 
-    ``of`` narrows which campaigns are looked at.
+    ``of`` narrows the campaigns that are checked.
     """
     for campaign in Campaign.objects.filter(status=Campaign.Status.RUNNING, **of).select_related("account"):
-        # What a dead worker left behind before the gate is as late as what nobody began.
+        # A batch that a dead worker left before the gate is as late as one that was never claimed.
         due = campaign.batches.filter(
             status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lt=now
         ).exists()
@@ -177,7 +183,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
 
 
 def _cancel_leftovers() -> None:
-    """Batches that a worker put back while their campaign was being cancelled."""
+    """Cancel the batches that a worker set back to prepared while their campaign was being cancelled."""
     for batch in Batch.objects.filter(
         campaign__status=Campaign.Status.CANCELLED,
         status__in=(Batch.Status.PREPARED, Batch.Status.HELD, Batch.Status.UPLOADING),

@@ -1,4 +1,4 @@
-"""Every change of status in the product: two tables of transitions; only ``transition()`` writes a status."""
+"""Every change of status in Baton: the two tables of transitions. Only ``transition()`` writes a status."""
 
 from typing import Any, TypeVar
 
@@ -83,7 +83,7 @@ Row = TypeVar("Row", Campaign, Batch)
 
 
 class StaleTransition(Refusal):
-    """Somebody else moved the row first; nothing was changed."""
+    """Somebody else changed the row first. Nothing was changed."""
 
     def __init__(self, row: Campaign | Batch) -> None:
         super().__init__("stale_transition", f"{row} changed in the meantime. Check it again before you decide.")
@@ -92,11 +92,11 @@ class StaleTransition(Refusal):
 def transition(
     row: Row, to: str, *, reason: str = "", sentence: str = "", user: User | None = None, **fields: Any
 ) -> Row:
-    """Move ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
+    """Change ``row`` from the status it was read with to ``to``, write ``fields`` with it, and record the event.
 
-    One transaction; ``row`` is updated in memory. ``reason`` (a code) and ``sentence`` become the row's own and the
-    event's; neither holds a phone number. Raises ValueError for a move the table does not know and StaleTransition
-    when the row no longer has the status it was read with.
+    All in one transaction; ``row`` is updated in memory. ``reason`` (a code) and ``sentence`` are stored on the row and
+    the event; neither contains a phone number. Raises ValueError for a transition that the table does not allow, and
+    StaleTransition if the row no longer has the status it was read with.
     """
     batch = row if isinstance(row, Batch) else None
     table = CAMPAIGN_TRANSITIONS if batch is None else BATCH_TRANSITIONS
@@ -122,9 +122,9 @@ def transition(
 
 
 def lock_campaign(campaign_id: int) -> Campaign:
-    """The campaign's row with its account, locked until the transaction ends; before any of its batches is.
+    """Return the campaign's row with its account, locked until the transaction ends. Lock it before any of its batches.
 
-    Meanwhile others may store events of the campaign, and wait only where they would change its row.
+    Others may still store events of the campaign. They wait only where they would change its row.
     """
     rows = Campaign.objects.select_for_update(of=("self",), no_key=True)
     return rows.select_related("account").get(pk=campaign_id)
@@ -138,7 +138,7 @@ def record_event(
     batch: Batch | None = None,
     user: User | None = None,
 ) -> None:
-    """Record in the history something that is not a change of status. Never a phone number."""
+    """Record something in the history that is not a change of status. Never a phone number."""
     Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)
 
 
@@ -149,10 +149,10 @@ def require_permission(user: Any, permission: str) -> None:
 
 
 def batch_lock_name(batch_id: int) -> str:
-    """The lock a batch is held under while something is done with it."""
+    """The lock that a worker or a decision holds while it works on a batch."""
     return f"batch-{batch_id}"
 
 
 def campaign_lock_name(campaign_id: int) -> str:
-    """The lock of a campaign's freeze, cut and re-cut."""
+    """The lock for freezing a campaign, creating its batches and rebuilding them."""
     return f"campaign-{campaign_id}"

@@ -1,4 +1,4 @@
-"""The work: campaigns, their frozen recipients, the batches handed over, and everything that proves what happened."""
+"""Campaigns, their frozen recipients, the batches handed over, and the evidence of what happened."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,12 +14,12 @@ from contacts.models import VALUE_FIELDS
 
 
 def default_patience() -> timedelta:
-    """How late a start may be before a person is asked."""
+    """How late a start may be before a person must decide."""
     return settings.START_PATIENCE
 
 
 class Template(models.Model):
-    """A text kept for use again; a campaign copies it and may change its copy."""
+    """A reusable text. A campaign copies it and may change its copy."""
 
     name = models.CharField(max_length=100, unique=True)
     text = models.TextField(help_text="Fields are written @@value1@@ to @@value6@@.")
@@ -86,13 +86,13 @@ class Campaign(models.Model):
     approval_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_self_approved = models.BooleanField(default=False, editable=False)
 
-    #: When the first batch may be created: the start that was asked for or confirmed anew, or the approval when the
+    #: When the first batch may be created: the requested start, a new start that was confirmed, or the approval if the
     #: campaign is handed over early.
     effective_start_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    #: Recipients that were taken out after the freeze.
+    #: Recipients that were excluded after the freeze.
     opted_out_later = models.PositiveIntegerField(default=0, editable=False)
     audited_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -124,7 +124,7 @@ class Campaign(models.Model):
 
 
 class CampaignList(models.Model):
-    """A contact list chosen for a campaign, at its place in the order."""
+    """A contact list chosen for a campaign, with its position in the order."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE)
     contact_list = models.ForeignKey("contacts.ContactList", on_delete=models.PROTECT)
@@ -230,7 +230,7 @@ class Batch(models.Model):
     poll_at = models.DateTimeField(null=True, blank=True, editable=False)
     poll_until = models.DateTimeField(null=True, blank=True, editable=False)
     polled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    #: How often the provider could not be reached in a row; spaces the tries.
+    #: Failures in a row to reach the provider; the pause before the next try grows with them.
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
 
     objects = BatchQuerySet.as_manager()
@@ -266,7 +266,7 @@ class Batch(models.Model):
 
 
 class Attempt(models.Model):
-    """One try at a commit, stored before it."""
+    """One attempt at a commit, stored before it."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveIntegerField()
@@ -292,7 +292,7 @@ class Attempt(models.Model):
 
 
 class Event(models.Model):
-    """One line of history: a change of status, or something a person should find later. Never a phone number."""
+    """One line of history: a change of status, or something people may need to find later. Never a phone number."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="events")
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
@@ -313,7 +313,7 @@ class Event(models.Model):
 
 
 class Evidence(models.Model):
-    """What one or more equal looks at the provider saw of a batch."""
+    """What one or more equal polls of the provider showed about a batch."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="evidence")
     seen_at = models.DateTimeField()
@@ -335,7 +335,7 @@ class Evidence(models.Model):
 
 
 class RecipientOutcome(models.Model):
-    """The provider's word on one recipient, where it differs from the batch's or says more."""
+    """What the provider reported about one recipient, if it differs from the batch's status or adds to it."""
 
     Result = RecipientResult
 

@@ -1,4 +1,4 @@
-"""The tables of the campaign screens, and the one place that says how a status looks."""
+"""The tables of the campaign pages, and the one place that says how a status is displayed."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ BATCH_KINDS: dict[str, str] = {
     Batch.Status.SUPERSEDED: "excluded",
     Batch.Status.CANCELLED: "excluded",
 }
-#: Where one recipient stands: the words of the tiles, the filter and the table.
+#: The outcome of one recipient, as the tiles, the filter and the table show it.
 OUTCOME_WORDS = {
     "accepted": "Accepted",
     "with_provider": "With provider",
@@ -56,7 +56,7 @@ OUTCOME_KINDS = {
     "excluded": "excluded",
     "cancelled": "excluded",
 }
-#: The outcome of a batch's recipients that have none of their own, by the batch's status.
+#: The outcome of recipients without one of their own, by the status of their batch.
 OUTCOME_OF_BATCH: dict[str, str] = {
     Batch.Status.PREPARED: "ready",
     Batch.Status.UPLOADING: "ready",
@@ -69,7 +69,7 @@ OUTCOME_OF_BATCH: dict[str, str] = {
     Batch.Status.HELD: "needs_decision",
     Batch.Status.CANCELLED: "cancelled",
 }
-#: Codes of reasons that do not read well as they are; any other is said in its own words.
+#: Words for reason codes that do not read well; any other code is shown with spaces for underscores.
 REASON_WORDS = {
     "approval_differs": "Not as approved",
     "bytes_differ": "The stored file was changed",
@@ -156,7 +156,7 @@ class TemplateTable(tables.Table):
 
 
 class RecipientTable(tables.Table):
-    """Rows are Recipients with ``outcome`` and ``detail`` written on them by the view."""
+    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each."""
 
     msisdn = tables.Column(verbose_name="Number")
     name = tables.Column()

@@ -64,7 +64,7 @@ POLL_AGAIN_AFTER_STALE = timedelta(seconds=5)
 #: Nothing is put off for longer than these. What is due later was written before the clock was set back.
 LONGEST_DUE_PAUSE = timedelta(minutes=5)
 LONGEST_UNTIL_A_POLL = timedelta(hours=7)
-#: The books of a campaign are counted anew this often ...
+#: The books of a campaign are counted again this often ...
 AUDIT_EVERY = timedelta(days=1)
 #: ... and those of one that has ended only this often: little but late news changes them.
 AUDIT_ENDED_EVERY = timedelta(days=4)

@@ -13,10 +13,11 @@ _READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "message")
 
 
 def approval_hash(campaign: Campaign) -> str:
-    """What an approver signs: sha256 over canonical JSON of everything that decides who is texted what, how and when.
+    """What an approver signs: the sha256 over canonical JSON of everything that decides who is texted what, how and
+    when.
 
-    Secrets and host keys are outside it. The start is in it only when handed over early; otherwise Baton holds the
-    batches, and a new start changes nobody's text.
+    Secrets and host keys are not part of it. The start is part of it only when the campaign is handed over early.
+    Otherwise Baton holds the batches, and a new start changes nobody's text.
     """
     account = campaign.account
     signed = {
@@ -38,12 +39,12 @@ def approval_hash(campaign: Campaign) -> str:
 
 
 def is_as_approved(campaign: Campaign) -> bool:
-    """Whether the campaign, as it stands, is what was approved."""
+    """Whether the campaign is still exactly what was approved."""
     return approval_hash(campaign) == campaign.approval_hash
 
 
 def refuse_unapproved(campaign: Campaign) -> None:
-    """Raise Refusal ``approval_differs`` where the campaign, as it stands, is not what was approved."""
+    """Raise Refusal ``approval_differs`` if the campaign is no longer what was approved."""
     if not is_as_approved(campaign):
         raise Refusal(
             "approval_differs", "This campaign is no longer what was approved. Cancel it and create it again."
@@ -51,7 +52,7 @@ def refuse_unapproved(campaign: Campaign) -> None:
 
 
 def audience_digest(campaign: Campaign) -> str:
-    """Compute anew, from the recipients as they stand, the digest the freeze stored."""
+    """Compute the digest that the freeze stored again, from the recipients as they are now."""
     digest = hashlib.sha256()
     for recipient in frozen_recipients(campaign):
         add_to_digest(digest, recipient)
@@ -59,7 +60,7 @@ def audience_digest(campaign: Campaign) -> str:
 
 
 def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
-    """Those the freeze included, in msisdn order, streaming."""
+    """The recipients that the freeze included, in msisdn order, streamed."""
     return (
         Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", Recipient.Excluded.OPTED_OUT_LATER))
         .only(*_READ)

@@ -1,4 +1,4 @@
-"""Look at a draft as if it were frozen now: who would be in, who out and why, and what the texts cost."""
+"""Check a draft as if it were frozen now: who would be included, who excluded and why, and what the texts cost."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,14 @@ from providers import gsm
 from providers.base import Problem
 from providers.models import Account
 
-#: Recipients whose texts the check of a draft measures while somebody waits; the freeze measures all of them.
+#: The check of a draft measures the texts of this many recipients, because a user waits. The freeze measures all.
 CHECKED = 20_000
 
 
 @dataclass
 class AudienceCheck(Measured):
-    """A draft looked at as if it were frozen now. ``is_complete`` is False when only the first texts were measured."""
+    """The check of a draft as if it were frozen now. ``is_complete`` is False when only the first texts were
+    measured."""
 
     selected: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
@@ -45,9 +46,9 @@ class Sample:
 
 
 def check_audience(campaign: Campaign) -> AudienceCheck:
-    """Look at a draft as if it were frozen now; nothing is written.
+    """Check a draft as if it were frozen now; nothing is written.
 
-    Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
+    Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
     check = AudienceCheck()
@@ -65,7 +66,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
 
 
 def sample(campaign: Campaign, position: int) -> Sample | None:
-    """The included recipient at ``position`` (from 1), or None where there is none. Raises Refusal."""
+    """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
     if campaign.counts:
         included = campaign.recipients.filter(excluded_reason="")
@@ -91,7 +92,7 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 
 
 def usable_text_of(campaign: Campaign) -> Text:
-    """The compiled text of a campaign that could be frozen as far as its own fields say. Raises Refusal."""
+    """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
     text = usable_text(campaign.text, campaign.ordered_lists())
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
@@ -99,7 +100,7 @@ def usable_text_of(campaign: Campaign) -> Text:
 
 
 def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
-    """The compiled text where these lists, in this order, could be frozen with it. Raises Refusal."""
+    """Return the compiled text, if these lists in this order could be frozen with it. Raises Refusal otherwise."""
     text = compile_text(source)
     if not lists:
         raise Refusal("no_list", "Choose at least one contact list.")
@@ -115,7 +116,7 @@ def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
 
 
 def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> None:
-    """Raise Refusal for what this account's provider cannot keep until its start."""
+    """Raise Refusal if this account's provider cannot hold files until the start."""
     adapter = account.adapter
     if not adapter.starts_later:
         raise Refusal("cannot_start_later", f"{account} cannot hold a file until a start time.")
@@ -148,7 +149,7 @@ def _on_earlier_list(lists: Sequence[ContactList], position: int) -> str:
 
 
 def count_reasons(lists: Sequence[ContactList], text: Text) -> Counter[str]:
-    """How many contacts of the chosen lists would be out, by reason; ``""`` counts those who would be in."""
+    """Count the contacts of the chosen lists by the reason that would exclude them; ``""`` counts those included."""
     reasons: Counter[str] = Counter()
     for position in range(len(lists)):
         reasons.update(_reasons(lists, text, position))
@@ -166,7 +167,7 @@ def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter
 
 
 def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count: int) -> Iterator[Recipient]:
-    """Unsaved recipients a freeze would include now: ``count`` of them after ``skip``, list by list."""
+    """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, list by list."""
     for position, contact_list in enumerate(lists):
         reason = reason_sql(text, _on_earlier_list(lists, position))
         contacts = Contact.objects.raw(

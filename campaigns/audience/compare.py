@@ -1,4 +1,4 @@
-"""Which account a draft should go through: what each would do with it, the choice, and what one would charge."""
+"""Which account a draft should go through: what each would do with it, choosing one, and asking for a price."""
 
 import math
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from providers.connections import connect
 from providers.locks import account_slot
 from providers.models import Account
 
-#: Characters that are shown one by one.
+#: Characters that are listed; the others are only counted.
 NAMED = 20
 
 
@@ -31,10 +31,10 @@ NAMED = 20
 class AccountCheck:
     """What one account would do with a draft.
 
-    ``measured`` counts the texts that were looked at. ``files`` is the least number of them for all ``included``
+    ``measured`` counts the texts that were checked. ``files`` is the smallest number of files for all ``included``
     recipients. ``foreign`` shows the first characters that make texts Unicode, ``further`` those that are refused and
-    not named in ``refused``. ``early`` says what handing over early would mean, ``""`` where nobody asks for it.
-    ``is_unicode`` is true where Unicode is chosen for every text, ``rehearsal`` the sentence that nobody is texted.
+    not named in ``refused``. ``early`` says what an early upload would mean; it is ``""`` if nobody asked for one.
+    ``is_unicode`` is true if Unicode is chosen for every text. ``rehearsal`` is the sentence that nobody is texted.
     """
 
     account: Account
@@ -52,7 +52,7 @@ class AccountCheck:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every text was looked at, not only the first."""
+        """Whether every text was checked, not only the first ones."""
         return self.measured.included == self.included
 
     @property
@@ -63,13 +63,13 @@ class AccountCheck:
     def refused(self) -> list[tuple[int, str]]:
         """How many texts are refused and the first sentence why, by reason, the most frequent first.
 
-        A text counts once, by what is wrong with it first, so that the numbers add up.
+        A text counts once, under its first problem, so that the numbers add up.
         """
         return sorted(self.measured.reasons.values(), key=lambda reason: (-reason[0], reason[1]))
 
     @property
     def health(self) -> Health:
-        """How the account stands, as every screen says it."""
+        """The account's health, in the same words as on every page."""
         return health(self.account)
 
     @property
@@ -92,10 +92,10 @@ class AccountCheck:
 
 
 def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountCheck]:
-    """What each active account would do with a draft, saved or not; asks no provider.
+    """Return what each active account would do with a draft, saved or not; no provider is asked.
 
-    The first recipients' texts are looked at once for all accounts. ``lists`` are those of a draft that is not saved.
-    Raises Refusal where the text or the lists cannot be used.
+    The first recipients' texts are checked once for all accounts. ``lists`` are those of a draft that is not saved.
+    Raises Refusal if the text or the lists cannot be used.
     """
     lists = campaign.ordered_lists() if lists is None else lists
     text = usable_text(campaign.text, lists)
@@ -123,7 +123,7 @@ def group_alike(checks: Iterable[AccountCheck]) -> list[list[AccountCheck]]:
 
 
 def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
-    """Let a draft go through ``account``, with its provider's usual options. Raises Refusal."""
+    """Send a draft through ``account``, with its provider's default options. Raises Refusal."""
     require_permission(user, "campaigns.change_campaign")
     if not account.is_active:
         raise Refusal("account_inactive", f"The account {account} is not active. Choose another one.")
@@ -143,9 +143,9 @@ def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
 
 
 def ask_for_quote(campaign: Campaign, account: Account) -> str:
-    """Ask the account's provider what the text of the first recipient would cost; return its own words.
+    """Ask the account's provider for the price of the first recipient's text, and return the provider's own words.
 
-    Nobody is texted by it. Raises Refusal, also where the provider cannot be asked, or Trouble.
+    Nobody is texted. Raises Refusal, also when the provider cannot be asked, or Trouble.
     """
     lists = campaign.ordered_lists()
     text = usable_text(campaign.text, lists)
@@ -163,7 +163,9 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
 
 
 def spec_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
-    """What the campaign would ask of this account's adapter. A start it cannot keep stays with Baton."""
+    """What the campaign would ask of this account's adapter. Baton itself waits for a start that the provider cannot
+    hold.
+    """
     return CampaignSpec(
         template=text.bare,
         sender=campaign.sender,
@@ -175,14 +177,14 @@ def spec_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
 
 
 def options_for(campaign: Campaign, account: Account) -> dict[str, Any]:
-    """The campaign's own options where its account is with the same provider, else the provider's usual ones."""
+    """The campaign's own options if its account is with the same provider, else the provider's default ones."""
     if campaign.account_id and campaign.account.provider == account.provider:
         return dict(campaign.options)
     return usual_options(account)
 
 
 def usual_options(account: Account) -> dict[str, Any]:
-    """What the options of the account's provider are when nobody changes them."""
+    """The default options of the account's provider."""
     form = account.adapter.OptionsForm()
     filled = account.adapter.OptionsForm(
         {name: form.get_initial_for_field(option, name) for name, option in form.fields.items()}
@@ -211,7 +213,7 @@ def _check(
         further=_list_characters(
             character for character in at_fault if _may_be_unsupported(character) and character not in named
         ),
-        # A text that needs no Unicode is Unicode all the same where it is chosen.
+        # With this option chosen, even a text that needs no Unicode goes as Unicode.
         is_unicode=statistics.adapter.measure(statistics.spec, "a").alphabet != "gsm",
         rehearsal=statistics.adapter.rehearsal(statistics.spec),
         early=early,
@@ -222,12 +224,12 @@ def _check(
 
 
 def _may_be_unsupported(character: str) -> bool:
-    """Whether an alphabet may lack a character. An objection to a whole word names plain letters that none lacks."""
+    """Whether an alphabet may lack a character. A problem with a whole word lists plain letters, which none lacks."""
     return not character.isascii() or bool(gsm.unsupported(character))
 
 
 def _list_characters(characters: Iterable[str]) -> str:
-    """The first characters, each once; one that nobody sees by its number."""
+    """The first characters, each once. Invisible ones are shown by their code point."""
     distinct = list(dict.fromkeys(characters))
     shown = [character if character.isprintable() else f"U+{ord(character):04X}" for character in distinct[:NAMED]]
     more = [f"and {len(distinct) - NAMED} more"] if len(distinct) > NAMED else []

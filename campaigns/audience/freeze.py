@@ -17,7 +17,7 @@ from campaigns.models import Campaign
 from contacts.errors import Refusal
 from providers.locks import Lock, LockLost
 
-#: Recipients copied in one transaction: the web keeps writing in between.
+#: Recipients copied in one transaction, so that web requests can write in between.
 CHUNK = 20_000
 
 
@@ -27,7 +27,7 @@ _COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, v
 def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     """Move a draft to ``freezing``; the freeze itself is a job.
 
-    Raises Refusal when the text, the lists, the account or the times are not usable. Nothing is written then.
+    Raises Refusal if the text, the lists, the account or the times cannot be used. Nothing is written then.
     """
     require_permission(user, "campaigns.change_campaign")
     usable_text_of(campaign)
@@ -43,9 +43,9 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
 def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     """Copy the audience of a campaign that is ``freezing``, measure every text, and move it to ``frozen``.
 
-    A freeze that died is begun again from nothing. Where it may not be, or where other people are there than were
-    copied, the campaign goes back to draft with the reason and the first recipients at fault. ``lock`` is the
-    campaign's, None where nobody else is about; when it is lost the campaign stays freezing. Raises LockLost.
+    A freeze that died starts again from nothing. If the campaign may not be frozen, or if the audience changed during
+    the freeze, it returns to draft with the reason and the first recipients with problems. ``lock`` is the campaign's
+    lock, or None if nobody else can be working on it. If the lock is lost the campaign stays freezing. Raises LockLost.
     """
     campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
     if campaign.status != Campaign.Status.FREEZING:
@@ -112,7 +112,7 @@ def give_up_freeze(
     problems: Any = (),
     lock: Lock | None = None,
 ) -> None:
-    """Take a campaign that is ``freezing`` back to draft, with the reason. ``lock`` is as for ``freeze``."""
+    """Return a campaign that is ``freezing`` to draft, with the reason. ``lock`` is as in ``freeze``."""
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status == Campaign.Status.FREEZING:
         delete_recipients(campaign, lock)
@@ -120,24 +120,24 @@ def give_up_freeze(
 
 
 def delete_recipients(campaign: Campaign, lock: Lock | None = None) -> None:
-    """Forget the frozen people of a campaign that is no longer, or not yet, frozen. In short transactions.
+    """Delete the recipients of a campaign that is no longer, or not yet, frozen. In short transactions.
 
-    Where ``lock`` is lost, whom somebody else has copied since is kept. Raises LockLost.
+    If ``lock`` is lost, recipients that another worker has copied since are kept. Raises LockLost.
     """
     while True:
         first = list(campaign.recipients.order_by("id").values_list("id", flat=True)[CHUNK - 1 : CHUNK])
         rows = campaign.recipients.filter(id__lte=first[0]) if first else campaign.recipients.all()
         with transaction.atomic():
             rows._raw_delete(rows.db)
-            # Not before: somebody else may begin, and copy people, between the answer and the deletion.
+            # Not earlier: another worker could start and copy people between the answer and the deletion.
             _ask_for(lock)
         if not first:
             return
 
 
 def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
-    """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database; return how many."""
-    # The lists chosen earlier are copied by now, so a number they had is a recipient already.
+    """Copy the chosen lists into recipients inside the database, a range of numbers at a time; return how many."""
+    # The lists chosen earlier have been copied, so their numbers are recipients already.
     earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
     reason = reason_sql(text, earlier)
     copied = 0
@@ -162,7 +162,7 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
                 )
                 copied += cursor.rowcount
                 Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
-                # Before this chunk is committed: somebody else may have begun from nothing since.
+                # Before this chunk is committed: another worker may have started from nothing since.
                 _ask_for(lock)
             if not row or not _still_freezing(campaign):
                 break
@@ -171,18 +171,18 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
 
 
 def _ask_for(lock: Lock | None) -> None:
-    """Raise LockLost where somebody else may be freezing the campaign by now."""
+    """Raise LockLost if another worker may be freezing the campaign by now."""
     if lock is not None and not lock.still_held():
         raise LockLost
 
 
 def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
-    """Delete the recipients of a freeze that somebody ended; those of one that another worker finished are its own."""
+    """Delete the recipients of a freeze that a user ended. A freeze that another worker finished keeps its own."""
     ended = Campaign.objects.filter(
         pk=campaign.pk, status__in=(Campaign.Status.DRAFT, Campaign.Status.CANCELLED)
     ).first()
     if ended:
-        # A draft may be freezing again by now; a cancelled campaign never will be, whoever has the lock.
+        # A draft may be freezing again by now. A cancelled campaign never will be, so no lock is needed.
         delete_recipients(campaign, lock if ended.status == Campaign.Status.DRAFT else None)
 
 

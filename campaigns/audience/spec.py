@@ -1,4 +1,4 @@
-"""What a campaign and its recipients look like to an adapter: plain dataclasses."""
+"""A campaign and its recipients as an adapter sees them: plain dataclasses."""
 
 from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
@@ -7,7 +7,7 @@ from providers.base import CampaignSpec, Message
 
 
 def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
-    """What the campaign asks of its adapter. The start goes with it only when handed over early."""
+    """What the campaign asks of its adapter. The start is included only when handed over early."""
     return CampaignSpec(
         template=text.bare,
         sender=campaign.sender,
@@ -19,11 +19,11 @@ def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
 
 
 def rehearsal_of(campaign: Campaign) -> str:
-    """The sentence that says so where the campaign is a rehearsal that texts nobody, else ``""``; asks no provider."""
+    """The sentence that this campaign is a rehearsal that texts nobody, or ``""``; no provider is asked."""
     try:
         text = compile_text(campaign.text)
     except Refusal:
-        # Nothing can be handed over with it, and its page says so already.
+        # Nothing can be handed over with such a text, and the campaign's page already says so.
         return ""
     return campaign.account.adapter.rehearsal(compose_spec(campaign, text))
 
@@ -39,7 +39,7 @@ def finished_text(text: Text, recipient: Recipient) -> str:
 
 
 def message_of(text: Text, recipient: Recipient) -> Message:
-    """One recipient as the adapter sees it; the values are those the text uses, with fallbacks filled in."""
+    """One recipient as the adapter sees it. The values are those the text uses, with fallbacks filled in."""
     values = _values_of(recipient)
     return Message(
         msisdn=recipient.msisdn,

@@ -14,11 +14,11 @@ from campaigns.audience.texts import Text, has_literal_field
 from campaigns.models import Campaign, Recipient
 from providers.base import BaseAdapter, CampaignSpec, Message, Problem
 
-#: Objections kept for people to read.
+#: Problems kept for people to read.
 SHOWN = 100
 
 
-#: What of a sentence differs from text to text: numbers, and what stands in quotation marks.
+#: The parts of a sentence that differ from text to text: numbers, and words in quotation marks.
 _PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
 
 
@@ -26,8 +26,8 @@ _PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
 class Measured:
     """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts.
 
-    ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``(texts objected to, first sentence)`` by what is
-    objected to; together they are ``problem_count``.
+    ``unicode`` counts texts that do not go as GSM. ``reasons`` has ``(refused texts, first sentence)`` by problem;
+    together they are ``problem_count``.
     """
 
     included: int = 0
@@ -44,7 +44,7 @@ class Measured:
 
 
 class TextStatistics:
-    """Weighs finished texts one after another as one adapter counts and judges them."""
+    """Measures finished texts one after another with one adapter's own rules."""
 
     def __init__(self, adapter: BaseAdapter, spec: CampaignSpec) -> None:
         self.adapter = adapter
@@ -55,7 +55,7 @@ class TextStatistics:
         self._least: int | None = None
 
     def add(self, recipient: Recipient, message: Message) -> None:
-        """Count and judge one recipient's finished text."""
+        """Measure one recipient's finished text and collect its problems."""
         size = self.adapter.measure(self.spec, message.text)
         measured = self._measured
         measured.included += 1
@@ -74,7 +74,7 @@ class TextStatistics:
             self._add_problems(message.msisdn, found)
 
     def result(self) -> Measured:
-        """What all texts weighed so far come to, without a digest."""
+        """Return the statistics of all texts added so far, without a digest."""
         measured = self._measured
         measured.histogram = dict(sorted(self._histogram.items()))
         measured.least = self._least or 0
@@ -100,14 +100,14 @@ class TextStatistics:
 
 
 def _reason(problem: Problem) -> tuple[str, str]:
-    """The code of an objection and what its sentence says whatever the text: one code may have several sentences."""
+    """The code of a problem and the fixed part of its sentence, because one code may have several sentences."""
     said = _PARTICULARS.sub("", problem.sentence)
     plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in problem.characters))
     return problem.code, " ".join("".join(plain).split())
 
 
 def measure_texts(campaign: Campaign, text: Text, spec: CampaignSpec, recipients: Iterator[Recipient]) -> Measured:
-    """Render, measure and judge every text once, streaming."""
+    """Render, measure and check every text once, streaming."""
     statistics = TextStatistics(campaign.account.adapter, spec)
     digest = hashlib.sha256()
     for recipient in recipients:

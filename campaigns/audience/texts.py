@@ -1,4 +1,4 @@
-"""``@@value1@@``..``@@value6@@`` in a text, and the finished text of each recipient. Pure."""
+"""Compile a text with the fields ``@@value1@@``..``@@value6@@``, and fill them in for each recipient. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 class Text:
     """A text compiled once: literals and fields in turn.
 
-    ``pieces`` holds ``(literal, field, fallback)``; ``field`` is ``""`` for the last piece and ``fallback`` is None
-    where an empty value leaves the recipient out. ``fields`` are those used, ``required`` those without a fallback.
-    ``bare`` is the text with bare fields, or ``""`` when one field has two fallbacks; ``fallbacks`` has each field's.
+    ``pieces`` holds ``(literal, field, fallback)``; ``field`` is ``""`` for the last piece, and ``fallback`` is None if
+    an empty value excludes the recipient. ``fields`` are those used, ``required`` those without a fallback. ``bare`` is
+    the text with bare fields, or ``""`` if one field has two fallbacks; ``fallbacks`` has the fallback of each field.
     """
 
     source: str
@@ -29,7 +29,7 @@ class Text:
     fallbacks: Mapping[str, str]
 
     def personalise(self, values: Mapping[str, str]) -> str:
-        """Return the finished text. A value is put in as it is and never looked at for fields."""
+        """Return the finished text. A value is inserted as it is; fields in it are not filled in."""
         parts: list[str] = []
         for literal, field, fallback in self.pieces:
             parts.append(literal)
@@ -41,12 +41,12 @@ class Text:
 def compile_text(source: str) -> Text:
     """Compile ``source``, in which ``@@value1@@`` is a field and ``@@value1|friend@@`` a field with a fallback.
 
-    Raises Refusal ``text_empty``, or ``unknown_field`` where two at signs stand that are not a field's.
+    Raises Refusal ``text_empty``, or ``unknown_field`` for two at signs that do not belong to a field.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     if not source.strip():
         raise Refusal("text_empty", "Write the text of the message.")
-    # A space where a field was, so that what stood around it does not grow together.
+    # A space replaces each field, so that the text around it does not join up.
     stray = _STRAY.search(_FIELD.sub(" ", source))
     if stray:
         raise Refusal(
@@ -74,5 +74,5 @@ def compile_text(source: str) -> Text:
 
 
 def has_literal_field(finished: str) -> bool:
-    """Whether a finished text still holds a field, which a provider would fill in for itself."""
+    """Whether a finished text still contains a field, which a provider would fill in itself."""
     return bool(_BARE_FIELD.search(finished))

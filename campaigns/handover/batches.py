@@ -24,7 +24,7 @@ from providers.base import Payload
 
 @dataclass(frozen=True)
 class Rendered:
-    """A payload with the recipients it names and the parts they cost."""
+    """A payload with the recipients in it and the parts they cost."""
 
     payload: Payload
     recipients: Sequence[Recipient]
@@ -36,10 +36,11 @@ class Rendered:
 
 
 def create_batches(campaign_id: int, now: datetime) -> int:
-    """Cut every waiting recipient of an approved or running campaign into batches; return how many were made.
+    """Create batches for every waiting recipient of an approved or running campaign; return how many were created.
 
-    The first cut moves the campaign to ``running``. Who opted out since the freeze is taken out here. A cut that died
-    goes on where it stopped. The caller holds the campaign's lock. Raises Refusal where it is not what was approved.
+    The first one moves the campaign to ``running``. Recipients who opted out since the freeze are excluded here. After
+    a crash this continues where it stopped. The caller holds the campaign's lock. Raises Refusal if the campaign is no
+    longer what was approved.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == Campaign.Status.APPROVED:
@@ -62,7 +63,7 @@ def create_batches(campaign_id: int, now: datetime) -> int:
 
 
 def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int:
-    """Take those out who opted out after the freeze, and count them; return how many."""
+    """Exclude those of ``recipients`` who opted out after the freeze, and count them; return how many."""
     with transaction.atomic():
         gone = Recipient.objects.filter(pk__in=recipients.opted_out().values("pk")).update(
             excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
@@ -77,8 +78,9 @@ def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int
 def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: Any = None) -> Batch | None:
     """Replace ``batch`` by its next generation, without those who opted out since and those with an outcome.
 
-    The move and the successor at ``prepared`` are one transaction. Where nobody is left no successor is made and the
-    batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
+    Superseding the batch and creating its successor at ``prepared`` is one transaction. If nobody is left, no successor
+    is created and the batch becomes ``cancelled``. Returns the successor or None. The caller holds the locks of the
+    batch and the campaign.
     """
     campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
     refuse_unapproved(campaign)
@@ -97,13 +99,13 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
                 batch, Batch.Status.SUPERSEDED, reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None
             )
         else:
-            # Whoever was left in it is excluded now, so only those with an outcome count here.
+            # Everybody without an outcome is excluded now, so only those with an outcome count here.
             counted = batch.row_errors + batch.accepted_rows
             transition(
                 batch, Batch.Status.CANCELLED, reason=reason, sentence=sentence, user=user, due_at=None, rows=counted
             )
         if Recipient.objects.open_in_batch(batch).count() != len(kept) + len(gone_ids):
-            # A look has settled somebody since they were read.
+            # A poll has settled a recipient since they were read.
             raise StaleTransition(batch)
         if gone_ids:
             taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
@@ -119,9 +121,9 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
 
 
 def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Recipient]) -> Rendered:
-    """Render the first of ``recipients`` that fit into one payload: all, or half of them, or half of that.
+    """Render the first of ``recipients`` that fit into one payload: all of them, or half, or half of that.
 
-    Same in, same bytes out, on every call. Raises Refusal ``too_large`` when one recipient alone does not fit.
+    The same input gives the same bytes on every call. Raises Refusal ``too_large`` if one recipient alone does not fit.
     """
     text = compile_text(campaign.text)
     spec = compose_spec(campaign, text)
@@ -140,9 +142,9 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
 
 
 def dry_run(campaign: Campaign) -> Iterator[Rendered]:
-    """The files that a cut would make now of the waiting recipients, byte for byte; nothing is written.
+    """Yield the files that would be created now for the waiting recipients, byte for byte; nothing is written.
 
-    For a campaign that has batches, those come first as they were rendered.
+    If the campaign has batches, these come first, as they were rendered.
     """
     number = 0
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
@@ -170,7 +172,7 @@ def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered,
 
 
 def _write(campaign: Campaign, rendered: Rendered) -> str:
-    """Put the bytes on the disk. A file that no row names is a crash's leftover and is replaced."""
+    """Write the bytes to the storage. A file that no row names was left by a crash and is replaced."""
     path = str(Path("payloads", f"c{campaign.pk}", rendered.payload.name))
     if default_storage.exists(path):
         if Batch.objects.filter(payload=path).exists():

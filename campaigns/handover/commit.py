@@ -1,4 +1,4 @@
-"""The point of no return, and what its result means for the batch."""
+"""The commit, which cannot be undone, and what its result means for the batch."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -23,7 +23,7 @@ from providers.points import reach
 
 
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session: RemoteSession, clock: Clock) -> None:
-    """The point of no return, once: the intent is stored and journalled, and this process still holds the batch."""
+    """Commit once: the intent is stored and journalled, and this process still holds the batch's lock."""
     reach("intent:stored")
     try:
         _journal_intent(batch, attempt)
@@ -33,7 +33,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         if not lock.still_held():
             raise SessionBroken("The lock was lost before the commit. The worker that holds it now polls first.")
         if clock() - attempt.started_at > timing.GATE_HOLDS_FOR:
-            # What was allowed at the gate may not be now. Nothing was committed, so all of it is asked again.
+            # What the gate allowed may no longer be allowed. Nothing was committed, so the batch passes the gate again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
         receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
     except Refused as trouble:
@@ -72,7 +72,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
                 poll_at=now + timing.FIRST_POLL_AFTER,
             )
     except StaleTransition:
-        # Whoever took over goes on from what was answered here.
+        # The worker that took over continues from the answer stored here.
         _end_attempt(attempt, Ending.DONE, now, provider_ref=receipt.provider_ref, receipt=receipt.raw)
         raise
     reach("receipt:stored")
@@ -80,7 +80,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
 
 def _journal_intent(batch: Batch, attempt: Attempt) -> None:
     try:
-        # The time of the gate: what happened after it, an opt-out too, came after the intent.
+        # The time of the gate: anything later, an opt-out included, came after the intent.
         journal.intend(batch, attempt.number, attempt.name, attempt.started_at)
     except OSError as error:
         sentence = f"Baton could not write its intent journal ({error.strerror}), so nothing was handed over."
@@ -88,13 +88,13 @@ def _journal_intent(batch: Batch, attempt: Attempt) -> None:
 
 
 def _withdraw(batch: Batch, attempt: Attempt, now: datetime) -> None:
-    # Where nothing can be written the database still knows; the journal then makes Baton look once more, at most.
+    # If this cannot be written, the database still knows. At worst the journal makes Baton poll once more.
     with suppress(OSError):
         journal.withdraw(batch, attempt.number, now)
 
 
 def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:
-    """The provider said no to a commit: that counts only when no earlier attempt may have arrived."""
+    """The provider refused a commit. That counts only if no other attempt may have arrived."""
     with transaction.atomic():
         alone = no_other_attempt_may_have_arrived(batch, attempt)
         _end_attempt(attempt, Ending.REFUSED, now, trouble)
@@ -125,7 +125,7 @@ def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: dateti
 
 
 def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now: datetime) -> None:
-    """Nothing of this attempt arrived: withdraw the intent, unless an earlier attempt may have arrived."""
+    """Nothing of this attempt arrived: withdraw the intent, unless another attempt may have arrived."""
     with transaction.atomic():
         alone = no_other_attempt_may_have_arrived(batch, attempt)
         _end_attempt(attempt, Ending.UNREACHABLE, now, trouble)
@@ -140,18 +140,18 @@ def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now
 
 
 def no_other_attempt_may_have_arrived(batch: Batch, attempt: Attempt) -> bool:
-    """Whether every other attempt is known not to have arrived; to be asked inside a transaction.
+    """Whether every other attempt is known not to have arrived; call it inside a transaction.
 
-    Later ones too: whoever sleeps in a commit may wake when another worker has taken over.
+    Later attempts count too: a worker stopped within a commit may wake up after another worker has taken over.
     """
-    # As each gate does: none stores another attempt before this transaction ends.
+    # Each gate takes the same lock, so none can store another attempt before this transaction ends.
     lock_campaign(batch.campaign_id)
     others = batch.attempts.exclude(pk=attempt.pk)
     return not others.exclude(ending__in=NOT_ARRIVED).exists()
 
 
 def retry_fields(batch: Batch, now: datetime) -> dict[str, Any]:
-    """When to try again after the provider could not be reached: later each time."""
+    """The fields for trying again after the provider could not be reached; the pause grows with each failure."""
     return {"due_at": now + timing.retry_pause(batch.failures), "failures": min(batch.failures + 1, 100)}
 
 

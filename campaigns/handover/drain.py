@@ -26,7 +26,7 @@ from providers.points import reach
 
 
 def due_batches(account: Account, now: datetime) -> list[Batch]:
-    """The account's batches that are due and in nobody's hands, in the order of ``Batch.objects.due``."""
+    """The account's due batches that no worker holds, in the order of ``Batch.objects.due``."""
     rows = Batch.objects.due(account, now).select_related("campaign__account")
     return [
         batch for batch in rows[:200] if batch.status == Batch.Status.PREPARED or is_free(batch_lock_name(batch.pk))
@@ -34,9 +34,9 @@ def due_batches(account: Account, now: datetime) -> list[Batch]:
 
 
 def drain(account_id: int, clock: Clock, until: datetime) -> int:
-    """Hand over the account's due batches one after another over one connection until none is due or it is ``until``.
+    """Hand over the account's due batches one after another over one connection, until none is due or it is ``until``.
 
-    Returns how many batches were worked on. Does nothing when the account's connection slots are taken.
+    Returns how many batches were worked on. Does nothing if all connection slots of the account are taken.
     """
     worked = 0
     tried: set[int] = set()
@@ -58,19 +58,19 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
                         worked += 1
                         hand_over(batch.pk, session, clock)
             except SessionBroken:
-                # What is left is still due: the next job takes it over a fresh connection.
+                # The remaining batches are still due: the next job hands them over through a fresh connection.
                 break
             except BaseTimeoutException:
                 raise
             except Exception as error:
-                # A mistake of ours with one batch must not keep the others waiting. Nothing is known about it.
+                # An error of our own with one batch must not hold up the others. What became of it is not known.
                 postpone(batch.pk, error, clock())
                 break
     return worked
 
 
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
-    """Come back later to a batch that Baton itself stumbled over; ask a person when that goes on after its commit."""
+    """Put off a batch after an error of Baton's own; ask a person if that continues after its commit."""
     log_failure(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timing.RETRY_AFTER_OWN_ERROR)
     batch = Batch.objects.select_related("campaign").get(pk=batch_id)
@@ -85,7 +85,7 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
 
 
 def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
-    """Take one due batch as far as it goes. Raises SessionBroken when the connection is not to be used again."""
+    """Take one due batch as far as it goes. Raises SessionBroken if the connection must not be used again."""
     with hold(batch_lock_name(batch_id)) as lock:
         if lock is None:
             return
@@ -97,7 +97,7 @@ def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
                 recover(batch, lock, session, clock)
                 return
             if batch.status == Batch.Status.UPLOADING:
-                # Its worker died before the gate: nothing was committed.
+                # Its worker died before the gate, so nothing was committed.
                 transition(
                     batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
                 )
@@ -153,7 +153,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
 
 
 def rebuild_batch(batch: Batch, clock: Clock) -> None:
-    """Replace a batch that holds somebody who opted out by one that does not; the next drain hands that over."""
+    """Replace a batch with a recipient who opted out by one without them; the next drain hands that over."""
     with hold(campaign_lock_name(batch.campaign_id)) as lock:
         now = clock()
         campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
@@ -175,7 +175,7 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
 
 
 def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
-    """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
+    """Before the gate nothing can have been texted: the batch waits, or is held if the batch itself is refused."""
     if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
         transition(batch, Batch.Status.HELD, reason=trouble.code, sentence=trouble.sentence, due_at=None)
         stop_account_if_refused(batch, trouble)
@@ -185,7 +185,7 @@ def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
 
 
 def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
-    """A batch is made anew from the campaign as it stands, which is not what was approved."""
+    """Pause the campaign: the batch would be rebuilt from a campaign that is no longer what was approved."""
     if batch.status == Batch.Status.UPLOADING:
         transition(batch, Batch.Status.PREPARED, reason="approval_differs", sentence=UNAPPROVED, due_at=now)
     if campaign.status == Campaign.Status.RUNNING:

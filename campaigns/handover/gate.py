@@ -1,4 +1,4 @@
-"""The last check before a commit: everything is asked again, and the intent is stored in the same transaction."""
+"""The gate: the last check before a commit. The intent is stored in the same transaction."""
 
 from datetime import datetime
 from typing import Any
@@ -19,22 +19,22 @@ UNAPPROVED = "This campaign is no longer what was approved. Nothing is handed ov
 
 
 def next_attempt(batch: Batch) -> int:
-    """A number that no attempt of this batch ever had, as far as the database or a journal knows."""
+    """A number that no attempt of this batch has had, according to the database and every journal."""
     stored = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
     return max(stored, journal.last_attempt(batch.stem)) + 1
 
 
 def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bool = False) -> Attempt | None:
-    """The last check and the intent, in one transaction: return the stored attempt, or None when it may not be made.
+    """Check everything a last time and store the intent, in one transaction; return the attempt, or None if refused.
 
-    A first gate moves ``uploading`` to ``committing``. A repeated one asks everything again except the suppressions:
-    the first intent counts. Where None is returned the batch was moved as the reason asks, except for an opt-out:
-    then it is still ``uploading`` and the caller makes it anew.
+    A first gate moves ``uploading`` to ``committing``. A repeated one checks everything again except the suppressions,
+    for which the first intent counts. If a first gate is refused, the batch was moved as the reason requires, except
+    for an opt-out: then it is still ``uploading``, and the caller rebuilds it.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # Alone and first: every opt-out is committed before this, or waits until the intent is.
+                # First and on its own: every opt-out is committed before this, or waits until the intent is.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
         campaign = lock_campaign(batch.campaign_id)
         refusal = _gate_refusal(batch, campaign, now, repeated)
@@ -59,7 +59,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
         if not repeated:
             fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
             first = batch.first_intent_at or now
-            # Due at once: should this worker die, the next one looks.
+            # Due at once: if this worker dies, the next one polls.
             transition(batch, Batch.Status.COMMITTING, first_intent_at=first, due_at=now, **fields)
         return attempt
 
@@ -67,7 +67,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
 def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> tuple[str, str] | None:
     if campaign.status != Campaign.Status.RUNNING:
         return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
-    # The first intent of what is repeated counts here too.
+    # For a repeated commit, the first intent counts here too.
     if not repeated and (too_late := no_progress_sentence(campaign, now)):
         return "no_progress", too_late
     if not is_as_approved(campaign):
@@ -93,5 +93,5 @@ def _apply_refusal(batch: Batch, campaign: Campaign, code: str, sentence: str, n
 
 
 def still_committing(batch: Batch) -> QuerySet[Batch]:
-    """The batch, unless somebody else has taken it further meanwhile."""
+    """The batch as a queryset, which is empty once another worker has moved it."""
     return Batch.objects.filter(pk=batch.pk, status=Batch.Status.COMMITTING)

@@ -1,5 +1,7 @@
-"""The intent journal: one fsynced line for each intent, outside the database, so that an older copy of the database
-cannot forget what may have been handed over."""
+"""The intent journal: one fsynced line for each intent, outside the database.
+
+An older copy of the database that is restored therefore cannot lose what may have been handed over.
+"""
 
 import json
 import socket
@@ -24,7 +26,7 @@ def _append(line: dict[str, Any]) -> None:
 
 
 def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:
-    """Write, durably, that ``attempt`` of ``batch`` is about to be committed under the remote ``name``."""
+    """Write durably that ``attempt`` of ``batch`` is about to be committed under the remote ``name``."""
     _append(
         {
             "at": now.isoformat(),
@@ -39,34 +41,34 @@ def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:
 
 
 def withdraw(batch: Batch, attempt: int, now: datetime) -> None:
-    """Write that the intent of ``attempt`` was withdrawn: it is known that nothing arrived."""
+    """Write that the intent of ``attempt`` was withdrawn, because it is known that nothing arrived."""
     _append({"at": now.isoformat(), "withdrawn": batch.stem, "campaign": batch.campaign_id, "attempt": attempt})
 
 
 def intents(stem: str) -> list[dict[str, Any]]:
-    """The intents of one batch that were not withdrawn, by every host's journal, in the order of their attempts."""
+    """The intents of one batch that were not withdrawn, from every host's journal, ordered by attempt."""
     found = _attempts(stem)
     return [found[attempt] for attempt in sorted(found) if "withdrawn" not in found[attempt]]
 
 
 def withdrawn(stem: str) -> list[int]:
-    """The attempts of one batch whose intents were withdrawn, as far as any journal says."""
+    """The attempts of one batch whose intents were withdrawn, according to any journal."""
     return [attempt for attempt, line in _attempts(stem).items() if "withdrawn" in line]
 
 
 def last_attempt(stem: str) -> int:
-    """The highest number an attempt of this batch ever had, withdrawn ones included; 0 where there was none."""
+    """The highest number of any attempt of this batch, withdrawn ones included; 0 if there was none."""
     return max(_attempts(stem), default=0)
 
 
 def batches_of(campaign_id: int) -> dict[str, set[str]]:
-    """``{stem: {sha256}}`` of every batch of a campaign that may have been handed over, and of all of its attempts."""
+    """``{stem: {sha256}}`` of every batch of a campaign that may have been handed over, over all its attempts."""
     stems = {stem for known in _journals() for stem in known if stem.startswith(f"c{campaign_id}-")}
     return {stem: {line["sha256"] for line in found} for stem in stems if (found := intents(stem))}
 
 
 def lines_of(stem: str) -> list[dict[str, Any]]:
-    """Every line about one batch, withdrawn intents and withdrawals included, oldest first: for people to read."""
+    """Every line about one batch for people to read, withdrawals included, oldest first."""
     found = [line for known in _journals() for line in known.get(stem, [])]
     return sorted(found, key=lambda line: str(line["at"]))
 
@@ -77,7 +79,7 @@ def _attempts(stem: str) -> dict[int, dict[str, Any]]:
 
 
 def _line(raw: bytes) -> dict[str, Any]:
-    """One line of a journal, {} where a crash cut it short and the next process wrote on behind it."""
+    """One line of a journal; {} if a crash cut it short and the next process appended to it."""
     try:
         line: dict[str, Any] = json.loads(raw)
     except ValueError:
@@ -90,17 +92,17 @@ def latest_campaign() -> int:
     return max((line["campaign"] for known in _journals() for lines in known.values() for line in lines), default=0)
 
 
-# How far each journal was read, and what it said of each batch, oldest first: {stem: [line]}.
+# How far each journal was read, and its lines about each batch, oldest first: {stem: [line]}.
 _read: dict[Path, tuple[int, dict[str, list[dict[str, Any]]]]] = {}
 
 
 def _journals() -> list[dict[str, list[dict[str, Any]]]]:
-    """What each host's journal says of each batch."""
+    """The lines of each host's journal by batch."""
     return [_read_on(path) for path in sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))]
 
 
 def _read_on(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """What a journal says, reading only what was added since the last call. A line cut short by a crash waits."""
+    """The lines of one journal by batch. Reads only what was added since the last call; an incomplete line waits."""
     offset, known = _read.get(path, (0, {}))
     size = path.stat().st_size
     if size < offset:

@@ -1,4 +1,4 @@
-"""A running campaign without progress: beyond its patience Baton asks a person instead of handing over by itself."""
+"""Running campaigns without progress: when patience is over, Baton asks a person instead of continuing."""
 
 from datetime import datetime
 

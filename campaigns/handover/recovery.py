@@ -1,7 +1,7 @@
 """What to do about a commit whose result is not known: a pure decision, without database, network or clock.
 
-Positive evidence has been settled before this is asked. Here nothing proves that the commit arrived, and the absence of
-evidence never permits another commit, except where the provider's guard makes a repeat harmless.
+Positive evidence has been settled before. Here nothing proves that the commit arrived, and the absence of evidence
+never permits another commit, except where the provider's guard makes a repeat harmless.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from campaigns import timing
 from campaigns.statuses import CampaignStatus
 from providers.base import Guard, GuardKind, Interpretation
 
-#: The reason of what is asked or paused because a journal knows more than the restored database.
+#: The reason of batches and campaigns about which a journal knows more than the restored database.
 RESTORED = "restored"
 
 CLOCK_SET_BACK = "The clock was set back after the commit began, and the provider shows nothing about this file."
@@ -70,9 +70,9 @@ class AskAPerson:
 
 @dataclass(frozen=True)
 class RepeatUpload:
-    """Pass the gate again and commit the same bytes under the name of a new attempt; the provider drops a duplicate.
+    """Pass the gate again and commit the same bytes under a new attempt's name; the provider drops a duplicate.
 
-    ``otherwise`` is what to do where the gate refuses.
+    ``otherwise`` is what to do if the gate refuses.
     """
 
     otherwise: AskAPerson
@@ -80,9 +80,9 @@ class RepeatUpload:
 
 @dataclass(frozen=True)
 class RepeatRename:
-    """Pass the gate again and rename the pinned source of the latest attempt once more: only one rename can succeed.
+    """Pass the gate again and rename the pinned source of the latest attempt; only one such rename can succeed.
 
-    ``otherwise`` is what to do where the gate refuses.
+    ``otherwise`` is what to do if the gate refuses.
     """
 
     otherwise: PollAgain
@@ -92,7 +92,7 @@ Decision = PollAgain | AskAPerson | RepeatUpload | RepeatRename
 
 
 def decide(situation: Situation) -> Decision:
-    """Decide about a commit that nothing proves to have arrived."""
+    """Decide what to do about a commit that nothing proves to have arrived."""
     shown = situation.interpretation.sentence
     if situation.first_intent_at > situation.now + timing.CLOCKS_DIFFER:
         # How long ago the intent was is not known, so no guard can be relied on.
@@ -110,12 +110,12 @@ def decide(situation: Situation) -> Decision:
 
 
 def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
-    """The provider drops a repeated key for as long as the guard's window, so the upload may be repeated."""
+    """The provider drops a repeated key within the guard's window, so the upload may be repeated."""
     now, pause = situation.now, situation.guard.pause
     if situation.age >= min(situation.guard.window, situation.patience):
         return give_up
     if situation.has_opt_outs_since_restore():
-        # The intent that the journal knows may have been withdrawn in the database that is gone.
+        # The journalled intent may have been withdrawn in the database that was lost.
         return give_up
     if situation.campaign_status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
         return give_up
@@ -127,7 +127,7 @@ def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
 
 
 def _decide_with_rename(situation: Situation, give_up: AskAPerson) -> Decision:
-    """A rename uses its source up, so it may be repeated while the source is seen untouched."""
+    """A rename consumes its source, so it may be repeated while the source is seen untouched."""
     if situation.age >= timing.ASK_A_PERSON_AFTER:
         return give_up
     poll_again = PollAgain(situation.now + situation.guard.pause)

@@ -1,4 +1,4 @@
-"""After a restore of an older database: what the journals know is brought back before anything is handed over."""
+"""After a restore of an older database: replay what the journals know before anything is handed over."""
 
 from datetime import datetime
 from typing import Any
@@ -17,18 +17,18 @@ from providers.base import NOT_ARRIVED
 
 
 def missing_intents(batch: Batch) -> list[dict[str, Any]]:
-    """The intents of a batch that a journal knows and the database does not: an older copy of it was restored."""
-    # The journal first: what it knows was in the database before.
+    """The intents of a batch that a journal has and the database lacks, because an older copy was restored."""
+    # The journal is read first: what it has was in the database before.
     journalled = journal.intents(batch.stem)
     known = set(batch.attempts.values_list("number", flat=True))
     return [line for line in journalled if line["attempt"] not in known]
 
 
 def replay_intents(batch: Batch, now: datetime) -> bool:
-    """Store what a journal knows of a prepared or committing batch and the database forgot; say whether there was any.
+    """Store the intents of a prepared or committing batch that only a journal has; return whether there were any.
 
-    The attempts are stored again as such whose end is not known, so that Baton looks before anything else. Where other
-    bytes were meant, no evidence can speak for these: a person is asked.
+    The attempts are stored again with an unknown ending, so that Baton polls before anything else. If an intent was
+    about other bytes, no evidence can speak for this batch, and a person is asked.
     """
     forgotten = missing_intents(batch)
     if not forgotten:
@@ -60,9 +60,9 @@ def replay_intents(batch: Batch, now: datetime) -> bool:
 
 
 def cancel_unless_journalled(batch: Batch, now: datetime, **fields: Any) -> None:
-    """Cancel a batch that no commit of ours has reached; ``fields`` are those of the move.
+    """Cancel a batch that no commit has reached; ``fields`` are those of the transition.
 
-    Where a journal knows more than the database it may be with the provider: then Baton looks first.
+    If a journal knows more than the database, the batch may be with the provider, and Baton polls first.
     """
     if not missing_intents(batch):
         transition(batch, Batch.Status.CANCELLED, due_at=None, **fields)
@@ -73,17 +73,17 @@ def cancel_unless_journalled(batch: Batch, now: datetime, **fields: Any) -> None
 
 
 def journal_is_ahead(campaign: Campaign) -> bool:
-    """Whether a journal knows files of the campaign that the database does not, or knows with other bytes."""
+    """Whether a journal has batches of the campaign that the database lacks, or has with other bytes."""
     journalled = journal.batches_of(campaign.pk)
     stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
-    # Other bytes under the same name are forgotten too, also once a person was asked about them.
+    # Other bytes under the same name are missing as well, even after a person was asked about them.
     return any(sums != {stored.get(stem)} for stem, sums in journalled.items())
 
 
 def journal_contradicts(batch: Batch) -> bool:
-    """Whether a journal knows better than the database about a committing batch: an older copy of it was restored.
+    """Whether a journal contradicts the database about a committing batch, because an older copy was restored.
 
-    A withdrawal is in the database before it is in the journal. Where only the journal has it, other files, made
+    A withdrawal is stored in the database before it is journalled. If only the journal has it, other files, created
     without somebody who opted out, may have been handed over since.
     """
     withdrawn = journal.withdrawn(batch.stem)
@@ -92,9 +92,10 @@ def journal_contradicts(batch: Batch) -> bool:
 
 
 def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetime) -> bool:
-    """Keep a batch back where a journal knows files of its campaign that the database forgot, and say whether it was.
+    """Hold a batch back if a journal has batches of its campaign that the database lacks; return whether it was.
 
-    Who was in such a file may be in another one now. While the campaign is still being cut its files may yet come.
+    The recipients of such a batch may be in another one now. While batches are still being created, the missing ones
+    may yet come.
     """
     if not journal_is_ahead(campaign):
         return False
@@ -111,10 +112,10 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
 
 
 def replay_journal() -> tuple[int, int]:
-    """Record forgotten opt-outs again, and see that no campaign gets an id a journal already names.
+    """Record missing opt-outs again, and make sure that no campaign gets an id that a journal already has.
 
-    Returns how many opt-outs were recorded again and the highest campaign id a journal names. The intents themselves
-    are looked up batch by batch when it is about to be handed over.
+    Returns how many opt-outs were recorded again and the highest campaign id in the journals. Intents are replayed
+    batch by batch, when a batch is about to be handed over.
     """
     opt_outs = reapply_journal()
     latest = journal.latest_campaign()

@@ -8,17 +8,17 @@ from providers.models import Account
 
 
 class SessionBroken(Exception):
-    """The connection gave trouble: close it; the next batch gets a fresh one."""
+    """The connection must be closed; the next batch gets a fresh one."""
 
 
 class RemoteSession:
-    """A connection to an account, opened when it is first needed; ``fresh()`` closes it and opens another."""
+    """A connection to an account, opened when first needed. ``fresh()`` closes it and opens another."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self._stack = ExitStack()
         self._remote: Any = None
-        #: Campaigns of which the database knows whatever the journals do.
+        #: Campaigns about which the database knows everything that the journals know.
         self.verified_campaigns: set[int] = set()
 
     def __enter__(self) -> "RemoteSession":
@@ -34,7 +34,7 @@ class RemoteSession:
         return self._remote
 
     def fresh(self) -> Any:
-        """A transport opened just now: what a recovery looks through. Raises Trouble."""
+        """Close the transport and open a new one, for polling in a recovery. Raises Trouble."""
         self._remote = None
         self._stack.close()
         return self.remote()

@@ -84,7 +84,7 @@ def carry_out(
     session: RemoteSession,
     clock: Clock,
 ) -> None:
-    """Do what was decided at ``now``. A repeat passes the gate again; where that refuses, do ``otherwise``."""
+    """Do what was decided at ``now``. A repeat passes the gate again; if that refuses, do ``otherwise``."""
     if isinstance(decision, PollAgain):
         still_committing(batch).update(due_at=decision.at)
     elif isinstance(decision, AskAPerson):
@@ -94,7 +94,7 @@ def carry_out(
         if isinstance(decision, RepeatUpload):
             staged, name = Staged(), batch.account.adapter.attempt_name(payload, next_attempt(batch))
         else:
-            # The very source of the attempt before: whichever rename comes first uses it up.
+            # The same source as in the attempt before: whichever rename comes first consumes it.
             staged, name = plain_attempt(latest).staged, latest.name
         attempt = gate(batch, staged, name, now, repeated=True)
         if attempt is None:
@@ -104,7 +104,7 @@ def carry_out(
 
 
 def ask_a_person(batch: Batch, decision: AskAPerson, now: datetime) -> None:
-    """Move the batch to unclear; polling goes on, and evidence may still decide it."""
+    """Move the batch to unclear. Polling continues, and evidence may still decide it."""
     transition(
         batch,
         Batch.Status.UNCLEAR,

@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 
-#: Where the remainder of a batch counts: the rows without an outcome of their own.
+#: Where the rows of a batch without an outcome of their own count.
 BUCKETS: dict[str, str] = dict.fromkeys(OPEN, "open") | {
     Batch.Status.ACCEPTED: "accepted",
     Batch.Status.REJECTED: "rejected",
@@ -22,8 +22,8 @@ OUTCOMES = ("accepted", "row_error", "rejected", "cancelled", "open")
 class Balance:
     """A campaign's books, in recipients.
 
-    ``selected = sum(excluded) + waiting + batched + cancelled`` and ``batched = sum(outcomes)``. ``open`` says by
-    batch status where the open ones stand. ``mismatch`` is a sentence when the books do not balance.
+    ``selected = sum(excluded) + waiting + batched + cancelled`` and ``batched = sum(outcomes)``. ``open`` has the open
+    recipients by batch status. ``mismatch`` is a sentence if the books do not balance.
     """
 
     selected: int = 0
@@ -71,7 +71,7 @@ class Balance:
 
 
 def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
-    """Return the books of ``campaign`` from its counters: as many rows are read as it has batches."""
+    """Return the books of ``campaign`` from its counters; reads one row for each of its batches."""
     balance = Balance()
     if not campaign.counts:
         return balance
@@ -106,7 +106,7 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
 
 
 def audit(campaign: Campaign) -> Balance:
-    """Return the books after counting every recipient anew; ``mismatch`` says where counters and rows differ."""
+    """Return the books after counting every recipient again; ``mismatch`` says where counters and rows differ."""
     balance = of(campaign)
     if not campaign.counts or balance.mismatch:
         return balance

@@ -1,4 +1,4 @@
-"""Attempts and evidence between their rows and the adapters' dataclasses; raw files kept byte for byte."""
+"""Attempts and evidence, between their rows and the adapters' dataclasses. Raw files are kept byte for byte."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ class BytesDiffer(Refusal):
 
 
 def payload_of(batch: Batch) -> base.Payload:
-    """The stored bytes of a batch. Raises BytesDiffer when they are gone or not those the row signed for."""
+    """Return the stored payload of a batch. Raises BytesDiffer if it is missing or its sha256 differs from the row."""
     try:
         with default_storage.open(str(batch.payload)) as handle:
             body = handle.read()
@@ -52,7 +52,7 @@ def attempts_of(batch: Batch) -> list[base.Attempt]:
 
 
 def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
-    """Store what a look saw. Looks that see the same as the one before only count on."""
+    """Store what a poll saw. Polls that see the same as the one before only increase its count."""
     files = [
         {
             "folder": seen.folder,
@@ -67,7 +67,7 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
     replies = [_keep_body(reply) for reply in observation.replies]
     digest = hashlib.sha256(json.dumps([observation.hosts, files, replies]).encode()).hexdigest()
     last = batch.evidence.order_by("-id").first()
-    # What an attempt may have changed is seen anew, also where it looks the same as before.
+    # After an attempt, what a poll sees is new evidence, even if it is the same as before.
     is_new = last is None or batch.attempts.filter(started_at__gt=last.last_seen_at).exists()
     if last and not is_new and last.digest == digest:
         last.last_seen_at = observation.seen_at
@@ -86,9 +86,9 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
 
 
 def evidence_fingerprint(batch: Batch) -> str:
-    """A name for what is known of a batch: another one after a look that saw something new, a reply, or a new doubt.
+    """A hash of what is known about a batch. It changes with new evidence, a new reply or a new doubt.
 
-    Looks that see what an earlier one saw leave it as it is.
+    Polls that see what an earlier one saw do not change it.
     """
     seen = sorted(set(batch.evidence.values_list("digest", flat=True)))
     endings = list(batch.attempts.order_by("number").values_list("number", "ending"))
@@ -97,7 +97,7 @@ def evidence_fingerprint(batch: Batch) -> str:
 
 
 def observations_of(batch: Batch) -> list[base.Observation]:
-    """Everything ever seen of a batch, oldest first; a run of equal looks gives its first and its last."""
+    """Everything ever seen of a batch, oldest first. A run of equal polls gives its first and its last."""
     observations: list[base.Observation] = []
     for row in batch.evidence.order_by("id"):
         files = tuple(

@@ -1,6 +1,6 @@
-"""What lies in a provider's folder: files that bear a name of ours, uploads of ours that nobody needs, and the rest.
+"""The files in a provider's folder: those with a name of ours, leftover uploads of ours, and the others.
 
-It is only shown. Baton changes, moves and deletes nothing there.
+They are only shown. Baton changes, moves and deletes nothing there.
 """
 
 import re
@@ -19,15 +19,16 @@ from providers.models import Account
 
 _STEM = re.compile(r"c(\d+)-b(\d+)-g(\d+)-[0-9a-f]{8}")
 _ATTEMPT = re.compile(r"-a(\d{1,6})(?!\d)")
-#: While a batch is one of these, its upload is worked with, or is evidence.
+#: In these statuses of a batch its upload is in use, or is evidence.
 _IN_USE = (Batch.Status.UPLOADING, Batch.Status.COMMITTING, Batch.Status.UNCLEAR)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file seen there. ``name`` can be shown; ``batch`` is whose it is, None where the database knows none.
+    """A file in the folder. ``name`` is safe to show; ``batch`` is the batch it belongs to, None if the database has
+    none.
 
-    ``hosts`` are the servers that showed it: several show the same folder.
+    ``hosts`` are the servers that listed it: several servers share a folder.
     """
 
     file: ObservedFile
@@ -38,10 +39,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Folder:
-    """What one look at a provider's folder found, the newest first. ``silent_hosts`` did not answer.
+    """The result of listing a provider's folder, the newest file first. ``silent_hosts`` did not answer.
 
-    ``ours`` bear a name of ours, the provider's reports about them too. ``leftovers`` are inert uploads of ours that
-    were never committed and are not needed any more.
+    ``ours`` have a name of ours, including the provider's reports about them. ``leftovers`` are inert uploads of ours
+    that were never committed and are no longer needed.
     """
 
     seen_at: datetime
@@ -53,9 +54,9 @@ class Folder:
 
 
 def open_folder(account: Account, now: datetime) -> Folder | None:
-    """List an account's folders over one connection of it and sort what is there; None where there is no folder.
+    """List an account's folders over one connection and sort the files; None if the provider has no folder.
 
-    Raises Trouble, also when all connections of the account are in use.
+    Raises Trouble, also if all connections of the account are in use.
     """
     with account_slot(account) as slot:
         if slot is None:
@@ -73,7 +74,7 @@ def open_folder(account: Account, now: datetime) -> Folder | None:
 def sort(adapter: BaseAdapter, files: Sequence[ObservedFile]) -> tuple[list[Found], list[Found], list[Found]]:
     """Sort ``files`` into ours, leftover uploads of ours, and foreign ones; each the newest first.
 
-    What several servers show with the same folder, name and size is one file.
+    A file that several servers list with the same folder, name and size is one file.
     """
     seen_by: dict[tuple[str, str, int], list[ObservedFile]] = {}
     for file in sorted(files, key=_changed, reverse=True):
@@ -96,8 +97,8 @@ def sort(adapter: BaseAdapter, files: Sequence[ObservedFile]) -> tuple[list[Foun
 
 
 def is_inert(adapter: BaseAdapter, stem: str, name: str) -> bool:
-    """Whether ``name`` is one under which this adapter uploads before a rename, so that nobody is texted by it."""
-    # Behind the stem: its own end may look like an attempt.
+    """Whether this adapter uploads under ``name`` before a rename, so that nobody is texted by the file."""
+    # After the stem, because the end of the stem may look like an attempt.
     attempt = _ATTEMPT.match(name, len(stem))
     if adapter.guard.kind is not GuardKind.RENAME or attempt is None:
         return False
@@ -109,7 +110,7 @@ def _changed(file: ObservedFile) -> float:
 
 
 def _stem_of_ours(name: str) -> str:
-    """The stem in a name, where this installation made it; ``""`` for every other name."""
+    """The stem in a name if this installation created it; ``""`` for every other name."""
     match = _STEM.search(name.lower())
     if match is None:
         return ""
@@ -127,6 +128,6 @@ def _batches(stems: set[str]) -> dict[str, Batch]:
 
 
 def _shown(name: str) -> str:
-    """A name from outside as it can be shown: bytes that are no text, and signs that do not print, written out."""
+    """A remote name that is safe to show: undecodable bytes and unprintable characters are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

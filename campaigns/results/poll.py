@@ -1,4 +1,4 @@
-"""Poll the provider for what became of the batches of an account, and keep what was seen."""
+"""Poll the provider for the results of an account's batches, and keep what was seen."""
 
 import logging
 import traceback
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def collect(account_id: int, clock: Clock, until: datetime) -> int:
-    """Look at every due batch of an account over one connection; return how many were looked at.
+    """Poll every due batch of an account over one connection; return how many were polled.
 
-    Stops at ``until`` (UTC), or when the account's connection slots are all taken.
+    Stops at ``until`` (UTC), or if all connection slots of the account are taken.
     """
     account = Account.objects.get(pk=account_id)
     polled = 0
@@ -63,7 +63,7 @@ def collect(account_id: int, clock: Clock, until: datetime) -> int:
 
 
 def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
-    """Look, and where Baton itself stumbles over what it sees, go on with the next batch and tell people."""
+    """Poll. If Baton itself fails to read what it sees, raise an alarm and continue with the next batch."""
     try:
         poll(batch, remote, now)
     except (Trouble, BaseTimeoutException):
@@ -81,13 +81,13 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
 
 
 def log_failure(batch_id: int, error: Exception) -> None:
-    """Log where Baton itself stumbled over a batch: the place, never what was in it."""
+    """Log an error of Baton's own with a batch: where it happened, never the data."""
     place = "".join(traceback.format_tb(error.__traceback__))
     logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
 
 
 def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
-    """Look once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble when the look fails."""
+    """Poll once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble if the poll fails."""
     adapter = batch.account.adapter
     payload = payload_of(batch)
     attempts = attempts_of(batch)
@@ -96,7 +96,7 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     reach("poll:end")
     keep_observation(batch, observation)
     reach("evidence:kept")
-    # What was seen, and uploaded, before a person gave it up has been decided about.
+    # A person has already decided about everything seen or uploaded before they gave the batch up.
     known = [observation] if batch.status in GIVEN_UP else observations_of(batch)
     interpretation = adapter.interpret(payload, attempts, known)
     settle.settle(batch, interpretation, now)

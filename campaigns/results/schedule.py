@@ -6,15 +6,15 @@ from typing import Any
 from campaigns import timing
 from campaigns.models import Batch
 
-#: What a person gave up, though it may have been with the provider.
+#: Batches that were given up by a decision, although they may have been with the provider.
 GIVEN_UP = (Batch.Status.SUPERSEDED, Batch.Status.CANCELLED)
 
 
 def next_poll(batch: Batch, now: datetime) -> datetime | None:
-    """When to look again; None when looking is over.
+    """When to poll next; None when polling is over.
 
-    Pauses grow with the time since the hand-over, and after a start with the provider with the time since that. Until
-    such a start a look once in a while is enough; the next one then comes at the start.
+    Pauses grow with the time since the hand-over, or since the start with the provider if there was one. Before such a
+    start an occasional poll is enough, and the next one comes at the start.
     """
     if batch.poll_until and now >= batch.poll_until:
         return None
@@ -31,15 +31,15 @@ def next_poll(batch: Batch, now: datetime) -> datetime | None:
 
 
 def last_poll(batch: Batch, now: datetime) -> datetime:
-    """Until when a batch settled ``now`` is looked at: faults may be told late, and none before a start."""
+    """Until when a batch settled ``now`` is polled: faults may be reported late, and none before the start."""
     return max(now, provider_start(batch) or now) + timing.POLL_AFTER_END
 
 
 def provider_start(batch: Batch) -> datetime | None:
-    """When the provider begins with a batch that was handed over early; until then it has little to say of it."""
+    """When the provider starts on a batch that was handed over early; before that it has little to report."""
     return batch.campaign.start_at if batch.campaign.is_early else None
 
 
 def unclear_fields(batch: Batch, now: datetime) -> dict[str, Any]:
-    """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
+    """The fields of a batch that waits for a person: polling continues, and evidence may still decide it."""
     return {"due_at": None, "poll_at": now + timing.FIRST_POLL_WHILE_UNCLEAR, "poll_until": last_poll(batch, now)}

@@ -20,7 +20,7 @@ from providers.points import reach
 logger = logging.getLogger(__name__)
 
 
-#: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
+#: The reason of an unclear batch whose journalled intent was about other bytes: no evidence can speak for it.
 RESTORED_OTHER_BYTES = "restored_differs"
 
 
@@ -43,14 +43,14 @@ _ORDER = (
 
 
 def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
-    """Write what ``interpretation`` proves: outcomes, opt-outs the provider reported, and the batch's status.
+    """Write what ``interpretation`` proves: outcomes, opt-outs reported by the provider, and the batch's status.
 
-    Status goes forward only. Evidence against a settled batch changes no status and raises an alarm.
+    The status only moves forward. Evidence against a settled batch changes no status and raises an alarm.
     """
     news = _new_outcomes(batch, interpretation.outcomes)
     report_opt_outs(news, batch)
     if batch.reason == RESTORED_OTHER_BYTES:
-        # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
+        # An opt-out counts whichever file reports it. Nothing else in the report is about these recipients.
         interpretation, news = Interpretation(ProviderState.UNKNOWN), []
     if interpretation.account and batch.status not in (Batch.Status.ACCEPTED, Batch.Status.REJECTED, *GIVEN_UP):
         _stop_account_once(batch, interpretation)
@@ -58,7 +58,7 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     try:
         with transaction.atomic():
             if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
-                # A person decided while Baton looked.
+                # A person decided during the poll.
                 raise StaleTransition(batch)
             if batch.status in GIVEN_UP:
                 _warn_of_given_up(batch, interpretation)
@@ -69,25 +69,25 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
                 batch.poll_at = next_poll(batch, now)
             Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=batch.poll_at)
     except StaleTransition:
-        # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
+        # A person or another poll moved it first. What that one wrote stands, and the next poll settles again.
         Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=now + timing.POLL_AGAIN_AFTER_STALE)
 
 
 def _stop_account_once(batch: Batch, interpretation: Interpretation) -> None:
-    """The next file would be refused alike; after a passed test, what stopped the account before does not again."""
+    """Stop the account, because the next file would be refused too; not again for this batch after a passed test."""
     if not batch.events.filter(reason="account_refused").exists():
         stop_account(batch, interpretation.reason, interpretation.sentence)
         record_event(batch.campaign, "account_refused", interpretation.sentence, batch=batch)
 
 
 def stop_account(batch: Batch, code: str, sentence: str) -> None:
-    """Stop the batch's account, which was refused as a whole; a passed test starts it again."""
+    """Stop the batch's account, which was refused as a whole. A passed test starts it again."""
     if batch.account.stop(code, sentence):
         record_event(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
 
 
 def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
-    """Make a batch unclear whose provider has said nothing for longer than it ever takes; ``and_more`` is said too."""
+    """Make a batch unclear if its provider has been silent for too long; ``and_more`` is added to the sentence."""
     since = batch.handed_over_at or batch.first_intent_at
     patience = batch.account.adapter.give_up_after
     since = max(since, provider_start(batch) or since) if since else None
@@ -110,7 +110,7 @@ def give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> Non
 
 
 def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
-    """Record as our own the opt-outs a provider reported, with the file and line as proof."""
+    """Record opt-outs that a provider reported, with the file and line as proof."""
     for outcome in outcomes:
         if outcome.opted_out:
             place = f"{outcome.source}, line {outcome.line}" if outcome.line else outcome.source
@@ -118,7 +118,7 @@ def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
 
 
 def close_if_done(campaign_id: int, now: datetime) -> bool:
-    """Close a campaign when nothing is waiting or open; return whether it was."""
+    """Close a campaign if nothing is waiting or open; return whether it was closed."""
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
         return False
@@ -133,7 +133,7 @@ def close_if_done(campaign_id: int, now: datetime) -> bool:
 
 
 def _new_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Those of ``outcomes`` that say something not stored yet, the last word on each number."""
+    """Those of ``outcomes`` that are not stored yet, the latest for each number."""
     if not outcomes:
         return []
     known = {
@@ -151,7 +151,7 @@ def _new_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """Store ``outcomes`` and count them on the batch: as many rows are written as there are news."""
+    """Store ``outcomes`` and count them on the batch; writes only as many rows as are new."""
     added: list[RecipientOutcome] = []
     for start in range(0, len(outcomes), 500):
         chunk = {outcome.msisdn: outcome for outcome in outcomes[start : start + 500]}
@@ -184,7 +184,7 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
 
 
 def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
-    """A later word on one recipient: a row error may follow an acceptance, never the other way round."""
+    """A later report about one recipient: a row error may follow an acceptance, never the other way round."""
     if before.result == RecipientOutcome.Result.ROW_ERROR and outcome.result == RecipientOutcome.Result.ACCEPTED:
         return
     if before.result != outcome.result:
@@ -210,9 +210,9 @@ def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> Non
         return
     if to == Batch.Status.UNCLEAR or _ORDER.index(to) > _ORDER.index(batch.status):
         if batch.status == Batch.Status.UNCLEAR and to == Batch.Status.HANDED_OVER:
-            # Only a person moves it back into waiting; a file still lying there proves no more than it did.
+            # Only a person moves it back. A file that is still there proves no more than before.
             return
-        # What the provider works on is looked at until it has ended, or is silent for too long.
+        # A file in progress is polled until it has a result or the provider is silent for too long.
         is_open = to in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING)
         fields: dict[str, Any] = {"due_at": None, "poll_until": None if is_open else last_poll(batch, now)}
         if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
@@ -225,7 +225,7 @@ def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> Non
 
 
 def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
-    """A person decided that nobody, or nobody else, was texted by it; the provider may take it after all."""
+    """A person decided that nobody (else) was texted by it, but the provider may have accepted it after all."""
     if (
         interpretation.state in (ProviderState.TAKEN, ProviderState.PROCESSING, ProviderState.ACCEPTED)
         and not interpretation.unclear
@@ -239,7 +239,7 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
 
 
 def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether a doubt is another one than a person has decided already."""
+    """Whether a doubt differs from the one that a person has already decided."""
     if batch.reason != "decided":
         return True
     asked = batch.events.filter(to_status=Batch.Status.UNCLEAR).order_by("-id").first()
@@ -247,9 +247,9 @@ def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
 
 
 def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether what the provider was working on is proven to be gone, and no attempt arrived whole.
+    """Whether the file that the provider was processing is proven to be gone, and no attempt arrived whole.
 
-    From here no repeat is automatic, and no word is left to wait for: a person is asked at once.
+    Nothing is repeated automatically from this status, and no further report will come, so a person is asked at once.
     """
     if (
         batch.status != Batch.Status.PROCESSING
@@ -261,7 +261,7 @@ def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
 
 
 def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:
-    """Tell people about evidence that contradicts what is settled; no status changes by it."""
+    """Tell people about evidence that contradicts a settled status; the status does not change."""
     if batch.alarm == sentence:
         return
     Batch.objects.filter(pk=batch.pk).update(alarm=sentence)

@@ -1,4 +1,4 @@
-"""How times, statuses and outcomes are said on every campaign screen."""
+"""How times, statuses and outcomes are displayed on every campaign page."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,8 @@ STATUS_WORDS: dict[str, str] = {**dict(Campaign.Status.choices), **dict(Batch.St
 
 @register.filter
 def zoned(moment: datetime | None, seconds: str = "") -> str:
-    """``14:05 SAST (12:05 UTC)``, with the day where it is not today; "" for None. ``seconds`` not empty shows them."""
+    """``14:05 SAST (12:05 UTC)``, with the date unless it is today; "" for None. A non-empty ``seconds`` shows
+    seconds."""
     if not moment:
         return ""
     clock = "%H:%M:%S" if seconds else "%H:%M"
@@ -39,7 +40,7 @@ def moment(text: str) -> datetime:
 
 @register.filter
 def clock(moment: datetime | None) -> str:
-    """``14:05:09`` in the local zone, for columns whose heading names the zone; "" for None."""
+    """``14:05:09`` in the local zone, for columns whose heading shows the zone; "" for None."""
     if not moment:
         return ""
     local = timezone.localtime(moment)
@@ -74,13 +75,13 @@ def outcome_word(outcome: str) -> str:
 
 @register.filter
 def status_word(status: str) -> str:
-    """A stored status of a campaign or a batch as people say it."""
+    """The words for a stored status of a campaign or a batch."""
     return STATUS_WORDS.get(status, status)
 
 
 @register.filter
 def reason_word(code: str) -> str:
-    """A code of ours as people say it; a provider's own code, which is not in our spelling, stays as it is."""
+    """The words for one of Baton's reason codes. A provider's own code is shown as it is."""
     if code in REASON_WORDS or code in STATUS_WORDS:
         return REASON_WORDS.get(code) or STATUS_WORDS[code]
     return code.replace("_", " ").capitalize() if code.islower() and code.replace("_", "").isalpha() else code

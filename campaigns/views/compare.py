@@ -20,7 +20,7 @@ from providers.models import Account
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
-    """A page of its own, or what the check loads into itself."""
+    """A page of its own, or the fragment that the check loads."""
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
     if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
@@ -45,7 +45,7 @@ def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 @require_POST
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
-    """Ask a provider what it would charge; the answer is a message on the comparison."""
+    """Ask a provider for its price. The answer is a message on the comparison."""
     campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
     if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
@@ -59,7 +59,7 @@ def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 
 
 def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
-    """What each account would do with a draft, or why that cannot be told."""
+    """What each account would do with a draft, or why that is not known."""
     try:
         checks = compare_accounts(campaign, timezone.now(), lists)
     except Refusal as refusal:

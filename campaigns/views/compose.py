@@ -1,4 +1,4 @@
-"""From nothing to a draft that can be frozen: the list, the form, and the check."""
+"""Everything up to a draft that can be frozen: the list, the form, and the check."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from contacts.models import ContactList
 from providers import gsm
 from providers.models import Account
 
-#: Where a refusal can be fixed: the field of the form, by code.
+#: The form field in which a refusal can be fixed, by code.
 PLACES = {
     "labels_differ": "lists",
     "no_list": "lists",
@@ -94,7 +94,7 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
     if not form.is_valid():
         return _form_page(request, form)
     with transaction.atomic():
-        # The status is asked again where it counts: another person may have frozen the draft meanwhile.
+        # The status is checked again under a lock: somebody else may have frozen the draft in the meantime.
         if (
             campaign.pk
             and not Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).select_for_update().exists()
@@ -119,7 +119,7 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
 
 
 def _turn(posted: QueryDict) -> QueryDict | None:
-    """What a small button of the form changes, without judging or saving anything; None for the real buttons."""
+    """The form's data after one of its small buttons, without checking or saving; None for the real buttons."""
     verb, _, where = posted.get("turn", "").partition("-")
     if not verb:
         return None
@@ -150,7 +150,7 @@ def _turn(posted: QueryDict) -> QueryDict | None:
 
 
 def _choose(data: QueryDict, account: Account | None) -> None:
-    """Put another account into the form, with its provider's usual options."""
+    """Put another account into the form, with its provider's default options."""
     before = Account.objects.filter(pk=int(raw)).first() if (raw := data.get("account", "")).isdigit() else None
     if account is None:
         return
@@ -165,14 +165,14 @@ def _choose(data: QueryDict, account: Account | None) -> None:
 
 
 def _compared(form: CampaignForm) -> dict[str, Any]:
-    """What each account would do with the draft as it stands in the form; nothing is saved."""
+    """What each account would do with the draft as it is in the form; nothing is saved."""
     form.is_valid()
     for name in ("text", "lists"):
         if name in form.errors:
             return {"is_compared": True, "account_checks_refusal": " ".join(str(error) for error in form.errors[name])}
     draft = form.instance
     account = form.chosen_account()
-    # Where the account that is chosen now objects to something, others are to be asked about the very same.
+    # If the chosen account refuses something, the others are asked about exactly the same draft.
     draft.sender, draft.options = form.data.get("sender", "").strip(), form.chosen_options()
     if account:
         draft.account = account
@@ -181,7 +181,7 @@ def _compared(form: CampaignForm) -> dict[str, Any]:
 
 def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False, **more: Any) -> HttpResponse:
     if is_draft:
-        # Nothing was asked to be saved, so nothing is said to be wrong.
+        # The user did not save, so no errors are shown.
         form.errors.clear()
         if form.options is not None:
             form.options.errors.clear()
@@ -223,7 +223,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    """What a draft would become if it were frozen now. What cannot be checked is shown where it can be fixed."""
+    """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, **facts_of(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()

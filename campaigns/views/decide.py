@@ -1,4 +1,4 @@
-"""The actions of people: POST only, each one deed, and what a worker should do next."""
+"""The actions of people. Each is a POST that performs one operation and enqueues the job that follows."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -21,14 +21,14 @@ from campaigns.views.evidence import beside, warn_of_unread
 from contacts import queues
 from contacts.errors import Refusal
 
-#: Unclear files of one campaign on one page; the next ones come when these are decided.
+#: Unclear files of one campaign on one page; the next ones follow once these are decided.
 SHOWN_UNCLEAR = 50
 
 
-def _do(request: HttpRequest, deed: Callable[[], None], said: str) -> bool:
-    """Do the deed and tell how it went. Returns whether it was done."""
+def _do(request: HttpRequest, operation: Callable[[], None], said: str) -> bool:
+    """Run the operation and show a message with the result. Returns whether it was done."""
     try:
-        deed()
+        operation()
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
         return False
@@ -56,7 +56,8 @@ def freeze(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
-    """Approve the frozen thing. After signing in again the browser comes back here with its POST, or with a GET."""
+    """Approve a frozen campaign. After confirming the password, the browser returns here with its POST, or with a
+    GET."""
     if request.method != "POST":
         return redirect("campaigns:campaign", pk)
     return _approve(request, pk)
@@ -167,7 +168,7 @@ def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def batch_decide(request: HttpRequest, pk: int) -> HttpResponse:
-    """Decide an unclear batch. After signing in again the browser comes back here with its POST, or with a GET."""
+    """Decide an unclear batch. After confirming the password, the browser returns with its POST, or with a GET."""
     if request.method != "POST":
         return redirect(f"{reverse('campaigns:batch', args=[pk])}#decide")
     return _asked(request, pk)
@@ -176,7 +177,7 @@ def batch_decide(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.decide_batch", raise_exception=True)
 def _asked(request: HttpRequest, pk: int) -> HttpResponse:
     page = reverse("campaigns:batch", args=[pk])
-    # Before the password is asked: whoever turns back there finds it again.
+    # Before the password is asked for, so that a user who turns back finds the form filled in.
     keeping.keep(request, page)
     if "confirm" in request.POST:
         return redirect(keeping.confirm_url(request, page))
@@ -210,7 +211,7 @@ def _unclear_page(pk: int, reason: str) -> str:
 def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     """A campaign's unclear files with their evidence side by side, to be decided together.
 
-    ``?reason=`` shows only those with this cause.
+    ``?reason=`` shows only those with that reason.
     """
     if request.method == "POST":
         return _asked_many(request, pk)

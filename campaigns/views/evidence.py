@@ -1,4 +1,4 @@
-"""The page of one batch: every attempt, every look, every file seen, and their bytes."""
+"""The page of one batch: every attempt, every poll, every file seen, and their bytes."""
 
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -26,11 +26,11 @@ from campaigns.templatetags.badges import zoned
 from campaigns.views import keeping
 from providers.base import BaseAdapter, GuardKind
 
-#: Bytes of a provider's reply that are shown; the whole of it is kept.
+#: Bytes of a provider's reply that are shown. All of it is kept.
 SHOWN_OF_A_REPLY = 500
-#: What an adapter reads where a file lies there that the provider has yet to read, or is reading.
+#: An adapter's reasons for a file that the provider has yet to read, or is reading.
 _UNREAD = {"waiting", "waiting_after_break", "ready", "processing"}
-#: The decisions that a file which is read later would make wrong.
+#: The decisions that would be wrong if the provider read the file later.
 _DENYING = {"rejected", "again", "partly"}
 
 
@@ -46,7 +46,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     if must_confirm:
         keeping.await_password(form)
     if kept["refused"] and not may_decide:
-        # It was decided meanwhile: the card that would say so is gone.
+        # It was decided in the meantime, so the card that would show this is gone.
         messages.error(request, kept["refused"])
     left = row.rows - row.row_errors - row.accepted_rows
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
@@ -78,8 +78,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def beside(row: Batch, now: datetime, polls: int = 100) -> dict[str, Any]:
-    """All that is known of a batch, to stand side by side: our journal, our attempts, and what was seen."""
-    # First: a look in between refuses a decision, and never goes unseen.
+    """Everything known about a batch, to be shown side by side: journal, attempts, and what was seen."""
+    # Read first: a poll in between then makes the decision be refused, instead of going unnoticed.
     seen = evidence_fingerprint(row)
     attempts = list(row.attempts.order_by("number"))
     for attempt in attempts:
@@ -104,26 +104,26 @@ def beside(row: Batch, now: datetime, polls: int = 100) -> dict[str, Any]:
 
 
 def _size_there(row: Batch, attempt: Attempt) -> int | None:
-    """The bytes that an attempt stores at the provider; None where that is not known.
+    """The bytes that an attempt stores at the provider; None if that is not known.
 
-    An adapter that stages nothing by name, yet says a size, says what it puts before the payload.
+    An adapter that stages nothing by name, yet reports a size, reports what it puts before the payload.
     """
     if type(row.account.adapter).stage is BaseAdapter.stage or attempt.staged_name:
         return row.size
     is_timed = row.campaign.end_at or (row.campaign.is_early and row.campaign.start_at)
-    # Lines about times are written anew for each attempt; one restored from the journal does not say what was added.
+    # Lines with times differ between attempts, and an attempt replayed from the journal does not say what was added.
     return None if is_timed or not attempt.staged_size else row.size + attempt.staged_size
 
 
 def _extent(file: dict[str, Any], size: int | None) -> str:
-    """``whole`` or ``a part`` for an upload of ours, as far as its bytes say it."""
+    """``whole`` or ``a part`` for an upload of ours, as far as its size tells."""
     if size is None or file["size"] > size:
         return ""
     return "whole" if file["size"] == size else "a part"
 
 
 def _seen_of_it(observations: list[Evidence], sizes: dict[str, int | None]) -> str:
-    """``32,768 of 75,213 bytes``: what was last seen of an upload of ours; "" where none was."""
+    """``32,768 of 75,213 bytes``: what was last seen of an upload of ours; "" if nothing was."""
     for observation in observations:
         for file in observation.files:
             if size := sizes.get(file["name"]):
@@ -132,9 +132,9 @@ def _seen_of_it(observations: list[Evidence], sizes: dict[str, int | None]) -> s
 
 
 def may_yet_be_read(row: Batch) -> bool:
-    """Whether the last look saw a file of the batch that the provider had not read, or not to its end.
+    """Whether the last poll saw a file of the batch that the provider had not read, or not to its end.
 
-    A file may lie there long after it was read: where the provider has answered about it, it was.
+    A file may stay there long after it was read: if the provider has reported about it, it was read.
     """
     last = row.evidence.order_by("-id").first()
     if last is None or not last.files:
@@ -144,14 +144,14 @@ def may_yet_be_read(row: Batch) -> bool:
     except BytesDiffer:
         return False
     except Exception as error:
-        # Where Baton stumbles over what was seen, people decide: their page must not stumble as well.
+        # If Baton cannot interpret what was seen, people decide, so their page must not fail as well.
         log_failure(row.pk, error)
         return False
     return interpretation.reason in _UNREAD
 
 
 def warn_of_unread(form: DecideForm, sentence: str) -> None:
-    """Put ``sentence`` beside the decisions that say that nobody, or not everybody, was texted."""
+    """Put ``sentence`` next to the decisions that say that nobody, or not everybody, was texted."""
     icon = render_to_string("components/icon.html", {"name": "exclamation-triangle"})
     warning = format_html(' <span class="choice-warning">{} {}</span>', icon, sentence)
     form.fields["decision"].choices = [  # type: ignore[attr-defined]
@@ -160,7 +160,7 @@ def warn_of_unread(form: DecideForm, sentence: str) -> None:
 
 
 def not_asked(row: Batch, attempts: list[Attempt]) -> str:
-    """A sentence for a look without a host: nobody answered it, so nothing was seen and nothing was missing."""
+    """A sentence for a poll without a host: nobody answered, so nothing was seen and nothing was missing."""
     adapter = row.account.adapter
     name = adapter.label.partition(" (")[0]
     if type(adapter).survey is not BaseAdapter.survey:
@@ -171,7 +171,7 @@ def not_asked(row: Batch, attempts: list[Attempt]) -> str:
 
 
 def about_a_repeat(row: Batch, now: datetime) -> str:
-    """A sentence: whether, and until when, Baton relies on the provider dropping the very file when it comes again."""
+    """A sentence: whether, and until when, Baton relies on the provider to drop a repeated file."""
     guard = row.account.adapter.guard
     if guard.kind is GuardKind.RENAME:
         return "The provider starts on a file when it is renamed, and a rename can succeed only once."
@@ -189,7 +189,7 @@ def about_a_repeat(row: Batch, now: datetime) -> str:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def payload(request: HttpRequest, pk: int) -> FileResponse:
-    """The bytes that are handed over, under the name they bear."""
+    """The bytes that are handed over, under the batch's file name."""
     row = get_object_or_404(Batch, pk=pk)
     return _download(str(row.payload.name), row.name)
 
@@ -197,7 +197,7 @@ def payload(request: HttpRequest, pk: int) -> FileResponse:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def evidence_reply(request: HttpRequest, pk: int, position: int) -> FileResponse:
-    """The bytes of the reply at ``position`` (from 0) of a look."""
+    """The bytes of the reply at ``position`` (from 0) of a poll."""
     replies = get_object_or_404(Evidence, pk=pk).replies
     if position >= len(replies):
         raise Http404("There is no such reply.")
@@ -207,7 +207,7 @@ def evidence_reply(request: HttpRequest, pk: int, position: int) -> FileResponse
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
-    """The content of the file at ``position`` (from 0) of a look. The path is our row's, never a remote name."""
+    """The content of the file at ``position`` (from 0) of a poll. The path is from our row, never a remote name."""
     files = get_object_or_404(Evidence, pk=pk).files
     if position >= len(files) or not files[position]["body"]:
         raise Http404("This file was not read.")
@@ -217,7 +217,7 @@ def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
 def _download(path: str, name: str) -> FileResponse:
     if not default_storage.exists(path):
         raise Http404("The file is missing from the storage.")
-    # Whatever a provider wrote is only ever downloaded, never shown by the browser.
+    # What a provider wrote is only ever downloaded, never rendered by the browser.
     return FileResponse(
         default_storage.open(path), as_attachment=True, filename=name, content_type="application/octet-stream"
     )

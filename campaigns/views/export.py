@@ -1,4 +1,4 @@
-"""Recipients as a spreadsheet: cells of text, never formulas."""
+"""Export recipients as a spreadsheet: text cells, never formulas."""
 
 import csv
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from campaigns.views import recipients
 
 HEADER = ["Number", "Name", "Customer ID", "Outcome", "Why", "File", *(f"Value {n}" for n in range(1, 7)), "Own text"]
 CHUNK = 2000
-#: Rows a sheet of a workbook can hold, its header included.
+#: Rows that a sheet of a workbook can hold, including its header.
 SHEET_ROWS = 1_048_576
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def export(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Stream the recipients that the filter shows, as ``?format=csv`` or ``xlsx``."""
+    """Stream the recipients that match the filter, as ``?format=csv`` or ``xlsx``."""
     campaign = get_object_or_404(Campaign, pk=pk)
     batches = list(campaign.batches.all())
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
@@ -46,7 +46,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
         for value in line:
             cell = WriteOnlyCell(sheet, value="")
             cell.value = value
-            # Text that begins with an equals sign stays text.
+            # Text that starts with an equals sign stays text.
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
@@ -85,5 +85,5 @@ def _csv(lines: Iterator[list[str]]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff"
     for line in lines:
-        # A spreadsheet takes what begins like this for a formula.
+        # A spreadsheet would take a cell that starts like this for a formula.
         yield writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in line])

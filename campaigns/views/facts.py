@@ -1,4 +1,4 @@
-"""What a campaign is, in words: the same rows on the check, for the approver and on the campaign's page."""
+"""What a campaign is, in words: the same rows on the check, on the approval and on the campaign's page."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
 
 
 def said(field: forms.Field, value: Any) -> str:
-    """The value of an option as its form says it: a choice by its label, never by its code."""
+    """The value of an option as its form shows it: a choice by its label, never by its code."""
     if isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
         for code, label in choices:

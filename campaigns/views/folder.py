@@ -1,4 +1,4 @@
-"""The page of what lies in a provider's folder."""
+"""The page that lists the files in a provider's folder."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -13,16 +13,16 @@ from providers.errors import Trouble
 from providers.models import Account
 from providers.views.accounts import may_view
 
-#: Rows of one table; the number above it counts all.
+#: Rows of one table. The number above it counts all files.
 SHOWN = 500
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("providers.view_account", raise_exception=True)
 def folder(request: HttpRequest, pk: int) -> HttpResponse:
-    """Look at the account's folder now and show whose each file is. Nothing there is opened or changed.
+    """List the account's folder now and show which batch each file belongs to. Nothing there is opened or changed.
 
-    A look logs in at the provider, so it is asked for by POST; a bookmark or a reload by GET leads to the account.
+    Listing logs in at the provider, so it needs a POST. A bookmark or a reload by GET leads to the account.
     """
     account = get_object_or_404(Account, pk=pk)
     if not may_view(request.user):
@@ -41,13 +41,13 @@ def folder(request: HttpRequest, pk: int) -> HttpResponse:
         ("Ours", "files whose names Baton created, and the provider's reports about them.", found.ours),
         (
             "Leftover uploads of ours",
-            "uploaded under a waiting name and never committed, so nobody is texted by them. Baton does not need them "
-            "any more; whoever looks after the folder may delete them.",
+            "uploaded under a temporary name and never committed, so nobody is texted by them. Baton does not need them "
+            "any more; the person who manages the folder may delete them.",
             found.leftovers,
         ),
         (
             "Not ours",
-            "made by the provider itself, another program or a person. Baton never changes, moves or deletes them.",
+            "created by the provider itself, another program or a person. Baton never changes, moves or deletes them.",
             found.foreign,
         ),
     ]

@@ -1,4 +1,4 @@
-"""What a person chose and wrote about unclear files, kept over a refusal and over the question for the password."""
+"""Keep what a user chose and wrote about unclear files after a refusal and during the password confirmation."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -11,14 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from campaigns.forms import DecideForm
 
 _KEY = "decide_kept"
-#: Characters of a reason that are kept; the form takes fewer.
+#: Characters of a reason that are kept. The form accepts fewer.
 _LONGEST_REASON = 2_000
 
 
 def keep(request: HttpRequest, page: str, refused: str = "", batches: list[str] | None = None) -> None:
     """Keep what was posted for the page with the path ``page``, and the sentence why it was refused.
 
-    ``batches`` are the chosen ones where they are not those posted. An uploaded file is never kept.
+    ``batches`` are the chosen ones if they differ from those posted. An uploaded file is never kept.
     """
     request.session[_KEY] = {
         "page": page,
@@ -30,12 +30,12 @@ def keep(request: HttpRequest, page: str, refused: str = "", batches: list[str] 
 
 
 def forget(request: HttpRequest) -> None:
-    """Forget what was kept: it was decided."""
+    """Discard what was kept, because it was decided."""
     request.session.pop(_KEY, None)
 
 
 def give_back(request: HttpRequest, page: str) -> dict[str, Any]:
-    """What was kept for ``page``, once; nothing of another page's."""
+    """Return what was kept for ``page``, once; nothing that belongs to another page."""
     nothing: dict[str, Any] = {"page": page, "refused": "", "batches": [], "decision": "", "why": ""}
     if request.session.get(_KEY, nothing)["page"] != page:
         return nothing
@@ -43,7 +43,7 @@ def give_back(request: HttpRequest, page: str) -> dict[str, Any]:
 
 
 def must_confirm(request: HttpRequest) -> bool:
-    """Whether a decision made now would first be asked for the password."""
+    """Whether a decision made now would first ask for the password."""
     try:
         reauthentication_required(_nothing)(request)
     except ReauthenticationRequired:
@@ -52,10 +52,10 @@ def must_confirm(request: HttpRequest) -> bool:
 
 
 def confirm_url(request: HttpRequest, page: str) -> str:
-    """Where the password is asked, to come back to the decision on ``page``.
+    """The URL that asks for the password and returns to the decision on ``page``.
 
-    The fragment also tells it from the path of a decision that was posted before and waits for the password: that one
-    must not be made by coming back here.
+    The fragment also distinguishes it from the path of a decision that was posted earlier and waits for the password.
+    Returning here must not make that decision.
     """
     back = f"{page}#decide"
     methods = get_adapter().get_reauthentication_methods(request.user)
@@ -63,7 +63,7 @@ def confirm_url(request: HttpRequest, page: str) -> str:
 
 
 def await_password(form: DecideForm) -> None:
-    """Close the field for the log until the password is confirmed: a file chosen before it would be lost."""
+    """Disable the log field until the password is confirmed: a file chosen before would be lost."""
     form.fields["log"].widget.attrs["disabled"] = True
     form.fields[
         "log"

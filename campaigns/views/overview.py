@@ -1,4 +1,4 @@
-"""The first screen: what needs a decision, what runs, what comes, and whether the accounts are well."""
+"""The overview: what needs a decision, what is running, what comes next, and the health of the accounts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ DAYS = 30
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def overview(request: HttpRequest) -> HttpResponse:
-    """The page; htmx asks for its live part, which answers 204 while nothing has changed."""
+    """The page. htmx asks for its live part, which answers 204 if nothing has changed."""
     context = _live()
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
@@ -90,7 +90,7 @@ def _live() -> dict[str, Any]:
 
 
 def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[dict[str, Any]]:
-    """What a person has to look at, the worst first: one line for each campaign and cause."""
+    """What needs a person's attention, the most serious first: one line for each campaign and cause."""
     lines: list[dict[str, Any]] = []
     for campaign in [*campaigns, *ended]:
         mismatch = campaign.alarm or campaign.books.mismatch  # type: ignore[attr-defined]
@@ -158,7 +158,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
 
 
 def _standing_since(campaigns: list[Campaign]) -> dict[int, datetime]:
-    """Since when those of ``campaigns`` that wait for a person have the status they have."""
+    """Since when the campaigns that wait for a person have had their status."""
     waiting = [
         row.pk
         for row in campaigns

@@ -1,4 +1,4 @@
-"""The phone of one real recipient, for the check and for the approval."""
+"""The phone preview of one real recipient, for the check and the approval."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from contacts.errors import Refusal
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
-    """One real recipient's phone; ``?row=`` counts from 1."""
+    """One real recipient's phone. ``?row=`` counts from 1."""
     row = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
     return render(request, "campaigns/_preview.html", {"campaign": row, **sample_of(request, row)})
 
 
 def sample_of(request: HttpRequest, row: Campaign) -> dict[str, Any]:
-    """The recipient to show on the phone, or why there is none."""
+    """The recipient to show in the preview, or why there is none."""
     raw = request.GET.get("row", "1")
     try:
         sample = check.sample(row, int(raw) if raw.isdigit() and len(raw) < 10 else 1)

@@ -1,4 +1,4 @@
-"""Where each recipient of a campaign stands: the filter and the words of the table and the export."""
+"""The outcome of each recipient of a campaign: the filter, and the words for the table and the export."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,19 +10,19 @@ from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 
 
 def counting(batches: Iterable[Batch]) -> dict[int, Batch]:
-    """The generation that counts of each number; a number whose generations are all superseded has none."""
+    """The generation of each number that counts. A number whose generations are all superseded has none."""
     return {batch.number: batch for batch in batches if batch.status != Batch.Status.SUPERSEDED}
 
 
 def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter) -> QuerySet[Recipient]:
-    """The recipients that fit the filter; all of them where it is not valid."""
+    """The recipients that match the filter; all of them if it is not valid."""
     rows: QuerySet[Recipient] = campaign.recipients.all()
     if not form.is_valid():
         return rows
     wanted = form.cleaned_data
     digits = "".join(character for character in wanted["number"] if character.isdigit())
     if digits:
-        # What people type here starts with the zero that stands for the country code.
+        # People type local numbers, with a zero in place of the country code.
         rows = rows.filter(msisdn__contains=digits.removeprefix("0"))
     if wanted["batch"]:
         rows = rows.filter(batch_number=wanted["batch"])
@@ -56,7 +56,7 @@ def _with_outcome(
 
 
 def tell(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]) -> Sequence[Recipient]:
-    """Write ``outcome`` and ``detail`` on each row; one query for all of them."""
+    """Set ``outcome`` and ``detail`` on each row, with one query for all of them."""
     current = counting(batches)
     outcomes = {
         outcome.recipient_id: outcome

@@ -45,7 +45,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _history(msisdn: str) -> list[dict[str, Any]]:
-    """The campaigns this number was frozen into, newest first, with the text and where it stands."""
+    """The campaigns that include this number, newest first, with its text and its outcome."""
     found = list(Recipient.objects.filter(msisdn=msisdn).select_related("campaign__account").order_by("-id")[:SHOWN])
     batches: dict[int, list[Batch]] = {}
     for batch in Batch.objects.filter(campaign__in={row.campaign_id for row in found}):

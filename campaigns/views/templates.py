@@ -1,4 +1,4 @@
-"""Texts kept for use again, and the live count under every text that is being written."""
+"""Reusable texts, and the live count under every text while it is being written."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +76,7 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("campaigns.view_template", raise_exception=True)
 def measure(request: HttpRequest) -> HttpResponse:
-    """The count and the phone under a text that is being written."""
+    """The count and the phone preview of a text while it is being written."""
     raw = request.POST.get("account", "")
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
@@ -85,7 +85,7 @@ def measure(request: HttpRequest) -> HttpResponse:
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:
-    """The provider's options as they stand in the form that is being filled in; what is not valid yet is left out."""
+    """The provider's options as they are in the form right now; invalid ones are left out."""
     if account is None:
         return {}
     form = account.adapter.OptionsForm(posted, prefix="options")
@@ -96,7 +96,7 @@ def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, An
 def measured(
     source: str, lists: list[str], account: Account | None, options: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Count a text as its first real recipient would read it, or as it stands where nobody is chosen.
+    """Measure a text as its first real recipient would read it, or as it stands if no list is chosen.
 
     ``options`` are those of the account's provider, as far as they are known.
     """

@@ -1,4 +1,4 @@
-"""The page of one campaign: what is checked, approved or watched, by its status."""
+"""The page of one campaign: check, approve or watch it, depending on its status."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from campaigns.views.preview import sample_of
 FILES_A_PAGE = 50
 ROWS_A_PAGE = 50
 STOP_POLLING = 286
-#: A tile counts many.
+#: Plural words for the tiles.
 TILE_WORDS = {"row_error": "Failed numbers"}
 
 
@@ -64,7 +64,7 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """The part that changes by itself: 204 when it has not, 286 when it will not any more."""
+    """The part that refreshes itself: 204 if unchanged; 286 stops polling."""
     row = find(pk)
     if (
         row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
@@ -91,7 +91,7 @@ def recipients(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
-    """Everything that ``_progress.html`` shows; as many rows are read as the campaign has batches."""
+    """Everything that ``_progress.html`` shows; reads one row for each of the campaign's batches."""
     books = balance.of(row, batches)
     page = Paginator(batches, FILES_A_PAGE).get_page(request.GET.get("files"))
     tries = dict(
@@ -156,7 +156,7 @@ def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
 
 
 def _pace(row: Campaign, books: balance.Balance, now: datetime) -> str:
-    """``1,200 a minute, 4 min left``; "" where it cannot be said."""
+    """``1,200 handed over per minute, 4 min left``; "" if it is not known."""
     handed = books.settled + books.with_provider
     if row.status != Campaign.Status.RUNNING or not row.started_at or not handed or not books.still_here:
         return ""
@@ -194,7 +194,7 @@ def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> di
     found = state.filtered(row, batches, form) if form.is_bound else row.recipients.all()
     table = RecipientTable(found)
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
-    # The page's own objects, told where they stand: one query, however many recipients there are.
+    # Sets the outcome on the rows of this page only: one query, however many recipients there are.
     state.tell(row, batches, [line.record for line in table.page.object_list])
     kept = {
         key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
@@ -203,7 +203,7 @@ def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> di
 
 
 def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
-    """What this person may do now, and the numbers the questions name."""
+    """The actions that this user may take now, and the numbers for their confirmations."""
     may_change = request.user.has_perm("campaigns.change_campaign")
     may_approve = request.user.has_perm("campaigns.approve_campaign")
     stopped_by_itself = row.status == Campaign.Status.PAUSED and row.reason != "paused"
@@ -219,7 +219,7 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
 
 
 def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
-    why_not = decisions.may_approve(row, request.user)
+    why_not = decisions.why_not_approve(row, request.user)
     total = row.counts.get("included", 0)
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)

@@ -1,4 +1,4 @@
-"""``manage.py balance``: the books of one campaign or all, every recipient counted anew."""
+"""``manage.py balance``: the books of one campaign or all, after counting every recipient again."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def find(name: str) -> Any:
 
 
 def row(campaign: Campaign, found: balance.Balance) -> dict[str, Any]:
-    """One campaign as scripts read it."""
+    """One campaign's books for scripts."""
     return {
         "id": campaign.pk,
         "name": campaign.name,
@@ -58,7 +58,7 @@ def row(campaign: Campaign, found: balance.Balance) -> dict[str, Any]:
 
 
 def sheet(campaign: Campaign, found: balance.Balance) -> str:
-    """One campaign's books as people read them."""
+    """One campaign's books for people."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.excluded.items())) or "nobody"
     outcomes = " + ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
     result = found.mismatch or "the books balance"

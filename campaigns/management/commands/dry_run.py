@@ -1,4 +1,4 @@
-"""``manage.py dry_run``: the very files that would be handed over, byte for byte, and nothing handed over."""
+"""``manage.py dry_run``: write the files that would be handed over, byte for byte, and hand nothing over."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``manage.py sweep``: find work whose nudge was lost; with ``--every`` the clock of a running Baton."""
+"""``manage.py sweep``: find work whose job was lost. With ``--every`` it is the clock process of a running Baton."""
 
 import json
 import time
