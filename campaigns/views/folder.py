@@ -41,8 +41,8 @@ def folder(request: HttpRequest, pk: int) -> HttpResponse:
         ("Ours", "files whose names Baton created, and the provider's reports about them.", found.ours),
         (
             "Leftover uploads of ours",
-            "uploaded under a temporary name and never committed, so nobody is texted by them. Baton does not need them "
-            "any more; the person who manages the folder may delete them.",
+            "uploaded under a temporary name and never committed, so nobody is texted by them. Baton does not need "
+            "them any more; the person who manages the folder may delete them.",
             found.leftovers,
         ),
         (
