@@ -166,9 +166,9 @@ def test_differing_labels_are_said_at_the_lists(
     campaign = make_campaign(account, first, second)
     client = logged_in(operator)
     assert "means different things" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    mending = client.get(f"/campaigns/{campaign.pk}/edit/", {"mend": "1"})
-    assert mending.context["problem_field"] == "lists"
-    assert "means different things" in mending.content.decode()
+    fixing = client.get(f"/campaigns/{campaign.pk}/edit/", {"fix": "1"})
+    assert fixing.context["problem_field"] == "lists"
+    assert "means different things" in fixing.content.decode()
 
 
 def test_freezing_begins_and_a_worker_is_nudged(
