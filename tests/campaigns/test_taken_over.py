@@ -61,7 +61,7 @@ def texted(sandbox: Sandbox, provider: str = "smsportal") -> Counter[str]:
 def make_unclear(batch: Batch, clock: Clock) -> Batch:
     transition(batch, "uploading")
     transition(batch, "committing", first_intent_at=clock())
-    return transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.", due_at=None)
+    return transition(batch, "unclear", reason="no_evidence", sentence="The connection broke.", due_at=None)
 
 
 def restore_to(batch: Batch, status: str) -> None:

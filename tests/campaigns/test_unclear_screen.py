@@ -44,7 +44,7 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
         batch.attempts.create(number=1, name=f"{batch.stem}-a1.zip", started_at=now, receipt=b"<b>22|fatal</b>")
         seen = ObservedFile("Errors", f"{batch.stem}-a1.zip", 321, now, b"report", "ftp.example.org")
         keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,), (b"a reply",)))
-        transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.")
+        transition(batch, "unclear", reason="no_evidence", sentence="The connection broke at the commit.")
     return made
 
 
