@@ -15,7 +15,7 @@ from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-WRONG = "This name and this password do not belong together. Check both; capital letters count in the password."
+WRONG = "Incorrect username or password."
 
 
 class ClosedSignup(DefaultAccountAdapter):
@@ -25,8 +25,8 @@ class ClosedSignup(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "username_password_mismatch": WRONG,
         "email_password_mismatch": WRONG,
-        "incorrect_password": "This is not your password.",
-        "too_many_login_attempts": "Too many wrong attempts. Wait five minutes, then try again.",
+        "incorrect_password": "Incorrect password.",
+        "too_many_login_attempts": "Too many failed attempts. Wait five minutes, then try again.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -39,7 +39,7 @@ def require_second_step(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_asked = settings.MFA_REQUIRED and not request.path.startswith("/login/")
         if is_asked and request.user.is_authenticated and not is_mfa_enabled(request.user):
-            messages.info(request, "Set up a second step first: it is asked of everyone here.")
+            messages.info(request, "Two-step login is required. Set it up to continue.")
             return redirect("mfa_activate_totp")
         return get_response(request)
 

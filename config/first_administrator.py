@@ -21,7 +21,7 @@ LASTS_SECONDS = 24 * 60 * 60
 
 
 class FirstAdministratorForm(BaseUserCreationForm):
-    email = forms.EmailField(label="E-mail address", required=False)
+    email = forms.EmailField(label="Email address", required=False)
 
     class Meta(BaseUserCreationForm.Meta):
         model = get_user_model()
@@ -51,7 +51,7 @@ def is_valid(token: str) -> bool:
 @never_cache
 @sensitive_post_parameters()
 def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
-    """Make the first administrator and log them in; 410 when the link is old, wrong or used."""
+    """Create the first administrator and log them in; 410 when the link is old, wrong or used."""
     if not is_valid(token):
         return render(request, "first_administrator.html", {"form": None}, status=410)
     form = FirstAdministratorForm(request.POST or None)
@@ -74,5 +74,7 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
 def main(url: str) -> None:
     """Print the link for the first administrator of the Baton at ``url``, if there is none yet."""
     if is_missing():
-        sys.stdout.write("There is no administrator yet. This link makes the first one; it works once, for 24 hours:\n")
+        sys.stdout.write(
+            "There is no administrator yet. Open this link within 24 hours to create the first one; it works once:\n"
+        )
         sys.stdout.write(f"  {url}{make_path()}\n")

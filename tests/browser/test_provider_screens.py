@@ -116,7 +116,7 @@ def test_an_account_is_chosen_while_a_campaign_is_written(
     page.get_by_label("Unicode").check()
     page.get_by_role("button", name="Compare accounts").click()
     chosen = verdicts.get_by_role("listitem").filter(has_text="clickatell here")
-    expect(chosen).to_contain_text("All can go")
+    expect(chosen).to_contain_text("All can be handed over")
     expect(chosen).to_contain_text("5 texts as Unicode")
     assert Campaign.objects.count() == 1
 

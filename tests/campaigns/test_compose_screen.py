@@ -138,7 +138,7 @@ def test_the_check_shows_the_equation_and_a_real_recipient(
     campaign = make_campaign(account)
     client = logged_in(operator)
     page = client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    assert "Freeze 5 recipients" in page
+    assert "Submit for approval (5 recipients)" in page
     assert "Hi Person 0, 20 % off ends Sunday." in page
     second = client.get(f"/campaigns/{campaign.pk}/preview/", {"row": "2"}).content.decode()
     assert "Hi Person 1," in second
@@ -151,7 +151,7 @@ def test_texts_that_cannot_go_are_listed_with_their_sentence_and_block_the_freez
     campaign = make_campaign(account, text="Hi 中")
     page = logged_in(operator).get(f"/campaigns/{campaign.pk}/check/").content.decode()
     assert "SMSPortal takes GSM characters only" in page
-    assert "Freeze 5" not in page
+    assert "Submit for approval" not in page
 
 
 def test_differing_labels_are_said_at_the_lists(
@@ -231,7 +231,7 @@ def test_the_list_filters_by_name_and_status(
     client = logged_in(viewer)
     assert "October promo" in client.get("/campaigns/").content.decode()
     assert "October promo" in client.get("/campaigns/", {"name": "octo", "status": "draft"}).content.decode()
-    assert "No campaign fits" in client.get("/campaigns/", {"status": "running"}).content.decode()
+    assert "No matching campaigns" in client.get("/campaigns/", {"status": "running"}).content.decode()
 
 
 def test_an_empty_list_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:

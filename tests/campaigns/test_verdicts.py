@@ -23,6 +23,7 @@ from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Pr
 from providers.errors import Refused
 from providers.models import Account
 from providers.sandbox.server import Sandbox
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -128,7 +129,7 @@ def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
     for words in ("ë", "does not say how to write €", "form feed", "needs 5 parts"):
         assert words in sentences
     assert verdict.further == "` Ż ę"
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert "9 of 10 refused" in page
     assert page.count("form feed") == 1
 
@@ -149,7 +150,7 @@ def test_only_characters_that_can_be_at_fault_are_named(
     assert verdict.foreign.startswith("U+200B 一")
 
 
-@pytest.mark.parametrize(("is_chosen", "words"), [(True, "because Unicode is chosen"), (False, "because of ç")])
+@pytest.mark.parametrize(("is_chosen", "words"), [(True, "(because Unicode is chosen)"), (False, "(because of ç)")])
 def test_it_says_why_texts_are_unicode(
     account_at: Callable[..., Account], acme: Account, make_list: Callable[..., ContactList],
     make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn, is_chosen: bool, words: str,
@@ -161,10 +162,9 @@ def test_it_says_why_texts_are_unicode(
     campaign = make_campaign(chosen[0], people, text="Hi @@value1@@", options=chosen[1])
     Account.objects.exclude(pk=chosen[0].pk).update(is_active=False)
     Contact.objects.filter(msisdn="27825550103").delete()
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
-    assert (
-        f"{4 if is_chosen else 1} text{'s' if is_chosen else ''} as Unicode, with 70 characters a part, {words}" in page
-    )
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
+    texts = "4 texts" if is_chosen else "1 text"
+    assert f"{texts} as Unicode, with 70 characters per part {words}" in page
 
 
 def test_one_complaint_about_a_literal_field_is_enough(
@@ -202,7 +202,7 @@ def test_accounts_that_say_the_same_say_it_once(
     campaign = make_campaign(account, text="Hi @@value1@@ 中")
     groups = choosing.alike(choosing.verdicts(campaign, timezone.now()))
     assert sorted(len(group) for group in groups) == [1, 6]
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert page.count("takes GSM characters only; not 中") == 1
     assert page.count("5 of 5 refused") == 6
     assert page.count("/choose/") == 6
@@ -311,7 +311,7 @@ def test_the_comparison_shows_every_account_with_its_button(
     campaign = make_campaign(account, text="Hi @@value1@@ 中", sender="ACME1")
     client = logged_in(operator)
     assert f"/campaigns/{campaign.pk}/compare/" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/compare/"))
     for words in (
         "5 of 5 refused",
         "SMSPortal takes GSM characters only; not 中",
@@ -335,7 +335,7 @@ def test_what_cannot_be_compared_says_why(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account, text="Hi @@first@@")
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert "is not a field" in page
 
 
@@ -344,8 +344,8 @@ def test_a_viewer_sees_the_comparison_and_chooses_nothing(
 ) -> None:
     campaign = make_campaign(account)
     client = logged_in(viewer)
-    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
-    assert "All can go" in page
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/compare/"))
+    assert "All can be handed over" in page
     assert "Choose" not in page
     assert "quote" not in page
     assert client.post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/").status_code == 403
