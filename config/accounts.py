@@ -1,21 +1,36 @@
 """Who may come in: people are added by an administrator, nobody signs up, and a second step can be asked of all."""
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
 
 from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 WRONG = "This name and this password do not belong together. Check both; capital letters count in the password."
+
+#: The views that a session without the second step may use, by name.
+OPEN = {"account_login", "account_logout", "first_administrator", "healthz"}
+#: Where a person with a device passes the second step.
+WITH_DEVICE = {"mfa_authenticate", "mfa_reauthenticate"}
+#: Where a person without one sets it up, which asks for the password first.
+WITHOUT_DEVICE = {"account_reauthenticate", "mfa_activate_totp"}
 
 
 class ClosedSignup(DefaultAccountAdapter):
@@ -34,16 +49,46 @@ class ClosedSignup(DefaultAccountAdapter):
 
 
 def require_second_step(get_response: GetResponse) -> GetResponse:
-    """Middleware: under ``MFA_REQUIRED`` everyone who has no second step is led to setting one up, and nowhere else."""
+    """Middleware: under ``MFA_REQUIRED``, nobody works in a session that has not passed the second step.
+
+    A device alone is not enough: the session may be older than the device, or come from a login that asked for none.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        is_asked = settings.MFA_REQUIRED and not request.path.startswith("/login/")
-        if is_asked and request.user.is_authenticated and not is_mfa_enabled(request.user):
-            messages.info(request, "Set up a second step first: it is asked of everyone here.")
-            return redirect("mfa_activate_totp")
         return get_response(request)
 
+    middleware.process_view = _ask_for_second_step  # type: ignore[attr-defined]
     return middleware
+
+
+def _ask_for_second_step(
+    request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
+) -> HttpResponseBase | None:
+    if not settings.MFA_REQUIRED or not request.user.is_authenticated or has_passed(request):
+        return None
+    has_device = is_mfa_enabled(request.user)
+    match = request.resolver_match
+    if match and match.view_name in OPEN | (WITH_DEVICE if has_device else WITHOUT_DEVICE):
+        return None
+    if not has_device:
+        messages.info(request, "Two-step login is required. Set it up first.")
+        return redirect("mfa_activate_totp")
+    messages.info(request, "Two-step login is required. Enter a code from your authenticator app.")
+    back = request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
+    return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}")
+
+
+def has_passed(request: HttpRequest) -> bool:
+    """Whether this session has passed the second step, with a code of an app or a recovery code."""
+    records = get_authentication_records(request, request.user)
+    return any(record.get("method") == "mfa" for record in records)
+
+
+@receiver(authenticator_added)
+def record_first_code(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Count the code that set the device up as the second step of that session: it proves the same as the next one."""
+    if authenticator.type == Authenticator.Type.TOTP:
+        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
 class SecondStep(DefaultMFAAdapter):
