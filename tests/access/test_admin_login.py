@@ -42,10 +42,10 @@ def pass_second_step(client: Client, user: User) -> None:
     request.session.save()
 
 
-@pytest.mark.parametrize("page", ["/admin/", "/admin/login/", "/admin/auth/user/"])
-def test_it_leads_to_the_one_login_page_and_back(root: User, page: str) -> None:
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/admin/auth/user/"])
+def test_it_leads_to_the_one_login_page_and_back(root: User, path: str) -> None:
     client = Client()
-    answer = client.get(page, follow=True)
+    answer = client.get(path, follow=True)
     assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
 
     target = answer.redirect_chain[-1][0].partition("next=")[2].replace("%2F", "/")
@@ -107,16 +107,16 @@ def test_the_admins_own_password_form_is_gone(root: User, logged_in: LogIn) -> N
 
 
 @pytest.mark.parametrize(
-    "page",
+    "path",
     ["/", "/campaigns/", "/admin/", "/login/2fa/", "/login/2fa/totp/deactivate/", "/login/password/change/"],
 )
 def test_a_session_that_has_not_passed_the_second_step_is_asked_for_it(
-    root: User, logged_in: LogIn, settings: Settings, page: str
+    root: User, logged_in: LogIn, settings: Settings, path: str
 ) -> None:
     settings.MFA_REQUIRED = True
     TOTP.activate(root, SECRET)
 
-    answer = logged_in(root).get(page)
+    answer = logged_in(root).get(path)
 
     assert answer.headers["Location"].startswith(reverse("mfa_reauthenticate"))
 
