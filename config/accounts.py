@@ -1,18 +1,22 @@
 """Who may come in: people are added by an administrator, nobody signs up, and a second step can be asked of all."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
 from allauth.mfa.utils import is_mfa_enabled
+from auditlog.middleware import AuditlogMiddleware
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -41,11 +45,38 @@ class ClosedSignup(DefaultAccountAdapter):
         "username_password_mismatch": WRONG,
         "email_password_mismatch": WRONG,
         "incorrect_password": "This is not your password.",
-        "too_many_login_attempts": "Too many wrong attempts. Wait five minutes, then try again.",
+        "too_many_login_attempts": (
+            "Too many failed attempts. Wait a minute, then try again. The wait grows with every further failure."
+        ),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that TRUSTED_PROXIES proxies report, else that of the connection.
+
+        A header with fewer addresses, or with something else, did not come through these proxies.
+        """
+        try:
+            return super().get_client_ip(request)
+        except (ImproperlyConfigured, PermissionDenied):
+            return request.META.get("REMOTE_ADDR") or "unknown"
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failures count for a name from one address: a stranger's do not lock its owner out."""
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{ratelimit.get_ip(request)}"
+
+
+class AuditMiddleware(AuditlogMiddleware):
+    """Records the address that the limits count, not whatever a client writes into X-Forwarded-For."""
+
+    @staticmethod
+    def _get_remote_addr(request: HttpRequest) -> str | None:
+        try:
+            return str(ip_address(get_adapter().get_client_ip(request)))
+        except ValueError:
+            return None
 
 
 def require_second_step(get_response: GetResponse) -> GetResponse:

@@ -12,7 +12,16 @@ if "BATON_TEST_DATA" not in os.environ:
     os.environ["BATON_TEST_DATA"] = tempfile.mkdtemp(prefix="baton-tests-")
     atexit.register(shutil.rmtree, os.environ["BATON_TEST_DATA"], ignore_errors=True)
 os.environ["DATA"] = os.environ["BATON_TEST_DATA"]
-for name in ("REDIS_URL", "SANDBOX_URL", "SELF_APPROVAL", "MFA_REQUIRED", "BEHIND_TLS", "DEBUG", "JOURNAL_DIR"):
+for name in (
+    "REDIS_URL",
+    "SANDBOX_URL",
+    "SELF_APPROVAL",
+    "MFA_REQUIRED",
+    "BEHIND_TLS",
+    "DEBUG",
+    "JOURNAL_DIR",
+    "TRUSTED_PROXIES",
+):
     os.environ.pop(name, None)
 
 from config import installation  # noqa: E402
@@ -27,3 +36,5 @@ DATABASES["default"]["NAME"] = os.environ.get("BATON_TEST_DATABASE", DATABASES["
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
+# Tests that start no Valkey log in as well; tests/access/test_limits.py uses the product's cache.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
