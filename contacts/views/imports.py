@@ -14,6 +14,7 @@ from django_tables2 import RequestConfig
 
 from contacts import importing, jobs, queues, sheets
 from contacts.columns import ColumnsError
+from contacts.export_log import record_export
 from contacts.forms import ENCODING_WORDS, ColumnsForm, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
 from contacts.tables import ImportTable, zoned
@@ -242,9 +243,11 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def import_issues(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every row that is left out, with its number in the sheet and the reason, as a spreadsheet."""
     found = get_object_or_404(Import, pk=pk)
     issues = found.issues.order_by("row").values_list("row", "column", "value", "sentence")
+    record_export(request, found, "rows left out", rows=issues.count())
     rows = ([str(row), *texts] for row, *texts in issues.iterator(2000))
     return exports.as_xlsx(f"import-{found.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)

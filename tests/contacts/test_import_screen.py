@@ -316,8 +316,10 @@ def test_a_viewer_looks_and_imports_nothing(
     found = judged(client, customers)
     looking = logged_in(viewer)
     at = f"/contacts/imports/{found.pk}/"
-    for path in ("/contacts/imports/", at, f"{at}progress/", f"{at}rows-left-out/"):
+    for path in ("/contacts/imports/", at, f"{at}progress/"):
         assert looking.get(path).status_code in (200, 286), path
+    assert looking.get(f"{at}rows-left-out/").status_code == 403
+    assert "rows-left-out" not in page_of(looking, found)
     assert "Import 3 rows" not in page_of(looking, found)
     for path in ("/contacts/upload/", f"{at}columns/"):
         assert looking.get(path).status_code == 403, path

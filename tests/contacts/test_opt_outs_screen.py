@@ -176,7 +176,8 @@ def test_a_viewer_looks_and_changes_nothing(viewer: User, logged_in: LogIn, opt_
     assert NUMBER in page
     assert "Opt back in" not in page
     assert "Add opt-out" not in page
-    assert looking.get("/contacts/opt-outs/export/").status_code == 200
+    assert "Export" not in page
+    assert looking.get("/contacts/opt-outs/export/").status_code == 403
     for path in ("add/", "paste/", "upload/", f"{opt_out.pk}/opt-back-in/"):
         assert looking.get(f"/contacts/opt-outs/{path}").status_code == 403, path
         assert looking.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path
