@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check chaos proof
+.PHONY: help demo run test test-all check chaos proof
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -13,7 +13,7 @@ PY := $(VENV)/bin/python
 help: ## List the commands
 	@echo "Baton hands SMS marketing campaigns over to file-drop gateways."
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=8000 and DATA=var choose the port and the data directory."
 
@@ -23,9 +23,15 @@ demo: $(VENV)/installed-sandbox ## Start Baton with pretend providers and a samp
 run: $(VENV)/installed ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
-test: $(VENV)/installed-dev ## Run the tests, on PostgreSQL too where it is installed
-	@$(PY) -m tests.postgresql -m pytest -m "not browser" --ignore tests/test_supervisor.py --ignore tests/test_demo.py --ignore tests/campaigns/test_bad_days.py
-	@$(PY) -m pytest
+# A worker for each core; each has its own data directory, database and Valkey.
+PYTEST := -m pytest -n auto --dist worksteal
+
+test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
+	@$(PY) $(PYTEST) -m "not slow"
+
+test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what may differ there
+	@$(PY) $(PYTEST) -m slow
+	@$(PY) -m tests.postgresql $(PYTEST) -m postgresql
 
 chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
@@ -43,7 +49,7 @@ check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and
 	$(PY) manage.py check --fail-level WARNING
 	BEHIND_TLS=1 ALLOWED_HOSTS=baton.example.org $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py makemigrations --check --dry-run
-	$(VENV)/bin/djlint templates --lint --quiet
+	$(VENV)/bin/djlint templates --check --lint --quiet
 	@echo "All checks passed."
 
 # Install a requirements file: one line with the seconds it took; pip's own output only when it fails.

@@ -11,13 +11,23 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns.audience import approval_hash, delete_recipients, refuse_unapproved
-from campaigns.batching import open_recipients, recipients_of, supersede
-from campaigns.evidence import keep_observation, known_of
-from campaigns.handover import batch_lock_name, campaign_lock_name, cancel_unless_forgotten
-from campaigns.lifecycle import Refusal, StaleTransition, locked, may, transition
-from campaigns.models import Batch, Campaign
-from campaigns.results import last_poll, write_outcomes
+from campaigns.audience.approval import approval_hash, refuse_unapproved
+from campaigns.audience.freeze import delete_recipients
+from campaigns.handover.batches import supersede
+from campaigns.handover.restore import cancel_unless_journalled
+from campaigns.lifecycle import (
+    Refusal,
+    StaleTransition,
+    batch_lock_name,
+    campaign_lock_name,
+    lock_campaign,
+    require_permission,
+    transition,
+)
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results.evidence import evidence_fingerprint, keep_observation
+from campaigns.results.schedule import last_poll
+from campaigns.results.settle import write_outcomes
 from providers import reports
 from providers.base import Observation, ObservedFile, Outcome
 from providers.locks import LockLost, hold
@@ -60,17 +70,17 @@ def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> Non
     why_not = may_approve(campaign, user)
     if why_not:
         raise Refusal("not_allowed", why_not)
-    if campaign.status != "frozen":
+    if campaign.status != Campaign.Status.FROZEN:
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
     if not seen_hash or seen_hash != campaign.approval_hash or approval_hash(campaign) != seen_hash:
         raise Refusal("approval_differs", "The campaign changed since this page was shown. Look at it again.")
     start_at = campaign.start_at or now
     if start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start has passed. Change the campaign and choose a new one.")
-    _end_lies_ahead(campaign, max(start_at, now))
+    _require_end_after(campaign, max(start_at, now))
     transition(
         campaign,
-        "approved",
+        Campaign.Status.APPROVED,
         user=user,
         approved_by=user,
         approved_at=now,
@@ -82,50 +92,52 @@ def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> Non
 
 def reject(campaign: Campaign, user: Any, why: str) -> None:
     """Send a frozen campaign back to draft with a reason. Its recipients are deleted, its history is kept."""
-    may(user, "campaigns.approve_campaign")
-    if campaign.status != "frozen":
+    require_permission(user, "campaigns.approve_campaign")
+    if campaign.status != Campaign.Status.FROZEN:
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
-    _back_to_draft(campaign, user, "rejected", _given(why))
+    _back_to_draft(campaign, user, "rejected", _require_reason(why))
 
 
 def change(campaign: Campaign, user: Any) -> None:
     """Take a campaign back to draft to change it, before its first batch is cut. Its recipients are deleted."""
-    may(user, "campaigns.change_campaign")
-    if campaign.status not in ("frozen", "approved", "held"):
+    require_permission(user, "campaigns.change_campaign")
+    if campaign.status not in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD):
         raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
     _back_to_draft(campaign, user, "changed", "Taken back to be changed.")
 
 
 def pause(campaign: Campaign, user: Any) -> None:
     """Stop handing over; what is with the provider stays there."""
-    may(user, "campaigns.change_campaign")
-    if campaign.status != "running":
+    require_permission(user, "campaigns.change_campaign")
+    if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
-    transition(campaign, "paused", user=user, reason="paused", sentence="Paused by hand.")
+    transition(campaign, Campaign.Status.PAUSED, user=user, reason="paused", sentence="Paused by hand.")
 
 
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     """Hand over again. What Baton paused by itself is resumed by an approver."""
     by_hand = campaign.reason == "paused"
-    may(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
-    if campaign.status != "paused":
+    require_permission(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
+    if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused.")
     refuse_unapproved(campaign)
-    transition(campaign, "running", user=user, resumed_at=now)
+    transition(campaign, Campaign.Status.RUNNING, user=user, resumed_at=now)
 
 
 def cancel(campaign: Campaign, user: Any) -> None:
     """Cancel a campaign: nothing more is handed over. What is with the provider is still collected."""
-    may(user, "campaigns.change_campaign")
-    if campaign.status in ("closed", "cancelled"):
+    require_permission(user, "campaigns.change_campaign")
+    if campaign.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED):
         raise Refusal("ended", f"{campaign} has ended already.")
     with transaction.atomic():
         before = campaign.status
-        transition(campaign, "cancelled", user=user)
-        for batch in campaign.batches.filter(status__in=("prepared", "held")).select_related("account"):
+        transition(campaign, Campaign.Status.CANCELLED, user=user)
+        for batch in campaign.batches.filter(status__in=(Batch.Status.PREPARED, Batch.Status.HELD)).select_related(
+            "account"
+        ):
             # One that a worker took meanwhile is cancelled at its gate, or by the sweep when it is put back.
             with suppress(StaleTransition), transaction.atomic():
-                cancel_unless_forgotten(batch, timezone.now(), user=user, reason="campaign_cancelled")
+                cancel_unless_journalled(batch, timezone.now(), user=user, reason="campaign_cancelled")
     if before == "freezing":
         delete_recipients(campaign)
 
@@ -136,13 +148,13 @@ def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now:
     When handed over early the start is part of what was approved: the campaign goes back for approval. So it does
     when its approval has expired meanwhile.
     """
-    may(user, "campaigns.approve_campaign")
-    if campaign.status != "held":
+    require_permission(user, "campaigns.approve_campaign")
+    if campaign.status != Campaign.Status.HELD:
         raise Refusal("not_held", f"{campaign} is not held.")
     effective_start_at = start_at or now
     if effective_start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one.")
-    _end_lies_ahead(campaign, max(effective_start_at, now))
+    _require_end_after(campaign, max(effective_start_at, now))
     if campaign.is_early:
         sentence = "It has a new start, which the provider keeps: approve it again."
         _approve_again(campaign, user, effective_start_at, sentence)
@@ -151,7 +163,11 @@ def confirm_start(campaign: Campaign, user: Any, start_at: datetime | None, now:
     else:
         expires_at = max(campaign.approval_expires_at or now, effective_start_at + campaign.patience)
         transition(
-            campaign, "approved", user=user, effective_start_at=effective_start_at, approval_expires_at=expires_at
+            campaign,
+            Campaign.Status.APPROVED,
+            user=user,
+            effective_start_at=effective_start_at,
+            approval_expires_at=expires_at,
         )
 
 
@@ -159,7 +175,7 @@ def _approve_again(campaign: Campaign, user: Any, start_at: datetime | None, sen
     campaign.start_at = start_at
     transition(
         campaign,
-        "frozen",
+        Campaign.Status.FROZEN,
         user=user,
         start_at=start_at,
         approval_hash=approval_hash(campaign),
@@ -172,23 +188,25 @@ def _approve_again(campaign: Campaign, user: Any, start_at: datetime | None, sen
 
 def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
     """Let a held batch be handed over after all. Raises Refusal past the campaign's end."""
-    may(user, "campaigns.release_batch")
-    if batch.status != "held":
+    require_permission(user, "campaigns.release_batch")
+    if batch.status != Batch.Status.HELD:
         raise Refusal("not_held", f"{batch} is not held.")
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
     with transaction.atomic():
-        locked(batch.campaign_id)
-        transition(batch, "prepared", user=user, reason="released", sentence=_given(why), due_at=now)
-        _go_on(batch.campaign, now)
+        lock_campaign(batch.campaign_id)
+        transition(
+            batch, Batch.Status.PREPARED, user=user, reason="released", sentence=_require_reason(why), due_at=now
+        )
+        _restart_patience(batch.campaign, now)
 
 
 def cancel_batch(batch: Batch, user: Any, why: str) -> None:
     """Cancel a held batch: its recipients are not texted."""
-    may(user, "campaigns.release_batch")
-    if batch.status != "held":
+    require_permission(user, "campaigns.release_batch")
+    if batch.status != Batch.Status.HELD:
         raise Refusal("not_held", f"{batch} is not held.")
-    cancel_unless_forgotten(batch, timezone.now(), user=user, reason="cancelled", sentence=_given(why))
+    cancel_unless_journalled(batch, timezone.now(), user=user, reason="cancelled", sentence=_require_reason(why))
 
 
 @dataclass(frozen=True)
@@ -204,37 +222,45 @@ def decide(
 ) -> None:
     """Decide an unclear batch, with a reason. Only *again* and *partly* make a new generation.
 
-    *partly* needs ``log``: whom it names is accepted, the others are in the next generation. In a cancelled campaign
-    who would be handed over again is cancelled. ``seen`` is what ``known_of`` gave before the evidence was shown.
-    Raises Refusal, also when more is known since, and while somebody works on the batch.
+    *partly* needs ``log``: the recipients it names are accepted, the others form the next generation. In a cancelled
+    campaign, those who would be handed over again are cancelled. ``seen`` is the ``evidence_fingerprint`` from before
+    the evidence was shown. Raises Refusal, also when more is known since, and while a worker holds the batch.
     """
-    may(user, "campaigns.decide_batch")
-    why = _given(why)
+    require_permission(user, "campaigns.decide_batch")
+    why = _require_reason(why)
     if decision not in DECISIONS:
         raise Refusal("unknown_decision", "Choose one of the decisions.")
     with hold(batch_lock_name(batch.pk)) as lock, hold(campaign_lock_name(batch.campaign_id)) as campaign_lock:
         if lock is None or campaign_lock is None:
             raise Refusal("busy", "Baton is working on this batch right now. Try again in a moment.")
         batch.refresh_from_db()
-        if batch.status != "unclear":
+        if batch.status != Batch.Status.UNCLEAR:
             raise Refusal("not_unclear", f"{batch} no longer needs a decision.")
-        if seen != known_of(batch):
+        if seen != evidence_fingerprint(batch):
             changed = f"What is known of {batch} changed since this page was shown. Look at it again before you decide."
             raise Refusal("evidence_changed", changed)
         sentence = f"{DECISIONS[decision]}. {why}"
         if decision == "again":
-            _hand_over_the_rest(batch, user, sentence, now)
+            _hand_over_rest(batch, user, sentence, now)
         elif decision == "partly":
             with transaction.atomic():
-                locked(batch.campaign_id)
-                _accept_the_named(batch, user, log, now)
-                _hand_over_the_rest(batch, user, sentence, now)
+                lock_campaign(batch.campaign_id)
+                _accept_named(batch, user, log, now)
+                _hand_over_rest(batch, user, sentence, now)
         elif decision == "cancel":
-            transition(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+            transition(
+                batch,
+                Batch.Status.CANCELLED,
+                user=user,
+                reason="decided",
+                sentence=sentence,
+                due_at=None,
+                settled_at=now,
+            )
         elif decision == "handed_over":
             transition(
                 batch,
-                "handed_over",
+                Batch.Status.HANDED_OVER,
                 user=user,
                 reason="decided",
                 sentence=sentence,
@@ -271,7 +297,7 @@ def decide_many(
 ) -> dict[Batch, str]:
     """Decide several unclear batches alike; return those that were refused, each with the sentence why.
 
-    ``seen`` has what ``known_of`` gave by the batches' ids; one that is not in it is refused.
+    ``seen`` has what ``evidence_fingerprint`` gave by the batches' ids; one that is not in it is refused.
     """
     refused = {}
     for batch in batches:
@@ -282,28 +308,30 @@ def decide_many(
     return refused
 
 
-def _hand_over_the_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> None:
-    if batch.campaign.status == "cancelled":
-        transition(batch, "cancelled", user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now)
+def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> None:
+    if batch.campaign.status == Campaign.Status.CANCELLED:
+        transition(
+            batch, Batch.Status.CANCELLED, user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now
+        )
         return
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "Its time to be handed over has passed; it can only be cancelled.")
     supersede(batch, now, reason="decided", sentence=sentence, user=user)
-    _go_on(batch.campaign, now)
+    _restart_patience(batch.campaign, now)
 
 
-def _go_on(campaign: Campaign, now: datetime) -> None:
+def _restart_patience(campaign: Campaign, now: datetime) -> None:
     """Patience begins anew with a person's word: what was released an hour later is not an hour late."""
     Campaign.objects.filter(pk=campaign.pk).update(resumed_at=now)
 
 
-def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:
+def _accept_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:
     """Keep the log as evidence, and store an acceptance for each recipient of the batch that it names."""
     if log is None or not log.body:
         raise Refusal(
             "no_log", "Choose the provider's log: whom it names was texted. After logging in choose it again."
         )
-    left = set(open_recipients(batch).values_list("msisdn", flat=True))
+    left = set(Recipient.objects.open_in_batch(batch).values_list("msisdn", flat=True))
     named: dict[str, int] = {}
     for piece in reports.pieces(log.body):
         found = left.intersection(_NUMBER.findall(piece.number_words))
@@ -327,7 +355,7 @@ def _accept_the_named(batch: Batch, user: Any, log: Log | None, now: datetime) -
 
 
 def _why_nobody(batch: Batch, log: Log, left: int) -> str:
-    everybody = set(recipients_of(batch).values_list("msisdn", flat=True))
+    everybody = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
     numbers = {number for piece in reports.pieces(log.body) for number in _NUMBER.findall(piece.number_words)}
     if known := len(everybody & numbers):
         return (
@@ -343,7 +371,7 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             raise Refusal("busy", "Baton is working on this campaign right now. Try again in a moment.")
         transition(
             campaign,
-            "draft",
+            Campaign.Status.DRAFT,
             user=user,
             reason=reason,
             sentence=sentence,
@@ -363,12 +391,12 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             delete_recipients(campaign, lock)
 
 
-def _end_lies_ahead(campaign: Campaign, start: datetime) -> None:
+def _require_end_after(campaign: Campaign, start: datetime) -> None:
     if campaign.end_at and campaign.end_at <= start:
         raise Refusal("end_passed", "The end lies before the start. Change the campaign and choose a later end.")
 
 
-def _given(why: str) -> str:
+def _require_reason(why: str) -> str:
     why = why.strip()
     if not why:
         raise Refusal("no_reason", "Write the reason: it stays in the history.")

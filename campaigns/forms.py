@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from campaigns.audience.texts import FIELDS, TextError, compile_text
 from campaigns.decisions import DECISIONS, Log
 from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.tables import OUTCOME_WORDS
-from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import ContactList
 from providers.base import CampaignSpec
 from providers.models import Account
@@ -283,7 +283,7 @@ class DecideManyForm(DecideForm):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["batches"].queryset = campaign.batches.filter(status="unclear")  # type: ignore[attr-defined]
+        self.fields["batches"].queryset = campaign.batches.filter(status=Batch.Status.UNCLEAR)  # type: ignore[attr-defined]
 
 
 class StartForm(forms.Form):

@@ -12,10 +12,13 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import audience, balance, batching, handover, patience, results
-from campaigns.handover import batch_lock_name, campaign_lock_name
-from campaigns.lifecycle import Refusal, Row, StaleTransition, transition
+from campaigns import timing
+from campaigns.audience import approval
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import batches, drain, restore
+from campaigns.lifecycle import Refusal, Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.queues import Job, job
 from providers.locks import LockLost, hold, is_free
@@ -37,7 +40,7 @@ def freeze(campaign_id: int) -> None:
         if lock is None:
             return
         try:
-            audience.freeze(campaign_id, timezone.now(), lock)
+            audience_freeze.freeze(campaign_id, timezone.now(), lock)
         except (BaseTimeoutException, OperationalError, InterfaceError, LockLost):
             # It stays freezing, and the sweep begins it again.
             raise
@@ -45,7 +48,7 @@ def freeze(campaign_id: int) -> None:
             said = f"Baton stumbled over it ({type(error).__name__}); see its log."
             # Where the lock is lost it may have stumbled over the freeze of whoever has it now.
             with suppress(LockLost):
-                audience.give_up_freeze(campaign_id, said, lock=lock)
+                audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
             raise
 
 
@@ -56,13 +59,13 @@ def create_batches(campaign_id: int) -> None:
         if lock is None:
             return
         try:
-            batching.create_batches(campaign_id, timezone.now())
+            batches.create_batches(campaign_id, timezone.now())
         except Refusal as refusal:
             campaign = Campaign.objects.get(pk=campaign_id)
-            if campaign.status == "running":
-                transition(campaign, "paused", reason=refusal.code, sentence=refusal.sentence)
+            if campaign.status == Campaign.Status.RUNNING:
+                transition(campaign, Campaign.Status.PAUSED, reason=refusal.code, sentence=refusal.sentence)
     campaign = Campaign.objects.get(pk=campaign_id)
-    results.close_if_done(campaign_id, timezone.now())
+    settle.close_if_done(campaign_id, timezone.now())
     queues.enqueue_once(hand_over, campaign.account_id)
 
 
@@ -71,18 +74,18 @@ def hand_over(account_id: int) -> None:
     """Hand over what is due of an account, for a minute at most, and come again for the rest."""
     # A nudge may have waited in the queue while Baton was off: the sweep would come too late.
     _pause_without_progress(timezone.now(), account=account_id)
-    handover.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
-    touched = Campaign.objects.filter(account=account_id, status__in=("running", "paused"))
+    drain.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+    touched = Campaign.objects.filter(account=account_id, status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
     for campaign_id in touched.values_list("pk", flat=True):
-        results.close_if_done(campaign_id, timezone.now())
-    if handover.due(Account.objects.get(pk=account_id), timezone.now()):
+        settle.close_if_done(campaign_id, timezone.now())
+    if drain.due_batches(Account.objects.get(pk=account_id), timezone.now()):
         queues.enqueue_once(hand_over, account_id)
 
 
 @job("results")
 def collect(account_id: int) -> None:
     """Look at what came back of an account's batches."""
-    results.collect(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+    poll.collect(account_id, timezone.now, timezone.now() + DRAIN_FOR)
 
 
 @job("campaigns")
@@ -90,7 +93,7 @@ def audit(campaign_id: int) -> None:
     """Count a campaign anew and recompute its digest; a difference is a red alarm."""
     campaign = Campaign.objects.get(pk=campaign_id)
     alarm = balance.audit(campaign).mismatch
-    if not alarm and campaign.audience_digest and audience.audience_digest(campaign) != campaign.audience_digest:
+    if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
         alarm = "The frozen recipients are not those that were frozen."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
@@ -98,24 +101,26 @@ def audit(campaign_id: int) -> None:
 def sweep(now: datetime) -> dict[str, int]:
     """Find what waits and nudge it again; settle what only the clock decides. Returns how many nudges of each job."""
     enqueued: Counter[str] = Counter(contacts.jobs.sweep())
-    _mend_times_ahead(now)
+    _correct_times_ahead(now)
     _hold_late_starts(now)
     _expire_approvals(now)
     _pause_without_progress(now)
     _cancel_leftovers()
     wanted: list[tuple[Job, int]] = []
-    for campaign in Campaign.objects.filter(status="freezing"):
+    for campaign in Campaign.objects.filter(status=Campaign.Status.FREEZING):
         if is_free(campaign_lock_name(campaign.pk)):
             wanted.append((freeze, campaign.pk))
-    for campaign in Campaign.objects.filter(Q(status="running") | Q(status="approved", effective_start_at__lte=now)):
-        if campaign.status == "approved" or batching.waiting(campaign).exists():
+    for campaign in Campaign.objects.filter(
+        Q(status=Campaign.Status.RUNNING) | Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)
+    ):
+        if campaign.status == Campaign.Status.APPROVED or campaign.recipients.waiting().exists():
             wanted.append((create_batches, campaign.pk))
-    for campaign in Campaign.objects.filter(status__in=("running", "paused")):
-        results.close_if_done(campaign.pk, now)
+    for campaign in Campaign.objects.filter(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED)):
+        settle.close_if_done(campaign.pk, now)
     wanted += [(hand_over, account.pk) for account in accounts_with_due_batches(now)]
-    wanted += [(collect, pk) for pk in set(results.due_for_poll(now).values_list("account_id", flat=True))]
+    wanted += [(collect, pk) for pk in set(Batch.objects.due_for_poll(now).values_list("account_id", flat=True))]
     unaudited = Q(audited_at=None) | Q(audited_at__lt=now - timedelta(days=1))
-    finished = Q(status__in=("closed", "cancelled"), audited_at__gt=now - timedelta(days=4))
+    finished = Q(status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED), audited_at__gt=now - timedelta(days=4))
     for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
         wanted.append((audit, campaign.pk))
     for each, pk in wanted:
@@ -125,30 +130,32 @@ def sweep(now: datetime) -> dict[str, int]:
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:
     """Accounts for which something could be handed over, or looked after, right now."""
-    ready = Q(batches__status="prepared", batches__campaign__status="running", stopped_at=None)
-    left = Q(batches__status__in=("uploading", "committing"))
+    ready = Q(batches__status=Batch.Status.PREPARED, batches__campaign__status=Campaign.Status.RUNNING, stopped_at=None)
+    left = Q(batches__status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING))
     accounts = Account.objects.filter(Q(batches__due_at__lte=now) & (ready | left)).distinct()
-    return [account for account in accounts if handover.due(account, now)]
+    return [account for account in accounts if drain.due_batches(account, now)]
 
 
-def _mend_times_ahead(now: datetime) -> None:
+def _correct_times_ahead(now: datetime) -> None:
     """What was put off by a clock that has been set back since would wait for as long as that clock was ahead."""
-    waiting = Batch.objects.filter(status__in=("prepared", "uploading", "committing"))
+    waiting = Batch.objects.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING))
     waiting.filter(due_at__gt=now + _LONGEST_WAIT).update(due_at=now)
     Batch.objects.filter(poll_at__gt=now + _LONGEST_UNTIL_A_POLL).update(poll_at=now)
 
 
 def _hold_late_starts(now: datetime) -> None:
-    for campaign in Campaign.objects.filter(Q(status="approved", effective_start_at__lte=now)):
+    for campaign in Campaign.objects.filter(Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)):
         if campaign.effective_start_at and now > campaign.effective_start_at + campaign.patience:
-            late = patience.spoken(now - campaign.effective_start_at)
-            _try_transition(campaign, "held", "start_missed", f"Its start was missed by {late}.")
+            late = timing.duration_in_words(now - campaign.effective_start_at)
+            _try_transition(campaign, Campaign.Status.HELD, "start_missed", f"Its start was missed by {late}.")
 
 
 def _expire_approvals(now: datetime) -> None:
-    for campaign in Campaign.objects.filter(status="approved", approval_expires_at__lt=now):
+    for campaign in Campaign.objects.filter(status=Campaign.Status.APPROVED, approval_expires_at__lt=now):
         fields: dict[str, Any] = {"approved_by": None, "approved_at": None, "is_self_approved": False}
-        _try_transition(campaign, "frozen", "approval_expired", "The approval expired; approve it again.", **fields)
+        _try_transition(
+            campaign, Campaign.Status.FROZEN, "approval_expired", "The approval expired; approve it again.", **fields
+        )
 
 
 def _pause_without_progress(now: datetime, **of: Any) -> None:
@@ -156,21 +163,26 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
 
     ``of`` narrows which campaigns are looked at.
     """
-    for campaign in Campaign.objects.filter(status="running", **of).select_related("account"):
+    for campaign in Campaign.objects.filter(status=Campaign.Status.RUNNING, **of).select_related("account"):
         # What a dead worker left behind before the gate is as late as what nobody began.
-        due = campaign.batches.filter(status__in=("prepared", "uploading"), due_at__lt=now).exists()
-        if not due and not batching.waiting(campaign).exists():
+        due = campaign.batches.filter(
+            status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lt=now
+        ).exists()
+        if not due and not campaign.recipients.waiting().exists():
             continue
-        if sentence := patience.lost(campaign, now):
-            _try_transition(campaign, "paused", "no_progress", sentence)
+        if sentence := timing.no_progress_sentence(campaign, now):
+            _try_transition(campaign, Campaign.Status.PAUSED, "no_progress", sentence)
 
 
 def _cancel_leftovers() -> None:
     """Batches that a worker put back while their campaign was being cancelled."""
-    for batch in Batch.objects.filter(campaign__status="cancelled", status__in=("prepared", "held", "uploading")):
+    for batch in Batch.objects.filter(
+        campaign__status=Campaign.Status.CANCELLED,
+        status__in=(Batch.Status.PREPARED, Batch.Status.HELD, Batch.Status.UPLOADING),
+    ):
         if is_free(batch_lock_name(batch.pk)):
             try:
-                handover.cancel_unless_forgotten(
+                restore.cancel_unless_journalled(
                     batch, timezone.now(), reason="campaign_cancelled", sentence="The campaign was cancelled."
                 )
             except StaleTransition:

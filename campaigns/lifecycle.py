@@ -6,35 +6,77 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from campaigns.models import Batch, Campaign, Event
+from campaigns.statuses import BatchStatus, CampaignStatus
 
 CAMPAIGN_TRANSITIONS: dict[str, frozenset[str]] = {
-    "draft": frozenset({"freezing", "cancelled"}),
-    "freezing": frozenset({"frozen", "draft", "cancelled"}),
-    "frozen": frozenset({"approved", "draft", "cancelled"}),
-    "approved": frozenset({"running", "draft", "frozen", "held", "cancelled"}),
-    "held": frozenset({"approved", "frozen", "draft", "cancelled"}),
-    "running": frozenset({"paused", "closed", "cancelled"}),
-    "paused": frozenset({"running", "closed", "cancelled"}),
-    "closed": frozenset(),
-    "cancelled": frozenset(),
+    CampaignStatus.DRAFT: frozenset({CampaignStatus.FREEZING, CampaignStatus.CANCELLED}),
+    CampaignStatus.FREEZING: frozenset({CampaignStatus.FROZEN, CampaignStatus.DRAFT, CampaignStatus.CANCELLED}),
+    CampaignStatus.FROZEN: frozenset({CampaignStatus.APPROVED, CampaignStatus.DRAFT, CampaignStatus.CANCELLED}),
+    CampaignStatus.APPROVED: frozenset(
+        {
+            CampaignStatus.RUNNING,
+            CampaignStatus.DRAFT,
+            CampaignStatus.FROZEN,
+            CampaignStatus.HELD,
+            CampaignStatus.CANCELLED,
+        }
+    ),
+    CampaignStatus.HELD: frozenset(
+        {CampaignStatus.APPROVED, CampaignStatus.FROZEN, CampaignStatus.DRAFT, CampaignStatus.CANCELLED}
+    ),
+    CampaignStatus.RUNNING: frozenset({CampaignStatus.PAUSED, CampaignStatus.CLOSED, CampaignStatus.CANCELLED}),
+    CampaignStatus.PAUSED: frozenset({CampaignStatus.RUNNING, CampaignStatus.CLOSED, CampaignStatus.CANCELLED}),
+    CampaignStatus.CLOSED: frozenset(),
+    CampaignStatus.CANCELLED: frozenset(),
 }
 
 BATCH_TRANSITIONS: dict[str, frozenset[str]] = {
-    "prepared": frozenset({"uploading", "held", "superseded", "cancelled"}),
-    "uploading": frozenset({"committing", "prepared", "superseded", "held", "cancelled"}),
-    "committing": frozenset({"handed_over", "processing", "accepted", "rejected", "unclear", "held", "prepared"}),
-    "handed_over": frozenset({"processing", "accepted", "rejected", "unclear"}),
-    "processing": frozenset({"accepted", "rejected", "unclear"}),
-    "held": frozenset({"prepared", "cancelled"}),
-    "unclear": frozenset({"processing", "accepted", "rejected", "handed_over", "superseded", "cancelled"}),
-    "accepted": frozenset(),
-    "rejected": frozenset(),
-    "superseded": frozenset(),
-    "cancelled": frozenset(),
+    BatchStatus.PREPARED: frozenset(
+        {BatchStatus.UPLOADING, BatchStatus.HELD, BatchStatus.SUPERSEDED, BatchStatus.CANCELLED}
+    ),
+    BatchStatus.UPLOADING: frozenset(
+        {
+            BatchStatus.COMMITTING,
+            BatchStatus.PREPARED,
+            BatchStatus.SUPERSEDED,
+            BatchStatus.HELD,
+            BatchStatus.CANCELLED,
+        }
+    ),
+    BatchStatus.COMMITTING: frozenset(
+        {
+            BatchStatus.HANDED_OVER,
+            BatchStatus.PROCESSING,
+            BatchStatus.ACCEPTED,
+            BatchStatus.REJECTED,
+            BatchStatus.UNCLEAR,
+            BatchStatus.HELD,
+            BatchStatus.PREPARED,
+        }
+    ),
+    BatchStatus.HANDED_OVER: frozenset(
+        {BatchStatus.PROCESSING, BatchStatus.ACCEPTED, BatchStatus.REJECTED, BatchStatus.UNCLEAR}
+    ),
+    BatchStatus.PROCESSING: frozenset({BatchStatus.ACCEPTED, BatchStatus.REJECTED, BatchStatus.UNCLEAR}),
+    BatchStatus.HELD: frozenset({BatchStatus.PREPARED, BatchStatus.CANCELLED}),
+    BatchStatus.UNCLEAR: frozenset(
+        {
+            BatchStatus.PROCESSING,
+            BatchStatus.ACCEPTED,
+            BatchStatus.REJECTED,
+            BatchStatus.HANDED_OVER,
+            BatchStatus.SUPERSEDED,
+            BatchStatus.CANCELLED,
+        }
+    ),
+    BatchStatus.ACCEPTED: frozenset(),
+    BatchStatus.REJECTED: frozenset(),
+    BatchStatus.SUPERSEDED: frozenset(),
+    BatchStatus.CANCELLED: frozenset(),
 }
 
-#: Batches whose recipients may still be texted or whose fate is not known.
-OPEN = ("prepared", "uploading", "committing", "handed_over", "processing", "unclear", "held")
+#: Batches whose recipients may still be texted or whose result is not known: those that may still change.
+OPEN: tuple[str, ...] = tuple(status for status in BatchStatus if BATCH_TRANSITIONS[status])
 
 Row = TypeVar("Row", Campaign, Batch)
 
@@ -68,7 +110,8 @@ def transition(
     table = CAMPAIGN_TRANSITIONS if batch is None else BATCH_TRANSITIONS
     if to not in table[row.status]:
         raise ValueError(f"{row.status} -> {to} is not a move")
-    fields |= {"status": to, "reason": reason, "sentence": sentence}
+    # Plain strings, as they are read from the database.
+    fields |= {"status": str(to), "reason": reason, "sentence": sentence}
     with transaction.atomic():
         if type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) != 1:
             raise StaleTransition(row)
@@ -76,7 +119,7 @@ def transition(
             campaign_id=row.pk if batch is None else batch.campaign_id,
             batch=batch,
             from_status=row.status,
-            to_status=to,
+            to_status=str(to),
             reason=reason,
             sentence=sentence,
             user=user,
@@ -86,7 +129,7 @@ def transition(
     return row
 
 
-def locked(campaign_id: int) -> Campaign:
+def lock_campaign(campaign_id: int) -> Campaign:
     """The campaign's row with its account, locked until the transaction ends; before any of its batches is.
 
     Meanwhile others may store events of the campaign, and wait only where they would change its row.
@@ -95,7 +138,7 @@ def locked(campaign_id: int) -> Campaign:
     return rows.select_related("account").get(pk=campaign_id)
 
 
-def note(
+def record_event(
     campaign: Campaign,
     reason: str,
     sentence: str,
@@ -107,7 +150,17 @@ def note(
     Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)
 
 
-def may(user: Any, permission: str) -> None:
+def require_permission(user: Any, permission: str) -> None:
     """Raise Refusal ``not_allowed`` unless ``user`` has ``permission``, such as ``campaigns.approve_campaign``."""
     if not user.has_perm(permission):
         raise Refusal("not_allowed", "Your role does not allow this. Ask an administrator.")
+
+
+def batch_lock_name(batch_id: int) -> str:
+    """The lock a batch is held under while something is done with it."""
+    return f"batch-{batch_id}"
+
+
+def campaign_lock_name(campaign_id: int) -> str:
+    """The lock of a campaign's freeze, cut and re-cut."""
+    return f"campaign-{campaign_id}"

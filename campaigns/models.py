@@ -8,7 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from campaigns.texts import FIELDS
+from campaigns.querysets import BatchQuerySet, RecipientQuerySet
+from campaigns.statuses import AttemptEnding, BatchStatus, CampaignStatus, ExcludedReason, RecipientResult
+from contacts.models import VALUE_FIELDS
 
 
 def default_patience() -> timedelta:
@@ -40,16 +42,7 @@ class Template(models.Model):
 class Campaign(models.Model):
     """One text to one audience through one account."""
 
-    class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        FREEZING = "freezing", "Freezing"
-        FROZEN = "frozen", "Waiting for approval"
-        APPROVED = "approved", "Approved"
-        HELD = "held", "Held"
-        RUNNING = "running", "Running"
-        PAUSED = "paused", "Paused"
-        CLOSED = "closed", "Closed"
-        CANCELLED = "cancelled", "Cancelled"
+    Status = CampaignStatus
 
     name = models.CharField(max_length=100)
     account = models.ForeignKey("providers.Account", on_delete=models.PROTECT, related_name="campaigns")
@@ -111,22 +104,7 @@ class Campaign(models.Model):
             ("decide_batch", "Can decide an unclear batch"),
         )
         constraints = (
-            models.CheckConstraint(
-                name="campaign_status_is_known",
-                condition=Q(
-                    status__in=(
-                        "draft",
-                        "freezing",
-                        "frozen",
-                        "approved",
-                        "held",
-                        "running",
-                        "paused",
-                        "closed",
-                        "cancelled",
-                    )
-                ),
-            ),
+            models.CheckConstraint(name="campaign_status_is_known", condition=Q(status__in=CampaignStatus.values)),
             models.CheckConstraint(
                 name="approver_did_not_freeze",
                 condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("frozen_by")) | Q(is_self_approved=True),
@@ -166,16 +144,7 @@ class CampaignList(models.Model):
 class Recipient(models.Model):
     """The frozen copy of one person: after the freeze only ``batch_number`` and ``excluded_reason`` are written."""
 
-    class Excluded(models.TextChoices):
-        OPTED_OUT = "opted_out", "Opted out"
-        OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
-        DUPLICATE = "duplicate", "Already on an earlier list"
-        INVALID = "invalid", "Not valid"
-        MISSING_FIELD = "missing_field", "A field of the text is empty"
-        OUTSIDE_WINDOW = "outside_window", "Outside the allowed hours"
-        EXCLUDED_LIST = "excluded_list", "On an excluded list"
-        RECENTLY_CONTACTED = "recently_contacted", "Contacted recently"
-        IN_FOLLOW_UP_CHAIN = "in_follow_up_chain", "Handed over in an earlier campaign of this chain"
+    Excluded = ExcludedReason
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
     list_id = models.BigIntegerField()
@@ -193,6 +162,8 @@ class Recipient(models.Model):
     excluded_reason = models.CharField(max_length=20, blank=True, choices=Excluded)
     batch_number = models.PositiveIntegerField(null=True, blank=True)
 
+    objects = RecipientQuerySet.as_manager()
+
     class Meta:
         ordering = ("id",)
         constraints = (
@@ -202,21 +173,7 @@ class Recipient(models.Model):
                 name="nobody_is_texted_twice_in_a_campaign",
             ),
             models.CheckConstraint(
-                name="excluded_reason_is_known",
-                condition=Q(
-                    excluded_reason__in=(
-                        "",
-                        "opted_out",
-                        "opted_out_later",
-                        "duplicate",
-                        "invalid",
-                        "missing_field",
-                        "outside_window",
-                        "excluded_list",
-                        "recently_contacted",
-                        "in_follow_up_chain",
-                    )
-                ),
+                name="excluded_reason_is_known", condition=Q(excluded_reason__in=["", *ExcludedReason.values])
             ),
             models.CheckConstraint(
                 name="nobody_excluded_is_in_a_batch", condition=Q(excluded_reason="") | Q(batch_number__isnull=True)
@@ -233,24 +190,13 @@ class Recipient(models.Model):
 
     def values(self) -> dict[str, str]:
         """``value1``..``value6`` as frozen."""
-        return {field: getattr(self, field) for field in FIELDS}
+        return {field: getattr(self, field) for field in VALUE_FIELDS}
 
 
 class Batch(models.Model):
     """One payload for one provider; a row for each generation of a number."""
 
-    class Status(models.TextChoices):
-        PREPARED = "prepared", "Prepared"
-        UPLOADING = "uploading", "Uploading"
-        COMMITTING = "committing", "Committing"
-        HANDED_OVER = "handed_over", "Handed over"
-        PROCESSING = "processing", "Processing"
-        ACCEPTED = "accepted", "Accepted"
-        REJECTED = "rejected", "Rejected"
-        UNCLEAR = "unclear", "Needs decision"
-        HELD = "held", "Held"
-        SUPERSEDED = "superseded", "Superseded"
-        CANCELLED = "cancelled", "Cancelled"
+    Status = BatchStatus
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="batches")
     account = models.ForeignKey("providers.Account", on_delete=models.PROTECT, related_name="batches")
@@ -287,31 +233,16 @@ class Batch(models.Model):
     #: How often the provider could not be reached in a row; spaces the tries.
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
 
+    objects = BatchQuerySet.as_manager()
+
     class Meta:
         ordering = ("campaign", "number", "generation")
         verbose_name_plural = "batches"
         constraints = (
-            models.CheckConstraint(
-                name="batch_status_is_known",
-                condition=Q(
-                    status__in=(
-                        "prepared",
-                        "uploading",
-                        "committing",
-                        "handed_over",
-                        "processing",
-                        "accepted",
-                        "rejected",
-                        "unclear",
-                        "held",
-                        "superseded",
-                        "cancelled",
-                    )
-                ),
-            ),
+            models.CheckConstraint(name="batch_status_is_known", condition=Q(status__in=BatchStatus.values)),
             models.UniqueConstraint(
                 fields=("campaign", "number"),
-                condition=~Q(status="superseded"),
+                condition=~Q(status=BatchStatus.SUPERSEDED),
                 name="one_generation_of_a_batch_counts",
             ),
             models.UniqueConstraint(
@@ -346,17 +277,7 @@ class Attempt(models.Model):
     staged_size = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    ending = models.CharField(
-        max_length=12,
-        default="none",
-        choices=[
-            ("none", "Not known"),
-            ("done", "Done"),
-            ("refused", "Refused"),
-            ("unreachable", "Unreachable"),
-            ("unclear", "Unclear"),
-        ],
-    )
+    ending = models.CharField(max_length=12, default=AttemptEnding.NONE, choices=AttemptEnding)
     code = models.CharField(max_length=60, blank=True)
     sentence = models.TextField(blank=True)
     provider_ref = models.CharField(max_length=100, blank=True)
@@ -416,9 +337,7 @@ class Evidence(models.Model):
 class RecipientOutcome(models.Model):
     """The provider's word on one recipient, where it differs from the batch's or says more."""
 
-    class Result(models.TextChoices):
-        ROW_ERROR = "row_error", "Row error"
-        ACCEPTED = "accepted", "Accepted"
+    Result = RecipientResult
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="outcomes")
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="outcomes")
@@ -436,7 +355,7 @@ class RecipientOutcome(models.Model):
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(fields=("batch", "recipient"), name="one_outcome_of_a_recipient_in_a_batch"),
-            models.CheckConstraint(name="outcome_result_is_known", condition=Q(result__in=("row_error", "accepted"))),
+            models.CheckConstraint(name="outcome_result_is_known", condition=Q(result__in=RecipientResult.values)),
         )
         indexes = (models.Index(fields=("batch", "code"), name="outcome_by_cause"),)
 

@@ -7,31 +7,31 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from campaigns.models import Campaign, Recipient, Template
+from campaigns.models import Batch, Campaign, Recipient, Template
 
-CAMPAIGN_KINDS = {
-    "draft": "waiting",
-    "freezing": "running",
-    "frozen": "decision",
-    "approved": "waiting",
-    "held": "decision",
-    "running": "running",
-    "paused": "decision",
-    "closed": "accepted",
-    "cancelled": "excluded",
+CAMPAIGN_KINDS: dict[str, str] = {
+    Campaign.Status.DRAFT: "waiting",
+    Campaign.Status.FREEZING: "running",
+    Campaign.Status.FROZEN: "decision",
+    Campaign.Status.APPROVED: "waiting",
+    Campaign.Status.HELD: "decision",
+    Campaign.Status.RUNNING: "running",
+    Campaign.Status.PAUSED: "decision",
+    Campaign.Status.CLOSED: "accepted",
+    Campaign.Status.CANCELLED: "excluded",
 }
-BATCH_KINDS = {
-    "prepared": "waiting",
-    "uploading": "waiting",
-    "committing": "provider",
-    "handed_over": "provider",
-    "processing": "provider",
-    "accepted": "accepted",
-    "rejected": "rejected",
-    "unclear": "decision",
-    "held": "decision",
-    "superseded": "excluded",
-    "cancelled": "excluded",
+BATCH_KINDS: dict[str, str] = {
+    Batch.Status.PREPARED: "waiting",
+    Batch.Status.UPLOADING: "waiting",
+    Batch.Status.COMMITTING: "provider",
+    Batch.Status.HANDED_OVER: "provider",
+    Batch.Status.PROCESSING: "provider",
+    Batch.Status.ACCEPTED: "accepted",
+    Batch.Status.REJECTED: "rejected",
+    Batch.Status.UNCLEAR: "decision",
+    Batch.Status.HELD: "decision",
+    Batch.Status.SUPERSEDED: "excluded",
+    Batch.Status.CANCELLED: "excluded",
 }
 #: Where one recipient stands: the words of the tiles, the filter and the table.
 OUTCOME_WORDS = {
@@ -57,17 +57,17 @@ OUTCOME_KINDS = {
     "cancelled": "excluded",
 }
 #: The outcome of a batch's recipients that have none of their own, by the batch's status.
-OUTCOME_OF_BATCH = {
-    "prepared": "ready",
-    "uploading": "ready",
-    "committing": "with_provider",
-    "handed_over": "with_provider",
-    "processing": "with_provider",
-    "accepted": "accepted",
-    "rejected": "rejected",
-    "unclear": "needs_decision",
-    "held": "needs_decision",
-    "cancelled": "cancelled",
+OUTCOME_OF_BATCH: dict[str, str] = {
+    Batch.Status.PREPARED: "ready",
+    Batch.Status.UPLOADING: "ready",
+    Batch.Status.COMMITTING: "with_provider",
+    Batch.Status.HANDED_OVER: "with_provider",
+    Batch.Status.PROCESSING: "with_provider",
+    Batch.Status.ACCEPTED: "accepted",
+    Batch.Status.REJECTED: "rejected",
+    Batch.Status.UNCLEAR: "needs_decision",
+    Batch.Status.HELD: "needs_decision",
+    Batch.Status.CANCELLED: "cancelled",
 }
 #: Codes of reasons that do not read well as they are; any other is said in its own words.
 REASON_WORDS = {
@@ -97,7 +97,7 @@ REASON_WORDS = {
     "upload_vanished": "The uploaded file is gone",
     "worker_died": "The worker ended",
 }
-EXCLUDED_WORDS = dict(Recipient.Excluded.choices)
+EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}

@@ -13,9 +13,11 @@ from django.contrib.auth.models import Group, User
 from django.core.files import File
 from django.utils import timezone
 
-from campaigns import audience, balance, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
 from campaigns.management.commands.balance import sheet
 from campaigns.models import Campaign, CampaignList, Template
+from campaigns.results import balance
 from config.terminal import say
 from contacts import columns, importing, queues, suppression
 from contacts import jobs as contacts_jobs
@@ -25,8 +27,6 @@ from providers.models import Account
 ROLES = ("operator", "approver", "administrator")
 LIST = "Customers"
 LABELS = {"value1": "First name", "value2": "Balance"}
-# In the order in which people meet them; the name of a provider's sample campaign and account.
-PROVIDERS = {"smsportal": "SMSPortal", "gatewayapi": "GatewayAPI", "clickatell": "Clickatell", "bulksms": "BulkSMS"}
 CAMPAIGN = "Sample campaign through {provider}"
 ACCOUNT = "{provider} sandbox"
 # The balance, not the name: some names have letters that GSM does not have, which is for people to find out.
@@ -46,10 +46,7 @@ def main(url: str) -> None:
         import_sheet(contact_list, people["operator"])
     if not Suppression.objects.exists():
         record_opt_outs(contact_list, people["operator"])
-    campaigns = [
-        compose(slug, connect_account(slug, known), contact_list, people["operator"])
-        for slug, known in sandbox["providers"].items()
-    ]
+    campaigns = compose_all(sandbox, contact_list, people["operator"])
     run([campaign for campaign in campaigns if campaign.status not in ("closed", "cancelled")], people)
     say()
     for campaign in campaigns:
@@ -81,12 +78,13 @@ def make_people(kept: Path) -> dict[str, str]:
     return passwords
 
 
-def connect_account(slug: str, known: dict[str, Any]) -> Account:
-    """The account at a pretend provider, its server's key pinned where it has one.
+def connect_account(slug: str, label: str, known: dict[str, Any]) -> Account:
+    """Return the account at a pretend provider, made if missing, with its server's key pinned if it has one.
 
-    ``known`` is what the sandbox said of it: the fields of the adapter's form, and ``host_key``.
+    ``label`` is the name people know the provider by. ``known`` is what the sandbox says of the account: the fields of
+    the adapter's form, and ``host_key``.
     """
-    name = ACCOUNT.format(provider=PROVIDERS[slug])
+    name = ACCOUNT.format(provider=label)
     account = Account.objects.filter(name=name).first() or Account(name=name, provider=slug)
     form = account.adapter.SettingsForm
     filled = form({field: known.get(field, made.initial) for field, made in form.base_fields.items()})
@@ -110,9 +108,9 @@ def import_sheet(contact_list: ContactList, operator: User) -> None:
             found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
     if not found.mapping:
         importing.confirm(found, columns.guess(found.header, contact_list.labels))
-    queues.enqueue_once(contacts_jobs.judge_import, found.pk)
-    follow(found, {"uploaded", "judging"})
-    if found.status == "judged":
+    queues.enqueue_once(contacts_jobs.check_import, found.pk)
+    follow(found, {"uploaded", "checking"})
+    if found.status == "checked":
         importing.begin_apply(found)
         queues.enqueue_once(contacts_jobs.apply_import, found.pk)
     follow(found, {"applying"})
@@ -141,9 +139,18 @@ def record_opt_outs(contact_list: ContactList, operator: User) -> None:
     say(f"  Recorded {OPT_OUTS} opt-outs")
 
 
-def compose(slug: str, account: Account, contact_list: ContactList, operator: User) -> Campaign:
-    """The provider's sample campaign, made from a campaign template where it is not there yet."""
-    name = CAMPAIGN.format(provider=PROVIDERS[slug])
+def compose_all(sandbox: dict[str, Any], contact_list: ContactList, operator: User) -> list[Campaign]:
+    """Return one sample campaign for each provider of the sandbox, in its order. ``sandbox`` is its ready line."""
+    campaigns = []
+    for slug, known in sandbox["providers"].items():
+        label = sandbox["labels"][slug]
+        campaigns.append(compose(label, connect_account(slug, label, known), contact_list, operator))
+    return campaigns
+
+
+def compose(label: str, account: Account, contact_list: ContactList, operator: User) -> Campaign:
+    """Return the provider's sample campaign, made from a campaign template if it does not exist yet."""
+    name = CAMPAIGN.format(provider=label)
     found = Campaign.objects.filter(name=name).order_by("id").first()
     if found:
         return found
@@ -174,7 +181,7 @@ def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
     say("  Running a sample campaign through each provider")
     for campaign in campaigns:
         if campaign.status == "draft":
-            audience.begin_freeze(campaign, people["operator"], timezone.now())
+            audience_freeze.begin_freeze(campaign, people["operator"], timezone.now())
             queues.enqueue_once(jobs.freeze, campaign.pk)
     wait(campaigns, lambda campaign: campaign.status != "freezing")
     for campaign in campaigns:

@@ -56,7 +56,7 @@ class Supervisor:
         self.valkey: list[Child] = []
         self.step: subprocess.Popen[bytes] | None = None
         self.sandbox_line = ""
-        self.environment: dict[str, str] = {"BATON_PDEATHSIG": "1", "PYTHONUNBUFFERED": "1"}
+        self.environment: dict[str, str] = {"PYTHONUNBUFFERED": "1"}
         self.logs = settings.DATA / "logs"
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
@@ -91,7 +91,7 @@ class Supervisor:
         """Start everything. Raises Refusal with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
         self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
-        self._run("Reading the journals", manage("catch_up"))
+        self._run("Reading the journals", manage("replay_journal"))
         self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()
@@ -149,7 +149,9 @@ class Supervisor:
         data = settings.DATA / "sandbox"
         data.mkdir(mode=0o700, exist_ok=True)
         command = manage("sandbox", "--json", "--every", "1", "--data", str(data))
-        child = self._launch(self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}))
+        child = self._launch(
+            self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}, when_parent_dies=signal.SIGTERM)
+        )
         self._await("Starting the sandbox", lambda: ready_line(child.output()) is not None, self.sandbox)
         line = ready_line(child.output())
         assert line is not None

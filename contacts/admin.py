@@ -1,6 +1,6 @@
-"""The admin: people can be mended; imports, opt-outs and consents can only be looked at.
+"""The admin: contacts and list names can be corrected; imports, opt-outs and consents are read-only.
 
-An opt-out is added on its own screen, through contacts.suppression, which also writes the journal.
+Opt-outs are added on their own screen, through contacts.suppression, which also writes the journal.
 """
 
 from typing import Any
@@ -11,16 +11,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from contacts import phones
+from contacts.fields import SEARCHED_FIELDS, TABLE_FIELDS
 from contacts.forms import ContactForm
 from contacts.models import Consent, Contact, ContactList, Import, ImportIssue, ImportRow, Suppression
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only the product itself writes."""
+class ReadOnlyMixin:
+    """For the ModelAdmin or inline of rows that only Baton itself writes: no adding, changing or deleting."""
 
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -28,6 +27,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
+    """Read-only pages; the unfiltered total is not counted, because these tables are large."""
+
+    show_full_result_count = False
 
 
 @admin.register(ContactList)
@@ -38,26 +43,26 @@ class ContactListAdmin(admin.ModelAdmin):
     readonly_fields = ("country", "labels", "created_at", "updated_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A list is made on its screen, which asks for a country Baton can read and for labels one by one."""
+        """A list is created on its own page, which asks for a known country and for each label."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Deleting a list is done on its screen, which waits for an import that is being applied."""
+        """A list is deleted on its own page, which refuses while an import into it is running."""
         return False
 
 
 @admin.register(Contact)
 class ContactAdmin(admin.ModelAdmin):
-    list_display = ("msisdn", "name", "customer_id", "list")
+    list_display = ("msisdn", *TABLE_FIELDS, "list")
     list_filter = ("list",)
     list_select_related = ("list",)
-    search_fields = ("msisdn", "name", "customer_id")
+    search_fields = ("msisdn", *SEARCHED_FIELDS)
     readonly_fields = ("list", "msisdn", "created_at", "updated_at")
     form = ContactForm
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A contact is added on its list, which says how its number is read."""
+        """A contact is added on the page of its list, whose country is needed to read the number."""
         return False
 
 
@@ -70,7 +75,7 @@ class SuppressionAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number is found as people write it, too."""
+        """A complete number is found in any notation."""
         return super().get_search_results(request, queryset, _digits(search_term))
 
 
@@ -99,14 +104,14 @@ class ImportIssueAdmin(ReadOnlyAdmin):
 
 @admin.register(ImportRow)
 class ImportRowAdmin(ReadOnlyAdmin):
-    list_display = ("import_of", "row", "msisdn", "name")
+    list_display = ("import_of", "row", "msisdn", *TABLE_FIELDS)
     list_filter = ("import_of__status",)
     list_select_related = ("import_of__list",)
-    search_fields = ("msisdn", "name")
+    search_fields = ("msisdn", *SEARCHED_FIELDS)
 
 
 def _digits(term: str) -> str:
-    """``term`` as the digits of a number where it is a whole one, else as it is."""
+    """The digits of ``term`` if it is a complete phone number, else ``term`` itself."""
     try:
         return phones.parse(term, settings.DEFAULT_COUNTRY)
     except phones.PhoneError:

@@ -1,98 +1,74 @@
-"""What the columns of a spreadsheet mean: a guess from the header, and the mapping an operator confirmed."""
+"""What the columns of a spreadsheet mean: a guess from the header, and the mapping that an operator confirmed."""
 
 import re
 from collections.abc import Mapping, Sequence
 
-from contacts.models import CONTACT_FIELDS, FIELD_LABELS, VALUE_FIELDS
+from contacts.errors import Refusal
+from contacts.fields import FIELD_LABELS, FIELD_NAMES, FIELDS
 
-#: How long a cell may be in each field, in characters; what is longer is refused, never cut. ``message`` is an SMS.
-LENGTHS = {"phone": 60, "customer_id": 100, "name": 200, "message": 1600, **dict.fromkeys(VALUE_FIELDS, 500)}
-
-# The better a name says what it is, the further in front; a column is guessed by the best name in the whole header.
-PHONE_NAMES = (
-    "phone", "phone number", "mobile number", "mobile", "cell number", "cell", "cellphone", "cellphone number",
-    "cell phone", "cell phone number", "mobile phone", "mobile phone number", "msisdn", "telephone",
-    "telephone number", "tel", "tel no", "phone no", "mobile no", "cell no", "contact number", "contact no",
-    "handset", "gsm", "handy", "handynummer", "telefon", "telefonnummer", "mobilnummer", "number", "destination",
-    "recipient", "to",
-)  # fmt: skip
-NAMES = {
-    "phone": PHONE_NAMES,
-    "customer_id": (
-        "customer id", "customer number", "customer no", "customer", "client id", "client number", "client no",
-        "account number", "account no", "account id", "account", "member number", "member id", "membership number",
-        "policy number", "reference", "ref", "id",
-    ),
-    "name": (
-        "name", "full name", "customer name", "client name", "contact name", "first name", "firstname", "given name",
-        "forename", "contact", "surname", "last name",
-    ),
-    "message": ("message", "own text", "sms text", "sms", "text", "message text", "body"),
-}  # fmt: skip
 _SPLIT = re.compile(r"[^0-9a-z]+|(?<=[a-z])(?=[0-9])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-class ColumnsError(Exception):
-    """Why a mapping cannot be used: ``code`` to count, ``sentence`` to show."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class ColumnsError(Refusal):
+    """A column mapping cannot be used."""
 
 
 def guess(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:
-    """Which column, counted from 0, is likely which field of a contact; ``labels`` are the list's own names of them.
+    """The likely field of each column, counted from 0. ``labels`` are the list's own labels of its fields.
 
-    The list's labels come first, then usual names, the best known first. No field twice; a column nothing is known
-    about is not in the answer.
+    The list's labels are tried first, then the usual headings of each field in their order. No field is guessed twice;
+    columns without a guess are left out.
     """
     names = [_plain(title) for title in header]
     mapping: dict[int, str] = {}
-    candidates = [(field, _plain(label)) for field, label in labels.items() if field in CONTACT_FIELDS and label]
-    for field in CONTACT_FIELDS:
-        candidates += [(field, _plain(field)), (field, _plain(FIELD_LABELS[field]))]
-        candidates += [(field, name) for name in NAMES.get(field, ())]
-    for field, name in candidates:
-        if field not in mapping.values() and name in names and names.index(name) not in mapping:
-            mapping[names.index(name)] = field
+    candidates = [(field, _plain(label)) for field, label in labels.items() if field in FIELD_NAMES and label]
+    for field in FIELDS:
+        candidates += [(field.name, _plain(field.name)), (field.name, _plain(field.label))]
+        candidates += [(field.name, heading) for heading in field.headings]
+    for name, heading in candidates:
+        if name not in mapping.values() and heading in names and names.index(heading) not in mapping:
+            mapping[names.index(heading)] = name
     return dict(sorted(mapping.items()))
 
 
 def validate(mapping: Mapping[int, str], header: Sequence[str]) -> None:
     """Raises ColumnsError ``no_phone_column``, ``field_twice``, ``unknown_field`` or ``unknown_column``."""
     for column, field in mapping.items():
-        if field not in CONTACT_FIELDS:
-            raise ColumnsError("unknown_field", f"{field} is no field of a contact. Use {', '.join(CONTACT_FIELDS)}.")
+        if field not in FIELD_NAMES:
+            raise ColumnsError("unknown_field", f"There is no field {field}. The fields are: {', '.join(FIELD_NAMES)}.")
         if not 0 <= column < len(header):
             raise ColumnsError(
-                "unknown_column", f"The sheet has {len(header)} columns; there is no column {column + 1}."
+                "unknown_column", f"There is no column {column + 1}: the sheet has {len(header)} columns."
             )
-    for field in CONTACT_FIELDS:
-        columns = [header[column] or f"column {column + 1}" for column, found in mapping.items() if found == field]
+    for field in FIELD_NAMES:
+        columns = [header[column] or f"column {column + 1}" for column, goal in mapping.items() if goal == field]
         if len(columns) > 1:
-            said = f"{' and '.join(columns)} are both mapped to {FIELD_LABELS[field]}. Keep one of them."
-            raise ColumnsError("field_twice", said)
+            raise ColumnsError(
+                "field_twice",
+                f"More than one column is mapped to {FIELD_LABELS[field]}: {', '.join(columns)}. Keep one of them.",
+            )
     if "phone" not in mapping.values():
-        raise ColumnsError("no_phone_column", "No column is mapped to Phone. Choose the one with the phone numbers.")
+        raise ColumnsError(
+            "no_phone_column", "No column is mapped to Phone. Choose the column that contains the phone numbers."
+        )
 
 
 def apply(mapping: Mapping[int, str], row: Sequence[str]) -> dict[str, str]:
-    """The cells of ``row`` by field of a contact; a mapped column the row is too short for is empty."""
+    """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty."""
     return {field: row[column].strip() if column < len(row) else "" for column, field in mapping.items()}
 
 
 def stored(mapping: Mapping[int, str]) -> dict[str, str]:
-    """``mapping`` as JSON can hold it: the keys are texts."""
+    """``mapping`` as JSON stores it: the keys are strings."""
     return {str(column): field for column, field in sorted(mapping.items())}
 
 
 def restored(mapping: Mapping[str, str]) -> dict[int, str]:
-    """What ``stored`` made, as a mapping again."""
+    """The inverse of ``stored``."""
     return {int(column): field for column, field in mapping.items() if field}
 
 
 def _plain(title: str) -> str:
-    """``"Cell_No."``, ``"cellNo"`` and ``"CELL NO"`` are one name."""
+    """``title`` as lower-case words: ``"Cell_No."``, ``"cellNo"`` and ``"CELL NO"`` become ``"cell no"``."""
     return " ".join(filter(None, _SPLIT.split(_CAMEL.sub(" ", title).lower())))

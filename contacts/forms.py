@@ -1,63 +1,51 @@
-"""The forms of the contact screens. A form cleans; the views and deeds save."""
+"""The forms of the contact screens. Forms clean and validate; views and operations save."""
 
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import phonenumbers
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
-from contacts import columns, phones
-from contacts.models import FIELD_LABELS, VALUE_FIELDS, Contact, ContactList, Import
-from contacts.sheets import ENCODINGS
+from contacts import columns, countries, phones
+from contacts.fields import FIELD_LABELS, FIELD_NAMES, HELP_TEXTS, VALUE_FIELDS
+from contacts.models import Contact, ContactList, Import
+from contacts.sheets import ENCODINGS, ENDINGS
 
-ENCODING_WORDS = {
+ENCODING_LABELS = {
     "utf-8": "UTF-8",
     "cp1252": "Windows, Western Europe (cp1252)",
     "iso-8859-1": "Latin 1 (ISO 8859-1)",
     "utf-16": "UTF-16",
 }
-SHEET_ENDINGS = ".xlsx,.xlsm,.csv,.tsv,.txt"
+PHONE_REQUIRED = "Enter the phone number."
+LIST_EXISTS = "A list with this name already exists."
+ON_LIST_ALREADY = "This number is already on the list. Edit that contact instead."
 
 
-@cache
-def countries() -> list[tuple[str, str]]:
-    """Every country whose numbers Baton can read, as ``("ZA", "South Africa (+27)")``, by name."""
-    table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
-    lines = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
-    known = [
-        (code, f"{name} (+{phonenumbers.country_code_for_region(code)})")
-        for code, name in lines
-        if code in phonenumbers.SUPPORTED_REGIONS
-    ]
-    return sorted(known, key=lambda country: country[1])
-
-
-def country_field(hint: str) -> forms.ChoiceField:
+def country_field(help_text: str) -> forms.ChoiceField:
     return forms.ChoiceField(
-        label="Country", choices=countries, initial=lambda: settings.DEFAULT_COUNTRY, help_text=hint
+        label="Default country",
+        choices=countries.choices,
+        initial=lambda: settings.DEFAULT_COUNTRY,
+        help_text=help_text,
     )
 
 
 class ContactListForm(forms.ModelForm):
-    country = country_field("Numbers without a country code are read as a person there would write them.")
+    country = country_field("Used to read numbers without a country code.")
 
     class Meta:
         model = ContactList
         fields = ("name", "country")
-        help_texts = {"name": "Only people here see it."}
-        error_messages = {
-            "name": {"required": "Give the list a name.", "unique": "There is a list with this name already."}
-        }
+        help_texts = {"name": "Recipients do not see it."}
+        error_messages = {"name": {"required": "Enter a name for the list.", "unique": LIST_EXISTS}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in VALUE_FIELDS:
             self.fields[f"label_{field}"] = forms.CharField(
-                label=f"{FIELD_LABELS[field]} is called",
+                label=f"Label for {FIELD_LABELS[field]}",
                 required=False,
                 max_length=40,
                 initial=self.instance.labels.get(field, ""),
@@ -72,7 +60,7 @@ class ContactListForm(forms.ModelForm):
         for field in VALUE_FIELDS:
             label = (cleaned.get(f"label_{field}") or "").strip()
             if label and label.lower() in (known.lower() for known in labels.values()):
-                self.add_error(f"label_{field}", "Another field has this name already. Choose a different one.")
+                self.add_error(f"label_{field}", "Another field already has this label. Choose a different one.")
             elif label:
                 labels[field] = label
         self.instance.labels = labels
@@ -84,38 +72,34 @@ class ContactForm(forms.ModelForm):
 
     class Meta:
         model = Contact
-        fields = ("phone", "name", "customer_id", *VALUE_FIELDS, "message")
+        fields = FIELD_NAMES
         widgets = {"message": forms.Textarea(attrs={"rows": 3})}
-        labels = {"message": "Own text", "customer_id": "Customer ID"}
-        help_texts = {"message": "Replaces the campaign's text for this person. Mostly blank."}
+        help_texts = HELP_TEXTS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         contact_list = self.instance.list
         self.fields["phone"].required = True
-        self.fields["phone"].help_text = f"Without a country code it is read as in {contact_list.country}."
-        self.fields["phone"].error_messages["required"] = "Write the phone number."
+        self.fields["phone"].help_text = f"Default country: {countries.name_of(contact_list.country)}"
+        self.fields["phone"].error_messages["required"] = PHONE_REQUIRED
         if self.instance.pk and not self.instance.phone:
             self.initial["phone"] = f"+{self.instance.msisdn}"
-        for field in VALUE_FIELDS:
+        for field in FIELD_NAMES:
             self.fields[field].label = contact_list.label(field)
 
     def clean_phone(self) -> str:
-        typed = self.cleaned_data["phone"]
-        self.instance.msisdn = parsed(typed, self.instance.list.country)
+        phone = self.cleaned_data["phone"]
+        self.instance.msisdn = parsed(phone, self.instance.list.country)
         others = Contact.objects.filter(list=self.instance.list, msisdn=self.instance.msisdn)
         if others.exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(ON_LIST_ALREADY, code="on_list_already")
-        return typed
+        return phone
 
 
-ON_LIST_ALREADY = "This number is on the list already. Change that contact instead."
-
-
-def parsed(typed: str, country: str) -> str:
-    """The digits of ``typed``. Raises ValidationError with the sentence of what is wrong."""
+def parsed(phone: str, country: str) -> str:
+    """The msisdn of ``phone`` as entered. Raises ValidationError."""
     try:
-        return phones.parse(typed, country)
+        return phones.parse(phone, country)
     except phones.PhoneError as error:
         raise forms.ValidationError(error.sentence, code=error.code) from error
 
@@ -125,29 +109,29 @@ class SearchForm(forms.Form):
 
 
 def checked_size(file: UploadedFile) -> UploadedFile:
-    """``file`` unless it is too large. Raises ValidationError."""
+    """``file``, if it is not too large. Raises ValidationError."""
     if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
-        most = settings.UPLOAD_MAX_BYTES // 1024**2
-        raise forms.ValidationError(f"The file is larger than {most:,} MB. Split it.", code="too_large")
+        maximum = settings.UPLOAD_MAX_BYTES // 1024**2
+        raise forms.ValidationError(f"This file is larger than {maximum:,} MB. Split it.", code="too_large")
     return file
 
 
 def sheet_field() -> forms.FileField:
     return forms.FileField(
         label="Spreadsheet",
-        widget=forms.FileInput(attrs={"accept": SHEET_ENDINGS}),
-        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+        widget=forms.FileInput(attrs={"accept": ",".join(ENDINGS)}),
+        error_messages={"required": "Choose a file.", "empty": "This file is empty."},
     )
 
 
 class UploadForm(forms.Form):
-    """A spreadsheet for a list that exists or one to be made."""
+    """A spreadsheet for an existing or a new list."""
 
     list = forms.ModelChoiceField(
         ContactList.objects.all(),
         required=False,
-        empty_label="Make a new list",
-        error_messages={"invalid_choice": "This list is gone. Choose again."},
+        empty_label="New list",
+        error_messages={"invalid_choice": "This list no longer exists. Choose another one."},
     )
     new_list = forms.CharField(label="Name of the new list", required=False, max_length=100)
     file = sheet_field()
@@ -161,23 +145,22 @@ class UploadForm(forms.Form):
         if "list" in self.errors or cleaned.get("list"):
             return cleaned
         if not name:
-            self.add_error("new_list", "Choose a list above, or give the new one a name.")
+            self.add_error("new_list", "Choose a list above or enter a name for a new one.")
         elif ContactList.objects.filter(name=name).exists():
-            self.add_error("new_list", "There is a list with this name already. Choose it above, or take another name.")
+            self.add_error("new_list", f"{LIST_EXISTS} Choose it above or enter a different name.")
         return cleaned
 
 
 class ColumnsForm(forms.Form):
-    """What each column of an import's sheet holds; cleans to ``country`` and ``mapping``."""
+    """The field that each column of an import is mapped to. Cleans to ``country`` and ``mapping``."""
 
-    country = country_field("Numbers without a country code are read as a person there would write them.")
+    country = country_field("Used to read numbers without a country code.")
 
     def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.fields["country"].initial = upload.country
         guessed = columns.guess(upload.header, upload.list.labels)
-        self.guessed = guessed
         for number, title in enumerate(upload.header):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 label=f"{title or f'Column {number + 1}'} goes to",
@@ -188,13 +171,14 @@ class ColumnsForm(forms.Form):
 
     def _goals(self) -> list[tuple[str, str]]:
         labels = self.upload.list.labels
-        called = [
-            (field, f"{word} “{labels[field]}”" if labels.get(field) else word) for field, word in FIELD_LABELS.items()
+        goals = [
+            (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
+            for field, label in FIELD_LABELS.items()
         ]
-        return [("", "(leave out)"), *called]
+        return [("", "(leave out)"), *goals]
 
     def lines(self) -> Iterator[tuple[str, list[str], forms.BoundField]]:
-        """Each column: its title, samples, and the field that says where it goes."""
+        """For each column: its heading, up to three samples, and the form field that maps it."""
         for number, title in enumerate(self.upload.header):
             samples = [row[number] if number < len(row) else "" for row in self.upload.samples[:3]]
             yield title or f"Column {number + 1}", samples, self[f"column_{number}"]
@@ -210,50 +194,54 @@ class ColumnsForm(forms.Form):
         try:
             columns.validate(mapping, self.upload.header)
         except columns.ColumnsError as error:
-            place = None
+            form_field = None
             if error.code == "field_twice":
                 goals = list(mapping.values())
-                place = next(f"column_{n}" for n, field in reversed(mapping.items()) if goals.count(field) > 1)
-            self.add_error(place, forms.ValidationError(error.sentence, code=error.code))
+                form_field = next(f"column_{n}" for n, field in reversed(mapping.items()) if goals.count(field) > 1)
+            self.add_error(form_field, forms.ValidationError(error.sentence, code=error.code))
 
 
 class EncodingForm(forms.Form):
     encoding = forms.ChoiceField(
-        label="The one that reads right",
-        choices=[(name, ENCODING_WORDS.get(name, name)) for name in ENCODINGS],
+        label="Encoding",
+        choices=[(name, ENCODING_LABELS.get(name, name)) for name in ENCODINGS],
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose the one that reads right."},
+        error_messages={"required": "Choose an encoding."},
     )
 
 
 class OptOutForm(forms.Form):
-    """One number; cleans to ``msisdn`` and ``note``."""
+    """One number. Cleans to ``msisdn`` and ``note``."""
 
-    country = country_field("For a number without a country code.")
-    phone = forms.CharField(label="Phone number", max_length=60, error_messages={"required": "Write the phone number."})
+    phone = forms.CharField(label="Phone number", max_length=60, error_messages={"required": PHONE_REQUIRED})
+    country = country_field("Used if the number has no country code.")
     note = forms.CharField(
         label="Note", required=False, max_length=500, help_text="How the person opted out, for example by phone."
     )
 
-    def clean_phone(self) -> str:
-        typed = self.cleaned_data["phone"]
-        self.cleaned_data["msisdn"] = parsed(typed, self.cleaned_data.get("country", settings.DEFAULT_COUNTRY))
-        return typed
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if "phone" in cleaned:
+            try:
+                cleaned["msisdn"] = parsed(cleaned["phone"], cleaned.get("country", settings.DEFAULT_COUNTRY))
+            except forms.ValidationError as error:
+                self.add_error("phone", error)
+        return cleaned
 
 
 class OptOutPasteForm(forms.Form):
-    country = country_field("For numbers without a country code.")
     text = forms.CharField(
         label="Phone numbers",
         widget=forms.Textarea(attrs={"rows": 10}),
-        help_text="One a line, or with commas between them.",
+        help_text="One per line, or separated by commas.",
         error_messages={"required": "Paste the numbers."},
     )
-    note = forms.CharField(label="Note", required=False, max_length=500, help_text="Where they come from.")
+    country = country_field("Used to read numbers without a country code.")
+    note = forms.CharField(label="Note", required=False, max_length=500, help_text="Where the numbers come from.")
 
 
 class OptOutUploadForm(forms.Form):
-    country = country_field("For numbers without a country code.")
+    country = country_field("Used to read numbers without a country code.")
     file = sheet_field()
 
     def clean_file(self) -> UploadedFile:
@@ -265,6 +253,6 @@ class ConsentForm(forms.Form):
         label="Proof of consent",
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="How and when the person asked to get texts again.",
-        error_messages={"required": "Say how and when the person asked. Without proof the opt-out stays."},
+        help_text="How and when the person asked to be texted again.",
+        error_messages={"required": "Enter how and when the person asked. Without proof the opt-out stays."},
     )

@@ -1,10 +1,11 @@
-"""RQ's way in. A job is a nudge, the row is the truth: losing a job loses nothing, doubling one does nothing twice."""
+"""The RQ jobs of contacts. A job only says which row to work on; the database row is authoritative.
+
+A lost job loses no work, because the sweep enqueues it again. A job that runs twice changes nothing the second time.
+"""
 
 import logging
 from collections import Counter
-from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
 from contacts import importing, queues
@@ -14,22 +15,19 @@ from contacts.queues import job
 
 logger = logging.getLogger(__name__)
 
-#: An import whose worker gave no sign of life for so long waits for another.
-STALE_AFTER = timedelta(seconds=15)
-
 
 @job("imports")
-def judge_import(import_id: int) -> None:
-    """Check every row of an import whose mapping is confirmed."""
+def check_import(import_id: int) -> None:
+    """Check every row of an import whose columns are confirmed."""
     try:
-        importing.judge(import_id)
+        importing.check_rows(import_id)
     except ImportRefusal as refusal:
         logger.info("import %s: %s", import_id, refusal.code)
 
 
 @job("imports")
 def apply_import(import_id: int) -> None:
-    """Bring the rows of an import into its list."""
+    """Write the checked rows of an import to its list."""
     try:
         importing.apply(import_id)
     except ImportRefusal as refusal:
@@ -37,11 +35,9 @@ def apply_import(import_id: int) -> None:
 
 
 def sweep() -> dict[str, int]:
-    """Nudge the imports that wait for a worker; return how many nudges of each job."""
-    is_idle = Q(beat_at=None) | Q(beat_at__lt=timezone.now() - STALE_AFTER)
+    """Enqueue the jobs of imports that wait for a worker; return how many of each job were enqueued."""
     enqueued: Counter[str] = Counter()
-    for found in Import.objects.filter(is_idle, status__in=("uploaded", "judging")).exclude(mapping={}):
-        enqueued["judge_import"] += queues.enqueue_once(judge_import, found.pk)
-    for found in Import.objects.filter(is_idle, status="applying"):
-        enqueued["apply_import"] += queues.enqueue_once(apply_import, found.pk)
+    for import_ in Import.objects.waiting_for_a_worker(timezone.now()):
+        wanted = apply_import if import_.status == Import.Status.APPLYING else check_import
+        enqueued[wanted.__name__] += queues.enqueue_once(wanted, import_.pk)
     return {name: count for name, count in enqueued.items() if count}

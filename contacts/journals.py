@@ -1,4 +1,4 @@
-"""How the journals are written: files of whole lines outside the database, each line durable before work goes on."""
+"""Writes the journals: files of whole lines outside the database. Each line is durable before the caller continues."""
 
 import fcntl
 import os
@@ -7,24 +7,24 @@ from pathlib import Path
 
 
 def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None) -> None:
-    """Append ``lines``, each with its end, to a journal of this host, and return once they are durable.
+    """Append ``lines``, each ending in a newline, to a journal of this host, and return once they are durable.
 
-    Processes take turns. ``written`` is called when the lines are in the file and not yet durable. Raises OSError.
+    Processes take turns. ``written`` is called when the lines are in the file but not yet durable. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        # Another process of this host may be in the middle of its lines.
+        # Another process of this host may be writing.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         if not size:
-            _keep_entry(path)
-        # A line that a crash cut short must not swallow the next one.
+            _sync_folder(path)
+        # The next line must not be appended to one that a crash cut short.
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         rest = memoryview(b"\n" + lines if is_torn else lines)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        # Nobody else need wait for the disk.
+        # Other processes need not wait for the disk.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         written()
         os.fsync(descriptor)
@@ -32,8 +32,8 @@ def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None)
         os.close(descriptor)
 
 
-def _keep_entry(path: Path) -> None:
-    """Make durable that there is a file of this name."""
+def _sync_folder(path: Path) -> None:
+    """Make the entry of a new file in its folder durable."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,9 +1,12 @@
-"""People: contact lists and contacts, who must never get a text, and the imports that bring people in."""
+"""The tables of contacts: lists and their contacts, opt-outs and consents, and imports."""
 
 import builtins
+import operator
 import uuid
+from datetime import datetime
+from functools import reduce
 from pathlib import PurePath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self, TypeAlias
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -11,25 +14,17 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-VALUE_FIELDS = tuple(f"value{number}" for number in range(1, 7))
-#: What a column of a spreadsheet can be: the fields of a contact, in the order people see them.
-FIELD_LABELS = {
-    "phone": "Phone",
-    "customer_id": "Customer ID",
-    "name": "Name",
-    **{field: f"Value {number}" for number, field in enumerate(VALUE_FIELDS, start=1)},
-    "message": "Own text",
-}
-CONTACT_FIELDS = tuple(FIELD_LABELS)
+from contacts.fields import FIELD_LABELS, VALUE_FIELDS
+from contacts.timing import OFFER_TO_ANOTHER_WORKER_AFTER
 
-digits_only = RegexValidator(r"^[1-9][0-9]{5,14}\Z", "A number is 6 to 15 digits with the country code and no plus.")
+digits_only = RegexValidator(r"^[1-9][0-9]{5,14}\Z", "Enter 6 to 15 digits with the country code and without a plus.")
 
 
 class ContactList(models.Model):
-    """People who are texted together. ``labels`` says what value1..value6 mean: ``{"value1": "First name"}``."""
+    """Contacts that a campaign texts together. ``labels`` names value1 to value6: ``{"value1": "First name"}``."""
 
     name = models.CharField(max_length=100, unique=True)
-    country = models.CharField(max_length=2, default="ZA", help_text="Numbers without a country code are read as here.")
+    country = models.CharField(max_length=2, default="ZA", help_text="Used to read numbers without a country code.")
     labels = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -44,18 +39,20 @@ class ContactList(models.Model):
         return reverse("contacts:list", args=[self.pk])
 
     def label(self, field: str) -> str:
-        """What people call ``field`` on this list, such as ``"First name"`` for ``"value1"``."""
+        """The label of ``field`` on this list, such as ``"First name"`` for ``"value1"``."""
         return self.labels.get(field) or FIELD_LABELS[field]
 
+    def labelled_fields(self) -> dict[str, str]:
+        """The value fields that this list has a label for, with their labels."""
+        return {field: self.labels[field] for field in VALUE_FIELDS if self.labels.get(field)}
 
-class Contact(models.Model):
-    """One living person's record on one list. ``message`` is the person's own text and replaces the template's."""
 
-    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="contacts")
-    msisdn = models.CharField("number", max_length=15, validators=[digits_only])
-    phone = models.CharField(max_length=60, blank=True, help_text="The number as it was typed.")
-    customer_id = models.CharField("customer ID", max_length=100, blank=True)
+class ContactData(models.Model):
+    """The columns of what is known about a contact, as declared in ``contacts.fields``."""
+
+    phone = models.CharField(max_length=60, blank=True, help_text="The number as it was entered.")
     name = models.CharField(max_length=200, blank=True)
+    customer_id = models.CharField("customer ID", max_length=100, blank=True)
     value1 = models.CharField(max_length=500, blank=True)
     value2 = models.CharField(max_length=500, blank=True)
     value3 = models.CharField(max_length=500, blank=True)
@@ -63,6 +60,16 @@ class Contact(models.Model):
     value5 = models.CharField(max_length=500, blank=True)
     value6 = models.CharField(max_length=500, blank=True)
     message = models.TextField("own text", blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Contact(ContactData):
+    """One person on one list. ``message`` is the person's own text and replaces the campaign's."""
+
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="contacts")
+    msisdn = models.CharField("number", max_length=15, validators=[digits_only])
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -78,35 +85,50 @@ class Contact(models.Model):
         return f"{self.msisdn} on {self.list}"
 
 
-class NeverDeleted(models.QuerySet):
-    """Rows that stay: nothing in Baton may clear an opt-out by deleting it."""
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def active(self) -> Self:
+        """Opt-outs in force: these numbers must not be texted."""
+        return self.filter(lifted_at=None)
+
+    def lifted(self) -> Self:
+        """Opt-outs of people who have opted back in."""
+        return self.exclude(lifted_at=None)
 
     def delete(self) -> NoReturn:
-        raise PermissionError("An opt-out is never deleted; opting back in is contacts.suppression.opt_back_in().")
+        """Refused: deleting a row would clear an opt-out without a consent."""
+        raise PermissionError(OPT_OUTS_ARE_NOT_DELETED)
+
+
+OPT_OUTS_ARE_NOT_DELETED = "Opt-outs cannot be deleted. Use contacts.suppression.opt_back_in()."
+
+
+class SuppressionSource(models.TextChoices):
+    MANUAL = "manual", "Entered by hand"
+    PASTE = "paste", "Pasted"
+    FILE = "file", "Uploaded file"
+    IMPORT = "import", "Import"
+    PROVIDER = "provider", "Reported by the provider"
+    COMMAND = "command", "Command line"
 
 
 class Suppression(models.Model):
-    """A number that must never get a text, until the person opts back in (``lifted_at``). Written by suppression.py."""
+    """A number that must not be texted until the person opts back in (``lifted_at``). Written by suppression.py only.
 
-    class Source(models.TextChoices):
-        MANUAL = "manual", "Added by hand"
-        PASTE = "paste", "Pasted"
-        FILE = "file", "Uploaded sheet"
-        IMPORT = "import", "Import"
-        PROVIDER = "provider", "Reported by the provider"
-        REPLY = "reply", "Replied STOP"
-        COMMAND = "command", "Command line"
+    "Opt-out" in the UI. An opt-out applies to every list and campaign.
+    """
+
+    Source: TypeAlias = SuppressionSource
 
     msisdn = models.CharField("number", max_length=15, validators=[digits_only], db_index=True)
-    source = models.CharField(max_length=10, choices=Source.choices)
-    note = models.CharField(max_length=500, blank=True, help_text="The proof: file and line, and the reason.")
+    source = models.CharField(max_length=10, choices=SuppressionSource.choices)
+    note = models.CharField(max_length=500, blank=True, help_text="The proof: the file and line, and the reason.")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     lifted_at = models.DateTimeField(null=True, blank=True)
 
-    objects = NeverDeleted.as_manager()
+    objects = SuppressionQuerySet.as_manager()
 
     class Meta:
         verbose_name = "opt-out"
@@ -116,8 +138,7 @@ class Suppression(models.Model):
                 fields=["msisdn"], condition=Q(lifted_at__isnull=True), name="a_number_is_opted_out_once"
             ),
             models.CheckConstraint(
-                condition=Q(source__in=["manual", "paste", "file", "import", "provider", "reply", "command"]),
-                name="an_opt_out_has_a_known_source",
+                condition=Q(source__in=SuppressionSource.values), name="an_opt_out_has_a_known_source"
             ),
         ]
         indexes = [models.Index(fields=["-created_at", "-id"], name="opt_outs_newest_first")]
@@ -126,11 +147,11 @@ class Suppression(models.Model):
         return f"{self.msisdn} opted out"
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise PermissionError("An opt-out is never deleted; opting back in is contacts.suppression.opt_back_in().")
+        raise PermissionError(OPT_OUTS_ARE_NOT_DELETED)
 
 
 class Consent(models.Model):
-    """A person who had opted out asked to get texts again: the note is the proof."""
+    """A person who had opted out asked to be texted again. ``note`` is the proof."""
 
     msisdn = models.CharField("number", max_length=15, validators=[digits_only], db_index=True)
     note = models.CharField(max_length=500)
@@ -147,32 +168,53 @@ class Consent(models.Model):
 
 
 def import_path(instance: "Import", filename: str) -> str:
-    """A name of its own for each upload: the storage never overwrites."""
+    """A new random name for each upload, so that no upload overwrites another."""
     ending = PurePath(filename).suffix.lower()
     return f"imports/{uuid.uuid4().hex}{ending if ending in {'.xlsx', '.csv', '.tsv', '.txt'} else ''}"
 
 
-class Import(models.Model):
-    """One spreadsheet on its way into one list.
+class ImportQuerySet(models.QuerySet["Import"]):
+    def applying(self) -> Self:
+        """Imports that are changing the contacts of their list now."""
+        return self.filter(status=ImportStatus.APPLYING)
 
-    Every row read is in exactly one of the counters ``waiting`` (judged good, not yet applied), ``created``,
-    ``updated``, ``unchanged``, ``duplicate``, ``opted_out``, ``invalid`` and ``blank``: a constraint keeps it so.
+    def waiting_for_a_worker(self, now: datetime) -> Self:
+        """Imports that are to be checked or applied and that no worker has updated lately."""
+        is_idle = Q(beat_at=None) | Q(beat_at__lt=now - OFFER_TO_ANOTHER_WORKER_AFTER)
+        return self.filter(is_idle, status__in=(*TO_CHECK, ImportStatus.APPLYING)).exclude(mapping={})
+
+
+class ImportStatus(models.TextChoices):
+    UPLOADED = "uploaded", "Uploaded"
+    CHECKING = "checking", "Checking rows"
+    CHECKED = "checked", "Checked"
+    APPLYING = "applying", "Importing"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+#: Statuses of an import whose rows are still to be checked.
+TO_CHECK = (ImportStatus.UPLOADED, ImportStatus.CHECKING)
+
+#: Each row read is counted in one of these, or in ``waiting`` until it is applied.
+BUCKETS = ("created", "updated", "unchanged", "duplicate", "opted_out", "invalid", "blank")
+
+
+class Import(models.Model):
+    """One spreadsheet that is imported into one list.
+
+    Every row read is in exactly one of the counters ``waiting`` (checked and good, not applied yet), ``created``,
+    ``updated``, ``unchanged``, ``duplicate``, ``opted_out``, ``invalid`` and ``blank``; a constraint enforces it.
     """
 
-    class Status(models.TextChoices):
-        UPLOADED = "uploaded", "Uploaded"
-        JUDGING = "judging", "Checking rows"
-        JUDGED = "judged", "Checked"
-        APPLYING = "applying", "Importing"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+    Status: TypeAlias = ImportStatus
 
     list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="imports")
     file = models.FileField(upload_to=import_path)
     original_name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64, blank=True)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.UPLOADED)
+    status = models.CharField(max_length=10, choices=ImportStatus.choices, default=ImportStatus.UPLOADED)
     country = models.CharField(max_length=2)
     encoding = models.CharField(max_length=20, blank=True)
     sheet = models.CharField(max_length=100, blank=True)
@@ -189,13 +231,13 @@ class Import(models.Model):
     opted_out = models.PositiveIntegerField(default=0)
     invalid = models.PositiveIntegerField(default=0)
     blank = models.PositiveIntegerField(default=0)
-    # What waits would become if it were applied now: {"created": n, "updated": n, "unchanged": n, "opted_out": n}.
+    # What each bucket would hold if the import were applied now.
     forecast = models.JSONField(default=dict, blank=True)
 
     progress = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     applied_up_to = models.CharField(max_length=15, blank=True)
-    # Counts the workers that took this import: a worker whose number is not the newest changes nothing any more.
+    # Counts the workers that took this import. A worker whose number is no longer the newest changes nothing.
     claim = models.PositiveIntegerField(default=0)
     failure_code = models.CharField(max_length=40, blank=True)
     failure_sentence = models.CharField(max_length=500, blank=True)
@@ -208,26 +250,14 @@ class Import(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     beat_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ImportQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at"]
         constraints = [
+            models.CheckConstraint(condition=Q(status__in=ImportStatus.values), name="an_import_has_a_known_status"),
             models.CheckConstraint(
-                condition=Q(
-                    status__in=["uploaded", "judging", "judged", "applying", "done", "failed", "cancelled"],
-                ),
-                name="an_import_has_a_known_status",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    read=F("waiting")
-                    + F("created")
-                    + F("updated")
-                    + F("unchanged")
-                    + F("duplicate")
-                    + F("opted_out")
-                    + F("invalid")
-                    + F("blank")
-                ),
+                condition=Q(read=reduce(operator.add, map(F, ("waiting", *BUCKETS)))),
                 name="every_row_read_is_in_one_bucket",
             ),
         ]
@@ -240,7 +270,7 @@ class Import(models.Model):
 
 
 class ImportIssue(models.Model):
-    """Why a row of a spreadsheet is not imported: the sheet's row number, the column, and a sentence to show."""
+    """Why a row is not imported. ``row`` is the number the spreadsheet shows; the header is row 1."""
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="issues", db_column="import_id")
     row = models.PositiveIntegerField()
@@ -259,22 +289,12 @@ class ImportIssue(models.Model):
         return f"row {self.row}: {self.sentence}"
 
 
-class ImportRow(models.Model):
-    """One good row, staged where nobody sees it until the import is applied; the first of duplicates is the row."""
+class ImportRow(ContactData):
+    """A checked, good row in staging: it is not shown anywhere until it is applied. Duplicates keep the first row."""
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_column="import_id")
     row = models.PositiveIntegerField()
     msisdn = models.CharField(max_length=15)
-    phone = models.CharField(max_length=60, blank=True)
-    customer_id = models.CharField(max_length=100, blank=True)
-    name = models.CharField(max_length=200, blank=True)
-    value1 = models.CharField(max_length=500, blank=True)
-    value2 = models.CharField(max_length=500, blank=True)
-    value3 = models.CharField(max_length=500, blank=True)
-    value4 = models.CharField(max_length=500, blank=True)
-    value5 = models.CharField(max_length=500, blank=True)
-    value6 = models.CharField(max_length=500, blank=True)
-    message = models.TextField(blank=True)
 
     class Meta:
         constraints = [

@@ -1,7 +1,7 @@
-"""From what a person typed to a number: ``"082 555 0100"`` read in ZA is ``"27825550100"``.
+"""Turns a phone number as a person typed it into digits: ``"082 555 0100"`` read in ZA is ``"27825550100"``.
 
-What a number may look like is phonenumbers' knowledge. Most numbers match patterns compiled from its own metadata,
-which is some ten times faster than asking it; what does not match is given to it.
+The library phonenumbers defines what a number may look like. Most numbers match patterns compiled from its metadata,
+which is about ten times faster than calling it; numbers that do not match are passed to it.
 """
 
 import re
@@ -11,84 +11,81 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberType, ValidationResult
 
-# Kinds of numbers that make a number valid, in phonenumbers' own words.
+from contacts.errors import Refusal
+
+# The kinds of numbers that are valid, in phonenumbers' terms.
 KINDS = ("mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan")
 MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 _PLAIN = re.compile(r"\+?[0-9]+")
-# What people put around and between digits. Dots and slashes separate digits, too: 082.555.0100.
+# Characters that people put around and between digits, including dots and slashes: 082.555.0100.
 _DECORATION = re.compile(r"[\s'’‘`´ʼ\"“”().\-‐‑‒–—―−/\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _POINT_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})")
-# 2.78E+10 in a cell that is a number: nobody's number ends in six zeros, and a rounded one does.
+# 2.78E+10 in a numeric cell becomes 27800000000. Real numbers do not end in six zeros; rounded ones do.
 _ROUNDED = re.compile(r"\+?[1-9][0-9]{2,8}0{6,}(?:[.,]0+)?")
 _TWO_NUMBERS = re.compile(r"[0-9].*(?:[,;|&\n]|\bor\b|\band\b).*[0-9]", re.DOTALL | re.IGNORECASE)
 
+NOT_A_NUMBER = "This is not a phone number. Enter it as digits, such as +27825550100."
 
-class PhoneError(Exception):
-    """Why a text is no phone number: ``code`` to count, ``sentence`` to show with what to do."""
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class PhoneError(Refusal):
+    """A text is not a phone number."""
 
 
 def parse(text: str, country: str) -> str:
     """Return the digits of ``text`` with country code and no plus, read as a person in ``country`` (ISO 3166) would.
 
-    What a spreadsheet did to a number is undone where only one number can be meant: a lost leading zero, a trailing
-    ``.0``, an apostrophe, odd spaces and dashes. A number without plus that begins with the country's own code is
-    read with it; one longer than any number of the country is taken for a foreign mobile number if it is one.
+    Damage done by a spreadsheet is repaired where only one number can be meant: a lost leading zero, a trailing
+    ``.0``, an apostrophe, unusual spaces and dashes. A number without a plus that starts with the country's own code is
+    read with that code; one that is longer than any number of the country is accepted if it is a foreign mobile number.
     Raises PhoneError: ``missing``, ``rounded_by_excel``, ``two_numbers``, ``not_a_number``, ``too_short``,
     ``too_long``, ``not_in_use``, ``unknown_country``.
     """
     pattern = _pattern(country)
-    found = pattern.fullmatch(text)
-    if found is None:
+    match = pattern.fullmatch(text)
+    if match is None:
         text = _clean(text)
-        found = pattern.fullmatch(text)
-    if found is not None:
-        return f"{_country_code(country)}{found['national']}"
+        match = pattern.fullmatch(text)
+    if match is not None:
+        return f"{_country_code(country)}{match['national']}"
     return _ask_phonenumbers(text, country)
 
 
 def refuse_rounded(text: str) -> None:
-    """Raises PhoneError ``rounded_by_excel`` for a number as a spreadsheet leaves it after showing it as 2.78E+10.
+    """Raises PhoneError ``rounded_by_excel`` for a number that a spreadsheet rounded when it showed it as 2.78E+10.
 
-    Only for numbers that are to be texted: an opt-out is better recorded once too often.
+    Not used for opt-outs: recording one that nobody asked for does less harm than missing one.
     """
     if _ROUNDED.fullmatch(text):
         raise PhoneError(
             "rounded_by_excel",
-            "Excel seems to have rounded this number; its last digits are lost. Format the column as text and export"
-            " again.",
+            "Excel appears to have rounded this number, so its last digits are lost. Format the column as text and"
+            " export it again.",
         )
 
 
 def check_country(country: str) -> None:
-    """Raises PhoneError ``unknown_country`` unless ``country`` is an ISO 3166 code Baton can read numbers of."""
+    """Raises PhoneError ``unknown_country`` unless ``country`` is an ISO 3166 code whose numbers Baton can read."""
     _metadata(country)
 
 
 def _clean(text: str) -> str:
-    """Digits with or without a plus in front. Raises PhoneError."""
+    """The digits of ``text``, with a leading plus if it has one. Raises PhoneError."""
     text = unicodedata.normalize("NFKC", text).strip().strip("'\"").strip()
     if not text:
-        raise PhoneError("missing", "There is no phone number in this row.")
+        raise PhoneError("missing", "This row has no phone number.")
     if point_zero := _POINT_ZERO.fullmatch(text):
         text = point_zero[1]
     if scientific := _SCIENTIFIC.fullmatch(text):
         text = _unrounded(*scientific.groups(default=""))
     if _TWO_NUMBERS.search(text) or all(sum(map(str.isdigit, side)) > 6 for side in text.partition("/")[::2]):
-        raise PhoneError(
-            "two_numbers", "There is more than one number in this cell. Keep one, or give each its own row."
-        )
+        raise PhoneError("two_numbers", "This cell has more than one number. Keep one, or put each in its own row.")
     digits = _DECORATION.sub("", text)
     if not _PLAIN.fullmatch(digits):
         digits = "".join(str(unicodedata.digit(character, character)) for character in digits)
     if not _PLAIN.fullmatch(digits):
-        raise PhoneError("not_a_number", "This is not a phone number. Write it with digits only, such as +27825550100.")
+        raise PhoneError("not_a_number", NOT_A_NUMBER)
     return digits
 
 
@@ -96,7 +93,7 @@ def _unrounded(first: str, rest: str, exponent: str) -> str:
     if len(rest) < int(exponent) or rest[int(exponent) :].strip("0"):
         raise PhoneError(
             "rounded_by_excel",
-            "Excel rounded this number; it cannot be recovered. Format the column as text and export again.",
+            "Excel rounded this number, so its last digits are lost. Format the column as text and export it again.",
         )
     return first + rest[: int(exponent)]
 
@@ -117,19 +114,19 @@ def _ask_phonenumbers(digits: str, country: str) -> str:
 
 
 def _readings(digits: str, country: str) -> list[str]:
-    """How ``digits`` may be meant, the most certain first."""
+    """The ways to read ``digits``, the most likely first."""
     if digits.startswith("+"):
         return [digits]
     if digits.startswith("00"):
         return [digits, f"+{digits.lstrip('0')}"]
-    # Asked without a plus, phonenumbers reads 491711234567 in DE as +49 491711234567.
+    # Without a plus, phonenumbers reads 491711234567 in DE as +49 491711234567.
     if digits.startswith(_country_code(country)):
         return [f"+{digits}", digits]
     return [digits]
 
 
 def _foreign_mobile(digits: str, country: str) -> str | None:
-    """``digits`` when they can only be a mobile number of another country whose plus was left out."""
+    """The digits of a foreign mobile number written without its plus; None if ``digits`` can be anything else."""
     if digits.startswith(("+", "0", _country_code(country))) or len(digits) <= _longest(country) + 1:
         return None
     try:
@@ -141,20 +138,23 @@ def _foreign_mobile(digits: str, country: str) -> str | None:
 
 
 def _why_not(number: PhoneNumber | None, digits: str, country: str) -> PhoneError:
-    hint = "Check the digits; a number from another country needs a plus and its country code."
+    hint = "Check the digits. A number from another country needs a plus and its country code."
     reason = phonenumbers.is_possible_number_with_reason(number) if number else None
     if reason == ValidationResult.TOO_SHORT or len(digits) < 6:
         return PhoneError("too_short", f"This number is too short for {country.upper()}. {hint}")
     if reason == ValidationResult.TOO_LONG or len(digits) > 16:
         return PhoneError("too_long", f"This number is too long for {country.upper()}. {hint}")
-    return PhoneError("not_in_use", f"No such number exists in {country.upper()}. {hint}")
+    return PhoneError("not_in_use", f"This number does not exist in {country.upper()}. {hint}")
 
 
 @lru_cache(maxsize=64)
 def _metadata(country: str) -> PhoneMetadata:
     metadata = PhoneMetadata.metadata_for_region(country.upper(), None)
     if metadata is None:
-        raise PhoneError("unknown_country", f"{country} is not a country Baton knows. Write it like ZA, GB or US.")
+        raise PhoneError(
+            "unknown_country",
+            f"{country} is not a country code that Baton knows. Use two letters, such as ZA, GB or US.",
+        )
     return metadata
 
 
@@ -164,14 +164,14 @@ def _country_code(country: str) -> str:
 
 
 def _longest(country: str) -> int:
-    """How many digits the longest number of ``country`` has, without country code."""
+    """The number of digits of the longest number of ``country``, without the country code."""
     general = _metadata(country).general_desc
     return max(general.possible_length) if general else 0
 
 
 @lru_cache(maxsize=64)
 def _pattern(country: str) -> re.Pattern[str]:
-    """Matches a valid number of ``country`` written in one of the plain ways; group ``national`` is what follows."""
+    """Matches a valid number of ``country`` in plain notation; the group ``national`` excludes all prefixes."""
     metadata = _metadata(country)
     kinds = []
     for kind in KINDS:
@@ -184,11 +184,11 @@ def _pattern(country: str) -> re.Pattern[str]:
         prefixes.append(f"(?:{metadata.international_prefix}){metadata.country_code}")
     not_prefixed = ""
     if metadata.national_prefix_for_parsing:
-        # What may still begin with a prefix has two readings; phonenumbers knows which counts.
+        # A number that may still start with a prefix can be read in two ways; phonenumbers decides which is right.
         not_prefixed = f"(?!{metadata.national_prefix_for_parsing})"
         if metadata.national_prefix_for_parsing == metadata.national_prefix:
             prefixes.append(metadata.national_prefix)
     general = metadata.general_desc.national_number_pattern if metadata.general_desc else ""
     national = f"(?=(?:{general})\\Z){not_prefixed}(?:{'|'.join(kinds)})"
-    # re.ASCII: the metadata says \d and means 0 to 9.
+    # re.ASCII: the metadata writes \d for 0 to 9.
     return re.compile(f"(?:{'|'.join(prefixes)}|(?!{metadata.country_code}))(?P<national>{national})", re.ASCII)

@@ -1,6 +1,6 @@
-"""Ask an RQ worker for a job, once.
+"""Enqueues RQ jobs, each at most once.
 
-This module stands in ``contacts`` because both apps that have jobs, ``contacts`` and ``campaigns``, may import it, and
+This module is in ``contacts`` because both apps that have jobs, ``contacts`` and ``campaigns``, may import it, and
 neither may import ``config``.
 """
 
@@ -13,14 +13,13 @@ import django_rq
 from django.conf import settings
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+from contacts.timing import ENQUEUED_FOR_SECONDS
 
-#: A job that no worker has started within this many seconds may be enqueued again.
-ENQUEUED_FOR = 30
+logger = logging.getLogger(__name__)
 
 
 class Job(Protocol):
-    """A function that RQ runs with the id of one row. ``queue`` names its queue."""
+    """A function that RQ runs with the id of one row. ``queue`` is the name of its queue."""
 
     __name__: str
     __module__: str
@@ -30,7 +29,7 @@ class Job(Protocol):
 
 
 def job(queue: str) -> Callable[[Callable[[int], None]], Job]:
-    """Make a function of one row's id a job of ``queue``."""
+    """Make a function that takes the id of one row a job of ``queue``."""
 
     def decorate(work: Callable[[int], None]) -> Job:
         @wraps(work)
@@ -46,14 +45,14 @@ def job(queue: str) -> Callable[[Callable[[int], None]], Job]:
 
 
 def enqueue_once(wanted: Job, pk: int) -> bool:
-    """Ask a worker to run the job ``wanted`` for the row ``pk``; return whether it was enqueued.
+    """Enqueue the job ``wanted`` for the row ``pk``; return whether it was enqueued.
 
-    A job that is still waiting in its queue is not enqueued a second time. When Redis cannot be reached nothing is
+    A job that is still waiting in its queue is not enqueued a second time. If Redis cannot be reached, nothing is
     lost: the sweep finds the row later.
     """
     try:
         queue = django_rq.get_queue(wanted.queue)
-        if not queue.connection.set(_key(wanted, pk), 1, nx=True, ex=ENQUEUED_FOR):
+        if not queue.connection.set(_key(wanted, pk), 1, nx=True, ex=ENQUEUED_FOR_SECONDS):
             return False
         queue.enqueue(f"{wanted.__module__}.{wanted.__name__}", pk)
     except RedisError as error:
@@ -67,7 +66,7 @@ def _key(wanted: Job, pk: int) -> str:
 
 
 def _allow_next(started: Job, pk: int) -> None:
-    """Allow the job to be enqueued again: the one that starts now may already have read the rows."""
+    """Let the job be enqueued again: a change made from now on may come too late for the run that starts now."""
     try:
         django_rq.get_queue(started.queue).connection.delete(_key(started, pk))
     except RedisError:

@@ -1,6 +1,7 @@
-"""Reads an uploaded spreadsheet: xlsx, csv or tsv in, header and rows of texts out, one row after another.
+"""Reads an uploaded spreadsheet (xlsx, csv or tsv) row by row and writes its header and rows as text.
 
-Uploads are hostile, so Baton runs this as a process of its own with limits: see sheets.py. It needs no Django.
+An upload may be hostile, so Baton runs this module as a separate process with limits: see sheets.py. It does not use
+Django.
 """
 
 import codecs
@@ -22,18 +23,24 @@ from typing import Any
 
 import openpyxl
 
-#: A row of a sheet: its number as the spreadsheet shows it, and the texts of its cells.
+from contacts.errors import Refusal
+from contacts.timing import SHEET_READER_CPU_SECONDS
+
+#: A row of a sheet: its number as the spreadsheet shows it, and its cells as text.
 Row = tuple[int, list[str]]
 
 ENDINGS = (".xlsx", ".xlsm", ".csv", ".tsv", ".txt")
 ENCODINGS = ("utf-8", "cp1252", "iso-8859-1", "utf-16")
+#: The maximum of Excel.
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 500
+#: Limits of a workbook, which is a zip archive: entries, unpacked bytes, and unpacked bytes per packed byte.
 MAX_ENTRIES = 2_000
 MAX_UNPACKED = 2 * 1024**3
 MAX_RATIO = 300
+#: Bytes of address space of the process.
 MAX_MEMORY = 1536 * 1024**2
-MAX_CPU_SECONDS = 1_800
+#: Rows in one line of output.
 CHUNK = 500
 
 _PR_SET_PDEATHSIG = 1
@@ -42,18 +49,16 @@ _FIXED = re.compile(r"(?:#,##)?0(?:\.(0+))?(%?)")
 _ZEROS = re.compile(r"0{2,20}")
 
 
-class SheetError(Exception):
-    """Why a spreadsheet cannot be read: ``code`` to count, ``sentence`` to show with what to do."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class SheetError(Refusal):
+    """A spreadsheet cannot be read."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """``header`` is the first row that is not blank; ``rows`` gives each row below it, to the last not blank, once."""
+    """``header`` is the first row that is not blank. ``rows`` yields the rows below it without trailing blank ones.
+
+    ``row_count`` is the number of rows below the header as the workbook declares it, which may be wrong.
+    """
 
     title: str
     header: list[str]
@@ -62,20 +67,26 @@ class Contents:
 
 
 def read(path: Path, name: str, encoding: str = "") -> Contents:
-    """Read the file at ``path`` that its owner calls ``name``. Raises SheetError, also while rows are read."""
+    """Read the file at ``path``, uploaded as ``name``. Raises SheetError, also while the rows are read."""
     if PurePath(name).suffix.lower() not in ENDINGS:
-        raise SheetError("wrong_type", "Baton reads .xlsx, .csv and .tsv files. Save the sheet as one of these.")
+        raise SheetError(
+            "wrong_type", "Baton reads .xlsx, .csv and .tsv files. Save the sheet in one of these formats."
+        )
     with path.open("rb") as file:
         start = file.read(4096)
     if not start.strip(b"\x00\t\r\n ,;"):
-        raise SheetError("empty", "The file is empty.")
+        raise SheetError("empty", "This file is empty.")
     if start.startswith(b"\xd0\xcf\x11\xe0"):
-        said = "This is an old Excel file (.xls) or one with a password. Save it as .xlsx without a password."
-        raise SheetError("wrong_type", said)
+        raise SheetError(
+            "wrong_type",
+            "This is an old Excel file (.xls) or a password-protected one. Save it as .xlsx without a password.",
+        )
     if start.startswith(b"PK"):
         return _read_workbook(path)
     if PurePath(name).suffix.lower() in (".xlsx", ".xlsm"):
-        raise SheetError("wrong_type", "This is no Excel workbook, whatever its name says. Save it again in Excel.")
+        raise SheetError(
+            "wrong_type", "This file is not an Excel workbook, although its name says so. Save it again in Excel."
+        )
     return _read_text(path, name, start, encoding)
 
 
@@ -85,15 +96,18 @@ def read(path: Path, name: str, encoding: str = "") -> Contents:
 def _read_text(path: Path, name: str, start: bytes, encoding: str) -> Contents:
     encoding = _encoding(path, start, encoding)
     if b"\x00" in start and encoding != "utf-16":
-        raise SheetError("wrong_type", "This is no text file, whatever its name says. Save the sheet as .xlsx or .csv.")
+        raise SheetError(
+            "wrong_type", "This file is not text, although its name says so. Save the sheet as .xlsx or .csv."
+        )
     with path.open(encoding=encoding, newline="") as file:
         try:
             sample = list(islice(file, 50))
         except UnicodeError as error:
             raise _wrong_encoding(encoding) from error
-    told = re.fullmatch(r"sep=(.)\s*", sample[0]) if sample else None
-    delimiter = told[1] if told else _delimiter(sample, PurePath(name).suffix.lower())
-    return _contents("", _text_rows(path, encoding, delimiter, skip=1 if told else 0), None)
+    # Excel takes the delimiter from a first line such as "sep=;".
+    declared = re.fullmatch(r"sep=(.)\s*", sample[0]) if sample else None
+    delimiter = declared[1] if declared else _delimiter(sample, PurePath(name).suffix.lower())
+    return _contents("", _text_rows(path, encoding, delimiter, skip=1 if declared else 0), None)
 
 
 def _text_rows(path: Path, encoding: str, delimiter: str, skip: int) -> Iterator[Row]:
@@ -106,18 +120,18 @@ def _text_rows(path: Path, encoding: str, delimiter: str, skip: int) -> Iterator
             raise _wrong_encoding(encoding) from error
         except csv.Error as error:
             raise SheetError(
-                "broken", "The file has a cell that never ends: a quote is missing. Save it again."
+                "broken", "A cell has no end: a closing quotation mark is missing. Save the file again."
             ) from error
 
 
 def _encoding(path: Path, start: bytes, chosen: str) -> str:
-    """A byte order mark, then what the operator chose, then UTF-8 if all of it is. Raises SheetError."""
+    """By the byte order mark, else as the operator chose, else UTF-8 if the whole file is valid. Raises SheetError."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if start.startswith(mark):
             return encoding
     if chosen and chosen not in ENCODINGS:
         raise SheetError(
-            "encoding", f"Baton does not know the encoding {chosen}. Choose one of {', '.join(ENCODINGS)}."
+            "encoding", f"Baton does not know the encoding {chosen}. Choose one of these: {', '.join(ENCODINGS)}."
         )
     if chosen:
         return chosen
@@ -128,23 +142,24 @@ def _encoding(path: Path, start: bytes, chosen: str) -> str:
                 decoder.decode(piece)
             decoder.decode(b"", final=True)
         except UnicodeError as error:
-            said = "This file is not stored as UTF-8. Choose its encoding; often it is cp1252."
-            raise SheetError("encoding", said) from error
+            raise SheetError(
+                "encoding", "This file is not encoded as UTF-8. Choose its encoding; it is often cp1252."
+            ) from error
     return "utf-8"
 
 
 def _wrong_encoding(encoding: str) -> SheetError:
-    return SheetError("encoding", f"The file cannot be read as {encoding}. Choose another encoding.")
+    return SheetError("encoding", f"The file cannot be read as {encoding}. Choose a different encoding.")
 
 
 def _delimiter(sample: Sequence[str], ending: str) -> str:
-    """The character that cuts most of the first lines into the same number of cells, at least two."""
+    """The character that splits most of the first lines into the same number of cells, at least two."""
     best = ("\t" if ending == ".tsv" else ",", (0, 0))
     for delimiter in ",;\t|":
         widths = [len(cells) for cells in csv.reader(sample, delimiter=delimiter) if any(cells)]
         if widths and widths[0] > 1:
             score = (sum(width == widths[0] for width in widths), widths[0])
-            best = max(best, (delimiter, score), key=lambda found: found[1])
+            best = max(best, (delimiter, score), key=lambda candidate: candidate[1])
     return best[0]
 
 
@@ -160,7 +175,7 @@ def _read_workbook(path: Path) -> Contents:
             declared = sheet.max_row
             if (declared or 0) > MAX_ROWS:
                 raise _too_many_rows()
-            # The declared size is often wrong and would pad every row to it.
+            # The declared size is often wrong, and openpyxl would pad every row to it.
             sheet.reset_dimensions()
             if any(any(cell.value is not None for cell in row) for row in islice(sheet.rows, 1000)):
                 _refuse_formulas_without_values(path, sheet.title)
@@ -169,11 +184,11 @@ def _read_workbook(path: Path) -> Contents:
         raise
     except Exception as error:
         raise _broken() from error
-    raise SheetError("empty", "There is nothing in this workbook.")
+    raise SheetError("empty", "This workbook is empty.")
 
 
 def _check_archive(path: Path) -> None:
-    """What the archive says of itself, before anything of it is unpacked. Raises SheetError."""
+    """Check what the archive declares about itself before any of it is unpacked. Raises SheetError."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -182,18 +197,16 @@ def _check_archive(path: Path) -> None:
     unpacked = sum(entry.file_size for entry in entries)
     packed = max(1, sum(entry.compress_size for entry in entries))
     if "[Content_Types].xml" not in {entry.filename for entry in entries}:
-        raise SheetError("wrong_type", "This is an archive, but no Excel workbook. Save the sheet as .xlsx or .csv.")
+        raise SheetError("wrong_type", "This is an archive but not an Excel workbook. Save the sheet as .xlsx or .csv.")
     is_bomb = unpacked > 10_000_000 and unpacked / packed > MAX_RATIO
     if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED or is_bomb:
-        raise SheetError(
-            "too_large", "This workbook unpacks to far more than its size. Save it as .csv and upload that."
-        )
+        raise SheetError("too_large", "This workbook is far larger when unpacked. Save it as .csv and upload that.")
 
 
 def _workbook_rows(sheet: Any) -> Iterator[Row]:
     try:
         for number, cells in enumerate(sheet.rows, start=1):
-            yield number, [_seen(cell) for cell in cells]
+            yield number, [_as_shown(cell) for cell in cells]
     except MemoryError:
         raise
     except Exception as error:
@@ -201,13 +214,13 @@ def _workbook_rows(sheet: Any) -> Iterator[Row]:
 
 
 def _open_workbook(path: Path, *, data_only: bool) -> Any:
-    # A handle and not the path: openpyxl judges a path by its ending. It reads on while rows are read, so it stays open
-    # for as long as this process lives.
+    # A file object and not the path, because openpyxl checks the suffix of a path. openpyxl reads from it while rows
+    # are read, so it stays open until this process ends.
     return openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=data_only, keep_links=False)
 
 
 def _refuse_formulas_without_values(path: Path, title: str) -> None:
-    """Programs other than Excel may write formulas without their results; such cells would look empty."""
+    """Programs other than Excel may store formulas without results, whose cells would look empty. Raises SheetError."""
     formulas = _open_workbook(path, data_only=False)[title]
     values = _open_workbook(path, data_only=True)[title]
     formulas.reset_dimensions()
@@ -215,14 +228,14 @@ def _refuse_formulas_without_values(path: Path, title: str) -> None:
     for row, (with_formulas, with_values) in enumerate(islice(zip(formulas.rows, values.rows, strict=False), 200), 1):
         for formula, value in zip(with_formulas, with_values, strict=False):
             if formula.data_type == "f" and value.value is None:
-                said = (
-                    f"Row {row} has a formula without its result. Open the file in Excel, save it and upload it again."
+                raise SheetError(
+                    "formulas_without_values",
+                    f"Row {row} has a formula without its result. Open the file in Excel, save it and upload it again.",
                 )
-                raise SheetError("formulas_without_values", said)
 
 
-def _seen(cell: Any) -> str:
-    """The cell as a person saw it, as far as that can be known without Excel; a date is ISO."""
+def _as_shown(cell: Any) -> str:
+    """The cell as Excel shows it, as far as that can be known without Excel. Dates are in ISO format."""
     value = cell.value
     if value is None:
         return ""
@@ -231,7 +244,7 @@ def _seen(cell: Any) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):
-        return _number_seen(value, cell.number_format or "General")
+        return _number_as_shown(value, cell.number_format or "General")
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "minutes")
     if isinstance(value, date | time):
@@ -239,7 +252,7 @@ def _seen(cell: Any) -> str:
     return str(value)
 
 
-def _number_seen(value: float, style: str) -> str:
+def _number_as_shown(value: float, style: str) -> str:
     if _ZEROS.fullmatch(style) and value == int(value):
         return str(int(value)).zfill(len(style))
     fixed = _FIXED.fullmatch(style)
@@ -269,13 +282,13 @@ def _contents(title: str, rows: Iterator[Row], declared: int | None) -> Contents
         if header:
             _check_width(number, header)
             return Contents(title, header, _below(rows), max(0, declared - number) if declared else None)
-    raise SheetError("empty", "There is nothing in this file.")
+    raise SheetError("empty", "This file is empty.")
 
 
 def _below(rows: Iterator[Row]) -> Iterator[Row]:
-    """Rows up to the last that is not blank: blank ones are kept back until another follows."""
+    """The rows up to the last that is not blank: blank ones are held back until another row follows."""
     blank: list[int] = []
-    found = False
+    has_rows = False
     for number, cells in rows:
         if number > MAX_ROWS:
             raise _too_many_rows()
@@ -286,10 +299,10 @@ def _below(rows: Iterator[Row]) -> Iterator[Row]:
         _check_width(number, trimmed)
         yield from ((before, []) for before in blank)
         blank.clear()
-        found = True
+        has_rows = True
         yield number, trimmed
-    if not found:
-        raise SheetError("no_rows", "There is a header and no row below it.")
+    if not has_rows:
+        raise SheetError("no_rows", "The sheet has a header but no rows below it.")
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -301,41 +314,42 @@ def _trimmed(cells: list[str]) -> list[str]:
 
 def _check_width(number: int, cells: Sequence[str]) -> None:
     if len(cells) > MAX_COLUMNS:
-        said = f"Row {number} has more than {MAX_COLUMNS} columns. Remove those that are not needed."
-        raise SheetError("too_large", said)
+        raise SheetError(
+            "too_large", f"Row {number} has more than {MAX_COLUMNS} columns. Remove the columns that you do not need."
+        )
 
 
-# -- the process of its own ----------------------------------------------------------------------------------------
+# -- the separate process ----------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the sheet to standard output as lines of JSON: first the header, then rows in chunks, then the end.
+    """Write the sheet to standard output as lines of JSON: the header, then rows in chunks, then the end.
 
-    ``arguments``: path, name, encoding, process id of the parent, how many rows at most (0: all).
+    ``arguments``: path, name, encoding, process id of the parent, maximum number of rows (0: all).
     """
     path, name, encoding, parent, rows = arguments
-    _limit_myself(int(parent))
+    _limit_this_process(int(parent))
     try:
         contents = read(Path(path), name, encoding)
-        _tell({"title": contents.title, "header": contents.header, "row_count": contents.row_count})
+        _write({"title": contents.title, "header": contents.header, "row_count": contents.row_count})
         for chunk in _chunks(islice(contents.rows, int(rows) or None)):
-            _tell({"rows": chunk})
-        _tell({"end": True})
+            _write({"rows": chunk})
+        _write({"end": True})
     except SheetError as error:
-        _tell({"code": error.code, "sentence": error.sentence})
+        _write({"code": error.code, "sentence": error.sentence})
     except MemoryError:
-        _tell({"code": "too_large", "sentence": "Reading this file takes too much memory. Save it as .csv."})
+        _write({"code": "too_large", "sentence": "Reading this file takes too much memory. Save it as .csv."})
     except BrokenPipeError:
         return 1
     return 0
 
 
-def _limit_myself(parent: int) -> None:
+def _limit_this_process(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (SHEET_READER_CPU_SECONDS, SHEET_READER_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -345,7 +359,7 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _tell(line: dict[str, Any]) -> None:
+def _write(line: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

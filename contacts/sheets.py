@@ -1,4 +1,4 @@
-"""An uploaded spreadsheet, read by a process of its own with limits: an upload can crash that, and nothing else."""
+"""Reads an uploaded spreadsheet in a separate process with limits, so that an upload can crash only that process."""
 
 import json
 import os
@@ -13,18 +13,17 @@ from typing import Any
 
 from django.conf import settings
 
-from contacts.sheet_reader import ENCODINGS, Row, SheetError
+from contacts.sheet_reader import ENCODINGS, ENDINGS, Row, SheetError
+from contacts.timing import PEEK_SECONDS, READ_SHEET_SECONDS
 
-__all__ = ["ENCODINGS", "Peek", "Row", "Sheet", "SheetError", "open_sheet", "peek"]
+__all__ = ["ENCODINGS", "ENDINGS", "Peek", "Row", "Sheet", "SheetError", "open_sheet", "peek"]
 
-#: How long reading a sheet may take altogether, in seconds, what is done with its rows meanwhile included.
-READ_SECONDS = 3_600
-PEEK_SECONDS = 60
+BROKE_OFF = "The file could not be read to its end. Save it as .csv and upload that."
 
 
 @dataclass(frozen=True)
 class Peek:
-    """The beginning of a sheet; ``row_count`` is what a workbook says about itself, not always true."""
+    """The beginning of a sheet. ``row_count`` is what the workbook declares, which may be wrong; text has none."""
 
     title: str
     header: list[str]
@@ -43,9 +42,9 @@ class Sheet:
         self.row_count: int | None = first["row_count"]
 
     def rows(self) -> Iterator[Row]:
-        """Each row below the header, to the last that is not blank: its number in the sheet and its texts.
+        """The rows below the header, up to the last that is not blank: the number in the sheet and the cells as text.
 
-        A blank row has no cells; trailing blank cells are left out. To be read once. Raises SheetError.
+        A blank row has no cells; trailing blank cells are left out. Can be iterated once. Raises SheetError.
         """
         for line in self._lines:
             yield from ((number, cells) for number, cells in line["rows"])
@@ -53,20 +52,21 @@ class Sheet:
 
 @contextmanager
 def open_sheet(
-    path: Path | str, name: str, encoding: str = "", *, rows: int = 0, seconds: float = READ_SECONDS
+    path: Path | str, name: str, encoding: str = "", *, rows: int = 0, seconds: float = READ_SHEET_SECONDS
 ) -> Iterator[Sheet]:
-    """Open the spreadsheet at ``path`` that its owner calls ``name``.
+    """Open the spreadsheet at ``path``, uploaded as ``name``.
 
-    ``encoding`` is one of ENCODINGS and needed only for text files that are not UTF-8; ``rows`` stops after so many.
+    ``encoding``: one of ENCODINGS, needed only for text files that are not UTF-8. ``rows``: stop after that many (0:
+    all). ``seconds``: the time limit for reading, which includes what the caller does with the rows meanwhile.
     Raises SheetError with a code, here and while rows are read: ``wrong_type``, ``empty``, ``no_rows``, ``broken``,
     ``too_large``, ``too_slow``, ``encoding``, ``formulas_without_values``.
     """
     size = os.path.getsize(path)
     if size > settings.UPLOAD_MAX_BYTES:
-        most = settings.UPLOAD_MAX_BYTES // 1024**2
-        raise SheetError("too_large", f"The file has {size // 1024**2:,} MB; {most:,} MB is the most. Split it.")
+        maximum = settings.UPLOAD_MAX_BYTES // 1024**2
+        raise SheetError("too_large", f"The file has {size // 1024**2:,} MB; the maximum is {maximum:,} MB. Split it.")
     if size == 0:
-        raise SheetError("empty", "The file is empty.")
+        raise SheetError("empty", "This file is empty.")
     arguments = [str(Path(path).resolve()), name, encoding, str(os.getpid()), str(rows)]
     process = subprocess.Popen(
         [sys.executable, "-m", "contacts.sheet_reader", *arguments],
@@ -95,24 +95,24 @@ def peek(path: Path | str, name: str, encoding: str = "", rows: int = 5) -> Peek
 
 
 def _lines(process: subprocess.Popen[bytes], timer: Timer) -> Iterator[dict[str, Any]]:
-    """What the process tells, up to the end. Raises SheetError for what it refuses, and when it ends without an end."""
+    """What the process writes, up to its end line. Raises SheetError for a refused sheet or a missing end line."""
     for line in process.stdout or ():
-        told = _told(line)
-        if "code" in told:
-            raise SheetError(told["code"], told["sentence"])
-        if "end" in told:
+        content = _parsed(line)
+        if "code" in content:
+            raise SheetError(content["code"], content["sentence"])
+        if "end" in content:
             return
-        yield told
+        yield content
     process.wait()
     if timer.finished.is_set():
-        raise SheetError("too_slow", "Reading this file takes too long. Save it as .csv, or split it.")
-    raise SheetError("broken", "The file cannot be read: reading it broke off. Save it as .csv and upload that.")
+        raise SheetError("too_slow", "Reading this file took too long. Save it as .csv or split it.")
+    raise SheetError("broken", BROKE_OFF)
 
 
-def _told(line: bytes) -> dict[str, Any]:
-    """A line of the process; a killed process leaves half a line, which tells nothing."""
+def _parsed(line: bytes) -> dict[str, Any]:
+    """A line that the process wrote. Raises SheetError for half a line, which a killed process leaves."""
     try:
-        told: dict[str, Any] = json.loads(line)
+        content: dict[str, Any] = json.loads(line)
     except ValueError:
-        raise SheetError("broken", "The file cannot be read: reading it broke off. Save it as .csv.") from None
-    return told
+        raise SheetError("broken", BROKE_OFF) from None
+    return content

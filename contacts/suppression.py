@@ -1,4 +1,4 @@
-"""Who must never get a text. Only added to; opting back in is a consent, and the old entry stays as history."""
+"""Opt-outs: numbers that must not be texted. They are never deleted; opting back in records a consent and lifts one."""
 
 import json
 import re
@@ -12,21 +12,23 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from contacts import columns, journals, phones, sheets
 from contacts.models import Consent, Suppression
 
-#: The advisory lock that keeps an opt-out and a gate apart on PostgreSQL: writers share it, the gate takes it alone.
+#: The advisory lock that separates recording opt-outs from the gate on PostgreSQL: writers share it, the gate takes it
+#: exclusively.
 OPT_OUT_LOCK = 4_027_115_936
+#: Numbers recorded in one transaction.
 CHUNK = 5_000
-ISSUES_KEPT = 100
+#: Invalid lines kept to show.
+MAX_ISSUES = 100
 
 
 @dataclass(frozen=True)
 class Issue:
-    """Something that is no phone number: its line (1-based; a sheet's row), what was there, a code and a sentence."""
+    """A line without a valid phone number. ``line`` is counted from 1; in a sheet it is the row number."""
 
     line: int
     value: str
@@ -35,8 +37,8 @@ class Issue:
 
 
 @dataclass
-class OptedOut:
-    """What became of what people typed: ``read`` = ``added`` + ``already`` + ``invalid``."""
+class OptOutResult:
+    """The result of recording numbers as entered: ``read`` = ``added`` + ``already`` + ``invalid``."""
 
     read: int = 0
     added: int = 0
@@ -46,9 +48,10 @@ class OptedOut:
 
 
 def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = None) -> tuple[int, int]:
-    """Record opt-outs of ``msisdns`` (digits); return how many were added and how many were there already.
+    """Record opt-outs of ``msisdns`` (digits); return how many were added and how many were already opted out.
 
-    In transactions of a few thousand. Each is in the journal outside the database before it is committed.
+    ``source`` is one of ``Suppression.Source``. Writes in transactions of a few thousand numbers. Each opt-out is in
+    the journal outside the database before it is committed.
     """
     added = already = 0
     rest = iter(msisdns)
@@ -61,34 +64,35 @@ def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = No
 
 def suppress_typed(
     lines: Iterable[tuple[int, str]], country: str, source: str, proof: str, note: str = "", user: Any = None
-) -> OptedOut:
-    """Record opt-outs of numbers as people typed them; ``lines`` are (line number, text), empty texts are no lines.
+) -> OptOutResult:
+    """Record opt-outs of numbers as people typed them. ``lines``: (line number, text); blank lines are not counted.
 
-    Each entry keeps ``proof`` (a file's name, or "pasted"), its line and ``note``. The first 100 issues are kept.
+    The note of each opt-out holds ``proof`` (the name of a file, or "pasted"), its line and ``note``. The result has
+    the first 100 issues.
     """
-    told = OptedOut()
+    result = OptOutResult()
     for chunk in _lines_in_chunks(lines):
         notes: dict[str, str] = {}
         repeated = 0
         for number, text in chunk:
-            told.read += 1
+            result.read += 1
             try:
                 msisdn = phones.parse(text, country)
             except phones.PhoneError as error:
-                told.invalid += 1
-                if len(told.issues) < ISSUES_KEPT:
-                    told.issues.append(Issue(number, text[:60], error.code, error.sentence))
+                result.invalid += 1
+                if len(result.issues) < MAX_ISSUES:
+                    result.issues.append(Issue(number, text[:60], error.code, error.sentence))
                 continue
             repeated += msisdn in notes
             notes.setdefault(msisdn, ", ".join(filter(None, [proof, f"line {number}", note])))
         added = _suppress_chunk(notes, source, user)
-        told.added += added
-        told.already += len(notes) - added + repeated
-    return told
+        result.added += added
+        result.already += len(notes) - added + repeated
+    return result
 
 
 def typed_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The numbers in a pasted text: one a line, or several with commas or semicolons between."""
+    """The numbers in a pasted text: one per line, or several separated by commas, semicolons or tabs."""
     for number, line in enumerate(text.splitlines(), start=1):
         for piece in re.split(r"[,;\t]", line):
             if piece.strip():
@@ -96,16 +100,18 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
-    """The phone column of a sheet, all of it before anything is recorded. Raises SheetError.
+    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError.
 
-    A sheet whose first row holds a number already has no header.
+    A sheet whose first row contains a phone number has no header.
     """
     with sheets.open_sheet(path, name, encoding) as sheet:
         guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
         column = guessed.get("phone", _first_number(sheet.header, country))
         if column is None:
-            said = "No column looks like phone numbers. Name the column Phone in its first row."
-            raise sheets.SheetError("no_phone_column", said)
+            raise sheets.SheetError(
+                "no_phone_column",
+                "No column appears to contain phone numbers. Give that column the heading Phone.",
+            )
         lines = [(number, cells[column]) for number, cells in sheet.rows() if column < len(cells) and cells[column]]
         return lines if "phone" in guessed else [(1, sheet.header[column]), *lines]
 
@@ -121,10 +127,12 @@ def _first_number(header: list[str], country: str) -> int | None:
 
 
 def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
-    """Record the opt-outs whose notes these are, in one transaction; return how many are new."""
+    """Record opt-outs in one transaction; return how many are new. ``notes``: note by msisdn."""
+    # On SQLite ignore_conflicts would silently skip a row with an unknown source.
+    source = Suppression.Source(source)
     with transaction.atomic():
         share_opt_out_lock()
-        known = set(Suppression.objects.filter(msisdn__in=notes, lifted_at=None).values_list("msisdn", flat=True))
+        known = set(Suppression.objects.active().filter(msisdn__in=notes).values_list("msisdn", flat=True))
         new = {msisdn: note[:500] for msisdn, note in notes.items() if msisdn not in known}
         now = timezone.now()
         Suppression.objects.bulk_create(
@@ -134,43 +142,38 @@ def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
             ],
             ignore_conflicts=True,
         )
-        # Somebody else may have recorded one of them a moment ago: only ours bear this time.
-        ours = Suppression.objects.filter(msisdn__in=new, lifted_at=None, created_at=now)
+        # Another process may have recorded some of them a moment ago; only ours have this time.
+        ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
         added = list(ours.values_list("msisdn", flat=True))
         _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
     return len(added)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
-    """Record that the person asked to get texts again; return whether there was an opt-out to lift."""
+    """Record that the person asked to be texted again; return whether there was an opt-out to lift."""
     with transaction.atomic():
         share_opt_out_lock()
         now = timezone.now()
-        lifted = Suppression.objects.filter(msisdn=msisdn, lifted_at=None).update(lifted_at=now)
+        lifted = Suppression.objects.active().filter(msisdn=msisdn).update(lifted_at=now)
         if not lifted:
             return False
         Consent.objects.create(msisdn=msisdn, note=note[:500], created_at=now, created_by=user)
-        # Only once it is committed: a consent in the journal that the database never knew would hide an opt-out.
+        # Written only after the commit: if the commit failed, a consent in the journal would hide an opt-out.
         line = {"consent": msisdn, "at": now.isoformat(), "note": note[:500]}
         transaction.on_commit(lambda: _journal([line]))
     return True
 
 
-def active_msisdns() -> QuerySet[Suppression, str]:
-    """The numbers that must not get a text, as a query that can stand inside another one."""
-    return Suppression.objects.filter(lifted_at=None).values_list("msisdn", flat=True)
-
-
 def is_suppressed(msisdn: str) -> bool:
-    """Whether ``msisdn`` must not get a text."""
-    return Suppression.objects.filter(msisdn=msisdn, lifted_at=None).exists()
+    """Whether ``msisdn`` must not be texted."""
+    return Suppression.objects.active().filter(msisdn=msisdn).exists()
 
 
 def reapply_journal() -> int:
-    """Record again what the journal knows and the database has forgotten, as after a restore; return how many.
+    """Record the opt-outs that are in the journal but not in the database, as after a restore; return how many.
 
-    Each entry gets its own time back, so that the database knows it from then on: no line is recorded again at every
-    start. The journal is read twice, so that only consents, which are few, are held in memory.
+    Each gets its original time, so that the database has it from then on and no line is recorded again at every start.
+    The journal is read twice, so that only the consents, which are few, are kept in memory.
     """
     now = timezone.now().isoformat()
     consents: dict[str, list[tuple[str, int, str]]] = {}
@@ -191,23 +194,24 @@ def reapply_journal() -> int:
                 active.add(msisdn)
             else:
                 lifted.add((msisdn, created_at))
-        # A consent that the database knows and the journal does not comes from a crash between the two.
-        forgotten = {
+        # A crash between the commit and the journal leaves a consent that only the database has.
+        missing = {
             line["opt_out"]: line
             for line in chunk
             if line["opt_out"] not in active and (line["opt_out"], datetime.fromisoformat(line["at"])) not in lifted
         }
-        if forgotten:
-            _record_again(forgotten.values())
-            added += len(forgotten)
+        if missing:
+            _record_again(missing.values())
+            added += len(missing)
     return added
 
 
 def _is_lifted(file: str, number: int, at: str, consents: Iterable[tuple[str, int, str]], now: str) -> bool:
-    """Whether a consent came after the opt-out at this place of the journal; where that is in doubt, none did.
+    """Whether a consent certainly followed the opt-out at line ``number`` of ``file``; if in doubt, it did not.
 
-    In one file a consent must come after it by its line and by its time: the clock may have been set back, and a
-    consent gets its line after its time. In two files there are only times, and one that is yet to come proves nothing.
+    In the same file, the consent must be later by both line and time: the clock may have been set back, and a consent's
+    line is written after its time was taken. In different files only the times can be compared, and a consent dated in
+    the future proves nothing.
     """
     return any(
         given_at > at and (given_number > number if given_file == file else given_at <= now)
@@ -228,13 +232,13 @@ def _record_again(lines: Iterable[Mapping[str, str]]) -> None:
                 )
                 for line in lines
             ],
-            # Somebody else may have recorded one of them a moment ago.
+            # Another process may have recorded some of them a moment ago.
             ignore_conflicts=True,
         )
 
 
 def share_opt_out_lock() -> None:
-    """Wait for a gate that is just being passed. Inside a transaction; held to its end."""
+    """Wait while a gate is being passed. Call it in a transaction, which holds the lock to its end."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [OPT_OUT_LOCK])
@@ -253,16 +257,17 @@ def _journal(lines: list[dict[str, Any]]) -> None:
 
 
 def _lines(kind: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """The lines of a kind, ``opt_out`` or ``consent``, from all hosts, each with its file and its number there.
+    """The journal lines of a kind, ``opt_out`` or ``consent``, of all hosts, each with its file and line number.
 
-    A line torn by a crash is none.
+    A line that a crash cut short is skipped.
     """
-    begins = f'{{"{kind}": '
+    start = f'{{"{kind}": '
     for path in sorted(settings.JOURNAL_DIR.glob("suppressions-*.jsonl")):
         with path.open() as handle:
             for number, line in enumerate(handle):
-                # Parsing takes most of the time, and a million lines are read at each start.
-                if line.startswith(begins):
+                # Only the lines of this kind are parsed, which takes most of the time: each start of Baton may read a
+                # million lines.
+                if line.startswith(start):
                     try:
                         yield path.name, number, json.loads(line)
                     except ValueError:

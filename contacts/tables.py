@@ -1,4 +1,4 @@
-"""The tables of the contact screens, and how their times and statuses are said."""
+"""The tables of the contact screens, and how they show times and statuses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,16 +10,18 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts.models import VALUE_FIELDS, Contact, ContactList, Import, ImportIssue, Suppression
+from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
+from contacts.models import Contact, ContactList, Import, ImportIssue, Suppression
 
-IMPORT_KINDS = {
-    "uploaded": "waiting",
-    "judging": "running",
-    "judged": "decision",
-    "applying": "running",
-    "done": "accepted",
-    "failed": "rejected",
-    "cancelled": "excluded",
+#: The kind of chip for each status of an import.
+IMPORT_CHIPS = {
+    Import.Status.UPLOADED: "waiting",
+    Import.Status.CHECKING: "running",
+    Import.Status.CHECKED: "decision",
+    Import.Status.APPLYING: "running",
+    Import.Status.DONE: "accepted",
+    Import.Status.FAILED: "rejected",
+    Import.Status.CANCELLED: "excluded",
 }
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
@@ -45,9 +47,9 @@ class ZonedColumn(tables.Column):
 class ContactListTable(tables.Table):
     name = tables.Column(verbose_name="List")
     people = tables.Column(verbose_name="Contacts", attrs=_FIGURE)
-    country = tables.Column()
+    country = tables.Column(verbose_name="Default country")
     fields = tables.Column(verbose_name="Fields", accessor="labels", orderable=False)
-    updated_at = ZonedColumn(verbose_name="Changed", attrs=_NOWRAP)
+    updated_at = ZonedColumn(verbose_name="Updated", attrs=_NOWRAP)
 
     class Meta:
         model = ContactList
@@ -59,39 +61,37 @@ class ContactListTable(tables.Table):
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
 
     def render_fields(self, record: ContactList) -> str:
-        return " · ".join(record.labels[field] for field in VALUE_FIELDS if record.labels.get(field)) or "—"
+        return " · ".join(record.labelled_fields().values()) or "—"
 
 
 class ContactTable(tables.Table):
     msisdn = tables.Column(verbose_name="Number")
-    name = tables.Column()
-    customer_id = tables.Column(verbose_name="Customer ID")
-    standing = tables.Column(empty_values=(), orderable=False, verbose_name="Standing")
+    status = tables.Column(empty_values=(), orderable=False)
 
     class Meta:
         model = Contact
-        fields = ("msisdn", "name", "customer_id", *VALUE_FIELDS)
-        sequence = ("msisdn", "standing", "name", "customer_id", *VALUE_FIELDS)
+        fields = ("msisdn", *TABLE_FIELDS)
+        sequence = ("msisdn", "status", *TABLE_FIELDS)
         row_attrs = {"class": "row-link"}
         attrs = {"aria-label": "Contacts"}
-        empty_text = "No contact fits the search."
+        empty_text = "No contacts match the search."
 
     def __init__(self, *args: Any, contact_list: ContactList, opted_out: set[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.opted_out = opted_out
-        for field in VALUE_FIELDS:
+        for field in TABLE_FIELDS:
             self.columns[field].column.verbose_name = contact_list.label(field)
-            if not contact_list.labels.get(field):
+            if field in VALUE_FIELDS and field not in contact_list.labelled_fields():
                 self.columns.hide(field)
 
     def render_msisdn(self, record: Contact) -> SafeString:
         url = reverse("contacts:contact", args=[record.pk])
         return format_html('<a class="row-anchor" href="{}">{}</a>', url, record.msisdn)
 
-    def render_standing(self, record: Contact) -> SafeString:
+    def render_status(self, record: Contact) -> SafeString:
         if record.msisdn in self.opted_out:
             return chip("excluded", "Opted out")
-        return SafeString('<span class="quiet">May be texted</span>')
+        return SafeString('<span class="quiet">Can be texted</span>')
 
 
 class ImportTable(tables.Table):
@@ -113,7 +113,7 @@ class ImportTable(tables.Table):
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.original_name)
 
     def render_status(self, record: Import) -> SafeString:
-        return chip(IMPORT_KINDS[record.status], record.get_status_display())
+        return chip(IMPORT_CHIPS[Import.Status(record.status)], record.get_status_display())
 
     def render_imported(self, record: Import) -> int:
         return record.created + record.updated + record.unchanged
@@ -122,12 +122,12 @@ class ImportTable(tables.Table):
 class IssueTable(tables.Table):
     row = tables.Column(attrs=_FIGURE)
     value = tables.Column(attrs={"td": {"class": "mono"}})
-    sentence = tables.Column(verbose_name="Why it is left out")
+    sentence = tables.Column(verbose_name="Why it was left out")
 
     class Meta:
         model = ImportIssue
         fields = ("row", "column", "value", "sentence")
-        attrs = {"aria-label": "Rows that are left out"}
+        attrs = {"aria-label": "Rows left out"}
         orderable = False
 
 
@@ -136,21 +136,21 @@ class OptOutTable(tables.Table):
     source = tables.Column()
     note = tables.Column(orderable=False)
     created_at = ZonedColumn(verbose_name="Opted out", attrs=_NOWRAP)
-    created_by = tables.Column(verbose_name="By", order_by="created_by__username")
-    lifted_at = tables.Column(verbose_name="Standing", empty_values=(), attrs=_NOWRAP)
+    created_by = tables.Column(verbose_name="Recorded by", order_by="created_by__username")
+    lifted_at = tables.Column(verbose_name="Status", empty_values=(), attrs=_NOWRAP)
 
     class Meta:
         model = Suppression
         fields = ("msisdn", "lifted_at", "source", "note", "created_at", "created_by")
         attrs = {"aria-label": "Opt-outs"}
-        empty_text = "No opt-out fits the filter."
+        empty_text = "No opt-outs match the filter."
 
     def render_lifted_at(self, record: Suppression) -> SafeString:
         if record.lifted_at:
             return format_html(
                 '{} <span class="quiet">{}</span>', chip("accepted", "Opted back in"), zoned(record.lifted_at)
             )
-        return chip("excluded", "Not texted")
+        return chip("excluded", "Opted out")
 
     def render_msisdn(self, record: Suppression) -> SafeString:
         if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):

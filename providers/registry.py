@@ -1,4 +1,8 @@
-"""Finds the adapters by file name, as Django finds management commands."""
+"""Finds the adapters by name, as Django finds management commands.
+
+An adapter is a file ``providers/adapters/<slug>.py``, or a package ``providers/adapters/<slug>/`` whose ``__init__``
+exports ``Adapter``. Names that begin with an underscore are skipped.
+"""
 
 import pkgutil
 from functools import cache
@@ -9,15 +13,15 @@ from providers.base import BaseAdapter
 
 
 class UnknownProvider(LookupError):
-    """No file in ``providers/adapters/`` bears this name."""
+    """``providers/adapters/`` has no file or package of this name."""
 
 
 @cache
 def all_adapters() -> dict[str, type[BaseAdapter]]:
-    """Return ``{slug: Adapter class}`` in order of slug; the slug is the name of the adapter's file."""
+    """Return ``{slug: Adapter class}`` sorted by slug, which is the name of the adapter's file or package."""
     found = {}
-    for _, slug, is_package in sorted(pkgutil.iter_modules(adapters.__path__), key=lambda item: item.name):
-        if is_package or slug.startswith("_"):
+    for slug in sorted(module.name for module in pkgutil.iter_modules(adapters.__path__)):
+        if slug.startswith("_"):
             continue
         found[slug] = import_module(f"{adapters.__name__}.{slug}").Adapter
         found[slug].slug = slug
@@ -25,7 +29,7 @@ def all_adapters() -> dict[str, type[BaseAdapter]]:
 
 
 def adapter(slug: str) -> BaseAdapter:
-    """Return an adapter of the provider. Raises UnknownProvider when there is no such file."""
+    """Return a new instance of the provider's adapter. Raises UnknownProvider if there is none with this slug."""
     try:
         return all_adapters()[slug]()
     except KeyError:

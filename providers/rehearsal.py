@@ -1,6 +1,7 @@
-"""Rehearse bad days: look at the sandbox's pretend providers and switch their faults, over its control server's HTTP.
+"""Shows the sandbox's pretend providers and switches their faults, over HTTP with the sandbox's control server.
 
-Production knows the sandbox by this alone; what it answers is shown, never trusted to have a certain shape.
+This is the only way in which production code uses the sandbox. Its answers may have any form: unexpected parts are
+left out of the page.
 """
 
 import re
@@ -12,32 +13,23 @@ from urllib.parse import quote
 import httpx
 from django.utils.text import slugify
 
-SECONDS = 5.0
-#: More than any sandbox has to say.
+from providers import timing
+
+#: In bytes; far more than a sandbox answers.
 LARGEST_ANSWER = 5_000_000
 
 
-#: The headings of the page in their order, and with what, after the provider's, the name of a fault below it begins.
-_HEADINGS = (
-    ("Rejections", ("reject:", "error:", "status:", "insufficient-", "internal-error", "corrupt")),
-    (
-        "Answers",
-        ("http-", "empty-answer", "html-answer", "truncated-answer", "no-batch-id", "trailing-pipe", "credits-"),
-    ),
-    ("Reports", ("report-", "tail:", "no-report", "text-report")),
-    ("Logs", ("no-log", "late-log", "half-log", "general-log", "bare-log", "tab-log", "pipe-log", "statuses")),
-    ("Picking up and remembering", ("silent", "eager", "stuck-", "remember-", "forgets-", "utf-8")),
-)
-_OTHERWISE = "Line and servers"
+#: The heading of faults for which the provider names none.
+_OTHER = "Other faults"
 
 
 class SandboxTrouble(Exception):
-    """The sandbox does not answer, or does not do what it was asked; the text is for people."""
+    """The sandbox does not answer, or refuses a request; the message is for people."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that can go wrong on request. ``times`` is how often it still will, None until it is cleared."""
+    """A fault that can be switched on. ``times`` is how often it will still occur, None if until it is switched off."""
 
     name: str
     words: str
@@ -50,14 +42,8 @@ class Fault:
         return slugify(self.name.replace(":", "-"))
 
     @property
-    def heading(self) -> str:
-        """Under which heading the page has it."""
-        rest = self.name.partition(":")[2]
-        return next((heading for heading, begins in _HEADINGS if rest.startswith(begins)), _OTHERWISE)
-
-    @property
     def order(self) -> str:
-        """By this they are sorted: by name, and 22 before 100."""
+        """The sort key: the name, with numbers in numerical order (22 before 100)."""
         return re.sub(r"\d+", lambda number: number[0].zfill(5), self.name)
 
 
@@ -76,7 +62,7 @@ class FaultGroup:
 
 @dataclass(frozen=True)
 class PretendAccount:
-    """An account with a pretend provider; ``credit`` is None where it is not told, ``facts`` are label and count."""
+    """An account at a pretend provider; ``credit`` is None if it is not known, ``facts`` are labels and counts."""
 
     name: str
     credit: Any
@@ -88,26 +74,20 @@ class PretendProvider:
     slug: str
     label: str
     accounts: tuple[PretendAccount, ...]
-    faults: tuple[Fault, ...]
+    groups: tuple[FaultGroup, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(fault for group in self.groups for fault in group.faults)
 
     @property
     def faults_on(self) -> int:
         return sum(fault.is_on for fault in self.faults)
 
-    @property
-    def groups(self) -> list[FaultGroup]:
-        """The faults under their headings, sorted; no heading stands without a fault."""
-        faults = sorted(self.faults, key=lambda fault: fault.order)
-        headings = [heading for heading, _ in _HEADINGS] + [_OTHERWISE]
-        groups = [
-            FaultGroup(heading, tuple(fault for fault in faults if fault.heading == heading)) for heading in headings
-        ]
-        return [group for group in groups if group.faults]
-
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The sandbox as it is now; ``texted`` counts the messages in its ledger."""
+    """The present state of the sandbox; ``texted`` is the number of messages in its ledger."""
 
     providers: tuple[PretendProvider, ...]
     texted: int
@@ -118,7 +98,7 @@ class Rehearsal:
 
 
 def poll(url: str) -> Rehearsal:
-    """Ask the sandbox whose control server is at ``url`` how it stands. Raises SandboxTrouble."""
+    """Return the state of the sandbox whose control server is at ``url``. Raises SandboxTrouble."""
     state, faults = _ask(url, "GET", "/state"), _ask(url, "GET", "/faults")
     known, on = _mapping(faults.get("known")), _mapping(faults.get("on"))
     providers = [_provider(slug, said, known, on) for slug, said in _mapping(state.get("providers")).items()]
@@ -126,13 +106,13 @@ def poll(url: str) -> Rehearsal:
         name: words for name, words in known.items() if name.partition(":")[0] not in _mapping(state.get("providers"))
     }
     if elsewhere:
-        providers.append(PretendProvider("", "Other", (), _faults(elsewhere, on)))
+        providers.append(PretendProvider("", "Other", (), _groups(elsewhere, on, {})))
     texted = _mapping(state.get("ledger")).get("count")
     return Rehearsal(tuple(providers), texted if isinstance(texted, int) else 0)
 
 
 def switch_on(url: str, name: str, times: int | None) -> None:
-    """Switch a fault on for its next ``times`` uses, None until it is cleared. Raises SandboxTrouble."""
+    """Switch a fault on for its next ``times`` uses; None means until it is switched off. Raises SandboxTrouble."""
     _ask(url, "POST", "/faults", {"name": name, "times": times})
 
 
@@ -142,17 +122,17 @@ def switch_off(url: str, name: str = "") -> None:
 
 
 def _ask(url: str, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    # Straight to the address that the installation names: no proxy, no redirect to somewhere else.
+    # Only to the address in the settings: no proxy, and no redirect to another address.
     try:
-        with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+        with httpx.Client(timeout=timing.SANDBOX_SECONDS, trust_env=False, follow_redirects=False) as client:
             answer = client.request(method, url.rstrip("/") + path, json=document)
             said = answer.json() if len(answer.content) <= LARGEST_ANSWER else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise SandboxTrouble("The sandbox does not answer. Start it, or ask whoever runs it.") from error
+        raise SandboxTrouble("The sandbox does not answer. Start it, or ask the person who runs it.") from error
     if not isinstance(said, dict):
-        raise SandboxTrouble("Something answers in the sandbox's place that is no sandbox.")
+        raise SandboxTrouble("What answers at the sandbox's address is not a sandbox.")
     if answer.status_code != httpx.codes.OK:
-        raise SandboxTrouble(str(said.get("error") or "The sandbox refused it and does not say why."))
+        raise SandboxTrouble(str(said.get("error") or "The sandbox refused the request and does not say why."))
     return said
 
 
@@ -164,12 +144,19 @@ def _provider(slug: str, said: Any, known: Mapping[str, Any], on: Mapping[str, A
         slug=slug,
         label=str(told.get("label") or slug),
         accounts=tuple(_account(account) for account in accounts) if isinstance(accounts, list) else (),
-        faults=_faults(own, on),
+        groups=_groups(own, on, _mapping(told.get("fault_groups"))),
     )
 
 
-def _faults(known: Mapping[str, Any], on: Mapping[str, Any]) -> tuple[Fault, ...]:
-    return tuple(Fault(name, str(words), name in on, on.get(name)) for name, words in known.items())
+def _groups(known: Mapping[str, Any], on: Mapping[str, Any], headings: Mapping[str, Any]) -> tuple[FaultGroup, ...]:
+    """Return every fault of ``known`` once: under the heading that lists its name, or under "Other faults"."""
+    left = {name: Fault(name, str(words), name in on, on.get(name)) for name, words in known.items()}
+    groups = []
+    for heading, names in [*headings.items(), (_OTHER, list(left))]:
+        faults = [left.pop(name) for name in names if name in left] if isinstance(names, list) else []
+        if faults:
+            groups.append(FaultGroup(str(heading), tuple(sorted(faults, key=lambda fault: fault.order))))
+    return tuple(groups)
 
 
 def _account(said: Any) -> PretendAccount:

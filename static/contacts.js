@@ -1,4 +1,4 @@
-// Uploading a spreadsheet: drop it anywhere on the zone, and see how far it has come. Without this the form works as it is.
+// Uploads a spreadsheet: drop it on the zone and watch the progress. Without this script the form still works.
 (() => {
   "use strict";
 
@@ -15,7 +15,7 @@
     const words = zone.querySelector("[data-dropzone-words]");
     input.addEventListener("change", () => {
       const file = input.files[0];
-      words.textContent = file ? `${file.name} · ${megabytes(file.size)}` : "Drop a file here, or choose one";
+      words.textContent = file ? `${file.name} · ${megabytes(file.size)}` : "Drop a file here or choose one";
     });
     for (const name of ["dragenter", "dragover"]) {
       zone.addEventListener(name, () => zone.classList.add("over"));
@@ -23,7 +23,7 @@
     for (const name of ["dragleave", "drop"]) {
       zone.addEventListener(name, () => zone.classList.remove("over"));
     }
-    // The name of a new list is only asked for where a new list is made.
+    // The name of a new list is needed only if no existing list is chosen.
     const list = form.querySelector("select[name=list]");
     const fresh = form.querySelector("[data-new-list]");
     const show = () => {
@@ -79,7 +79,7 @@
         words.textContent =
           step.loaded < step.total
             ? `${megabytes(step.loaded)} of ${megabytes(step.total)} uploaded`
-            : "Uploaded. Looking at the first rows";
+            : "Uploaded. Reading the first rows";
       }
     });
     request.addEventListener("load", () => {
@@ -92,12 +92,12 @@
       if (request.status === 200 || request.status === 422) {
         show(request.responseText);
       } else {
-        words.textContent = `The upload was refused (${request.status}). Load this page again, then try once more.`;
+        words.textContent = `The upload was refused (${request.status}). Reload this page and try again.`;
       }
     });
     request.addEventListener("error", () => {
       button.disabled = false;
-      words.textContent = "The connection broke during the upload. Nothing was kept. Try again.";
+      words.textContent = "The connection was lost during the upload. Nothing was stored. Try again.";
     });
     request.send(new FormData(form));
   });

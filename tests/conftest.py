@@ -2,9 +2,7 @@
 
 import importlib
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +24,7 @@ from config import valkey as embedded
 from providers.sandbox.server import Sandbox
 from tests import debian
 from tests import postgresql as private_postgresql
-from tests.supervised import Baton
+from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
 roles = importlib.import_module("campaigns.migrations.0001_initial")
@@ -37,48 +35,29 @@ PASSWORD = "correct horse battery"
 # -- what Debian lacks ---------------------------------------------------------------------------------------------
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(program): skipped where Debian lacks the program")
-    config.addinivalue_line("markers", "browser: drives a real browser")
-    config.addinivalue_line("markers", "both_databases: runs a program of its own on the database of this run")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if connection.vendor == "postgresql":
-        # What never asks a database is tested once, on the run with SQLite.
-        asking = [item for item in items if asks_database(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(asking)])
-        items[:] = asking
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker("browser")
-            item.add_marker(debian.needs("chromium"))
-
-
-def asks_database(item: pytest.Item) -> bool:
-    """Whether the test, or a fixture of its, or a program that it runs, has a database."""
-    if item.get_closest_marker("both_databases"):
-        return True
-    fixtures = getattr(item, "fixturenames", ())
-    return "db" in fixtures or "transactional_db" in fixtures or item.get_closest_marker("django_db") is not None
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         debian.require(mark.args[0], item.nodeid)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells the controller, which writes the summary, what its tests lacked."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lacking"] = {name: sorted(tests) for name, tests in debian.lacking.items()}
+
+
+def pytest_testnodedown(node: Any) -> None:
+    for name, tests in getattr(node, "workeroutput", {}).get("lacking", {}).items():
+        debian.lacking.setdefault(name, set()).update(tests)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    lacking = {name: len(tests) for name, tests in debian.lacking.items()}
-    if debian.find("postgresql") is None:
-        lacking.setdefault("postgresql", 0)
-    if not lacking:
+    if not debian.lacking:
         return
     terminalreporter.section("not tested, because Debian lacks something")
-    for name, count in sorted(lacking.items()):
-        what = f"{count} tests" if count else "all tests once more on PostgreSQL"
-        terminalreporter.line(f"{name}: {what}")
-    packages = " ".join(sorted(debian.PACKAGES[name] for name in lacking))
+    for name, tests in sorted(debian.lacking.items()):
+        terminalreporter.line(f"{name}: {len(tests)} tests")
+    packages = " ".join(sorted(debian.PACKAGES[name] for name in debian.lacking))
     terminalreporter.line(f"sudo apt-get install {packages}")
 
 
@@ -218,7 +197,6 @@ def worker_environment() -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "BATON_TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        "BATON_PDEATHSIG": "1",
         "ALLOW_PRIVATE_HOSTS": "1",
     }
 
@@ -228,9 +206,9 @@ def worker_environment() -> dict[str, str]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Settings) -> Iterator[Sandbox]:
-    """The pretend SMSPortal in a process of its own, looking into its folders every 0.2 s."""
+    """The pretend SMSPortal in a process of its own, looking into its folders every 0.1 s."""
     settings.ALLOW_PRIVATE_HOSTS = True
-    with Sandbox(tmp_path / "sandbox") as running:
+    with Sandbox(tmp_path / "sandbox", every=0.1) as running:
         settings.SANDBOX_URL = running.control_url
         yield running
 
@@ -244,12 +222,8 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def baton() -> Iterator[Baton]:
-    data = Path(tempfile.mkdtemp(prefix="baton-supervisor-")).resolve()
-    running = Baton(data)
-    yield running
-    running.kill_everything()
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.rmtree(running.socket.parent, ignore_errors=True)
+    with own_baton() as running:
+        yield running
 
 
 # -- browser -------------------------------------------------------------------------------------------------------

@@ -7,10 +7,15 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 if "BATON_TEST_DATA" not in os.environ:
     os.environ["BATON_TEST_DATA"] = tempfile.mkdtemp(prefix="baton-tests-")
     atexit.register(shutil.rmtree, os.environ["BATON_TEST_DATA"], ignore_errors=True)
+# Each worker of pytest-xdist has a directory, a database and a Valkey of its own.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker and Path(os.environ["BATON_TEST_DATA"]).name != _worker:
+    os.environ["BATON_TEST_DATA"] = str(Path(os.environ["BATON_TEST_DATA"]) / _worker)
 os.environ["DATA"] = os.environ["BATON_TEST_DATA"]
 for name in (
     "REDIS_URL",
@@ -33,6 +38,9 @@ from config.settings import DATABASES, STORAGES  # noqa: E402
 
 # A worker that a test starts works on the test's database, whatever that is called.
 DATABASES["default"]["NAME"] = os.environ.get("BATON_TEST_DATABASE", DATABASES["default"]["NAME"])
+if "init_command" in DATABASES["default"]["OPTIONS"]:
+    # The tests prove nothing about power cuts, so the disk need not be waited for.
+    DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True

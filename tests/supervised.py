@@ -3,13 +3,14 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import termios
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from django.conf import settings
 from redis import Redis
 from rq import Queue
+from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
 from tests.postgresql import free_port
@@ -57,7 +59,7 @@ class Baton:
         return self
 
     def environment(self) -> dict[str, str]:
-        forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA", "BATON_PDEATHSIG")
+        forgotten = ("DATABASE_URL", "REDIS_URL", "BATON_TEST_DATA")
         inherited = {name: value for name, value in os.environ.items() if name not in forgotten}
         return {**inherited, "DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "config.settings", **self.chosen}
 
@@ -119,12 +121,10 @@ class Baton:
         """Have the results worker sleep in a job; returns the process id of the horse that does."""
         before = set(self.pids())
         client = Redis.from_url(self.redis_url())
-        Queue("results", connection=client, serializer=JSONSerializer).enqueue("time.sleep", seconds)
+        job = Queue("results", connection=client, serializer=JSONSerializer).enqueue("time.sleep", seconds)
+        wait_until(lambda: job.get_status() == JobStatus.STARTED, "the horse has loaded the job")
         client.close()
-        new = wait_until(lambda: set(self.pids()) - before, "a horse works on the job")
-        # Past the fork it still has to load the job.
-        time.sleep(0.5)
-        return int(new.pop())
+        return int((set(self.pids()) - before).pop())
 
     def is_gone(self) -> bool:
         return not self.pids()
@@ -135,3 +135,16 @@ class Baton:
                 os.kill(pid, signal.SIGKILL)
         if self.process:
             self.process.wait()
+
+
+@contextmanager
+def own_baton() -> Iterator[Baton]:
+    """A Baton on a new data directory, for the test to start; nothing of it is left afterwards."""
+    data = Path(tempfile.mkdtemp(prefix="baton-supervisor-")).resolve()
+    running = Baton(data)
+    try:
+        yield running
+    finally:
+        running.kill_everything()
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(running.socket.parent, ignore_errors=True)

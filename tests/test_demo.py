@@ -42,6 +42,7 @@ def test_the_demo_brings_the_spreadsheet_of_the_tests() -> None:
     assert SHEET.read_bytes() == Path(__file__).with_name("samples").joinpath(SHEET.name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_sample_campaigns_end_balanced_and_a_second_start_repeats_nothing(baton: Baton) -> None:
     baton.start(mode="demo").until_ready()
@@ -62,6 +63,7 @@ def test_the_sample_campaigns_end_balanced_and_a_second_start_repeats_nothing(ba
     assert (baton.data / "demo-logins.txt").read_text() == logins
 
 
+@pytest.mark.slow
 @debian.needs("postgresql")
 @pytest.mark.timeout(300)
 def test_the_sample_campaigns_end_balanced_on_postgresql(baton: Baton, postgresql: str) -> None:

@@ -13,7 +13,7 @@ from redis import Redis
 from config.first_administrator import make_path
 from tests.conftest import MakeUser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 CHOSEN = {"username": "thandi", "email": "", "password1": "long enough to keep", "password2": "long enough to keep"}
 

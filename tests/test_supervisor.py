@@ -7,16 +7,25 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
+import pytest
 from django.conf import settings
 from redis import Redis
 
 from config import valkey as embedded
 from tests.postgresql import free_port
-from tests.supervised import Baton
+from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
 CHILDREN = ("valkey", "worker-imports", "worker-campaigns", "worker-handover", "worker-results", "clock", "web")
+
+
+@pytest.fixture(scope="module")
+def shared_baton() -> Iterator[Baton]:
+    """One Baton for the tests after which it is as well as before."""
+    with own_baton() as baton:
+        yield baton.start().until_ready()
 
 
 def test_a_busy_port_is_said_in_one_line_and_nothing_is_started(baton: Baton) -> None:
@@ -29,6 +38,7 @@ def test_a_busy_port_is_said_in_one_line_and_nothing_is_started(baton: Baton) ->
     assert not (baton.data / "baton.sqlite3").exists()
 
 
+@pytest.mark.slow
 def test_everything_answers_a_second_start_is_refused_and_ctrl_c_ends_it(baton: Baton) -> None:
     baton.start().until_ready()
     assert baton.health() == 200
@@ -48,6 +58,7 @@ def test_everything_answers_a_second_start_is_refused_and_ctrl_c_ends_it(baton: 
     assert order == ["web", "workers", "Valkey"]
 
 
+@pytest.mark.slow
 def test_sigterm_ends_everything_in_order_and_lets_a_worker_finish_its_step(baton: Baton) -> None:
     baton.start().until_ready()
     baton.run_job(4)
@@ -58,6 +69,7 @@ def test_sigterm_ends_everything_in_order_and_lets_a_worker_finish_its_step(bato
     assert "Job OK" in (baton.data / "logs" / "worker-results.log").read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_everything_at_once(baton: Baton) -> None:
     baton.start().until_ready()
     baton.run_job(300)
@@ -70,6 +82,7 @@ def test_ctrl_c_twice_ends_everything_at_once(baton: Baton) -> None:
     assert baton.is_gone()
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_ends_everything(baton: Baton) -> None:
     ours, theirs = pty.openpty()
     baton.start(terminal=theirs)
@@ -82,6 +95,7 @@ def test_a_closed_terminal_ends_everything(baton: Baton) -> None:
     assert baton.is_gone()
 
 
+@pytest.mark.slow
 def test_killing_the_supervisor_leaves_no_process_not_even_a_working_horse(baton: Baton) -> None:
     baton.start().until_ready()
     horse = baton.run_job(300)
@@ -90,6 +104,7 @@ def test_killing_the_supervisor_leaves_no_process_not_even_a_working_horse(baton
     wait_until(baton.is_gone, "every process has ended", 10)
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_process_that_started_it_is_killed(baton: Baton) -> None:
     command = [sys.executable, "-m", "config.supervisor", "run", "--with-parent", "--port", str(baton.port)]
     starts_it = "import subprocess, sys; subprocess.run(sys.argv[1:])"
@@ -106,8 +121,9 @@ def test_it_ends_when_the_process_that_started_it_is_killed(baton: Baton) -> Non
     wait_until(baton.is_gone, "every process has ended", 30)
 
 
-def test_a_crashed_worker_takes_its_horse_along_and_is_started_again(baton: Baton) -> None:
-    baton.start().until_ready()
+@pytest.mark.slow
+def test_a_crashed_worker_takes_its_horse_along_and_is_started_again(shared_baton: Baton) -> None:
+    baton = shared_baton
     horse = baton.run_job(300)
     crashed = baton.pid_of("rqworker", "results")
     os.kill(crashed, signal.SIGKILL)
@@ -116,19 +132,21 @@ def test_a_crashed_worker_takes_its_horse_along_and_is_started_again(baton: Bato
     assert "worker-results ended (signal SIGKILL)" in baton.said()
 
 
-def test_a_crashed_valkey_is_started_again_and_keeps_what_waits(baton: Baton) -> None:
-    baton.start().until_ready()
+@pytest.mark.slow
+def test_a_crashed_valkey_is_started_again_and_keeps_what_waits(shared_baton: Baton) -> None:
+    baton = shared_baton
     url = baton.redis_url()
     client = Redis.from_url(url)
     client.set("kept", "1")
-    # Its file is written once a second.
-    time.sleep(1.5)
+    files = baton.data / "valkey" / "appendonlydir"
+    wait_until(lambda: any(b"kept" in file.read_bytes() for file in files.iterdir()), "it is written to the file")
     os.kill(baton.pid_of("valkey-server"), signal.SIGKILL)
     wait_until(lambda: embedded.answers(url), "Valkey answers again")
     assert client.get("kept") == b"1"
     wait_until(lambda: baton.health() == 200, "the web answers again")
 
 
+@pytest.mark.slow
 def test_what_dies_again_and_again_ends_everything_with_a_clear_line(baton: Baton) -> None:
     baton.start().until_ready()
     killed: set[int] = set()
@@ -143,6 +161,7 @@ def test_what_dies_again_and_again_ends_everything_with_a_clear_line(baton: Bato
     assert baton.is_gone()
 
 
+@pytest.mark.slow
 def test_a_given_redis_is_used_and_none_is_started(baton: Baton, valkey_server: str) -> None:
     baton.start(REDIS_URL=valkey_server).until_ready()
     assert baton.health() == 200
@@ -160,6 +179,7 @@ def test_a_given_redis_that_does_not_answer_is_said_in_one_line(baton: Baton) ->
     assert "secret" not in baton.said()
 
 
+@pytest.mark.slow
 def test_damaged_files_of_valkey_are_put_aside(baton: Baton) -> None:
     manifest = baton.data / "valkey" / "appendonlydir" / "appendonly.aof.manifest"
     manifest.parent.mkdir(parents=True)
@@ -168,7 +188,7 @@ def test_damaged_files_of_valkey_are_put_aside(baton: Baton) -> None:
     assert [kept.name for kept in baton.data.glob("valkey-damaged-*/appendonlydir/*")] == [manifest.name]
 
 
-def test_every_child_has_a_log_of_its_own(baton: Baton) -> None:
-    baton.start().until_ready()
-    logs = {path.stem for path in (baton.data / "logs").glob("*.log")}
+@pytest.mark.slow
+def test_every_child_has_a_log_of_its_own(shared_baton: Baton) -> None:
+    logs = {path.stem for path in (shared_baton.data / "logs").glob("*.log")}
     assert logs == {*CHILDREN, "start"}

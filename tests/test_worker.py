@@ -13,6 +13,8 @@ from redis import Redis
 
 from tests.conftest import StartWorker, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 NUMBER = "27825550100"
 
 # Whoever asks does so while a log line is written, and logging lets no exception out.

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import choosing
+from campaigns.audience.compare import ask_for_quote, choose_account, compare_accounts, group_alike
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
 from contacts.models import ContactList
@@ -22,7 +22,7 @@ from providers.models import Account
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """A page of its own, or what the check loads into itself."""
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     context = {"campaign": campaign, **compared(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
@@ -34,7 +34,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
     campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
     try:
-        choosing.choose(campaign, account, request.user)
+        choose_account(campaign, account, request.user)
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     else:
@@ -47,10 +47,10 @@ def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
     """Ask a provider what it would charge; the answer is a message on the comparison."""
     campaign, account = get_object_or_404(Campaign, pk=pk), get_object_or_404(Account, pk=account_pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     try:
-        said = choosing.quote(campaign, account)
+        said = ask_for_quote(campaign, account)
     except (Refusal, Trouble) as trouble:
         messages.error(request, trouble.sentence)
     else:
@@ -61,7 +61,7 @@ def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
     """The verdicts on a draft, or why there are none."""
     try:
-        found = choosing.verdicts(campaign, timezone.now(), lists)
+        found = compare_accounts(campaign, timezone.now(), lists)
     except Refusal as refusal:
         return {"verdicts": [], "verdicts_refusal": refusal.sentence}
-    return {"verdicts": found, "verdict_groups": choosing.alike(found)}
+    return {"verdicts": found, "verdict_groups": group_alike(found)}

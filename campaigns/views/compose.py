@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import audience, choosing
+from campaigns.audience.check import check_audience
+from campaigns.audience.compare import usual_options
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Template
@@ -74,7 +75,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
         return redirect(campaign)
     return _compose(request, campaign, {"lists": [chosen.pk for chosen in campaign.ordered_lists()]})
@@ -94,7 +95,10 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         return _form_page(request, form)
     with transaction.atomic():
         # The status is asked again where it counts: another person may have frozen the draft meanwhile.
-        if campaign.pk and not Campaign.objects.filter(pk=campaign.pk, status="draft").select_for_update().exists():
+        if (
+            campaign.pk
+            and not Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).select_for_update().exists()
+        ):
             messages.error(request, f"{campaign} is not a draft any more. Nothing was changed.")
             return redirect(campaign)
         campaign = form.save(commit=False)
@@ -155,7 +159,7 @@ def _choose(data: QueryDict, account: Account | None) -> None:
         return
     for name in [name for name in data if name.startswith("options-")]:
         del data[name]
-    for name, value in choosing.usual_options(account).items():
+    for name, value in usual_options(account).items():
         if value not in (None, "", False):
             data[f"options-{name}"] = "on" if value is True else str(value)
 
@@ -195,7 +199,7 @@ def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False,
         context |= {"problem": campaign.sentence, "problem_field": PLACES.get(campaign.reason, "")}
     if not form.is_bound and request.GET.get("mend"):
         try:
-            audience.check(campaign)
+            check_audience(campaign)
         except Refusal as refusal:
             context |= {"problem": refusal.sentence, "problem_field": PLACES.get(refusal.code, "")}
     return render(request, "campaigns/compose.html", context, status=422 if form.is_bound and not is_draft else 200)
@@ -213,7 +217,7 @@ def options(request: HttpRequest) -> HttpResponse:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def check(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         return redirect(campaign)
     return check_page(request, campaign)
 
@@ -225,7 +229,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
-        verdict = audience.check(campaign)
+        verdict = check_audience(campaign)
     except Refusal as refusal:
         place = PLACES.get(refusal.code, "")
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "place": place})

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns import audience, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
@@ -43,11 +44,11 @@ def _campaign(pk: int) -> Campaign:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    if campaign.status != "draft":
+    if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft any more.")
     elif _do(
         request,
-        lambda: audience.begin_freeze(campaign, request.user, timezone.now()),
+        lambda: audience_freeze.begin_freeze(campaign, request.user, timezone.now()),
         "Freezing begins: people, values and text are copied and do not change any more.",
     ):
         queues.enqueue_once(jobs.freeze, campaign.pk)
@@ -215,7 +216,7 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
         return _asked_many(request, pk)
     campaign = _campaign(pk)
     now = timezone.now()
-    every = list(campaign.batches.filter(status="unclear").select_related("account").order_by("number"))
+    every = list(campaign.batches.filter(status=Batch.Status.UNCLEAR).select_related("account").order_by("number"))
     reason = request.GET.get("reason", "")
     batches = [batch for batch in every if not reason or batch.reason == reason]
     shown = batches[:SHOWN_UNCLEAR]

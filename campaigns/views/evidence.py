@@ -15,13 +15,13 @@ from django.utils.html import format_html
 from django.utils.timesince import timeuntil
 from django.views.decorators.http import require_GET
 
-from campaigns import journal
+from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import DECISIONS
-from campaigns.evidence import BytesDiffer, attempts_of, known_of, observations_of, payload_of
 from campaigns.forms import DecideForm, ReasonForm
+from campaigns.handover import journal
 from campaigns.models import Attempt, Batch, Evidence
-from campaigns.orders import rehearsal_of
-from campaigns.results import log_stumble
+from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of
+from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import zoned
 from campaigns.views import keeping
 from contacts.export_log import record_export
@@ -40,7 +40,7 @@ _DENYING = {"rejected", "again", "partly"}
 def batch(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
     user = request.user
-    may_decide = row.status == "unclear" and user.has_perm("campaigns.decide_batch")
+    may_decide = row.status == Batch.Status.UNCLEAR and user.has_perm("campaigns.decide_batch")
     kept = keeping.give_back(request, request.path)
     form = DecideForm(initial={"why": kept["why"], "decision": kept["decision"]})
     must_confirm = may_decide and keeping.must_confirm(request)
@@ -62,7 +62,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "events": row.events.select_related("user").order_by("-id")[:200],
         "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),
         "has_expired": row.expires_at is not None and row.expires_at <= timezone.now(),
-        "may_release": row.status == "held" and user.has_perm("campaigns.release_batch"),
+        "may_release": row.status == Batch.Status.HELD and user.has_perm("campaigns.release_batch"),
         "may_decide": may_decide,
         "must_confirm": must_confirm,
         "refused": kept["refused"],
@@ -81,7 +81,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
 def beside(row: Batch, now: datetime, polls: int = 100) -> dict[str, Any]:
     """All that is known of a batch, to stand side by side: our journal, our attempts, and what was seen."""
     # First: a look in between refuses a decision, and never goes unseen.
-    seen = known_of(row)
+    seen = evidence_fingerprint(row)
     attempts = list(row.attempts.order_by("number"))
     for attempt in attempts:
         reply = bytes(attempt.receipt)[:SHOWN_OF_A_REPLY].decode("utf-8", "replace")
@@ -146,7 +146,7 @@ def may_yet_be_read(row: Batch) -> bool:
         return False
     except Exception as error:
         # Where Baton stumbles over what was seen, people decide: their page must not stumble as well.
-        log_stumble(row.pk, error)
+        log_failure(row.pk, error)
         return False
     return interpretation.reason in _UNREAD
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 
+from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Campaign
-from campaigns.orders import rehearsal_of
 
 
 def facts_of(campaign: Campaign) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from campaigns.folder import open_folder
+from campaigns.results.folder import open_folder
 from providers.errors import Trouble
 from providers.models import Account
 from providers.views.accounts import may_view

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from campaigns import balance
+from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
-from campaigns.orders import rehearsal_of
+from campaigns.results import balance
 from campaigns.templatetags.badges import reason_word, zoned
 from providers import checking
 from providers.models import Account
@@ -44,12 +44,24 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def _live() -> dict[str, Any]:
     active = (
-        Campaign.objects.filter(status__in=("freezing", "frozen", "approved", "held", "running", "paused"))
+        Campaign.objects.filter(
+            status__in=(
+                Campaign.Status.FREEZING,
+                Campaign.Status.FROZEN,
+                Campaign.Status.APPROVED,
+                Campaign.Status.HELD,
+                Campaign.Status.RUNNING,
+                Campaign.Status.PAUSED,
+            )
+        )
         .select_related("account", "approved_by")
         .prefetch_related("batches")
     )
     recent = (
-        Campaign.objects.filter(status__in=("closed", "cancelled"), closed_at__gte=timezone.now() - timedelta(days=3))
+        Campaign.objects.filter(
+            status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
+            closed_at__gte=timezone.now() - timedelta(days=3),
+        )
         .select_related("account")
         .prefetch_related("batches")
     )
@@ -60,17 +72,20 @@ def _live() -> dict[str, Any]:
         Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__polled_at")).order_by("name")
     )
     for account in accounts:
-        account.health = checking.health(account, is_heard=account.heard_at is not None)  # type: ignore[attr-defined]
-    started = ("freezing", "running", "paused")
+        account.health = checking.health(account, is_polled=account.heard_at is not None)  # type: ignore[attr-defined]
+    started = (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return {
         "inbox": _inbox(campaigns, ended, accounts),
         "running": [row for row in campaigns if row.status in started],
         "coming": sorted(
-            (row for row in campaigns if row.status in ("approved", "frozen")),
+            (row for row in campaigns if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
             key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
         ),
         "accounts": accounts,
-        "is_live": any(row.status in ("freezing", "running", "approved") for row in campaigns),
+        "is_live": any(
+            row.status in (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.APPROVED)
+            for row in campaigns
+        ),
     }
 
 
@@ -87,7 +102,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
             lines.append(_line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at))
     moves = Event.objects.filter(batch=OuterRef("pk"), to_status=OuterRef("status")).order_by("-id")
     groups = (
-        Batch.objects.filter(status__in=("unclear", "held"))
+        Batch.objects.filter(status__in=(Batch.Status.UNCLEAR, Batch.Status.HELD))
         .annotate(moved_at=Subquery(moves.values("at")[:1]))
         .order_by()
         .values("campaign_id", "campaign__name", "status", "reason")
@@ -104,7 +119,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
     for group in groups:
         if group["files"] == 1:
             url = reverse("campaigns:batch", args=[group["first"]])
-        elif group["status"] == "unclear":
+        elif group["status"] == Batch.Status.UNCLEAR:
             url = reverse("campaigns:unclear", args=[group["campaign_id"]])
             url += f"?{urlencode({'reason': group['reason']})}"
         else:
@@ -127,16 +142,16 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
     since = _standing_since(campaigns)
     for campaign in campaigns:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
-        if campaign.status == "held":
+        if campaign.status == Campaign.Status.HELD:
             start = (
                 f"It was to begin {zoned(campaign.effective_start_at)}."
                 if campaign.effective_start_at
                 else campaign.sentence
             )
             lines.append(_line(campaign.name, "missed its start", start, url, at=at))
-        elif campaign.status == "paused" and campaign.reason != "paused":
+        elif campaign.status == Campaign.Status.PAUSED and campaign.reason != "paused":
             lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url, at=at))
-        elif campaign.status == "frozen":
+        elif campaign.status == Campaign.Status.FROZEN:
             what = f"waits for approval, {_people(campaign.counts.get('included', 0))}"
             lines.append(_line(campaign.name, what, campaign.sentence, url, at=at))
     return lines
@@ -144,7 +159,11 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
 
 def _standing_since(campaigns: list[Campaign]) -> dict[int, datetime]:
     """Since when those of ``campaigns`` that wait for a person have the status they have."""
-    waiting = [row.pk for row in campaigns if row.status in ("held", "paused", "frozen")]
+    waiting = [
+        row.pk
+        for row in campaigns
+        if row.status in (Campaign.Status.HELD, Campaign.Status.PAUSED, Campaign.Status.FROZEN)
+    ]
     moves = Event.objects.filter(campaign__in=waiting, batch=None, to_status=F("campaign__status"))
     return dict(moves.order_by().values_list("campaign_id").annotate(at=Max("at")))
 
@@ -177,9 +196,9 @@ def _days() -> dict[str, Any]:
         row_errors[row["day"]] += row["errors"]
         accepted[row["day"]] += row["taken"]
         left = row["all_rows"] - row["errors"] - row["taken"]
-        if row["status"] == "accepted":
+        if row["status"] == Batch.Status.ACCEPTED:
             accepted[row["day"]] += left
-        elif row["status"] == "rejected":
+        elif row["status"] == Batch.Status.REJECTED:
             rejected[row["day"]] += left
     return {
         "days": [day.isoformat() for day in days],

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from campaigns import audience
+from campaigns.audience import check
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
 
@@ -24,7 +24,7 @@ def sample_of(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     """The recipient to show on the phone, or why there is none."""
     raw = request.GET.get("row", "1")
     try:
-        sample = audience.sample(row, int(raw) if raw.isdigit() and len(raw) < 10 else 1)
+        sample = check.sample(row, int(raw) if raw.isdigit() and len(raw) < 10 else 1)
     except Refusal as refusal:
         return {"sample": None, "sample_refusal": refusal.sentence}
     if sample is None:

@@ -11,12 +11,12 @@ from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 
 def counting(batches: Iterable[Batch]) -> dict[int, Batch]:
     """The generation that counts of each number; a number whose generations are all superseded has none."""
-    return {batch.number: batch for batch in batches if batch.status != "superseded"}
+    return {batch.number: batch for batch in batches if batch.status != Batch.Status.SUPERSEDED}
 
 
 def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter) -> QuerySet[Recipient]:
     """The recipients that fit the filter; all of them where it is not valid."""
-    rows = campaign.recipients.all()
+    rows: QuerySet[Recipient] = campaign.recipients.all()
     if not form.is_valid():
         return rows
     wanted = form.cleaned_data
@@ -28,7 +28,11 @@ def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter
         rows = rows.filter(batch_number=wanted["batch"])
     if wanted["code"]:
         of_cause = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), code=wanted["code"])
-        numbers = [batch.number for batch in batches if batch.reason == wanted["code"] and batch.status != "superseded"]
+        numbers = [
+            batch.number
+            for batch in batches
+            if batch.reason == wanted["code"] and batch.status != Batch.Status.SUPERSEDED
+        ]
         rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers))
     if wanted["outcome"]:
         rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
@@ -40,7 +44,7 @@ def _with_outcome(
 ) -> QuerySet[Recipient]:
     if outcome == "excluded":
         return rows.exclude(excluded_reason="")
-    unbatched = "cancelled" if campaign.status == "cancelled" else "waiting"
+    unbatched = "cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"
     numbers = [n for n, batch in counting(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
     own = RecipientOutcome.objects.filter(recipient=OuterRef("pk"))
     fits: Q = Q(batch_number__in=numbers) & ~Q(Exists(own))
@@ -73,6 +77,6 @@ def _state(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, bat
         # "Delivered to the phone. Delivered" says it twice.
         return own.result, said if delivery.lower() in said.lower() else f"{said} {delivery}".strip()
     if batch is None:
-        return ("cancelled" if campaign.status == "cancelled" else "waiting"), ""
+        return ("cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"), ""
     outcome = OUTCOME_OF_BATCH[batch.status]
     return outcome, batch.sentence if outcome in ("rejected", "needs_decision", "cancelled") else ""

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from campaigns.audience.spec import finished_text, rehearsal_of
+from campaigns.audience.texts import TextError, compile_text
 from campaigns.models import Batch, Recipient
-from campaigns.orders import finished_text, rehearsal_of
-from campaigns.texts import TextError, compile_text
 from campaigns.views import recipients
 from contacts.models import Consent, Contact, ContactList, Suppression
 from contacts.phones import PhoneError, parse

@@ -10,10 +10,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
+from campaigns.audience.texts import FIELDS, TextError, compile_text
 from campaigns.forms import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
-from campaigns.texts import FIELDS, TextError, compile_text
 from contacts.models import Contact
 from providers import gsm
 from providers.base import CampaignSpec, Message

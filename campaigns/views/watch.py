@@ -16,12 +16,13 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import balance, decisions
+from campaigns import decisions
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.orders import finished_text
+from campaigns.results import balance
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.texts import compile_text
 from campaigns.views import recipients as state
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
@@ -43,7 +44,7 @@ def find(pk: int) -> Campaign:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def campaign(request: HttpRequest, pk: int) -> HttpResponse:
     row = find(pk)
-    if row.status == "draft":
+    if row.status == Campaign.Status.DRAFT:
         return check_page(request, row)
     batches = list(row.batches.all())
     context = {
@@ -53,9 +54,9 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
         **_progress(request, row, batches),
         **_actions(request, row, batches),
     }
-    if row.status in ("frozen", "held", "approved"):
+    if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
-    if row.status in ("freezing", "frozen"):
+    if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
         return render(request, f"campaigns/{row.status}.html", context)
     return render(request, "campaigns/watch.html", context | _recipients(request, row, batches))
 
@@ -65,7 +66,10 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that changes by itself: 204 when it has not, 286 when it will not any more."""
     row = find(pk)
-    if row.status in ("draft", "frozen") or request.GET.get("status", row.status) != row.status:
+    if (
+        row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
+        or request.GET.get("status", row.status) != row.status
+    ):
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
@@ -103,7 +107,12 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
     now = timezone.now()
     state = [row.status, row.freeze_progress, row.alarm, row.sentence, page.number, books.waiting, changes]
     digest = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
-    is_live = row.status in ("freezing", "approved", "running", "paused") or bool(books.outcomes["open"])
+    is_live = row.status in (
+        Campaign.Status.FREEZING,
+        Campaign.Status.APPROVED,
+        Campaign.Status.RUNNING,
+        Campaign.Status.PAUSED,
+    ) or bool(books.outcomes["open"])
     return {
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
@@ -115,13 +124,13 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "is_live": is_live,
         "seen": digest,
         "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
-        if row.status == "freezing"
+        if row.status == Campaign.Status.FREEZING
         else 0,
     }
 
 
 def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
-    ready = sum(books.open.get(status, 0) for status in ("prepared", "uploading"))
+    ready = sum(books.open.get(status, 0) for status in (Batch.Status.PREPARED, Batch.Status.UPLOADING))
     numbers = {
         "accepted": books.outcomes["accepted"],
         "with_provider": books.with_provider,
@@ -149,7 +158,7 @@ def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
 def _pace(row: Campaign, books: balance.Balance, now: datetime) -> str:
     """``1,200 a minute, 4 min left``; "" where it cannot be said."""
     handed = books.settled + books.with_provider
-    if row.status != "running" or not row.started_at or not handed or not books.still_here:
+    if row.status != Campaign.Status.RUNNING or not row.started_at or not handed or not books.still_here:
         return ""
     minutes = max((now - row.started_at) / timedelta(minutes=1), 0.1)
     rate = handed / minutes
@@ -162,7 +171,7 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
     causes: dict[str, dict[str, Any]] = {}
     if any(batch.row_errors for batch in batches):
         found = (
-            RecipientOutcome.objects.filter(batch__campaign=row, result="row_error")
+            RecipientOutcome.objects.filter(batch__campaign=row, result=RecipientOutcome.Result.ROW_ERROR)
             .order_by()
             .values_list("code", "sentence")
             .annotate(n=Count("pk"))
@@ -172,7 +181,7 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
             cause = causes.setdefault(code, {"code": code, "sentence": sentence or code, "count": 0})
             cause["count"] += n
     for batch in batches:
-        if batch.status in ("rejected", "unclear", "held"):
+        if batch.status in (Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD):
             cause = causes.setdefault(
                 batch.reason, {"code": batch.reason, "sentence": batch.sentence or batch.reason, "count": 0}
             )
@@ -197,13 +206,14 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
     """What this person may do now, and the numbers the questions name."""
     may_change = request.user.has_perm("campaigns.change_campaign")
     may_approve = request.user.has_perm("campaigns.approve_campaign")
-    stopped_by_itself = row.status == "paused" and row.reason != "paused"
+    stopped_by_itself = row.status == Campaign.Status.PAUSED and row.reason != "paused"
     return {
-        "may_pause": may_change and row.status == "running",
-        "may_resume": row.status == "paused" and (may_approve if stopped_by_itself else may_change),
-        "may_cancel": may_change and row.status not in ("closed", "cancelled"),
-        "may_change_back": may_change and row.status in ("frozen", "approved", "held"),
-        "may_confirm_start": may_approve and row.status == "held",
+        "may_pause": may_change and row.status == Campaign.Status.RUNNING,
+        "may_resume": row.status == Campaign.Status.PAUSED and (may_approve if stopped_by_itself else may_change),
+        "may_cancel": may_change and row.status not in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
+        "may_change_back": may_change
+        and row.status in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD),
+        "may_confirm_start": may_approve and row.status == Campaign.Status.HELD,
         "needs_approver": stopped_by_itself and not may_approve,
     }
 

@@ -1,4 +1,4 @@
-"""Rows as a file to download: cells of text, never formulas."""
+"""Rows as a file to download. Every cell is text, never a formula."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -10,27 +10,28 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-#: Rows a sheet of a workbook can hold; what follows goes on a further sheet.
+#: The maximum number of rows of a sheet, its header included; further rows go on another sheet.
 SHEET_ROWS = 1_048_576
+#: A spreadsheet takes a cell of a text file that starts with one of these for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Line:
-    """What the csv writer writes to: it hands each line back."""
+    """A file for the csv writer whose ``write`` returns the line, so that it can be streamed."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def as_csv(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> HttpResponseBase:
-    """``rows`` streamed as ``name``.csv; a text a spreadsheet would take for a formula gets an apostrophe in front."""
+    """``rows`` streamed as ``name``.csv. Text that looks like a formula gets a leading apostrophe."""
     response = StreamingHttpResponse(_csv_lines(header, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 
 def as_xlsx(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> HttpResponseBase:
-    """``rows`` as ``name``.xlsx in which every cell is a text."""
+    """``rows`` as ``name``.xlsx, in which every cell is text."""
     workbook = Workbook(write_only=True)
     titles = list(header)
     sheet = None
@@ -42,7 +43,7 @@ def as_xlsx(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> 
     if sheet is None:
         sheet = workbook.create_sheet()
         sheet.append(_cells(sheet, titles))
-    file = TemporaryFile()  # noqa: SIM115 - the response closes it when it has been streamed
+    file = TemporaryFile()  # noqa: SIM115 - the response closes it after streaming
     workbook.save(file)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx")
@@ -53,7 +54,7 @@ def _cells(sheet: Any, row: Iterable[str]) -> list[Any]:
     for text in row:
         cell = WriteOnlyCell(sheet, value="")
         cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)
-        # Text that begins with an equals sign stays text.
+        # Set after the value, because openpyxl makes a value that starts with an equals sign a formula.
         cell.data_type = "s"
         cells.append(cell)
     return cells

@@ -1,6 +1,5 @@
-"""One import, step by step: upload, columns, check, import, result."""
+"""The pages of an import, step by step: upload, columns, check, import, result."""
 
-import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -15,23 +14,25 @@ from django_tables2 import RequestConfig
 from contacts import importing, jobs, queues, sheets
 from contacts.columns import ColumnsError
 from contacts.export_log import record_export
-from contacts.forms import ENCODING_WORDS, ColumnsForm, EncodingForm, UploadForm
-from contacts.models import ContactList, Import
+from contacts.forms import ENCODING_LABELS, ColumnsForm, EncodingForm, UploadForm
+from contacts.models import TO_CHECK, ContactList, Import
 from contacts.tables import ImportTable, zoned
+from contacts.timing import REFRESH_PROGRESS_SECONDS
 from contacts.views import exports
 
-LIVE = ("uploaded", "judging", "applying")
-BUCKET_WORDS = {
+#: Statuses in which a worker is working on the import or is about to, so that its page refreshes.
+LIVE = (*TO_CHECK, Import.Status.APPLYING)
+BUCKET_LABELS = {
     "created": "created",
     "updated": "updated",
     "unchanged": "unchanged",
-    "duplicate": "duplicates",
+    "duplicate": "duplicate",
     "opted_out": "opted out",
     "invalid": "invalid",
     "blank": "blank",
 }
 SHOWN_ISSUES = 20
-#: What htmx takes as the word to stop asking.
+#: The HTTP status that makes htmx stop polling.
 STOP_POLLING = 286
 
 
@@ -48,24 +49,24 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 @permission_required("contacts.add_import", raise_exception=True)
 def upload(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-    """Take a spreadsheet. A page that asks by script is told where to go as ``{"url": ...}``."""
+    """Take a spreadsheet. A script gets the page to go to as ``{"url": ...}``, a browser a redirect."""
     chosen = get_object_or_404(ContactList, pk=pk) if pk else None
     form = UploadForm(request.POST or None, request.FILES or None, initial={"list": chosen})
     if request.method == "POST" and form.is_valid():
-        found = _taken(form, request)
-        if found is not None:
-            url = found.get_absolute_url()
-            return JsonResponse({"url": url}) if _asks_by_script(request) else redirect(url)
+        import_ = _upload(form, request)
+        if import_ is not None:
+            url = import_.get_absolute_url()
+            return JsonResponse({"url": url}) if _is_script(request) else redirect(url)
     context = {"form": form, "chosen": chosen}
     return render(request, "contacts/upload.html", context, status=422 if form.errors else 200)
 
 
-def _asks_by_script(request: HttpRequest) -> bool:
+def _is_script(request: HttpRequest) -> bool:
     return request.headers.get("Accept") == "application/json"
 
 
-def _taken(form: UploadForm, request: HttpRequest) -> Import | None:
-    """The stored upload; None when it cannot be read, with the reason at the field and nothing kept of it."""
+def _upload(form: UploadForm, request: HttpRequest) -> Import | None:
+    """The stored upload, or None if it cannot be read: then the field has the reason and nothing is kept."""
     file: UploadedFile = form.cleaned_data["file"]
     is_new = form.cleaned_data["list"] is None
     contact_list = form.cleaned_data["list"] or ContactList.objects.create(
@@ -75,25 +76,11 @@ def _taken(form: UploadForm, request: HttpRequest) -> Import | None:
         return importing.upload(contact_list, file, file.name or "", request.user)
     except sheets.SheetError as error:
         if error.code == "encoding":
-            return _stored_unread(contact_list, file, request)
+            return importing.store_unread(contact_list, file, file.name or "", request.user)
         if is_new:
             contact_list.delete()
         form.add_error("file", error.sentence)
         return None
-
-
-def _stored_unread(contact_list: ContactList, file: UploadedFile, request: HttpRequest) -> Import:
-    """A text file whose letters nobody knows yet: kept without a header until the operator has chosen."""
-    digest = hashlib.sha256()
-    for piece in file.chunks():
-        digest.update(piece)
-    file.seek(0)
-    name = (file.name or "")[-255:]
-    found = Import(list=contact_list, original_name=name, sha256=digest.hexdigest(), country=contact_list.country)
-    found.created_by = request.user  # type: ignore[assignment]
-    found.file.save(name, file, save=False)
-    found.save()
-    return found
 
 
 # -- step 2: columns ------------------------------------------------------------------------------------------------
@@ -101,68 +88,76 @@ def _stored_unread(contact_list: ContactList, file: UploadedFile, request: HttpR
 
 @permission_required("contacts.add_import", raise_exception=True)
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Import.objects.select_related("list"), pk=pk)
-    if found.status != "uploaded" or found.mapping:
-        return redirect(found)
-    if not found.header:
-        return _encoding(request, found)
-    form = ColumnsForm(request.POST or None, upload=found)
-    if request.method == "POST" and form.is_valid() and _is_confirmed(form, found):
-        queues.enqueue_once(jobs.judge_import, found.pk)
-        return redirect(found)
-    context = {"form": form, "import": found, "earlier": _earlier(found)}
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    if not _needs_mapping(import_):
+        return redirect(import_)
+    if not import_.header:
+        return _encoding(request, import_)
+    form = ColumnsForm(request.POST or None, upload=import_)
+    if request.method == "POST" and form.is_valid() and _is_confirmed(form, import_):
+        queues.enqueue_once(jobs.check_import, import_.pk)
+        return redirect(import_)
+    context = {"form": form, "import": import_, "earlier": _earlier(import_)}
     return render(request, "contacts/columns.html", context, status=422 if form.errors else 200)
 
 
-def _is_confirmed(form: ColumnsForm, found: Import) -> bool:
-    """Whether the mapping is recorded; where not, the form says why."""
-    Import.objects.filter(pk=found.pk, status="uploaded", mapping={}).update(country=form.cleaned_data["country"])
+def _needs_mapping(import_: Import) -> bool:
+    return import_.status == Import.Status.UPLOADED and not import_.mapping
+
+
+def _is_confirmed(form: ColumnsForm, import_: Import) -> bool:
+    """Record the mapping; return whether that worked. If not, the form has the reason."""
+    country = form.cleaned_data["country"]
+    Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(country=country)
     try:
-        importing.confirm(found, form.cleaned_data["mapping"])
+        importing.confirm(import_, form.cleaned_data["mapping"])
     except (ColumnsError, importing.ImportRefusal) as error:
         form.add_error(None, error.sentence)
         return False
     return True
 
 
-def _earlier(found: Import) -> str:
-    """A sentence when the very same file has been imported into this list before."""
-    same = Import.objects.filter(list=found.list_id, sha256=found.sha256, status="done").exclude(pk=found.pk)
-    before = same.order_by("-ended_at").first() if found.sha256 else None
+def _earlier(import_: Import) -> str:
+    """A sentence if the same file has been imported into this list before, else ""."""
+    same = Import.objects.filter(list=import_.list_id, sha256=import_.sha256, status=Import.Status.DONE)
+    before = same.exclude(pk=import_.pk).order_by("-ended_at").first() if import_.sha256 else None
     if before is None:
         return ""
     return (
-        f"It was imported into {found.list} as {before.original_name} on {zoned(before.ended_at)}."
-        " Importing it again brings back what it says, also where contacts were changed since."
+        f"It was imported into {import_.list} as {before.original_name} on {zoned(before.ended_at)}."
+        " Importing again overwrites later edits."
     )
 
 
-def _encoding(request: HttpRequest, found: Import) -> HttpResponse:
-    """Ask how the letters of a text file are written, with the first rows read in each way."""
+def _encoding(request: HttpRequest, import_: Import) -> HttpResponse:
+    """Ask for the encoding of a text file, with the first rows read in each one."""
     form = EncodingForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        found.encoding = form.cleaned_data["encoding"]
+        import_.encoding = form.cleaned_data["encoding"]
         try:
-            importing.inspect_upload(found)
+            importing.inspect_upload(import_)
         except sheets.SheetError as error:
             form.add_error("encoding", error.sentence)
         else:
-            found.save()
-            return redirect("contacts:columns", found.pk)
-    context = {"form": form, "import": found, "previews": _previews(found)}
+            import_.save()
+            return redirect("contacts:columns", import_.pk)
+    previews = _previews(import_)
+    chosen = form["encoding"].value() or (previews[0]["name"] if previews else "")
+    context = {"form": form, "import": import_, "previews": previews, "chosen": chosen}
     return render(request, "contacts/encoding.html", context, status=422 if form.errors else 200)
 
 
-def _previews(found: Import) -> list[dict[str, Any]]:
+def _previews(import_: Import) -> list[dict[str, Any]]:
     previews = []
     for name in sheets.ENCODINGS:
         try:
-            with importing.local_copy(found) as path:
-                peeked = sheets.peek(path, found.original_name, name, rows=3)
+            with importing.local_copy(import_) as path:
+                peeked = sheets.peek(path, import_.original_name, name, rows=3)
         except sheets.SheetError:
             continue
         rows = [cells for _, cells in peeked.rows]
-        previews.append({"name": name, "word": ENCODING_WORDS.get(name, name), "header": peeked.header, "rows": rows})
+        label = ENCODING_LABELS.get(name, name)
+        previews.append({"name": name, "label": label, "header": peeked.header, "rows": rows})
     return previews
 
 
@@ -171,83 +166,88 @@ def _previews(found: Import) -> list[dict[str, Any]]:
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
-def import_(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Import.objects.select_related("list", "created_by"), pk=pk)
-    is_to_be_mapped = found.status == "uploaded" and not found.mapping
-    if is_to_be_mapped and request.user.has_perm("contacts.add_import"):
-        return redirect("contacts:columns", found.pk)
-    return render(request, "contacts/import.html", {**_seen(found), "uploaded": zoned(found.created_at)})
+def import_page(request: HttpRequest, pk: int) -> HttpResponse:
+    import_ = get_object_or_404(Import.objects.select_related("list", "created_by"), pk=pk)
+    if _needs_mapping(import_) and request.user.has_perm("contacts.add_import"):
+        return redirect("contacts:columns", import_.pk)
+    context = {**_progress(import_), "uploaded": zoned(import_.created_at)}
+    return render(request, "contacts/import.html", context)
 
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
 def import_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """What of the import's page changes by itself."""
-    found = get_object_or_404(Import.objects.select_related("list"), pk=pk)
-    context = _seen(found)
+    """The part of the import's page that refreshes."""
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    context = _progress(import_)
     status = 200 if context["is_live"] else STOP_POLLING
     return render(request, "contacts/_progress.html", context, status=status)
 
 
-def _seen(found: Import) -> dict[str, Any]:
-    is_live = found.status in LIVE and bool(found.mapping)
-    issues = found.issues.all()
+def _progress(import_: Import) -> dict[str, Any]:
+    stage = "unmapped" if _needs_mapping(import_) else import_.status
+    is_live = import_.status in LIVE and bool(import_.mapping)
+    issues = import_.issues.all()
     return {
-        "import": found,
+        "import": import_,
+        "stage": f"contacts/_import_{stage}.html",
+        "step": 2 if import_.status in (*TO_CHECK, Import.Status.CHECKED) else 3,
         "is_live": is_live,
-        "step": {"uploaded": 2, "judging": 2, "judged": 2}.get(found.status, 3),
-        "buckets": buckets(found),
+        "refresh_seconds": REFRESH_PROGRESS_SECONDS,
+        "buckets": buckets(import_),
+        "has_opted_out": bool(import_.opted_out or import_.forecast.get("opted_out")),
         "issues": issues[:SHOWN_ISSUES],
         "issue_count": issues.count() if not is_live else 0,
         "shown_issues": SHOWN_ISSUES,
-        "earlier": _earlier(found) if found.status == "judged" else "",
-        "ended": zoned(found.ended_at),
+        "earlier": _earlier(import_) if import_.status == Import.Status.CHECKED else "",
+        "ended": zoned(import_.ended_at),
     }
 
 
-def buckets(found: Import) -> list[tuple[str, int]]:
-    """What became of every row read, or would if it were imported now: words and counts that add up to ``read``."""
-    counts = found.forecast if found.status == "judged" else {}
-    rows = [(word, counts.get(bucket, getattr(found, bucket))) for bucket, word in BUCKET_WORDS.items()]
-    rows = [(word, count) for word, count in rows if count]
-    if found.status != "judged" and found.waiting:
-        rows.append(("not imported", found.waiting))
+def buckets(import_: Import) -> list[tuple[str, int]]:
+    """Labels and counts that add up to ``read``: the result, or before applying what it would be now."""
+    is_forecast = import_.status == Import.Status.CHECKED
+    counts = import_.forecast if is_forecast else {}
+    rows = [(label, counts.get(bucket, getattr(import_, bucket))) for bucket, label in BUCKET_LABELS.items()]
+    rows = [(label, count) for label, count in rows if count]
+    if not is_forecast and import_.waiting:
+        rows.append(("not imported", import_.waiting))
     return rows
 
 
 @require_POST
 @permission_required("contacts.add_import", raise_exception=True)
 def import_apply(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Import, pk=pk)
+    import_ = get_object_or_404(Import, pk=pk)
     try:
-        importing.begin_apply(found)
+        importing.begin_apply(import_)
     except importing.ImportRefusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        queues.enqueue_once(jobs.apply_import, found.pk)
-    return redirect(found)
+        queues.enqueue_once(jobs.apply_import, import_.pk)
+    return redirect(import_)
 
 
 @require_POST
 @permission_required("contacts.add_import", raise_exception=True)
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Import, pk=pk)
+    import_ = get_object_or_404(Import, pk=pk)
     try:
-        importing.cancel(found)
+        importing.cancel(import_)
     except importing.ImportRefusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        messages.success(request, f"The import of {found.original_name} is cancelled. No contact was changed.")
-    return redirect(found)
+        messages.success(request, f"The import of {import_.original_name} was cancelled. No contacts were changed.")
+    return redirect(import_)
 
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
 @permission_required("contacts.export_numbers", raise_exception=True)
 def import_issues(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Every row that is left out, with its number in the sheet and the reason, as a spreadsheet."""
-    found = get_object_or_404(Import, pk=pk)
-    issues = found.issues.order_by("row").values_list("row", "column", "value", "sentence")
-    record_export(request, found, "rows left out", rows=issues.count())
+    """Every row that was left out, with its number in the sheet and the reason, as a spreadsheet."""
+    import_ = get_object_or_404(Import, pk=pk)
+    issues = import_.issues.order_by("row").values_list("row", "column", "value", "sentence")
+    record_export(request, import_, "rows left out", rows=issues.count())
     rows = ([str(row), *texts] for row, *texts in issues.iterator(2000))
-    return exports.as_xlsx(f"import-{found.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)
+    return exports.as_xlsx(f"import-{import_.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)

@@ -1,4 +1,4 @@
-"""Contact lists and the people on them."""
+"""The pages of contact lists and their contacts."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -9,8 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
+from contacts import countries
+from contacts.fields import FIELD_NAMES, SEARCHED_FIELDS
 from contacts.forms import ON_LIST_ALREADY, ContactForm, ContactListForm, SearchForm
-from contacts.models import VALUE_FIELDS, Contact, ContactList, Suppression
+from contacts.models import Contact, ContactList, Suppression
 from contacts.tables import ContactListTable, ContactTable, zoned
 
 PAGE = 50
@@ -39,7 +41,7 @@ def _edit_list(request: HttpRequest, row: ContactList) -> HttpResponse:
     form = ContactListForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         saved = form.save()
-        messages.success(request, f"{saved} is saved.")
+        messages.success(request, f"{saved} was saved.")
         return redirect(saved)
     context = {"form": form, "title": title, "back": row.get_absolute_url() if row.pk else ""}
     return render(request, "contacts/list_form.html", context, status=422 if form.errors else 200)
@@ -51,47 +53,53 @@ def contact_list(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(ContactList, pk=pk)
     search = SearchForm(request.GET)
     words = search.cleaned_data["q"] if search.is_valid() else ""
-    table = ContactTable(_found(row, words), contact_list=row, opted_out=set(), order_by="msisdn")
+    table = ContactTable(_matching(row, words), contact_list=row, opted_out=set(), order_by="msisdn")
     RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
     table.opted_out = _opted_out([line.record.msisdn for line in table.paginated_rows])
-    context = {"list": row, "table": table, "words": words, "total": row.contacts.count()}
-    return render(request, "contacts/list.html", {**context, "last_import": row.imports.first()})
+    context = {
+        "list": row,
+        "country": countries.name_of(row.country),
+        "table": table,
+        "words": words,
+        "total": row.contacts.count(),
+        "last_import": row.imports.first(),
+    }
+    return render(request, "contacts/list.html", context)
 
 
-def _found(row: ContactList, words: str) -> QuerySet[Contact]:
-    """The contacts with all ``words`` somewhere; the digits of a number may be written in any way."""
-    found = row.contacts.all()
+def _matching(row: ContactList, words: str) -> QuerySet[Contact]:
+    """The contacts that have every word of ``words`` in some field. A number may be written in any notation."""
+    contacts = row.contacts.all()
     if not words:
-        return found
+        return contacts
     digits = "".join(filter(str.isdigit, words))
     if digits and not any(map(str.isalpha, words)):
-        return found.filter(Q(msisdn__contains=digits.lstrip("0")) | Q(customer_id__icontains=words))
+        return contacts.filter(Q(msisdn__contains=digits.lstrip("0")) | Q(customer_id__icontains=words))
     for word in words.split():
-        somewhere = Q(name__icontains=word) | Q(customer_id__icontains=word) | Q(phone__icontains=word)
-        for field in VALUE_FIELDS:
-            somewhere |= Q(**{f"{field}__icontains": word})
-        found = found.filter(somewhere)
-    return found
+        in_any_field = Q()
+        for field in SEARCHED_FIELDS:
+            in_any_field |= Q(**{f"{field}__icontains": word})
+        contacts = contacts.filter(in_any_field)
+    return contacts
 
 
 def _opted_out(msisdns: list[str]) -> set[str]:
-    in_force = Suppression.objects.filter(msisdn__in=msisdns, lifted_at=None)
-    return set(in_force.values_list("msisdn", flat=True))
+    return set(Suppression.objects.active().filter(msisdn__in=msisdns).values_list("msisdn", flat=True))
 
 
 @require_POST
 @permission_required("contacts.delete_contactlist", raise_exception=True)
 def list_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(ContactList, pk=pk)
-    if row.imports.filter(status="applying").exists():
-        messages.error(request, f"{row} is being imported into. Wait until the import is done, then delete it.")
+    if row.imports.applying().exists():
+        messages.error(request, f"An import into {row} is running. Wait until it is done, then delete the list.")
         return redirect(row)
     try:
         row.delete()
     except ProtectedError:
-        messages.error(request, f"{row} is used by a campaign, so it stays: the campaign's history needs it.")
+        messages.error(request, f"{row} cannot be deleted because the history of a campaign refers to it.")
         return redirect(row)
-    messages.success(request, f"{row} is deleted with its contacts. Opt-outs stay.")
+    messages.success(request, f"{row} and its contacts were deleted. Opt-outs were kept.")
     return redirect("contacts:lists")
 
 
@@ -105,9 +113,9 @@ def contact(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
     if request.user.has_perm("contacts.change_contact"):
         return _edit_contact(request, row)
-    facts = [("Phone", row.phone), ("Name", row.name), ("Customer ID", row.customer_id)]
-    facts += [(row.list.label(field), getattr(row, field)) for field in VALUE_FIELDS]
-    facts += [("Own text", row.message), ("Changed", zoned(row.updated_at))]
+    facts = [(row.list.label(field), getattr(row, field)) for field in FIELD_NAMES]
+    facts = [(label, value) for label, value in facts if value]
+    facts.append(("Updated", zoned(row.updated_at)))
     return render(request, "contacts/contact_read.html", {"contact": row, "facts": facts, "opt_out": _opt_out(row)})
 
 
@@ -115,14 +123,14 @@ def _edit_contact(request: HttpRequest, row: Contact) -> HttpResponse:
     number = row.msisdn
     form = ContactForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid() and _is_saved(form):
-        messages.success(request, f"{row.msisdn} is saved.")
+        messages.success(request, f"{row.msisdn} was saved.")
         return redirect(row.list)
     context = {"form": form, "contact": row, "number": number, "opt_out": _opt_out(row)}
     return render(request, "contacts/contact.html", context, status=422 if form.errors else 200)
 
 
 def _is_saved(form: ContactForm) -> bool:
-    """Whether the contact is saved; somebody may have added the same number at this moment."""
+    """Save the contact; return whether that worked. Another user may have just added the same number."""
     try:
         with transaction.atomic():
             form.save()
@@ -133,7 +141,7 @@ def _is_saved(form: ContactForm) -> bool:
 
 
 def _opt_out(row: Contact) -> Suppression | None:
-    return Suppression.objects.filter(msisdn=row.msisdn, lifted_at=None).first() if row.pk else None
+    return Suppression.objects.active().filter(msisdn=row.msisdn).first() if row.pk else None
 
 
 @require_POST
@@ -141,5 +149,5 @@ def _opt_out(row: Contact) -> Suppression | None:
 def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
     row.delete()
-    messages.success(request, f"{row.msisdn} is no longer on {row.list}. An opt-out of the number stays.")
+    messages.success(request, f"{row.msisdn} was deleted from {row.list}. An opt-out of this number is kept.")
     return redirect(row.list)

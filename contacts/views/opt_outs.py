@@ -1,6 +1,7 @@
-"""Who must never get a text: the list, adding to it in three ways, and the one way back."""
+"""The pages of opt-outs: the list, three ways to add opt-outs, and opting a number back in."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import django_filters
 from django.conf import settings
@@ -16,57 +17,77 @@ from django_tables2 import RequestConfig
 from contacts import phones, sheets, suppression
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
-from contacts.models import Suppression
+from contacts.models import Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
 from contacts.views.uploads import on_disk
 
 PAGE = 50
-STANDINGS = (("in_force", "Not texted"), ("lifted", "Opted back in"), ("all", "Both"))
-# Unlike an import, this screen has no choice of an encoding.
-NOT_UTF_8 = "This file is not stored as UTF-8. Save it as .xlsx, or as CSV UTF-8, and upload that."
+STATUSES = (("active", "Opted out"), ("lifted", "Opted back in"), ("all", "All"))
+# Unlike an import, this page does not ask for an encoding.
+NOT_UTF_8 = "This file is not encoded as UTF-8. Save it as .xlsx or as CSV UTF-8, and upload that."
 EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One of the three ways to add opt-outs, as its page and the links between the pages show it."""
+
+    url: str
+    link: str
+    heading: str
+    sentence: str
+    button: str
+
+
+ONE = "From now on no campaign texts this number, whichever list it is on."
+MANY = "From now on no campaign texts these numbers, whichever list they are on."
+WAYS = {
+    "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
+    "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),
+    "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Opt out these numbers"),
+}
 
 
 class OptOutFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(label="Number", method="by_number")
-    source = django_filters.ChoiceFilter(choices=Suppression.Source.choices, empty_label="Every source")
-    standing = django_filters.ChoiceFilter(
-        label="Standing", choices=STANDINGS, method="by_standing", empty_label=None, null_label=None
+    source = django_filters.ChoiceFilter(choices=Suppression.Source.choices, empty_label="All sources")
+    status = django_filters.ChoiceFilter(
+        label="Status", choices=STATUSES, method="by_status", empty_label=None, null_label=None
     )
 
     class Meta:
         model = Suppression
-        fields = ("q", "source", "standing")
+        fields = ("q", "source", "status")
 
     def by_number(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
-        """A whole number is found however it is written; less than that is looked for in the digits."""
+        """A complete number is found in any notation; anything shorter is searched for in the digits."""
         try:
             return rows.filter(msisdn=phones.parse(value, settings.DEFAULT_COUNTRY))
         except phones.PhoneError:
             digits = "".join(filter(str.isdigit, value)).lstrip("0")
             return rows.filter(msisdn__contains=digits) if digits else rows.none()
 
-    def by_standing(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
-        return rows if value == "all" else rows.filter(lifted_at__isnull=value == "in_force")
+    def by_status(self, rows: SuppressionQuerySet, name: str, value: str) -> SuppressionQuerySet:
+        return {"active": rows.active, "lifted": rows.lifted}.get(value, rows.all)()
 
 
-def _shown(request: HttpRequest) -> OptOutFilter:
-    asked = request.GET.copy()
-    asked.setdefault("standing", "in_force")
-    return OptOutFilter(asked, Suppression.objects.select_related("created_by"))
+def _filtered(request: HttpRequest) -> OptOutFilter:
+    query = request.GET.copy()
+    query.setdefault("status", "active")
+    return OptOutFilter(query, Suppression.objects.select_related("created_by"))
 
 
 @require_GET
 @permission_required("contacts.view_suppression", raise_exception=True)
 def opt_outs(request: HttpRequest) -> HttpResponse:
-    shown = _shown(request)
-    table = OptOutTable(shown.qs, order_by="-created_at")
+    filtered = _filtered(request)
+    table = OptOutTable(filtered.qs, order_by="-created_at")
     RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
     context = {
         "table": table,
-        "filter": shown.form,
-        "in_force": suppression.active_msisdns().count(),
+        "filter": filtered.form,
+        "active_count": Suppression.objects.active().count(),
         "is_empty": not Suppression.objects.exists(),
         "query": request.GET.urlencode(),
     }
@@ -77,11 +98,11 @@ def opt_outs(request: HttpRequest) -> HttpResponse:
 @permission_required("contacts.view_suppression", raise_exception=True)
 @permission_required("contacts.export_numbers", raise_exception=True)
 def opt_out_export(request: HttpRequest) -> HttpResponseBase:
-    """What the filter shows, as ``?format=csv`` or ``xlsx``."""
-    shown = _shown(request)
-    chosen = shown.form.cleaned_data if shown.form.is_valid() else {}
-    record_export(request, Suppression, "opt-outs", chosen, rows=shown.qs.count())
-    lines = _lines(shown.qs)
+    """The opt-outs that the filter shows, as ``?format=csv`` or ``xlsx``."""
+    filtered = _filtered(request)
+    chosen = filtered.form.cleaned_data if filtered.form.is_valid() else {}
+    record_export(request, Suppression, "opt-outs", chosen, rows=filtered.qs.count())
+    lines = _lines(filtered.qs)
     write = exports.as_csv if request.GET.get("format") == "csv" else exports.as_xlsx
     return write("opt-outs", EXPORT_HEADER, lines)
 
@@ -101,11 +122,11 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
     form = OptOutForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         msisdn = form.cleaned_data["msisdn"]
-        added, _ = suppression.suppress([msisdn], "manual", form.cleaned_data["note"], request.user)
+        added, _ = suppression.suppress([msisdn], Suppression.Source.MANUAL, form.cleaned_data["note"], request.user)
         if added:
-            messages.success(request, f"{msisdn} is opted out. No campaign texts it from now on.")
+            messages.success(request, f"{msisdn} is opted out. No campaign will text it.")
         else:
-            messages.info(request, f"{msisdn} was opted out already.")
+            messages.info(request, f"{msisdn} was already opted out.")
         return redirect("contacts:opt_outs")
     return _form_page(request, form, "add")
 
@@ -115,7 +136,7 @@ def opt_out_paste(request: HttpRequest) -> HttpResponse:
     form = OptOutPasteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         lines = suppression.typed_lines(form.cleaned_data["text"])
-        return _told(request, form, lines, "paste", "pasted")
+        return _record(request, form, lines, Suppression.Source.PASTE, "pasted")
     return _form_page(request, form, "paste")
 
 
@@ -130,41 +151,42 @@ def opt_out_upload(request: HttpRequest) -> HttpResponse:
         except sheets.SheetError as error:
             form.add_error("file", NOT_UTF_8 if error.code == "encoding" else error.sentence)
         else:
-            return _told(request, form, lines, "file", file.name or "")
+            return _record(request, form, lines, Suppression.Source.FILE, file.name or "")
     return _form_page(request, form, "upload")
 
 
 def _form_page(request: HttpRequest, form: OptOutForm | OptOutPasteForm | OptOutUploadForm, way: str) -> HttpResponse:
-    status = 422 if form.errors else 200
-    return render(request, "contacts/opt_out_form.html", {"form": form, "way": way}, status=status)
+    context = {"form": form, "way": WAYS[way], "ways": WAYS.values(), "is_upload": way == "upload"}
+    return render(request, "contacts/opt_out_form.html", context, status=422 if form.errors else 200)
 
 
-def _told(
+def _record(
     request: HttpRequest,
     form: OptOutPasteForm | OptOutUploadForm,
     lines: Iterator[tuple[int, str]] | list[tuple[int, str]],
-    source: str,
+    source: Suppression.Source,
     proof: str,
 ) -> HttpResponse:
-    """Record the opt-outs and say what became of each line."""
+    """Record the opt-outs and show the result with every invalid line."""
     clean = form.cleaned_data
-    told = suppression.suppress_typed(lines, clean["country"], source, proof, clean.get("note", ""), request.user)
-    return render(request, "contacts/opt_out_result.html", {"told": told, "proof": proof})
+    result = suppression.suppress_typed(lines, clean["country"], source, proof, clean.get("note", ""), request.user)
+    origin = "Pasted" if source == Suppression.Source.PASTE else f"From {proof}"
+    return render(request, "contacts/opt_out_result.html", {"result": result, "origin": origin})
 
 
-# -- the way back ---------------------------------------------------------------------------------------------------
+# -- opting back in ---------------------------------------------------------------------------------------------------
 
 
 @permission_required("contacts.add_consent", raise_exception=True)
 def opt_back_in(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Suppression, pk=pk)
     if row.lifted_at:
-        messages.info(request, f"{row.msisdn} has opted back in already.")
+        messages.info(request, f"{row.msisdn} has already opted back in.")
         return redirect("contacts:opt_outs")
     form = ConsentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         suppression.opt_back_in(row.msisdn, form.cleaned_data["note"], request.user)
-        messages.success(request, f"{row.msisdn} may be texted again. The opt-out and the proof are kept.")
+        messages.success(request, f"{row.msisdn} can be texted again. The opt-out and the proof of consent are kept.")
         return redirect("contacts:opt_outs")
     context = {"form": form, "opt_out": row, "since": zoned(row.created_at)}
     return render(request, "contacts/opt_back_in.html", context, status=422 if form.errors else 200)

@@ -1,4 +1,4 @@
-"""An uploaded file as a file of this machine."""
+"""An uploaded file as a file on this machine."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 @contextmanager
 def on_disk(file: UploadedFile) -> Iterator[Path]:
-    """The path of ``file``, which Django keeps in memory while it is small."""
+    """The path of ``file`` on this machine. Small uploads, which Django keeps in memory, are written to disk first."""
     if hasattr(file, "temporary_file_path"):
         yield Path(file.temporary_file_path())
         return

@@ -1,4 +1,4 @@
-"""What one account of any pretend provider has: a memory, and a way to take files that no crash can harm."""
+"""What the accounts of all pretend providers share: stored state, and processing of files that survives a crash."""
 
 import contextlib
 import json
@@ -18,9 +18,9 @@ from providers.sandbox.ledger import Ledger, Line
 class Account(ABC):
     """One account under ``folder``.
 
-    A file is taken in this order: the decision is written down, the ledger gets the messages, the memory is renewed,
-    what the client sees changes, the decision is forgotten. A crash anywhere in between is mended by carrying out the
-    decision once more, in which each step that was done changes nothing.
+    Each file is processed in five steps: store the action, append the messages to the ledger, store the new state,
+    apply the action to what the client sees, delete the stored action. After a crash at any point the steps are
+    repeated from the stored action; a step that was already done changes nothing.
     """
 
     slug: ClassVar[str]
@@ -31,39 +31,39 @@ class Account(ABC):
         self._ledger = ledger
         self._faults = faults
         self._state_path = folder / "state.json"
-        self._taking_path = folder / "taking.json"
+        self._steps_path = folder / "unfinished.json"
 
     def _begin(self, first: Mapping[str, Any]) -> None:
-        """Go on where the account was, or with the memory ``first`` where there is none; its folders are there."""
+        """Continue from the stored state, or from ``first`` if there is none. The account's folders must exist."""
         if not self._state_path.exists():
-            self._remember(first)
-        if self._taking_path.exists():
-            self._finish(json.loads(self._taking_path.read_bytes()))
+            self._save_state(first)
+        if self._steps_path.exists():
+            self._finish(json.loads(self._steps_path.read_bytes()))
 
-    def _carry_out(self, lines: Sequence[Line], state: Mapping[str, Any], **deed: Any) -> None:
-        """Take a file: ``lines`` go to the ledger, ``state`` is remembered, ``deed`` is what ``_show`` is given."""
-        taking = {"take": uuid4().hex, "lines": [asdict(line) for line in lines], "state": state, "deed": deed}
-        write_durably(self._taking_path, json.dumps(taking).encode())
-        self._finish(taking)
+    def _carry_out(self, lines: Sequence[Line], state: Mapping[str, Any], **action: Any) -> None:
+        """Process a file: append ``lines`` to the ledger, store ``state``, and pass ``action`` to ``_apply``."""
+        steps = {"id": uuid4().hex, "lines": [asdict(line) for line in lines], "state": state, "action": action}
+        write_durably(self._steps_path, json.dumps(steps).encode())
+        self._finish(steps)
 
-    def _finish(self, taking: Mapping[str, Any]) -> None:
-        if taking["lines"]:
-            lines = [Line(**line) for line in taking["lines"]]
-            self._ledger.add(f"{self.slug}/{self.account}", taking["take"], lines)
-        self._remember(taking["state"])
-        self._show(taking["deed"])
-        self._taking_path.unlink()
+    def _finish(self, steps: Mapping[str, Any]) -> None:
+        if steps["lines"]:
+            lines = [Line(**line) for line in steps["lines"]]
+            self._ledger.add(f"{self.slug}/{self.account}", steps["id"], lines)
+        self._save_state(steps["state"])
+        self._apply(steps["action"])
+        self._steps_path.unlink()
         sync_folder(self.folder)
 
     @abstractmethod
-    def _show(self, deed: Mapping[str, Any]) -> None:
-        """Change what the client sees of a file that was taken, durably; may be called again after a crash."""
+    def _apply(self, action: Mapping[str, Any]) -> None:
+        """Change what the client sees of a processed file, durably. Called again after a crash."""
 
-    def _state(self) -> dict[str, Any]:
+    def _load_state(self) -> dict[str, Any]:
         kept: dict[str, Any] = json.loads(self._state_path.read_bytes())
         return kept
 
-    def _remember(self, kept: Mapping[str, Any]) -> None:
+    def _save_state(self, kept: Mapping[str, Any]) -> None:
         write_durably(self._state_path, json.dumps(kept).encode())
 
     def _line(self, at: str, file: str, msisdn: str, sender: str, text: str, reference: str, sha256: str) -> Line:
@@ -71,7 +71,7 @@ class Account(ABC):
 
 
 def oldest_first(folder: Path) -> list[Path]:
-    """The files in a folder where the client may take any of them back at any moment."""
+    """Return the files of a folder, oldest first; the client may delete any of them at any moment."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:

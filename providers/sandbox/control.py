@@ -1,7 +1,7 @@
 """The sandbox's control server on loopback: JSON over HTTP for tests, the demo and a page that shows the sandbox.
 
 * ``GET /health``: ``{"ok": true}``
-* ``GET /state``: what each pretend provider says of itself, the faults that are on, the ledger
+* ``GET /state``: the state and fault names of each pretend provider, the faults that are on, the ledger
 * ``GET /faults``: ``{"known": {name: sentence}, "on": {name: times left or null}}``
 * ``POST /faults`` with ``{"name", "times"}``: switch one on, for ``times`` uses or until cleared
 * ``DELETE /faults`` or ``/faults/<name>``: switch all or one off
@@ -23,13 +23,13 @@ LARGEST_REQUEST = 64 * 1024
 
 
 class ControlServer:
-    """Listens on 127.0.0.1; ``state`` is asked for on each ``GET /state``. Raises OSError when the port is taken."""
+    """Listens on 127.0.0.1; each ``GET /state`` calls ``state``. Raises OSError when the port is in use."""
 
     def __init__(self, port: int, faults: Faults, ledger: Ledger, state: Callable[[], dict[str, Any]]) -> None:
         handler = type("Handler", (_Handler,), {"faults": faults, "ledger": ledger, "state": staticmethod(state)})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def port(self) -> int:
@@ -76,10 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
             asked = json.loads(self.rfile.read(min(int(self.headers.get("Content-Length", 0)), LARGEST_REQUEST)))
             times = asked.get("times")
             self.faults.set(str(asked["name"]), None if times is None else int(times))
-        except UnknownFault as trouble:
-            self._answer(404, {"error": str(trouble)})
+        except UnknownFault as error:
+            self._answer(404, {"error": str(error)})
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._answer(400, {"error": 'Say {"name": "smsportal:silent", "times": 1} or leave times out.'})
+            self._answer(400, {"error": 'Send {"name": "provider:fault", "times": 1}, or leave times out.'})
         else:
             self._answer(200, {"on": self.faults.on()})
 
@@ -94,13 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"on": self.faults.on()})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: whoever asks sees the answer."""
+        """Log nothing."""
 
     def _path(self) -> str:
-        # A web page elsewhere must not steer the sandbox through somebody's browser by a name that points here.
+        # A web page must not control the sandbox through somebody's browser, even by a host name that resolves to here.
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         if host not in LOOPBACK or "Origin" in self.headers:
-            self._answer(403, {"error": "The sandbox is steered from this machine only."})
+            self._answer(403, {"error": "The sandbox accepts requests from this machine only."})
             return ""
         return unquote(urlsplit(self.path).path)
 

@@ -1,11 +1,11 @@
-"""How the sandbox writes what must survive a power cut, and what nobody else may read."""
+"""Writes files that must survive a power cut, and files that nobody else may read."""
 
 import os
 from pathlib import Path
 
 
 def write_durably(path: Path, body: bytes) -> None:
-    """Put ``body`` at ``path`` at once or not at all, on the disk when this returns."""
+    """Replace ``path`` with ``body`` atomically; it is on the disk when this returns."""
     beside = path.with_name(f".{path.name}.new")
     with beside.open("wb") as file:
         file.write(body)

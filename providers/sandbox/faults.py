@@ -1,15 +1,15 @@
-"""Faults that can be switched on while the sandbox runs, by name: ``smsportal:silent``."""
+"""Faults that can be switched on by name while the sandbox runs. A name looks like ``acme:silent``."""
 
 import threading
 from collections.abc import Mapping
 
 
 class UnknownFault(Exception):
-    """Nobody here knows a fault of that name."""
+    """There is no fault of that name."""
 
 
 class Faults:
-    """Which faults are on. ``known`` says for each name what it does. Safe to share between threads."""
+    """The faults that are on. ``known`` maps each name to a sentence that says what it does. Thread-safe."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.known = dict(known)
@@ -19,9 +19,9 @@ class Faults:
     def set(self, name: str, times: int | None = None) -> None:
         """Switch a fault on for its next ``times`` uses, or until cleared. Raises UnknownFault, ValueError."""
         if name not in self.known:
-            raise UnknownFault(f"There is no fault named {name}. Known are: {', '.join(sorted(self.known))}.")
+            raise UnknownFault(f"There is no fault named {name}. The faults are: {', '.join(sorted(self.known))}.")
         if times is not None and times < 1:
-            raise ValueError("A fault is set for one time or more, or without a number until it is cleared.")
+            raise ValueError("A fault happens once or more often; without a number it happens until it is cleared.")
         with self._lock:
             self._left[name] = times
 
@@ -34,7 +34,7 @@ class Faults:
                 self._left.clear()
 
     def use(self, name: str) -> bool:
-        """Whether the fault is on; one of its times is used up."""
+        """Return whether the fault is on, and use up one of its times."""
         with self._lock:
             if name not in self._left:
                 return False
@@ -46,6 +46,6 @@ class Faults:
             return True
 
     def on(self) -> dict[str, int | None]:
-        """The faults that are on and how many times are left, None until cleared."""
+        """Return the faults that are on and how many times each is left, None where it stays on until cleared."""
         with self._lock:
             return dict(self._left)

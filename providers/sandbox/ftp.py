@@ -1,41 +1,34 @@
-"""The sandbox's FTP server: password login, a home folder for each account, and the faults that a bad day brings.
+"""The sandbox's FTP server: password login, a home folder for each account, and faults on request.
 
-It is plain until a client asks for TLS (AUTH TLS). A client that dies in the middle of an upload leaves a file that
-looks complete, as on every FTP server.
+A connection is unencrypted until the client asks for TLS (AUTH TLS). A client that dies in the middle of an upload
+leaves a file that looks complete, as on every FTP server.
 """
 
 import hmac
-import ipaddress
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
 from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
-from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
-from providers.sandbox.sftp import Uploads
+from providers.sandbox.uploads import Uploads
 
-# What each connection does is of no interest; trouble inside the server is.
+# Log errors inside the server, not what each connection does.
 logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
 
-CERTIFICATE_FILE = "ftp_certificate.pem"
-#: All that pyftpdlib knows: list, read, store, append, delete, rename, make folders, change times and permissions.
+#: All of pyftpdlib's permissions: list, read, store, append, delete, rename, make folders, change times and modes.
 EVERYTHING = "elradfmwMT"
-# Seconds after which a server looks whether it is to end.
-_TURN = 0.1
+# Seconds between two checks of whether the server is to stop.
+_TURN = 0.02
 # Seconds that each piece of a slow upload takes.
 _PAUSE = 0.5
 
@@ -43,37 +36,37 @@ _FAULTS = {
     "refuse-login": "Every FTP login is refused.",
     "drop-connection": "The FTP connection breaks in the middle of an upload.",
     "drop-at-close": "The FTP connection breaks after the last byte, before the upload is confirmed.",
-    "drop-after-rename": "A rename over FTP is done, and the connection breaks before it is confirmed.",
+    "drop-after-rename": "A rename over FTP succeeds, and the connection breaks before it is confirmed.",
     "slow": "Every upload over FTP is slow.",
-    "stale-listing": "Lists of files over FTP are those of the last time somebody asked before.",
-    "no-size": "The FTP server cannot say how large a file is.",
-    "no-tls": "The FTP server refuses to encrypt.",
-    "no-mlsd": "The FTP server has no machine-readable lists of files.",
+    "stale-listing": "File listings over FTP show the state at the previous listing.",
+    "no-size": "The FTP server does not report file sizes.",
+    "no-tls": "The FTP server refuses encryption.",
+    "no-mlsd": "The FTP server has no machine-readable file listings.",
 }
-_DOOR_FAULTS = {
-    "down": "ends every connection at once.",
-    "hangs": "takes connections and says nothing.",
+_SERVER_FAULTS = {
+    "down": "closes every connection at once.",
+    "hangs": "accepts connections and never answers.",
     "refuses": "answers that it is not available (421).",
 }
-# What the server does not understand under each fault.
+# The commands that the server does not know, and the fault under which it does not.
 _MISSING = {"SIZE": "no-size", "MLSD": "no-mlsd", "MLST": "no-mlsd", "AUTH": "no-tls"}
 
 
-def ftp_faults(provider: str, doors: Mapping[str, str]) -> dict[str, str]:
-    """The faults of a provider's FTP servers by name, with what each does.
+def ftp_faults(provider: str, servers: Mapping[str, str]) -> dict[str, str]:
+    """Return the faults of a provider's FTP servers by name, with what each does.
 
-    ``doors`` maps the name of each server to what people call it, ``{"host-a": "Host a"}`` makes
-    ``gatewayapi:host-a-down``; an empty name makes ``gatewayapi:down``.
+    ``servers`` maps the name of each server to its label: for the provider ``acme``, ``{"host-a": "Host a"}`` makes
+    ``acme:host-a-down``, and an empty name makes ``acme:down``.
     """
     known = {f"{provider}:{name}": words for name, words in _FAULTS.items()}
-    for door, people_say in doors.items():
-        for name, words in _DOOR_FAULTS.items():
-            known[f"{provider}:{_of_door(door, name)}"] = f"{people_say} {words}"
+    for server, label in servers.items():
+        for name, words in _SERVER_FAULTS.items():
+            known[f"{provider}:{_server_fault(server, name)}"] = f"{label} {words}"
     return known
 
 
-def _of_door(door: str, name: str) -> str:
-    return f"{door}-{name}" if door else name
+def _server_fault(server: str, name: str) -> str:
+    return f"{server}-{name}" if server else name
 
 
 def _anything(permission: str, name: str) -> bool:
@@ -84,8 +77,8 @@ def _anything(permission: str, name: str) -> bool:
 class Rules:
     """What a provider's FTP server lets its accounts do.
 
-    ``permissions`` are pyftpdlib's letters; ``allows`` is asked for each file with one of them and the file's path
-    below the home folder: ``d`` delete, ``f`` rename (the old and the new name), ``w`` store, ``a`` append, ``r`` read.
+    ``permissions`` are pyftpdlib's letters. ``allows(permission, path)`` decides for each file, ``path`` being relative
+    to the home folder: ``d`` delete, ``f`` rename (the old and the new name), ``w`` store, ``a`` append, ``r`` read.
     """
 
     permissions: str = EVERYTHING
@@ -94,10 +87,10 @@ class Rules:
 
 @dataclass
 class _Shared:
-    """What all connections of one server share."""
+    """The state that all connections of one server share."""
 
     provider: str
-    door: str
+    server: str
     faults: Faults
     uploads: Uploads
     lists: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
@@ -133,7 +126,7 @@ def _is_same(known: str, given: str) -> bool:
 
 
 class _Upload:
-    """A file that is being written: known as such until it is closed, in whatever way that comes about."""
+    """A file that is being written; it counts as open until it is closed, however that happens."""
 
     def __init__(self, file: IO[bytes], path: str, uploads: Uploads, drop: Callable[[], None] | None) -> None:
         self._file = file
@@ -155,7 +148,7 @@ class _Upload:
             self._drop()
             body = body[: len(body) // 2]
         self._file.write(body)
-        # What has arrived is there for everybody to see.
+        # Whatever has arrived is visible to every reader at once.
         self._file.flush()
         return len(body)
 
@@ -167,12 +160,12 @@ class _Upload:
             self._file.close()
             self._uploads.end(self._path)
 
-    # pyftpdlib forgets an upload whose data connection never came without closing its file.
+    # If the data connection never comes, pyftpdlib drops the upload without closing its file.
     __del__ = close
 
 
 class _Folders(AbstractedFS):
-    """One client's view of its home; everything outside does not exist."""
+    """One client's view of its home folder; nothing outside it exists."""
 
     def open(self, filename: str, mode: str) -> Any:
         if mode == "rb":
@@ -181,7 +174,7 @@ class _Folders(AbstractedFS):
         shared: _Shared = channel.shared
         drop = channel.break_off if shared.fault("drop-connection") else None
         path = os.path.realpath(filename)
-        # Entered before it exists, so that nobody ever finds it without its mark.
+        # Marked before it exists, so that no scan ever finds the file unmarked.
         shared.uploads.begin(path)
         try:
             file = super().open(path, mode)
@@ -191,7 +184,7 @@ class _Folders(AbstractedFS):
         return _Upload(file, path, shared.uploads, drop)
 
     def chdir(self, path: str) -> None:
-        # pyftpdlib's own moves the whole process, with every other server that is in it.
+        # pyftpdlib's own chdir changes the folder of the whole process, and so of every other server in it.
         os.listdir(path)
         self.cwd = self.fs2ftp(path)
 
@@ -205,7 +198,7 @@ class _Folders(AbstractedFS):
         self, basedir: str, listing: list[str], perms: str, facts: list[str], ignore_err: bool = True
     ) -> Iterator[bytes]:
         lines = super().format_mlsx(basedir, listing, perms, facts, ignore_err)
-        # Errors are passed on for one file only (MLST), which is no list.
+        # Errors are passed on only for a single file (MLST), which is not a listing.
         return iter(self._listed("facts", basedir, lines)) if ignore_err else lines
 
     def _listed(self, kind: str, path: str, lines: Iterable[Any]) -> list[Any]:
@@ -217,7 +210,7 @@ class _Folders(AbstractedFS):
 
 
 class _Slowness:
-    """What a data connection does when uploads are slow: it rests after each piece."""
+    """A data connection that pauses after each piece while uploads are slow."""
 
     cmd_channel: Any
     _is_slow = False
@@ -250,7 +243,7 @@ class _TlsTransfer(_Slowness, TLS_DTPHandler):
 
 
 class _Talk:
-    """What both kinds of control connection, plain and with TLS, do differently from pyftpdlib's."""
+    """What both control connections, plain and TLS, do differently from pyftpdlib's."""
 
     shared: _Shared
     banner = "Ready."
@@ -260,16 +253,16 @@ class _Talk:
 
     def handle(self) -> None:
         shared = self.shared
-        if shared.fault(_of_door(shared.door, "down")):
+        if shared.fault(_server_fault(shared.server, "down")):
             self.close()  # type: ignore[attr-defined]
-        elif shared.fault(_of_door(shared.door, "refuses")):
+        elif shared.fault(_server_fault(shared.server, "refuses")):
             self.respond("421 Service not available.")
             self.close_when_done()  # type: ignore[attr-defined]
-        elif not shared.fault(_of_door(shared.door, "hangs")):
+        elif not shared.fault(_server_fault(shared.server, "hangs")):
             super().handle()  # type: ignore[misc]
 
     def break_off(self) -> None:
-        """Break the connection as soon as what goes on now has returned."""
+        """Break the connection as soon as the current call has returned."""
         self.ioloop.call_later(0, self.close)  # type: ignore[attr-defined]
 
     def respond(self, resp: str, *more: Any, **named: Any) -> None:
@@ -294,7 +287,7 @@ class _Talk:
         return super().ftp_RNTO(path)  # type: ignore[misc]
 
 
-# assumption: the server does not choose names itself; no document speaks of it.
+# assumption: the server does not choose names itself (STOU); no document mentions it.
 def _without_stou(commands: Mapping[str, Any]) -> dict[str, Any]:
     return {name: command for name, command in commands.items() if name != "STOU"}
 
@@ -310,7 +303,7 @@ class _TlsHandler(_Talk, TLS_FTPHandler):
 
 
 class FtpServer:
-    """One FTP server on one port, in a thread of its own. Made by ``serve_ftp``."""
+    """One FTP server on one port, in a thread of its own. Created by ``serve_ftp``."""
 
     def __init__(self, address: tuple[str, int], handler: type[FTPHandler]) -> None:
         self._loop = IOLoop()
@@ -346,16 +339,16 @@ def serve_ftp(
     faults: Faults,
     uploads: Uploads,
     rules: Rules | None = None,
-    door: str = "",
+    server: str = "",
     certificate: Path | None = None,
 ) -> FtpServer:
     """Listen on ``host`` and ``port`` (0 = any free one) until the server is closed. Raises OSError.
 
-    ``home_of`` gives the folder that an account sees as its root, which must be there. ``uploads`` learns which files
-    are being written; servers in other threads need one of their own. ``door`` is the server's name in the faults
-    of ``ftp_faults``. With a ``certificate``, a file as ``certificate_file`` makes it, a client may ask for TLS.
+    ``home_of`` returns the folder that an account sees as its root; it must exist. ``uploads`` records which files are
+    being written; each server thread needs its own. ``server`` is the server's name in ``ftp_faults``. With a
+    ``certificate``, a file made by ``certificate_file``, a client may ask for TLS.
     """
-    shared = _Shared(provider, door, faults, uploads)
+    shared = _Shared(provider, server, faults, uploads)
     authorizer = _Authorizer(shared, rules or Rules(), passwords, home_of)
     common = {"shared": shared, "authorizer": authorizer}
     if certificate:
@@ -363,51 +356,3 @@ def serve_ftp(
     else:
         handler = type("Handler", (_Handler,), common)
     return FtpServer((host, port), handler)
-
-
-def certificate_file(data: Path) -> Path:
-    """The file in ``data`` with a key and a self-signed certificate for it, made with mode 0600 on first use."""
-    path = data / CERTIFICATE_FILE
-    if not path.exists():
-        write_secret(path, _made_certificate(datetime.now(UTC)))
-    return path
-
-
-def public_certificate(path: Path) -> str:
-    """The certificate in a file of ``certificate_file`` as PEM, without the key: what a client is to trust."""
-    found = x509.load_pem_x509_certificate(path.read_bytes())
-    return found.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _key_usage() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _made_certificate(now: datetime) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Sandbox")])
-    hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return secret + made.public_bytes(serialization.Encoding.PEM)

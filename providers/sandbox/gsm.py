@@ -1,4 +1,4 @@
-"""GSM 03.38 as the pretend providers count it: which characters there are, and how many SMS a text takes."""
+"""GSM 03.38 as the pretend providers count it: its characters, and how many SMS parts a text takes."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,22 @@ EXTENDED = frozenset("\f^{}\\[~]|€")
 
 
 def not_gsm(text: str) -> str:
-    """The characters of a text that GSM 03.38 lacks, each once, with spaces between; empty when it lacks none."""
+    """Return the characters of a text that GSM 03.38 lacks, each once, separated by spaces; empty if it lacks none."""
     return " ".join(sorted(set(text) - BASIC - EXTENDED))
 
 
 def septets(text: str) -> list[int]:
-    """What each character of a GSM text costs: one septet, two for an extended one."""
+    """Return the septets of each character of a GSM text: one, or two for an extended character."""
     return [2 if character in EXTENDED else 1 for character in text]
 
 
 def parts(text: str) -> int:
-    """How many SMS a GSM text takes: 160 septets alone, 153 in a chain, an extended pair is never split."""
+    """Return how many SMS parts a GSM text takes: 160 septets alone, 153 each in a chain; no pair is split."""
     return chained(septets(text), 160, 153)
 
 
 def chained(costs: Sequence[int], alone: int, each: int) -> int:
-    """How many SMS characters of these costs take: one of ``alone`` units, or several of ``each``; none is split."""
+    """Return how many parts these characters take: one of ``alone`` units, or several of ``each``; none is split."""
     if sum(costs) <= alone:
         return 1
     count, used = 1, 0

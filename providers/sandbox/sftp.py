@@ -1,4 +1,4 @@
-"""The sandbox's SFTP server: password login, a host key that stays, and for each account a root of its own."""
+"""The sandbox's SFTP server: password login, a permanent host key, and a root folder for each account."""
 
 import asyncio
 import hmac
@@ -13,29 +13,9 @@ from asyncssh.constants import FXF_WRITE
 
 from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults
+from providers.sandbox.uploads import Uploads
 
 HOST_KEY_FILE = "host_key"
-
-
-class Uploads:
-    """The files that a client holds open for writing. A file is entered before it exists, so it is never missed."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, int] = {}
-
-    def begin(self, path: str) -> None:
-        self._open[path] = self._open.get(path, 0) + 1
-
-    def end(self, path: str) -> None:
-        left = self._open.get(path, 0) - 1
-        if left > 0:
-            self._open[path] = left
-        else:
-            self._open.pop(path, None)
-
-    def is_open(self, path: Path) -> bool:
-        """Whether somebody is still writing the file at ``path``."""
-        return os.path.realpath(path) in self._open
 
 
 @dataclass
@@ -66,12 +46,19 @@ class _Login(asyncssh.SSHServer):
 
 
 class _Folders(asyncssh.SFTPServer):
-    """One client's view of its account: everything outside ``home`` does not exist."""
+    """One client's view of its account; nothing outside ``home`` exists."""
 
     def __init__(
-        self, channel: asyncssh.SSHServerChannel, home: Path, provider: str, faults: Faults, uploads: Uploads
+        self,
+        channel: asyncssh.SSHServerChannel,
+        home: Path,
+        provider: str,
+        faults: Faults,
+        uploads: Uploads,
+        upload_folder: str,
     ) -> None:
         super().__init__(channel, chroot=os.fsencode(home))
+        self._upload_folder = os.fsencode(upload_folder)
         self._provider = provider
         self._faults = faults
         self._uploads = uploads
@@ -80,7 +67,7 @@ class _Folders(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         local = super().map_path(path)
         inside = os.path.relpath(local, self._chroot).split(b"/")[0]
-        if inside == b"Send_SMS" and self._fault("missing-folder"):
+        if inside == self._upload_folder and self._fault("missing-folder"):
             raise asyncssh.SFTPNoSuchFile("No such file")
         return local
 
@@ -128,7 +115,11 @@ class _Folders(asyncssh.SFTPServer):
     async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         is_root = super().map_path(path) == self.map_path(b"/")
         async for name in super().scandir(path):
-            if is_root and name.filename == b"Send_SMS" and f"{self._provider}:missing-folder" in self._faults.on():
+            if (
+                is_root
+                and name.filename == self._upload_folder
+                and f"{self._provider}:missing-folder" in self._faults.on()
+            ):
                 continue
             yield name
 
@@ -146,7 +137,7 @@ class _Folders(asyncssh.SFTPServer):
 
 
 def host_key(data: Path) -> asyncssh.SSHKey:
-    """The ed25519 host key kept in ``data``, made with mode 0600 on first use."""
+    """Return the ed25519 host key stored in ``data``, made with mode 0600 on first use."""
     path = data / HOST_KEY_FILE
     if not path.exists():
         write_secret(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key())
@@ -163,12 +154,16 @@ async def serve_sftp(
     home_of: Callable[[str], Path],
     faults: Faults,
     uploads: Uploads,
+    upload_folder: str,
 ) -> asyncssh.SSHAcceptor:
-    """Listen on ``host`` and ``port`` (0 = any free one). ``home_of`` gives an account's root. Raises OSError."""
+    """Listen on ``host`` and ``port`` (0 = any free one). Raises OSError.
+
+    ``home_of`` returns an account's root; the fault ``missing-folder`` hides ``upload_folder`` in it.
+    """
 
     def folders(channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
         username = channel.get_extra_info("username")
-        return _Folders(channel, home_of(username), provider, faults, uploads)
+        return _Folders(channel, home_of(username), provider, faults, uploads, upload_folder)
 
     return await asyncssh.create_server(
         lambda: _Login(provider, passwords, faults),

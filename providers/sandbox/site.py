@@ -1,4 +1,4 @@
-"""What a pretend provider is to the sandbox that runs it."""
+"""The interface between the sandbox and each pretend provider."""
 
 import json
 from abc import ABC, abstractmethod
@@ -17,11 +17,11 @@ Server = TypeVar("Server")
 
 
 class CannotStart(Exception):
-    """The sandbox cannot start; the text says why and what to do."""
+    """The sandbox cannot start; the message says why and what to do."""
 
 
 class Ports:
-    """The ports of the sandbox's servers, by name; kept in a file, so that each is where it was last time."""
+    """The ports of the sandbox's servers by name, kept in a file so that each server reopens on the same port."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,41 +29,45 @@ class Ports:
         self._chosen: set[str] = set()
 
     def choose(self, name: str, port: int) -> None:
-        """Have this server listen on exactly this port."""
+        """Make this server listen on exactly this port."""
         self._ports[name] = port
         self._chosen.add(name)
 
     def keep(self, name: str, port: int) -> None:
-        """Remember where this server listens."""
+        """Store the port on which this server listens."""
         if self._ports.get(name) != port:
             self._ports[name] = port
             write_durably(self._path, json.dumps(self._ports).encode())
 
     def listen(self, name: str, serve: Callable[[int], Server]) -> Server:
-        """Call ``serve`` with the server's port, or with 0 (any free one) where that is taken. Raises CannotStart."""
+        """Call ``serve`` with the server's port, or with 0 (any free port) if that is taken. Raises CannotStart."""
         try:
             return serve(self._ports.get(name, 0))
-        except OSError as trouble:
-            self._refuse(name, trouble)
+        except OSError as error:
+            self._refuse(name, error)
         return serve(0)
 
     async def listen_async(self, name: str, serve: Callable[[int], Awaitable[Server]]) -> Server:
-        """The same for a server that starts asynchronously."""
+        """Like ``listen``, for a server that starts asynchronously."""
         try:
             return await serve(self._ports.get(name, 0))
-        except OSError as trouble:
-            self._refuse(name, trouble)
+        except OSError as error:
+            self._refuse(name, error)
         return await serve(0)
 
-    def _refuse(self, name: str, trouble: OSError) -> None:
+    def _refuse(self, name: str, error: OSError) -> None:
         if name in self._chosen or name not in self._ports:
             port = self._ports.get(name, 0)
-            raise CannotStart(f"Port {port} cannot be used: {trouble.strerror}. Choose another.") from None
+            raise CannotStart(f"Port {port} cannot be used: {error.strerror}. Choose another.") from None
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a pretend provider stands on: its own ``folder``, the sandbox's ``data``, passwords by account name."""
+class SiteContext:
+    """What the sandbox gives each provider.
+
+    ``folder`` is the provider's own folder inside the sandbox's folder ``data``; ``passwords`` maps account names to
+    passwords; ``credit`` is what a new account starts with, in message parts.
+    """
 
     folder: Path
     data: Path
@@ -74,19 +78,31 @@ class Ground:
     ports: Ports
 
 
-class Site(ABC):
-    """One pretend provider: its servers, and what takes the files.
+class BaseSite(ABC):
+    """One pretend provider: its servers, and the code that processes its files.
 
-    ``faults`` says for each name what it does; ``every`` is the pause in seconds between two looks.
+    A subclass named ``Site`` in ``providers/sandbox/<slug>.py``, or exported by the package of that name, is found by
+    the registry, which sets ``slug``.
     """
 
-    slug: ClassVar[str]
+    slug: ClassVar[str] = ""
     label: ClassVar[str]
-    faults: ClassVar[Mapping[str, str]]
+    #: Faults by the heading they have on the sandbox page; within a heading, each fault's name and what it does.
+    fault_groups: ClassVar[Mapping[str, Mapping[str, str]]]
+    #: Seconds between two scans, as the provider documents them.
     every: ClassVar[float]
+    #: Providers are listed by position, then by slug.
+    position: ClassVar[int] = 100
+    #: The server, by its name in ``SiteContext.ports``, to which ``manage.py sandbox --port`` applies.
+    main_port: ClassVar[str] = ""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
+    def __init__(self, context: SiteContext) -> None:
+        self.context = context
+
+    @classmethod
+    def faults(cls) -> dict[str, str]:
+        """Return what each fault of this provider does, by name."""
+        return {name: words for group in cls.fault_groups.values() for name, words in group.items()}
 
     @abstractmethod
     async def open(self) -> None:
@@ -94,16 +110,16 @@ class Site(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """End the servers."""
+        """Stop the servers."""
 
     @abstractmethod
-    def look(self, now: datetime) -> None:
-        """Take what lies there at ``now`` (UTC). Called again and again, never twice at once, in a thread."""
+    def scan(self, now: datetime) -> None:
+        """Process whatever is due at ``now`` (UTC). Called repeatedly in a thread, never twice at the same time."""
 
     @abstractmethod
     def account(self, username: str) -> dict[str, Any]:
-        """What the settings of an account need to log in, secrets included."""
+        """Return what an account's settings need to log in, secrets included."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What people want to know: ``label``, where it listens, and ``accounts`` with credit and files. No secret."""
+        """Return ``label``, where the servers listen, and ``accounts`` with their credit and files. No secrets."""

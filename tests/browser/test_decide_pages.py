@@ -16,13 +16,16 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from campaigns import journal
-from campaigns.batching import derive_stem
-from campaigns.evidence import keep_observation
+from campaigns.handover import journal
 from campaigns.models import Batch, Campaign
+from campaigns.naming import derive_stem
+from campaigns.results.evidence import keep_observation
 from providers.base import Observation, ObservedFile
 from providers.models import Account
+from tests import debian
 from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 ROWS = (1_000, 250, 202)

@@ -11,11 +11,14 @@ from playwright.sync_api import Browser, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from campaigns.batching import derive_stem
+from campaigns.naming import derive_stem
+from tests import debian
 from tests.campaigns.elsewhere import account_at_server
 from tests.conftest import PASSWORD, MakeUser
 from tests.providers import servers
 from tests.providers.servers import FileServer
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 

@@ -14,7 +14,10 @@ from contacts.models import Contact, ContactList
 from providers import checking, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
+from tests import debian
 from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 
@@ -112,7 +115,7 @@ def test_an_account_is_chosen_while_a_campaign_is_written(
     expect(verdicts).to_contain_text("GatewayAPI's files take GSM characters only; not ë")
     verdicts.get_by_role("button", name="Choose clickatell here").click()
     expect(page.locator("#id_account")).to_have_value(str(world.accounts["clickatell"].pk))
-    expect(page.get_by_label("Most parts of a text")).to_have_value("3")
+    expect(page.get_by_label("Maximum parts per text")).to_have_value("3")
     page.get_by_label("Unicode").check()
     page.get_by_role("button", name="Compare accounts").click()
     chosen = verdicts.get_by_role("listitem").filter(has_text="clickatell here")

@@ -14,9 +14,13 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import audience, batching, decisions, handover, results
+from campaigns import decisions
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import batches, drain
 from campaigns.models import Campaign, CampaignList
+from campaigns.results import poll, settle
 from contacts.models import Contact, ContactList
+from providers import timing
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 
@@ -42,6 +46,14 @@ def own_files(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.JOURNAL_DIR = tmp_path / "journal"
     settings.LOCK_DIR = tmp_path / "locks"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that hangs is waited for two seconds at most."""
+    for name in vars(timing):
+        if name.startswith(("CONNECT_", "FTP_", "HTTP_")):
+            monkeypatch.setattr(timing, name, min(getattr(timing, name), 2.0))
 
 
 @pytest.fixture
@@ -133,8 +145,8 @@ def make_campaign(operator: User, make_list: Callable[..., ContactList]) -> Make
 def freeze(campaign: Campaign, user: User, now: datetime | None = None) -> Campaign:
     """Freeze as the job does."""
     now = now or timezone.now()
-    audience.begin_freeze(campaign, user, now)
-    audience.freeze(campaign.pk, now)
+    audience_freeze.begin_freeze(campaign, user, now)
+    audience_freeze.freeze(campaign.pk, now)
     campaign.refresh_from_db()
     return campaign
 
@@ -152,7 +164,7 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 
     def make(account: Account, *lists: ContactList, **fields: Any) -> Campaign:
         campaign = approve(freeze(make_campaign(account, *lists, **fields), operator), approver)
-        batching.create_batches(campaign.pk, timezone.now())
+        batches.create_batches(campaign.pk, timezone.now())
         campaign.refresh_from_db()
         return campaign
 
@@ -161,14 +173,14 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 
 def hand_over(campaign: Campaign, clock: Clock) -> None:
     """Hand over what is due, as the job does."""
-    handover.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
-    results.close_if_done(campaign.pk, clock())
+    drain.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    settle.close_if_done(campaign.pk, clock())
     campaign.refresh_from_db()
 
 
 def collect(campaign: Campaign, clock: Clock) -> None:
     """Look at what came back, as the job does."""
-    results.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    poll.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
     campaign.refresh_from_db()
 
 

@@ -13,6 +13,7 @@ from contacts import queues
 from providers.models import Account
 from tests.campaigns.conftest import freeze
 from tests.conftest import PASSWORD
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -43,7 +44,7 @@ def retyped(client: Client, response: object) -> object:
 
 
 def test_the_page_shows_what_is_signed(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
-    page = logged_in(approver).get(f"/campaigns/{frozen.pk}/").content.decode()
+    page = html_of(logged_in(approver).get(f"/campaigns/{frozen.pk}/"))
     assert "Approve and hand over 5 messages" in page
     assert frozen.approval_hash in page
     assert "nobody at 127.0.0.1:9" in page
@@ -91,7 +92,7 @@ def test_a_company_of_one_sees_that_it_approves_its_own(
 ) -> None:
     settings.SELF_APPROVAL = True
     operator.groups.add(*approver.groups.all())
-    page = logged_in(User.objects.get(pk=operator.pk)).get(f"/campaigns/{frozen.pk}/").content.decode()
+    page = html_of(logged_in(User.objects.get(pk=operator.pk)).get(f"/campaigns/{frozen.pk}/"))
     assert "You froze or edited this yourself" in page
     assert "Approve and hand over 5 messages" in page
 
@@ -150,5 +151,5 @@ def test_coming_back_to_approve_with_a_get_changes_nothing(frozen: Campaign, app
 
 
 def test_times_name_both_zones(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
-    page = logged_in(approver).get(f"/campaigns/{frozen.pk}/").content.decode()
+    page = html_of(logged_in(approver).get(f"/campaigns/{frozen.pk}/"))
     assert re.search(r"frozen by operator \d\d:\d\d SAST \(([A-Z][a-z]{2} \d+ )?\d\d:\d\d UTC\)", page)

@@ -15,13 +15,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import batching
+from campaigns import naming
+from campaigns.handover import batches
 from campaigns.lifecycle import Refusal
 from campaigns.models import Batch
 from contacts.suppression import suppress
 from providers.adapters.smsportal import Adapter
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
+
+pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_recipients_are_cut_by_rows(account: Account, make_running: MakeCampaign
 
     assert list(campaign.batches.values_list("number", "rows")) == [(1, 2), (2, 2), (3, 1)]
     assert campaign.status == "running"
-    assert not batching.waiting(campaign).exists()
+    assert not campaign.recipients.waiting().exists()
 
 
 def test_a_file_too_large_is_halved(
@@ -62,16 +65,16 @@ def test_one_text_that_fits_nowhere_pauses_with_the_reason(
 def test_names_are_derived_and_not_random(account: Account, make_running: MakeCampaign) -> None:
     batch = make_running(account).batches.get()
 
-    assert batch.stem == batching.derive_stem(batch.campaign_id, 1, 1)
+    assert batch.stem == naming.derive_stem(batch.campaign_id, 1, 1)
     assert batch.stem.startswith(f"c{batch.campaign_id}-b1-g1-")
-    assert 1 <= batch.key <= batching.LARGEST_KEY
+    assert 1 <= batch.key <= naming.LARGEST_KEY
 
 
 def test_another_installation_has_other_names(settings: Settings) -> None:
-    here = batching.derive_stem(1, 1, 1)
+    here = naming.derive_stem(1, 1, 1)
     settings.INSTALLATION_KEY = "another"
 
-    assert batching.derive_stem(1, 1, 1) != here
+    assert naming.derive_stem(1, 1, 1) != here
 
 
 def test_a_dry_run_shows_the_bytes_that_are_then_cut(
@@ -82,11 +85,11 @@ def test_a_dry_run_shows_the_bytes_that_are_then_cut(
     call_command("dry_run", str(campaign.pk), "--out", str(tmp_path / "dry"), "--json", stdout=said)
     files = json.loads(said.getvalue())["files"]
 
-    batching.create_batches(campaign.pk, timezone.now())
+    batches.create_batches(campaign.pk, timezone.now())
 
-    batches = list(campaign.batches.order_by("number"))
-    assert [file["sha256"] for file in files] == [batch.sha256 for batch in batches]
-    for file, batch in zip(files, batches, strict=True):
+    created = list(campaign.batches.order_by("number"))
+    assert [file["sha256"] for file in files] == [batch.sha256 for batch in created]
+    for file, batch in zip(files, created, strict=True):
         assert (tmp_path / "dry" / file["name"]).read_bytes() == batch.payload.read()
     assert sum(file["rows"] for file in files) == 5
     assert said.getvalue().count("\n") == 1
@@ -101,10 +104,10 @@ def test_a_file_that_no_row_names_is_replaced(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
-    name = f"payloads/c{campaign.pk}/{batching.derive_stem(campaign.pk, 1, 1)}.zip"
+    name = f"payloads/c{campaign.pk}/{naming.derive_stem(campaign.pk, 1, 1)}.zip"
     default_storage.save(name, ContentFile(b"left by a crash"))
 
-    batching.create_batches(campaign.pk, timezone.now())
+    batches.create_batches(campaign.pk, timezone.now())
 
     batch = campaign.batches.get()
     assert batch.payload.name == name
@@ -117,7 +120,7 @@ def test_who_opted_out_since_the_freeze_is_not_cut(
     campaign = approve(freeze(make_campaign(account), operator), approver)
     suppress(["27825550103"], "manual")
 
-    batching.create_batches(campaign.pk, timezone.now())
+    batches.create_batches(campaign.pk, timezone.now())
 
     assert campaign.batches.get().rows == 4
     campaign.refresh_from_db()
@@ -130,15 +133,15 @@ def test_a_cut_before_the_start_makes_nothing(
     start = timezone.now() + timedelta(hours=1)
     campaign = approve(freeze(make_campaign(account, start_at=start), operator), approver)
 
-    assert batching.create_batches(campaign.pk, timezone.now()) == 0
-    assert batching.create_batches(campaign.pk, start) == 1
+    assert batches.create_batches(campaign.pk, timezone.now()) == 0
+    assert batches.create_batches(campaign.pk, start) == 1
     assert Batch.objects.count() == 1
 
 
 def test_a_second_cut_makes_nothing_more(account: Account, make_running: MakeCampaign) -> None:
     campaign = make_running(account)
 
-    assert batching.create_batches(campaign.pk, timezone.now()) == 0
+    assert batches.create_batches(campaign.pk, timezone.now()) == 0
     assert Batch.objects.count() == 1
 
 
@@ -148,7 +151,7 @@ def test_handed_over_early_is_cut_at_the_approval_with_the_start_in_the_file(
     start = timezone.now() + timedelta(days=2)
     campaign = approve(freeze(make_campaign(account, start_at=start, is_early=True), operator), approver)
 
-    assert batching.create_batches(campaign.pk, timezone.now()) == 1
+    assert batches.create_batches(campaign.pk, timezone.now()) == 1
 
     batch = campaign.batches.get()
     with zipfile.ZipFile(batch.payload.open()) as archive:

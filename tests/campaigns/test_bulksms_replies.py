@@ -8,15 +8,15 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, default_options, hand_over, until_closed
 from tests.campaigns.elsewhere import account_with
 from tests.providers.test_http import Server, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_1_waits_with_bulksms_for_its_start(
     [
         (22, "unclear", "internal_error", "BulkSMS had an internal error"),
         (24, "rejected", "validation_failed", "BulkSMS says that the data is not valid"),
-        (201, "rejected", "batch_too_large", "BulkSMS says that the batch holds too many"),
-        (99, "unclear", "UNKNOWN", "BulkSMS answered with status 99, which Baton does not know."),
+        (201, "rejected", "batch_too_large", "BulkSMS says that the batch has too many"),
+        (99, "unclear", "UNKNOWN", "BulkSMS answered with the unknown status 99."),
     ],
 )
 def test_a_no_that_is_about_the_batch(
@@ -102,7 +102,7 @@ def test_22_after_half_of_it_was_texted_is_for_a_person(sandbox: Sandbox, campai
     ("code", "words"),
     [
         (23, "BulkSMS refused the login."),
-        (25, "BulkSMS says that there are not enough credits."),
+        (25, "The BulkSMS account does not have enough credits."),
         (27, "The account's daily quota"),
     ],
 )

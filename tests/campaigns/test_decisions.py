@@ -9,14 +9,16 @@ from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance, decisions, results
-from campaigns.batching import recipients_of
-from campaigns.evidence import keep_observation, known_of
+from campaigns import decisions
 from campaigns.lifecycle import Refusal, transition
-from campaigns.models import Attempt, Batch, Campaign, Event
+from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
+from campaigns.results import balance, schedule, settle
+from campaigns.results.evidence import evidence_fingerprint, keep_observation
 from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
+
+pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture
@@ -193,7 +195,9 @@ def test_past_its_time_a_held_batch_can_only_be_cancelled(
 def test_each_decision_about_an_unclear_batch(
     unclear: Batch, approver: User, decision: str, status: str, bucket: str
 ) -> None:
-    decisions.decide(unclear, approver, decision, "I asked the provider.", timezone.now(), seen=known_of(unclear))
+    decisions.decide(
+        unclear, approver, decision, "I asked the provider.", timezone.now(), seen=evidence_fingerprint(unclear)
+    )
 
     assert unclear.status == status
     assert balance.audit(unclear.campaign).outcomes[bucket] == 5
@@ -204,21 +208,25 @@ def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
     unclear: Batch, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = unclear.events.filter(to_status="unclear").latest("id")
-    decisions.decide(unclear, approver, "handed_over", "I asked the provider.", timezone.now(), seen=known_of(unclear))
+    decisions.decide(
+        unclear, approver, "handed_over", "I asked the provider.", timezone.now(), seen=evidence_fingerprint(unclear)
+    )
 
-    results.settle(
+    settle.settle(
         unclear, Interpretation(ProviderState.UNKNOWN, asked.reason, asked.sentence, unclear=True), timezone.now()
     )
     assert unclear.status == "handed_over"
 
-    results.settle(
+    settle.settle(
         unclear, Interpretation(ProviderState.UNKNOWN, "only_a_part", "Only a part.", unclear=True), timezone.now()
     )
     assert (unclear.status, unclear.reason) == ("unclear", "only_a_part")
 
 
 def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) -> None:
-    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(unclear))
+    decisions.decide(
+        unclear, approver, "again", "The folder was empty.", timezone.now(), seen=evidence_fingerprint(unclear)
+    )
 
     successor = unclear.campaign.batches.get(generation=2)
     assert (unclear.status, successor.status, successor.rows) == ("superseded", "prepared", 5)
@@ -229,24 +237,30 @@ def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) ->
 @pytest.mark.parametrize("decision", ["again", "cancel"])
 def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver: User, decision: str) -> None:
     now = timezone.now()
-    decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=known_of(unclear))
+    decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=evidence_fingerprint(unclear))
     status = Batch.objects.get(pk=unclear.pk).status
-    due = results.due_for_poll(now + timedelta(minutes=2)).get(pk=unclear.pk)
+    due = Batch.objects.due_for_poll(now + timedelta(minutes=2)).get(pk=unclear.pk)
 
-    results.settle(due, Interpretation(ProviderState.ABSENT), now + timedelta(minutes=2))
+    settle.settle(due, Interpretation(ProviderState.ABSENT), now + timedelta(minutes=2))
     assert due.alarm == ""
-    results.settle(due, Interpretation(ProviderState.ACCEPTED), now + timedelta(minutes=3))
+    settle.settle(due, Interpretation(ProviderState.ACCEPTED), now + timedelta(minutes=3))
 
     due.refresh_from_db()
     assert (due.status, due.accepted_rows) == (status, 0)
     assert "took it after all" in due.alarm
-    assert not results.due_for_poll(now + results.POLL_AFTER_END + timedelta(hours=1)).filter(pk=unclear.pk).exists()
+    assert (
+        not Batch.objects.due_for_poll(now + schedule.POLL_AFTER_END + timedelta(hours=1))
+        .filter(pk=unclear.pk)
+        .exists()
+    )
 
 
 def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver: User, operator: User) -> None:
     decisions.cancel(unclear.campaign, operator)
 
-    decisions.decide(unclear, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(unclear))
+    decisions.decide(
+        unclear, approver, "again", "The folder was empty.", timezone.now(), seen=evidence_fingerprint(unclear)
+    )
 
     assert unclear.status == "cancelled"
     assert unclear.campaign.batches.count() == 1
@@ -254,9 +268,9 @@ def test_in_a_cancelled_campaign_again_means_cancelled(unclear: Batch, approver:
 
 def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: User, operator: User) -> None:
     with pytest.raises(Refusal, match="role"):
-        decisions.decide(unclear, operator, "accepted", "why", timezone.now(), seen=known_of(unclear))
+        decisions.decide(unclear, operator, "accepted", "why", timezone.now(), seen=evidence_fingerprint(unclear))
     with pytest.raises(Refusal) as refusal:
-        decisions.decide(unclear, approver, "accepted", "", timezone.now(), seen=known_of(unclear))
+        decisions.decide(unclear, approver, "accepted", "", timezone.now(), seen=evidence_fingerprint(unclear))
     assert code_of(refusal) == "no_reason"
     assert unclear.status == "unclear"
 
@@ -265,14 +279,20 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
     log = decisions.Log("log.txt", b"ok 27825550101\nERR to nobody\n+27825550103 queued\n27999999999 not ours\n")
 
     decisions.decide(
-        unclear, approver, "partly", "The provider's log says so.", timezone.now(), log, seen=known_of(unclear)
+        unclear,
+        approver,
+        "partly",
+        "The provider's log says so.",
+        timezone.now(),
+        log,
+        seen=evidence_fingerprint(unclear),
     )
 
     unclear.refresh_from_db()
     assert unclear.status == "superseded"
     successor = unclear.campaign.batches.get(generation=2)
     assert (successor.status, successor.rows) == ("prepared", 3)
-    left = recipients_of(successor).values_list("msisdn", flat=True)
+    left = Recipient.objects.of_batch(successor).values_list("msisdn", flat=True)
     assert sorted(left) == ["27825550100", "27825550102", "27825550104"]
     named = unclear.outcomes.order_by("line").values_list("recipient__msisdn", "result", "source", "line")
     assert list(named) == [("27825550101", "accepted", "log.txt", 1), ("27825550103", "accepted", "log.txt", 3)]
@@ -301,7 +321,7 @@ def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, bod
             "So it says.",
             timezone.now(),
             decisions.Log("log.txt", body),
-            seen=known_of(unclear),
+            seen=evidence_fingerprint(unclear),
         )
     assert code_of(refusal) == code
     unclear.refresh_from_db()
@@ -312,11 +332,13 @@ def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, bod
 def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_else(
     unclear: Batch, approver: User
 ) -> None:
-    results.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
+    settle.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
     log = decisions.Log("log.txt", b"ok 27825550101\n")
 
     with pytest.raises(Refusal) as refusal:
-        decisions.decide(unclear, approver, "partly", "So it says.", timezone.now(), log, seen=known_of(unclear))
+        decisions.decide(
+            unclear, approver, "partly", "So it says.", timezone.now(), log, seen=evidence_fingerprint(unclear)
+        )
 
     assert code_of(refusal) == "log_names_nobody"
     assert "Baton knows already what log.txt says: the 1 of" in str(refusal.value)
@@ -325,7 +347,7 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
 
 def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:
     settled = Batch.objects.get(pk=unclear.pk)
-    decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now(), seen=known_of(unclear))
+    decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now(), seen=evidence_fingerprint(unclear))
 
     refused = decisions.decide_many([settled], approver, "accepted", "All alike.", timezone.now(), seen={})
 
@@ -337,23 +359,23 @@ def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User
     now = timezone.now()
     nothing_there = partial(Observation, hosts=("ftp.example.org",))
     keep_observation(unclear, nothing_there(now))
-    seen = known_of(unclear)
+    seen = evidence_fingerprint(unclear)
     keep_observation(unclear, nothing_there(now + timedelta(minutes=2)))
 
-    assert known_of(unclear) == seen
+    assert evidence_fingerprint(unclear) == seen
     decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
     assert unclear.status == "superseded"
 
 
 def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Batch, approver: User) -> None:
     now = timezone.now()
-    seen = known_of(unclear)
+    seen = evidence_fingerprint(unclear)
     for files in ((), (ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
         keep_observation(unclear, Observation(now, ("ftp.example.org",), files))
         with pytest.raises(Refusal, match="changed since this page was shown") as refusal:
             decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
         assert code_of(refusal) == "evidence_changed"
-        seen = known_of(unclear)
+        seen = evidence_fingerprint(unclear)
 
     assert Batch.objects.get().status == "unclear"
     decisions.decide(unclear, approver, "handed_over", "It lies there.", now, seen=seen)
@@ -361,7 +383,7 @@ def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Ba
 
 
 def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, approver: User) -> None:
-    now, seen = timezone.now(), known_of(unclear)
+    now, seen = timezone.now(), evidence_fingerprint(unclear)
     decisions.decide(unclear, approver, "handed_over", "They wrote so.", now, seen=seen)
     transition(unclear, "unclear", reason="silent")
 
@@ -377,7 +399,7 @@ def test_what_was_there_for_a_while_refuses_the_decision(unclear: Batch, approve
     file = ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org")
     for files in ((), (file,), ()):
         keep_observation(unclear, Observation(now, ("ftp.example.org",), files))
-        seen = seen or known_of(unclear)
+        seen = seen or evidence_fingerprint(unclear)
 
     with pytest.raises(Refusal) as refusal:
         decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
@@ -387,7 +409,7 @@ def test_what_was_there_for_a_while_refuses_the_decision(unclear: Batch, approve
 
 def test_a_late_reply_refuses_the_decision(unclear: Batch, approver: User) -> None:
     attempt = Attempt.objects.create(batch=unclear, number=7, name="a.zip", host="h", started_at=timezone.now())
-    seen = known_of(unclear)
+    seen = evidence_fingerprint(unclear)
     attempt.ending = "done"
     attempt.save()
 

@@ -7,10 +7,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from campaigns import audience, balance, batching
+from campaigns.audience import check
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
+from campaigns.handover import batches
 from campaigns.models import Campaign
-from campaigns.orders import finished_text
-from campaigns.texts import compile_text
+from campaigns.results import balance
 from contacts.models import Contact, ContactList
 from providers import registry
 from providers.models import Account
@@ -71,7 +73,7 @@ def run(campaign: Campaign, operator: User, approver: User, clock: Clock) -> dic
     assert campaign.status == "frozen", (campaign.sentence, campaign.problems)
     previews = texts_of(campaign)
     approve(campaign, approver)
-    batching.create_batches(campaign.pk, timezone.now())
+    batches.create_batches(campaign.pk, timezone.now())
     until_closed(campaign, clock)
     books = balance.audit(campaign)
     assert books.balanced
@@ -135,6 +137,7 @@ def test_unicode_says_every_character(
 @pytest.mark.parametrize("fault", ["host-a-down", "host-a-hangs", "host-a-refuses"])
 def test_gatewayapi_is_handed_over_through_the_other_host_once(
     fault: str,
+    impatient: None,
     account_at: AccountAt,
     make_campaign: MakeCampaign,
     make_list: Callable[..., ContactList],
@@ -160,6 +163,6 @@ def test_the_check_says_what_the_freeze_says(
 ) -> None:
     account = account_at(slug)
     campaign = make_campaign(account, nasty_list, text=TEXT, options=default_options(account))
-    verdict = audience.check(campaign)
+    verdict = check.check_audience(campaign)
     campaign = freeze(campaign, operator)
     assert {problem["msisdn"] for problem in verdict.problems} == {row["msisdn"] for row in campaign.problems}

@@ -13,16 +13,17 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from campaigns import folder
-from campaigns.batching import derive_stem
 from campaigns.lifecycle import transition
 from campaigns.models import Batch
+from campaigns.naming import derive_stem
+from campaigns.results import folder
 from providers import locks
 from providers.base import ObservedFile
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over
 from tests.conftest import MakeUser
+from tests.pages import html_of
 from tests.providers import servers
 from tests.providers.servers import FileServer
 
@@ -55,7 +56,7 @@ def client(logged_in: LogIn, administrator: User) -> Client:
 def page_of(client: Client, account: Account) -> str:
     answer = client.post(reverse("campaigns:folder", args=[account.pk]), follow=True)
     assert answer.status_code == 200
-    return answer.content.decode()
+    return html_of(answer)
 
 
 def content_of(home: Path) -> dict[bytes, bytes]:

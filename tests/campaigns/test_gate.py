@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 import contacts.suppression
-from campaigns import decisions, handover
+from campaigns import decisions
+from campaigns.handover import commit, gate
 from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Attempt, Batch, Campaign
 from contacts.suppression import suppress
@@ -21,7 +22,7 @@ from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, in_thread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def uploading(account: Account, make_running: MakeCampaign) -> Batch:
 
 
 def pass_gate(batch: Batch) -> Attempt | None:
-    return handover.gate(batch, Staged(), "a-name.zip", timezone.now())
+    return gate.gate(batch, Staged(), "a-name.zip", timezone.now())
 
 
 def test_an_opt_out_before_the_gate_is_honoured(uploading: Batch) -> None:
@@ -65,14 +66,14 @@ def test_a_gate_waits_for_an_opt_out_that_is_being_committed(uploading: Batch, m
 
 def test_an_opt_out_waits_for_a_gate_that_is_being_passed(uploading: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, may_go_on = threading.Event(), threading.Event()
-    refusal = handover._gate_refusal
+    refusal = gate._gate_refusal
 
     def slow_refusal(*arguments: Any) -> Any:
         inside.set()
         assert may_go_on.wait(20)
         return refusal(*arguments)
 
-    monkeypatch.setattr(handover, "_gate_refusal", slow_refusal)
+    monkeypatch.setattr(gate, "_gate_refusal", slow_refusal)
     passed: list[Attempt | None] = []
     recorded: list[bool] = []
 
@@ -202,12 +203,12 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
     first = pass_gate(uploading)
     assert first is not None
     taken_over = Batch.objects.select_related("campaign__account", "account").get(pk=uploading.pk)
-    end, started = handover._end, ExitStack()
+    end, started = commit._end_attempt, ExitStack()
     refused: list[StaleTransition] = []
 
     def repeat() -> None:
         try:
-            handover.gate(taken_over, Staged(), "another-name.zip", timezone.now(), repeated=True)
+            gate.gate(taken_over, Staged(), "another-name.zip", timezone.now(), repeated=True)
         except StaleTransition as error:
             refused.append(error)
 
@@ -216,9 +217,9 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
         started.enter_context(in_thread(repeat))
         time.sleep(0.5)
 
-    monkeypatch.setattr(handover, "_end", end_slowly)
+    monkeypatch.setattr(commit, "_end_attempt", end_slowly)
     with started:
-        handover.commit_unreachable(uploading, first, Unreachable("no_line", "No line."), timezone.now())
+        commit.commit_unreachable(uploading, first, Unreachable("no_line", "No line."), timezone.now())
 
     assert len(refused) == 1
     assert Attempt.objects.count() == 1

@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from campaigns import balance
 from campaigns.models import Campaign, Recipient
+from campaigns.results import balance
 from contacts.models import ContactList, Suppression
 from contacts.suppression import suppress
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, hand_over, until_closed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def test_every_recipient_is_texted_once_with_the_frozen_text(

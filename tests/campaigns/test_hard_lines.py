@@ -16,8 +16,9 @@ from django.utils import timezone
 from pyftpdlib.handlers import FTPHandler
 from pytest_django import Settings
 
-from campaigns import balance, journal
+from campaigns.handover import journal
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, until_closed
@@ -25,7 +26,7 @@ from tests.campaigns.elsewhere import account_at_server, account_with
 from tests.providers import servers
 from tests.providers.test_http import Server, encrypted, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 
@@ -182,7 +183,7 @@ def test_an_ftp_server_that_offers_no_encryption_gets_no_password(
 
     assert nothing_went_out(batch)
     assert account.stopped_code == "tls_refused"
-    assert "offers no encryption that Baton accepts. The password was not given away." in batch.sentence
+    assert "offers no encryption that Baton accepts. The password was not sent." in batch.sentence
     assert passwords == []
 
 
@@ -193,7 +194,7 @@ def test_an_https_address_where_nobody_encrypts_gets_no_password(make_running: M
 
     assert nothing_went_out(batch)
     assert batch.reason == "tls_failed"
-    assert "does not answer with encryption (TLS)" in batch.sentence
+    assert "answers, but not with encryption (TLS)" in batch.sentence
     assert server.asked == []
     assert not account.is_stopped
 

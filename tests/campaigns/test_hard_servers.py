@@ -14,8 +14,8 @@ import pytest
 from pyftpdlib.handlers import FTPHandler
 from pytest_django import Settings
 
-from campaigns import balance
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.gatewayapi import Adapter as GatewayApi
@@ -23,13 +23,13 @@ from providers.base import Receipt
 from providers.errors import Unclear
 from providers.models import Account
 from providers.sandbox.server import Sandbox
-from providers.transports import ftp, sftp
+from providers.transports import ftp_connection, sftp
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, default_options, hand_over, until_closed
 from tests.campaigns.elsewhere import account_at_server
 from tests.providers import servers
 from tests.providers.servers import FileServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FTP_PROVIDERS = ("smsportal", "gatewayapi", "clickatell")
 
@@ -129,7 +129,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
     place: str,
 ) -> None:
     """Everybody is texted once, except where half a file was read that nothing may repeat, as at Clickatell."""
-    monkeypatch.setattr(ftp, "_CHUNK", 64)
+    monkeypatch.setattr(ftp_connection, "_CHUNK", 64)
     monkeypatch.setattr(sftp, "_CHUNK", 64)
     # Every block but the last one is confirmed when the server goes.
     monkeypatch.setattr(sftp, "_WRITES_AHEAD", 1)

@@ -20,9 +20,12 @@ from django.utils import timezone
 from redis import Redis
 from rq import Queue
 
-from campaigns import audience, balance, batching, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import batches
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results import balance
 from contacts import queues
 from providers.adapters.smsportal import Adapter
 from providers.base import Limits
@@ -32,7 +35,7 @@ from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 from tests.conftest import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def waiting_jobs() -> list[tuple[str, Any]]:
@@ -40,6 +43,7 @@ def waiting_jobs() -> list[tuple[str, Any]]:
     return [((job.func_name or "").rsplit(".", 1)[1], job.args[0]) for queue in queues for job in queue.jobs]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
     assert queues.enqueue_once(jobs.freeze, 1)
     assert not queues.enqueue_once(jobs.freeze, 1)
@@ -55,6 +59,7 @@ def test_without_redis_a_nudge_is_lost_quietly(monkeypatch: pytest.MonkeyPatch, 
     assert not queues.enqueue_once(jobs.freeze, 1)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
     sandbox: Sandbox,
     sandbox_account: Account,
@@ -64,7 +69,7 @@ def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
     drain: Callable[[], int],
 ) -> None:
     campaign = make_campaign(sandbox_account)
-    audience.begin_freeze(campaign, operator, timezone.now())
+    audience_freeze.begin_freeze(campaign, operator, timezone.now())
     queues.enqueue_once(jobs.freeze, campaign.pk)
     drain()
     campaign.refresh_from_db()
@@ -80,6 +85,7 @@ def test_everything_runs_from_freeze_to_accepted_by_jobs_alone(
     assert len(sandbox.messages()) == 5
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_doubled_job_does_nothing_twice(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Callable[[], int]
 ) -> None:
@@ -96,6 +102,7 @@ def test_a_doubled_job_does_nothing_twice(
     assert batch.attempts.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_sweep_finds_each_kind_of_waiting_work(
     account: Account,
     make_campaign: MakeCampaign,
@@ -106,7 +113,7 @@ def test_the_sweep_finds_each_kind_of_waiting_work(
 ) -> None:
     freezing = make_campaign(account, name="Freezing")
     people = freezing.ordered_lists()
-    audience.begin_freeze(freezing, operator, timezone.now())
+    audience_freeze.begin_freeze(freezing, operator, timezone.now())
     approved = approve(freeze(make_campaign(account, *people, name="Approved"), operator), approver)
     make_running(account, *people, name="Running")
 
@@ -125,14 +132,14 @@ def test_a_freeze_whose_last_answer_was_lost_keeps_its_recipients(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
-    finish = audience.freeze
+    audience_freeze.begin_freeze(campaign, operator, timezone.now())
+    finish = audience_freeze.freeze
 
     def finish_and_lose_the_answer(*arguments: Any) -> None:
         finish(*arguments)
         raise OperationalError("The server closed the connection unexpectedly.")
 
-    monkeypatch.setattr(audience, "freeze", finish_and_lose_the_answer)
+    monkeypatch.setattr(audience_freeze, "freeze", finish_and_lose_the_answer)
 
     with pytest.raises(OperationalError):
         jobs.freeze(campaign.pk)
@@ -140,7 +147,7 @@ def test_a_freeze_whose_last_answer_was_lost_keeps_its_recipients(
     campaign.refresh_from_db()
     assert (campaign.status, campaign.recipients.count()) == ("frozen", 5)
     approve(campaign, approver)
-    batching.create_batches(campaign.pk, timezone.now())
+    batches.create_batches(campaign.pk, timezone.now())
     assert balance.audit(Campaign.objects.get()).balanced
 
 
@@ -152,13 +159,13 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
+    audience_freeze.begin_freeze(campaign, operator, timezone.now())
 
     def lose(*arguments: Any) -> None:
         raise OperationalError("The connection was terminated by an administrator.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(audience, "freeze", lose)
+        patched.setattr(audience_freeze, "freeze", lose)
         with pytest.raises(OperationalError):
             jobs.freeze(campaign.pk)
 
@@ -172,7 +179,7 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
 def freezing(account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis) -> Campaign:
     """A campaign of five whose freeze was asked for."""
     campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, timezone.now())
+    audience_freeze.begin_freeze(campaign, operator, timezone.now())
     return campaign
 
 
@@ -190,7 +197,7 @@ def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
     held: int,
     copied: int,
 ) -> None:
-    monkeypatch.setattr(audience, "CHUNK", 2)
+    monkeypatch.setattr(audience_freeze, "CHUNK", 2)
 
     with monkeypatch.context() as patched:
         hold_while(patched, [True] * held + [False])
@@ -211,7 +218,7 @@ def test_a_freeze_that_loses_its_lock_deletes_nobody_whom_the_next_has_copied(
     numbers = ["27000000000", "27000000001", "27000000002", "27000000003"]
     for msisdn in numbers:
         Recipient.objects.create(campaign=freezing, list_id=1, contact_id=1, msisdn=msisdn)
-    monkeypatch.setattr(audience, "CHUNK", 2)
+    monkeypatch.setattr(audience_freeze, "CHUNK", 2)
     hold_while(monkeypatch, [True, False])
 
     with pytest.raises(LockLost):
@@ -265,7 +272,7 @@ def test_only_who_holds_the_lock_gives_up_a_freeze(
     def stumble(*arguments: Any) -> None:
         raise IntegrityError("Somebody else has copied them.")
 
-    monkeypatch.setattr(audience, "freeze", stumble)
+    monkeypatch.setattr(audience_freeze, "freeze", stumble)
     hold_while(monkeypatch, repeat(is_held))
 
     with pytest.raises(IntegrityError):
@@ -309,14 +316,14 @@ def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
 ) -> None:
     monkeypatch.setattr(Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
     campaign = make_running(account)
-    cancel = decisions.cancel_unless_forgotten
+    cancel = decisions.cancel_unless_journalled
 
     def claim_and_cancel(batch: Batch, *arguments: Any, **fields: Any) -> None:
         if batch.number == 1:
             transition(campaign.batches.get(number=2), "uploading")
         cancel(batch, *arguments, **fields)
 
-    monkeypatch.setattr(decisions, "cancel_unless_forgotten", claim_and_cancel)
+    monkeypatch.setattr(decisions, "cancel_unless_journalled", claim_and_cancel)
 
     decisions.cancel(campaign, operator)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,12 @@ import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from campaigns import batching, decisions, handover, jobs, patience
-from campaigns.evidence import known_of
+from campaigns import decisions, jobs, timing
+from campaigns.handover import batches
+from campaigns.handover.drain import drain as drain_account
 from campaigns.lifecycle import Refusal, transition
 from campaigns.models import Batch, Campaign
+from campaigns.results.evidence import evidence_fingerprint
 from contacts import queues
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
@@ -55,12 +58,16 @@ def texted(sandbox: Sandbox) -> Counter[str]:
 
 
 def until_closed(campaign: Campaign, drain: Drain) -> None:
-    def has_closed() -> bool:
-        sweep_and_work(drain)
-        campaign.refresh_from_db()
-        return campaign.status == "closed"
+    """Let the jobs run until it has closed; the clock turns between them, so that nothing is waited for that is due."""
+    with ExitStack() as travels:
 
-    wait_until(has_closed, "the campaign closes")
+        def has_closed() -> bool:
+            sweep_and_work(drain)
+            campaign.refresh_from_db()
+            travels.enter_context(time_machine.travel(timezone.now() + timedelta(seconds=2), tick=True))
+            return campaign.status == "closed"
+
+        wait_until(has_closed, "the campaign closes")
 
 
 # -- before the first cut
@@ -183,16 +190,16 @@ def test_a_cut_that_a_weekend_interrupted_does_not_go_on_by_itself(
 ) -> None:
     monkeypatch.setattr(Adapter, "limits", Limits(rows=2, bytes=1_000_000, connections=2))
     campaign = approve(freeze(make_campaign(sandbox_account), operator), approver)
-    store = batching._store
+    store = batches._store
 
     def dying(*arguments: Any) -> None:
         store(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batching, "_store", dying)
+    monkeypatch.setattr(batches, "_store", dying)
     with pytest.raises(KeyboardInterrupt):
-        batching.create_batches(campaign.pk, timezone.now())
-    monkeypatch.setattr(batching, "_store", store)
+        batches.create_batches(campaign.pk, timezone.now())
+    monkeypatch.setattr(batches, "_store", store)
     later(**WEEKEND)
     queues.enqueue_once(jobs.create_batches, campaign.pk)
     drain()
@@ -355,7 +362,9 @@ def test_what_a_person_lets_go_an_hour_later_is_not_late(
     if word == "released":
         decisions.release(batch, approver, "It is well.", timezone.now())
     else:
-        decisions.decide(batch, approver, "again", "The folder was empty.", timezone.now(), seen=known_of(batch))
+        decisions.decide(
+            batch, approver, "again", "The folder was empty.", timezone.now(), seen=evidence_fingerprint(batch)
+        )
     jobs.sweep(timezone.now())
 
     campaign.refresh_from_db()
@@ -395,7 +404,7 @@ def test_a_clock_set_back_two_days_stops_nothing(
     Batch.objects.filter(campaign=waiting).update(due_at=ahead, failures=1)
     Campaign.objects.update(started_at=ahead, effective_start_at=ahead)
     [batch] = taken.batches.all()
-    handover.drain(sandbox_account.pk, Clock(), timezone.now() + timedelta(seconds=20))
+    drain_account(sandbox_account.pk, Clock(), timezone.now() + timedelta(seconds=20))
     Batch.objects.filter(pk=batch.pk).update(handed_over_at=ahead, poll_at=ahead)
 
     for campaign in (waiting, taken):
@@ -416,7 +425,7 @@ def test_a_clock_set_back_two_days_stops_nothing(
     ],
 )
 def test_how_late_is_said_in_few_words(lapse: timedelta, words: str) -> None:
-    assert patience.spoken(lapse) == words
+    assert timing.duration_in_words(lapse) == words
 
 
 # -- while it is being handed over

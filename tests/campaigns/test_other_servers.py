@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import balance, batching
-from campaigns.orders import finished_text
-from campaigns.texts import compile_text
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
+from campaigns.handover import batches
+from campaigns.results import balance
 from contacts.models import ContactList
 from providers.models import Account
 from providers.sandbox.server import Sandbox
@@ -68,7 +69,7 @@ def test_what_they_take_is_what_the_preview_showed(
             campaign = approve(freeze(campaign, operator), approver)
             text = compile_text(campaign.text)
             previews = {person.msisdn: finished_text(text, person) for person in campaign.recipients.all()}
-            batching.create_batches(campaign.pk, timezone.now())
+            batches.create_batches(campaign.pk, timezone.now())
             until_closed(campaign, clock)
             assert balance.audit(campaign).outcomes["accepted"] == 30
             ledger = sandbox.messages(slug)

@@ -17,6 +17,9 @@ from campaigns.templatetags.badges import zoned
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
+from tests.pages import html_of
+
+pytestmark = pytest.mark.postgresql
 
 LogIn = Callable[[User], Client]
 
@@ -105,7 +108,7 @@ def test_only_who_may_decide_is_told_that_the_decision_is_theirs(
 ) -> None:
     make_running(account)
     Batch.objects.update(status="unclear", reason="line_broke")
-    page = logged_in(request.getfixturevalue(role)).get("/").content.decode()
+    page = html_of(logged_in(request.getfixturevalue(role)).get("/"))
     assert ("Needs your decision (1)" in page, "1 needs your attention" in page) == (may, may)
     assert ("An approver decides" in page) == (not may)
 

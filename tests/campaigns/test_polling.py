@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns import handover, results
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
+from campaigns.results import poll, schedule, settle
 from providers.adapters import smsportal
 from providers.base import Interpretation, Limits, ProviderState
 from providers.errors import Unreachable
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 NOW = timezone.now()
 
@@ -33,7 +33,7 @@ def early(account: Account, make_running: MakeCampaign) -> Batch:
 def polls(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
     """The times at which a batch that stays as it is would be looked at."""
     found = [since]
-    while (following := results.next_poll(batch, found[-1])) and following < until:
+    while (following := schedule.next_poll(batch, found[-1])) and following < until:
         found.append(following)
     return found
 
@@ -62,7 +62,7 @@ def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(ea
 
 
 def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
-    results.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
+    settle.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
 
     assert early.poll_until == NOW + timedelta(days=6)
     start = NOW + timedelta(days=3)
@@ -70,10 +70,10 @@ def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it
 
 
 def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
-    results.give_up_if_silent(early, NOW + timedelta(days=3))
+    settle.give_up_if_silent(early, NOW + timedelta(days=3))
     assert early.status == "handed_over"
 
-    results.give_up_if_silent(early, NOW + timedelta(days=3, minutes=16))
+    settle.give_up_if_silent(early, NOW + timedelta(days=3, minutes=16))
     assert (early.status, early.reason) == ("unclear", "silent")
 
 
@@ -82,21 +82,21 @@ def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
 ) -> None:
     batch = transition(make_running(account).batches.get(), "uploading")
     transition(batch, "committing", first_intent_at=NOW)
-    transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + results.POLL_AFTER_END)
-    last = NOW + results.POLL_AFTER_END - timedelta(minutes=1)
-    results.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last)
+    transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + schedule.POLL_AFTER_END)
+    last = NOW + schedule.POLL_AFTER_END - timedelta(minutes=1)
+    settle.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last)
     assert batch.status == "processing"
 
-    results.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last + timedelta(minutes=5))
+    settle.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last + timedelta(minutes=5))
     assert batch.poll_at is not None
 
-    results.settle(batch, Interpretation(ProviderState.ABSENT), last + timedelta(hours=7))
+    settle.settle(batch, Interpretation(ProviderState.ABSENT), last + timedelta(hours=7))
     assert (batch.status, batch.reason) == ("unclear", "silent")
     assert batch.poll_at is not None
 
 
 def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
-    asked = handover._asked(early, NOW)
+    asked = schedule.unclear_fields(early, NOW)
 
     assert asked["poll_until"] == NOW + timedelta(days=6)
 
@@ -107,15 +107,15 @@ def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_
 ) -> None:
     """Its report came only after the provider had it in work; a whole attempt may still be on its way."""
     early.attempts.create(number=1, name="one.zip", started_at=NOW, ending=ending)
-    results.settle(early, Interpretation(ProviderState.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
+    settle.settle(early, Interpretation(ProviderState.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
     said = "The interrupted upload arrived incomplete and SMSPortal dropped it."
 
-    results.settle(early, Interpretation(ProviderState.ABSENT, "File.Corrupt", said), NOW + timedelta(seconds=10))
+    settle.settle(early, Interpretation(ProviderState.ABSENT, "File.Corrupt", said), NOW + timedelta(seconds=10))
 
     assert early.status == status
     if status == "unclear":
         assert early.sentence == said
-        results.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
+        settle.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=15))
         assert early.status == "accepted"
 
 
@@ -144,13 +144,13 @@ def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
         settle_the_first(silent)
         raise Unreachable("unreachable", "Nobody answers.")
 
-    monkeypatch.setattr(results, "connect", fail)
+    monkeypatch.setattr(poll, "connect", fail)
 
-    results.collect(silent.account_id, clock, clock() + timedelta(seconds=60))
+    poll.collect(silent.account_id, clock, clock() + timedelta(seconds=60))
 
     found = dict(silent.batches.values_list("number", "status"))
     assert found == {1: "accepted", 2: "unclear", 3: "unclear"}
-    assert not results.due_for_poll(clock()).exists()
+    assert not Batch.objects.due_for_poll(clock()).exists()
 
 
 def test_stumbling_over_one_that_another_has_settled_stops_no_other_look(
@@ -160,9 +160,9 @@ def test_stumbling_over_one_that_another_has_settled_stops_no_other_look(
         settle_the_first(silent)
         raise ValueError("not readable")
 
-    monkeypatch.setattr(results, "poll", stumble)
+    monkeypatch.setattr(poll, "poll", stumble)
     batch = silent.batches.select_related("campaign", "account").get(number=1)
 
-    results.poll_safely(batch, None, clock())
+    poll.poll_safely(batch, None, clock())
 
     assert silent.batches.get(number=1).status == "accepted"

@@ -13,10 +13,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from campaigns import audience, balance, decisions, handover, jobs, journal
-from campaigns.evidence import known_of
+from campaigns import decisions, jobs, lifecycle
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import drain, journal
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
+from campaigns.results import balance
+from campaigns.results.evidence import evidence_fingerprint
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.smsportal import Adapter
@@ -36,7 +39,7 @@ from tests.campaigns.conftest import (
     until_closed,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 class Died(BaseException):
@@ -242,7 +245,7 @@ def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
     decisions.resume(campaign, operator, clock())
 
     batch = campaign.batches.get()
-    decisions.decide(batch, approver, "again", "The folder was empty.", clock(), seen=known_of(batch))
+    decisions.decide(batch, approver, "again", "The folder was empty.", clock(), seen=evidence_fingerprint(batch))
     until_closed(campaign, clock)
 
     assert once_each(sandbox)
@@ -308,7 +311,7 @@ def test_who_holds_the_batch_keeps_others_away(
 ) -> None:
     campaign = make_running(sandbox_account)
     batch = campaign.batches.get()
-    with hold(handover.batch_lock_name(batch.pk)):
+    with hold(lifecycle.batch_lock_name(batch.pk)):
         hand_over(campaign, clock)
 
     assert campaign.batches.get().status == "prepared"
@@ -483,9 +486,9 @@ def test_what_may_be_with_the_provider_is_due_before_everything_else(
         other.save(force_insert=True)
     Batch.objects.filter(pk=batch.pk).update(number=900)
 
-    assert handover.due(account, clock())[0] == batch
+    assert drain.due_batches(account, clock())[0] == batch
     account.stop("login_refused", "The login was refused.")
-    assert handover.due(account, clock()) == [batch]
+    assert drain.due_batches(account, clock()) == [batch]
 
 
 def test_a_freeze_that_stumbles_goes_back_to_draft(
@@ -497,12 +500,12 @@ def test_a_freeze_that_stumbles_goes_back_to_draft(
     valkey: Any,
 ) -> None:
     campaign = make_campaign(account)
-    audience.begin_freeze(campaign, operator, clock())
+    audience_freeze.begin_freeze(campaign, operator, clock())
 
     def stumble(*arguments: Any) -> Any:
         raise KeyError
 
-    monkeypatch.setattr(audience, "_measure", stumble)
+    monkeypatch.setattr(audience_freeze, "measure_texts", stumble)
     with pytest.raises(KeyError):
         jobs.freeze(campaign.pk)
 

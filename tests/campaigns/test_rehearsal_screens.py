@@ -10,14 +10,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign
-from campaigns.orders import rehearsal_of
 from campaigns.views.facts import said
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
 from providers.base import CampaignSpec
 from providers.models import Account
 from tests.campaigns.conftest import default_options, freeze
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 SENTENCE = "SMSPortal looks at the files and texts nobody."
@@ -66,7 +67,7 @@ def test_who_approves_a_rehearsal_rehearses(
     )
     client = logged_in(approver)
     for campaign in (now, later, early):
-        page = client.get(campaign.get_absolute_url()).content.decode()
+        page = html_of(client.get(campaign.get_absolute_url()))
         assert "Approve and rehearse 5 messages" in page or "Approve; 5 messages rehearsed from" in page
         assert "Approve and hand over" not in page
         assert "messages handed over from" not in page
@@ -115,7 +116,7 @@ def test_the_options_are_the_same_words_from_the_draft_to_the_end(
             "<dt>Alphabet</dt><dd>GSM, 160 characters a part</dd>",
             "<dt>Replies</dt><dd>Not collected</dd>",
             "<dt>Routing group</dt><dd>The account&#x27;s own</dd>",
-            "<dt>Most parts of a text</dt><dd>4</dd>",
+            "<dt>Maximum parts per text</dt><dd>4</dd>",
             "<dt>Ask the networks for delivery reports</dt><dd>Yes</dd>",
             "<dt>Source id</dt><dd>—</dd>",
         ):

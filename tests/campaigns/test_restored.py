@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from campaigns import journal, restoring
+from campaigns.handover import journal, restore
 from campaigns.models import Attempt, Batch, Campaign, Event
 from contacts.models import Suppression
 from contacts.suppression import suppress
@@ -18,7 +18,7 @@ from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, hand_over, until_closed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
@@ -68,7 +68,7 @@ def test_a_new_campaign_never_gets_an_id_the_journal_names(
     batch.campaign_id = 4711
     journal.intend(batch, 1, "name.zip", clock())
 
-    restoring.catch_up()
+    restore.replay_journal()
 
     assert make_campaign(account, *campaign.ordered_lists(), name="After the restore").pk == 4712
 
@@ -77,9 +77,9 @@ def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
     suppress(["27825550102"], "manual", "by phone")
     Suppression.objects.all()._raw_delete("default")
 
-    assert restoring.catch_up()[0] == 1
+    assert restore.replay_journal()[0] == 1
     assert Suppression.objects.get().note == "by phone"
-    assert restoring.catch_up()[0] == 0
+    assert restore.replay_journal()[0] == 0
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from campaigns.models import Batch, Campaign
 from contacts.models import Consent, Suppression
 from providers.models import Account
 
+pytestmark = pytest.mark.postgresql
+
 LogIn = Callable[[User], Client]
 
 
@@ -21,7 +23,7 @@ def test_it_finds_lists_opt_outs_and_finished_texts(
     campaign = make_running(account)
     Batch.objects.update(status="accepted")
     now = timezone.now()
-    Suppression.objects.create(msisdn="27825550100", source="reply", note="Said STOP", created_at=now, lifted_at=now)
+    Suppression.objects.create(msisdn="27825550100", source="provider", note="Said STOP", created_at=now, lifted_at=now)
     Suppression.objects.create(msisdn="27825550100", source="manual", note="Called us", created_at=now)
     Consent.objects.create(msisdn="27825550100", note="Signed a form", created_at=now)
     page = logged_in(viewer).get("/search/", {"number": typed}).content.decode()

@@ -10,21 +10,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from campaigns import balance, batching, decisions, handover, jobs, journal, results
-from campaigns.evidence import known_of, payload_of
+from campaigns import decisions, jobs
+from campaigns.handover import batches, commit, gate, journal
+from campaigns.handover.session import RemoteSession
 from campaigns.lifecycle import Refusal, StaleTransition, transition
-from campaigns.models import Batch, Campaign, RecipientOutcome
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.results import balance, poll, settle
+from campaigns.results.evidence import evidence_fingerprint, payload_of, plain_attempt
 from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
+from providers.base import Ending, Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, in_thread, until_closed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 At = Callable[[str, Callable[[], Any]], None]
 
@@ -105,8 +108,8 @@ def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows
 @pytest.mark.parametrize(
     ("deed", "trouble", "becomes"),
     [
-        (handover.commit_unreachable, Unreachable("lost", "The line was lost."), "committing"),
-        (handover.commit_refused, Refused("login_refused", "The login was refused.", account=True), "unclear"),
+        (commit.commit_unreachable, Unreachable("lost", "The line was lost."), "committing"),
+        (commit.commit_refused, Refused("login_refused", "The login was refused.", account=True), "unclear"),
     ],
     ids=["unreachable", "refused"],
 )
@@ -125,19 +128,19 @@ def test_a_late_no_does_not_overrule_a_later_attempt(
     batch = batch_of(campaign)
     payload = payload_of(batch)
     transition(batch, "uploading")
-    with handover.Line(account) as line:
+    with RemoteSession(account) as remote_session:
         name = account.adapter.attempt_name(payload, 1)
-        staged = account.adapter.stage(line.remote(), payload, name)
-        stopped = handover.gate(batch, staged, name, clock())
+        staged = account.adapter.stage(remote_session.remote(), payload, name)
+        stopped = gate.gate(batch, staged, name, clock())
         assert stopped is not None
         journal.intend(batch, 1, name, clock())
         # Another worker repeats the rename, and its answer is lost.
         taken_over = batch_of(campaign)
-        later = handover.gate(taken_over, staged, name, clock(), repeated=True)
+        later = gate.gate(taken_over, staged, name, clock(), repeated=True)
         assert later is not None
         journal.intend(taken_over, 2, name, clock())
-        account.adapter.commit(line.remote(), payload, handover.plain_attempt(later))
-        handover._end(later, "unclear", clock(), Unclear("rename_broken", "The answer was lost."))
+        account.adapter.commit(remote_session.remote(), payload, plain_attempt(later))
+        commit._end_attempt(later, Ending.UNCLEAR, clock(), Unclear("rename_broken", "The answer was lost."))
 
     deed(batch, stopped, trouble, clock())
 
@@ -188,11 +191,11 @@ def test_nothing_is_repeated_that_another_has_settled(
 ) -> None:
     campaign = make_running(account)
     batch = transition(batch_of(campaign), "uploading")
-    assert handover.gate(batch, Staged(), "first", clock())
+    assert gate.gate(batch, Staged(), "first", clock())
     transition(batch_of(campaign), "accepted", settled_at=clock())
 
     with pytest.raises(StaleTransition):
-        handover.gate(batch, Staged(), "second", clock(), repeated=True)
+        gate.gate(batch, Staged(), "second", clock(), repeated=True)
 
     assert [attempt.name for attempt in batch.attempts.all()] == ["first"]
 
@@ -223,11 +226,13 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
     campaign = make_running(sandbox_account)
     batch = make_unclear(batch_of(campaign), clock)
     polled_at = batch_of(campaign)
-    decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
-    one = batching.recipients_of(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
+    decisions.decide(
+        batch, approver, "again", "The provider knows nothing of it.", clock(), seen=evidence_fingerprint(batch)
+    )
+    one = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
 
     seen = Interpretation(ProviderState.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
-    results.settle(polled_at, seen, clock())
+    settle.settle(polled_at, seen, clock())
 
     assert not batch.outcomes.exists()
     assert not balance.audit(Campaign.objects.get(pk=campaign.pk)).mismatch
@@ -249,11 +254,11 @@ def test_two_looks_at_once_count_an_outcome_once(
     if status == "processing":
         transition(batch, "processing")
     one, other = batch_of(campaign), batch_of(campaign)
-    person = batching.recipients_of(batch)[0].msisdn
+    person = Recipient.objects.of_batch(batch)[0].msisdn
     seen = Interpretation(ProviderState.PROCESSING, outcomes=(Outcome(person, "row_error", "id"),))
-    at("settle:begin", lambda: results.settle(other, seen, clock()))
+    at("settle:begin", lambda: settle.settle(other, seen, clock()))
 
-    results.settle(one, seen, clock())
+    settle.settle(one, seen, clock())
 
     batch = batch_of(campaign)
     assert (batch.status, batch.alarm) == ("processing", "")
@@ -268,11 +273,14 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
     Campaign.objects.update(approval_hash="0" * 64)
 
     with pytest.raises(Refusal):
-        decisions.decide(batch, approver, "again", "The provider knows nothing of it.", clock(), seen=known_of(batch))
+        decisions.decide(
+            batch, approver, "again", "The provider knows nothing of it.", clock(), seen=evidence_fingerprint(batch)
+        )
 
     assert Campaign.objects.get().resumed_at == campaign.resumed_at
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
     account: Account,
     make_running: MakeCampaign,
@@ -283,7 +291,7 @@ def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
     campaign = make_running(account)
     suppress(["27825550101"], "manual")
     rest = ExitStack()
-    supersede_transition = batching.transition
+    supersede_transition = batches.transition
 
     def cancel_meanwhile(row: Any, *words: Any, **fields: Any) -> Any:
         moved = supersede_transition(row, *words, **fields)
@@ -291,9 +299,9 @@ def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
         time.sleep(0.5)
         return moved
 
-    monkeypatch.setattr(batching, "transition", cancel_meanwhile)
+    monkeypatch.setattr(batches, "transition", cancel_meanwhile)
     with rest:
-        batching.supersede(batch_of(campaign), clock(), reason="opted_out", sentence="Made anew.")
+        batches.supersede(batch_of(campaign), clock(), reason="opted_out", sentence="Made anew.")
 
     assert Campaign.objects.get().status == "cancelled"
     assert set(Batch.objects.values_list("status", flat=True)) == {"superseded", "cancelled"}
@@ -304,12 +312,13 @@ def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
     account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make_unclear(batch_of(make_running(account)), clock)
-    Batch.objects.update(reason=results.OTHER_BYTES)
+    Batch.objects.update(reason=settle.RESTORED_OTHER_BYTES)
     opted_out = Outcome("27825550101", "row_error", "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
     monkeypatch.setattr(Adapter, "poll", lambda *rest: Observation(clock(), ("ftp.example.org",)))
-    monkeypatch.setattr(Adapter, "read", lambda *rest: Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,)))
+    accepted = Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,))
+    monkeypatch.setattr(Adapter, "interpret", lambda *rest: accepted)
 
-    results.poll(batch_of(batch.campaign), None, clock())
+    poll.poll(batch_of(batch.campaign), None, clock())
 
     assert is_suppressed("27825550101")
     assert (Batch.objects.get().status, RecipientOutcome.objects.count()) == ("unclear", 0)
@@ -320,15 +329,15 @@ def test_a_passed_test_starts_an_account_for_good_that_an_unclear_file_had_stopp
 ) -> None:
     batch = make_unclear(batch_of(make_running(account)), clock)
     frozen = Interpretation(ProviderState.UNKNOWN, "frozen", "The account is frozen.", unclear=True, account=True)
-    results.settle(batch, frozen, clock())
+    settle.settle(batch, frozen, clock())
     account.refresh_from_db()
     assert account.stopped_code == "frozen"
 
     account.start()
-    results.settle(batch_of(batch.campaign), frozen, clock())
+    settle.settle(batch_of(batch.campaign), frozen, clock())
     asked = batch_of(batch.campaign)
-    decisions.decide(asked, approver, "handed_over", "They say it was.", clock(), seen=known_of(asked))
-    results.settle(batch_of(batch.campaign), frozen, clock())
+    decisions.decide(asked, approver, "handed_over", "They say it was.", clock(), seen=evidence_fingerprint(asked))
+    settle.settle(batch_of(batch.campaign), frozen, clock())
 
     account.refresh_from_db()
     assert not account.is_stopped

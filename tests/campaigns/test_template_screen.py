@@ -8,6 +8,7 @@ from django.test import Client
 
 from campaigns.models import Template
 from contacts.models import ContactList
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -56,7 +57,7 @@ def test_the_name_is_unique(operator: User, logged_in: LogIn) -> None:
     ],
 )
 def test_the_count_is_live_and_exact(text: str, words: str, operator: User, logged_in: LogIn) -> None:
-    assert words in logged_in(operator).post("/templates/measure/", {"text": text}).content.decode()
+    assert words in html_of(logged_in(operator).post("/templates/measure/", {"text": text}))
 
 
 def test_the_count_reads_the_text_as_the_first_contact_of_the_list_would(

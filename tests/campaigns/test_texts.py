@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.texts import TextError, compile_text, has_literal_field
+from campaigns.audience.texts import TextError, compile_text, has_literal_field
 
 
 def test_fields_are_filled_in() -> None:

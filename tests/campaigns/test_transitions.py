@@ -12,6 +12,8 @@ from campaigns.models import Batch, Campaign, Event
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 
+pytestmark = pytest.mark.postgresql
+
 TABLES = [
     (CAMPAIGN_TRANSITIONS, {"closed", "cancelled"}),
     (BATCH_TRANSITIONS, {"accepted", "rejected", "superseded", "cancelled"}),

@@ -14,16 +14,17 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import batching, journal
-from campaigns.evidence import keep_observation
+from campaigns.handover import journal
 from campaigns.lifecycle import transition
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results.evidence import keep_observation
 from campaigns.views.evidence import may_yet_be_read
 from providers.adapters import smsportal
 from providers.base import Guard, Limits, Observation, ObservedFile
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 from tests.campaigns.test_approve_screen import retyped, signed_in
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 #: A ticked box of the page for several files.
@@ -65,9 +66,7 @@ def url_of(campaign: Campaign) -> str:
 
 def seen_on(client: Client, url: str) -> dict[str, str]:
     """What the page with this address carries along of what it shows."""
-    return dict(
-        re.findall(r'<input type="hidden" name="(seen[-\d]*)" value="([^"]*)"', client.get(url).content.decode())
-    )
+    return dict(re.findall(r'<input type="hidden" name="(seen[-\d]*)" value="([^"]*)"', html_of(client.get(url))))
 
 
 def see_a_file_of(batch: Batch) -> None:
@@ -124,7 +123,7 @@ def test_sizes_are_told_in_bytes(campaign: Campaign, viewer: User, logged_in: Lo
     for size in (batch.size, batch.size - 10):
         seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", size, now, None, "ftp.example.org")
         keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,)))
-    page = logged_in(viewer).get(url_of(campaign)).content.decode()
+    page = html_of(logged_in(viewer).get(url_of(campaign)))
     assert f"Ours: {batch.size:,} bytes." in page
     assert f"{batch.size:,} bytes · <strong>whole</strong>" in page
     assert f"{batch.size - 10:,} bytes · <strong>a part</strong>" in page
@@ -138,13 +137,13 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
     seen = ObservedFile("", f"{batch.stem}-a1.txt", batch.size, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     url = reverse("campaigns:batch", args=[batch.pk])
-    page = logged_in(viewer).get(url).content.decode()
+    page = html_of(logged_in(viewer).get(url))
     assert f"Ours: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
     assert f"{batch.size:,} bytes · <strong>a part</strong>" in page
 
     # Lines about times are written anew for each attempt, so nothing is said of their size.
     Campaign.objects.update(end_at=timezone.now() + timedelta(days=1))
-    page = logged_in(viewer).get(url).content.decode()
+    page = html_of(logged_in(viewer).get(url))
     assert "login lines" not in page
     assert "a part" not in page
 
@@ -200,7 +199,7 @@ def test_the_page_stands_where_what_was_seen_cannot_be_read(
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(smsportal.Adapter, "read", stumble)
+    monkeypatch.setattr(smsportal.Adapter, "interpret", stumble)
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
     campaign.batches.update(sha256="other")
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
@@ -212,7 +211,7 @@ def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approve
 
     answer = proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True)
 
-    assert "Decided about 2 files" in answer.content.decode()
+    assert "Decided about 2 files" in html_of(answer)
     assert sorted(campaign.batches.values_list("number", "status")) == [
         (1, "rejected"),
         (2, "rejected"),
@@ -223,7 +222,7 @@ def test_several_are_decided_at_once(campaign: Campaign, proven: Client, approve
 
 def test_the_rest_of_a_file_is_handed_over_again(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
-    named = batching.recipients_of(batch).order_by("msisdn")[0].msisdn
+    named = Recipient.objects.of_batch(batch).order_by("msisdn")[0].msisdn
     log = SimpleUploadedFile("log.txt", f"{named} texted".encode())
 
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log}
@@ -243,7 +242,7 @@ def test_nothing_is_chosen_at_first(campaign: Campaign, proven: Client) -> None:
 def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log says so."}
-    page = proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True).content.decode()
+    page = html_of(proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True))
     assert "Choose the provider&#x27;s log" in page
     assert "Their log says so." in page
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
@@ -254,7 +253,7 @@ def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, pro
 def test_what_the_form_refuses_keeps_what_was_chosen(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "again", "why": ""}
-    page = proven.post(url_of(campaign), filled, follow=True).content.decode()
+    page = html_of(proven.post(url_of(campaign), filled, follow=True))
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
     assert re.search(r'value="again"[^>]*checked', page)
 
@@ -262,10 +261,10 @@ def test_what_the_form_refuses_keeps_what_was_chosen(campaign: Campaign, proven:
 def test_what_was_kept_is_given_back_once_and_to_its_own_page(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     proven.post(url_of(campaign), {"batches": [batch.pk], "decision": "again", "why": ""})
-    other = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
+    other = html_of(proven.get(reverse("campaigns:batch", args=[batch.pk])))
     assert not re.search(r'value="again"[^>]*checked', other)
-    assert re.search(CHOSEN, proven.get(url_of(campaign)).content.decode())
-    assert not re.search(CHOSEN, proven.get(url_of(campaign)).content.decode())
+    assert re.search(CHOSEN, html_of(proven.get(url_of(campaign))))
+    assert not re.search(CHOSEN, html_of(proven.get(url_of(campaign))))
 
 
 def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
@@ -324,7 +323,7 @@ def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: C
     see_a_file_of(second)
     del old[f"seen-{third.pk}"]
 
-    page = proven.post(url_of(campaign), old | filled, follow=True).content.decode()
+    page = html_of(proven.post(url_of(campaign), old | filled, follow=True))
 
     assert "Decided about 1 file;" in page
     for batch in (second, third):
@@ -377,7 +376,7 @@ def test_confirming_first_comes_back_to_what_was_chosen(campaign: Campaign, appr
     back = client.post(asked, {"password": "a long enough secret", "next": f"{url_of(campaign)}#decide"})
 
     assert back["Location"] == f"{url_of(campaign)}#decide"
-    page = client.get(url_of(campaign)).content.decode()
+    page = html_of(client.get(url_of(campaign)))
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
     assert re.search(r'value="rejected"[^>]*checked', page)
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
@@ -389,7 +388,7 @@ def test_deciding_asks_for_the_password_again(campaign: Campaign, approver: User
     client = logged_in(approver)
     answer = client.post(url_of(campaign), filled)
     assert "reauthenticate" in answer["Location"]
-    page = client.get(url_of(campaign)).content.decode()
+    page = html_of(client.get(url_of(campaign)))
     assert re.findall(CHOSEN, page) == [str(batch.pk)]
     assert "So it is." in page
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
@@ -408,7 +407,7 @@ def test_what_waited_for_the_password_is_decided_unless_more_is_known(
     if is_seen_meanwhile:
         see_a_file_of(batch)
 
-    page = retyped(client, asked).content.decode()  # type: ignore[attr-defined]
+    page = html_of(retyped(client, asked))  # type: ignore[arg-type]
 
     batch.refresh_from_db()
     assert batch.status == status

@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import audience, choosing
-from campaigns.choosing import AccountVerdict
+from campaigns.audience import check, compare
+from campaigns.audience.compare import AccountCheck
+from campaigns.audience.spec import compose_spec
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
-from campaigns.orders import compose_spec
 from contacts import suppression
 from contacts.models import Contact, ContactList
 from providers import locks, registry
@@ -78,8 +78,8 @@ def acme(db: None, monkeypatch: pytest.MonkeyPatch) -> Account:
     return made
 
 
-def by_account(campaign: Campaign) -> dict[str, AccountVerdict]:
-    return {verdict.account.name: verdict for verdict in choosing.verdicts(campaign, timezone.now())}
+def by_account(campaign: Campaign) -> dict[str, AccountCheck]:
+    return {verdict.account.name: verdict for verdict in compare.compare_accounts(campaign, timezone.now())}
 
 
 def test_each_account_is_judged_by_its_own_adapter(
@@ -121,7 +121,7 @@ def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
     for position, text in enumerate(texts):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("bulksms"), people)
-    verdict = choosing.verdicts(campaign, timezone.now())[0]
+    verdict = compare.compare_accounts(campaign, timezone.now())[0]
     assert [n for n, _ in verdict.refused] == [3, 3, 2, 1]
     assert sum(n for n, _ in verdict.refused) == verdict.measured.problem_count == 9
     sentences = " ".join(sentence for _, sentence in verdict.refused)
@@ -142,7 +142,7 @@ def test_only_characters_that_can_be_at_fault_are_named(
     ):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("clickatell"), people)
-    verdict = choosing.verdicts(campaign, timezone.now())[0]
+    verdict = compare.compare_accounts(campaign, timezone.now())[0]
     assert [n for n, _ in verdict.refused] == [2, 2]
     assert "#" not in verdict.further
     assert verdict.further.endswith("专 and 12 more")
@@ -171,7 +171,7 @@ def test_one_complaint_about_a_literal_field_is_enough(
     account: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
 ) -> None:
     Contact.objects.filter(list=(people := make_list(count=1))).update(message="Hi @@value1@@")
-    checked = audience.check(make_campaign(account, people))
+    checked = check.check_audience(make_campaign(account, people))
     assert checked.problems[0]["sentence"].count("@@value1@@") == 1
 
 
@@ -187,11 +187,11 @@ def test_a_failed_test_and_a_warning_are_shown_beside_the_account(
     Account.objects.update(**tested(passed=True))
     page = client.get(url).content.decode()
     assert "Test failed" not in page
-    assert "look at it" not in page
+    assert "with warnings" not in page
     Account.objects.filter(pk=acme.pk).update(**tested(passed=False))
     Account.objects.filter(pk=account.pk).update(**tested(passed=None, is_warning=True))
     page = client.get(url).content.decode()
-    assert page.count("Test failed") == page.count("Works, look at it") == 1
+    assert page.count("Test failed") == page.count("Working, with warnings") == 1
 
 
 def test_accounts_that_say_the_same_say_it_once(
@@ -200,7 +200,7 @@ def test_accounts_that_say_the_same_say_it_once(
     for number in range(5):
         Account.objects.create(name=f"SMSPortal {number}", provider="smsportal", settings=account.settings)
     campaign = make_campaign(account, text="Hi @@value1@@ 中")
-    groups = choosing.alike(choosing.verdicts(campaign, timezone.now()))
+    groups = compare.group_alike(compare.compare_accounts(campaign, timezone.now()))
     assert sorted(len(group) for group in groups) == [1, 6]
     page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
     assert page.count("takes GSM characters only; not 中") == 1
@@ -215,7 +215,7 @@ def test_it_counts_what_the_check_counts(
     suppression.suppress(["27825550101"], "manual")
     Contact.objects.filter(msisdn="27825550106").update(message="x" * 200)
     campaign = make_campaign(account, first, second)
-    checked = audience.check(campaign)
+    checked = check.check_audience(campaign)
     found = by_account(campaign)["SMSPortal main"]
     assert found.included == checked.included == 8
     assert found.is_complete
@@ -227,7 +227,7 @@ def test_it_counts_what_the_check_counts(
 def test_only_the_first_texts_are_looked_at_where_there_are_many(
     account: Account, make_campaign: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "CHECKED", 2)
+    monkeypatch.setattr(compare, "CHECKED", 2)
     found = by_account(make_campaign(account))["SMSPortal main"]
     assert (found.measured.included, found.included, found.is_complete) == (2, 5, False)
 
@@ -238,17 +238,17 @@ def test_an_order_is_judged_with_the_options_it_would_have(
     campaign = make_campaign(account, sender="ACME1", options={"max_errors": 7})
     found = by_account(campaign)
     assert [problem.sentence for problem in found["Acme main"].spec_problems] == ["Acme takes no digit in a sender."]
-    assert choosing.options_for(campaign, account) == {"max_errors": 7}
-    assert choosing.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
+    assert compare.options_for(campaign, account) == {"max_errors": 7}
+    assert compare.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
 
 
 def test_an_order_knows_the_settings_of_the_very_account(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign]
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
-    text = audience.usable_text(campaign.text, campaign.ordered_lists())
-    assert choosing.order_for(campaign, acme, text).account == {"username": "we"}
-    assert choosing.order_for(campaign, account, text) == compose_spec(campaign, text)
+    text = check.usable_text(campaign.text, campaign.ordered_lists())
+    assert compare.spec_for(campaign, acme, text).account == {"username": "we"}
+    assert compare.spec_for(campaign, account, text) == compose_spec(campaign, text)
 
 
 def test_it_says_what_an_early_start_would_be(
@@ -274,7 +274,7 @@ def test_accounts_out_of_use_are_not_offered(
     acme.save()
     assert list(by_account(campaign)) == ["SMSPortal main"]
     with pytest.raises(Refusal, match="not active"):
-        choosing.choose(campaign, acme, operator)
+        compare.choose_account(campaign, acme, operator)
 
 
 def test_choosing_brings_the_providers_usual_options_and_drops_what_it_cannot_do(
@@ -283,8 +283,8 @@ def test_choosing_brings_the_providers_usual_options_and_drops_what_it_cannot_do
     start = timezone.now() + timedelta(days=2)
     campaign = make_campaign(account, is_early=True, start_at=start, options={"max_errors": 7}, problems=[{}])
     with pytest.raises(Refusal, match="role"):
-        choosing.choose(campaign, acme, approver)
-    choosing.choose(campaign, acme, operator)
+        compare.choose_account(campaign, acme, approver)
+    compare.choose_account(campaign, acme, operator)
     campaign.refresh_from_db()
     assert campaign.account == acme
     assert campaign.options == {"route": "3", "is_flash": False, "note": ""}

@@ -14,14 +14,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns.evidence import known_of
-from campaigns.lifecycle import note
+from campaigns.lifecycle import record_event
 from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
+from campaigns.results.evidence import evidence_fingerprint
 from campaigns.templatetags.badges import reason_word
 from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.test_approve_screen import retyped, signed_in
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -166,7 +167,7 @@ def test_what_baton_paused_is_resumed_by_an_approver_only(
 
 def test_the_question_before_cancelling_names_both_numbers(running: Campaign, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
-    page = client.get(f"/campaigns/{running.pk}/").content.decode()
+    page = html_of(client.get(f"/campaigns/{running.pk}/"))
     assert "5 can still be stopped and will not be texted. 0 are with the provider" in page
     client.post(f"/campaigns/{running.pk}/cancel/")
     running.refresh_from_db()
@@ -274,7 +275,7 @@ def test_an_unclear_file_is_decided_after_the_password_with_a_reason(
     client = signed_in(approver)
     page = client.get(f"/batches/{batch.pk}/").content.decode()
     assert "Decide about 5 recipients" in page
-    posted = {"decision": "accepted", "why": "Their log shows all five.", "seen": known_of(batch)}
+    posted = {"decision": "accepted", "why": "Their log shows all five.", "seen": evidence_fingerprint(batch)}
     assert f'name="seen" value="{posted["seen"]}"' in page
     response = client.post(f"/batches/{batch.pk}/decide/", posted)
     assert "reauthenticate" in response.headers["Location"]
@@ -308,7 +309,7 @@ def test_a_delivery_is_said_once(
 def test_the_history_says_codes_in_words(running: Campaign, viewer: User, logged_in: LogIn) -> None:
     batch = running.batches.get()
     for code in ("upload_broken", "no_answer", "account_stopped"):
-        note(running, code, "What happened.", batch=batch)
+        record_event(running, code, "What happened.", batch=batch)
     Batch.objects.filter(pk=batch.pk).update(status="rejected", reason="no_credits", settled_at=timezone.now())
     client = logged_in(viewer)
     for path in (f"/campaigns/{running.pk}/", f"/batches/{batch.pk}/"):

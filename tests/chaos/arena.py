@@ -33,7 +33,7 @@ class Arena:
         self.gateways = gateways
         self.logs = settings.DATA / "logs"
         self.logs.mkdir(exist_ok=True)
-        self.environment = {"ALLOW_PRIVATE_HOSTS": "1", "PYTHONUNBUFFERED": "1", "BATON_PDEATHSIG": "1"}
+        self.environment = {"ALLOW_PRIVATE_HOSTS": "1", "PYTHONUNBUFFERED": "1"}
         self.workers: list[Child] = []
         self.clocks: list[Child] = []
         self.valkey: Child | None = None

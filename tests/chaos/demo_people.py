@@ -15,10 +15,11 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.db.models import Count  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns import audience, decisions, jobs  # noqa: E402
+from campaigns import decisions, jobs  # noqa: E402
+from campaigns.audience import freeze as audience_freeze  # noqa: E402
 from campaigns.models import Batch, Campaign, CampaignList, Recipient  # noqa: E402
 from contacts import queues, suppression  # noqa: E402
-from contacts.models import Contact, ContactList  # noqa: E402
+from contacts.models import Contact, ContactList, Suppression  # noqa: E402
 from providers.models import Account  # noqa: E402
 
 
@@ -45,7 +46,7 @@ def main(count: int) -> None:
         )
         CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=1)
         campaign.editors.add(operator)
-        audience.begin_freeze(campaign, operator, timezone.now())
+        audience_freeze.begin_freeze(campaign, operator, timezone.now())
         queues.enqueue_once(jobs.freeze, campaign.pk)
 
 
@@ -80,7 +81,7 @@ def batches() -> None:
 def intents() -> None:
     """Print ``{number: when its batch was first meant to be handed over}`` of those who opted out, as JSON."""
     found: dict[str, str] = {}
-    gone = Recipient.objects.filter(msisdn__in=suppression.active_msisdns(), excluded_reason="")
+    gone = Recipient.objects.filter(msisdn__in=Suppression.objects.active().values("msisdn"), excluded_reason="")
     for batch in Batch.objects.exclude(status="superseded"):
         if batch.first_intent_at:
             those = gone.filter(campaign=batch.campaign_id, batch_number=batch.number)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from config.processes import Program, spawn
-from providers.sandbox.clickatell import login_of
+from providers.sandbox.clickatell.site import login_of
 from tests import debian
 from tests.chaos.proxy import HOST, Door, Proxy
 from tests.providers import servers

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from django.db.models import Max
 
-from campaigns import balance, batching
-from campaigns.audience import audience_digest, is_as_approved
-from campaigns.evidence import BytesDiffer, payload_of
+from campaigns.audience.approval import audience_digest, is_as_approved
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
+from campaigns.handover import batches
 from campaigns.models import Batch, Campaign, Recipient
-from campaigns.orders import finished_text
-from campaigns.texts import compile_text
+from campaigns.results import balance
+from campaigns.results.evidence import BytesDiffer, payload_of
 
 #: The sweep honours a stored time within this.
 HONOURED_WITHIN = timedelta(minutes=1)
@@ -119,7 +120,7 @@ def cut_short(ledger: Iterable[Mapping[str, str]]) -> int:
     for line in ledger:
         batch = batches.get(line["file"].rsplit("-a", 1)[0])
         if batch and is_cut_short(batch, line):
-            person = batching.recipients_of(batch).filter(msisdn=line["msisdn"]).first()
+            person = Recipient.objects.of_batch(batch).filter(msisdn=line["msisdn"]).first()
             count += person is None or line["text"] != finished_text(compile_text(batch.campaign.text), person)
     return count
 
@@ -186,7 +187,7 @@ def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: 
     where = f"campaign {campaign.pk} is {campaign.status}"
     if campaign.status in ("paused", "held") and not (campaign.reason and campaign.sentence):
         found.silent.append(f"{where} and does not say why")
-    if campaign.status == "running" and batching.waiting(campaign).exists():
+    if campaign.status == "running" and campaign.recipients.waiting().exists():
         last_cut_at = campaign.batches.aggregate(latest=Max("created_at"))["latest"]
         if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
             found.silent.append(f"{where} and nobody cuts those who wait")
@@ -212,12 +213,12 @@ def _is_in_doubt(campaign: Campaign) -> bool:
 
 def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: datetime, found: Findings) -> None:
     if batch.status in ("accepted", "handed_over", "processing", "committing", "unclear"):
-        people = list(batching.recipients_of(batch).order_by("msisdn"))
+        people = list(Recipient.objects.of_batch(batch).order_by("msisdn"))
         try:
             payload_of(batch)
         except BytesDiffer as error:
             found.bytes_differ.append(str(error))
-        if batching.render(batch.campaign, batch.number, batch.generation, people).sha256 != batch.sha256:
+        if batches.render(batch.campaign, batch.number, batch.generation, people).sha256 != batch.sha256:
             found.bytes_differ.append(f"{batch.name} would be rendered otherwise now")
         if batch.status == "accepted" and _keeps_its_bytes(batch):
             lines = [line for person in people for line in texted.get(person.msisdn, [])]

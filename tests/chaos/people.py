@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.utils import timezone
 
-from campaigns import audience, decisions, jobs
+from campaigns import decisions, jobs
+from campaigns.audience import freeze as audience_freeze
 from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, CampaignList
 from contacts import queues
@@ -86,7 +87,7 @@ def make_campaign(account: Account, name: str, batches: int, people: People) -> 
 
 def begin_freeze(campaign: Campaign, people: People) -> None:
     """Have a draft frozen."""
-    audience.begin_freeze(campaign, people.operator, timezone.now())
+    audience_freeze.begin_freeze(campaign, people.operator, timezone.now())
     queues.enqueue_once(jobs.freeze, campaign.pk)
 
 

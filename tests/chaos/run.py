@@ -18,6 +18,8 @@ from typing import Any
 import django
 import redis
 
+from campaigns.models import Recipient
+
 django.setup()
 
 from django.conf import settings  # noqa: E402
@@ -26,11 +28,10 @@ from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
 from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns.batching import recipients_of  # noqa: E402
 from campaigns.decisions import decide  # noqa: E402
-from campaigns.evidence import known_of  # noqa: E402
 from campaigns.lifecycle import Refusal  # noqa: E402
 from campaigns.models import Batch, Campaign  # noqa: E402
+from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
 from providers.models import Account  # noqa: E402
 from providers.sandbox.ledger import read_ledger  # noqa: E402
@@ -192,7 +193,7 @@ class Run:
         self.until(lambda: False, random.uniform(8, 20), with_events=True)
         with self.arena.all_down(), open(os.devnull, "w") as nowhere:
             restore_database(copy)
-            call_command("catch_up", stdout=nowhere)
+            call_command("replay_journal", stdout=nowhere)
         self.forgotten.append((since, time.time()))
         self.answers.stopped.clear()
         self.counted["older database restored"] += 1
@@ -267,7 +268,7 @@ class Run:
         ledger = list(read_ledger(self.arena.gateways.ledger))
         texted = {line["msisdn"] for line in ledger}
         for batch in Batch.objects.filter(status="unclear").select_related("campaign__account"):
-            numbers = set(recipients_of(batch).values_list("msisdn", flat=True))
+            numbers = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
             if random.random() < 0.5 or not (numbers <= texted or numbers.isdisjoint(texted)):
                 continue
             decision = "accepted" if numbers <= texted else "again"
@@ -275,7 +276,7 @@ class Run:
                 # Not all of what was approved: this stays with the person.
                 continue
             with suppress(Refusal):
-                said, seen = "The provider was asked.", known_of(batch)
+                said, seen = "The provider was asked.", evidence_fingerprint(batch)
                 decide(batch, self.people.approver, decision, said, timezone.now(), seen=seen)
                 self.counted[f"decided: {decision}"] += 1
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from providers.sandbox.server import Options, Ready, run
-from providers.sandbox.sftp import Uploads
+from providers.sandbox.uploads import Uploads
 
 
 def is_being_written(path: Path) -> bool:

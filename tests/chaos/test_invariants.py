@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from campaigns import results
+from campaigns.audience.spec import finished_text
+from campaigns.audience.texts import compile_text
 from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.orders import finished_text
-from campaigns.texts import compile_text
+from campaigns.results import settle
 from contacts.models import ContactList
 from providers import registry
 from providers.models import Account
@@ -23,7 +23,7 @@ from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_optio
 from tests.chaos import invariants
 from tests.chaos.invariants import Findings
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 Lines = list[dict[str, str]]
 MOMENT = timedelta(seconds=1)
@@ -87,7 +87,7 @@ def prepared(running: Campaign) -> Batch:
 def accepted(prepared: Batch) -> Batch:
     """A batch that was accepted; its campaign is closed."""
     commit(prepared, "accepted")
-    assert results.close_if_done(prepared.campaign_id, timezone.now())
+    assert settle.close_if_done(prepared.campaign_id, timezone.now())
     prepared.campaign.refresh_from_db()
     return prepared
 

@@ -24,12 +24,14 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from campaigns import audience, batching, handover, results
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import batches, drain
 from campaigns.models import Batch
+from campaigns.results import poll, settle
 from config.worker import TiedWorker
 from providers import points, registry
 from providers.models import Account
-from providers.transports import ftp, sftp
+from providers.transports import ftp_connection, sftp
 from tests.chaos.arms import Arm, Arms, append
 
 #: Bytes of a data block: a file of a few hundred bytes is several of them, and a process can die within it.
@@ -41,7 +43,7 @@ HOLD_AT_MOST = 6.0
 
 def cut_small() -> None:
     """Have every provider take a few recipients a file, and files go in small blocks, in this process alone."""
-    ftp._CHUNK = sftp._CHUNK = BLOCK
+    ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
 
@@ -191,7 +193,7 @@ def _of_campaign(campaign_id: int, *_: Any) -> str:
 @contextmanager
 def _calling(account: Account) -> Iterator[Any]:
     """The line that the results of an account are looked at through; it is dialled for the first batch that is due."""
-    due = results.due_for_poll(timezone.now()).filter(account=account).order_by("poll_at")[:500]
+    due = Batch.objects.due_for_poll(timezone.now()).filter(account=account).order_by("poll_at")[:500]
     subjects = ["-".join(map(str, each)) for each in due.values_list("campaign_id", "number")]
     armed = [subject for subject in subjects if (arm := ear.arms.next(subject)) and arm.job == "call"]
     with ExitStack() as stack:
@@ -209,11 +211,11 @@ def _commit(self: BaseDatabaseWrapper) -> None:
 ear = Ear(Arms(settings.DATA / "chaos"))
 _plain_commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 BaseDatabaseWrapper._commit = _commit  # type: ignore[attr-defined]
-handover.hand_over = _listening(handover.hand_over, "hand_over", _of_batch)
-_plain_connect = results.connect
-results.connect = _calling
-results.close_if_done = _listening(results.close_if_done, "close", _of_campaign)
-results.poll_safely = _listening(results.poll_safely, "collect", _of_polled_at)
-batching.create_batches = _listening(batching.create_batches, "create_batches", _of_campaign)
-audience.freeze = _listening(audience.freeze, "freeze", _of_campaign)
+drain.hand_over = _listening(drain.hand_over, "hand_over", _of_batch)
+_plain_connect = poll.connect
+poll.connect = _calling
+settle.close_if_done = _listening(settle.close_if_done, "close", _of_campaign)
+poll.poll_safely = _listening(poll.poll_safely, "collect", _of_polled_at)
+batches.create_batches = _listening(batches.create_batches, "create_batches", _of_campaign)
+audience_freeze.freeze = _listening(audience_freeze.freeze, "freeze", _of_campaign)
 cut_small()

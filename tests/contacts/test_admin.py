@@ -1,4 +1,4 @@
-"""The admin of people: everything can be looked at, nothing can clear an opt-out or write a status."""
+"""The admin of contacts: every table can be read, and nothing can clear an opt-out or write a status."""
 
 from typing import Any
 
@@ -27,15 +27,15 @@ def client(db: None) -> Client:
 def rows(db: None) -> dict[str, Any]:
     customers = ContactList.objects.create(name="Customers")
     contact = Contact.objects.create(list=customers, msisdn="27825550100", phone="0825550100", name="Thandi")
-    found = Import.objects.create(list=customers, original_name="a.csv", country="ZA", file="imports/a.csv")
-    issue = ImportIssue.objects.create(import_of=found, row=2, code="x", sentence="Wrong.")
-    row = ImportRow.objects.create(import_of=found, row=3, msisdn="27825550101")
+    import_ = Import.objects.create(list=customers, original_name="a.csv", country="ZA", file="imports/a.csv")
+    issue = ImportIssue.objects.create(import_of=import_, row=2, code="x", sentence="Wrong.")
+    row = ImportRow.objects.create(import_of=import_, row=3, msisdn="27825550101")
     suppression.suppress(["27825550100"], "manual")
     suppression.opt_back_in("27825550100", "Wrote")
     suppression.suppress(["27825550100"], "manual")
     consent = apps.get_model("contacts", "Consent").objects.get()
     return {
-        "contactlist": customers, "contact": contact, "import": found, "importissue": issue, "importrow": row,
+        "contactlist": customers, "contact": contact, "import": import_, "importissue": issue, "importrow": row,
         "consent": consent, "suppression": Suppression.objects.get(lifted_at=None),
     }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_every_model_is_listed_searched_and_opened(client: Client, rows: dict[st
 
 
 @pytest.mark.parametrize("model", READ_ONLY)
-def test_what_the_product_writes_is_only_looked_at(client: Client, rows: dict[str, Any], model: str) -> None:
+def test_what_baton_writes_is_read_only(client: Client, rows: dict[str, Any], model: str) -> None:
     at = f"/admin/contacts/{model}"
     assert client.get(f"{at}/add/").status_code == 403
     assert client.post(f"{at}/{rows[model].pk}/change/", {"status": "done", "msisdn": "1"}).status_code == 403
@@ -61,12 +61,14 @@ def test_what_the_product_writes_is_only_looked_at(client: Client, rows: dict[st
     assert apps.get_model("contacts", model).objects.filter(pk=rows[model].pk).exists()
 
 
-def test_an_opt_out_is_found_by_its_number_as_people_write_it(client: Client, rows: dict[str, Any]) -> None:
+def test_an_opt_out_is_found_by_its_number_in_any_notation(client: Client, rows: dict[str, Any]) -> None:
     page = client.get("/admin/contacts/suppression/?q=082+555+0100").content.decode()
     assert "27825550100" in page
 
 
-def test_a_contact_is_mended_and_its_number_read_as_on_its_list(client: Client, rows: dict[str, Any]) -> None:
+def test_a_contact_is_corrected_and_its_number_read_in_the_country_of_its_list(
+    client: Client, rows: dict[str, Any]
+) -> None:
     at = f"/admin/contacts/contact/{rows['contact'].pk}/change/"
     assert client.post(at, {"phone": "082 555 0122", "name": "Thandi M"}).status_code == 302
     rows["contact"].refresh_from_db()
@@ -74,7 +76,7 @@ def test_a_contact_is_mended_and_its_number_read_as_on_its_list(client: Client, 
     assert "too short" in client.post(at, {"phone": "12345"}).content.decode()
 
 
-def test_a_list_is_renamed_but_its_labels_and_country_are_changed_on_its_screen(
+def test_a_list_is_renamed_but_its_labels_and_country_are_changed_on_its_page(
     client: Client, rows: dict[str, Any]
 ) -> None:
     at = f"/admin/contacts/contactlist/{rows['contactlist'].pk}/change/"

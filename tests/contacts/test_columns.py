@@ -9,7 +9,7 @@ from contacts.columns import ColumnsError
 @pytest.mark.parametrize(
     "title", ["Phone", "CELL_NO", "cellNo", "Mobile number", "MSISDN", "number", "Tel.", "Contact Number", "Phone No."]
 )
-def test_it_knows_a_phone_column_by_many_names(title: str) -> None:
+def test_it_recognizes_many_headings_of_a_phone_column(title: str) -> None:
     assert columns.guess(["Colour", title], {}) == {1: "phone"}
 
 
@@ -25,11 +25,11 @@ def test_the_labels_of_the_list_come_first() -> None:
     assert columns.guess(["first_name", "BALANCE", "Mobile"], labels) == {0: "value1", 1: "value2", 2: "phone"}
 
 
-def test_the_best_name_wins_and_no_field_is_taken_twice() -> None:
+def test_the_most_specific_heading_wins_and_no_field_is_guessed_twice() -> None:
     assert columns.guess(["Number", "Mobile", "Mobile"], {}) == {1: "phone"}
 
 
-def test_it_guesses_nothing_where_it_knows_nothing() -> None:
+def test_it_leaves_unknown_columns_out() -> None:
     assert columns.guess(["", "Colour"], {}) == {}
 
 
@@ -50,7 +50,7 @@ def test_a_mapping_that_cannot_be_used_is_refused(mapping: dict[int, str], code:
     assert refused.value.sentence.endswith(".")
 
 
-def test_a_good_mapping_is_fine() -> None:
+def test_a_valid_mapping_is_accepted() -> None:
     columns.validate({1: "phone"}, ["Name", "Cell"])
 
 
@@ -62,6 +62,6 @@ def test_it_gives_the_cells_of_a_row_by_field() -> None:
     }
 
 
-def test_a_mapping_survives_being_stored() -> None:
+def test_a_stored_mapping_is_restored() -> None:
     mapping = {10: "phone", 2: "name"}
     assert columns.restored(columns.stored(mapping)) == mapping

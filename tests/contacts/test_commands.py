@@ -1,4 +1,4 @@
-"""``import_contacts`` and ``opt_out`` as scripts rely on them: JSON on one line, exit 0 when done, 1 when refused."""
+"""The contract of ``import_contacts`` and ``opt_out`` for scripts: JSON on one line, exit code 0, or 1 if refused."""
 
 import json
 from collections.abc import Callable
@@ -12,13 +12,15 @@ from pytest_django import Settings
 
 from contacts.models import Contact, ContactList, Import, Suppression
 
+pytestmark = pytest.mark.postgresql
+
 SHEET = "Cell,First name,Points\n082 555 0100,Ann,1\n2.78E+10,Ben,2\n082 555 0100,Ann,3\n,,\n0825550101,Cid,4\n"
 Write = Callable[[str, str], Path]
 
 
 @pytest.fixture(autouse=True)
 def own_files(db: None, settings: Settings, tmp_path: Path) -> None:
-    """Uploads and the journal of this test alone."""
+    """A directory for uploads and a journal of this test's own."""
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.JOURNAL_DIR = tmp_path / "journal"
 
@@ -34,15 +36,15 @@ def write(tmp_path: Path) -> Write:
 
 
 def run(*arguments: str | Path) -> dict[str, Any]:
-    """The one line of JSON that the command prints."""
+    """Run a command and return the JSON that it prints on one line."""
     out = StringIO()
     call_command(*map(str, arguments), "--json", stdout=out)
     (line,) = out.getvalue().splitlines()
-    found: dict[str, Any] = json.loads(line)
-    return found
+    result: dict[str, Any] = json.loads(line)
+    return result
 
 
-def test_it_imports_into_a_list_it_makes_and_says_where_every_row_went(write: Write) -> None:
+def test_it_creates_the_list_and_reports_every_row(write: Write) -> None:
     assert run("import_contacts", "People", write("people.csv", SHEET), "--country", "za") == {
         "list": "People",
         "read": 5,
@@ -58,8 +60,8 @@ def test_it_imports_into_a_list_it_makes_and_says_where_every_row_went(write: Wr
                 "row": 3,
                 "column": "Cell",
                 "code": "rounded_by_excel",
-                "sentence": "Excel rounded this number; it cannot be recovered. "
-                "Format the column as text and export again.",
+                "sentence": "Excel rounded this number, so its last digits are lost. "
+                "Format the column as text and export it again.",
             },
             {"row": 4, "column": "Cell", "code": "duplicate", "sentence": "Row 2 has the same number."},
         ],
@@ -86,13 +88,13 @@ def test_importing_again_changes_nothing(write: Write) -> None:
     [
         ("Colour,Size\nred,4\n", [], "No column is mapped to Phone"),
         (SHEET, ["--map", "Mobile=phone"], "There is no column Mobile"),
-        (SHEET, ["--map", "Points=colour"], "colour is no field"),
+        (SHEET, ["--map", "Points=colour"], "There is no field colour"),
         (SHEET, ["--map", "Points=phone", "--map", "Points=name"], "mapped twice"),
         (SHEET, ["--country", "QQ"], "not a country"),
         ("", [], "empty"),
     ],
 )
-def test_it_refuses_and_leaves_nothing_half_made(
+def test_it_refuses_and_leaves_nothing_behind(
     write: Write, content: str, options: list[str], words: str, settings: Settings, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
@@ -103,8 +105,8 @@ def test_it_refuses_and_leaves_nothing_half_made(
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
-def test_it_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="There is no file"):
+def test_it_refuses_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="File not found"):
         run("import_contacts", "People", tmp_path / "gone.csv")
 
 
@@ -142,22 +144,22 @@ def test_numbers_are_read_as_in_the_country(write: Write) -> None:
         ([], "either numbers or --file"),
         (["0825550100", "--file", "stop.csv"], "either numbers or --file"),
         (["0825550100", "--country", "QQ"], "not a country"),
-        (["--file", "gone.csv"], "There is no file"),
+        (["--file", "gone.csv"], "File not found"),
     ],
 )
-def test_it_refuses_what_it_cannot_mean(arguments: list[str], words: str) -> None:
+def test_it_refuses_wrong_arguments(arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
         run("opt_out", *arguments)
     assert not Suppression.objects.exists()
 
 
 def test_it_refuses_a_sheet_without_numbers(write: Write) -> None:
-    with pytest.raises(CommandError, match="No column looks like phone numbers"):
+    with pytest.raises(CommandError, match="No column appears to contain phone numbers"):
         run("opt_out", "--file", write("stop.csv", "Colour\nred\n"))
 
 
-def test_people_read_words(write: Write) -> None:
+def test_it_prints_text_for_people(write: Write) -> None:
     out = StringIO()
     call_command("opt_out", "082 555 0100", "nobody", stdout=out)
-    assert out.getvalue().splitlines()[0] == "2 numbers read = 1 added + 0 opted out already + 1 invalid"
+    assert out.getvalue().splitlines()[0] == "2 numbers read = 1 added + 0 already opted out + 1 invalid"
     assert "line 2, nobody: " in out.getvalue()

@@ -1,4 +1,4 @@
-"""An import on screen: upload, columns, check, import, result."""
+"""The pages of an import: upload, columns, check, import, result."""
 
 import io
 import json
@@ -39,10 +39,10 @@ def client(operator: User, logged_in: LogIn) -> Client:
 
 @pytest.fixture(autouse=True)
 def enqueued(monkeypatch: pytest.MonkeyPatch) -> ENQUEUES:
-    """What workers were asked to do; here the test does it."""
-    found: ENQUEUES = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: found.append((job.__name__, pk)))
-    return found
+    """The jobs enqueued for workers. The tests run them themselves."""
+    calls: ENQUEUES = []
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: calls.append((job.__name__, pk)))
+    return calls
 
 
 def a_file(text: str | bytes = SHEET, name: str = "customers.csv") -> SimpleUploadedFile:
@@ -51,22 +51,22 @@ def a_file(text: str | bytes = SHEET, name: str = "customers.csv") -> SimpleUplo
 
 def uploaded(client: Client, contact_list: ContactList, text: str | bytes = SHEET) -> Import:
     answer = client.post("/contacts/upload/", {"list": contact_list.pk, "file": a_file(text)})
-    found = Import.objects.order_by("-pk")[0]
-    assert answer["Location"] == f"/contacts/imports/{found.pk}/"
-    return found
+    import_ = Import.objects.order_by("-pk")[0]
+    assert answer["Location"] == f"/contacts/imports/{import_.pk}/"
+    return import_
 
 
-def judged(client: Client, contact_list: ContactList, text: str = SHEET) -> Import:
-    found = uploaded(client, contact_list, text)
+def checked(client: Client, contact_list: ContactList, text: str = SHEET) -> Import:
+    import_ = uploaded(client, contact_list, text)
     mapping = {"country": "ZA", "column_0": "phone", "column_1": "value1"}
-    assert client.post(f"/contacts/imports/{found.pk}/columns/", mapping).status_code == 302
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    return found
+    assert client.post(f"/contacts/imports/{import_.pk}/columns/", mapping).status_code == 302
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    return import_
 
 
-def page_of(client: Client, found: Import) -> str:
-    return " ".join(client.get(f"/contacts/imports/{found.pk}/").content.decode().split())
+def page_of(client: Client, import_: Import) -> str:
+    return " ".join(client.get(f"/contacts/imports/{import_.pk}/").content.decode().split())
 
 
 # -- upload ---------------------------------------------------------------------------------------------------------
@@ -75,9 +75,9 @@ def page_of(client: Client, found: Import) -> str:
 def test_it_stores_an_upload_and_asks_about_the_columns(
     client: Client, customers: ContactList, operator: User, enqueued: ENQUEUES
 ) -> None:
-    found = uploaded(client, customers)
-    assert (found.status, found.original_name, found.created_by) == ("uploaded", "customers.csv", operator)
-    assert client.get(f"/contacts/imports/{found.pk}/")["Location"] == f"/contacts/imports/{found.pk}/columns/"
+    import_ = uploaded(client, customers)
+    assert (import_.status, import_.original_name, import_.created_by) == ("uploaded", "customers.csv", operator)
+    assert client.get(f"/contacts/imports/{import_.pk}/")["Location"] == f"/contacts/imports/{import_.pk}/columns/"
     assert enqueued == []
 
 
@@ -86,7 +86,7 @@ def test_it_makes_a_new_list(client: Client) -> None:
     assert Import.objects.get().list.name == "October"
 
 
-def test_a_page_that_uploads_by_script_is_told_where_to_go(client: Client, customers: ContactList) -> None:
+def test_an_upload_by_script_gets_the_next_page_as_json(client: Client, customers: ContactList) -> None:
     data = {"list": customers.pk, "file": a_file()}
     answer = client.post("/contacts/upload/", data, headers={"Accept": "application/json"})
     assert json.loads(answer.content) == {"url": f"/contacts/imports/{Import.objects.get().pk}/"}
@@ -101,7 +101,7 @@ def test_the_list_it_was_opened_from_is_chosen(client: Client, customers: Contac
     ("file", "words"),
     [
         (None, "Choose a file."),
-        (a_file(""), "The file is empty."),
+        (a_file(""), "This file is empty."),
         (a_file("x", "photo.png"), "Baton reads .xlsx, .csv and .tsv files."),
         (a_file("Phone,Name\n"), "row"),
         (a_file(b"PK\x03\x04 not really", "customers.xlsx"), "cannot be read"),
@@ -131,29 +131,27 @@ def test_it_asks_for_a_list(client: Client, customers: ContactList) -> None:
     answer = client.post("/contacts/upload/", {"file": a_file()})
     assert list(answer.context["form"].errors) == ["new_list"]
     answer = client.post("/contacts/upload/", {"file": a_file(), "new_list": "Customers"})
-    assert "There is a list with this name already." in answer.context["form"].errors["new_list"][0]
+    assert "A list with this name already exists." in answer.context["form"].errors["new_list"][0]
 
 
 # -- encoding -------------------------------------------------------------------------------------------------------
 
 
-def test_it_asks_how_letters_are_written_and_shows_what_each_reading_gives(
-    client: Client, customers: ContactList
-) -> None:
-    found = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
-    assert found.header == []
-    page = client.get(f"/contacts/imports/{found.pk}/columns/").content.decode()
-    assert "Choose the reading in which names look right." in page
+def test_it_asks_for_the_encoding_and_previews_each_one(client: Client, customers: ContactList) -> None:
+    import_ = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
+    assert import_.header == []
+    page = client.get(f"/contacts/imports/{import_.pk}/columns/").content.decode()
+    assert "Choose the one in which names look right." in page
     assert "Zoë" in page
-    client.post(f"/contacts/imports/{found.pk}/columns/", {"encoding": "cp1252"})
-    found.refresh_from_db()
-    assert (found.encoding, found.header, found.samples) == ("cp1252", ["Phone", "Name"], [["0825550100", "Zoë"]])
-    assert "Zoë" in client.get(f"/contacts/imports/{found.pk}/columns/").content.decode()
+    client.post(f"/contacts/imports/{import_.pk}/columns/", {"encoding": "cp1252"})
+    import_.refresh_from_db()
+    assert (import_.encoding, import_.header, import_.samples) == ("cp1252", ["Phone", "Name"], [["0825550100", "Zoë"]])
+    assert "Zoë" in client.get(f"/contacts/imports/{import_.pk}/columns/").content.decode()
 
 
-def test_it_refuses_a_reading_that_fails(client: Client, customers: ContactList) -> None:
-    found = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
-    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"encoding": "utf-8"})
+def test_it_refuses_an_encoding_that_fails(client: Client, customers: ContactList) -> None:
+    import_ = uploaded(client, customers, "Phone,Name\n0825550100,Zoë\n".encode("cp1252"))
+    answer = client.post(f"/contacts/imports/{import_.pk}/columns/", {"encoding": "utf-8"})
     assert answer.status_code == 422
     assert "encoding" in answer.context["form"].errors
 
@@ -162,8 +160,8 @@ def test_it_refuses_a_reading_that_fails(client: Client, customers: ContactList)
 
 
 def test_it_guesses_columns_and_shows_samples(client: Client, customers: ContactList) -> None:
-    found = uploaded(client, customers)
-    answer = client.get(f"/contacts/imports/{found.pk}/columns/")
+    import_ = uploaded(client, customers)
+    answer = client.get(f"/contacts/imports/{import_.pk}/columns/")
     form = answer.context["form"]
     assert [form[f"column_{n}"].value() for n in range(3)] == ["phone", "value1", ""]
     page = answer.content.decode()
@@ -172,51 +170,53 @@ def test_it_guesses_columns_and_shows_samples(client: Client, customers: Contact
     assert "Value 1 “First name”" in page
 
 
-def test_it_records_the_mapping_and_asks_a_worker(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
-    found = uploaded(client, customers)
-    client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "GB", "column_0": "phone", "column_2": "name"})
-    found.refresh_from_db()
-    assert (found.mapping, found.country) == ({"0": "phone", "2": "name"}, "GB")
-    assert enqueued == [("judge_import", found.pk)]
-    assert "Waiting its turn" in page_of(client, found)
+def test_it_records_the_mapping_and_enqueues_the_check(
+    client: Client, customers: ContactList, enqueued: ENQUEUES
+) -> None:
+    import_ = uploaded(client, customers)
+    client.post(f"/contacts/imports/{import_.pk}/columns/", {"country": "GB", "column_0": "phone", "column_2": "name"})
+    import_.refresh_from_db()
+    assert (import_.mapping, import_.country) == ({"0": "phone", "2": "name"}, "GB")
+    assert enqueued == [("check_import", import_.pk)]
+    assert "Waiting for a worker" in page_of(client, import_)
 
 
 def test_it_refuses_columns_without_a_phone(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
-    found = uploaded(client, customers)
-    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "ZA", "column_1": "name"})
+    import_ = uploaded(client, customers)
+    answer = client.post(f"/contacts/imports/{import_.pk}/columns/", {"country": "ZA", "column_1": "name"})
     assert answer.status_code == 422
     assert "No column is mapped to Phone." in answer.content.decode()
-    found.refresh_from_db()
-    assert (found.mapping, enqueued) == ({}, [])
+    import_.refresh_from_db()
+    assert (import_.mapping, enqueued) == ({}, [])
 
 
 def test_it_refuses_a_field_twice_at_the_second_column(client: Client, customers: ContactList) -> None:
-    found = uploaded(client, customers)
+    import_ = uploaded(client, customers)
     data = {"country": "ZA", "column_0": "phone", "column_1": "phone"}
-    answer = client.post(f"/contacts/imports/{found.pk}/columns/", data)
+    answer = client.post(f"/contacts/imports/{import_.pk}/columns/", data)
     assert list(answer.context["form"].errors) == ["column_1"]
     assert 'id="id_column_1_error"' in answer.content.decode()
 
 
 def test_it_refuses_an_unknown_country(client: Client, customers: ContactList) -> None:
-    found = uploaded(client, customers)
-    answer = client.post(f"/contacts/imports/{found.pk}/columns/", {"country": "XX", "column_0": "phone"})
+    import_ = uploaded(client, customers)
+    answer = client.post(f"/contacts/imports/{import_.pk}/columns/", {"country": "XX", "column_0": "phone"})
     assert "country" in answer.context["form"].errors
 
 
 # -- check, import, result ------------------------------------------------------------------------------------------
 
 
-def test_it_says_what_would_happen_with_every_bad_row(client: Client, customers: ContactList) -> None:
+def test_it_shows_the_forecast_and_every_bad_row(client: Client, customers: ContactList) -> None:
     Contact.objects.create(list=customers, msisdn="27825550101", phone="082 555 0101", value1="Sipho")
     suppression.suppress(["27825550102"], "manual")
-    found = judged(client, customers)
-    answer = client.get(f"/contacts/imports/{found.pk}/")
+    import_ = checked(client, customers)
+    answer = client.get(f"/contacts/imports/{import_.pk}/")
     assert answer.context["buckets"] == [
-        ("created", 1), ("unchanged", 1), ("duplicates", 1), ("opted out", 1), ("invalid", 1), ("blank", 1),
+        ("created", 1), ("unchanged", 1), ("duplicate", 1), ("opted out", 1), ("invalid", 1), ("blank", 1),
     ]  # fmt: skip
-    assert sum(count for _, count in answer.context["buckets"]) == found.read == 6
-    page = page_of(client, found)
+    assert sum(count for _, count in answer.context["buckets"]) == import_.read == 6
+    page = page_of(client, import_)
     assert "If you import now" in page
     assert "Import 3 rows" in page
     assert "Row 2 has the same number." in page
@@ -224,13 +224,13 @@ def test_it_says_what_would_happen_with_every_bad_row(client: Client, customers:
     assert Contact.objects.count() == 1
 
 
-def test_it_imports_and_shows_where_every_row_went(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
-    found = judged(client, customers)
-    client.post(f"/contacts/imports/{found.pk}/apply/")
-    assert enqueued[-1] == ("apply_import", found.pk)
-    assert "Importing" in page_of(client, found)
-    importing.apply(found.pk)
-    page = page_of(client, found)
+def test_it_imports_and_shows_the_result(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
+    import_ = checked(client, customers)
+    client.post(f"/contacts/imports/{import_.pk}/apply/")
+    assert enqueued[-1] == ("apply_import", import_.pk)
+    assert "Importing" in page_of(client, import_)
+    importing.apply(import_.pk)
+    page = page_of(client, import_)
     assert "<b>6</b> rows read" in page
     assert "<b>3</b> created" in page
     assert "Download 2 rows with reasons" in page
@@ -238,61 +238,60 @@ def test_it_imports_and_shows_where_every_row_went(client: Client, customers: Co
 
 
 def test_it_imports_once(client: Client, customers: ContactList, enqueued: ENQUEUES) -> None:
-    found = judged(client, customers)
-    client.post(f"/contacts/imports/{found.pk}/apply/")
-    answer = client.post(f"/contacts/imports/{found.pk}/apply/", follow=True)
-    assert "Only an import that was checked can be imported" in answer.content.decode()
-    assert enqueued.count(("apply_import", found.pk)) == 1
+    import_ = checked(client, customers)
+    client.post(f"/contacts/imports/{import_.pk}/apply/")
+    answer = client.post(f"/contacts/imports/{import_.pk}/apply/", follow=True)
+    assert "Only an import that has been checked can be applied" in answer.content.decode()
+    assert enqueued.count(("apply_import", import_.pk)) == 1
 
 
 def test_it_cancels_before_anything_is_changed(client: Client, customers: ContactList) -> None:
-    found = judged(client, customers)
-    answer = client.post(f"/contacts/imports/{found.pk}/cancel/", follow=True)
-    assert "No contact was changed." in answer.content.decode()
-    found.refresh_from_db()
-    assert found.status == "cancelled"
-    answer = client.post(f"/contacts/imports/{found.pk}/cancel/", follow=True)
+    import_ = checked(client, customers)
+    answer = client.post(f"/contacts/imports/{import_.pk}/cancel/", follow=True)
+    assert "No contacts were changed." in answer.content.decode()
+    import_.refresh_from_db()
+    assert import_.status == "cancelled"
+    answer = client.post(f"/contacts/imports/{import_.pk}/cancel/", follow=True)
     assert "can be cancelled" in answer.content.decode()
 
 
-def test_it_stops_asking_when_there_is_nothing_to_wait_for(client: Client, customers: ContactList) -> None:
-    found = judged(client, customers)
-    path = f"/contacts/imports/{found.pk}/progress/"
+def test_it_stops_polling_when_nothing_runs(client: Client, customers: ContactList) -> None:
+    import_ = checked(client, customers)
+    path = f"/contacts/imports/{import_.pk}/progress/"
     answer = client.get(path)
     assert answer.status_code == 286
     assert "hx-get" not in answer.content.decode()
     assert "<html" not in answer.content.decode()
-    Import.objects.filter(pk=found.pk).update(status="applying")
+    Import.objects.filter(pk=import_.pk).update(status="applying")
     answer = client.get(path)
     assert answer.status_code == 200
     assert f'hx-get="{path}"' in answer.content.decode()
 
 
 def test_it_says_why_an_import_failed(client: Client, customers: ContactList) -> None:
-    found = uploaded(client, customers)
-    Import.objects.filter(pk=found.pk).update(
+    import_ = uploaded(client, customers)
+    Import.objects.filter(pk=import_.pk).update(
         status="failed", mapping={"0": "phone"}, failure_sentence="The file broke off at row 12."
     )
-    assert "The file broke off at row 12." in page_of(client, found)
+    assert "The file broke off at row 12." in page_of(client, import_)
 
 
 def test_it_warns_of_the_same_file_and_does_not_refuse_it(client: Client, customers: ContactList) -> None:
-    first = judged(client, customers)
+    first = checked(client, customers)
     importing.begin_apply(first)
     importing.apply(first.pk)
     second = uploaded(client, customers)
     assert (
-        "This very file has been imported before."
-        in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
+        "This file has been imported before." in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
     )
     other = uploaded(client, ContactList.objects.create(name="VIP"))
     assert "imported before" not in client.get(f"/contacts/imports/{other.pk}/columns/").content.decode()
 
 
 def test_bad_rows_are_downloaded_as_texts_never_formulas(client: Client, customers: ContactList) -> None:
-    found = judged(client, customers)
-    ImportIssue.objects.create(import_of=found, row=99, column="=A1", code="x", sentence="+1", value="=1+1")
-    answer = client.get(f"/contacts/imports/{found.pk}/rows-left-out/")
+    import_ = checked(client, customers)
+    ImportIssue.objects.create(import_of=import_, row=99, column="=A1", code="x", sentence="+1", value="=1+1")
+    answer = client.get(f"/contacts/imports/{import_.pk}/rows-left-out/")
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
     assert sheet is not None
     rows = list(sheet.iter_rows(values_only=True))
@@ -304,33 +303,33 @@ def test_bad_rows_are_downloaded_as_texts_never_formulas(client: Client, custome
 
 def test_it_lists_every_import(client: Client, customers: ContactList) -> None:
     assert "No uploads yet" in client.get("/contacts/imports/").content.decode()
-    judged(client, customers)
+    checked(client, customers)
     page = client.get("/contacts/imports/").content.decode()
     assert "customers.csv" in page
     assert "Checked" in page
 
 
-def test_a_viewer_looks_and_imports_nothing(
+def test_a_viewer_reads_and_imports_nothing(
     client: Client, customers: ContactList, viewer: User, logged_in: LogIn, enqueued: ENQUEUES
 ) -> None:
-    found = judged(client, customers)
-    looking = logged_in(viewer)
-    at = f"/contacts/imports/{found.pk}/"
+    import_ = checked(client, customers)
+    reading = logged_in(viewer)
+    at = f"/contacts/imports/{import_.pk}/"
     for path in ("/contacts/imports/", at, f"{at}progress/"):
-        assert looking.get(path).status_code in (200, 286), path
-    assert looking.get(f"{at}rows-left-out/").status_code == 403
-    assert "rows-left-out" not in page_of(looking, found)
-    assert "Import 3 rows" not in page_of(looking, found)
+        assert reading.get(path).status_code in (200, 286), path
+    assert reading.get(f"{at}rows-left-out/").status_code == 403
+    assert "rows-left-out" not in page_of(reading, import_)
+    assert "Import 3 rows" not in page_of(reading, import_)
     for path in ("/contacts/upload/", f"{at}columns/"):
-        assert looking.get(path).status_code == 403, path
+        assert reading.get(path).status_code == 403, path
     for path in (f"{at}apply/", f"{at}cancel/", "/contacts/upload/"):
-        assert looking.post(path).status_code == 403, path
-    assert ("apply_import", found.pk) not in enqueued
+        assert reading.post(path).status_code == 403, path
+    assert ("apply_import", import_.pk) not in enqueued
     unmapped = uploaded(client, customers)
-    assert "Nobody has said yet" in page_of(looking, unmapped)
+    assert "have not been confirmed yet" in page_of(reading, unmapped)
 
 
-def test_deeds_are_post_only(client: Client, customers: ContactList) -> None:
-    found = judged(client, customers)
+def test_operations_are_post_only(client: Client, customers: ContactList) -> None:
+    import_ = checked(client, customers)
     for verb in ("apply", "cancel"):
-        assert client.get(f"/contacts/imports/{found.pk}/{verb}/").status_code == 405
+        assert client.get(f"/contacts/imports/{import_.pk}/{verb}/").status_code == 405

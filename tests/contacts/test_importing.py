@@ -1,4 +1,4 @@
-"""An import puts every row into exactly one bucket, changes nothing twice, and survives a crash anywhere."""
+"""An import counts every row in exactly one bucket, changes nothing twice, and survives a crash at any point."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from contacts import importing
 from contacts.columns import ColumnsError
-from contacts.importing import BUCKETS, ImportRefusal
-from contacts.models import Contact, ContactList, Import, ImportRow
+from contacts.importing import ImportRefusal, applying, checking
+from contacts.models import BUCKETS, Contact, ContactList, Import, ImportRow
 from contacts.sheets import SheetError
 from contacts.suppression import suppress
+from contacts.timing import WORKER_IS_DEAD_AFTER
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 SHEET = """Cell,Name,Balance
 0825550100,Ann,10
@@ -40,34 +41,34 @@ def prepare(people: ContactList) -> Prepare:
     """An uploaded sheet with its mapping confirmed."""
 
     def make(content: str = SHEET, mapping: dict[int, str] = MAPPING) -> Import:
-        found = importing.upload(people, ContentFile(content.encode()), "people.csv")
-        importing.confirm(found, mapping)
-        return found
+        import_ = importing.upload(people, ContentFile(content.encode()), "people.csv")
+        importing.confirm(import_, mapping)
+        return import_
 
     return make
 
 
-def counts(found: Import) -> dict[str, int]:
-    found.refresh_from_db()
-    return {bucket: getattr(found, bucket) for bucket in BUCKETS if getattr(found, bucket)}
+def counts(import_: Import) -> dict[str, int]:
+    import_.refresh_from_db()
+    return {bucket: getattr(import_, bucket) for bucket in BUCKETS if getattr(import_, bucket)}
 
 
-def finish(found: Import) -> dict[str, int]:
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    importing.begin_apply(found)
-    importing.apply(found.pk)
-    assert ImportRow.objects.filter(import_of=found).count() == 0
-    return counts(found)
+def finish(import_: Import) -> dict[str, int]:
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    importing.begin_apply(import_)
+    importing.apply(import_.pk)
+    assert ImportRow.objects.filter(import_of=import_).count() == 0
+    return counts(import_)
 
 
 def test_every_row_is_in_one_bucket(prepare: Prepare) -> None:
     suppress(["27825550102"], "manual")
-    found = prepare()
+    import_ = prepare()
     expected = {"created": 2, "duplicate": 1, "opted_out": 1, "invalid": 2, "blank": 1}
-    assert finish(found) == expected
-    assert (found.status, found.read, found.waiting) == ("done", 7, 0)
-    assert {bucket: count for bucket, count in found.forecast.items() if count} == expected
+    assert finish(import_) == expected
+    assert (import_.status, import_.read, import_.waiting) == ("done", 7, 0)
+    assert {bucket: count for bucket, count in import_.forecast.items() if count} == expected
     assert sorted(Contact.objects.values_list("msisdn", "name", "value1", "phone")) == [
         ("27825550100", "Ann", "10", "0825550100"),
         ("27825550101", "Ben", "20", "0825550101"),
@@ -76,18 +77,18 @@ def test_every_row_is_in_one_bucket(prepare: Prepare) -> None:
 
 
 def test_each_bad_row_is_named_with_the_reason(prepare: Prepare) -> None:
-    found = prepare()
-    importing.judge(found.pk)
-    assert list(found.issues.values_list("row", "column", "code", "value")) == [
+    import_ = prepare()
+    importing.check_rows(import_.pk)
+    assert list(import_.issues.values_list("row", "column", "code", "value")) == [
         (5, "Cell", "duplicate", "+27 82 555 0100"),
         (6, "Cell", "rounded_by_excel", "2.78E+10"),
         (8, "Cell", "missing", ""),
     ]
-    assert found.issues.get(row=5).sentence == "Row 2 has the same number."
+    assert import_.issues.get(row=5).sentence == "Row 2 has the same number."
 
 
 def test_nobody_sees_a_row_before_it_is_applied(prepare: Prepare) -> None:
-    importing.judge(prepare().pk)
+    importing.check_rows(prepare().pk)
     assert not Contact.objects.exists()
 
 
@@ -108,8 +109,8 @@ def test_mapped_columns_replace_and_the_others_are_left_alone(prepare: Prepare) 
 
 
 def test_duplicates_are_found_across_chunks_and_ranges(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "JUDGE_ROWS", 3)
-    monkeypatch.setattr(importing, "APPLY_ROWS", 4)
+    monkeypatch.setattr(checking, "CHECK_ROWS", 3)
+    monkeypatch.setattr(applying, "APPLY_ROWS", 4)
     numbers = [f"08255501{number:02}" for number in range(10)]
     assert finish(prepare("Cell,N\n" + "\n".join(f"{number},x" for number in numbers + numbers), {0: "phone"})) == {
         "created": 10,
@@ -121,12 +122,12 @@ def test_duplicates_are_found_across_chunks_and_ranges(prepare: Prepare, monkeyp
 def test_a_crash_while_applying_changes_nothing_twice(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch, crash_at: int
 ) -> None:
-    monkeypatch.setattr(importing, "APPLY_ROWS", 2)
-    found = prepare("Cell,N\n" + "\n".join(f"082555010{number},x" for number in range(7)), {0: "phone"})
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    importing.begin_apply(found)
-    real, calls = importing._upsert, []
+    monkeypatch.setattr(applying, "APPLY_ROWS", 2)
+    import_ = prepare("Cell,N\n" + "\n".join(f"082555010{number},x" for number in range(7)), {0: "phone"})
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    importing.begin_apply(import_)
+    real, calls = applying.upsert, []
 
     def upsert(*arguments: Any) -> None:
         real(*arguments)
@@ -134,69 +135,69 @@ def test_a_crash_while_applying_changes_nothing_twice(
         if len(calls) == crash_at:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "_upsert", upsert)
+    monkeypatch.setattr(applying, "upsert", upsert)
     with pytest.raises(KeyboardInterrupt):
-        importing.apply(found.pk)
-    found.refresh_from_db()
-    assert Contact.objects.count() == found.created == (crash_at - 1) * 2
-    importing.apply(found.pk)
-    assert counts(found) == {"created": 7}
-    importing.apply(found.pk)
-    assert counts(found) == {"created": 7}
+        importing.apply(import_.pk)
+    import_.refresh_from_db()
+    assert Contact.objects.count() == import_.created == (crash_at - 1) * 2
+    importing.apply(import_.pk)
+    assert counts(import_) == {"created": 7}
+    importing.apply(import_.pk)
+    assert counts(import_) == {"created": 7}
 
 
 def test_a_worker_that_was_overtaken_changes_nothing_more(prepare: Prepare) -> None:
-    found = prepare()
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    importing.begin_apply(found)
-    Import.objects.filter(pk=found.pk).update(claim=9)
+    import_ = prepare()
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    importing.begin_apply(import_)
+    Import.objects.filter(pk=import_.pk).update(claim=9)
     with pytest.raises(importing.Overtaken):
-        importing._apply_range(found.pk, 8)
+        applying.apply_range(import_.pk, 8)
     assert not Contact.objects.exists()
 
 
-def test_judging_begins_anew_only_after_a_worker_died(prepare: Prepare) -> None:
-    found = prepare()
-    Import.objects.filter(pk=found.pk).update(status="judging", claim=1, beat_at=timezone.now(), read=1, waiting=1)
-    ImportRow.objects.create(import_of=found, row=2, msisdn="27825550100")
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    assert (found.status, found.claim) == ("judging", 1)
-    Import.objects.filter(pk=found.pk).update(beat_at=timezone.now() - importing.DEAD_AFTER * 2)
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    assert (found.status, found.read, found.waiting) == ("judged", 7, 3)
+def test_a_check_starts_again_only_after_its_worker_died(prepare: Prepare) -> None:
+    import_ = prepare()
+    Import.objects.filter(pk=import_.pk).update(status="checking", claim=1, beat_at=timezone.now(), read=1, waiting=1)
+    ImportRow.objects.create(import_of=import_, row=2, msisdn="27825550100")
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    assert (import_.status, import_.claim) == ("checking", 1)
+    Import.objects.filter(pk=import_.pk).update(beat_at=timezone.now() - WORKER_IS_DEAD_AFTER * 2)
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    assert (import_.status, import_.read, import_.waiting) == ("checked", 7, 3)
 
 
-def test_a_file_that_kills_every_worker_is_given_up(prepare: Prepare) -> None:
-    found = prepare()
-    Import.objects.filter(pk=found.pk).update(status="judging", claim=importing.MOST_CLAIMS, beat_at=None)
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    assert (found.status, found.failure_code, found.read) == ("failed", "broken", 0)
+def test_a_file_that_kills_every_worker_fails(prepare: Prepare) -> None:
+    import_ = prepare()
+    Import.objects.filter(pk=import_.pk).update(status="checking", claim=checking.MAX_CLAIMS, beat_at=None)
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)
 
 
 def test_a_sheet_that_breaks_halfway_leaves_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "JUDGE_ROWS", 2)
+    monkeypatch.setattr(checking, "CHECK_ROWS", 2)
     broken = "Cell,N\n" + "0825550100,x\n0825550101,x\n" * 500 + '"never ends' + "x" * 200_000
-    found = prepare(broken, {0: "phone"})
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    assert (found.status, found.failure_code, found.read) == ("failed", "broken", 0)
-    assert found.failure_sentence
-    assert not found.issues.exists()
-    assert not found.rows.exists()
+    import_ = prepare(broken, {0: "phone"})
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)
+    assert import_.failure_sentence
+    assert not import_.issues.exists()
+    assert not import_.rows.exists()
 
 
 def test_an_import_can_be_cancelled_until_it_is_applied(prepare: Prepare) -> None:
-    found = prepare()
-    importing.judge(found.pk)
-    importing.cancel(found)
-    assert found.status == "cancelled"
-    assert not found.rows.exists()
+    import_ = prepare()
+    importing.check_rows(import_.pk)
+    importing.cancel(import_)
+    assert import_.status == "cancelled"
+    assert not import_.rows.exists()
     with pytest.raises(ImportRefusal):
-        importing.begin_apply(found)
+        importing.begin_apply(import_)
     done = prepare()
     finish(done)
     with pytest.raises(ImportRefusal) as refused:
@@ -204,20 +205,20 @@ def test_an_import_can_be_cancelled_until_it_is_applied(prepare: Prepare) -> Non
     assert refused.value.code == "too_late"
 
 
-def test_nothing_is_applied_that_nobody_said_yes_to(prepare: Prepare) -> None:
-    found = prepare()
-    importing.judge(found.pk)
+def test_nothing_is_applied_before_a_user_starts_it(prepare: Prepare) -> None:
+    import_ = prepare()
+    importing.check_rows(import_.pk)
     with pytest.raises(ImportRefusal) as refused:
-        importing.apply(found.pk)
+        importing.apply(import_.pk)
     assert refused.value.code == "not_begun"
 
 
 def test_it_refuses_a_mapping_without_phone_and_a_refused_file_leaves_nothing(people: ContactList) -> None:
-    found = importing.upload(people, ContentFile(SHEET.encode()), "people.csv")
+    import_ = importing.upload(people, ContentFile(SHEET.encode()), "people.csv")
     with pytest.raises(ColumnsError):
-        importing.confirm(found, {1: "name"})
+        importing.confirm(import_, {1: "name"})
     with pytest.raises(ImportRefusal) as refused:
-        importing.judge(found.pk)
+        importing.check_rows(import_.pk)
     assert refused.value.code == "not_mapped"
     with pytest.raises(SheetError):
         importing.upload(people, ContentFile(b"%PDF"), "people.pdf")
@@ -225,28 +226,28 @@ def test_it_refuses_a_mapping_without_phone_and_a_refused_file_leaves_nothing(pe
 
 
 def test_a_cell_that_is_too_long_is_refused_and_not_cut(prepare: Prepare) -> None:
-    found = prepare("Cell,Name\n0825550100," + "x" * 201 + "\n", {0: "phone", 1: "name"})
-    importing.judge(found.pk)
-    assert [(issue.column, issue.code) for issue in found.issues.all()] == [("Name", "text_too_long")]
+    import_ = prepare("Cell,Name\n0825550100," + "x" * 201 + "\n", {0: "phone", 1: "name"})
+    importing.check_rows(import_.pk)
+    assert [(issue.column, issue.code) for issue in import_.issues.all()] == [("Name", "text_too_long")]
 
 
-def test_values_without_a_label_are_called_as_their_column(db: None) -> None:
+def test_values_without_a_label_are_labelled_with_the_heading(db: None) -> None:
     sheet = ContentFile(b"Phone,First name,Town\n0825550100,Thandi,Durban\n")
     contact_list = ContactList.objects.create(name="New", country="ZA", labels={"value2": "City"})
-    found = importing.upload(contact_list, sheet, "people.csv", None, "GB")
+    import_ = importing.upload(contact_list, sheet, "people.csv", None, "GB")
 
-    importing.confirm(found, {0: "phone", 1: "value1", 2: "value2"})
+    importing.confirm(import_, {0: "phone", 1: "value1", 2: "value2"})
 
     contact_list.refresh_from_db()
     assert contact_list.labels == {"value1": "First name", "value2": "City"}
-    assert contact_list.country == "GB"  # nobody was on it yet
+    assert contact_list.country == "GB"  # The list had no contacts yet.
 
 
 def test_a_number_excel_rounded_in_a_numeric_cell_is_refused(db: None) -> None:
     contact_list = ContactList.objects.create(name="New", country="ZA")
-    found = importing.upload(contact_list, ContentFile(b"Phone\n27800000000\n0825550100\n"), "people.csv")
-    importing.confirm(found, {0: "phone"})
+    import_ = importing.upload(contact_list, ContentFile(b"Phone\n27800000000\n0825550100\n"), "people.csv")
+    importing.confirm(import_, {0: "phone"})
 
-    importing.judge(found.pk)
+    importing.check_rows(import_.pk)
 
-    assert found.issues.get().code == "rounded_by_excel"
+    assert import_.issues.get().code == "rounded_by_excel"

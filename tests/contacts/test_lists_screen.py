@@ -1,4 +1,4 @@
-"""Lists and the people on them, on screen."""
+"""The pages of contact lists and their contacts."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,8 @@ from campaigns.models import Campaign, CampaignList
 from contacts import suppression
 from contacts.models import Contact, ContactList
 from providers.models import Account
+
+pytestmark = pytest.mark.postgresql
 
 LogIn = Callable[[User], Client]
 
@@ -32,7 +34,7 @@ def client(operator: User, logged_in: LogIn) -> Client:
 
 
 @pytest.fixture
-def looking(viewer: User, logged_in: LogIn) -> Client:
+def reading(viewer: User, logged_in: LogIn) -> Client:
     return logged_in(viewer)
 
 
@@ -48,7 +50,7 @@ def test_it_counts_the_people_on_each_list(client: Client, thandi: Contact) -> N
     assert "First name" in page
 
 
-def test_it_makes_a_list_with_labels(client: Client) -> None:
+def test_it_creates_a_list_with_labels(client: Client) -> None:
     data = {"name": "VIP", "country": "GB", "label_value1": "First name", "label_value3": "Balance"}
     answer = client.post("/contacts/new/", data)
     made = ContactList.objects.get()
@@ -66,12 +68,12 @@ def test_it_changes_a_list(client: Client, customers: ContactList) -> None:
 @pytest.mark.parametrize(
     ("data", "field", "sentence"),
     [
-        ({"name": "", "country": "ZA"}, "name", "Give the list a name."),
-        ({"name": "Customers", "country": "ZA"}, "name", "There is a list with this name already."),
+        ({"name": "", "country": "ZA"}, "name", "Enter a name for the list."),
+        ({"name": "Customers", "country": "ZA"}, "name", "A list with this name already exists."),
         (
             {"name": "VIP", "country": "ZA", "label_value1": "Town", "label_value2": "town"},
             "label_value2",
-            "Another field has this name already. Choose a different one.",
+            "Another field already has this label. Choose a different one.",
         ),
     ],
 )
@@ -117,7 +119,7 @@ def test_it_adds_one_person(client: Client, customers: ContactList) -> None:
     assert (added.msisdn, added.phone, added.name, added.value1) == ("27825550111", "082 555 0111", "Sipho", "S.")
 
 
-def test_it_refuses_what_is_no_number_at_the_field(client: Client, customers: ContactList) -> None:
+def test_it_refuses_an_invalid_number_at_its_field(client: Client, customers: ContactList) -> None:
     answer = client.post(f"/contacts/{customers.pk}/add/", {"phone": "12345"})
     assert answer.status_code == 422
     assert "too short" in answer.context["form"].errors["phone"][0]
@@ -127,7 +129,7 @@ def test_it_refuses_what_is_no_number_at_the_field(client: Client, customers: Co
 def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact) -> None:
     answer = client.post(f"/contacts/{thandi.list_id}/add/", {"phone": "+27 82 555 0100"})
     assert answer.context["form"].errors == {
-        "phone": ["This number is on the list already. Change that contact instead."]
+        "phone": ["This number is already on the list. Edit that contact instead."]
     }
     assert Contact.objects.count() == 1
 
@@ -144,7 +146,7 @@ def test_it_changes_and_deletes_a_person(client: Client, thandi: Contact) -> Non
 
 def test_it_deletes_a_list_that_nothing_uses(client: Client, thandi: Contact) -> None:
     answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
-    assert "Customers is deleted with its contacts. Opt-outs stay." in answer.content.decode()
+    assert "Customers and its contacts were deleted. Opt-outs were kept." in answer.content.decode()
     assert not ContactList.objects.exists()
 
 
@@ -153,21 +155,21 @@ def test_it_keeps_a_list_that_a_campaign_uses(client: Client, thandi: Contact) -
     campaign = Campaign.objects.create(name="October", account=account, text="Hi")
     CampaignList.objects.create(campaign=campaign, contact_list=thandi.list, position=1)
     answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
-    assert "Customers is used by a campaign" in answer.content.decode()
+    assert "Customers cannot be deleted because the history of a campaign refers to it." in answer.content.decode()
     assert Contact.objects.exists()
 
 
-def test_a_viewer_looks_and_changes_nothing(looking: Client, thandi: Contact) -> None:
+def test_a_viewer_reads_and_changes_nothing(reading: Client, thandi: Contact) -> None:
     at = thandi.list_id
     for path in ("/contacts/", f"/contacts/{at}/", f"/contacts/people/{thandi.pk}/"):
-        assert looking.get(path).status_code == 200, path
-    page = looking.get(f"/contacts/people/{thandi.pk}/").content.decode()
+        assert reading.get(path).status_code == 200, path
+    page = reading.get(f"/contacts/people/{thandi.pk}/").content.decode()
     assert "Save contact" not in page
     for path in ("/contacts/new/", f"/contacts/{at}/edit/", f"/contacts/{at}/add/"):
-        assert looking.get(path).status_code == 403, path
+        assert reading.get(path).status_code == 403, path
     for path in (f"/contacts/{at}/delete/", f"/contacts/people/{thandi.pk}/delete/"):
-        assert looking.post(path).status_code == 403, path
-    looking.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122"})
+        assert reading.post(path).status_code == 403, path
+    reading.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122"})
     assert Contact.objects.get().msisdn == "27825550100"
 
 
@@ -176,5 +178,5 @@ def test_deleting_is_post_only(client: Client, thandi: Contact) -> None:
     assert client.get(f"/contacts/people/{thandi.pk}/delete/").status_code == 405
 
 
-def test_a_stranger_is_asked_to_log_in(customers: ContactList) -> None:
+def test_an_anonymous_user_must_log_in(customers: ContactList) -> None:
     assert Client().get("/contacts/")["Location"].startswith("/login/")

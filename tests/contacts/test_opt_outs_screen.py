@@ -1,4 +1,4 @@
-"""Opt-outs on screen: look, add in three ways, export, and the one way back."""
+"""The pages of opt-outs: the list, three ways to add opt-outs, the export, and opting back in."""
 
 import csv
 import io
@@ -12,6 +12,8 @@ from django.test import Client
 
 from contacts import suppression
 from contacts.models import Consent, Suppression
+
+pytestmark = pytest.mark.postgresql
 
 LogIn = Callable[[User], Client]
 NUMBER = "27825550100"
@@ -32,7 +34,7 @@ def page_of(client: Client, query: str = "") -> str:
     return client.get(f"/contacts/opt-outs/{query}").content.decode()
 
 
-def test_it_says_what_opt_outs_are_while_there_are_none(client: Client) -> None:
+def test_it_explains_opt_outs_while_there_are_none(client: Client) -> None:
     assert "Nobody has opted out yet" in page_of(client)
 
 
@@ -40,7 +42,7 @@ def test_it_lists_opt_outs_with_their_proof(client: Client, opt_out: Suppression
     page = page_of(client)
     assert NUMBER in page
     assert "Phoned us" in page
-    assert "Added by hand" in page
+    assert "Entered by hand" in page
     assert "1 number that no campaign texts" in page
 
 
@@ -53,9 +55,9 @@ def test_it_lists_opt_outs_with_their_proof(client: Client, opt_out: Suppression
         ("?q=0825550199", False),
         ("?q=nobody", False),
         ("?source=manual", True),
-        ("?source=reply", False),
-        ("?standing=lifted", False),
-        ("?standing=all", True),
+        ("?source=provider", False),
+        ("?status=lifted", False),
+        ("?status=all", True),
     ],
 )
 def test_it_filters(client: Client, opt_out: Suppression, query: str, is_shown: bool) -> None:
@@ -75,24 +77,24 @@ def test_it_adds_one(client: Client, operator: User) -> None:
     found = Suppression.objects.get()
     assert (found.msisdn, found.source, found.note, found.created_by) == (NUMBER, "manual", "By phone", operator)
     answer = client.post("/contacts/opt-outs/add/", data, follow=True)
-    assert "was opted out already" in answer.content.decode()
+    assert "was already opted out" in answer.content.decode()
     assert Suppression.objects.count() == 1
 
 
-@pytest.mark.parametrize(("phone", "words"), [("", "Write the phone number."), ("12345", "too short")])
-def test_it_refuses_what_is_no_number_at_the_field(client: Client, phone: str, words: str) -> None:
+@pytest.mark.parametrize(("phone", "words"), [("", "Enter the phone number."), ("12345", "too short")])
+def test_it_refuses_an_invalid_number_at_its_field(client: Client, phone: str, words: str) -> None:
     answer = client.post("/contacts/opt-outs/add/", {"phone": phone, "country": "ZA"})
     assert answer.status_code == 422
     assert words in answer.context["form"].errors["phone"][0]
     assert not Suppression.objects.exists()
 
 
-def test_it_adds_pasted_numbers_and_says_which_lines_are_none(client: Client, opt_out: Suppression) -> None:
+def test_it_adds_pasted_numbers_and_shows_invalid_lines(client: Client, opt_out: Suppression) -> None:
     text = "082 555 0100\n082 555 0101, 082 555 0102\nhello\n"
     answer = client.post("/contacts/opt-outs/paste/", {"text": text, "country": "ZA", "note": "October list"})
-    told = answer.context["told"]
-    assert (told.read, told.added, told.already, told.invalid) == (4, 2, 1, 1)
-    assert [(issue.line, issue.value) for issue in told.issues] == [(3, "hello")]
+    result = answer.context["result"]
+    assert (result.read, result.added, result.already, result.invalid) == (4, 2, 1, 1)
+    assert [(issue.line, issue.value) for issue in result.issues] == [(3, "hello")]
     assert "hello" in answer.content.decode()
     assert "October list" in Suppression.objects.get(msisdn="27825550102").note
 
@@ -112,7 +114,7 @@ def test_it_refuses_an_empty_paste(client: Client) -> None:
 def test_it_adds_the_numbers_of_a_sheet(client: Client, text: str) -> None:
     file = SimpleUploadedFile("stop.csv", text.encode())
     answer = client.post("/contacts/opt-outs/upload/", {"file": file, "country": "ZA"})
-    assert answer.context["told"].added == 2
+    assert answer.context["result"].added == 2
     assert set(Suppression.objects.values_list("msisdn", "source")) == {(NUMBER, "file"), ("27825550101", "file")}
     assert "stop.csv" in Suppression.objects.get(msisdn=NUMBER).note
 
@@ -120,7 +122,7 @@ def test_it_adds_the_numbers_of_a_sheet(client: Client, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("stop.csv", "Name,Town\nThandi,Durban\n", "No column looks like phone numbers."),
+        ("stop.csv", "Name,Town\nThandi,Durban\n", "No column appears to contain phone numbers."),
         ("stop.png", "x", "Baton reads .xlsx, .csv and .tsv files."),
     ],
 )
@@ -133,11 +135,14 @@ def test_it_refuses_a_sheet_at_its_field(client: Client, name: str, text: str, w
 
 
 def test_it_exports_what_is_shown(client: Client, opt_out: Suppression) -> None:
-    suppression.suppress(["27825550101"], "reply", "=1+1")
-    answer = client.get("/contacts/opt-outs/export/?format=csv&source=reply")
+    suppression.suppress(["27825550101"], "provider", "=1+1")
+    answer = client.get("/contacts/opt-outs/export/?format=csv&source=provider")
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
-    assert [row[:3] for row in rows] == [["number", "source", "note"], ["27825550101", "Replied STOP", "'=1+1"]]
+    assert [row[:3] for row in rows] == [
+        ["number", "source", "note"],
+        ["27825550101", "Reported by the provider", "'=1+1"],
+    ]
     answer = client.get("/contacts/opt-outs/export/?format=xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
     assert sheet is not None
@@ -155,39 +160,39 @@ def test_opting_back_in_needs_the_proof(client: Client, opt_out: Suppression) ->
 def test_it_opts_back_in_and_keeps_the_history(client: Client, opt_out: Suppression, operator: User) -> None:
     path = f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/"
     answer = client.post(path, {"note": "Wrote to us on 3 October"}, follow=True)
-    assert f"{NUMBER} may be texted again." in answer.content.decode()
+    assert f"{NUMBER} can be texted again." in answer.content.decode()
     assert not suppression.is_suppressed(NUMBER)
     consent = Consent.objects.get()
     assert (consent.msisdn, consent.note, consent.created_by) == (NUMBER, "Wrote to us on 3 October", operator)
     assert NUMBER not in page_of(client)
-    assert "Opted back in" in page_of(client, "?standing=all")
+    assert "Opted back in" in page_of(client, "?status=all")
     assert client.post(path, {"note": "Again"})["Location"] == "/contacts/opt-outs/"
     assert Consent.objects.count() == 1
 
 
-def test_looking_at_the_way_back_changes_nothing(client: Client, opt_out: Suppression) -> None:
+def test_opening_the_form_to_opt_back_in_changes_nothing(client: Client, opt_out: Suppression) -> None:
     assert client.get(f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/").status_code == 200
     assert suppression.is_suppressed(NUMBER)
 
 
-def test_a_viewer_looks_and_changes_nothing(viewer: User, logged_in: LogIn, opt_out: Suppression) -> None:
-    looking = logged_in(viewer)
-    page = page_of(looking)
+def test_a_viewer_reads_and_changes_nothing(viewer: User, logged_in: LogIn, opt_out: Suppression) -> None:
+    reading = logged_in(viewer)
+    page = page_of(reading)
     assert NUMBER in page
     assert "Opt back in" not in page
     assert "Add opt-out" not in page
     assert "Export" not in page
-    assert looking.get("/contacts/opt-outs/export/").status_code == 403
+    assert reading.get("/contacts/opt-outs/export/").status_code == 403
     for path in ("add/", "paste/", "upload/", f"{opt_out.pk}/opt-back-in/"):
-        assert looking.get(f"/contacts/opt-outs/{path}").status_code == 403, path
-        assert looking.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path
+        assert reading.get(f"/contacts/opt-outs/{path}").status_code == 403, path
+        assert reading.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path
     assert suppression.is_suppressed(NUMBER)
 
 
-def test_a_sheet_in_another_encoding_is_refused_with_a_way_out(client: Client) -> None:
+def test_a_sheet_in_another_encoding_is_refused_with_advice(client: Client) -> None:
     file = SimpleUploadedFile("stop.csv", b"phone,name\n0825550100,Ren\xe9\n")
     answer = client.post("/contacts/opt-outs/upload/", {"country": "ZA", "file": file})
-    assert "Save it as .xlsx, or as CSV UTF-8" in answer.context["form"].errors["file"][0]
+    assert "Save it as .xlsx or as CSV UTF-8" in answer.context["form"].errors["file"][0]
     assert not Suppression.objects.exists()
 
 

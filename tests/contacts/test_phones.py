@@ -1,4 +1,4 @@
-"""A number as a person typed it or as a spreadsheet left it becomes digits with a country code, or a reason."""
+"""A number as typed or as a spreadsheet stored it becomes digits with a country code, or is refused with a reason."""
 
 import random
 
@@ -25,7 +25,7 @@ from contacts.phones import PhoneError, parse
         "\uff10\uff18\uff12\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
     ],
 )
-def test_it_reads_a_number_as_people_write_it(text: str) -> None:
+def test_it_reads_a_number_in_any_notation(text: str) -> None:
     assert parse(text, "ZA") == "27825550100"
 
 
@@ -33,17 +33,17 @@ def test_it_reads_a_number_as_people_write_it(text: str) -> None:
     "text",
     ["825550100", "825550100.0", "27825550100.0", "27825550100,00", "'0825550100", "2.7825550100E+10", '"0825550100"'],
 )
-def test_it_repairs_what_a_spreadsheet_did_where_only_one_number_can_be_meant(text: str) -> None:
+def test_it_repairs_a_number_that_can_only_mean_one_number(text: str) -> None:
     assert parse(text, "ZA") == "27825550100"
 
 
 @pytest.mark.parametrize("text", ["2.78E+10", "2.7825E+10", "2,78E+10", "2.7e10"])
-def test_it_refuses_what_excel_rounded_and_says_what_to_do(text: str) -> None:
+def test_it_refuses_a_rounded_number_with_advice(text: str) -> None:
     with pytest.raises(PhoneError) as refused:
         parse(text, "ZA")
     assert refused.value.code == "rounded_by_excel"
     assert refused.value.sentence == (
-        "Excel rounded this number; it cannot be recovered. Format the column as text and export again."
+        "Excel rounded this number, so its last digits are lost. Format the column as text and export it again."
     )
 
 
@@ -71,7 +71,7 @@ def test_it_refuses_with_a_code_to_count_and_a_sentence_to_show(text: str, code:
     assert refused.value.sentence.endswith(".")
 
 
-def test_it_refuses_a_country_nobody_knows() -> None:
+def test_it_refuses_an_unknown_country() -> None:
     with pytest.raises(PhoneError) as refused:
         parse("0825550100", "XX")
     assert refused.value.code == "unknown_country"
@@ -82,7 +82,7 @@ def test_it_reads_the_countrys_own_code_first() -> None:
     assert parse("491711234567", "DE") == "491711234567"
 
 
-def test_it_keeps_a_foreign_number_and_never_makes_one_of_a_slip() -> None:
+def test_it_keeps_a_foreign_number_and_never_takes_a_typing_error_for_one() -> None:
     assert parse("+44 7911 123456", "ZA") == "447911123456"
     assert parse("447911123456", "ZA") == "447911123456"
     # One digit too many for South Africa would be a number in Korea.
@@ -91,7 +91,7 @@ def test_it_keeps_a_foreign_number_and_never_makes_one_of_a_slip() -> None:
 
 
 @pytest.mark.parametrize("country", ["ZA", "GB", "US", "DE", "DK"])
-def test_the_fast_way_agrees_with_phonenumbers(country: str) -> None:
+def test_the_fast_path_agrees_with_phonenumbers(country: str) -> None:
     chance = random.Random(country)
     code = str(phonenumbers.country_code_for_region(country))
     fast = 0
@@ -102,12 +102,12 @@ def test_the_fast_way_agrees_with_phonenumbers(country: str) -> None:
             national = str(example.national_number)
             body = national[:-3] + body[:3]
         text = chance.choice(["+" + code, "00" + code, "0", "", code]) + body
-        found = phones._pattern(country).fullmatch(text)
-        if found is None:
+        match = phones._pattern(country).fullmatch(text)
+        if match is None:
             continue
         fast += 1
         plus_first = f"+{text}" if text.startswith(code) else text
-        assert code + found["national"] in _phonenumbers_says(plus_first, text, country=country), text
+        assert code + match["national"] in _phonenumbers_says(plus_first, text, country=country), text
     assert fast > 500
 
 

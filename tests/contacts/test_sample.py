@@ -1,4 +1,4 @@
-"""The sample spreadsheet of the demo is what its script makes, and goes through the real importer."""
+"""The demo's sample spreadsheet is what its script generates, and it goes through the real importer."""
 
 import zipfile
 from io import BytesIO
@@ -14,25 +14,25 @@ from tests.samples import make
 
 
 @pytest.mark.django_db
-def test_it_is_imported_with_every_kind_of_trouble_a_real_sheet_has(settings: Settings, tmp_path: Path) -> None:
+def test_it_is_imported_with_every_kind_of_error_of_a_real_sheet(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
     labels = {"value1": "First name", "value2": "Balance"}
     people = ContactList.objects.create(name="Customers", country="ZA", labels=labels)
-    found = importing.upload(people, ContentFile(make.SAMPLE.read_bytes()), "customers.xlsx")
-    importing.confirm(found, columns.guess(found.header, labels))
-    importing.judge(found.pk)
-    found.refresh_from_db()
-    importing.begin_apply(found)
-    importing.apply(found.pk)
-    found.refresh_from_db()
-    assert (found.read, found.created, found.duplicate, found.invalid) == (500, 489, 2, 9)
+    import_ = importing.upload(people, ContentFile(make.SAMPLE.read_bytes()), "customers.xlsx")
+    importing.confirm(import_, columns.guess(import_.header, labels))
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    importing.begin_apply(import_)
+    importing.apply(import_.pk)
+    import_.refresh_from_db()
+    assert (import_.read, import_.created, import_.duplicate, import_.invalid) == (500, 489, 2, 9)
     assert people.contacts.get(msisdn="27825599901").value1 in make.FIRST_NAMES
-    codes = set(found.issues.values_list("code", flat=True))
+    codes = set(import_.issues.values_list("code", flat=True))
     assert codes >= {"duplicate", "rounded_by_excel", "too_short", "too_long", "not_a_number", "missing", "two_numbers"}
 
 
-def test_its_script_makes_the_same_again(tmp_path: Path) -> None:
-    """Packed bytes differ between builds of zlib; what is packed does not."""
+def test_its_script_generates_the_same_file(tmp_path: Path) -> None:
+    """Compressed bytes differ between builds of zlib; the contents do not."""
     make.make(tmp_path / "again.xlsx")
     assert unpacked(tmp_path / "again.xlsx") == unpacked(make.SAMPLE)
 

@@ -1,4 +1,4 @@
-"""Sheets of every kind are read row by row by a process of its own, and hostile ones are refused with a reason."""
+"""Sheets of every kind are read row by row in a separate process, and hostile ones are refused with a reason."""
 
 import datetime
 import zipfile
@@ -48,7 +48,7 @@ def refusal(path: Path, encoding: str = "") -> str:
     return refused.value.code
 
 
-def test_it_reads_a_workbook_as_a_person_saw_it(workbook: Write) -> None:
+def test_it_reads_a_workbook_as_excel_shows_it(workbook: Write) -> None:
     day = datetime.datetime(2026, 3, 1)
     path = workbook(
         [["Phone ", "Balance", "Due", "Paid"], [27825550100.0, 12.5, day, True], ["0825550101", 3, None, 0.1]]
@@ -59,7 +59,7 @@ def test_it_reads_a_workbook_as_a_person_saw_it(workbook: Write) -> None:
     )
 
 
-def test_it_keeps_number_formats_that_show(tmp_path: Path) -> None:
+def test_it_keeps_visible_number_formats(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append(["Phone", "Balance", "Share"])
@@ -71,7 +71,7 @@ def test_it_keeps_number_formats_that_show(tmp_path: Path) -> None:
     assert read(tmp_path / "styled.xlsx")[1] == [(2, ["0825550100", "12.50", "25%"])]
 
 
-def test_row_numbers_are_the_sheets_and_trailing_blank_rows_are_none(workbook: Write) -> None:
+def test_row_numbers_are_the_sheets_and_trailing_blank_rows_are_dropped(workbook: Write) -> None:
     path = workbook([[], ["Phone"], ["1"], [], [" "], ["2"], [], [""]])
     assert read(path) == (["Phone"], [(3, ["1"]), (4, []), (5, []), (6, ["2"])])
 
@@ -87,7 +87,7 @@ def test_a_cell_may_hold_several_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_it_knows_encodings_that_show_themselves(tmp_path: Path, encoding: str) -> None:
+def test_it_detects_encodings_by_their_bytes(tmp_path: Path, encoding: str) -> None:
     assert read(text_file(tmp_path, "Phone,Name\n082,Zoë\n".encode(encoding)))[1] == [(2, ["082", "Zoë"])]
 
 
@@ -112,7 +112,7 @@ def test_it_guesses_no_encoding(tmp_path: Path) -> None:
         ("list.csv", b"Phone\n" + b"x" * 200_000, "broken"),
     ],
 )
-def test_it_refuses_what_is_no_sheet(tmp_path: Path, name: str, content: bytes, code: str) -> None:
+def test_it_refuses_files_that_are_not_sheets(tmp_path: Path, name: str, content: bytes, code: str) -> None:
     assert refusal(text_file(tmp_path, content, name)) == code
 
 
@@ -136,7 +136,7 @@ def test_it_refuses_a_file_that_is_too_large(tmp_path: Path, settings: Settings)
     assert refusal(text_file(tmp_path, "Phone\n0825550100\n")) == "too_large"
 
 
-def test_it_gives_up_after_its_time(tmp_path: Path) -> None:
+def test_it_stops_at_its_time_limit(tmp_path: Path) -> None:
     path = text_file(tmp_path, "Phone\n" + "0825550100\n" * 300_000)
     with pytest.raises(SheetError) as refused, sheets.open_sheet(path, path.name, seconds=0.01) as sheet:
         list(sheet.rows())

@@ -1,4 +1,4 @@
-"""Opt-outs are added once, proven, written outside the database first, and never cleared but by consent."""
+"""Opt-outs are added once, with proof, in the journal before the database, and lifted only by a consent."""
 
 import json
 import socket
@@ -15,29 +15,31 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from contacts import suppression
 from contacts.models import Consent, Suppression
 
+pytestmark = pytest.mark.postgresql
+
 NUMBER, OTHER = "27825550100", "27825550101"
 
-#: A deed of the one with NUMBER: on which host, at which hour by its clock, and whether it is an opt-out.
-Deed = tuple[str, int, bool]
+#: What happens to NUMBER: on which host, at which hour by its clock, and whether it is an opt-out or a consent.
+Step = tuple[str, int, bool]
 Live = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
 def journal(db: None, settings: Settings, tmp_path: Path) -> Path:
-    """The journal of this test alone."""
+    """A journal of this test's own."""
     settings.JOURNAL_DIR = tmp_path / "journal"
     return tmp_path / "journal" / f"suppressions-{socket.gethostname()}.jsonl"
 
 
 def test_it_adds_each_number_once() -> None:
     assert suppression.suppress([NUMBER, OTHER, NUMBER], "manual", "by telephone") == (2, 1)
-    assert suppression.suppress([NUMBER], "reply") == (0, 1)
+    assert suppression.suppress([NUMBER], "provider") == (0, 1)
     assert Suppression.objects.get(msisdn=NUMBER).note == "by telephone"
     assert suppression.is_suppressed(NUMBER)
-    assert set(suppression.active_msisdns()) == {NUMBER, OTHER}
+    assert set(Suppression.objects.active().values_list("msisdn", flat=True)) == {NUMBER, OTHER}
 
 
-def test_a_number_is_opted_out_once_even_for_who_goes_around_the_deed() -> None:
+def test_a_number_is_opted_out_once_even_if_written_directly() -> None:
     suppression.suppress([NUMBER], "manual")
     with pytest.raises(IntegrityError), transaction.atomic():
         Suppression.objects.create(msisdn=NUMBER, source="manual", created_at=timezone.now())
@@ -52,10 +54,10 @@ def test_it_works_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_keeps_file_and_line_of_what_people_typed() -> None:
     lines = [(2, "082 555 0100"), (3, ""), (4, "082 555 0101"), (5, "+27825550100"), (6, "nobody")]
-    told = suppression.suppress_typed(lines, "ZA", "file", "stop.xlsx", "asked by mail")
-    assert (told.read, told.added, told.already, told.invalid) == (4, 2, 1, 1)
+    result = suppression.suppress_typed(lines, "ZA", "file", "stop.xlsx", "asked by mail")
+    assert (result.read, result.added, result.already, result.invalid) == (4, 2, 1, 1)
     assert Suppression.objects.get(msisdn=NUMBER).note == "stop.xlsx, line 2, asked by mail"
-    assert [(issue.line, issue.value, issue.code) for issue in told.issues] == [(6, "nobody", "not_a_number")]
+    assert [(issue.line, issue.value, issue.code) for issue in result.issues] == [(6, "nobody", "not_a_number")]
 
 
 def test_a_pasted_text_may_hold_several_numbers_a_line() -> None:
@@ -83,11 +85,11 @@ def test_opting_back_in_needs_a_consent_and_keeps_the_history(
     consent = Consent.objects.get()
     assert (consent.msisdn, consent.note, consent.created_by) == (NUMBER, "signed the form", operator)
     assert not suppression.opt_back_in(NUMBER, "again", operator)
-    assert suppression.suppress([NUMBER], "reply") == (1, 0)
+    assert suppression.suppress([NUMBER], "provider") == (1, 0)
     assert Suppression.objects.filter(msisdn=NUMBER).count() == 2
 
 
-def test_an_opt_out_that_cannot_be_journalled_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opt_out_that_cannot_be_written_to_the_journal_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(lines: list[dict[str, str]]) -> Iterator[None]:
         raise OSError("no space left")
 
@@ -97,7 +99,7 @@ def test_an_opt_out_that_cannot_be_journalled_is_not_recorded(monkeypatch: pytes
     assert not Suppression.objects.exists()
 
 
-def test_the_journal_brings_back_what_an_older_database_has_forgotten(
+def test_the_journal_brings_back_what_an_older_database_lacks(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -118,13 +120,13 @@ def test_a_consent_that_did_not_reach_the_journal_still_counts() -> None:
     assert not suppression.is_suppressed(NUMBER)
 
 
-def test_who_opted_out_again_after_a_consent_stays_out(
+def test_an_opt_out_after_a_consent_stays(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         suppression.suppress([NUMBER], "manual")
         suppression.opt_back_in(NUMBER, "signed")
-    suppression.suppress([NUMBER], "reply", "replied STOP")
+    suppression.suppress([NUMBER], "provider", "replied STOP")
     Suppression.objects.all()._raw_delete("default")
     assert suppression.reapply_journal() == 1
     assert Suppression.objects.get().note == "replied STOP"
@@ -132,15 +134,15 @@ def test_who_opted_out_again_after_a_consent_stays_out(
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Live:
-    """Does one deed after another, each on its host and by its clock."""
+    """Performs one step after another, each on its host and by its clock."""
 
-    def live(*deeds: Deed) -> None:
-        for host, hour, is_opt_out in deeds:
+    def live(*steps: Step) -> None:
+        for host, hour, is_opt_out in steps:
             clock(monkeypatch, hour)
             monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
             with django_capture_on_commit_callbacks(execute=True):
                 if is_opt_out:
-                    assert suppression.suppress([NUMBER], "reply") == (1, 0)
+                    assert suppression.suppress([NUMBER], "provider") == (1, 0)
                 else:
                     assert suppression.opt_back_in(NUMBER, "signed")
 
@@ -153,7 +155,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deeds", "is_out"),
+    ("steps", "is_out"),
     [
         ([("one", 0, True), ("one", 1, False)], False),
         ([("one", 0, True), ("one", 1, False), ("one", 2, True)], True),
@@ -168,9 +170,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
     ],
 )
 def test_a_restore_keeps_every_opt_out_that_no_consent_certainly_followed(
-    live: Live, monkeypatch: pytest.MonkeyPatch, deeds: list[Deed], is_out: bool
+    live: Live, monkeypatch: pytest.MonkeyPatch, steps: list[Step], is_out: bool
 ) -> None:
-    live(*deeds)
+    live(*steps)
     Suppression.objects.all()._raw_delete("default")
     clock(monkeypatch, 3)
 
@@ -179,7 +181,7 @@ def test_a_restore_keeps_every_opt_out_that_no_consent_certainly_followed(
     assert suppression.reapply_journal() == 0
 
 
-def test_an_opt_out_after_a_consent_that_the_older_copy_knows_comes_back(live: Live) -> None:
+def test_an_opt_out_after_a_consent_that_the_older_copy_has_comes_back(live: Live) -> None:
     live(("one", 0, True), ("one", 48, False), ("one", 1, True))
     Suppression.objects.filter(lifted_at=None)._raw_delete("default")
 
@@ -195,7 +197,7 @@ def test_an_opt_out_before_the_line_of_an_earlier_consent_comes_back(
     with django_capture_on_commit_callbacks(execute=True):
         suppression.opt_back_in(NUMBER, "signed")
         clock(monkeypatch, 2)
-        suppression.suppress([NUMBER], "reply", "replied STOP")
+        suppression.suppress([NUMBER], "provider", "replied STOP")
     Suppression.objects.all()._raw_delete("default")
 
     assert suppression.reapply_journal() == 1
@@ -203,9 +205,7 @@ def test_an_opt_out_before_the_line_of_an_earlier_consent_comes_back(
 
 
 @pytest.mark.parametrize("is_restored", [False, True])
-def test_who_consented_is_not_opted_out_again_at_each_start(
-    live: Live, monkeypatch: pytest.MonkeyPatch, is_restored: bool
-) -> None:
+def test_a_consent_is_not_undone_at_each_start(live: Live, monkeypatch: pytest.MonkeyPatch, is_restored: bool) -> None:
     live(("one", 48, True), ("one", 1, False))
     if is_restored:
         Suppression.objects.all()._raw_delete("default")
@@ -218,7 +218,7 @@ def test_who_consented_is_not_opted_out_again_at_each_start(
     assert not suppression.is_suppressed(NUMBER)
 
 
-def test_a_line_torn_by_a_crash_takes_no_other_with_it(journal: Path) -> None:
+def test_a_line_cut_short_by_a_crash_spoils_no_other_line(journal: Path) -> None:
     suppression.suppress([NUMBER], "manual")
     with journal.open("a") as handle:
         handle.write('{"opt_out": "2782')

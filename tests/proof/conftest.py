@@ -12,10 +12,11 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-import campaigns.results
 import contacts.jobs
-from campaigns import audience, handover, journal
+from campaigns.audience import freeze as audience_freeze
+from campaigns.handover import drain, gate, journal, recovery
 from campaigns.models import Batch, Campaign, CampaignList
+from campaigns.results import poll
 from contacts import queues, suppression
 from contacts.models import Contact, ContactList
 from providers import points, registry
@@ -82,10 +83,11 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         current().enqueued.append((job.__name__, pk))
         return True
 
-    gate, intend, withdraw, suppress = handover.gate, journal.intend, journal.withdraw, suppression._suppress_chunk
+    pass_gate, intend, withdraw = gate.gate, journal.intend, journal.withdraw
+    suppress = suppression._suppress_chunk
 
     def watched_gate(batch: Batch, *rest: Any, **options: Any) -> Any:
-        attempt = gate(batch, *rest, **options)
+        attempt = pass_gate(batch, *rest, **options)
         if attempt is not None:
             passed = Gate(attempt.number, current().clock(), bool(options.get("repeated")))
             current().gates.setdefault(batch.stem, []).append(passed)
@@ -113,12 +115,13 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         current().stumbles.append(error)
 
     monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
-    monkeypatch.setattr(handover, "gate", watched_gate)
+    monkeypatch.setattr(drain, "gate", watched_gate)
+    monkeypatch.setattr(recovery, "gate", watched_gate)
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)
     monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)
-    monkeypatch.setattr(handover, "log_stumble", stumble)
-    monkeypatch.setattr(campaigns.results, "log_stumble", stumble)
+    monkeypatch.setattr(drain, "log_failure", stumble)
+    monkeypatch.setattr(poll, "log_failure", stumble)
 
 
 def current() -> BatchLife:
@@ -151,7 +154,7 @@ def make_list(name: str, people: range) -> ContactList:
 def make_frozen(account: Account, chosen: ContactList, operator: User) -> Campaign:
     campaign = Campaign.objects.create(name=f"To {chosen}", account=account, text=TEXT, created_by=operator)
     CampaignList.objects.create(campaign=campaign, contact_list=chosen, position=0)
-    audience.begin_freeze(campaign, operator, START)
-    audience.freeze(campaign.pk, START)
+    audience_freeze.begin_freeze(campaign, operator, START)
+    audience_freeze.freeze(campaign.pk, START)
     campaign.refresh_from_db()
     return campaign

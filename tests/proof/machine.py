@@ -17,11 +17,12 @@ from django.db import connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from campaigns import balance, decisions, evidence, handover, jobs, restoring
-from campaigns.audience import audience_digest
-from campaigns.batching import recipients_of
+from campaigns import decisions, jobs
+from campaigns.audience.approval import audience_digest
+from campaigns.handover import drain, restore
 from campaigns.lifecycle import Refusal
 from campaigns.models import Attempt, Batch, Campaign, Event, Evidence, Recipient, RecipientOutcome
+from campaigns.results import balance, evidence
 from contacts import suppression
 from contacts.models import Consent, Suppression
 from providers.base import GuardKind
@@ -409,7 +410,7 @@ class BatchLife(RuleBasedStateMachine):
         texted = {
             number for take in self.provider.ledger for number, _ in take.texted if _campaign(take) == batch.campaign_id
         }
-        mine = set(recipients_of(batch).values_list("msisdn", flat=True))
+        mine = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
         if mine & texted:
             return ["partly"] if takes and mine - texted else ["cancel"]
         return ["again", "again", "rejected", "cancel"]
@@ -422,7 +423,7 @@ class BatchLife(RuleBasedStateMachine):
             numbers = [number for take in takes for number, _ in take.texted]
             log = decisions.Log("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
-        seen, said = evidence.known_of(batch), "The provider said so."
+        seen, said = evidence.evidence_fingerprint(batch), "The provider said so."
         decisions.decide(batch, self.ground.approver, decision, said, self.clock(), log, seen=seen)
 
     # -- the provider's moods --------------------------------------------------------------------------------------
@@ -501,7 +502,7 @@ class BatchLife(RuleBasedStateMachine):
         self.changed_texts = set(copy.changed_texts)
         self.restored = True
         self.met["a copy was restored"] += 1
-        restoring.catch_up()
+        restore.replay_journal()
 
     # -- the promise -----------------------------------------------------------------------------------------------
 
@@ -583,7 +584,7 @@ class BatchLife(RuleBasedStateMachine):
         due = [one for one in batches if one.status in ("uploading", "committing") and one.due_at and one.due_at <= now]
         if not due:
             return
-        found = {batch.pk for batch in handover.due(Account.objects.get(pk=self.account_id), now)}
+        found = {batch.pk for batch in drain.due_batches(Account.objects.get(pk=self.account_id), now)}
         for batch in due:
             assert batch.pk in found, f"{batch.stem} ({batch.status}) is due and not found"
 

@@ -8,10 +8,12 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from campaigns import handover
-from campaigns.evidence import payload_of, plain_attempt
+from campaigns.handover import commit, drain, gate, recovery
+from campaigns.handover.session import Clock, RemoteSession
 from campaigns.lifecycle import transition
 from campaigns.models import Batch
+from campaigns.querysets import RecipientQuerySet
+from campaigns.results.evidence import payload_of, plain_attempt
 from providers.base import GuardKind, Interpretation
 from providers.locks import Lock
 from tests.proof.machine import BatchLife, Figures
@@ -54,12 +56,20 @@ def options(examples: int, **more: Any) -> settings:
     )
 
 
+def test_a_dozen_lives_break_nothing(life: type[BatchLife]) -> None:
+    run_state_machine_as_test(life, settings=options(12, phases=PHASES))
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
 def test_the_promise_holds_when_older_copies_come_back(life: type[BatchLife], figures: Figures) -> None:
     run_state_machine_as_test(life, settings=options(EXAMPLES // 4, phases=PHASES))
 
     assert figures.met["a copy was restored"] or EXAMPLES < IN_EVERY_RUN, "no older copy ever came back"
 
 
+@pytest.mark.slow
+@pytest.mark.postgresql
 def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figures) -> None:
     life.restores = False
     run_state_machine_as_test(life, settings=options(EXAMPLES, phases=PHASES))
@@ -72,9 +82,6 @@ def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figu
         print(f"  {count:>8,}  {met}")
 
 
-once = pytest.mark.skipif(ON_POSTGRESQL, reason="the machine is tested once, on SQLite")
-
-
 def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
     """The machine finds the violation within a few hundred examples."""
     life.guards = guards or life.guards
@@ -83,42 +90,42 @@ def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
         run_state_machine_as_test(life, settings=few)
 
 
-@once
+@pytest.mark.slow
 def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
-    def repeat(
-        batch: Batch, interpretation: Interpretation, lock: Lock, line: handover.Line, clock: handover.Clock
-    ) -> None:
+    def repeat(batch: Batch, interpretation: Interpretation, lock: Lock, session: RemoteSession, clock: Clock) -> None:
         latest = batch.attempts.latest("number")
-        attempt = handover.gate(batch, plain_attempt(latest).staged, latest.name, clock(), repeated=True)
+        attempt = gate.gate(batch, plain_attempt(latest).staged, latest.name, clock(), repeated=True)
         if attempt is not None:
-            handover.commit(batch, attempt, payload_of(batch), lock, line, clock)
+            commit.commit(batch, attempt, payload_of(batch), lock, session, clock)
 
-    monkeypatch.setattr(handover, "decide_absent", repeat)
+    monkeypatch.setattr(recovery, "decide_absent", repeat)
 
-    is_found(life, "texted twice", GuardKind.NONE)
+    # What the first repeat leads to that breaks the promise depends on the examples.
+    is_found(life, "texted twice|was texted", GuardKind.NONE)
 
 
-@once
+@pytest.mark.slow
 def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
 
-    def start_over(batch: Batch, lock: Lock, line: handover.Line, clock: handover.Clock) -> None:
+    def start_over(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
         transition(batch, "prepared", due_at=clock())
 
-    monkeypatch.setattr(handover, "recover", start_over)
+    monkeypatch.setattr(drain, "recover", start_over)
 
     is_found(life, "texted")
 
 
-@once
+@pytest.mark.slow
 def test_a_gate_that_forgets_opt_outs_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "opted_out", lambda recipients: recipients.none())
+    monkeypatch.setattr(RecipientQuerySet, "opted_out", lambda recipients: recipients.none())
 
     is_found(life, "had opted out")
 
 
-@once
+@pytest.mark.slow
 def test_a_batch_without_a_due_time_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "wait", lambda batch, now: {"due_at": None})
+    for module in (commit, drain, recovery):
+        monkeypatch.setattr(module, "retry_fields", lambda batch, now: {"due_at": None})
 
     is_found(life, "is silent")

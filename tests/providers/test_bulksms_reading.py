@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from providers.adapters import bulksms
 from providers.adapters.bulksms import Adapter
+from providers.adapters.bulksms.reading import REPORT_PATIENCE
 from providers.base import (
     Attempt,
     CampaignSpec,
@@ -284,7 +284,7 @@ def test_a_rehearsal_texts_nobody_and_says_so(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "says no and texts nobody")]
+    ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "rejects it and texts nobody")]
 )
 def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
     said = ADAPTER.rehearsal(CampaignSpec("", "", None, None, {"rehearsal": option}))
@@ -532,7 +532,7 @@ def test_without_a_report_the_answer_to_the_hand_over_counts(reply: bytes) -> No
 
 
 def test_the_patience_with_reports_ends_before_silence_is_unclear() -> None:
-    assert bulksms._REPORT_PATIENCE < Adapter.give_up_after < Adapter.guard.window
+    assert REPORT_PATIENCE < Adapter.give_up_after < Adapter.guard.window
 
 
 def test_accepted_without_a_number_has_no_report() -> None:

@@ -23,7 +23,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
-from providers.sandbox.bulksms import judge
+from providers.sandbox.bulksms.submission import read_submission
 from providers.sandbox.server import Sandbox
 from providers.transports.http import HttpTransport
 
@@ -90,7 +90,9 @@ def test_a_text_is_read_as_it_was_written_or_was_refused(texts: list[str], alpha
     if not sayable:
         return
     body = ADAPTER.render("c1-b1-g1-0a1b2c3d", 7, spec, sayable).body
-    submission = judge(dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")), NOON)
+    submission = read_submission(
+        dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")), NOON
+    )
     assert [(text.msisdn, text.text) for text in submission.texts] == [(one.msisdn, one.text) for one in sayable]
     assert [text.parts for text in submission.texts] == [ADAPTER.measure(spec, one.text).parts for one in sayable]
     assert submission.stop_dup_id == 7

@@ -13,7 +13,7 @@ from providers import gsm
 from providers.adapters.clickatell import Adapter
 from providers.base import Attempt, CampaignSpec, Ending, Interpretation, Message, Observation, Payload, ProviderState
 from providers.errors import Refused
-from providers.sandbox.clickatell import Login, judge
+from providers.sandbox.clickatell.files import Login, check_file
 from providers.sandbox.server import Sandbox
 from providers.transports.ftp import FtpTransport
 from tests.providers import servers
@@ -228,9 +228,9 @@ def test_any_text_is_texted_as_it_was_written_or_refused(
     if not said:
         return
     body = CREDENTIALS + Adapter().render("c1-b1-g1-0a1b2c3d", 7, spec, said).body
-    verdict = judge(body, LOGIN, opted_out=(), credit=10**6, charset=charset)
-    assert verdict.error == ""
-    assert [(result.msisdn, result.text, result.code) for result in verdict.results] == [
+    result = check_file(body, LOGIN, opted_out=(), credit=10**6, charset=charset)
+    assert result.error == ""
+    assert [(result.msisdn, result.text, result.code) for result in result.results] == [
         (one.msisdn, one.text, "") for one in said
     ]
-    assert verdict.cost == sum(Adapter().measure(spec, one.text).parts for one in said)
+    assert result.cost == sum(Adapter().measure(spec, one.text).parts for one in said)

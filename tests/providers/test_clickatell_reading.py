@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.adapters.clickatell import STATUSES, WORDS, Adapter
+from providers.adapters.clickatell import Adapter
+from providers.adapters.clickatell.words import STATUSES, WORDS
 from providers.base import (
     Attempt,
     CampaignSpec,

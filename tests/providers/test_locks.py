@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from providers import locks
 from providers.models import Account
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 @pytest.fixture

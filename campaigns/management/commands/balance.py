@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from campaigns import balance
 from campaigns.models import Campaign
+from campaigns.results import balance
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from campaigns import batching
+from campaigns.handover import batches
 from campaigns.lifecycle import Refusal
 from campaigns.management.commands.balance import find
 from providers import keys
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         folder.mkdir(parents=True, exist_ok=True)
         files = []
         try:
-            for rendered in batching.dry_run(campaign):
+            for rendered in batches.dry_run(campaign):
                 (folder / rendered.payload.name).write_bytes(rendered.payload.body)
                 files.append(
                     {

@@ -1,4 +1,4 @@
-"""``manage.py import_contacts``: a spreadsheet into a list, here and now, without workers."""
+"""``manage.py import_contacts``: import a spreadsheet into a list at once, without workers."""
 
 import json
 from pathlib import Path
@@ -10,100 +10,104 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from contacts import columns, importing, phones, sheets
-from contacts.importing import BUCKETS, ImportRefusal
-from contacts.models import CONTACT_FIELDS, ContactList, Import
+from contacts.errors import Refusal
+from contacts.fields import FIELD_NAMES
+from contacts.models import BUCKETS, ContactList, Import
 
-ISSUES_SHOWN = 100
+#: Issues in the output.
+MAX_ISSUES = 100
 
 
 class Command(BaseCommand):
-    help = "Import a spreadsheet into a contact list. Bad rows are reported; exit 1 when the file is refused."
+    help = "Import a spreadsheet into a contact list. Bad rows are reported; the exit code is 1 if the file is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("list", help="name of the list; made if missing")
+        parser.add_argument("list", help="name of the list; created if it does not exist")
         parser.add_argument("file", help="an .xlsx, .csv or .tsv file")
-        parser.add_argument("--country", default="", help="numbers without a country code are read as here, such as ZA")
-        parser.add_argument("--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text file")
+        parser.add_argument("--country", default="", help="country of numbers without a country code, such as ZA")
+        parser.add_argument(
+            "--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text that is not UTF-8"
+        )
         parser.add_argument(
             "--map",
             action="append",
             default=[],
             metavar="Column=field",
-            help=f"what a column means; others are guessed. Fields: {', '.join(CONTACT_FIELDS)}",
+            help=f"map a column to a field; other columns are guessed. Fields: {', '.join(FIELD_NAMES)}",
         )
         parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = Path(options["file"])
         if not path.is_file():
-            raise CommandError(f"There is no file {path}.")
+            raise CommandError(f"File not found: {path}")
         country = (options["country"] or "").upper()
         try:
             phones.check_country(country or settings.DEFAULT_COUNTRY)
             with transaction.atomic(), path.open("rb") as file:
-                contact_list = find_or_make(options["list"], country)
-                found = importing.upload(contact_list, File(file), path.name, None, country, options["encoding"])
+                contact_list = find_or_create(options["list"], country)
+                import_ = importing.upload(contact_list, File(file), path.name, None, country, options["encoding"])
                 try:
-                    importing.confirm(found, mapping_of(options["map"], found))
+                    importing.confirm(import_, mapping_of(options["map"], import_))
                 except (columns.ColumnsError, CommandError):
-                    # The rows go with the transaction, the file would stay.
-                    found.file.delete(save=False)
+                    # The transaction removes the rows but not the file.
+                    import_.file.delete(save=False)
                     raise
-        except (phones.PhoneError, sheets.SheetError, columns.ColumnsError, ImportRefusal) as error:
+        except Refusal as error:
             raise CommandError(error.sentence) from error
-        importing.judge(found.pk)
-        found.refresh_from_db()
-        if found.status != "judged":
-            raise CommandError(found.failure_sentence)
-        importing.begin_apply(found)
-        importing.apply(found.pk)
-        found.refresh_from_db()
-        if found.status != "done":
-            raise CommandError("A worker has taken over this import; the imports of the list show how it ends.")
-        result = books(found)
-        self.stdout.write(json.dumps(result) if options["json"] else told(result))
+        importing.check_rows(import_.pk)
+        import_.refresh_from_db()
+        if import_.status != Import.Status.CHECKED:
+            raise CommandError(import_.failure_sentence)
+        importing.begin_apply(import_)
+        importing.apply(import_.pk)
+        import_.refresh_from_db()
+        if import_.status != Import.Status.DONE:
+            raise CommandError("A worker has taken over this import. Its result will be on the Imports page.")
+        result = result_of(import_)
+        self.stdout.write(json.dumps(result) if options["json"] else as_text(result))
 
 
-def find_or_make(name: str, country: str) -> ContactList:
-    """The list of that name. A new one reads numbers as in ``country`` or as the installation does."""
+def find_or_create(name: str, country: str) -> ContactList:
+    """The list of that name. A new list gets ``country``, or the installation's default country."""
     name = name.strip()
-    longest = ContactList._meta.get_field("name").max_length or 0
-    if not 0 < len(name) <= longest:
-        raise CommandError(f"The name of a list has 1 to {longest} characters.")
+    max_length = ContactList._meta.get_field("name").max_length or 0
+    if not 0 < len(name) <= max_length:
+        raise CommandError(f"The name of a list must have 1 to {max_length} characters.")
     return ContactList.objects.get_or_create(
         name=name, defaults={"country": country or settings.DEFAULT_COUNTRY.upper()}
     )[0]
 
 
-def mapping_of(told: list[str], found: Import) -> dict[int, str]:
-    """The guess for the header, changed as ``told`` in the form ``"Column=field"``. Raises CommandError."""
+def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
+    """The guessed mapping with the changes in ``pairs``, each ``"Column=field"``. Raises CommandError."""
     chosen: dict[int, str] = {}
-    for pair in told:
+    for pair in pairs:
         title, equals, field = pair.rpartition("=")
-        matching = [column for column, name in enumerate(found.header) if name.lower() == title.strip().lower()]
+        matching = [column for column, name in enumerate(import_.header) if name.lower() == title.strip().lower()]
         if not equals or not matching:
-            raise CommandError(f"There is no column {title or pair}. The columns are: {', '.join(found.header)}.")
+            raise CommandError(f"There is no column {title or pair}. The columns are: {', '.join(import_.header)}.")
         if matching[0] in chosen:
-            raise CommandError(f"The column {title} is mapped twice. Keep one.")
+            raise CommandError(f"The column {title} is mapped twice. Keep one of them.")
         chosen[matching[0]] = field.strip()
-    guessed = columns.guess(found.header, found.list.labels)
+    guessed = columns.guess(import_.header, import_.list.labels)
     rest = {column: field for column, field in guessed.items() if field not in chosen.values() and column not in chosen}
     return {**chosen, **rest}
 
 
-def books(found: Import) -> dict[str, Any]:
-    """What became of every row, as scripts read it."""
-    issues = found.issues.order_by("row")[:ISSUES_SHOWN].values("row", "column", "code", "sentence")
+def result_of(import_: Import) -> dict[str, Any]:
+    """The result for scripts: the number of rows in each bucket, and the first issues."""
+    issues = import_.issues.order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
     return {
-        "list": found.list.name,
-        "read": found.read,
-        **{bucket: getattr(found, bucket) for bucket in BUCKETS},
+        "list": import_.list.name,
+        "read": import_.read,
+        **{bucket: getattr(import_, bucket) for bucket in BUCKETS},
         "issues": list(issues),
     }
 
 
-def told(result: dict[str, Any]) -> str:
-    """What became of every row, as people read it."""
+def as_text(result: dict[str, Any]) -> str:
+    """The result for people."""
     counts = " + ".join(f"{result[bucket]:,} {bucket.replace('_', ' ')}" for bucket in BUCKETS)
     issues = [f"  row {issue['row']}, {issue['column']}: {issue['sentence']}" for issue in result["issues"]]
     return "\n".join([f"{result['list']}: {result['read']:,} rows read = {counts}", *issues])

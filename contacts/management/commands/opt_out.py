@@ -1,4 +1,4 @@
-"""``manage.py opt_out``: numbers that must never get a text, given here or in a file."""
+"""``manage.py opt_out``: record opt-outs, given as arguments or in a file."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from contacts import phones, sheets, suppression
+from contacts.errors import Refusal
+from contacts.models import Suppression
 
 
 class Command(BaseCommand):
-    help = "Record opt-outs. What is no phone number is reported; exit 1 when the file is refused."
+    help = "Record opt-outs. Invalid numbers are reported; the exit code is 1 if the file is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="as people write it")
+        parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="a phone number in any notation")
         parser.add_argument("--file", default="", help="an .xlsx, .csv or .tsv file with a column of phone numbers")
-        parser.add_argument("--country", default="", help="numbers without a country code are read as here, such as ZA")
-        parser.add_argument("--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text file")
+        parser.add_argument("--country", default="", help="country of numbers without a country code, such as ZA")
+        parser.add_argument(
+            "--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text that is not UTF-8"
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,23 +34,23 @@ class Command(BaseCommand):
             if options["file"]:
                 path = Path(options["file"])
                 lines, proof = lines_of(path, country, options["encoding"]), path.name
-        except (phones.PhoneError, sheets.SheetError) as error:
+        except Refusal as error:
             raise CommandError(error.sentence) from error
-        told = suppression.suppress_typed(lines, country, "command", proof)
+        result = suppression.suppress_typed(lines, country, Suppression.Source.COMMAND, proof)
         if options["json"]:
-            counts = {"read": told.read, "added": told.added, "already": told.already, "invalid": told.invalid}
+            counts = {"read": result.read, "added": result.added, "already": result.already, "invalid": result.invalid}
             self.stdout.write(json.dumps(counts))
             return
         self.stdout.write(
-            f"{told.read:,} numbers read = {told.added:,} added + {told.already:,} opted out already"
-            f" + {told.invalid:,} invalid"
+            f"{result.read:,} numbers read = {result.added:,} added + {result.already:,} already opted out"
+            f" + {result.invalid:,} invalid"
         )
-        for issue in told.issues:
+        for issue in result.issues:
             self.stdout.write(f"  line {issue.line}, {issue.value}: {issue.sentence}")
 
 
 def lines_of(path: Path, country: str, encoding: str) -> list[tuple[int, str]]:
-    """The numbers in the file with their rows. Raises CommandError and SheetError."""
+    """The numbers in the file with their row numbers. Raises CommandError and SheetError."""
     if not path.is_file():
-        raise CommandError(f"There is no file {path}.")
+        raise CommandError(f"File not found: {path}")
     return suppression.sheet_lines(path, path.name, country, encoding)

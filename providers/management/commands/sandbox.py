@@ -1,7 +1,6 @@
 import argparse
 import asyncio
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,25 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.sandbox.faults import UnknownFault
-from providers.sandbox.server import CREDIT, Options, Ready, die_with_parent, run
+from providers.sandbox.server import CREDIT, Options, Ready, run
 from providers.sandbox.site import CannotStart
 
 
 class Command(BaseCommand):
-    help = "Run the pretend providers: real servers on this machine that text nobody and keep a ledger."
+    help = "Run the pretend providers: real servers on this machine that text nobody and record every message."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=0, help="of SMSPortal's SFTP server, else any free one")
-        parser.add_argument("--control-port", type=int, default=0, help="of the control server")
-        parser.add_argument("--every", type=_seconds, help="seconds between two looks, else as the documents say")
-        parser.add_argument("--fault", action="append", default=[], help="switch on a fault, e.g. smsportal:silent")
-        parser.add_argument("--data", type=Path, default=settings.DATA / "sandbox", help="where everything is kept")
-        parser.add_argument("--account", action="append", default=[], metavar="NAME:PASSWORD", help="instead of demo")
-        parser.add_argument("--credit", type=int, default=CREDIT, help="messages a new account can pay for")
-        parser.add_argument("--json", action="store_true", help="say ready as one line of JSON")
+        parser.add_argument("--port", type=int, default=0, help="of the first provider's server; default: any")
+        parser.add_argument("--control-port", type=int, default=0, help="of the control server; default: any")
+        parser.add_argument("--every", type=_seconds, help="seconds between two scans; default: as documented")
+        parser.add_argument("--fault", action="append", default=[], metavar="PROVIDER:FAULT", help="switch on a fault")
+        parser.add_argument("--data", type=Path, default=settings.DATA / "sandbox", help="folder for all its data")
+        parser.add_argument("--account", action="append", default=[], metavar="NAME:PASSWORD", help="in place of demo")
+        parser.add_argument("--credit", type=int, default=CREDIT, help="message parts that a new account can pay for")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON when ready")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if os.environ.get("BATON_PDEATHSIG") == "1":
-            die_with_parent()
         chosen = Options(
             data=options["data"].resolve(),
             port=options["port"],
@@ -41,14 +38,14 @@ class Command(BaseCommand):
             faults=options["fault"],
         )
         try:
-            asyncio.run(run(chosen, self._say_json if options["json"] else self._say))
-        except (CannotStart, UnknownFault) as trouble:
-            raise CommandError(str(trouble)) from None
+            asyncio.run(run(chosen, self._print_json if options["json"] else self._print))
+        except (CannotStart, UnknownFault) as error:
+            raise CommandError(str(error)) from None
 
-    def _say_json(self, ready: Ready) -> None:
+    def _print_json(self, ready: Ready) -> None:
         self._write(json.dumps(asdict(ready)))
 
-    def _say(self, ready: Ready) -> None:
+    def _print(self, ready: Ready) -> None:
         for slug, account in ready.providers.items():
             self._write(slug)
             for name, value in account.items():

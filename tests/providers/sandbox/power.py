@@ -2,8 +2,8 @@
 
 for folder, power_cut in power_cuts(tmp_path):
     with power_cut:
-        gateway_in(folder).look(NOW)
-    gateway_in(folder).look(NOW)
+        gateway_in(folder).scan(NOW)
+    gateway_in(folder).scan(NOW)
     assert ...
 """
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.bulksms import FAULTS, Answer, Failed, Gateway
+from providers.sandbox.bulksms import Site
+from providers.sandbox.bulksms.codes import Answer, Failed
+from providers.sandbox.bulksms.gateway import Gateway
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
 from tests.providers.sandbox.power import power_cuts
@@ -15,7 +17,7 @@ TWO = "msisdn,message\n27825550100,Hi\n27825550101,Hi\n"
 
 
 def gateway_in(folder: Path, credit: int = 100, quota: int = 1000) -> Gateway:
-    return Gateway(folder / "demo", "demo", Ledger(folder / "ledger.jsonl"), Faults(FAULTS), credit, quota)
+    return Gateway(folder / "demo", "demo", Ledger(folder / "ledger.jsonl"), Faults(Site.faults()), credit, quota)
 
 
 def numbers(folder: Path) -> list[str]:
@@ -82,14 +84,14 @@ def test_a_scheduled_batch_is_paid_at_once_and_texted_when_due(tmp_path: Path) -
     answer = gateway.submit({"batch_data": TWO, "send_time_unixtime": str(int(due.timestamp()))}, NOW)
     assert answer == Answer(1, "SCHEDULED", 30430)
     assert gateway.credit() == 98
-    assert gateway.look(NOW + timedelta(minutes=59)) == 0
+    assert gateway.scan(NOW + timedelta(minutes=59)) == 0
     with pytest.raises(Failed, match="no status yet"):
         gateway.report({"batch_id": "30430"}, NOW)
     assert numbers(tmp_path) == []
 
     gateway.submit({"batch_data": "msisdn,message\n27825550199,Between\n"}, NOW)
-    assert gateway_in(tmp_path).look(due) == 1
-    assert gateway_in(tmp_path).look(due) == 0
+    assert gateway_in(tmp_path).scan(due) == 1
+    assert gateway_in(tmp_path).scan(due) == 0
     assert numbers(tmp_path) == ["27825550199", "27825550100", "27825550101"]
     reported = gateway_in(tmp_path).report({"batch_id": "30430"}, due + timedelta(seconds=3))
     assert [row["status_code"] for row in reported] == ["11", "11"]
@@ -127,9 +129,9 @@ def test_it_finishes_what_it_began_after_dying_at_any_step(is_scheduled: bool, t
         gateway = gateway_in(folder)
         with power_cut:
             gateway.submit(fields, NOW)
-            gateway.look(due)
+            gateway.scan(due)
         again = gateway_in(folder)
         assert again.submit(fields, NOW).batch_id == 30430, folder.name
-        again.look(due)
+        again.scan(due)
         assert numbers(folder) == ["27825550100", "27825550101"], folder.name
         assert again.credit() == 98, folder.name

@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.sandbox.bulksms import CODES, FAULTS, BulkSms, Failed
+from providers.sandbox.bulksms import Site
+from providers.sandbox.bulksms.codes import CODES, Failed
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger
 from providers.sandbox.server import Sandbox
-from providers.sandbox.site import Ground, Ports
+from providers.sandbox.site import Ports, SiteContext
 from tests.providers.sandbox.conftest import until
 
 TWO = "msisdn,message\n27825550100,Hi\n27825550101,Hi\n"
@@ -231,7 +232,7 @@ def test_reports_credits_and_everything_can_fail(sandbox: Sandbox, client: Clien
 
 
 def test_each_fault_has_a_name_and_a_sentence(sandbox: Sandbox) -> None:
-    for name, sentence in FAULTS.items():
+    for name, sentence in Site.faults().items():
         assert name.startswith("bulksms:")
         assert sentence.endswith(".")
         sandbox.fault(name)
@@ -257,19 +258,19 @@ def test_connections_at_once_are_counted(sandbox: Sandbox, client: Client) -> No
     assert most() == before + 1
 
 
-def in_a_thread(deed: Coroutine[Any, Any, None]) -> None:
+def in_a_thread(action: Coroutine[Any, Any, None]) -> None:
     """Playwright's event loop may live in this one."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, deed).result()
+        pool.submit(asyncio.run, action).result()
 
 
 def test_requests_of_one_account_at_the_same_time_are_refused(tmp_path: Path) -> None:
     ledger, ports = Ledger(tmp_path / "ledger.jsonl"), Ports(tmp_path / "ports.json")
-    site = BulkSms(Ground(tmp_path, tmp_path, {"a": "1", "b": "2"}, ledger, Faults(FAULTS), 10, ports))
+    site = Site(SiteContext(tmp_path, tmp_path, {"a": "1", "b": "2"}, ledger, Faults(Site.faults()), 10, ports))
     in_a_thread(site.open())
     one, other = socket.socketpair()
-    with one, other, site.only_one("a", one), site.only_one("b", other):
-        with pytest.raises(Failed) as refused, site.only_one("a", other):
+    with one, other, site.connections.only_one("a", one), site.connections.only_one("b", other):
+        with pytest.raises(Failed) as refused, site.connections.only_one("a", other):
             pytest.fail("two at once")
         assert refused.value.code == 40
     assert [account["overlapping_requests"] for account in site.state()["accounts"]] == [1, 0]

@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.sandbox.bulksms import LARGEST_BATCH, Failed, Submission, cut, judge, rows, seven_bit, status_after
+from providers.sandbox.bulksms.batch_data import rows
+from providers.sandbox.bulksms.codes import Failed
+from providers.sandbox.bulksms.gateway import status_after
+from providers.sandbox.bulksms.submission import LARGEST_BATCH, Submission, read_submission
+from providers.sandbox.bulksms.texts import seven_bit, truncate
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HEADER = "msisdn,message\n"
 
 
 def read(lines: str, header: str = HEADER, **fields: str) -> Submission:
-    return judge({"batch_data": header + lines, **fields}, NOW)
+    return read_submission({"batch_data": header + lines, **fields}, NOW)
 
 
 def texts(lines: str, header: str = HEADER, **fields: str) -> list[tuple[str, str]]:
@@ -109,9 +113,9 @@ def test_a_batch_without_a_good_line_or_a_header_fails() -> None:
     assert code_of('"words","a"\n') == 24
     assert code_of("") == 24
     with pytest.raises(Failed):
-        judge({}, NOW)
+        read_submission({}, NOW)
     with pytest.raises(Failed):
-        judge({"batch_data": '"27825550100","a"\n'}, NOW)
+        read_submission({"batch_data": '"27825550100","a"\n'}, NOW)
 
 
 def test_too_many_messages_fail() -> None:
@@ -154,7 +158,7 @@ def test_it_shows_what_a_phone_would_show() -> None:
     ],
 )
 def test_it_cuts_what_does_not_fit(text: str, most: int, length: int, parts: int) -> None:
-    assert cut(text, most) == (text[:length], parts)
+    assert truncate(text, most) == (text[:length], parts)
 
 
 def test_long_texts_need_two_parameters() -> None:

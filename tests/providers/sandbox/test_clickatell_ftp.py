@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.clickatell import CODES, FAULTS, STATUSES, Gateway, login_of
+from providers.sandbox.clickatell import Site
+from providers.sandbox.clickatell.codes import CODES, STATUSES
+from providers.sandbox.clickatell.gateway import Gateway
+from providers.sandbox.clickatell.site import login_of
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
@@ -190,12 +193,12 @@ def test_statuses_can_follow(sandbox: Sandbox, client: Client) -> None:
 
 @pytest.mark.parametrize("code", STATUSES)
 def test_the_log_can_say_any_status_of_everybody(code: str, tmp_path: Path) -> None:
-    faults, now = Faults(FAULTS), datetime.now(UTC)
+    faults, now = Faults(Site.faults()), datetime.now(UTC)
     faults.set(f"clickatell:status:{code}")
     gateway = gateway_in(tmp_path, faults)
     (gateway.home / "a.txt").write_text(wire())
     for _ in range(4):
-        gateway.look(now)
+        gateway.scan(now)
     first, second, *statuses = (gateway.home / "a.txt.log").read_text().splitlines()
     said = f" Status: {code} {STATUSES[code]} To:"
     assert statuses == [line.replace(" To:", said) for line in (first, second)]
@@ -224,7 +227,7 @@ def test_it_has_one_flat_folder(client: Client) -> None:
 
 
 def test_each_fault_has_a_name_and_a_sentence(sandbox: Sandbox) -> None:
-    for name, sentence in FAULTS.items():
+    for name, sentence in Site.faults().items():
         assert name.startswith("clickatell:")
         assert sentence.endswith(".")
         sandbox.fault(name)
@@ -255,7 +258,7 @@ def gateway_in(folder: Path, faults: Faults | None = None, being_written: bool =
         "demo",
         login_of("demo", "secret"),
         Ledger(folder / "ledger.jsonl"),
-        faults or Faults(FAULTS),
+        faults or Faults(Site.faults()),
         lambda path: being_written,
         100,
     )
@@ -269,35 +272,35 @@ def wire(body: str = TWO) -> str:
 def test_files_are_deleted_48_hours_after_their_last_modification(tmp_path: Path) -> None:
     gateway, now = gateway_in(tmp_path), datetime.now(UTC)
     (gateway.home / "a.txt").write_text(wire())
-    assert gateway.look(now) == 1
-    assert gateway.look(now + timedelta(hours=47)) == 0
+    assert gateway.scan(now) == 1
+    assert gateway.scan(now + timedelta(hours=47)) == 0
     assert names_in(gateway.home) == {"a.txt", "a.txt.log"}
-    assert gateway.look(now + timedelta(hours=49)) == 0
+    assert gateway.scan(now + timedelta(hours=49)) == 0
     assert names_in(gateway.home) == set()
     assert gateway.state()["taken"] == 0
 
 
 def test_it_can_be_eager(tmp_path: Path) -> None:
-    faults, now = Faults(FAULTS), datetime.now(UTC)
+    faults, now = Faults(Site.faults()), datetime.now(UTC)
     gateway = gateway_in(tmp_path, faults, being_written=True)
     (gateway.home / "a.txt").write_text(wire())
-    assert gateway.look(now) == 0
+    assert gateway.scan(now) == 0
     faults.set("clickatell:eager")
-    assert gateway.look(now) == 1
+    assert gateway.scan(now) == 1
 
 
 def test_a_renamed_file_is_taken_again(tmp_path: Path) -> None:
     gateway, now = gateway_in(tmp_path), datetime.now(UTC)
     (gateway.home / "a.part").write_text(wire())
-    gateway.look(now)
+    gateway.scan(now)
     (gateway.home / "a.part").replace(gateway.home / "a.txt")
-    assert gateway.look(now) == 1
+    assert gateway.scan(now) == 1
 
 
 def test_a_delayed_message_bears_the_time_it_is_texted_at(tmp_path: Path) -> None:
     gateway, now = gateway_in(tmp_path), datetime.now(UTC)
     (gateway.home / "a.txt").write_text(wire(f"deliv_time:90\n{ONE}"))
-    gateway.look(now)
+    gateway.scan(now)
     assert [line["at"] for line in read_ledger(tmp_path / "ledger.jsonl")] == [
         (now + timedelta(minutes=90)).isoformat()
     ]
@@ -307,17 +310,17 @@ def test_a_delayed_message_bears_the_time_it_is_texted_at(tmp_path: Path) -> Non
 def test_it_finishes_what_it_began_after_dying_at_any_step(fault: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     for folder, power_cut in power_cuts(tmp_path):
-        faults = Faults(FAULTS)
+        faults = Faults(Site.faults())
         if fault:
             faults.set(fault)
         gateway = gateway_in(folder, faults)
         (gateway.home / "a.txt").write_text(wire())
         with power_cut:
             for _ in range(4):
-                gateway.look(now)
+                gateway.scan(now)
         again = gateway_in(folder, faults)
         for _ in range(4):
-            again.look(now)
+            again.scan(now)
         assert [line["msisdn"] for line in read_ledger(folder / "ledger.jsonl")] == ["27825550100", "27825550101"]
         log = "history.log" if fault == "clickatell:general-log" else "a.txt.log"
         assert names_in(again.home) == {"a.txt", log}, folder.name

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from providers.sandbox.server import Sandbox
-from providers.sandbox.smsportal import CODES
+from providers.sandbox.smsportal.codes import CODES
 from tests.providers.sandbox.conftest import Client, contact, messages_of, wire, zipped
 
 WHOLE_FILE = {

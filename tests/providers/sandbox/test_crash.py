@@ -8,7 +8,8 @@ import pytest
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
-from providers.sandbox.smsportal import FAULTS, Gateway
+from providers.sandbox.smsportal import Site
+from providers.sandbox.smsportal.gateway import Gateway
 from tests.providers.sandbox.conftest import Client, contact, names_in, until, wire, zipped
 from tests.providers.sandbox.power import power_cuts
 
@@ -16,7 +17,9 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def _gateway(folder: Path) -> Gateway:
-    return Gateway(folder / "demo", "demo", Ledger(folder / "ledger.jsonl"), Faults(FAULTS), lambda path: False, 100)
+    return Gateway(
+        folder / "demo", "demo", Ledger(folder / "ledger.jsonl"), Faults(Site.faults()), lambda path: False, 100
+    )
 
 
 @pytest.mark.parametrize("is_processed", [True, False])
@@ -27,9 +30,9 @@ def test_it_finishes_what_it_began_after_dying_at_any_step(is_processed: bool, t
         gateway = _gateway(folder)
         (gateway.home / "Send_SMS" / "a.zip").write_bytes(body)
         with power_cut:
-            gateway.look(NOW)
+            gateway.scan(NOW)
         again = _gateway(folder)
-        again.look(NOW)
+        again.scan(NOW)
 
         home, done = folder / "demo" / "home", "Processed" if is_processed else "Errors"
         assert names_in(home / "Send_SMS") == set(), folder.name

@@ -8,7 +8,7 @@ import pytest
 
 from providers.sandbox.faults import Faults, UnknownFault
 from providers.sandbox.server import Sandbox
-from providers.sandbox.smsportal import FAULTS
+from providers.sandbox.smsportal import Site
 from tests.providers.sandbox.conftest import Client, contact, messages_of, names_in, until, wire, zipped
 
 BROKEN = (OSError, EOFError, paramiko.SSHException, socket.timeout)
@@ -26,7 +26,7 @@ def test_a_fault_is_on_for_its_times_only() -> None:
 
 def test_an_unknown_fault_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(UnknownFault):
-        Faults(FAULTS).set("smsportal:nonsense")
+        Faults(Site.faults()).set("smsportal:nonsense")
     with pytest.raises(ValueError, match="no fault named smsportal:nonsense"):
         sandbox.fault("smsportal:nonsense")
     with pytest.raises(ValueError):
@@ -133,9 +133,9 @@ def test_an_upload_can_be_slow(sandbox: Sandbox, client: Client) -> None:
 
 
 def test_each_fault_can_be_switched_on_and_seen(sandbox: Sandbox) -> None:
-    for name in FAULTS:
+    for name in Site.faults():
         sandbox.fault(name)
-    assert set(sandbox.state()["faults"]) == set(FAULTS)
+    assert set(sandbox.state()["faults"]) == set(Site.faults())
     sandbox.clear()
     assert sandbox.state()["faults"] == {}
 

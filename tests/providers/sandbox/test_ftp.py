@@ -7,18 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from providers.sandbox.certificate import certificate_file, public_certificate
 from providers.sandbox.faults import Faults
-from providers.sandbox.ftp import (
-    EVERYTHING,
-    FtpServer,
-    Rules,
-    certificate_file,
-    ftp_faults,
-    public_certificate,
-    serve_ftp,
-)
+from providers.sandbox.ftp import EVERYTHING, FtpServer, Rules, ftp_faults, serve_ftp
 from providers.sandbox.server import Sandbox
-from providers.sandbox.sftp import Uploads
+from providers.sandbox.uploads import Uploads
 from tests.providers.sandbox.conftest import Client, messages_of, names_in, until, wire, zipped
 
 PASSWORD = "secret"

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox.faults import Faults
-from providers.sandbox.gatewayapi import FAULTS, POLLS_BETWEEN, RETRIES, SLUG, Gateway
+from providers.sandbox.gatewayapi import Site
+from providers.sandbox.gatewayapi.codes import SLUG
+from providers.sandbox.gatewayapi.gateway import RETRIES, SCANS_BETWEEN, Gateway
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.server import Sandbox
 from tests.providers.sandbox.conftest import names_in, until
@@ -26,7 +28,7 @@ class Account:
     """A gateway without a server, looked after by hand."""
 
     def __init__(self, folder: Path, credit: int = 100) -> None:
-        self.faults = Faults(FAULTS)
+        self.faults = Faults(Site.faults())
         self.ledger = folder / "ledger.jsonl"
         self.written: set[Path] = set()
         self.gateway = Gateway(
@@ -36,15 +38,15 @@ class Account:
     def put(self, name: str, body: bytes = BODY) -> None:
         (self.gateway.home / name).write_bytes(body)
 
-    def look(self, times: int = 1) -> set[str]:
+    def scan(self, times: int = 1) -> set[str]:
         for _ in range(times):
-            self.gateway.look(NOW)
+            self.gateway.scan(NOW)
         return names_in(self.gateway.home)
 
     def end_of(self, name: str, body: bytes = BODY) -> bytes:
         """What stands at the bottom of a file that was rejected."""
         self.put(name, body)
-        (rejected,) = self.look(2)
+        (rejected,) = self.scan(2)
         assert rejected.endswith(".rejected")
         return (self.gateway.home / rejected).read_bytes()
 
@@ -59,11 +61,11 @@ def account(tmp_path: Path) -> Account:
 
 def test_it_renames_to_processing_and_then_to_success_with_a_timestamp_in_utc(account: Account) -> None:
     account.put("a.csv.utf8.ready")
-    assert account.look() == {f"a.csv.utf8.{STAMP}.processing"}
+    assert account.scan() == {f"a.csv.utf8.{STAMP}.processing"}
     assert account.texted() == []
-    assert account.look() == {f"a.csv.utf8.{STAMP}.success"}
+    assert account.scan() == {f"a.csv.utf8.{STAMP}.success"}
     assert (account.gateway.home / f"a.csv.utf8.{STAMP}.success").read_bytes() == BODY
-    assert account.look(3) == {f"a.csv.utf8.{STAMP}.success"}
+    assert account.scan(3) == {f"a.csv.utf8.{STAMP}.success"}
     first, second = read_ledger(account.ledger)
     assert first == {
         "at": NOW.isoformat(),
@@ -83,23 +85,23 @@ def test_it_renames_to_processing_and_then_to_success_with_a_timestamp_in_utc(ac
 def test_it_leaves_a_file_alone_whose_name_does_not_end_in_ready(account: Account) -> None:
     for name in ("a.csv", "a.ready.csv", "a.READY", "aready"):
         account.put(name)
-    assert account.look(3) == {"a.csv", "a.ready.csv", "a.READY", "aready"}
+    assert account.scan(3) == {"a.csv", "a.ready.csv", "a.READY", "aready"}
 
 
 def test_it_texts_a_file_again_that_is_made_ready_again(account: Account) -> None:
     for _ in range(2):
         account.put("a.ready")
-        account.look(2)
-    assert account.look() == {f"a.{STAMP}.success"}
+        account.scan(2)
+    assert account.scan() == {f"a.{STAMP}.success"}
     assert len(account.texted()) == 4
 
 
 def test_it_leaves_a_file_alone_while_somebody_writes_it_under_its_last_name(account: Account) -> None:
     account.written.add(account.gateway.home / "a.ready")
     account.put("a.ready")
-    assert account.look(3) == {"a.ready"}
+    assert account.scan(3) == {"a.ready"}
     account.written.clear()
-    assert account.look() == {f"a.{STAMP}.processing"}
+    assert account.scan() == {f"a.{STAMP}.processing"}
 
 
 def test_a_rejected_file_has_its_cause_at_the_bottom(account: Account) -> None:
@@ -119,14 +121,14 @@ def test_a_file_that_costs_more_than_is_left_is_rejected(tmp_path: Path) -> None
     assert account.gateway.state()["credit"] == 1
 
 
-@pytest.mark.parametrize("name", sorted(name for name in FAULTS if ":reject:" in name))
+@pytest.mark.parametrize("name", sorted(name for name in Site.faults() if ":reject:" in name))
 def test_every_rejection_can_be_forced_once(name: str, account: Account) -> None:
     account.faults.set(name, 1)
     end = account.end_of("a.ready").removeprefix(BODY)
     assert end == b"" if name.endswith("unexplained") else re.fullmatch(rb"0x[0-9A-F]{4} [^\n]+\n", end)
     (account.gateway.home / f"a.{STAMP}.rejected").unlink()
     account.put("b.ready")
-    assert account.look(2) == {f"b.{STAMP}.success"}
+    assert account.scan(2) == {f"b.{STAMP}.success"}
     assert len(account.texted()) == 2
 
 
@@ -150,28 +152,28 @@ def test_an_internal_error_is_tried_again_after_half_an_hour_of_looks(account: A
     account.faults.set("gatewayapi:internal-error", 2)
     account.put("a.ready")
     # One look picks it up, and one attempt fails.
-    assert account.look(2 + 2 * POLLS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
-    assert account.look() == {f"a.{STAMP}.success"}
+    assert account.scan(2 + 2 * SCANS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
+    assert account.scan() == {f"a.{STAMP}.success"}
     assert account.texted() == ["4510203040", "4510203041"]
 
 
 def test_a_file_is_rejected_when_the_internal_error_stays(account: Account) -> None:
     account.faults.set("gatewayapi:internal-error")
     account.put("a.ready")
-    assert account.look(2 + RETRIES * POLLS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
-    assert account.look() == {f"a.{STAMP}.rejected"}
+    assert account.scan(2 + RETRIES * SCANS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
+    assert account.scan() == {f"a.{STAMP}.rejected"}
     assert account.texted() == []
 
 
 def test_faults_keep_a_file_where_it_is(account: Account) -> None:
     account.put("a.ready")
     account.faults.set("gatewayapi:silent")
-    assert account.look(3) == {"a.ready"}
+    assert account.scan(3) == {"a.ready"}
     account.faults.clear()
     account.faults.set("gatewayapi:stuck-processing")
-    assert account.look(3) == {f"a.{STAMP}.processing"}
+    assert account.scan(3) == {f"a.{STAMP}.processing"}
     account.faults.clear()
-    assert account.look() == {f"a.{STAMP}.success"}
+    assert account.scan() == {f"a.{STAMP}.success"}
 
 
 def test_it_shows_the_files_by_stage(account: Account) -> None:
@@ -196,9 +198,9 @@ def test_it_finishes_what_it_began_after_dying_at_any_step(body: bytes, tmp_path
         account = Account(folder)
         account.put("a.ready", body)
         with power_cut:
-            account.look(2)
+            account.scan(2)
         again = Account(folder)
-        again.look(2)
+        again.scan(2)
 
         home, is_success = again.gateway.home, body == BODY
         assert names_in(home) == {f"a.{STAMP}.{'success' if is_success else 'rejected'}"}, folder.name
@@ -335,4 +337,4 @@ def test_a_rename_whose_answer_is_lost_has_happened(remote: Remote) -> None:
 
 
 def test_every_fault_has_a_sentence() -> None:
-    assert all(name.startswith("gatewayapi:") and words.endswith(".") for name, words in FAULTS.items())
+    assert all(name.startswith("gatewayapi:") and words.endswith(".") for name, words in Site.faults().items())

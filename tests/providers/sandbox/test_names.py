@@ -7,7 +7,8 @@ import pytest
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger
 from providers.sandbox.server import Sandbox
-from providers.sandbox.smsportal import FAULTS, Gateway
+from providers.sandbox.smsportal import Site
+from providers.sandbox.smsportal.gateway import Gateway
 from tests.providers.sandbox.conftest import Client, names_in, wire, zipped
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -15,7 +16,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def faults() -> Faults:
-    return Faults(FAULTS)
+    return Faults(Site.faults())
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def take(gateway: Gateway) -> Callable[..., str]:
     def taken(name: str, body: bytes, now: datetime = NOW) -> str:
         (gateway.home / "Send_SMS" / name).write_bytes(body)
         before = names_in(gateway.home / "Processed")
-        assert gateway.look(now) == 1
+        assert gateway.scan(now) == 1
         return "Processed" if names_in(gateway.home / "Processed") > before else "Errors"
 
     return taken

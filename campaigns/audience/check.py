@@ -1,0 +1,195 @@
+"""Look at a draft as if it were frozen now: who would be in, who out and why, and what the texts cost."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
+
+from campaigns.audience.spec import compose_spec, finished_text
+from campaigns.audience.statistics import Measured, measure_texts
+from campaigns.audience.texts import Text, TextError, compile_text
+from campaigns.lifecycle import Refusal
+from campaigns.models import Campaign, Recipient
+from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
+from providers import gsm
+from providers.base import Problem
+from providers.models import Account
+
+#: Recipients whose texts the check of a draft measures while somebody waits; the freeze measures all of them.
+CHECKED = 20_000
+
+
+@dataclass
+class AudienceCheck(Measured):
+    """A draft looked at as if it were frozen now. ``is_complete`` is False when only the first texts were measured."""
+
+    selected: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    spec_problems: list[Problem] = field(default_factory=list)
+    is_complete: bool = True
+
+
+@dataclass
+class Sample:
+    """One real recipient of a draft or a frozen campaign, with the text as it would be read."""
+
+    position: int
+    total: int
+    msisdn: str
+    name: str
+    list_name: str
+    text: str
+    measure: gsm.Measure
+
+
+def check_audience(campaign: Campaign) -> AudienceCheck:
+    """Look at a draft as if it were frozen now; nothing is written.
+
+    Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
+    """
+    text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    verdict = AudienceCheck()
+    reasons = count_reasons(lists, text)
+    verdict.selected = sum(reasons.values())
+    verdict.included = reasons.pop("", 0)
+    verdict.excluded = dict(reasons)
+    spec = compose_spec(campaign, text)
+    verdict.spec_problems = campaign.account.adapter.spec_problems(spec)
+    measured = measure_texts(campaign, text, spec, draft_recipients(lists, text, 0, CHECKED))
+    verdict.is_complete = measured.included == verdict.included
+    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count"):
+        setattr(verdict, name, getattr(measured, name))
+    return verdict
+
+
+def sample(campaign: Campaign, position: int) -> Sample | None:
+    """The included recipient at ``position`` (from 1), or None where there is none. Raises Refusal."""
+    text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    if campaign.counts:
+        included = campaign.recipients.filter(excluded_reason="")
+        total = included.count()
+        found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
+        recipients: list[Recipient] = list(found)
+    else:
+        total = count_reasons(lists, text)[""]
+        recipients = list(draft_recipients(lists, text, position - 1, 1)) if 0 < position <= total else []
+    if not recipients:
+        return None
+    recipient = recipients[0]
+    body = finished_text(text, recipient)
+    return Sample(
+        position=position,
+        total=total,
+        msisdn=recipient.msisdn,
+        name=recipient.name,
+        list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
+        text=body,
+        measure=campaign.account.adapter.measure(compose_spec(campaign, text), body),
+    )
+
+
+def usable_text_of(campaign: Campaign) -> Text:
+    """The compiled text of a campaign that could be frozen as far as its own fields say. Raises Refusal."""
+    text = usable_text(campaign.text, campaign.ordered_lists())
+    if not campaign.account.is_active:
+        raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
+    return text
+
+
+def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
+    """The compiled text where these lists, in this order, could be frozen with it. Raises Refusal."""
+    try:
+        text = compile_text(source)
+    except TextError as error:
+        raise Refusal(error.code, error.sentence) from error
+    if not lists:
+        raise Refusal("no_list", "Choose at least one contact list.")
+    for used in text.fields:
+        labels = {contact_list.label(used) for contact_list in lists}
+        if len(labels) > 1:
+            said = ", ".join(f"“{label}”" for label in sorted(labels))
+            raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
+    importing = Import.objects.filter(list__in=lists, status="applying").first()
+    if importing:
+        raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has ended.")
+    return text
+
+
+def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> None:
+    """Raise Refusal for what this account's provider cannot keep until its start."""
+    adapter = account.adapter
+    if not adapter.starts_later:
+        raise Refusal("cannot_start_later", f"{account} cannot keep a file until a start time.")
+    if not start_at:
+        raise Refusal("early_without_start", "Handing over early needs a start time.")
+    if adapter.limits.start_ahead and start_at > now + adapter.limits.start_ahead:
+        days = adapter.limits.start_ahead.days
+        raise Refusal("start_too_far", f"{account} keeps a file for {days} days at most. Choose an earlier start.")
+
+
+def reason_sql(text: Text, earlier: str) -> str:
+    """Why the contact ``c`` is excluded, as SQL; ``''`` for those who are included.
+
+    ``earlier`` is SQL that finds the number on a list chosen before: a number counts once, on the first list it is on.
+    """
+    missing = " OR ".join(f"c.{name} = ''" for name in text.required)
+    active = "SELECT 1 FROM contacts_suppression s WHERE s.msisdn = c.msisdn AND s.lifted_at IS NULL"
+    return (
+        f"CASE WHEN EXISTS ({earlier}) THEN '{Recipient.Excluded.DUPLICATE}'"
+        f" WHEN EXISTS ({active}) THEN '{Recipient.Excluded.OPTED_OUT}'"
+        + (f" WHEN c.message = '' AND ({missing}) THEN '{Recipient.Excluded.MISSING_FIELD}'" if missing else "")
+        + " ELSE '' END"
+    )
+
+
+def _on_earlier_list(lists: Sequence[ContactList], position: int) -> str:
+    """SQL that finds the contact ``c`` on a list chosen before ``position``."""
+    chosen = ", ".join(str(int(contact_list.pk)) for contact_list in lists[:position]) or "NULL"
+    return f"SELECT 1 FROM contacts_contact e WHERE e.msisdn = c.msisdn AND e.list_id IN ({chosen})"
+
+
+def count_reasons(lists: Sequence[ContactList], text: Text) -> Counter[str]:
+    """How many contacts of the chosen lists would be out, by reason; ``""`` counts those who would be in."""
+    reasons: Counter[str] = Counter()
+    for position in range(len(lists)):
+        reasons.update(_reasons(lists, text, position))
+    return reasons
+
+
+def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter[str]:
+    reason = reason_sql(text, _on_earlier_list(lists, position))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {reason}, COUNT(*) FROM contacts_contact c WHERE c.list_id = %s GROUP BY 1",
+            [lists[position].pk],
+        )
+        return Counter(dict(cursor.fetchall()))
+
+
+def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count: int) -> Iterator[Recipient]:
+    """Unsaved recipients a freeze would include now: ``count`` of them after ``skip``, list by list."""
+    for position, contact_list in enumerate(lists):
+        reason = reason_sql(text, _on_earlier_list(lists, position))
+        contacts = Contact.objects.raw(
+            f"SELECT c.* FROM contacts_contact c WHERE c.list_id = %s AND {reason} = ''"
+            " ORDER BY c.msisdn LIMIT %s OFFSET %s",
+            [contact_list.pk, count, skip],
+        )
+        found = 0
+        for contact in contacts:
+            found += 1
+            yield Recipient(
+                list_id=contact_list.pk,
+                contact_id=contact.pk,
+                msisdn=contact.msisdn,
+                customer_id=contact.customer_id,
+                name=contact.name,
+                message=contact.message,
+                **{name: getattr(contact, name) for name in VALUE_FIELDS},
+            )
+        count -= found
+        if count <= 0:
+            return
+        skip = 0 if found else max(0, skip - _reasons(lists, text, position)[""])

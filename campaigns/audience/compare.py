@@ -1,0 +1,241 @@
+"""Which account a draft should go through: what each would do with it, the choice, and what one would charge."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from campaigns.audience.check import CHECKED, count_reasons, draft_recipients, refuse_early, usable_text
+from campaigns.audience.spec import message_of
+from campaigns.audience.statistics import Measured, TextStatistics
+from campaigns.audience.texts import Text
+from campaigns.lifecycle import Refusal, require_permission
+from campaigns.models import Campaign
+from contacts.models import ContactList
+from providers import gsm
+from providers.base import BaseAdapter, CampaignSpec, Problem
+from providers.checking import BUSY, Health, health
+from providers.connections import connect
+from providers.locks import account_slot
+from providers.models import Account
+
+#: Characters that are shown one by one.
+NAMED = 20
+
+
+@dataclass
+class AccountCheck:
+    """What one account would do with a draft.
+
+    ``measured`` counts the texts that were looked at. ``files`` is the least number of them for all ``included``
+    recipients. ``foreign`` shows the first characters that make texts Unicode, ``further`` those that are refused and
+    not named in ``refused``. ``early`` says what handing over early would mean, ``""`` where nobody asks for it.
+    ``is_unicode`` is true where Unicode is chosen for every text, ``rehearsal`` the sentence that nobody is texted.
+    """
+
+    account: Account
+    included: int
+    measured: Measured
+    files: int
+    foreign: str
+    further: str
+    is_unicode: bool
+    rehearsal: str
+    early: str
+    has_quote: bool
+    is_chosen: bool
+    spec_problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every text was looked at, not only the first."""
+        return self.measured.included == self.included
+
+    @property
+    def histogram(self) -> list[tuple[int, int]]:
+        return sorted(self.measured.histogram.items())
+
+    @property
+    def refused(self) -> list[tuple[int, str]]:
+        """How many texts are refused and the first sentence why, by reason, the most frequent first.
+
+        A text counts once, by what is wrong with it first, so that the numbers add up.
+        """
+        return sorted(self.measured.reasons.values(), key=lambda reason: (-reason[0], reason[1]))
+
+    @property
+    def health(self) -> Health:
+        """How the account stands, as every screen says it."""
+        return health(self.account)
+
+    @property
+    def said(self) -> tuple[Any, ...]:
+        """All that is said below the account's name. Accounts that say the same need to say it only once."""
+        return (
+            self.account.provider,
+            self.included,
+            self.files,
+            self.measured.unicode,
+            self.is_unicode,
+            self.foreign,
+            self.further,
+            self.early,
+            self.rehearsal,
+            tuple(self.histogram),
+            tuple(self.refused),
+            tuple(problem.sentence for problem in self.spec_problems),
+        )
+
+
+def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountCheck]:
+    """What each active account would do with a draft, saved or not; asks no provider.
+
+    The first recipients' texts are looked at once for all accounts. ``lists`` are those of a draft that is not saved.
+    Raises Refusal where the text or the lists cannot be used.
+    """
+    lists = campaign.ordered_lists() if lists is None else lists
+    text = usable_text(campaign.text, lists)
+    included = count_reasons(lists, text)[""]
+    accounts = list(Account.objects.filter(is_active=True))
+    statistics_by_account = [TextStatistics(account.adapter, spec_for(campaign, account, text)) for account in accounts]
+    foreign: dict[str, None] = {}
+    for recipient in draft_recipients(lists, text, 0, CHECKED):
+        message = message_of(text, recipient)
+        foreign.update(dict.fromkeys(gsm.unsupported(message.text)))
+        for statistics in statistics_by_account:
+            statistics.add(recipient, message)
+    return [
+        _verdict(campaign, account, statistics, included, "".join(foreign), now)
+        for account, statistics in zip(accounts, statistics_by_account, strict=True)
+    ]
+
+
+def group_alike(found: Iterable[AccountCheck]) -> list[list[AccountCheck]]:
+    """The verdicts in their order, those together that say the same of one provider."""
+    groups: dict[tuple[Any, ...], list[AccountCheck]] = {}
+    for verdict in found:
+        groups.setdefault(verdict.said, []).append(verdict)
+    return list(groups.values())
+
+
+def choose_account(campaign: Campaign, account: Account, user: Any) -> None:
+    """Let a draft go through ``account``, with its provider's usual options. Raises Refusal."""
+    require_permission(user, "campaigns.change_campaign")
+    if not account.is_active:
+        raise Refusal("account_inactive", f"The account {account} is not active. Choose another one.")
+    with transaction.atomic():
+        draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, status=Campaign.Status.DRAFT).first()
+        if draft is None:
+            raise Refusal("no_draft", f"{campaign} is not a draft any more. Nothing was changed.")
+        Campaign.objects.filter(pk=draft.pk).update(
+            account=account,
+            options=options_for(draft, account),
+            is_early=draft.is_early and account.adapter.starts_later,
+            problems=[],
+            reason="",
+            sentence="",
+        )
+        draft.editors.add(user)
+
+
+def ask_for_quote(campaign: Campaign, account: Account) -> str:
+    """Ask the account's provider what the text of the first recipient would cost; return its own words.
+
+    Nobody is texted by it. Raises Refusal, also where the provider cannot be asked, or Trouble.
+    """
+    lists = campaign.ordered_lists()
+    text = usable_text(campaign.text, lists)
+    recipient = next(draft_recipients(lists, text, 0, 1), None)
+    if recipient is None:
+        raise Refusal("empty_audience", "Nobody is left to text, so there is nothing to ask a price for.")
+    with account_slot(account) as slot:
+        if slot is None:
+            raise Refusal("busy", BUSY)
+        with connect(account) as remote:
+            said = account.adapter.quote(remote, spec_for(campaign, account, text), message_of(text, recipient))
+    if said is None:
+        raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, mend that first.")
+    return said
+
+
+def spec_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
+    """What the campaign would ask of this account's adapter. A start it cannot keep stays with Baton."""
+    return CampaignSpec(
+        template=text.bare,
+        sender=campaign.sender,
+        start_at=campaign.start_at if campaign.is_early and account.adapter.starts_later else None,
+        end_at=campaign.end_at,
+        options=options_for(campaign, account),
+        account=account.settings,
+    )
+
+
+def options_for(campaign: Campaign, account: Account) -> dict[str, Any]:
+    """The campaign's own options where its account is with the same provider, else the provider's usual ones."""
+    if campaign.account_id and campaign.account.provider == account.provider:
+        return dict(campaign.options)
+    return usual_options(account)
+
+
+def usual_options(account: Account) -> dict[str, Any]:
+    """What the options of the account's provider are when nobody changes them."""
+    form = account.adapter.OptionsForm()
+    filled = account.adapter.OptionsForm(
+        {name: form.get_initial_for_field(option, name) for name, option in form.fields.items()}
+    )
+    filled.is_valid()
+    return filled.cleaned_data
+
+
+def _verdict(
+    campaign: Campaign, account: Account, statistics: TextStatistics, included: int, foreign: str, now: datetime
+) -> AccountCheck:
+    measured = statistics.result()
+    problems = statistics.adapter.spec_problems(statistics.spec)
+    early = ""
+    if campaign.is_early:
+        early, refusal = _early(account, campaign.start_at, now)
+        problems = [*problems, *refusal]
+    named = " ".join(sentence for _, sentence in measured.reasons.values())
+    at_fault = [character for problem in measured.problems for character in problem["characters"]]
+    return AccountCheck(
+        account=account,
+        included=included,
+        measured=measured,
+        files=math.ceil(included / account.adapter.limits.rows),
+        foreign=_shown(foreign),
+        further=_shown(character for character in at_fault if _may_be_lacking(character) and character not in named),
+        # A text that needs no Unicode is Unicode all the same where it is chosen.
+        is_unicode=statistics.adapter.measure(statistics.spec, "a").alphabet != "gsm",
+        rehearsal=statistics.adapter.rehearsal(statistics.spec),
+        early=early,
+        has_quote=type(account.adapter).quote is not BaseAdapter.quote,
+        is_chosen=campaign.account_id == account.pk,
+        spec_problems=problems,
+    )
+
+
+def _may_be_lacking(character: str) -> bool:
+    """Whether an alphabet may lack a character. An objection to a whole word names plain letters that none lacks."""
+    return not character.isascii() or bool(gsm.unsupported(character))
+
+
+def _shown(characters: Iterable[str]) -> str:
+    """The first characters, each once; one that nobody sees by its number."""
+    distinct = list(dict.fromkeys(characters))
+    shown = [character if character.isprintable() else f"U+{ord(character):04X}" for character in distinct[:NAMED]]
+    more = [f"and {len(distinct) - NAMED} more"] if len(distinct) > NAMED else []
+    return " ".join(shown + more)
+
+
+def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
+    if not account.adapter.starts_later:
+        return "It cannot keep the files until the start, so Baton holds them until then.", []
+    try:
+        refuse_early(account, start_at, now)
+    except Refusal as refusal:
+        return "", [Problem(refusal.code, refusal.sentence, "start_at")]
+    return "It keeps the files until the start. They cannot be recalled, and later opt-outs do not count.", []

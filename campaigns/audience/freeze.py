@@ -1,0 +1,189 @@
+"""The freeze: copy the audience of a campaign into recipients that no longer change, and measure every text."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count
+
+from campaigns.audience.approval import approval_hash, frozen_recipients
+from campaigns.audience.check import reason_sql, refuse_early, usable_text_of
+from campaigns.audience.spec import compose_spec
+from campaigns.audience.statistics import measure_texts
+from campaigns.audience.texts import Text
+from campaigns.lifecycle import Refusal, require_permission, transition
+from campaigns.models import Campaign
+from providers.locks import Lock, LockLost
+
+#: Recipients copied in one transaction: the web keeps writing in between.
+CHUNK = 20_000
+
+
+_COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, value6"
+
+
+def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
+    """Move a draft to ``freezing``; the freeze itself is a job.
+
+    Raises Refusal when the text, the lists, the account or the times are not usable. Nothing is written then.
+    """
+    require_permission(user, "campaigns.change_campaign")
+    usable_text_of(campaign)
+    if campaign.end_at and campaign.end_at <= now:
+        raise Refusal("end_passed", "The end is in the past. Choose a later one.")
+    if campaign.start_at and campaign.start_at < now - campaign.patience:
+        raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
+    if campaign.is_early:
+        refuse_early(campaign.account, campaign.start_at, now)
+    transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
+
+
+def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
+    """Copy the audience of a campaign that is ``freezing``, measure every text, and move it to ``frozen``.
+
+    A freeze that died is begun again from nothing. Where it may not be, or where other people are there than were
+    copied, the campaign goes back to draft with the reason and the first recipients at fault. ``lock`` is the
+    campaign's, None where nobody else is about; when it is lost the campaign stays freezing. Raises LockLost.
+    """
+    campaign = Campaign.objects.select_related("account", "frozen_by").get(pk=campaign_id)
+    if campaign.status != Campaign.Status.FREEZING:
+        return
+    delete_recipients(campaign, lock)
+    try:
+        text = usable_text_of(campaign)
+        copied = _copy_people(campaign, text, lock)
+        if not _still_freezing(campaign):
+            _forget_if_given_up(campaign, lock)
+            return
+        spec = compose_spec(campaign, text)
+        problems = campaign.account.adapter.spec_problems(spec)
+        if problems:
+            raise Refusal(problems[0].code, " ".join(problem.sentence for problem in problems))
+        measured = measure_texts(campaign, text, spec, frozen_recipients(campaign))
+        reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
+        if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
+            raise Refusal("copy_differs", "The people who were copied are not those who are there. Freeze it again.")
+        if measured.problem_count:
+            campaign.problems = measured.problems
+            raise Refusal(
+                "texts_refused",
+                f"{measured.problem_count:,} texts cannot go through {campaign.account}. Mend the text, the contacts,"
+                " or choose another account.",
+            )
+        if not measured.included:
+            raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+    except Refusal as refusal:
+        give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
+        return
+    campaign.audience_digest = measured.digest
+    campaign.counts = {
+        "selected": copied,
+        "excluded": dict(reasons),
+        "included": measured.included,
+        "parts": measured.parts,
+        "histogram": {str(parts): n for parts, n in sorted(measured.histogram.items())},
+        "least": measured.least,
+        "most": measured.most,
+        "longest": [row["id"] for row in measured.longest],
+    }
+    if not _still_freezing(campaign):
+        _forget_if_given_up(campaign, lock)
+        return
+    _ask_for(lock)
+    transition(
+        campaign,
+        Campaign.Status.FROZEN,
+        user=campaign.frozen_by,
+        counts=campaign.counts,
+        audience_digest=campaign.audience_digest,
+        approval_hash=approval_hash(campaign),
+        frozen_at=now,
+        opted_out_later=0,
+        problems=[],
+    )
+
+
+def give_up_freeze(
+    campaign_id: int,
+    sentence: str,
+    code: str = "freeze_failed",
+    problems: Any = (),
+    lock: Lock | None = None,
+) -> None:
+    """Take a campaign that is ``freezing`` back to draft, with the reason. ``lock`` is as for ``freeze``."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.status == Campaign.Status.FREEZING:
+        delete_recipients(campaign, lock)
+        transition(campaign, Campaign.Status.DRAFT, reason=code, sentence=sentence, problems=list(problems))
+
+
+def delete_recipients(campaign: Campaign, lock: Lock | None = None) -> None:
+    """Forget the frozen people of a campaign that is no longer, or not yet, frozen. In short transactions.
+
+    Where ``lock`` is lost, whom somebody else has copied since is kept. Raises LockLost.
+    """
+    while True:
+        first = list(campaign.recipients.order_by("id").values_list("id", flat=True)[CHUNK - 1 : CHUNK])
+        rows = campaign.recipients.filter(id__lte=first[0]) if first else campaign.recipients.all()
+        with transaction.atomic():
+            rows._raw_delete(rows.db)
+            # Not before: somebody else may begin, and copy people, between the answer and the deletion.
+            _ask_for(lock)
+        if not first:
+            return
+
+
+def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
+    """Copy the chosen lists into recipients, a chunk of numbers at a time, in the database; return how many."""
+    # The lists chosen earlier are copied by now, so a number they had is a recipient already.
+    earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
+    reason = reason_sql(text, earlier)
+    copied = 0
+    for contact_list in campaign.ordered_lists():
+        after = ""
+        while True:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT msisdn FROM contacts_contact WHERE list_id = %s AND msisdn > %s"
+                    " ORDER BY msisdn LIMIT 1 OFFSET %s",
+                    [contact_list.pk, after, CHUNK - 1],
+                )
+                row = cursor.fetchone()
+                until = row[0] if row else "9" * 16
+                cursor.execute(
+                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {_COLUMNS}, message,"
+                    " excluded_reason)"
+                    f" SELECT %s, c.list_id, c.id, {', '.join('c.' + name for name in _COLUMNS.split(', '))},"
+                    f" c.message, {reason} FROM contacts_contact c"
+                    " WHERE c.list_id = %s AND c.msisdn > %s AND c.msisdn <= %s ORDER BY c.msisdn",
+                    [campaign.pk, campaign.pk, contact_list.pk, after, until],
+                )
+                copied += cursor.rowcount
+                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
+                # Before this chunk is committed: somebody else may have begun from nothing since.
+                _ask_for(lock)
+            if not row or not _still_freezing(campaign):
+                break
+            after = until
+    return copied
+
+
+def _ask_for(lock: Lock | None) -> None:
+    """Raise LockLost where somebody else may be freezing the campaign by now."""
+    if lock is not None and not lock.still_held():
+        raise LockLost
+
+
+def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
+    """Delete the recipients of a freeze that somebody ended; those of one that another worker finished are its own."""
+    ended = Campaign.objects.filter(
+        pk=campaign.pk, status__in=(Campaign.Status.DRAFT, Campaign.Status.CANCELLED)
+    ).first()
+    if ended:
+        # A draft may be freezing again by now; a cancelled campaign never will be, whoever has the lock.
+        delete_recipients(campaign, lock if ended.status == Campaign.Status.DRAFT else None)
+
+
+def _still_freezing(campaign: Campaign) -> bool:
+    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()

@@ -1,0 +1,118 @@
+"""What the texts of an audience cost, and which of them an adapter refuses."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
+from typing import Any
+
+from campaigns.audience.approval import add_to_digest
+from campaigns.audience.spec import message_of
+from campaigns.audience.texts import Text, has_literal_field
+from campaigns.models import Campaign, Recipient
+from providers.base import BaseAdapter, CampaignSpec, Message, Problem
+
+#: Objections kept for people to read.
+SHOWN = 100
+
+
+#: What of a sentence differs from text to text: numbers, and what stands in quotation marks.
+_PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
+
+
+@dataclass
+class Measured:
+    """What the texts of an audience cost: ``least`` and ``most`` in units, ``histogram`` recipients by parts.
+
+    ``unicode`` counts texts that do not go as GSM; ``reasons`` has ``(texts objected to, first sentence)`` by what is
+    objected to; together they are ``problem_count``.
+    """
+
+    included: int = 0
+    parts: int = 0
+    histogram: dict[int, int] = field(default_factory=dict)
+    least: int = 0
+    most: int = 0
+    unicode: int = 0
+    longest: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    problem_count: int = 0
+    reasons: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    digest: str = ""
+
+
+class TextStatistics:
+    """Weighs finished texts one after another as one adapter counts and judges them."""
+
+    def __init__(self, adapter: BaseAdapter, spec: CampaignSpec) -> None:
+        self.adapter = adapter
+        self.spec = spec
+        self._measured = Measured()
+        self._histogram: Counter[int] = Counter()
+        self._longest: list[tuple[int, int, dict[str, Any]]] = []
+        self._least: int | None = None
+
+    def add(self, recipient: Recipient, message: Message) -> None:
+        """Count and judge one recipient's finished text."""
+        size = self.adapter.measure(self.spec, message.text)
+        measured = self._measured
+        measured.included += 1
+        measured.parts += size.parts
+        measured.unicode += size.alphabet != "gsm"
+        self._histogram[size.parts] += 1
+        self._least = size.units if self._least is None else min(self._least, size.units)
+        if len(self._longest) < 10 or size.units > self._longest[0][0]:
+            entry = {"id": recipient.pk, "msisdn": recipient.msisdn, "units": size.units, "text": message.text}
+            keep = heappush if len(self._longest) < 10 else heappushpop
+            keep(self._longest, (size.units, -measured.included, entry))
+        found = self.adapter.problems(self.spec, message)
+        if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
+            found = [*found, Problem("literal_field", "The finished text still holds a field such as @@value1@@.")]
+        if found:
+            self._add_problems(message.msisdn, found)
+
+    def result(self) -> Measured:
+        """What all texts weighed so far come to, without a digest."""
+        measured = self._measured
+        measured.histogram = dict(sorted(self._histogram.items()))
+        measured.least = self._least or 0
+        measured.longest = [entry for _, _, entry in sorted(self._longest, key=lambda item: (-item[0], -item[1]))]
+        measured.most = measured.longest[0]["units"] if measured.longest else 0
+        return measured
+
+    def _add_problems(self, msisdn: str, found: Sequence[Problem]) -> None:
+        measured = self._measured
+        measured.problem_count += 1
+        reason = _reason(found[0])
+        count, sentence = measured.reasons.get(reason, (0, found[0].sentence))
+        measured.reasons[reason] = (count + 1, sentence)
+        if len(measured.problems) < SHOWN:
+            measured.problems.append(
+                {
+                    "msisdn": msisdn,
+                    "code": found[0].code,
+                    "sentence": " ".join(problem.sentence for problem in found),
+                    "characters": "".join(problem.characters for problem in found),
+                }
+            )
+
+
+def _reason(problem: Problem) -> tuple[str, str]:
+    """The code of an objection and what its sentence says whatever the text: one code may have several sentences."""
+    said = _PARTICULARS.sub("", problem.sentence)
+    plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in problem.characters))
+    return problem.code, " ".join("".join(plain).split())
+
+
+def measure_texts(campaign: Campaign, text: Text, spec: CampaignSpec, recipients: Iterator[Recipient]) -> Measured:
+    """Render, measure and judge every text once, streaming."""
+    statistics = TextStatistics(campaign.account.adapter, spec)
+    digest = hashlib.sha256()
+    for recipient in recipients:
+        add_to_digest(digest, recipient)
+        statistics.add(recipient, message_of(text, recipient))
+    measured = statistics.result()
+    measured.digest = digest.hexdigest()
+    return measured

@@ -1,0 +1,203 @@
+"""Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from campaigns.audience.approval import refuse_unapproved
+from campaigns.audience.spec import compose_spec, message_of
+from campaigns.audience.texts import compile_text
+from campaigns.lifecycle import Refusal, StaleTransition, lock_campaign, record_event, transition
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.naming import derive_key, derive_stem
+from campaigns.querysets import RecipientQuerySet
+from providers.base import Payload
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A payload with the recipients it names and the parts they cost."""
+
+    payload: Payload
+    recipients: Sequence[Recipient]
+    parts: int
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.payload.body).hexdigest()
+
+
+def create_batches(campaign_id: int, now: datetime) -> int:
+    """Cut every waiting recipient of an approved or running campaign into batches; return how many were made.
+
+    The first cut moves the campaign to ``running``. Who opted out since the freeze is taken out here. A cut that died
+    goes on where it stopped. The caller holds the campaign's lock. Raises Refusal where it is not what was approved.
+    """
+    campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
+    if campaign.status == Campaign.Status.APPROVED:
+        begins = campaign.effective_start_at
+        if begins is None or not begins <= now <= begins + campaign.patience:
+            return 0
+        transition(campaign, Campaign.Status.RUNNING, started_at=now)
+    made = 0
+    refuse_unapproved(campaign)
+    while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
+        subtract_opted_out(campaign, campaign.recipients.waiting())
+        number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
+        recipients = list(campaign.recipients.waiting().order_by("msisdn")[: campaign.account.adapter.limits.rows])
+        if not recipients:
+            break
+        rendered = render(campaign, number, 1, recipients)
+        _store(campaign, number, 1, rendered, now)
+        made += 1
+    return made
+
+
+def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int:
+    """Take those out who opted out after the freeze, and count them; return how many."""
+    with transaction.atomic():
+        gone = Recipient.objects.filter(pk__in=recipients.opted_out().values("pk")).update(
+            excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
+        )
+        if gone:
+            campaign.opted_out_later = lock_campaign(campaign.pk).opted_out_later + gone
+            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
+            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were taken out.")
+    return gone
+
+
+def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: Any = None) -> Batch | None:
+    """Replace ``batch`` by its next generation, without those who opted out since and those with an outcome.
+
+    The move and the successor at ``prepared`` are one transaction. Where nobody is left no successor is made and the
+    batch becomes ``cancelled``; returns the successor or None. The caller holds the locks of batch and campaign.
+    """
+    campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
+    refuse_unapproved(campaign)
+    left = Recipient.objects.open_in_batch(batch)
+    gone = left.opted_out()
+    gone_ids = set(gone.values_list("pk", flat=True))
+    kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]
+    rendered = render(campaign, batch.number, batch.generation + 1, kept) if kept else None
+    if rendered and len(rendered.recipients) < len(kept):
+        raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
+    path = _write(campaign, rendered) if rendered else ""
+    with transaction.atomic():
+        counted_out = lock_campaign(campaign.pk).opted_out_later
+        if rendered:
+            transition(
+                batch, Batch.Status.SUPERSEDED, reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None
+            )
+        else:
+            # Whoever was left in it is excluded now, so only those with an outcome count here.
+            counted = batch.row_errors + batch.accepted_rows
+            transition(
+                batch, Batch.Status.CANCELLED, reason=reason, sentence=sentence, user=user, due_at=None, rows=counted
+            )
+        if Recipient.objects.open_in_batch(batch).count() != len(kept) + len(gone_ids):
+            # A look has settled somebody since they were read.
+            raise StaleTransition(batch)
+        if gone_ids:
+            taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
+                excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
+            )
+            if taken_out != len(gone_ids):
+                raise StaleTransition(batch)
+            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
+            record_event(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were taken out.", batch=batch)
+        if not rendered:
+            return None
+        return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
+
+
+def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Recipient]) -> Rendered:
+    """Render the first of ``recipients`` that fit into one payload: all, or half of them, or half of that.
+
+    Same in, same bytes out, on every call. Raises Refusal ``too_large`` when one recipient alone does not fit.
+    """
+    text = compile_text(campaign.text)
+    spec = compose_spec(campaign, text)
+    adapter = campaign.account.adapter
+    stem = derive_stem(campaign.pk, number, generation)
+    key = derive_key(campaign.account_id, stem)
+    while True:
+        messages = [message_of(text, recipient) for recipient in recipients]
+        payload = adapter.render(stem, key, spec, messages)
+        if len(payload.body) <= adapter.limits.bytes:
+            parts = sum(adapter.measure(spec, message.text).parts for message in messages)
+            return Rendered(payload, recipients, parts)
+        if len(recipients) == 1:
+            raise Refusal("too_large", f"One text alone is larger than {campaign.account} takes in a file.")
+        recipients = recipients[: (len(recipients) + 1) // 2]
+
+
+def dry_run(campaign: Campaign) -> Iterator[Rendered]:
+    """The files that a cut would make now of the waiting recipients, byte for byte; nothing is written.
+
+    For a campaign that has batches, those come first as they were rendered.
+    """
+    number = 0
+    for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
+        number = batch.number
+        with default_storage.open(str(batch.payload)) as handle:
+            payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
+        yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
+    gone = set(campaign.recipients.waiting().opted_out().values_list("pk", flat=True))
+    left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
+    while left:
+        number += 1
+        rendered = render(campaign, number, 1, left[: campaign.account.adapter.limits.rows])
+        yield rendered
+        left = left[len(rendered.recipients) :]
+
+
+def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered, now: datetime) -> None:
+    path = _write(campaign, rendered)
+    with transaction.atomic():
+        _row(campaign, number, generation, rendered, path, now)
+        first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
+        taken = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
+        if taken != len(rendered.recipients):
+            raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while they were cut.")
+
+
+def _write(campaign: Campaign, rendered: Rendered) -> str:
+    """Put the bytes on the disk. A file that no row names is a crash's leftover and is replaced."""
+    path = str(Path("payloads", f"c{campaign.pk}", rendered.payload.name))
+    if default_storage.exists(path):
+        if Batch.objects.filter(payload=path).exists():
+            raise Refusal(
+                "payload_exists", f"{rendered.payload.name} was made by another worker meanwhile. Resume the campaign."
+            )
+        default_storage.delete(path)
+    return default_storage.save(path, ContentFile(rendered.payload.body))
+
+
+def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, path: str, now: datetime) -> Batch:
+    payload = rendered.payload
+    expires = [moment for moment in (campaign.end_at, campaign.start_at if campaign.is_early else None) if moment]
+    batch = Batch.objects.create(
+        campaign=campaign,
+        account=campaign.account,
+        number=number,
+        generation=generation,
+        stem=payload.stem,
+        key=payload.key,
+        name=payload.name,
+        payload=path,
+        sha256=rendered.sha256,
+        size=len(payload.body),
+        rows=len(rendered.recipients),
+        parts=rendered.parts,
+        due_at=now,
+        expires_at=min(expires) if expires else None,
+    )
+    record_event(campaign, "prepared", f"{payload.name} was made for {batch.rows:,} recipients.", batch=batch)
+    return batch

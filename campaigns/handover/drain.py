@@ -1,0 +1,190 @@
+"""Hand over the due batches of an account one after another: claim, stage, gate, commit."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from rq.timeouts import BaseTimeoutException
+
+from campaigns.audience.approval import is_as_approved
+from campaigns.handover.batches import supersede
+from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
+from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
+from campaigns.handover.recovery import ASK_A_PERSON_AFTER, recover
+from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
+from campaigns.handover.session import Clock, RemoteSession, SessionBroken
+from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, transition
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.results.evidence import BytesDiffer, payload_of
+from campaigns.results.poll import log_failure
+from campaigns.results.schedule import unclear_fields
+from providers.errors import Refused, Trouble
+from providers.locks import Lock, account_slot, hold, is_free
+from providers.models import Account
+from providers.points import reach
+
+
+def due_batches(account: Account, now: datetime) -> list[Batch]:
+    """The account's batches that are due and in nobody's hands, in the order of ``Batch.objects.due``."""
+    rows = Batch.objects.due(account, now).select_related("campaign__account")
+    return [
+        batch for batch in rows[:200] if batch.status == Batch.Status.PREPARED or is_free(batch_lock_name(batch.pk))
+    ]
+
+
+def drain(account_id: int, clock: Clock, until: datetime) -> int:
+    """Hand over the account's due batches one after another over one connection until none is due or it is ``until``.
+
+    Returns how many batches were worked on. Does nothing when the account's connection slots are taken.
+    """
+    worked = 0
+    tried: set[int] = set()
+    account = Account.objects.get(pk=account_id)
+    with account_slot(account) as slot:
+        if slot is None:
+            return 0
+        while clock() < until:
+            account.refresh_from_db()
+            batches = [batch for batch in due_batches(account, clock()) if batch.pk not in tried]
+            if not batches:
+                break
+            try:
+                with RemoteSession(account) as session:
+                    for batch in batches:
+                        if clock() >= until:
+                            break
+                        tried.add(batch.pk)
+                        worked += 1
+                        hand_over(batch.pk, session, clock)
+            except SessionBroken:
+                # What is left is still due: the next job takes it over a fresh connection.
+                break
+            except BaseTimeoutException:
+                raise
+            except Exception as error:
+                # A mistake of ours with one batch must not keep the others waiting. Nothing is known about it.
+                postpone(batch.pk, error, clock())
+                break
+    return worked
+
+
+def postpone(batch_id: int, error: Exception, now: datetime) -> None:
+    """Come back later to a batch that Baton itself stumbled over; ask a person when that goes on after its commit."""
+    log_failure(batch_id, error)
+    Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
+    batch = Batch.objects.select_related("campaign").get(pk=batch_id)
+    if (
+        batch.status == Batch.Status.COMMITTING
+        and batch.first_intent_at
+        and now - batch.first_intent_at > ASK_A_PERSON_AFTER
+    ):
+        sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
+        with suppress(StaleTransition):
+            transition(
+                batch, Batch.Status.UNCLEAR, reason="unreadable", sentence=sentence, **unclear_fields(batch, now)
+            )
+
+
+def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
+    """Take one due batch as far as it goes. Raises SessionBroken when the connection is not to be used again."""
+    with hold(batch_lock_name(batch_id)) as lock:
+        if lock is None:
+            return
+        batch = Batch.objects.select_related("campaign__account", "account").get(pk=batch_id)
+        if batch.due_at is None or batch.due_at > clock():
+            return
+        try:
+            if batch.status == Batch.Status.COMMITTING:
+                recover(batch, lock, session, clock)
+                return
+            if batch.status == Batch.Status.UPLOADING:
+                # Its worker died before the gate: nothing was committed.
+                transition(
+                    batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
+                )
+            if batch.status == Batch.Status.PREPARED:
+                begin(batch, lock, session, clock)
+        except StaleTransition:
+            return
+
+
+def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
+    """Claim, stage, gate and commit a prepared batch."""
+    now = clock()
+    if batch.campaign.status != Campaign.Status.RUNNING:
+        return
+    if replay_intents(batch, now):
+        return
+    if batch.campaign_id not in session.verified_campaigns:
+        if hold_back_if_journal_is_ahead(batch.campaign, batch, now):
+            return
+        session.verified_campaigns.add(batch.campaign_id)
+    if batch.expires_at and now >= batch.expires_at:
+        transition(
+            batch, Batch.Status.HELD, reason="expired", sentence="Its time to be handed over has passed.", due_at=None
+        )
+        return
+    if Recipient.objects.of_batch(batch).opted_out().exists():
+        rebuild_batch(batch, clock)
+        return
+    reach("claim:begin")
+    transition(batch, Batch.Status.UPLOADING)
+    reach("claim:end")
+    try:
+        payload = payload_of(batch)
+    except BytesDiffer as error:
+        transition(batch, Batch.Status.HELD, reason="bytes_differ", sentence=str(error), due_at=None)
+        return
+    adapter = batch.account.adapter
+    name = adapter.attempt_name(payload, next_attempt(batch))
+    try:
+        remote = session.remote()
+        reach("stage:begin")
+        staged = adapter.stage(remote, payload, name)
+    except Trouble as trouble:
+        stage_failed(batch, trouble, clock())
+        raise SessionBroken from trouble
+    reach("stage:end")
+    attempt = gate(batch, staged, name, clock())
+    if attempt is None:
+        if batch.status == Batch.Status.UPLOADING:
+            rebuild_batch(batch, clock)
+        return
+    commit(batch, attempt, payload, lock, session, clock)
+
+
+def rebuild_batch(batch: Batch, clock: Clock) -> None:
+    """Replace a batch that holds somebody who opted out by one that does not; the next drain hands that over."""
+    with hold(campaign_lock_name(batch.campaign_id)) as lock:
+        now = clock()
+        campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
+        if not is_as_approved(campaign):
+            _pause_unapproved(batch, campaign, now)
+            return
+        if lock is None:
+            if batch.status == Batch.Status.UPLOADING:
+                transition(batch, Batch.Status.PREPARED, reason="opted_out", due_at=now + timedelta(seconds=1))
+            else:
+                Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
+            return
+        reach("rebuild:begin")
+        supersede(
+            batch, clock(), reason="opted_out", sentence="Somebody in it opted out; it was made anew without them."
+        )
+
+
+def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
+    """Before the gate nothing can have been texted: the batch waits, or is held when the batch itself is refused."""
+    if isinstance(trouble, Refused) and (trouble.holds or not trouble.account):
+        transition(batch, Batch.Status.HELD, reason=trouble.code, sentence=trouble.sentence, due_at=None)
+        stop_account_if_refused(batch, trouble)
+        return
+    transition(batch, Batch.Status.PREPARED, reason=trouble.code, sentence=trouble.sentence, **retry_fields(batch, now))
+    stop_account_if_refused(batch, trouble)
+
+
+def _pause_unapproved(batch: Batch, campaign: Campaign, now: datetime) -> None:
+    """A batch is made anew from the campaign as it stands, which is not what was approved."""
+    if batch.status == Batch.Status.UPLOADING:
+        transition(batch, Batch.Status.PREPARED, reason="approval_differs", sentence=UNAPPROVED, due_at=now)
+    if campaign.status == Campaign.Status.RUNNING:
+        transition(campaign, Campaign.Status.PAUSED, reason="approval_differs", sentence=UNAPPROVED)

@@ -1,0 +1,97 @@
+"""The last check before a commit: everything is asked again, and the intent is stored in the same transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from campaigns import timing
+from campaigns.audience.approval import is_as_approved
+from campaigns.handover import journal
+from campaigns.lifecycle import StaleTransition, lock_campaign, transition
+from campaigns.models import Attempt, Batch, Campaign, Recipient
+from campaigns.results.evidence import BytesDiffer, payload_of
+from contacts.suppression import OPT_OUT_LOCK
+from providers.base import Staged
+
+UNAPPROVED = "What was approved is not what would be handed over now. Nothing is handed over."
+
+
+def next_attempt(batch: Batch) -> int:
+    """A number that no attempt of this batch ever had, as far as the database or a journal knows."""
+    stored = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
+    return max(stored, journal.last_attempt(batch.stem)) + 1
+
+
+def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bool = False) -> Attempt | None:
+    """The last check and the intent, in one transaction: return the stored attempt, or None when it may not be made.
+
+    A first gate moves ``uploading`` to ``committing``. A repeated one asks everything again except the suppressions:
+    the first intent counts. Where None is returned the batch was moved as the reason asks, except for an opt-out:
+    then it is still ``uploading`` and the caller makes it anew.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # Alone and first: every opt-out is committed before this, or waits until the intent is.
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
+        campaign = lock_campaign(batch.campaign_id)
+        refusal = _gate_refusal(batch, campaign, now, repeated)
+        if refusal is not None:
+            if not repeated:
+                _apply_refusal(batch, campaign, *refusal, now)
+            return None
+        if not repeated and Recipient.objects.of_batch(batch).opted_out().exists():
+            return None
+        if repeated and not still_committing(batch).exists():
+            raise StaleTransition(batch)
+        attempt = Attempt.objects.create(
+            batch=batch,
+            number=next_attempt(batch),
+            name=name,
+            host=staged.host or batch.account.host,
+            staged_name=staged.name,
+            staged_host=staged.host,
+            staged_size=staged.size,
+            started_at=now,
+        )
+        if not repeated:
+            fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
+            first = batch.first_intent_at or now
+            # Due at once: should this worker die, the next one looks.
+            transition(batch, Batch.Status.COMMITTING, first_intent_at=first, due_at=now, **fields)
+        return attempt
+
+
+def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> tuple[str, str] | None:
+    if campaign.status != Campaign.Status.RUNNING:
+        return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
+    # The first intent of what is repeated counts here too.
+    if not repeated and (too_late := timing.no_progress_sentence(campaign, now)):
+        return "no_progress", too_late
+    if not is_as_approved(campaign):
+        return "approval_differs", UNAPPROVED
+    if batch.expires_at and now >= batch.expires_at:
+        return "expired", "Its time to be handed over has passed."
+    try:
+        payload_of(batch)
+    except BytesDiffer as error:
+        return "bytes_differ", str(error)
+    return None
+
+
+def _apply_refusal(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
+    if campaign.status == Campaign.Status.CANCELLED:
+        transition(batch, Batch.Status.CANCELLED, reason="campaign_cancelled", sentence=sentence, due_at=None)
+    elif code in ("expired", "bytes_differ"):
+        transition(batch, Batch.Status.HELD, reason=code, sentence=sentence, due_at=None)
+    else:
+        transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, due_at=now)
+        if code in ("approval_differs", "no_progress"):
+            transition(campaign, Campaign.Status.PAUSED, reason=code, sentence=sentence)
+
+
+def still_committing(batch: Batch) -> QuerySet[Batch]:
+    """The batch, unless somebody else has taken it further meanwhile."""
+    return Batch.objects.filter(pk=batch.pk, status=Batch.Status.COMMITTING)

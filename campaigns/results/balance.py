@@ -1,0 +1,151 @@
+"""The equation behind the dashboard: every recipient in exactly one bucket."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Q
+
+from campaigns.lifecycle import OPEN
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+
+#: Where the remainder of a batch counts: the rows without an outcome of their own.
+BUCKETS: dict[str, str] = dict.fromkeys(OPEN, "open") | {
+    Batch.Status.ACCEPTED: "accepted",
+    Batch.Status.REJECTED: "rejected",
+    Batch.Status.CANCELLED: "cancelled",
+}
+OUTCOMES = ("accepted", "row_error", "rejected", "cancelled", "open")
+
+
+@dataclass
+class Balance:
+    """A campaign's books, in recipients.
+
+    ``selected = sum(excluded) + waiting + batched + cancelled`` and ``batched = sum(outcomes)``. ``open`` says by
+    batch status where the open ones stand. ``mismatch`` is a sentence when the books do not balance.
+    """
+
+    selected: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    batched: int = 0
+    cancelled: int = 0
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    open: dict[str, int] = field(default_factory=dict)
+    mismatch: str = ""
+
+    @property
+    def balanced(self) -> bool:
+        return not self.mismatch
+
+    @property
+    def excluded_total(self) -> int:
+        return sum(self.excluded.values())
+
+    @property
+    def included(self) -> int:
+        return self.selected - self.excluded_total
+
+    @property
+    def with_provider(self) -> int:
+        return sum(
+            self.open.get(status, 0)
+            for status in (Batch.Status.COMMITTING, Batch.Status.HANDED_OVER, Batch.Status.PROCESSING)
+        )
+
+    @property
+    def needs_decision(self) -> int:
+        return sum(self.open.get(status, 0) for status in (Batch.Status.UNCLEAR, Batch.Status.HELD))
+
+    @property
+    def still_here(self) -> int:
+        """Recipients of batches that can still be stopped, and those not yet in a batch."""
+        return self.waiting + sum(
+            self.open.get(status, 0) for status in (Batch.Status.PREPARED, Batch.Status.UPLOADING)
+        )
+
+    @property
+    def settled(self) -> int:
+        return self.batched - self.outcomes["open"]
+
+
+def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
+    """Return the books of ``campaign`` from its counters: as many rows are read as it has batches."""
+    balance = Balance()
+    if not campaign.counts:
+        return balance
+    balance.selected = campaign.counts["selected"]
+    balance.excluded = dict(campaign.counts["excluded"])
+    if campaign.opted_out_later:
+        balance.excluded[Recipient.Excluded.OPTED_OUT_LATER.value] = campaign.opted_out_later
+    for batch in campaign.batches.all() if batches is None else batches:
+        balance.outcomes["row_error"] += batch.row_errors
+        balance.outcomes["accepted"] += batch.accepted_rows
+        balance.batched += batch.row_errors + batch.accepted_rows
+        if batch.status == Batch.Status.SUPERSEDED:
+            continue
+        remainder = batch.rows - batch.row_errors - batch.accepted_rows
+        if remainder < 0:
+            balance.mismatch = f"{batch.name} has more outcomes than rows."
+        balance.batched += remainder
+        bucket = BUCKETS[batch.status]
+        balance.outcomes[bucket] += remainder
+        if bucket == "open":
+            balance.open[batch.status] = balance.open.get(batch.status, 0) + remainder
+    left = balance.selected - balance.excluded_total - balance.batched
+    if left < 0:
+        balance.mismatch = f"{-left:,} more recipients are in batches than were frozen."
+    elif campaign.status == Campaign.Status.CANCELLED:
+        balance.cancelled = left
+    else:
+        balance.waiting = left
+    if campaign.status == Campaign.Status.CLOSED and (balance.waiting or balance.outcomes["open"]):
+        balance.mismatch = f"The campaign is closed while {balance.waiting + balance.outcomes['open']:,} are open."
+    return balance
+
+
+def audit(campaign: Campaign) -> Balance:
+    """Return the books after counting every recipient anew; ``mismatch`` says where counters and rows differ."""
+    balance = of(campaign)
+    if not campaign.counts or balance.mismatch:
+        return balance
+    reasons = Counter(
+        dict(Recipient.objects.filter(campaign=campaign).values_list("excluded_reason").annotate(n=Count("id")))
+    )
+    if sum(reasons.values()) != balance.selected:
+        balance.mismatch = f"{balance.selected:,} were frozen, {sum(reasons.values()):,} recipients are stored."
+        return balance
+    for reason in set(reasons) | set(balance.excluded):
+        if reason and reasons[reason] != balance.excluded.get(reason, 0):
+            balance.mismatch = (
+                f"Excluded as {reason}: {balance.excluded.get(reason, 0):,} said, {reasons[reason]:,} found."
+            )
+            return balance
+    included = Recipient.objects.filter(campaign=campaign, excluded_reason="")
+    found = dict(included.exclude(batch_number=None).values_list("batch_number").annotate(n=Count("id")))
+    said: Counter[int] = Counter()
+    outcomes = {
+        row["batch_id"]: row
+        for row in RecipientOutcome.objects.filter(batch__campaign=campaign)
+        .values("batch_id")
+        .annotate(
+            row_errors=Count("id", filter=Q(result=RecipientOutcome.Result.ROW_ERROR)),
+            accepted_rows=Count("id", filter=Q(result=RecipientOutcome.Result.ACCEPTED)),
+        )
+    }
+    for batch in campaign.batches.all():
+        counted = outcomes.get(batch.pk, {"row_errors": 0, "accepted_rows": 0})
+        if (counted["row_errors"], counted["accepted_rows"]) != (batch.row_errors, batch.accepted_rows):
+            balance.mismatch = f"{batch.name}: the outcomes counted differ from those stored."
+            return balance
+        said[batch.number] += (
+            batch.rows if batch.status != Batch.Status.SUPERSEDED else batch.row_errors + batch.accepted_rows
+        )
+    for number in set(found) | set(said):
+        if found.get(number, 0) != said.get(number, 0):
+            balance.mismatch = (
+                f"Batch {number}: {said.get(number, 0):,} recipients said, {found.get(number, 0):,} found."
+            )
+            return balance
+    return balance

@@ -1,0 +1,129 @@
+"""Attempts and evidence between their rows and the adapters' dataclasses; raw files kept byte for byte."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from campaigns.models import Attempt, Batch, Evidence
+from providers import base
+
+
+class BytesDiffer(Exception):
+    """A stored payload is not what its batch's sha256 says."""
+
+
+def payload_of(batch: Batch) -> base.Payload:
+    """The stored bytes of a batch. Raises BytesDiffer when they are gone or not those the row signed for."""
+    try:
+        with default_storage.open(str(batch.payload)) as handle:
+            body = handle.read()
+    except OSError as error:
+        raise BytesDiffer(f"The stored file of {batch.name} cannot be read.") from error
+    if hashlib.sha256(body).hexdigest() != batch.sha256:
+        raise BytesDiffer(f"The stored file of {batch.name} is not the one that was rendered.")
+    return base.Payload(stem=batch.stem, name=batch.name, body=body, key=batch.key)
+
+
+def plain_attempt(row: Attempt) -> base.Attempt:
+    """One attempt as the adapter sees it."""
+    return base.Attempt(
+        number=row.number,
+        name=row.name,
+        host=row.host,
+        staged=base.Staged(name=row.staged_name, host=row.staged_host, size=row.staged_size),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        ending=base.Ending(row.ending),
+        receipt=base.Receipt(provider_ref=row.provider_ref, raw=bytes(row.receipt)),
+    )
+
+
+def attempts_of(batch: Batch) -> list[base.Attempt]:
+    """Every attempt of a batch, oldest first."""
+    return [plain_attempt(row) for row in batch.attempts.order_by("number")]
+
+
+def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
+    """Store what a look saw. Looks that see the same as the one before only count on."""
+    files = [
+        {
+            "folder": seen.folder,
+            "name": seen.name,
+            "size": seen.size,
+            "modified_at": seen.modified_at.isoformat() if seen.modified_at else "",
+            "host": seen.host,
+            "body": _keep_body(seen.body) if seen.body is not None else "",
+        }
+        for seen in observation.files
+    ]
+    replies = [_keep_body(reply) for reply in observation.replies]
+    digest = hashlib.sha256(json.dumps([observation.hosts, files, replies]).encode()).hexdigest()
+    last = batch.evidence.order_by("-id").first()
+    # What an attempt may have changed is seen anew, also where it looks the same as before.
+    is_new = last is None or batch.attempts.filter(started_at__gt=last.last_seen_at).exists()
+    if last and not is_new and last.digest == digest:
+        last.last_seen_at = observation.seen_at
+        last.polls += 1
+        last.save(update_fields=["last_seen_at", "polls"])
+        return last
+    return Evidence.objects.create(
+        batch=batch,
+        seen_at=observation.seen_at,
+        last_seen_at=observation.seen_at,
+        hosts=list(observation.hosts),
+        files=files,
+        replies=replies,
+        digest=digest,
+    )
+
+
+def evidence_fingerprint(batch: Batch) -> str:
+    """A name for what is known of a batch: another one after a look that saw something new, a reply, or a new doubt.
+
+    Looks that see what an earlier one saw leave it as it is.
+    """
+    seen = sorted(set(batch.evidence.values_list("digest", flat=True)))
+    endings = list(batch.attempts.order_by("number").values_list("number", "ending"))
+    doubts = batch.events.filter(to_status=Batch.Status.UNCLEAR).count()
+    return hashlib.sha256(json.dumps([seen, endings, doubts]).encode()).hexdigest()
+
+
+def observations_of(batch: Batch) -> list[base.Observation]:
+    """Everything ever seen of a batch, oldest first; a run of equal looks gives its first and its last."""
+    observations: list[base.Observation] = []
+    for row in batch.evidence.order_by("id"):
+        files = tuple(
+            base.ObservedFile(
+                folder=seen["folder"],
+                name=seen["name"],
+                size=seen["size"],
+                modified_at=datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None,
+                body=_body(seen["body"]) if seen["body"] else None,
+                host=seen["host"],
+            )
+            for seen in row.files
+        )
+        replies = tuple(_body(path) for path in row.replies)
+        moments: Sequence[datetime] = (row.seen_at,) if row.polls == 1 else (row.seen_at, row.last_seen_at)
+        observations += [base.Observation(moment, tuple(row.hosts), files, replies) for moment in moments]
+    return observations
+
+
+def _keep_body(body: bytes) -> str:
+    digest = hashlib.sha256(body).hexdigest()
+    path = f"evidence/{digest[:2]}/{digest}"
+    if default_storage.exists(path):
+        return path
+    try:
+        return default_storage.save(path, ContentFile(body))
+    except FileExistsError:
+        return path
+
+
+def _body(path: str) -> bytes:
+    with default_storage.open(path) as handle:
+        return handle.read()

@@ -1,0 +1,99 @@
+"""Poll the provider for what became of the batches of an account, and keep what was seen."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from rq.timeouts import BaseTimeoutException
+
+from campaigns.models import Batch
+from campaigns.results import settle
+from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
+from campaigns.results.schedule import GIVEN_UP
+from providers.base import Interpretation
+from providers.connections import connect
+from providers.errors import Refused, Trouble
+from providers.locks import account_slot
+from providers.models import Account
+from providers.points import reach
+
+logger = logging.getLogger(__name__)
+
+
+def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
+    """Look at every due batch of an account over one connection; return how many were looked at.
+
+    Stops at ``until`` (UTC), or when the account's connection slots are all taken.
+    """
+    account = Account.objects.get(pk=account_id)
+    polled = 0
+    with account_slot(account) as slot:
+        if slot is None:
+            return 0
+        due = list(
+            Batch.objects.due_for_poll(clock())
+            .filter(account=account)
+            .select_related("campaign", "account")
+            .order_by("poll_at")[:500]
+        )
+        if not due:
+            return 0
+        try:
+            with connect(account) as remote:
+                for batch in due:
+                    if clock() >= until:
+                        break
+                    poll_safely(batch, remote, clock())
+                    polled += 1
+        except Trouble as trouble:
+            now = clock()
+            if isinstance(trouble, Refused) and trouble.account:
+                account.stop(trouble.code, trouble.sentence)
+            for batch in due[polled:]:
+                settle.give_up_unless_stale(batch, now, f" The last look failed: {trouble.sentence}")
+            Batch.objects.filter(pk__in=[batch.pk for batch in due[polled:]]).update(
+                poll_at=now + timedelta(seconds=20)
+            )
+    for campaign_id in {batch.campaign_id for batch in due}:
+        settle.close_if_done(campaign_id, clock())
+    return polled
+
+
+def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
+    """Look, and where Baton itself stumbles over what it sees, go on with the next batch and tell people."""
+    try:
+        poll(batch, remote, now)
+    except (Trouble, BaseTimeoutException):
+        raise
+    except Exception as error:
+        log_failure(batch.pk, error)
+        Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
+        said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        settle.raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
+        settle.give_up_unless_stale(batch, now)
+
+
+def log_failure(batch_id: int, error: Exception) -> None:
+    """Log where Baton itself stumbled over a batch: the place, never what was in it."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
+
+
+def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
+    """Look once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble when the look fails."""
+    adapter = batch.account.adapter
+    payload = payload_of(batch)
+    attempts = attempts_of(batch)
+    reach("poll:begin")
+    observation = adapter.poll(remote, payload, attempts, now)
+    reach("poll:end")
+    keep_observation(batch, observation)
+    reach("evidence:kept")
+    # What was seen, and uploaded, before a person gave it up has been decided about.
+    known = [observation] if batch.status in GIVEN_UP else observations_of(batch)
+    interpretation = adapter.interpret(payload, attempts, known)
+    settle.settle(batch, interpretation, now)
+    reach("settle:end")
+    return interpretation

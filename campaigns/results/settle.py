@@ -1,0 +1,268 @@
+"""Turn what the provider shows into outcomes of recipients and the status of batches and campaigns."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from campaigns.lifecycle import StaleTransition, record_event, transition
+from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.results import balance
+from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_start
+from contacts.suppression import suppress
+from providers.base import Ending, Interpretation, Outcome, ProviderState
+from providers.points import reach
+
+logger = logging.getLogger(__name__)
+
+
+#: Why a batch is unclear whose journalled intent was about other bytes: no evidence can speak for these.
+RESTORED_OTHER_BYTES = "restored_differs"
+
+
+_STATUS = {
+    ProviderState.TAKEN: Batch.Status.HANDED_OVER,
+    ProviderState.PROCESSING: Batch.Status.PROCESSING,
+    ProviderState.ACCEPTED: Batch.Status.ACCEPTED,
+    ProviderState.REJECTED: Batch.Status.REJECTED,
+}
+
+
+_ORDER = (
+    Batch.Status.COMMITTING,
+    Batch.Status.UNCLEAR,
+    Batch.Status.HANDED_OVER,
+    Batch.Status.PROCESSING,
+    Batch.Status.ACCEPTED,
+    Batch.Status.REJECTED,
+)
+
+
+def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
+    """Write what ``interpretation`` proves: outcomes, opt-outs the provider reported, and the batch's status.
+
+    Status goes forward only. Evidence against a settled batch changes no status and raises an alarm.
+    """
+    news = _new_outcomes(batch, interpretation.outcomes)
+    report_opt_outs(news, batch)
+    if batch.reason == RESTORED_OTHER_BYTES:
+        # Who opted out has done so, whatever file says it; nothing else of it speaks for these.
+        interpretation, news = Interpretation(ProviderState.UNKNOWN), []
+    if interpretation.account and batch.status not in (Batch.Status.ACCEPTED, Batch.Status.REJECTED, *GIVEN_UP):
+        _stop_account_once(batch, interpretation)
+    reach("settle:begin")
+    try:
+        with transaction.atomic():
+            if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
+                # A person decided while Baton looked.
+                raise StaleTransition(batch)
+            if batch.status in GIVEN_UP:
+                _warn_of_given_up(batch, interpretation)
+            else:
+                write_outcomes(batch, news)
+                _advance(batch, interpretation, now)
+            if batch.status != Batch.Status.COMMITTING:
+                batch.poll_at = next_poll(batch, now)
+            Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=batch.poll_at)
+    except StaleTransition:
+        # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
+        Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=now + timedelta(seconds=5))
+
+
+def _stop_account_once(batch: Batch, interpretation: Interpretation) -> None:
+    """The next file would be refused alike; after a passed test, what stopped the account before does not again."""
+    if not batch.events.filter(reason="account_refused").exists():
+        stop_account(batch, interpretation.reason, interpretation.sentence)
+        record_event(batch.campaign, "account_refused", interpretation.sentence, batch=batch)
+
+
+def stop_account(batch: Batch, code: str, sentence: str) -> None:
+    """Stop the batch's account, which was refused as a whole; a passed test starts it again."""
+    if batch.account.stop(code, sentence):
+        record_event(batch.campaign, "account_stopped", f"{batch.account} was stopped. {sentence}", batch=batch)
+
+
+def give_up_if_silent(batch: Batch, now: datetime, and_more: str = "") -> None:
+    """Make a batch unclear whose provider has said nothing for longer than it ever takes; ``and_more`` is said too."""
+    since = batch.handed_over_at or batch.first_intent_at
+    patience = batch.account.adapter.give_up_after
+    since = max(since, provider_start(batch) or since) if since else None
+    if batch.status in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING) and since and now - since > patience:
+        minutes = int(patience.total_seconds() // 60)
+        transition(
+            batch,
+            Batch.Status.UNCLEAR,
+            reason="silent",
+            sentence=f"The provider has shown nothing of {batch.name} for {minutes} minutes.{and_more}",
+            poll_until=last_poll(batch, now),
+        )
+
+
+def give_up_unless_stale(batch: Batch, now: datetime, and_more: str = "") -> None:
+    try:
+        give_up_if_silent(batch, now, and_more)
+    except StaleTransition:
+        logger.info("batch %s moved meanwhile", batch.pk)
+
+
+def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
+    """Record as our own the opt-outs a provider reported, with the file and line as proof."""
+    for outcome in outcomes:
+        if outcome.opted_out:
+            place = f"{outcome.source}, line {outcome.line}" if outcome.line else outcome.source
+            suppress([outcome.msisdn], "provider", f"{place}: {outcome.code}")
+
+
+def close_if_done(campaign_id: int, now: datetime) -> bool:
+    """Close a campaign when nothing is waiting or open; return whether it was."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
+        return False
+    books = balance.of(campaign)
+    if books.waiting or books.outcomes["open"]:
+        return False
+    try:
+        transition(campaign, Campaign.Status.CLOSED, closed_at=now)
+    except StaleTransition:
+        return False
+    return True
+
+
+def _new_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those of ``outcomes`` that say something not stored yet, the last word on each number."""
+    if not outcomes:
+        return []
+    known = {
+        msisdn: (result, code, delivery)
+        for msisdn, result, code, delivery in batch.outcomes.values_list(
+            "recipient__msisdn", "result", "code", "delivery"
+        )
+    }
+    latest = {outcome.msisdn: outcome for outcome in outcomes}
+    return [
+        outcome
+        for msisdn, outcome in latest.items()
+        if known.get(msisdn) != (outcome.result, outcome.code[:60], outcome.delivery)
+    ]
+
+
+def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    """Store ``outcomes`` and count them on the batch: as many rows are written as there are news."""
+    added: list[RecipientOutcome] = []
+    for start in range(0, len(outcomes), 500):
+        chunk = {outcome.msisdn: outcome for outcome in outcomes[start : start + 500]}
+        recipients = Recipient.objects.of_batch(batch).filter(msisdn__in=list(chunk))
+        before = {row.recipient_id: row for row in batch.outcomes.filter(recipient__msisdn__in=list(chunk))}
+        for recipient in recipients:
+            outcome = chunk[recipient.msisdn]
+            if recipient.pk in before:
+                _replace(batch, before[recipient.pk], outcome)
+                continue
+            added.append(RecipientOutcome(batch=batch, recipient=recipient, **_columns(outcome)))
+    RecipientOutcome.objects.bulk_create(added, batch_size=1000)
+    if added:
+        row_errors = sum(row.result == RecipientOutcome.Result.ROW_ERROR for row in added)
+        Batch.objects.filter(pk=batch.pk).update(
+            row_errors=F("row_errors") + row_errors, accepted_rows=F("accepted_rows") + len(added) - row_errors
+        )
+        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
+
+
+def _columns(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "result": outcome.result,
+        "code": outcome.code[:60],
+        "sentence": outcome.sentence,
+        "delivery": outcome.delivery,
+        "source": outcome.source[:200],
+        "line": outcome.line,
+    }
+
+
+def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
+    """A later word on one recipient: a row error may follow an acceptance, never the other way round."""
+    if before.result == RecipientOutcome.Result.ROW_ERROR and outcome.result == RecipientOutcome.Result.ACCEPTED:
+        return
+    if before.result != outcome.result:
+        Batch.objects.filter(pk=batch.pk).update(row_errors=F("row_errors") + 1, accepted_rows=F("accepted_rows") - 1)
+        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
+    RecipientOutcome.objects.filter(pk=before.pk).update(**_columns(outcome))
+
+
+def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
+    if interpretation.alarm and interpretation.alarm != batch.alarm:
+        raise_alarm(batch, interpretation.reason, interpretation.alarm)
+    to = (
+        Batch.Status.UNCLEAR
+        if interpretation.unclear or _is_dropped(batch, interpretation)
+        else _STATUS.get(interpretation.state)
+    )
+    if batch.status in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
+        if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED) and to != batch.status:
+            raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
+        return
+    if to is None or to == batch.status or (to == Batch.Status.UNCLEAR and not _is_new_doubt(batch, interpretation)):
+        give_up_if_silent(batch, now)
+        return
+    if to == Batch.Status.UNCLEAR or _ORDER.index(to) > _ORDER.index(batch.status):
+        if batch.status == Batch.Status.UNCLEAR and to == Batch.Status.HANDED_OVER:
+            # Only a person moves it back into waiting; a file still lying there proves no more than it did.
+            return
+        # What the provider works on is looked at until it has ended, or is silent for too long.
+        is_open = to in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING)
+        fields: dict[str, Any] = {"due_at": None, "poll_until": None if is_open else last_poll(batch, now)}
+        if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
+            fields["settled_at"] = now
+        if to != Batch.Status.UNCLEAR and batch.handed_over_at is None:
+            fields["handed_over_at"] = now
+        if batch.first_intent_at and batch.poll_at is None:
+            fields["poll_at"] = now + timedelta(seconds=2)
+        transition(batch, to, reason=interpretation.reason, sentence=interpretation.sentence, **fields)
+
+
+def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
+    """A person decided that nobody, or nobody else, was texted by it; the provider may take it after all."""
+    if (
+        interpretation.state in (ProviderState.TAKEN, ProviderState.PROCESSING, ProviderState.ACCEPTED)
+        and not interpretation.unclear
+    ):
+        raise_alarm(
+            batch,
+            "taken_after_all",
+            f"{batch.name} was given up by a decision, and the provider took it after all. Whoever is in it may be "
+            "texted by it. Ask the provider to stop it.",
+        )
+
+
+def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
+    """Whether a doubt is another one than a person has decided already."""
+    if batch.reason != "decided":
+        return True
+    asked = batch.events.filter(to_status=Batch.Status.UNCLEAR).order_by("-id").first()
+    return asked is None or (asked.reason, asked.sentence) != (interpretation.reason, interpretation.sentence)
+
+
+def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
+    """Whether what the provider was working on is proven to be gone, and no attempt arrived whole.
+
+    From here no repeat is automatic, and no word is left to wait for: a person is asked at once.
+    """
+    if (
+        batch.status != Batch.Status.PROCESSING
+        or interpretation.state is not ProviderState.ABSENT
+        or not interpretation.reason
+    ):
+        return False
+    return not batch.attempts.filter(ending=Ending.DONE.value).exists()
+
+
+def raise_alarm(batch: Batch, reason: str, sentence: str) -> None:
+    """Tell people about evidence that contradicts what is settled; no status changes by it."""
+    if batch.alarm == sentence:
+        return
+    Batch.objects.filter(pk=batch.pk).update(alarm=sentence)
+    batch.alarm = sentence
+    record_event(batch.campaign, reason or "alarm", sentence, batch=batch)

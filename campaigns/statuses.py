@@ -1,0 +1,55 @@
+"""Every status of a campaign and a batch; the models, constraints, transitions, filters and the balance use these."""
+
+from django.db.models import TextChoices
+
+from providers.base import Ending
+
+
+class CampaignStatus(TextChoices):
+    DRAFT = "draft", "Draft"
+    FREEZING = "freezing", "Freezing"
+    FROZEN = "frozen", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    HELD = "held", "Held"
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    CLOSED = "closed", "Closed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class BatchStatus(TextChoices):
+    PREPARED = "prepared", "Prepared"
+    UPLOADING = "uploading", "Uploading"
+    COMMITTING = "committing", "Committing"
+    HANDED_OVER = "handed_over", "Handed over"
+    PROCESSING = "processing", "Processing"
+    ACCEPTED = "accepted", "Accepted"
+    REJECTED = "rejected", "Rejected"
+    UNCLEAR = "unclear", "Needs decision"
+    HELD = "held", "Held"
+    SUPERSEDED = "superseded", "Superseded"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class AttemptEnding(TextChoices):
+    """``providers.base.Ending`` with words to show."""
+
+    NONE = Ending.NONE.value, "Not known"
+    DONE = Ending.DONE.value, "Done"
+    REFUSED = Ending.REFUSED.value, "Refused"
+    UNREACHABLE = Ending.UNREACHABLE.value, "Unreachable"
+    UNCLEAR = Ending.UNCLEAR.value, "Unclear"
+
+
+class ExcludedReason(TextChoices):
+    """Why a person on a chosen list gets no text."""
+
+    OPTED_OUT = "opted_out", "Opted out"
+    OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
+    DUPLICATE = "duplicate", "Already on an earlier list"
+    MISSING_FIELD = "missing_field", "A field of the text is empty"
+
+
+class RecipientResult(TextChoices):
+    ROW_ERROR = "row_error", "Row error"
+    ACCEPTED = "accepted", "Accepted"

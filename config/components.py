@@ -1,0 +1,90 @@
+"""Template tags for what every screen is built of: icons, chips, notices, fields. Built in: no template loads them."""
+
+from typing import Any
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+CHIP_ICONS = {
+    "accepted": "check-circle",
+    "provider": "arrow-up-right-circle",
+    "waiting": "clock",
+    "running": "play-fill",
+    "decision": "exclamation-triangle",
+    "rejected": "x-circle",
+    "excluded": "dash-circle",
+}
+NOTICE_ICONS = {"success": "check-circle", "warning": "exclamation-triangle", "error": "x-circle"}
+
+
+@register.inclusion_tag("components/icon.html")
+def icon(name: str) -> dict[str, str]:
+    """One icon of the sprite static/vendor/bootstrap-icons/icons.svg; ``name`` is the symbol's id."""
+    return {"name": name}
+
+
+@register.inclusion_tag("components/chip.html")
+def chip(kind: str, word: object) -> dict[str, object]:
+    """The state of anything: icon, word and colour together. ``kind`` is a key of ``CHIP_ICONS``."""
+    return {"kind": kind, "word": word}
+
+
+@register.filter
+def chip_icon(kind: str) -> str:
+    """The icon of a kind of chip; an unknown kind looks like waiting."""
+    return CHIP_ICONS.get(kind, CHIP_ICONS["waiting"])
+
+
+@register.filter
+def notice_icon(level: str) -> str:
+    """The icon of a notice or a message of this level."""
+    return NOTICE_ICONS.get(level, "info-circle")
+
+
+@register.filter
+def button_style(tags: str) -> str:
+    """The class of a button of an allauth page, from the tags that allauth gives it."""
+    if "danger" in tags:
+        return "btn-danger"
+    if "link" in tags:
+        return "btn-link"
+    return "btn-outline-secondary" if "outline" in tags or "secondary" in tags else "btn-primary"
+
+
+@register.simple_block_tag
+def notice(content: str, kind: str) -> SafeString:
+    """A sentence that stays on the page. ``kind`` is info, success, warning or error; the block holds its HTML."""
+    return render_to_string("components/notice.html", {"kind": kind, "text": SafeString(content.strip())})
+
+
+@register.simple_block_tag
+def blank_state(content: str, title: str, icon: str = "inbox", url: str = "", label: str = "") -> SafeString:
+    """What would be here, why there is nothing, and the one thing to do: ``url`` and its ``label``, optional."""
+    text = SafeString(content.strip())
+    return render_to_string(
+        "components/blank_state.html", {"title": title, "text": text, "icon": icon, "url": url, "label": label}
+    )
+
+
+@register.inclusion_tag("components/progress.html")
+def progress(done: int, total: int | None = None, unit: str = "", words: str = "", name: str = "") -> dict[str, Any]:
+    """A bar that gives its count in words, such as "64,000 of 100,000 recipients · 4 min left".
+
+    ``total`` None: not known yet, so no bar and only the count so far. ``name`` is what screen readers call the bar.
+    """
+    return {"done": done, "total": total, "unknown": total is None, "unit": unit, "words": words, "name": name}
+
+
+@register.inclusion_tag("components/field.html")
+def field(field: Any, label: str = "", hint: str = "") -> dict[str, Any]:
+    """One field of a form outside crispy. ``label`` and ``hint`` replace the field's own words."""
+    return {"field": field, "label": label, "hint": hint}
+
+
+@register.inclusion_tag("components/tile.html")
+def tile(label: str, number: object, kind: str = "", note: str = "", url: str = "") -> dict[str, Any]:
+    """One number with its label, in ``<div class="tiles">``; a link where ``url`` is given. ``kind`` as for a chip."""
+    return {"label": label, "number": number, "kind": kind, "note": note, "url": url}

@@ -1,0 +1,56 @@
+"""The main navigation: its entries, and which of them a view belongs to."""
+
+from typing import Any, NamedTuple
+
+from django import template
+from django.conf import settings
+from django.http import HttpRequest
+from django.template import Context
+from django.urls import reverse
+
+register = template.Library()
+
+
+class Entry(NamedTuple):
+    label: str
+    icon: str
+    view: str
+    owns: tuple[str, ...] = ()
+    """Beginnings of the names of the views below this entry; the longest that fits a view decides."""
+
+
+ENTRIES = (
+    Entry("Overview", "grid-1x2", "overview", ("overview",)),
+    Entry("Campaigns", "megaphone", "campaigns:list", ("campaigns:",)),
+    Entry("Templates", "card-text", "campaigns:templates", ("campaigns:template",)),
+    Entry("Contacts", "people", "contacts:lists", ("contacts:",)),
+    Entry("Opt-outs", "slash-circle", "contacts:opt_outs", ("contacts:opt_out",)),
+    Entry("Accounts", "hdd-network", "providers:accounts", ("providers:", "campaigns:folder")),
+)
+SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
+ADMIN = Entry("Admin", "gear", "admin:index")
+OUTSIDE = ("campaigns:search",)
+"""Views that belong to no entry."""
+
+
+def find_active(view: str, entries: list[Entry]) -> Entry | None:
+    """The entry that the view named ``view`` belongs to, None where it belongs to none."""
+    if view.startswith(OUTSIDE):
+        return None
+    owned = [(len(start), entry) for entry in entries for start in entry.owns if view.startswith(start)]
+    return max(owned, key=lambda pair: pair[0])[1] if owned else None
+
+
+@register.inclusion_tag("components/nav.html", takes_context=True)
+def main_nav(context: Context) -> dict[str, Any]:
+    """The list of entries that this user sees on this installation, the active one marked."""
+    request: HttpRequest | None = context.get("request")
+    user = context.get("user")
+    entries = [*ENTRIES]
+    if settings.SANDBOX_URL:
+        entries.append(SANDBOX)
+    if user is not None and user.is_superuser:
+        entries.append(ADMIN)
+    match = request.resolver_match if request else None
+    active = find_active(match.view_name, entries) if match else None
+    return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}

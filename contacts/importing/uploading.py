@@ -1,0 +1,114 @@
+"""Storing an uploaded spreadsheet and recording what its columns mean."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any
+
+from django.core.files import File
+from django.utils import timezone
+
+from contacts import columns, sheets
+from contacts.fields import VALUE_FIELDS
+from contacts.importing.state import ImportRefusal
+from contacts.models import ContactList, Import
+
+
+def upload(
+    contact_list: ContactList, file: File, name: str, user: Any = None, country: str = "", encoding: str = ""
+) -> Import:
+    """Store an uploaded sheet and read its beginning; the mapping is still to be confirmed. Raises SheetError.
+
+    The returned import has ``header``, ``samples`` (the first rows) and ``sheet``. A refused file is not kept.
+    ``country`` is an ISO 3166 code, by default the list's.
+    """
+    import_ = _stored(contact_list, file, name, user)
+    import_.country = country or contact_list.country
+    import_.encoding = encoding
+    try:
+        inspect_upload(import_)
+    except sheets.SheetError:
+        import_.file.delete(save=False)
+        raise
+    import_.save()
+    return import_
+
+
+def store_unread(contact_list: ContactList, file: File, name: str, user: Any = None) -> Import:
+    """Store a text file whose encoding is not known: it has no header until the operator has chosen one."""
+    import_ = _stored(contact_list, file, name, user)
+    import_.save()
+    return import_
+
+
+def _stored(contact_list: ContactList, file: File, name: str, user: Any) -> Import:
+    """An unsaved import whose file is in the storage."""
+    digest = hashlib.sha256()
+    for piece in file.chunks():
+        digest.update(piece)
+    file.seek(0)
+    import_ = Import(
+        list=contact_list,
+        original_name=name[-255:],
+        sha256=digest.hexdigest(),
+        country=contact_list.country,
+        created_by=user,
+    )
+    import_.file.save(name, file, save=False)
+    return import_
+
+
+def inspect_upload(import_: Import) -> None:
+    """Fill in header, samples and the sheet's title from the file, without saving. Raises SheetError."""
+    with local_copy(import_) as path:
+        peeked = sheets.peek(path, import_.original_name, import_.encoding)
+    import_.header = peeked.header
+    import_.samples = [cells for _, cells in peeked.rows]
+    import_.sheet = peeked.title[:100]
+    import_.total = peeked.row_count or 0
+
+
+def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
+    """Record what the columns mean, so that the rows can be checked. Raises ColumnsError and ImportRefusal.
+
+    ``mapping``: field by column, counted from 0.
+    """
+    columns.validate(mapping, import_.header)
+    # beat_at keeps the sweep from enqueuing the check while the caller does so.
+    changed = Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(
+        mapping=columns.stored(mapping), beat_at=timezone.now()
+    )
+    if not changed:
+        raise ImportRefusal(
+            "already_checked", "The columns of this import have already been confirmed. Upload the file again."
+        )
+    import_.refresh_from_db()
+    _complete_list(import_, mapping)
+
+
+def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
+    """Label the value fields that have no label with the column's heading; give an empty list the import's country."""
+    contact_list = import_.list
+    for column, field in mapping.items():
+        if field in VALUE_FIELDS and not contact_list.labels.get(field):
+            contact_list.labels[field] = import_.header[column][:60]
+    if not contact_list.contacts.exists():
+        contact_list.country = import_.country
+    contact_list.save(update_fields=["labels", "country", "updated_at"])
+
+
+@contextmanager
+def local_copy(import_: Import) -> Iterator[Path]:
+    """The path of the uploaded file on this machine, copied from the storage if it is elsewhere."""
+    try:
+        path = Path(import_.file.path)
+    except NotImplementedError:
+        with tempfile.NamedTemporaryFile() as copy, import_.file.open("rb") as original:
+            copyfileobj(original, copy)
+            copy.flush()
+            yield Path(copy.name)
+        return
+    yield path

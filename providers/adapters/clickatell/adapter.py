@@ -1,0 +1,255 @@
+"""The Clickatell adapter."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from providers import gsm
+from providers.adapters.clickatell import forms
+from providers.adapters.clickatell.batch_log import BatchLog, first_start
+from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
+from providers.adapters.clickatell.problems import (
+    MAX_LINE_BYTES,
+    SENDER,
+    gsm_problems,
+    longest_line_bytes,
+    unicode_problems,
+)
+from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
+from providers.adapters.clickatell.wire import (
+    MAX_DELAY_MINUTES,
+    can_use_template,
+    charset_of,
+    credential_lines,
+    csv_lines,
+    encode_hex,
+    field_values,
+    max_parts,
+    minutes_until_start,
+    parameter_lines,
+    template_lines,
+    text_lines,
+    time_lines,
+    uses_unicode,
+    wire_form,
+    write_line,
+)
+from providers.base import (
+    Attempt,
+    BaseAdapter,
+    CampaignSpec,
+    Check,
+    Guard,
+    Interpretation,
+    Limits,
+    Message,
+    Observation,
+    ObservedFile,
+    Payload,
+    Problem,
+    ProviderState,
+    Receipt,
+    Staged,
+)
+from providers.errors import Refused
+from providers.transports.ftp import FtpRemote, FtpTransport
+
+
+class Adapter(BaseAdapter):
+    label = "Clickatell (FTP)"
+    transport = FtpTransport
+    # "Up to 100 000 messages per file" on one page, 50,000 on another; small files bound what a broken upload can do.
+    limits = Limits(
+        rows=5_000,
+        bytes=10_000_000,
+        alphabet="gsm+ucs2",
+        newline_units=2,
+        connections=2,
+        values=6,
+        start_ahead=timedelta(minutes=MAX_DELAY_MINUTES),
+    )
+    guard = Guard.none()
+    # "Using the FTP API": files are deleted 48 hours after they were last changed.
+    give_up_after = timedelta(hours=48)
+    accepted_means = (
+        "Clickatell's log gave this number a message id: it took the text. Whether it arrived is known only where the "
+        "log also holds a status."
+    )
+    evidence = "History log files in the FTP folder, whatever their name, and the size of the file before it is read"
+    guard_words = "None: the same file again is texted again, so Baton never repeats one by itself"
+    starts_later = True
+    login_hint = (
+        "The FTP login is your api_id with the FTP password set in the FTP section of “Manage My Products”. It is not "
+        "the login of your Clickatell account."
+    )
+
+    SettingsForm = forms.SettingsForm
+
+    OptionsForm = forms.OptionsForm
+
+    def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
+        """What ``concat`` limits. "Send basic message": line breaks use two character spaces, in either alphabet.
+
+        Unicode is asked for as such, also for a text that GSM could say.
+        """
+        if not uses_unicode(spec):
+            return gsm.measure(text, self.limits.newline_units)
+        # Characters stand in that count as wanted: a pair for a line break, one unit outside GSM for what GSM has.
+        paired = text.replace("\n", "\U0001f600")
+        return gsm.measure(paired if gsm.unsupported(paired) else "\u4e00" * len(paired))
+
+    def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
+        """``from``: 1 to 16 digits, or up to 11 letters and digits (SMS gateway settings)."""
+        found = []
+        if spec.sender and not SENDER.fullmatch(spec.sender):
+            found.append(
+                Problem(
+                    "sender_invalid",
+                    "The sender may be up to 11 letters and digits without spaces, or up to 16 digits.",
+                    "sender",
+                )
+            )
+        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + timedelta(minutes=1):
+            found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
+        return found
+
+    def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
+        """What a file cannot say for certain: which form a file takes hangs on the others in it, so each must do."""
+        if not message.text.strip():
+            return [Problem("text_empty", "The text is empty.", "text")]
+        found = unicode_problems(message) if uses_unicode(spec) else gsm_problems(spec, message)
+        if found:
+            return found
+        parts = self.measure(spec, message.text).parts
+        if parts > max_parts(spec):
+            found.append(
+                Problem(
+                    "too_many_parts",
+                    f"The text has {parts} parts; {max_parts(spec)} are allowed. Shorten it, or allow more parts.",
+                    "text",
+                )
+            )
+        if longest_line_bytes(spec, message) > MAX_LINE_BYTES:
+            found.append(
+                Problem("line_too_long", "The text makes a line of more than 8,192 bytes. Shorten it.", "text")
+            )
+        return found
+
+    def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
+        """The file without its credential lines, line breaks LF.
+
+        One text for all: the basic form, ``to:`` lines and the text last, so that a broken upload has no text. Else the
+        batch form in its documented order: the template with ``#fieldN#`` where every message can be said with it, or
+        ``text:#field1#`` with the whole text in each ``csv:`` line ("Example format 1").
+
+        assumption: an empty value between delimiters is read as empty; it is left to templates with line breaks,
+        which no other form can say. An empty ``text:`` line is an empty line of the text. With Unicode ``#field1#`` is
+        filled before the text is read as hexadecimal.
+        """
+        lines = [*time_lines(spec), *parameter_lines(stem, spec)]
+        texts = {message.text for message in messages}
+        is_unicode = uses_unicode(spec)
+        if len(texts) == 1:
+            lines += [write_line("to", message.msisdn) for message in messages]
+            lines += text_lines(messages[0].text, is_unicode)
+        elif not is_unicode and can_use_template(spec, messages):
+            lines += [write_line("text", line) for line in template_lines(spec.template)]
+            lines += csv_lines([[message.msisdn, *field_values(spec, message)] for message in messages])
+        else:
+            lines.append(write_line("text", "#field1#"))
+            lines += csv_lines(
+                [[message.msisdn, encode_hex(message.text) if is_unicode else message.text] for message in messages]
+            )
+        body = "".join([f"{line}\n" for line in lines]).encode(charset_of(spec))
+        return Payload(stem, f"{stem}.txt", body, key)
+
+    def attempt_name(self, payload: Payload, number: int) -> str:
+        """Each attempt has its own name, to be told apart. assumption: "a text file" may have any name in ``.txt``."""
+        return f"{payload.stem}-a{number}.txt"
+
+    def stage(self, remote: FtpRemote, payload: Payload, attempt_name: str) -> Staged:
+        """Prove the line without touching anything; note how many bytes the credential lines add."""
+        remote.ready()
+        return Staged("", remote.host, len(credential_lines(remote.settings)))
+
+    def commit(self, remote: FtpRemote, payload: Payload, attempt: Attempt) -> Receipt:
+        if minutes_until_start(payload.body, attempt.started_at) > MAX_DELAY_MINUTES:
+            raise Refused(
+                "start_too_far", "The start is more than 7 days away, which Clickatell does not take. Wait, or cancel."
+            )
+        remote.store(attempt.name, credential_lines(remote.settings) + wire_form(payload.body, attempt.started_at))
+        return Receipt()
+
+    def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
+        """List the folder: our own uploads by size, and every other file that says something about this batch.
+
+        Our own uploads are never read back: they hold credentials. Where a log repeats those, they are blanked.
+        """
+        subject = BatchNames.of(payload)
+        since = first_start(attempts, now)
+        files = []
+        for entry in remote.listdir():
+            if not is_safe_name(entry.name) or subject.belongs_to_another(entry.name):
+                continue
+            if subject.is_upload(entry.name):
+                files.append(ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
+                continue
+            body = remote.read(entry.name, MAX_LOG_BYTES)
+            if body is None:
+                continue
+            kept = mask_secrets(body, remote.settings)
+            # What was blanked must not look as if it had been cut short.
+            size = entry.size + len(kept) - len(body)
+            # Bytes that are no UTF-8 cannot be stored as a name.
+            name = entry.name.encode("utf-8", "replace").decode()
+            file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
+            if subject.may_be_meant(file, since):
+                files.append(file)
+        return Observation(now, (remote.host,), tuple(files))
+
+    def interpret(
+        self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+    ) -> Interpretation:
+        """What the log and the folder mean; the rules stand in the order in which they win.
+
+        A line for each number -> accepted. An internal error, or an error that names nobody beside ids -> unclear.
+        An error about the whole file and no id -> rejected. Lines for some -> processing, and unclear in the end.
+        Ids from an upload of which nothing shows that all of it arrived -> unclear: a text may have been cut short.
+        The file itself, whole -> taken. Nothing -> absent, which proves nothing.
+        """
+        if not observations:
+            return Interpretation(ProviderState.UNKNOWN)
+        log = BatchLog.of(payload, attempts, observations)
+        if log.has_words:
+            silent_for = observations[-1].seen_at - log.since
+            interpretation = interpret_log(log, silent_for >= self.give_up_after)
+            return require_whole_upload(interpretation, payload, log, attempts, observations)
+        return interpret_folder(payload, log, observations)
+
+    def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
+        """The login is proven by the open remote; nothing is put there, because any file is picked up and texted."""
+        entries = remote.listdir()
+        newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
+        return [
+            Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
+            # No warning: Clickatell documents nothing else.
+            Check(
+                "encryption",
+                "Encryption",
+                None,
+                "FTP encrypts nothing: the passwords, the texts and the numbers can be read on the way.",
+            ),
+            Check("folder", "Folder", True, f"The login's folder can be listed; files in it: {len(entries)}."),
+            check_clock(newest, now),
+            Check(
+                "api_login",
+                "API login inside the file",
+                None,
+                "Only a real message proves it: make a test handover to a number of your own.",
+            ),
+        ]
+
+    def survey(self, remote: FtpRemote, now: datetime) -> Observation:
+        files = [
+            ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
+        ]
+        return Observation(now, (remote.host,), tuple(files))

@@ -1,0 +1,188 @@
+"""Everything that Clickatell's logs say about one batch."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from providers.adapters.clickatell.log import ERR, NUMBER, TO, BatchNames, LogLine, decode_log
+from providers.adapters.clickatell.words import (
+    DELIVERED,
+    INTERNAL_ERROR,
+    OF_ONE_RECIPIENT,
+    OPTED_OUT,
+    STATUSES,
+    UNDELIVERED,
+    UNKNOWN,
+    WORDS,
+)
+from providers.base import (
+    Attempt,
+    Observation,
+    ObservedFile,
+    Outcome,
+    Payload,
+)
+
+
+def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
+    """The attempts that may have arrived, by number."""
+    return {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
+
+
+def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
+    started = [attempt.started_at for attempt in _possible(attempts).values()]
+    # FTP tells times in whole seconds.
+    return min(started, default=otherwise).replace(microsecond=0)
+
+
+@dataclass
+class BatchLog:
+    """All that the log ever said of a batch, and what was seen of its uploads."""
+
+    subject: BatchNames
+    attempts: dict[int, Attempt]
+    since: datetime
+    ids: dict[str, list[LogLine]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, LogLine] = field(default_factory=dict)
+    statuses: dict[str, LogLine] = field(default_factory=dict)
+    nameless_ids: set[str] = field(default_factory=set)
+    nameless_errors: list[LogLine] = field(default_factory=list)
+    known_attempts: set[int] = field(default_factory=set)
+    cut_short: bool = False
+
+    @classmethod
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "BatchLog":
+        since = first_start(attempts, observations[0].seen_at)
+        log = cls(BatchNames.of(payload), _possible(attempts), since)
+        pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
+        for file in _contents(observations):
+            text = decode_log(file.body or b"")
+            log.known_attempts |= {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
+            log.cut_short |= file.size > len(file.body or b"")
+            for line in log.subject.lines(file, since):
+                log._add(line)
+        return log
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it answers for anybody. That it names an upload proves no more than that one was begun."""
+        return bool(self.ids or self.errors or self.nameless_ids or self.nameless_errors)
+
+    @property
+    def accepted(self) -> int:
+        return len(self.ids) + len(self.nameless_ids)
+
+    @property
+    def answers(self) -> int:
+        """How much it says: a log for which this has not changed has not grown, whatever it says of others."""
+        return self.accepted + len(self.errors) + len(self.nameless_errors)
+
+    @property
+    def refused(self) -> list[LogLine]:
+        """Errors of numbers that have no id: an id was given before, or in another upload, and counts."""
+        return [line for msisdn, line in self.errors.items() if msisdn not in self.ids]
+
+    def _add(self, line: LogLine) -> None:
+        numbers = self.subject.numbers
+        msisdn = line.msisdn
+        if not msisdn and line.message_id:
+            msisdn = self.owners.get(line.message_id, "")
+        if not msisdn and len(numbers) == 1 and (line.message_id or line.error in OF_ONE_RECIPIENT):
+            msisdn = next(iter(numbers))
+        if line.error:
+            if not msisdn:
+                self.nameless_errors.append(line)
+            elif self.errors.get(msisdn, line).error in (line.error, UNKNOWN):
+                self.errors[msisdn] = replace(line, msisdn=msisdn)
+            return
+        if line.message_id and not msisdn:
+            self.nameless_ids.add(line.message_id)
+        elif line.message_id and line.message_id not in self.owners:
+            self.owners[line.message_id] = msisdn
+            self.nameless_ids.discard(line.message_id)
+            self.ids.setdefault(msisdn, []).append(line)
+        if line.status and msisdn:
+            self.statuses[msisdn] = line
+
+    @property
+    def strays(self) -> set[int]:
+        """Uploads that the log knows and that Baton took for refused, or for ones that never arrived."""
+        return self.known_attempts - set(self.attempts)
+
+    def alarm(self) -> str:
+        alarms = []
+        if len(self.known_attempts) > 1 or any(len(lines) > 1 for lines in self.ids.values()):
+            alarms.append(
+                "Clickatell's log knows more than one upload of this file: people may have been texted twice."
+            )
+        elif self.strays:
+            alarms.append("Clickatell's log knows an upload that Baton took for one that never arrived.")
+        both = set(self.ids) & set(self.errors)
+        if both:
+            alarms.append(f"The log gives {len(both):,} of the numbers both a message id and an error.")
+        if self.cut_short:
+            alarms.append("A log is longer than Baton reads: some answers may be missing from the results.")
+        return " ".join(alarms)
+
+    def outcomes(self, *, with_accepted: bool) -> tuple[Outcome, ...]:
+        """Row errors, and those with a status; with ``with_accepted`` everybody the log gave an id."""
+        found = [_row_error(line) for line in self.refused if line.error != INTERNAL_ERROR]
+        for msisdn, lines in self.ids.items():
+            status = self.statuses.get(msisdn)
+            if status and status.status in STATUSES:
+                found.append(_accepted(msisdn, status))
+            elif with_accepted:
+                found.append(_accepted(msisdn, lines[0]))
+        return tuple(found)
+
+
+def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
+    """Each log once with its newest content; one that was begun anew under the same name counts as another."""
+    found: dict[str, list[ObservedFile]] = {}
+    for observation in observations:
+        for file in observation.files:
+            if file.body is None:
+                continue
+            kept = found.setdefault(file.name, [])
+            if kept and file.body.startswith(kept[-1].body or b""):
+                kept[-1] = file
+            elif file.body not in (other.body for other in kept):
+                kept.append(file)
+    return [file for kept in found.values() for file in kept]
+
+
+def _row_error(line: LogLine) -> Outcome:
+    sentence = WORDS.get(
+        line.error, f"Clickatell reports this number with words Baton does not know: {_error_words(line)}"
+    )
+    return Outcome(
+        msisdn=line.msisdn,
+        result="row_error",
+        code=line.error,
+        sentence=sentence,
+        opted_out=line.error == OPTED_OUT,
+        source=line.source,
+        line=line.number,
+    )
+
+
+def _error_words(line: LogLine) -> str:
+    """The words of an error, without what may be somebody's number."""
+    error = ERR.search(line.words)
+    return NUMBER.sub("", TO.sub("", error[0] if error else line.words)).strip()[:100]
+
+
+def _accepted(msisdn: str, line: LogLine) -> Outcome:
+    delivery = "delivered" if line.status in DELIVERED else "undelivered" if line.status in UNDELIVERED else ""
+    sentence = STATUSES.get(line.status, "Clickatell gave this text a message id.")
+    return Outcome(
+        msisdn=msisdn,
+        result="accepted",
+        code=line.status,
+        sentence=sentence,
+        source=line.source,
+        line=line.number,
+        delivery=delivery,
+    )

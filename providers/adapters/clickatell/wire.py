@@ -1,0 +1,165 @@
+"""The bytes of a Clickatell file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from providers.base import (
+    CampaignSpec,
+    Message,
+)
+from providers.errors import Refused
+
+# "Delivery delay ... of up to 7 days".
+MAX_DELAY_MINUTES = 10_080
+_DEFAULT_VALIDITY = 1440
+DEFAULT_PARTS = 3
+# The last one is no GSM character, so it is in no value.
+_DELIMITERS = "|~^;`"
+_FIELD = re.compile(r"@@(value[1-6])@@")
+CREDENTIAL = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_TIMED = re.compile(rb"(deliv_at|valid_until|validity):([^\n]*)\n")
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def uses_unicode(spec: CampaignSpec) -> bool:
+    return bool(spec.options.get("unicode"))
+
+
+def charset_of(spec: CampaignSpec) -> str:
+    return "utf-8" if spec.options.get("charset") == "utf-8" else "iso-8859-1"
+
+
+def max_parts(spec: CampaignSpec) -> int:
+    return int(spec.options.get("concat") or DEFAULT_PARTS)
+
+
+def write_line(name: str, value: str) -> str:
+    # The last gate against a line that nobody meant; whatever gets here has been judged before.
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"a line break in {name}")
+    return f"{name}:{value}"
+
+
+def time_lines(spec: CampaignSpec) -> list[str]:
+    """The lines that the wire form computes anew; they come first, so that nothing else is taken for one."""
+    lines = []
+    if spec.start_at:
+        lines.append(write_line("deliv_at", spec.start_at.astimezone(UTC).strftime(_MOMENT)))
+    if spec.end_at:
+        lines.append(write_line("valid_until", spec.end_at.astimezone(UTC).strftime(_MOMENT)))
+    if spec.options.get("validity"):
+        lines.append(write_line("validity", str(int(spec.options["validity"]))))
+    return lines
+
+
+def parameter_lines(stem: str, spec: CampaignSpec) -> list[str]:
+    options = spec.options
+    lines = [write_line("climsgid", client_message_id(stem))]
+    if spec.sender:
+        lines.append(write_line("from", spec.sender))
+    lines.append(write_line("concat", str(max_parts(spec))))
+    for name in ("callback", "max_credits", "queue"):
+        if options.get(name) not in (None, ""):
+            lines.append(write_line(name, str(options[name])))
+    lines += [write_line(name, "1") for name in ("deliv_ack", "escalate", "mo") if options.get(name)]
+    if options.get("flash"):
+        lines.append(write_line("msg_type", "SMS_FLASH"))
+    if uses_unicode(spec):
+        lines.append(write_line("unicode", "1"))
+    return lines
+
+
+def client_message_id(stem: str) -> str:
+    """``cliMsgId``: "alphanumeric, up to 32". The end of a stem is what makes it unique."""
+    return "".join(re.findall("[A-Za-z0-9]", stem))[-32:]
+
+
+def text_lines(text: str, is_unicode: bool) -> list[str]:
+    """Several ``text:`` lines are joined by line breaks ("Send basic message"); in hex a break is a character."""
+    if is_unicode:
+        return [write_line("text", encode_hex(text))]
+    return [write_line("text", line) for line in text.split("\n")]
+
+
+def encode_hex(text: str) -> str:
+    return text.encode("utf-16-be", "surrogatepass").hex().upper()
+
+
+def can_use_template(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
+    """Whether the template says every message, and says it without doubt or as the only form that can."""
+    if not spec.template or any(message.own_text for message in messages):
+        return False
+    if "\n" in spec.template:
+        return True
+    return all(value == value.strip(" ") != "" for message in messages for value in field_values(spec, message))
+
+
+@lru_cache(maxsize=64)
+def _fields(template: str) -> tuple[str, ...]:
+    return tuple(sorted(set(_FIELD.findall(template))))
+
+
+@lru_cache(maxsize=64)
+def template_lines(template: str) -> tuple[str, ...]:
+    """``#fieldN#`` is the Nth value after the number ("Send templated bulk message")."""
+    places = {name: place for place, name in enumerate(_fields(template), start=1)}
+    return tuple(_FIELD.sub(lambda match: f"#field{places[match[1]]}#", template).split("\n"))
+
+
+def field_values(spec: CampaignSpec, message: Message) -> list[str]:
+    return [message.values.get(name, "") for name in _fields(spec.template)]
+
+
+def csv_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The delimiter, which is the comma unless said, and a line for each recipient. No quoting is documented."""
+    used = set("".join(value for row in rows for value in row[1:]))
+    delimiter = next(candidate for candidate in _DELIMITERS if candidate not in used)
+    return [write_line("delimiter", delimiter), *(write_line("csv", delimiter.join(row)) for row in rows)]
+
+
+def credential_lines(settings: Mapping[str, Any]) -> bytes:
+    """The first three lines of a file. Raises Refused when a value could become another line, without saying it."""
+    lines = []
+    for name, setting in (("api_id", "api_id"), ("user", "api_user"), ("password", "api_password")):
+        value = str(settings.get(setting) or "")
+        if not CREDENTIAL.fullmatch(value):
+            sentence = f"The account's {setting} cannot stand in a line of the file. Enter it anew."
+            raise Refused("credentials_unusable", sentence, account=True)
+        lines.append(f"{name}:{value}\n")
+    return "".join(lines).encode("ascii")
+
+
+def _timed(body: bytes) -> tuple[dict[bytes, bytes], bytes]:
+    """The timed lines that a body begins with, and the rest."""
+    found = {}
+    while match := _TIMED.match(body):
+        found[match[1]] = match[2]
+        body = body[match.end() :]
+    return found, body
+
+
+def _moment(said: bytes) -> datetime:
+    return datetime.strptime(said.decode("ascii"), _MOMENT).replace(tzinfo=UTC)
+
+
+def minutes_until_start(body: bytes, at: datetime) -> int:
+    said = _timed(body)[0].get(b"deliv_at")
+    return max(-((at - _moment(said)) // timedelta(minutes=1)), 0) if said else 0
+
+
+def wire_form(body: bytes, at: datetime) -> bytes:
+    """The body as it is stored by an attempt made at ``at`` (UTC): the absolute times turned into minutes."""
+    timed, rest = _timed(body)
+    lines = b""
+    if minutes := minutes_until_start(body, at):
+        lines += b"deliv_time:%d\n" % min(minutes, MAX_DELAY_MINUTES)
+    validity = int(timed.get(b"validity", 0))
+    if b"valid_until" in timed:
+        left = max((_moment(timed[b"valid_until"]) - at) // timedelta(minutes=1), 1)
+        validity = left if left < (validity or _DEFAULT_VALIDITY) else validity
+    if validity:
+        lines += b"validity:%d\n" % validity
+    return lines + rest

@@ -1,0 +1,34 @@
+"""Runs a command while every core is kept busy: ``python -m tests.load make test``.
+
+A test that fails under it waits a fixed time for something that it could await.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+BUSY = "while True: pass"
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """A process that never rests for each core that this one may use."""
+    loops = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def main(command: Sequence[str]) -> int:
+    """Run the command; its exit code."""
+    with busy_cores():
+        return subprocess.run(command).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
