@@ -1,21 +1,40 @@
 """Who may come in: people are added by an administrator, nobody signs up, and a second step can be asked of all."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlencode
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from allauth.mfa.utils import is_mfa_enabled
+from auditlog.middleware import AuditlogMiddleware
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
 
 from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 WRONG = "Incorrect username or password."
+
+#: The views that a session without the second step may use, by name.
+OPEN = {"account_login", "account_logout", "first_administrator", "healthz"}
+#: Where a person with a device passes the second step.
+WITH_DEVICE = {"mfa_authenticate", "mfa_reauthenticate"}
+#: Where a person without one sets it up, which asks for the password first.
+WITHOUT_DEVICE = {"account_reauthenticate", "mfa_activate_totp"}
 
 
 class ClosedSignup(DefaultAccountAdapter):
@@ -26,24 +45,81 @@ class ClosedSignup(DefaultAccountAdapter):
         "username_password_mismatch": WRONG,
         "email_password_mismatch": WRONG,
         "incorrect_password": "Incorrect password.",
-        "too_many_login_attempts": "Too many failed attempts. Wait five minutes, then try again.",
+        "too_many_login_attempts": (
+            "Too many failed attempts. Wait a minute, then try again. The wait grows with every further failure."
+        ),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that TRUSTED_PROXIES proxies report, else that of the connection.
+
+        A header with fewer addresses, or with something else, did not come through these proxies.
+        """
+        try:
+            return super().get_client_ip(request)
+        except (ImproperlyConfigured, PermissionDenied):
+            return request.META.get("REMOTE_ADDR") or "unknown"
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failures count for a name from one address: a stranger's do not lock its owner out."""
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{ratelimit.get_ip(request)}"
+
+
+class AuditMiddleware(AuditlogMiddleware):
+    """Records the address that the limits count, not whatever a client writes into X-Forwarded-For."""
+
+    @staticmethod
+    def _get_remote_addr(request: HttpRequest) -> str | None:
+        try:
+            return str(ip_address(get_adapter().get_client_ip(request)))
+        except ValueError:
+            return None
+
 
 def require_second_step(get_response: GetResponse) -> GetResponse:
-    """Middleware: under ``MFA_REQUIRED`` everyone who has no second step is led to setting one up, and nowhere else."""
+    """Middleware: under ``MFA_REQUIRED``, nobody works in a session that has not passed the second step.
+
+    A device alone is not enough: the session may be older than the device, or come from a login that asked for none.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        is_asked = settings.MFA_REQUIRED and not request.path.startswith("/login/")
-        if is_asked and request.user.is_authenticated and not is_mfa_enabled(request.user):
-            messages.info(request, "Two-step login is required. Set it up to continue.")
-            return redirect("mfa_activate_totp")
         return get_response(request)
 
+    middleware.process_view = _ask_for_second_step  # type: ignore[attr-defined]
     return middleware
+
+
+def _ask_for_second_step(
+    request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
+) -> HttpResponseBase | None:
+    if not settings.MFA_REQUIRED or not request.user.is_authenticated or has_passed(request):
+        return None
+    has_device = is_mfa_enabled(request.user)
+    match = request.resolver_match
+    if match and match.view_name in OPEN | (WITH_DEVICE if has_device else WITHOUT_DEVICE):
+        return None
+    if not has_device:
+        messages.info(request, "Two-step login is required. Set it up first.")
+        return redirect("mfa_activate_totp")
+    messages.info(request, "Two-step login is required. Enter a code from your authenticator app.")
+    back = request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
+    return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}")
+
+
+def has_passed(request: HttpRequest) -> bool:
+    """Whether this session has passed the second step, with a code of an app or a recovery code."""
+    records = get_authentication_records(request, request.user)
+    return any(record.get("method") == "mfa" for record in records)
+
+
+@receiver(authenticator_added)
+def record_first_code(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """Count the code that set the device up as the second step of that session: it proves the same as the next one."""
+    if authenticator.type == Authenticator.Type.TOTP:
+        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
 class SecondStep(DefaultMFAAdapter):

@@ -25,6 +25,9 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Behind TLS: cookies are sent over https only, and browsers are told to use nothing else.
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
+# How many proxies in front of Baton append to X-Forwarded-For; the client is the address that the first of them saw.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 DEFAULT_COUNTRY = env.str("DEFAULT_COUNTRY", default="ZA")
 SELF_APPROVAL = env.bool("SELF_APPROVAL", default=False)
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.privacy.no_store",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -78,7 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.accounts.require_second_step",
-    "auditlog.middleware.AuditlogMiddleware",
+    "config.accounts.AuditMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -136,6 +140,16 @@ RQ_QUEUES = {
 RQ = {"JOB_CLASS": "config.worker.DiscreetJob"}
 RQ_SHOW_ADMIN_LINK = False
 
+# All web processes of all hosts count attempts together. JSON, because whoever can write a pickle can run code.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "baton",
+        "OPTIONS": {"serializer": "rq.serializers.JSONSerializer"},
+    }
+}
+
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -151,6 +165,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# "key" is a name from one address (config.accounts). The pauses grow: up to a minute, a quarter, an hour, a day.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,100/h/ip,5/m/key,10/15m/key,20/h/key,40/d/key"}
 MFA_ADAPTER = "config.accounts.SecondStep"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 # Sign-up is closed, and Baton sends no email that could verify an address.

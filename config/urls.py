@@ -2,13 +2,17 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
-import config.admin  # noqa: F401  (it must unregister models before the admin's addresses are built)
+import config.admin
+import config.people  # noqa: F401  (both must replace screens before the admin's addresses are built)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz
 
 urlpatterns = [
+    # The admin's own form does not limit wrong passwords either.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("login/", include("allauth.urls")),
     path("first-administrator/<str:token>/", first_administrator, name="first_administrator"),

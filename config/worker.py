@@ -9,6 +9,7 @@ from rq.job import Job
 from rq.worker import WorkerStatus
 
 from config.lifeline import die_with
+from config.startup import verify_keys
 
 
 class JobFailed(Exception):
@@ -29,6 +30,11 @@ class DiscreetJob(Job):
 
 class TiedWorker(Worker):
     """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
+
+    def work(self, *arguments: Any, **named: Any) -> bool:
+        """Work until asked to stop. Raises providers.keys.OtherKeys before the first job."""
+        verify_keys()
+        return super().work(*arguments, **named)
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()

@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
+
+# Models can be imported only now.
+from config.startup import verify_keys  # noqa: E402
+
+verify_keys()

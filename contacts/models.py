@@ -79,6 +79,7 @@ class Contact(ContactData):
             models.UniqueConstraint(fields=["list", "msisdn"], name="a_number_is_on_a_list_once"),
         ]
         indexes = [models.Index(fields=["msisdn"], name="contact_by_number")]
+        permissions = [("export_numbers", "Can export phone numbers and download files that hold them")]
 
     def __str__(self) -> str:
         return f"{self.msisdn} on {self.list}"

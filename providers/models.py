@@ -103,4 +103,18 @@ class Account(models.Model):
         return started == 1
 
 
+class KeyFingerprint(models.Model):
+    """Which key this database is used with; written by providers.keys."""
+
+    name = models.CharField(max_length=20, unique=True)
+    fingerprint = models.CharField(max_length=64)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 auditlog.register(Account, exclude_fields=["secrets", "checked_at", "check_result", "updated_at"])

@@ -1,4 +1,4 @@
-// Uploads a spreadsheet: drop it on the zone and watch the progress. Without this script the form still works.
+// Uploading a spreadsheet: drop it anywhere on the zone, and see how far it has come. Without this the form works as it is.
 (() => {
   "use strict";
 
@@ -18,7 +18,7 @@
     const words = zone.querySelector("[data-dropzone-words]");
     input.addEventListener("change", () => {
       const file = input.files[0];
-      words.textContent = file ? `${file.name} · ${size(file.size)}` : "Drop a file here, or choose one";
+      words.textContent = file ? `${file.name} · ${size(file.size)}` : "Drop a file here or choose one";
     });
     for (const name of ["dragenter", "dragover"]) {
       zone.addEventListener(name, () => zone.classList.add("over"));
@@ -26,7 +26,7 @@
     for (const name of ["dragleave", "drop"]) {
       zone.addEventListener(name, () => zone.classList.remove("over"));
     }
-    // The name of a new list is needed only if no existing list is chosen.
+    // The name of a new list is only asked for where a new list is made.
     const list = form.querySelector("select[name=list]");
     const fresh = form.querySelector("[data-new-list]");
     const show = () => {

@@ -17,7 +17,16 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if _worker and Path(os.environ["BATON_TEST_DATA"]).name != _worker:
     os.environ["BATON_TEST_DATA"] = str(Path(os.environ["BATON_TEST_DATA"]) / _worker)
 os.environ["DATA"] = os.environ["BATON_TEST_DATA"]
-for name in ("REDIS_URL", "SANDBOX_URL", "SELF_APPROVAL", "MFA_REQUIRED", "BEHIND_TLS", "DEBUG", "JOURNAL_DIR"):
+for name in (
+    "REDIS_URL",
+    "SANDBOX_URL",
+    "SELF_APPROVAL",
+    "MFA_REQUIRED",
+    "BEHIND_TLS",
+    "DEBUG",
+    "JOURNAL_DIR",
+    "TRUSTED_PROXIES",
+):
     os.environ.pop(name, None)
 
 from config import installation  # noqa: E402
@@ -35,3 +44,5 @@ if "init_command" in DATABASES["default"]["OPTIONS"]:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
+# Tests that start no Valkey log in as well; tests/access/test_limits.py uses the product's cache.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -23,6 +23,7 @@ OPERATOR = {
         "add_suppression",
         "change_suppression",
         "add_consent",
+        "export_numbers",
     ),
     "campaigns": (
         "add_template",
@@ -33,8 +34,9 @@ OPERATOR = {
         "delete_campaign",
     ),
 }
-APPROVER = {"campaigns": ("approve_campaign", "release_batch", "decide_batch")}
+APPROVER = {"contacts": ("export_numbers",), "campaigns": ("approve_campaign", "release_batch", "decide_batch")}
 ADMINISTRATOR = {
+    "contacts": ("export_numbers",),
     "providers": ("add_account", "change_account", "delete_account"),
     "auth": ("view_user", "add_user", "change_user", "view_group"),
 }

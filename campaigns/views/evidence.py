@@ -24,6 +24,7 @@ from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_finger
 from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import zoned
 from campaigns.views import keeping
+from contacts.export_log import record_export
 from providers.base import BaseAdapter, GuardKind
 
 #: Bytes of a provider's reply that are shown. All of it is kept.
@@ -188,30 +189,42 @@ def about_a_repeat(row: Batch, now: datetime) -> str:
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def payload(request: HttpRequest, pk: int) -> FileResponse:
     """The bytes that are handed over, under the batch's file name."""
     row = get_object_or_404(Batch, pk=pk)
-    return _download(str(row.payload.name), row.name)
+    response = _download(str(row.payload.name), row.name)
+    record_export(request, row, "payload", rows=row.rows)
+    return response
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def evidence_reply(request: HttpRequest, pk: int, position: int) -> FileResponse:
     """The bytes of the reply at ``position`` (from 0) of a poll."""
-    replies = get_object_or_404(Evidence, pk=pk).replies
+    seen = get_object_or_404(Evidence, pk=pk)
+    replies = seen.replies
     if position >= len(replies):
         raise Http404("There is no such reply.")
-    return _download(replies[position], f"reply-{pk}-{position}.txt")
+    response = _download(replies[position], f"reply-{pk}-{position}.txt")
+    record_export(request, seen, f"reply {position + 1}", bytes=default_storage.size(replies[position]))
+    return response
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
     """The content of the file at ``position`` (from 0) of a poll. The path is from our row, never a remote name."""
-    files = get_object_or_404(Evidence, pk=pk).files
+    seen = get_object_or_404(Evidence, pk=pk)
+    files = seen.files
     if position >= len(files) or not files[position]["body"]:
         raise Http404("This file was not read.")
-    return _download(files[position]["body"], PurePosixPath(files[position]["name"]).name)
+    path = files[position]["body"]
+    response = _download(path, PurePosixPath(files[position]["name"]).name)
+    record_export(request, seen, f"file {position + 1}", bytes=default_storage.size(path))
+    return response
 
 
 def _download(path: str, name: str) -> FileResponse:

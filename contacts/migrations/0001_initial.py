@@ -283,6 +283,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["list", "msisdn"],
+                "permissions": [("export_numbers", "Can export phone numbers and download files that hold them")],
                 "indexes": [models.Index(fields=["msisdn"], name="contact_by_number")],
                 "constraints": [models.UniqueConstraint(fields=("list", "msisdn"), name="a_number_is_on_a_list_once")],
             },

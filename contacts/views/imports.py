@@ -13,6 +13,7 @@ from django_tables2 import RequestConfig
 
 from contacts import importing, jobs, queues, sheets
 from contacts.columns import ColumnsError
+from contacts.export_log import record_export
 from contacts.forms import ENCODING_LABELS, ColumnsForm, EncodingForm, UploadForm
 from contacts.models import TO_CHECK, ContactList, Import
 from contacts.tables import ImportTable, zoned
@@ -242,9 +243,11 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def import_issues(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every row that was left out, with its number in the sheet and the reason, as a spreadsheet."""
     import_ = get_object_or_404(Import, pk=pk)
     issues = import_.issues.order_by("row").values_list("row", "column", "value", "sentence")
+    record_export(request, import_, "rows left out", rows=issues.count())
     rows = ([str(row), *texts] for row, *texts in issues.iterator(2000))
     return exports.as_xlsx(f"import-{import_.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)

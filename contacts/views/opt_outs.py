@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from contacts import phones, sheets, suppression
+from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
 from contacts.models import Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
@@ -39,8 +40,8 @@ class Way:
     button: str
 
 
-ONE = "From now on no campaign texts this number, whichever list it is on."
-MANY = "From now on no campaign texts these numbers, whichever list they are on."
+ONE = "No campaign will text this number, whichever list it is on."
+MANY = "No campaign will text these numbers, whichever list they are on."
 WAYS = {
     "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
     "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),
@@ -95,9 +96,13 @@ def opt_outs(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required("contacts.view_suppression", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
 def opt_out_export(request: HttpRequest) -> HttpResponseBase:
     """The opt-outs that the filter shows, as ``?format=csv`` or ``xlsx``."""
-    lines = _lines(_filtered(request).qs)
+    filtered = _filtered(request)
+    chosen = filtered.form.cleaned_data if filtered.form.is_valid() else {}
+    record_export(request, Suppression, "opt-outs", chosen, rows=filtered.qs.count())
+    lines = _lines(filtered.qs)
     write = exports.as_csv if request.GET.get("format") == "csv" else exports.as_xlsx
     return write("opt-outs", EXPORT_HEADER, lines)
 

@@ -44,4 +44,16 @@ class Migration(migrations.Migration):
                 "ordering": ("name",),
             },
         ),
+        migrations.CreateModel(
+            name="KeyFingerprint",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=20, unique=True)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
     ]

@@ -174,9 +174,9 @@ def test_the_question_before_cancelling_names_both_numbers(running: Campaign, op
     assert running.status == "cancelled"
 
 
-def test_the_export_holds_text_and_no_formulas(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_export_holds_text_and_no_formulas(running: Campaign, operator: User, logged_in: LogIn) -> None:
     running.recipients.update(name="=1+1")
-    client = logged_in(viewer)
+    client = logged_in(operator)
     book = openpyxl.load_workbook(
         io.BytesIO(client.get(f"/campaigns/{running.pk}/export/", {"format": "xlsx"}).getvalue())
     )
@@ -190,18 +190,18 @@ def test_the_export_holds_text_and_no_formulas(running: Campaign, viewer: User, 
     assert table[1][1] == "'=1+1"
 
 
-def test_the_export_keeps_the_filter(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_export_keeps_the_filter(running: Campaign, operator: User, logged_in: LogIn) -> None:
     with_row_error(running)
     query = {"format": "csv", "outcome": "row_error"}
-    response = logged_in(viewer).get(f"/campaigns/{running.pk}/export/", query)
+    response = logged_in(operator).get(f"/campaigns/{running.pk}/export/", query)
     lines = response.getvalue().decode()
     assert lines.count("\r\n") == 2
     assert "This number opted out." in lines
 
 
-def test_the_payload_and_what_was_seen_are_downloaded(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_payload_and_what_was_seen_are_downloaded(running: Campaign, operator: User, logged_in: LogIn) -> None:
     batch = running.batches.get()
-    client = logged_in(viewer)
+    client = logged_in(operator)
     response = client.get(f"/batches/{batch.pk}/payload/")
     assert response.getvalue()[:2] == b"PK"
     assert batch.name in response.headers["Content-Disposition"]

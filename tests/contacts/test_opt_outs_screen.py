@@ -181,7 +181,8 @@ def test_a_viewer_reads_and_changes_nothing(viewer: User, logged_in: LogIn, opt_
     assert NUMBER in page
     assert "Opt back in" not in page
     assert "Add opt-out" not in page
-    assert reading.get("/contacts/opt-outs/export/").status_code == 200
+    assert "Export" not in page
+    assert reading.get("/contacts/opt-outs/export/").status_code == 403
     for path in ("add/", "paste/", "upload/", f"{opt_out.pk}/opt-back-in/"):
         assert reading.get(f"/contacts/opt-outs/{path}").status_code == 403, path
         assert reading.post(f"/contacts/opt-outs/{path}", {"note": "x"}).status_code == 403, path

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from campaigns.handover import batches
 from campaigns.management.commands.balance import find
 from contacts.errors import Refusal
+from providers import keys
 
 
 class Command(BaseCommand):
@@ -20,6 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # The names of the files are derived from the installation key.
+        keys.verify()
         campaign = find(options["campaign"]).select_related("account").get()
         if not campaign.counts:
             raise CommandError(f"{campaign} is not frozen. Freeze it first, so that its recipients are fixed.")

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from campaigns import jobs
+from providers import keys
 
 
 class Command(BaseCommand):
@@ -19,8 +20,12 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, metavar="SECONDS", help="sweep again and again until stopped")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        is_verified = False
         while True:
             try:
+                if not is_verified:
+                    keys.verify()
+                    is_verified = True
                 enqueued = jobs.sweep(timezone.now())
             except (OperationalError, InterfaceError) as error:
                 if not options["every"]:

@@ -1,0 +1,155 @@
+"""A database is used with the keys it was first used with: with others nothing starts, and the sentence says why."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import django_rq
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from pytest_django import Settings
+
+from config import startup
+from config.worker import TiedWorker
+from providers import keys
+from providers.models import KeyFingerprint
+from tests.supervised import Baton
+
+A, B, C = (Fernet.generate_key().decode() for _ in range(3))
+OTHER = "This database belongs to another installation key."
+
+
+@pytest.fixture
+def known(db: None, settings: Settings) -> Settings:
+    """A database that was first used with these keys."""
+    KeyFingerprint.objects.all().delete()
+    settings.INSTALLATION_KEY, settings.ACCOUNT_KEYS = "ours", [A]
+    keys.verify()
+    return settings
+
+
+def test_the_same_keys_are_accepted_again(known: Settings) -> None:
+    keys.verify()
+    assert KeyFingerprint.objects.count() == 2
+
+
+def test_what_is_stored_is_no_key(known: Settings) -> None:
+    stored = " ".join(KeyFingerprint.objects.values_list("fingerprint", flat=True))
+    assert "ours" not in stored
+    assert A not in stored
+    assert keys.fingerprint("account", A) != keys.fingerprint("installation", A)
+
+
+def test_another_installation_key_is_refused(known: Settings) -> None:
+    known.INSTALLATION_KEY = "theirs"
+    with pytest.raises(keys.OtherKeys, match="another installation key"):
+        keys.verify()
+    known.INSTALLATION_KEY = "ours"
+    keys.verify()
+
+
+def test_another_account_key_is_refused(known: Settings) -> None:
+    known.ACCOUNT_KEYS = [B]
+    with pytest.raises(keys.OtherKeys, match="ACCOUNT_KEYS"):
+        keys.verify()
+    known.ACCOUNT_KEYS = [B, C]
+    with pytest.raises(keys.OtherKeys):
+        keys.verify()
+
+
+def test_account_keys_are_rotated(known: Settings) -> None:
+    for rotated in ([A, B], [B, A], [B], [C, B], [C]):
+        known.ACCOUNT_KEYS = rotated
+        keys.verify()
+
+
+def test_going_back_behind_a_rotation_is_refused(known: Settings) -> None:
+    known.ACCOUNT_KEYS = [B, A]
+    keys.verify()
+    # Passwords may have been stored with B since.
+    known.ACCOUNT_KEYS = [A]
+    with pytest.raises(keys.OtherKeys):
+        keys.verify()
+
+
+def test_a_refused_start_changes_nothing(known: Settings) -> None:
+    before = set(KeyFingerprint.objects.values_list("name", "fingerprint"))
+    known.INSTALLATION_KEY, known.ACCOUNT_KEYS = "theirs", [B, A]
+    with pytest.raises(keys.OtherKeys):
+        keys.verify()
+    assert set(KeyFingerprint.objects.values_list("name", "fingerprint")) == before
+
+
+def test_web_and_workers_start_while_the_database_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise DatabaseError("host 10.0.0.7 refused the connection")
+
+    monkeypatch.setattr(keys, "verify", broken)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    startup.verify_keys()
+    assert "were not checked" in caplog.text
+    assert "10.0.0.7" not in caplog.text
+
+
+# -- the programs --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_other_keys(known: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    known.INSTALLATION_KEY = "theirs"
+    # The connection of the test's transaction stays open.
+    monkeypatch.setattr(connection, "close", lambda: None)
+
+
+@pytest.mark.usefixtures("with_other_keys")
+@pytest.mark.parametrize(
+    "command",
+    [("sweep",), ("sweep", "--every", "1"), ("dry_run", "1", "--out", "nowhere")],
+    ids=["sweep", "clock", "dry_run"],
+)
+def test_a_command_with_other_keys_is_refused(command: tuple[str, ...]) -> None:
+    with pytest.raises(keys.OtherKeys):
+        call_command(*command)
+    assert not Path(django_settings.BASE_DIR, "nowhere").exists()
+
+
+@pytest.mark.usefixtures("with_other_keys", "valkey")
+def test_a_worker_with_other_keys_does_not_start() -> None:
+    queue = django_rq.get_queue("results")
+    with pytest.raises(keys.OtherKeys):
+        TiedWorker([queue], connection=queue.connection).work(burst=True)
+
+
+@pytest.mark.usefixtures("with_other_keys")
+def test_the_web_server_with_other_keys_does_not_start() -> None:
+    with pytest.raises(keys.OtherKeys):
+        runpy.run_module("config.wsgi")
+
+
+def run(data: Path, *command: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "BATON_TEST_DATA")}
+    environment = {**kept, "DATA": str(data), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    subprocess.run([sys.executable, *command], env=environment, cwd=django_settings.BASE_DIR, check=True)
+
+
+def test_after_the_keys_were_lost_nothing_is_started(baton: Baton) -> None:
+    """The start makes new keys where the folder is empty; the database, which survived, belongs to the earlier ones."""
+    run(baton.data, "-m", "config.installation")
+    run(baton.data, "manage.py", "migrate", "--verbosity", "0")
+    run(baton.data, "-c", "import config.wsgi")
+    for path in (baton.data / "keys").iterdir():
+        path.unlink()
+
+    baton.start()
+
+    assert baton.exit_code(60) == 1
+    assert OTHER in " ".join(baton.said().split())
+    assert not (baton.data / "logs" / "web.log").exists()
+    assert baton.pids() == {}

@@ -1,0 +1,157 @@
+"""Phone numbers leave Baton only with a permission, leave a record, and are cached nowhere."""
+
+from collections.abc import Callable
+
+import pytest
+from auditlog.models import LogEntry
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.utils import timezone
+
+from campaigns.models import Campaign, Evidence
+from contacts import suppression
+from contacts.models import ContactList, Import, ImportIssue
+from providers.models import Account
+from tests.conftest import PASSWORD, MakeUser
+
+LogIn = Callable[[User], Client]
+ClientOf = Callable[[str], Client]
+NUMBER = "27825550100"
+KINDS = ("recipients", "opt-outs", "rows left out", "payload", "file", "reply")
+ROLES = ("viewer", "operator", "approver", "administrator")
+
+
+@pytest.fixture
+def client_of(make_user: MakeUser, logged_in: LogIn) -> Callable[[str], Client]:
+    """Logs a person of a role in, whom another fixture may have made."""
+    return lambda role: logged_in(User.objects.filter(username=role).first() or make_user(role))
+
+
+@pytest.fixture
+def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str, str]:
+    """The address of every download that holds phone numbers."""
+    campaign = make_running(account)
+    batch, now = campaign.batches.get(), timezone.now()
+    path = default_storage.save("evidence/aa/report", ContentFile(NUMBER.encode()))
+    files = [{"folder": "", "name": "a.txt", "size": 11, "modified_at": "", "host": "", "body": path}]
+    seen = Evidence.objects.create(
+        batch=batch, seen_at=now, last_seen_at=now, files=files, replies=[path], digest="d", hosts=["h"]
+    )
+    suppression.suppress([NUMBER, "27825550101"], "manual", "Asked")
+    imported = Import.objects.create(
+        list=ContactList.objects.create(name="VIP"), original_name=f"{NUMBER}.csv", country="ZA", file="imports/a.csv"
+    )
+    ImportIssue.objects.create(import_of=imported, row=2, code="x", sentence="Wrong.", value=NUMBER)
+    return {
+        "recipients": f"/campaigns/{campaign.pk}/export/",
+        "opt-outs": "/contacts/opt-outs/export/",
+        "rows left out": f"/contacts/imports/{imported.pk}/rows-left-out/",
+        "payload": f"/batches/{batch.pk}/payload/",
+        "file": f"/evidence/{seen.pk}/0/",
+        "reply": f"/evidence/{seen.pk}/reply/0/",
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_viewers_take_no_numbers_away_and_all_others_do(
+    exports: dict[str, str], client_of: ClientOf, role: str
+) -> None:
+    client = client_of(role)
+    before = LogEntry.objects.count()
+    statuses = {what: client.get(path).status_code for what, path in exports.items()}
+    assert statuses == dict.fromkeys(KINDS, 403 if role == "viewer" else 200)
+    assert LogEntry.objects.count() - before == (0 if role == "viewer" else len(KINDS))
+
+
+@pytest.mark.parametrize(
+    ("what", "query", "expected"),
+    [
+        ("recipients", "?format=xlsx", {"exported": "recipients", "filter": "none", "rows": "5"}),
+        (
+            "recipients",
+            f"?format=csv&number={NUMBER}&outcome=waiting",
+            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "0"},
+        ),
+        ("opt-outs", "?format=csv&source=manual", {"exported": "opt-outs", "filter": "source: manual", "rows": "2"}),
+        (
+            "opt-outs",
+            "?q=082+555+0100&source=manual",
+            {"exported": "opt-outs", "filter": "q: a number, source: manual", "rows": "1"},
+        ),
+        ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
+        ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
+        ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
+        ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
+    ],
+)
+def test_it_is_recorded_who_took_what_and_how_much(
+    exports: dict[str, str], client_of: ClientOf, what: str, query: str, expected: dict[str, str]
+) -> None:
+    answer = client_of("operator").get(exports[what] + query, REMOTE_ADDR="198.51.100.7")
+    assert answer.status_code == 200
+
+    entry = LogEntry.objects.latest("id")
+    recorded = {name: after for name, (_, after) in entry.changes_dict.items()}
+    assert set(expected.pop("filter").split(", ")) <= set(recorded.pop("filter").split(", "))
+    assert recorded == expected
+    operator = User.objects.get(username="operator")
+    assert (entry.actor, entry.action, entry.remote_addr) == (operator, LogEntry.Action.ACCESS, "198.51.100.7")
+    assert "555" not in f"{entry.changes} {entry.object_repr} {entry.additional_data}"
+
+
+def test_a_superuser_reads_the_record(exports: dict[str, str], logged_in: LogIn) -> None:
+    root = logged_in(User.objects.create_superuser("root", "root@example.org", PASSWORD))
+    for path in exports.values():
+        root.get(path)
+    assert root.get("/admin/auditlog/logentry/").status_code == 200
+    for entry in LogEntry.objects.filter(action=LogEntry.Action.ACCESS):
+        page = root.get(f"/admin/auditlog/logentry/{entry.pk}/change/").content.decode()
+        assert entry.changes_dict["exported"][1] in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/campaigns/",
+        "/contacts/",
+        "/contacts/opt-outs/",
+        "/contacts/imports/",
+        "/search/?q=27825550100",
+        "/accounts/",
+        "/admin/contacts/contact/",
+        "/login/2fa/",
+        "/login/email/",
+    ],
+)
+def test_no_page_is_stored(make_user: MakeUser, logged_in: LogIn, path: str) -> None:
+    user = make_user("administrator")
+    user.is_staff = True
+    user.save()
+    answer = logged_in(user).get(path)
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_no_download_is_stored(exports: dict[str, str], client_of: ClientOf) -> None:
+    client = client_of("operator")
+    for path in exports.values():
+        assert "no-store" in client.get(path).headers["Cache-Control"], path
+    for path in ("/campaigns/999/", "/admin/"):
+        assert "no-store" in client.get(path).headers["Cache-Control"], path
+
+
+def test_pages_offer_no_download_to_viewers(exports: dict[str, str], client_of: ClientOf) -> None:
+    pages = {
+        "recipients": exports["recipients"].replace("export/", ""),
+        "opt-outs": "/contacts/opt-outs/",
+        "payload": exports["payload"].replace("payload/", ""),
+        "file": exports["payload"].replace("payload/", ""),
+        "reply": exports["payload"].replace("payload/", ""),
+    }
+    viewer, operator = client_of("viewer"), client_of("operator")
+    for what, page in pages.items():
+        assert exports[what] in operator.get(page).content.decode(), what
+        assert exports[what] not in viewer.get(page).content.decode(), what
