@@ -244,50 +244,53 @@ def decide(
                 f"The evidence about {batch} changed after this page was loaded. Check it again before you decide."
             )
             raise Refusal("evidence_changed", changed)
-        sentence = f"{DECISIONS[decision]}. {why}"
-        if decision == "again":
+        _carry_out(batch, user, decision, f"{DECISIONS[decision]}. {why}", now, log)
+
+
+def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datetime, log: Log | None) -> None:
+    if decision == "again":
+        _hand_over_rest(batch, user, sentence, now)
+    elif decision == "partly":
+        with transaction.atomic():
+            lock_campaign(batch.campaign_id)
+            _accept_named(batch, user, log, now)
             _hand_over_rest(batch, user, sentence, now)
-        elif decision == "partly":
-            with transaction.atomic():
-                lock_campaign(batch.campaign_id)
-                _accept_named(batch, user, log, now)
-                _hand_over_rest(batch, user, sentence, now)
-        elif decision == "cancel":
-            transition(
-                batch,
-                Batch.Status.CANCELLED,
-                user=user,
-                reason="decided",
-                sentence=sentence,
-                due_at=None,
-                settled_at=now,
-            )
-        elif decision == "handed_over":
-            transition(
-                batch,
-                Batch.Status.HANDED_OVER,
-                user=user,
-                reason="decided",
-                sentence=sentence,
-                handed_over_at=now,
-                poll_at=now + timing.FIRST_POLL_AFTER,
-                poll_until=None,
-            )
-        else:
-            transition(
-                batch,
-                decision,
-                user=user,
-                reason="decided",
-                sentence=sentence,
-                settled_at=now,
-                handed_over_at=batch.handed_over_at or now,
-                poll_until=last_poll(batch, now),
-            )
-        if decision in ("again", "partly", "cancel"):
-            # If the provider accepts it after all, an alarm tells people.
-            poll_at = now + timing.FIRST_POLL_AFTER_GIVING_UP
-            Batch.objects.filter(pk=batch.pk).update(poll_at=poll_at, poll_until=last_poll(batch, now))
+    elif decision == "cancel":
+        transition(
+            batch,
+            Batch.Status.CANCELLED,
+            user=user,
+            reason="decided",
+            sentence=sentence,
+            due_at=None,
+            settled_at=now,
+        )
+    elif decision == "handed_over":
+        transition(
+            batch,
+            Batch.Status.HANDED_OVER,
+            user=user,
+            reason="decided",
+            sentence=sentence,
+            handed_over_at=now,
+            poll_at=now + timing.FIRST_POLL_AFTER,
+            poll_until=None,
+        )
+    else:
+        transition(
+            batch,
+            decision,
+            user=user,
+            reason="decided",
+            sentence=sentence,
+            settled_at=now,
+            handed_over_at=batch.handed_over_at or now,
+            poll_until=last_poll(batch, now),
+        )
+    if decision in ("again", "partly", "cancel"):
+        # If the provider accepts it after all, an alarm tells people.
+        poll_at = now + timing.FIRST_POLL_AFTER_GIVING_UP
+        Batch.objects.filter(pk=batch.pk).update(poll_at=poll_at, poll_until=last_poll(batch, now))
 
 
 def decide_many(

@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from campaigns.audience.texts import FIELDS, compile_text
+from campaigns.audience.texts import compile_text
 from campaigns.decisions import DECISIONS, Log
 from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.tables import OUTCOME_WORDS
 from contacts.errors import Refusal
+from contacts.fields import VALUE_FIELDS
 from contacts.models import ContactList
 from providers.base import CampaignSpec
 from providers.models import Account
@@ -123,7 +124,7 @@ class CampaignForm(forms.ModelForm):
         """The labels of the fields on the first chosen list."""
         first = next((pk for pk in self.chosen_lists() if pk.isdigit()), None)
         chosen = ContactList.objects.filter(pk=first).first() if first else None
-        return {field: chosen.label(field) if chosen else f"Value {field[-1]}" for field in FIELDS}
+        return {field: chosen.label(field) if chosen else f"Value {field[-1]}" for field in VALUE_FIELDS}
 
     def clean_text(self) -> str:
         try:
@@ -193,7 +194,7 @@ class TemplateForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in FIELDS:
+        for field in VALUE_FIELDS:
             self.fields[f"label_{field}"] = forms.CharField(
                 label=f"Label of @@{field}@@",
                 max_length=50,
@@ -202,11 +203,11 @@ class TemplateForm(forms.ModelForm):
             )
 
     def label_fields(self) -> list[forms.BoundField]:
-        return [self[f"label_{field}"] for field in FIELDS]
+        return [self[f"label_{field}"] for field in VALUE_FIELDS]
 
     def labels(self) -> dict[str, str]:
         """The labels on the insert buttons."""
-        return {field: self[f"label_{field}"].value() or f"Value {field[-1]}" for field in FIELDS}
+        return {field: self[f"label_{field}"].value() or f"Value {field[-1]}" for field in VALUE_FIELDS}
 
     def clean_text(self) -> str:
         try:
@@ -216,7 +217,7 @@ class TemplateForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Template:
         self.instance.labels = {
-            field: self.cleaned_data[f"label_{field}"] for field in FIELDS if self.cleaned_data[f"label_{field}"]
+            field: self.cleaned_data[f"label_{field}"] for field in VALUE_FIELDS if self.cleaned_data[f"label_{field}"]
         }
         return super().save(commit)
 

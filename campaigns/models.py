@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from campaigns.querysets import BatchQuerySet, RecipientQuerySet
 from campaigns.statuses import AttemptEnding, BatchStatus, CampaignStatus, ExcludedReason, RecipientResult
-from contacts.models import VALUE_FIELDS
+from contacts.fields import VALUE_FIELDS
 
 
 def default_patience() -> timedelta:

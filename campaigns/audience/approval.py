@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from campaigns.audience.texts import FIELDS
 from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
+from contacts.fields import FROZEN_FIELDS
 
-_READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "message")
+_READ = ("id", "msisdn", *FROZEN_FIELDS)
 
 
 def approval_hash(campaign: Campaign) -> str:
@@ -73,13 +73,7 @@ def add_to_digest(digest: Any, recipient: Recipient) -> None:
     """Add one recipient's frozen columns to the digest."""
     digest.update(
         json.dumps(
-            [
-                recipient.msisdn,
-                recipient.customer_id,
-                recipient.name,
-                *(getattr(recipient, name) for name in FIELDS),
-                recipient.message,
-            ],
+            [recipient.msisdn, *(getattr(recipient, name) for name in FROZEN_FIELDS)],
             separators=(",", ":"),
         ).encode()
     )

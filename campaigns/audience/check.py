@@ -12,7 +12,8 @@ from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
-from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
+from contacts.fields import FROZEN_FIELDS
+from contacts.models import Contact, ContactList, Import
 from providers import gsm
 from providers.base import Problem
 from providers.models import Account
@@ -182,10 +183,7 @@ def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count:
                 list_id=contact_list.pk,
                 contact_id=contact.pk,
                 msisdn=contact.msisdn,
-                customer_id=contact.customer_id,
-                name=contact.name,
-                message=contact.message,
-                **{name: getattr(contact, name) for name in VALUE_FIELDS},
+                **{name: getattr(contact, name) for name in FROZEN_FIELDS},
             )
         count -= found
         if count <= 0:

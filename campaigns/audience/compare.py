@@ -238,7 +238,7 @@ def _list_characters(characters: Iterable[str]) -> str:
 
 def _early_delivery(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
     if not account.adapter.starts_later:
-        return "The provider cannot hold the files until the start, so Baton does.", []
+        return "The provider cannot hold the files until the start, so Baton holds them until then.", []
     try:
         refuse_early(account, start_at, now)
     except Refusal as refusal:

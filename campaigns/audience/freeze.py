@@ -15,13 +15,14 @@ from campaigns.audience.texts import Text
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
 from contacts.errors import Refusal
+from contacts.fields import FROZEN_FIELDS
 from providers.locks import Lock, LockLost
 
 #: Recipients copied in one transaction, so that web requests can write in between.
 CHUNK = 20_000
 
 
-_COLUMNS = "msisdn, customer_id, name, value1, value2, value3, value4, value5, value6"
+_COPIED = ("msisdn", *FROZEN_FIELDS)
 
 
 def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
@@ -153,10 +154,10 @@ def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
                 row = cursor.fetchone()
                 until = row[0] if row else "9" * 16
                 cursor.execute(
-                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {_COLUMNS}, message,"
+                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {', '.join(_COPIED)},"
                     " excluded_reason)"
-                    f" SELECT %s, c.list_id, c.id, {', '.join('c.' + name for name in _COLUMNS.split(', '))},"
-                    f" c.message, {reason} FROM contacts_contact c"
+                    f" SELECT %s, c.list_id, c.id, {', '.join(f'c.{name}' for name in _COPIED)}, {reason}"
+                    " FROM contacts_contact c"
                     " WHERE c.list_id = %s AND c.msisdn > %s AND c.msisdn <= %s ORDER BY c.msisdn",
                     [campaign.pk, campaign.pk, contact_list.pk, after, until],
                 )

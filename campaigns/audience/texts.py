@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contacts.errors import Refusal
+from contacts.fields import VALUE_FIELDS
 
-FIELDS = ("value1", "value2", "value3", "value4", "value5", "value6")
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
 _STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
@@ -66,8 +66,8 @@ def compile_text(source: str) -> Text:
     return Text(
         source=source,
         pieces=tuple(pieces),
-        fields=tuple(field for field in FIELDS if any(field == name for name, _ in used)),
-        required=tuple(field for field in FIELDS if any(field == n and f is None for n, f in used)),
+        fields=tuple(field for field in VALUE_FIELDS if any(field == name for name, _ in used)),
+        required=tuple(field for field in VALUE_FIELDS if any(field == n and f is None for n, f in used)),
         bare="".join(literal + (f"@@{field}@@" if field else "") for literal, field, _ in pieces) if agree else "",
         fallbacks=fallbacks,
     )

@@ -16,7 +16,7 @@ from campaigns.results.evidence import plain_attempt
 from campaigns.results.schedule import unclear_fields
 from campaigns.results.settle import stop_account
 from campaigns.timing import Clock
-from providers.base import NOT_ARRIVED, Ending, Payload
+from providers.base import NOT_ARRIVED, Ending, Payload, Receipt
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock
 from providers.points import reach
@@ -49,7 +49,11 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         record_event(batch.campaign, trouble.code, trouble.sentence, batch=batch)
         raise SessionBroken from trouble
     reach("commit:end")
-    now = clock()
+    _store_receipt(batch, attempt, receipt, clock())
+
+
+def _store_receipt(batch: Batch, attempt: Attempt, receipt: Receipt, now: datetime) -> None:
+    """The commit was answered: the batch is handed over, or unclear if another file has the same reference."""
     others = Batch.objects.filter(account=batch.account, provider_ref=receipt.provider_ref).exclude(pk=batch.pk)
     if receipt.provider_ref and others.exists():
         sentence = f"The provider answered with the reference {receipt.provider_ref}, which another file already has."

@@ -16,7 +16,7 @@ from campaigns import decisions, jobs
 from campaigns.audience import freeze as audience_freeze
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.models import Batch, Campaign
-from campaigns.views import keeping
+from campaigns.views import kept_form
 from campaigns.views.evidence import beside, warn_of_unread
 from contacts import queues
 from contacts.errors import Refusal
@@ -25,7 +25,7 @@ from contacts.errors import Refusal
 SHOWN_UNCLEAR = 50
 
 
-def _do(request: HttpRequest, operation: Callable[[], None], said: str) -> bool:
+def _perform(request: HttpRequest, operation: Callable[[], None], said: str) -> bool:
     """Run the operation and show a message with the result. Returns whether it was done."""
     try:
         operation()
@@ -46,7 +46,7 @@ def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is no longer a draft.")
-    elif _do(
+    elif _perform(
         request,
         lambda: audience_freeze.begin_freeze(campaign, request.user, timezone.now()),
         "Freezing has started. Recipients, values and text are copied and no longer change.",
@@ -68,7 +68,7 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
 def _approve(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     seen_hash = request.POST.get("seen_hash", "")
-    if _do(
+    if _perform(
         request,
         lambda: decisions.approve(campaign, request.user, seen_hash, timezone.now()),
         f"Approved. {campaign} is handed over at its start.",
@@ -81,7 +81,7 @@ def _approve(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.approve_campaign", raise_exception=True)
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
     campaign, why = _campaign(pk), request.POST.get("why", "")
-    _do(request, lambda: decisions.reject(campaign, request.user, why), "Rejected. It is a draft again.")
+    _perform(request, lambda: decisions.reject(campaign, request.user, why), "Rejected. It is a draft again.")
     return redirect(campaign)
 
 
@@ -89,7 +89,7 @@ def reject(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    if _do(request, lambda: decisions.change(campaign, request.user), "It is a draft again and can be changed."):
+    if _perform(request, lambda: decisions.change(campaign, request.user), "It is a draft again and can be changed."):
         return redirect("campaigns:edit", pk)
     return redirect(campaign)
 
@@ -98,7 +98,9 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    _do(request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there.")
+    _perform(
+        request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there."
+    )
     return redirect(campaign)
 
 
@@ -106,7 +108,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    if _do(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Resumed."):
+    if _perform(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Resumed."):
         queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
@@ -115,7 +117,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
-    _do(
+    _perform(
         request,
         lambda: decisions.cancel(campaign, request.user),
         "Cancelled. Nothing more is handed over. Results of files with the provider are still collected.",
@@ -129,7 +131,7 @@ def confirm_start(request: HttpRequest, pk: int) -> HttpResponse:
     campaign, form = _campaign(pk), StartForm(request.POST)
     if not form.is_valid():
         messages.error(request, "The new start is not a date and a time.")
-    elif _do(
+    elif _perform(
         request,
         lambda: decisions.confirm_start(campaign, request.user, form.cleaned_data["start_at"], timezone.now()),
         "The new start is confirmed.",
@@ -146,7 +148,7 @@ def _batch(pk: int) -> Batch:
 @permission_required("campaigns.release_batch", raise_exception=True)
 def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
     batch, why = _batch(pk), request.POST.get("why", "")
-    if _do(
+    if _perform(
         request,
         lambda: decisions.release(batch, request.user, why, timezone.now()),
         f"Released: {batch.rows:,} messages are handed over.",
@@ -159,7 +161,7 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.release_batch", raise_exception=True)
 def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     batch, why = _batch(pk), request.POST.get("why", "")
-    _do(
+    _perform(
         request,
         lambda: decisions.cancel_batch(batch, request.user, why),
         f"Cancelled: {batch.rows:,} messages are not handed over.",
@@ -171,16 +173,16 @@ def batch_decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Decide an unclear batch. After confirming the password, the browser returns with its POST, or with a GET."""
     if request.method != "POST":
         return redirect(f"{reverse('campaigns:batch', args=[pk])}#decide")
-    return _asked(request, pk)
+    return _keep_and_decide(request, pk)
 
 
 @permission_required("campaigns.decide_batch", raise_exception=True)
-def _asked(request: HttpRequest, pk: int) -> HttpResponse:
+def _keep_and_decide(request: HttpRequest, pk: int) -> HttpResponse:
     page = reverse("campaigns:batch", args=[pk])
     # Before the password is asked for, so that a user who turns back finds the form filled in.
-    keeping.keep(request, page)
+    kept_form.keep(request, page)
     if "confirm" in request.POST:
-        return redirect(keeping.confirm_url(request, page))
+        return redirect(kept_form.confirm_url(request, page))
     return _decide(request, pk)
 
 
@@ -194,9 +196,9 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
         asked, seen = form.cleaned_data, request.POST.get("seen", "")
         decisions.decide(batch, request.user, asked["decision"], asked["why"], timezone.now(), asked["log"], seen=seen)
     except Refusal as refusal:
-        keeping.keep(request, page, refused=refusal.sentence)
+        kept_form.keep(request, page, refused=refusal.sentence)
         return redirect(f"{page}#decide")
-    keeping.forget(request)
+    kept_form.discard(request)
     messages.success(request, "Decided. The reason is in the history.")
     queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect(page)
@@ -214,14 +216,14 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     ``?reason=`` shows only those with that reason.
     """
     if request.method == "POST":
-        return _asked_many(request, pk)
+        return _keep_and_decide_many(request, pk)
     campaign = _campaign(pk)
     now = timezone.now()
     every = list(campaign.batches.filter(status=Batch.Status.UNCLEAR).select_related("account").order_by("number"))
     reason = request.GET.get("reason", "")
     batches = [batch for batch in every if not reason or batch.reason == reason]
     shown = batches[:SHOWN_UNCLEAR]
-    kept = keeping.give_back(request, reverse("campaigns:unclear", args=[pk]))
+    kept = kept_form.take(request, reverse("campaigns:unclear", args=[pk]))
     for batch in shown:
         batch.beside = beside(batch, now, polls=3)  # type: ignore[attr-defined]
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
@@ -231,10 +233,10 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
     if unread:
         numbers = ", ".join(f"{batch.number:,}" for batch in unread)
         files = f"file{'' if len(unread) == 1 else 's'} {numbers}"
-        warn_of_unread(form, f"Still in the provider's folder, and may yet be read: {files}.")
-    must_confirm = keeping.must_confirm(request)
+        warn_of_unread(form, f"Still at the provider, and may yet be read: {files}.")
+    must_confirm = kept_form.must_confirm(request)
     if must_confirm:
-        keeping.await_password(form)
+        kept_form.await_password(form)
     context = {
         "campaign": campaign,
         "batches": shown,
@@ -249,10 +251,10 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @permission_required("campaigns.decide_batch", raise_exception=True)
-def _asked_many(request: HttpRequest, pk: int) -> HttpResponse:
-    keeping.keep(request, reverse("campaigns:unclear", args=[pk]))
+def _keep_and_decide_many(request: HttpRequest, pk: int) -> HttpResponse:
+    kept_form.keep(request, reverse("campaigns:unclear", args=[pk]))
     if "confirm" in request.POST:
-        return redirect(keeping.confirm_url(request, _unclear_page(pk, request.POST.get("reason", ""))))
+        return redirect(kept_form.confirm_url(request, _unclear_page(pk, request.POST.get("reason", ""))))
     return _decide_many(request, pk)
 
 
@@ -280,9 +282,9 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
         queues.enqueue_once(jobs.hand_over, campaign.account_id)
     if refused:
         chosen = [str(batch.pk) for batch in refused]
-        keeping.keep(request, reverse("campaigns:unclear", args=[pk]), batches=chosen)
+        kept_form.keep(request, reverse("campaigns:unclear", args=[pk]), batches=chosen)
         return redirect(page)
-    keeping.forget(request)
+    kept_form.discard(request)
     return redirect(campaign)
 
 

@@ -23,7 +23,7 @@ from campaigns.models import Attempt, Batch, Evidence
 from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of
 from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import zoned
-from campaigns.views import keeping
+from campaigns.views import kept_form
 from contacts.export_log import record_export
 from providers.base import BaseAdapter, GuardKind
 
@@ -41,11 +41,11 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
     user = request.user
     may_decide = row.status == Batch.Status.UNCLEAR and user.has_perm("campaigns.decide_batch")
-    kept = keeping.give_back(request, request.path)
+    kept = kept_form.take(request, request.path)
     form = DecideForm(initial={"why": kept["why"], "decision": kept["decision"]})
-    must_confirm = may_decide and keeping.must_confirm(request)
+    must_confirm = may_decide and kept_form.must_confirm(request)
     if must_confirm:
-        keeping.await_password(form)
+        kept_form.await_password(form)
     if kept["refused"] and not may_decide:
         # It was decided in the meantime, so the card that would show this is gone.
         messages.error(request, kept["refused"])
@@ -53,7 +53,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
     known = beside(row, timezone.now())
     if known["may_yet_be_read"]:
-        warn_of_unread(form, "A file of this batch is still in the provider's folder and may yet be read.")
+        warn_of_unread(form, "A file of this batch is still at the provider and may yet be read.")
     context = {
         "batch": row,
         "campaign": row.campaign,

@@ -66,7 +66,7 @@ def _lines(campaign: Campaign, batches: list[Batch], rows: QuerySet[Recipient]) 
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk
-        for row in recipients.tell(campaign, batches, chunk):
+        for row in recipients.add_outcomes(campaign, batches, chunk):
             yield [
                 row.msisdn,
                 row.name,

@@ -9,7 +9,7 @@ from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 
 
-def counting(batches: Iterable[Batch]) -> dict[int, Batch]:
+def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
     """The generation of each number that counts. A number whose generations are all superseded has none."""
     return {batch.number: batch for batch in batches if batch.status != Batch.Status.SUPERSEDED}
 
@@ -45,7 +45,7 @@ def _with_outcome(
     if outcome == "excluded":
         return rows.exclude(excluded_reason="")
     unbatched = "cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"
-    numbers = [n for n, batch in counting(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
+    numbers = [n for n, batch in current_generations(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
     own = RecipientOutcome.objects.filter(recipient=OuterRef("pk"))
     fits: Q = Q(batch_number__in=numbers) & ~Q(Exists(own))
     if outcome in RecipientOutcome.Result.values:
@@ -55,9 +55,9 @@ def _with_outcome(
     return rows.filter(fits)
 
 
-def tell(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]) -> Sequence[Recipient]:
+def add_outcomes(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]) -> Sequence[Recipient]:
     """Set ``outcome`` and ``detail`` on each row, with one query for all of them."""
-    current = counting(batches)
+    current = current_generations(batches)
     outcomes = {
         outcome.recipient_id: outcome
         for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")

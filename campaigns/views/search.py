@@ -54,12 +54,12 @@ def _history(msisdn: str) -> list[dict[str, Any]]:
     history = []
     for row in found:
         of_campaign = batches.get(row.campaign_id, [])
-        recipients.tell(row.campaign, of_campaign, [row])
+        recipients.add_outcomes(row.campaign, of_campaign, [row])
         try:
             text = finished_text(compile_text(row.campaign.text), row)
         except Refusal:
             text = row.campaign.text
-        current = recipients.counting(of_campaign).get(row.batch_number or 0)
+        current = recipients.current_generations(of_campaign).get(row.batch_number or 0)
         history.append(
             {
                 "recipient": row,

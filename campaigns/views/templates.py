@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
-from campaigns.audience.texts import FIELDS, compile_text
+from campaigns.audience.texts import compile_text
 from campaigns.forms import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
 from contacts.errors import Refusal
+from contacts.fields import VALUE_FIELDS
 from contacts.models import Contact
 from providers import gsm
 from providers.base import CampaignSpec, Message
@@ -109,7 +110,7 @@ def measured(
     chosen = next((pk for pk in lists if pk.isdigit()), None)
     contact = Contact.objects.filter(list_id=int(chosen), message="").order_by("msisdn").first() if chosen else None
     if contact:
-        finished = text.personalise({field: getattr(contact, field) for field in FIELDS})
+        finished = text.personalise({field: getattr(contact, field) for field in VALUE_FIELDS})
     else:
         finished = source
     foreign = gsm.unsupported(source)

@@ -23,7 +23,7 @@ from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.views import recipients as state
+from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
@@ -191,11 +191,11 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = state.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
     table = RecipientTable(found)
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
-    state.tell(row, batches, [line.record for line in table.page.object_list])
+    recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
     kept = {
         key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
     }

@@ -1,4 +1,4 @@
-"""The admin of campaigns: look at everything, write templates only."""
+"""The admin of campaigns: everything is read-only except templates."""
 
 from collections.abc import Callable
 

@@ -72,7 +72,7 @@ def test_approving_asks_for_the_password_and_then_does_it(
 def test_what_changed_since_it_was_shown_is_not_approved(frozen: Campaign, approver: User) -> None:
     client = signed_in(approver)
     response = retyped(client, client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": "0" * 64}))
-    assert "changed since this page was shown" in response.content.decode()  # type: ignore[attr-defined]
+    assert "changed after this page was loaded" in response.content.decode()  # type: ignore[attr-defined]
     frozen.refresh_from_db()
     assert frozen.status == "frozen"
 
@@ -107,7 +107,7 @@ def test_an_operator_may_not_approve_or_reject(frozen: Campaign, operator: User,
 def test_rejecting_needs_a_reason_and_shows_it(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
     client = logged_in(approver)
     page = client.post(f"/campaigns/{frozen.pk}/reject/", {"why": " "}, follow=True).content.decode()
-    assert "Write the reason" in page
+    assert "Enter a reason" in page
     page = client.post(f"/campaigns/{frozen.pk}/reject/", {"why": "Wrong price"}, follow=True).content.decode()
     assert "Wrong price" in page
     frozen.refresh_from_db()
@@ -138,7 +138,7 @@ def test_a_held_campaign_gets_a_new_start(
 
 
 @pytest.mark.parametrize("verb", ["freeze", "reject", "change", "pause", "resume", "cancel", "confirm-start"])
-def test_deeds_are_post_only(verb: str, frozen: Campaign, administrator: User, logged_in: LogIn) -> None:
+def test_operations_are_post_only(verb: str, frozen: Campaign, administrator: User, logged_in: LogIn) -> None:
     User.objects.filter(pk=administrator.pk).update(is_superuser=True)
     assert logged_in(administrator).get(f"/campaigns/{frozen.pk}/{verb}/").status_code == 405
 

@@ -74,13 +74,13 @@ def test_an_outcome_nobody_counted_is_found_by_the_proof(running: Campaign) -> N
         batch=running.batches.get(), recipient=running.recipients.all()[0], result="row_error"
     )
 
-    assert "outcomes counted differ" in balance.audit(running).mismatch
+    assert "outcome counters differ" in balance.audit(running).mismatch
 
 
 def test_a_campaign_closed_with_open_recipients_is_a_mismatch(running: Campaign) -> None:
     transition(running, "closed")
 
-    assert "closed while 5 are open" in balance.of(running).mismatch
+    assert "closed, but 5 are open" in balance.of(running).mismatch
 
 
 def test_more_outcomes_than_rows_is_a_mismatch(running: Campaign) -> None:

@@ -214,6 +214,6 @@ def test_a_number_that_another_batch_has_already_is_for_a_person(
     assert (first.batches.get().status, first.batches.get().provider_ref) == ("handed_over", "30430")
     batch = second.batches.get()
     assert (batch.status, batch.reason, batch.provider_ref) == ("unclear", "reference_taken", "")
-    assert batch.sentence == ("The provider answered with the reference 30430, which another file has already.")
+    assert batch.sentence == ("The provider answered with the reference 30430, which another file already has.")
     assert batch.attempts.get().provider_ref == "30430"
     assert len(asked) == 2

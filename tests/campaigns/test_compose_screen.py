@@ -128,7 +128,7 @@ def test_the_options_of_the_chosen_account_are_swapped_in(account: Account, oper
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
     assert "Maximum errors in a file" in page
-    assert "It cannot be recalled" in page
+    assert "The files cannot be recalled" in page
     assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
 
 

@@ -248,7 +248,7 @@ def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver:
 
     due.refresh_from_db()
     assert (due.status, due.accepted_rows) == (status, 0)
-    assert "took it after all" in due.alarm
+    assert "accepted it after all" in due.alarm
     assert (
         not Batch.objects.due_for_poll(now + timing.POLL_AFTER_END + timedelta(hours=1)).filter(pk=unclear.pk).exists()
     )
@@ -371,7 +371,7 @@ def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Ba
     seen = evidence_fingerprint(unclear)
     for files in ((), (ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
         keep_observation(unclear, Observation(now, ("ftp.example.org",), files))
-        with pytest.raises(Refusal, match="changed since this page was shown") as refusal:
+        with pytest.raises(Refusal, match="changed after this page was loaded") as refusal:
             decisions.decide(unclear, approver, "again", "The folder was empty.", now, seen=seen)
         assert code_of(refusal) == "evidence_changed"
         seen = evidence_fingerprint(unclear)

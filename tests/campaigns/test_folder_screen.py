@@ -189,7 +189,7 @@ def test_the_providers_reports_about_our_files_are_ours(account: Account, client
 
     ours, _, _ = sections(page_of(client, account))
 
-    assert "Files that bear a name of ours, the provider&#x27;s reports about them too." in ours
+    assert "Files whose names Baton created, and the provider&#x27;s reports about them." in ours
     assert "-a1.txt.log" in ours
 
 
@@ -236,7 +236,7 @@ def test_a_provider_without_folders_says_so(
     account = account_at("bulksms")
 
     assert reverse("campaigns:folder", args=[account.pk]) not in client.get(account.get_absolute_url()).content.decode()
-    assert "keeps no folder" in page_of(client, account)
+    assert "has no folder" in page_of(client, account)
 
 
 def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Client, server: FileServer) -> None:

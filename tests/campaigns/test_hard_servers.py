@@ -334,7 +334,7 @@ def test_without_any_listing_the_result_is_for_a_person_and_nothing_is_repeated(
     batch = in_turn(campaign, clock, 3, hours=30)
 
     assert (batch.status, batch.reason, batch.attempts.count()) == ("unclear", "silent", 1)
-    assert "has shown nothing of" in batch.sentence
+    assert "has shown nothing about" in batch.sentence
     assert "The last poll failed: " in batch.sentence
     assert len(files_in(server.home)) == 1
 

@@ -1,4 +1,4 @@
-"""Jobs are nudges: losing one loses nothing, doubling one does nothing twice."""
+"""A job only wakes a worker: losing one loses nothing, and running one twice does nothing twice."""
 
 import json
 import time

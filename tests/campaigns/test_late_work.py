@@ -134,7 +134,7 @@ def test_a_new_start_does_not_revive_an_approval_that_expired(
     decisions.confirm_start(campaign, approver, None, timezone.now())
 
     assert (campaign.status, campaign.approved_by) == ("frozen", None)
-    assert "approve it again" in campaign.sentence
+    assert "Approve the campaign again" in campaign.sentence
     sweep_and_work(drain)
     assert texted(sandbox) == {}
     approve(campaign, approver)

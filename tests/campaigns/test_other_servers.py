@@ -53,7 +53,7 @@ def test_what_they_take_is_what_the_preview_showed(
 ) -> None:
     settings.ALLOW_PRIVATE_HOSTS = True
     with getattr(servers, program)(tmp_path, request.node.nodeid, **options) as server:
-        # The pretend provider looks into the very folder that the other server writes.
+        # The pretend provider reads the same folder that the other server writes.
         home = tmp_path / "sandbox" / slug / "demo" / "home"
         home.parent.mkdir(parents=True)
         home.symlink_to(server.home)

@@ -149,7 +149,7 @@ def test_a_stopped_account_and_a_waiting_approval_are_in_the_inbox(
     freeze(make_campaign(account), operator)
     account.stop("host_key_changed", "The host key changed.")
     inbox = logged_in(viewer).get("/").context["inbox"]
-    assert [line["what"] for line in inbox] == ["stopped", "waits for approval, 5 recipients"]
+    assert [line["what"] for line in inbox] == ["stopped", "waiting for approval, 5 recipients"]
     assert "The host key changed." in inbox[0]["sentence"]
 
 

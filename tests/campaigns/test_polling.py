@@ -1,4 +1,4 @@
-"""When Baton looks again: soon after a hand-over, then less and less, and again at a start with the provider."""
+"""When Baton polls again: soon after a hand-over, then less and less often, and at a start with the provider."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise

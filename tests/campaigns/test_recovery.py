@@ -117,7 +117,7 @@ def test_a_repeat_of_what_had_arrived_is_dropped_by_the_provider(
     die: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The worst case: the file arrived, every look before the repeat misses it, and the guard must hold."""
+    """The worst case: the file arrived, every poll before the repeat misses it, and the guard must hold."""
     campaign = make_running(sandbox_account)
     die("after")
     batch = died(campaign, clock)
@@ -411,7 +411,7 @@ def test_what_baton_cannot_read_is_told_and_looked_at_later(
     monkeypatch.setattr(Adapter, "interpret", stumble)
     clock.forward(seconds=5)
     collect(campaign, clock)
-    assert "could not read" in campaign.batches.get().alarm
+    assert "could not interpret" in campaign.batches.get().alarm
     monkeypatch.setattr(Adapter, "interpret", read)
     clock.forward(minutes=6)
 
@@ -442,7 +442,7 @@ def test_what_baton_cannot_read_after_a_lost_answer_is_asked_about(
 
     batch = campaign.batches.get()
     assert (batch.status, batch.reason) == ("unclear", "unreadable")
-    assert "see its log" in batch.sentence
+    assert "See the log" in batch.sentence
     assert batch.evidence.exists()
 
 

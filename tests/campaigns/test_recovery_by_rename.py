@@ -1,4 +1,4 @@
-"""GatewayAPI: the one pinned source can be renamed only once, so two looks that see it untouched permit it again."""
+"""GatewayAPI: a pinned source can be renamed only once, so two polls that see it untouched permit a repeat."""
 
 from collections.abc import Callable
 from typing import Any

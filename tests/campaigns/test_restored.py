@@ -1,4 +1,4 @@
-"""An older copy of the database is restored: the journal is ahead, and Baton looks before any commit."""
+"""An older copy of the database is restored: the journal is ahead, and Baton polls before any commit."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Whoever comes late (a stopped worker, a slow look, a restored database) undoes nothing of what others did."""
+"""A late worker, a slow poll or a restored database undoes nothing of what others did."""
 
 import time
 from collections import Counter
@@ -35,13 +35,13 @@ At = Callable[[str, Callable[[], Any]], None]
 
 @pytest.fixture
 def at() -> Iterator[At]:
-    """Does something once, when a point is first reached: ``at("commit:begin", deed)``."""
+    """Does something once, when a point is first reached: ``at("commit:begin", action)``."""
 
-    def once(point: str, deed: Callable[[], Any]) -> None:
+    def once(point: str, action: Callable[[], Any]) -> None:
         def listener(reached: str) -> None:
             if reached == point:
                 points.listen(None)
-                deed()
+                action()
 
         points.listen(listener)
 
@@ -107,7 +107,7 @@ def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows
 
 
 @pytest.mark.parametrize(
-    ("deed", "trouble", "becomes"),
+    ("action", "trouble", "becomes"),
     [
         (commit.commit_unreachable, Unreachable("lost", "The line was lost."), "committing"),
         (commit.commit_refused, Refused("login_refused", "The login was refused.", account=True), "unclear"),
@@ -120,7 +120,7 @@ def test_a_late_no_does_not_overrule_a_later_attempt(
     make_running: MakeCampaign,
     sandbox: Sandbox,
     clock: Clock,
-    deed: Callable[..., None],
+    action: Callable[..., None],
     trouble: Trouble,
     becomes: str,
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_late_no_does_not_overrule_a_later_attempt(
         account.adapter.commit(remote_session.remote(), payload, plain_attempt(later))
         commit._end_attempt(later, Ending.UNCLEAR, clock(), Unclear("rename_broken", "The answer was lost."))
 
-    deed(batch, stopped, trouble, clock())
+    action(batch, stopped, trouble, clock())
 
     assert batch_of(campaign).status == becomes
     assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
@@ -218,7 +218,7 @@ def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
     assert journal.intents(batch.stem) == []
 
 
-# -- looks and decisions at the same time
+# -- polls and decisions at the same time
 
 
 def test_a_look_that_began_before_a_decision_settles_nobody_after_it(

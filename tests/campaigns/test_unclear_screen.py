@@ -70,7 +70,7 @@ def seen_on(client: Client, url: str) -> dict[str, str]:
 
 
 def see_a_file_of(batch: Batch) -> None:
-    """As a look that finds the upload at the provider, which was not there before."""
+    """As a poll that finds the upload at the provider, which was not there before."""
     seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
 
@@ -173,9 +173,9 @@ def test_a_file_that_may_yet_be_read_is_warned_of(
     seen = ObservedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     page = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
-    assert page.count("is still in the provider's folder and may yet be read.") == warnings
+    assert page.count("is still at the provider and may yet be read.") == warnings
     page = proven.get(url_of(campaign)).content.decode()
-    assert page.count("Still in the provider's folder, and may yet be read: file 2.") == warnings
+    assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
     assert page.count("A file of this batch is still at the provider") == (1 if warnings else 0)
 
 
@@ -303,7 +303,7 @@ def test_an_old_page_decides_nothing_and_the_fresh_one_does(campaign: Campaign, 
 
     for posted in (old | filled, filled):
         page = proven.post(decide_url, posted, follow=True).content.decode()
-        assert f"What is known of {batch} changed after this page was loaded." in page
+        assert f"The evidence about {batch} changed after this page was loaded." in page
         assert "The folder was empty." in page
         assert re.search(r'value="again"[^>]*checked', page)
         assert "Send_SMS/" in page
@@ -325,9 +325,9 @@ def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: C
 
     page = html_of(proven.post(url_of(campaign), old | filled, follow=True))
 
-    assert "Decided about 1 file;" in page
+    assert "Decided about 1 file." in page
     for batch in (second, third):
-        assert f"File {batch.number}: What is known of {batch} changed after this page was loaded." in page
+        assert f"File {batch.number}: The evidence about {batch} changed after this page was loaded." in page
     assert re.findall(CHOSEN, page) == [str(second.pk), str(third.pk)]
     assert "The folder was empty." in page
     assert list(campaign.batches.order_by("number").values_list("status", flat=True)) == [

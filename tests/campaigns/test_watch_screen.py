@@ -235,7 +235,7 @@ def test_a_held_file_is_released_or_cancelled_with_a_reason(
     assert client.get(f"/batches/{batch.pk}/release/").status_code == 405
     assert "Release: hand over 5 messages" in client.get(f"/batches/{batch.pk}/").content.decode()
     page = client.post(f"/batches/{batch.pk}/release/", {"why": ""}, follow=True).content.decode()
-    assert "Write the reason" in page
+    assert "Enter a reason" in page
     client.post(f"/batches/{batch.pk}/release/", {"why": "The folder is there again"})
     batch.refresh_from_db()
     assert batch.status == "prepared"

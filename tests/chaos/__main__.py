@@ -39,13 +39,13 @@ MUST_BE_MET = (
     "Valkey's file lost",
     "older database restored",
     "opt-out",
-    "deed: kill",
-    "deed: kill-worker",
-    "deed: stop",
-    "deed: drop",
-    "deed: hold",
-    "deed: lose",
-    "deed: network",
+    "action: kill",
+    "action: kill-worker",
+    "action: stop",
+    "action: drop",
+    "action: hold",
+    "action: lose",
+    "action: network",
 )
 MUST_BE_MET_ON = {
     # On one host the kernel keeps a stopped process's lock: nobody takes over, and it is woken.

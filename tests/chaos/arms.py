@@ -1,7 +1,7 @@
 """What the harness and the work horses tell each other, as small files that survive both.
 
-An *arm* waits for one batch (its *subject*, ``17-2`` is batch 2 of campaign 17) to reach a point, and then does a deed,
-once. Several arms of a subject wait one after the other.
+An *arm* waits until one batch (its *subject*: ``17-2`` is batch 2 of campaign 17) reaches a point, and then does an
+action, once. Several arms of a subject wait one after the other.
 """
 
 import json
@@ -15,16 +15,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Arm:
-    """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is freeze, cut, hand_over,
-    call (the line that results are looked at through), collect (one look) or close (the campaign).
+    """``point`` is a name and how often it was reached, ``ftp:command#3``; ``job`` is freeze, create_batches,
+    hand_over, call (the connection that results are polled through), collect (one poll) or close (the campaign).
 
-    ``deed`` is kill, kill-worker, soon (kill ``seconds`` after the point), blind (kill ``seconds`` after the job came
+    ``action`` is kill, kill-worker, soon (kill ``seconds`` after the point), blind (kill ``seconds`` after the job came
     to the batch, wherever it is then), stop, drop, stall, hold, lose (the answer to a commit) or network; ``fault`` is
     then what strikes, ``data up reset``.
     """
 
     point: str
-    deed: str
+    action: str
     job: str = "hand_over"
     seconds: float = 0.0
     fault: str = ""
@@ -60,7 +60,7 @@ class Arms:
         return Arm(**found[0])
 
     def fire(self, subject: str, arm: Arm, trail: list[str]) -> bool:
-        """Take the arm away and write down that it is about to do its deed; False when another process did."""
+        """Take the arm away and write down that it is about to do its action; False when another process did."""
         path = self._waiting / subject
         mine = self._waiting / f".{subject}.{os.getpid()}"
         try:
@@ -79,11 +79,11 @@ class Arms:
         for path in self._waiting.iterdir():
             path.unlink(missing_ok=True)
 
-    def ask(self, subject: str, deed: str, fault: str = "") -> Path:
+    def ask(self, subject: str, action: str, fault: str = "") -> Path:
         """Tell the harness that this process is held, or about to stop, for the subject."""
         path = self._holds / f"{os.getpid()}-{time.monotonic_ns()}"
         beside = path.with_name(f".{path.name}")
-        asked = {"pid": os.getpid(), "subject": subject, "deed": deed, "fault": fault, "at": time.time()}
+        asked = {"pid": os.getpid(), "subject": subject, "action": action, "fault": fault, "at": time.time()}
         beside.write_text(json.dumps(asked))
         beside.rename(path)
         return path

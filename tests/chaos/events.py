@@ -30,7 +30,7 @@ class Events:
         self.accounts = accounts
         self.one_clock_at = float("inf")
         #: What has not happened yet: each happens once before anything happens by chance.
-        self.deck = [deed for _, deed in self._choices()]
+        self.deck = [action for _, action in self._choices()]
         random.shuffle(self.deck)
 
     def turn(self, now: float) -> None:
@@ -42,15 +42,15 @@ class Events:
     def happen(self) -> str:
         """One thing of many; returns what, or an empty word where there was nothing that it could happen to."""
         if self.deck:
-            deed = self.deck[-1]
-            if happened := deed():
-                self.deck.remove(deed)
+            action = self.deck[-1]
+            if happened := action():
+                self.deck.remove(action)
             else:
                 self.deck.insert(0, self.deck.pop())
             return happened
         choices = self._choices()
         weights = [weight for weight, _ in choices]
-        return random.choices([deed for _, deed in choices], weights)[0]()
+        return random.choices([action for _, action in choices], weights)[0]()
 
     def _choices(self) -> list[tuple[float, Callable[[], str]]]:
         choices: list[tuple[float, Callable[[], str]]] = [
@@ -184,12 +184,12 @@ class Answers:
         """Those who are held at a point see an opt-out arrive; those who are stopped are woken again."""
         for path, asked in self.arms.asked():
             campaign_id, number = map(int, asked["subject"].split("-"))
-            if asked["deed"] == "hold":
+            if asked["action"] == "hold":
                 try:
                     self.opt_out(campaign_id, number)
                 finally:
                     path.unlink(missing_ok=True)
-            elif asked["deed"] == "network":
+            elif asked["action"] == "network":
                 self._break_suddenly(campaign_id, asked["fault"])
                 path.unlink(missing_ok=True)
             elif asked["pid"] not in self.stopped:

@@ -34,8 +34,8 @@ STRIKES = {
 }
 KILLS = ("kill", "kill-worker", "blind", "soon")
 #: Jobs about a campaign and not about one batch of it.
-OF_CAMPAIGNS = ("freeze", "cut", "close")
-_DEEDS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "blind", "lose", "soon")
+OF_CAMPAIGNS = ("freeze", "create_batches", "close")
+_ACTIONS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "blind", "lose", "soon")
 
 
 @dataclass
@@ -78,13 +78,15 @@ class Plans:
     def at_every_point(self) -> list[Plan]:
         """A stop and an opt-out where they matter, and a line that drops before a commit."""
         plans = [
-            Plan(provider, [Arm(f"{point}#1", deed)])
+            Plan(provider, [Arm(f"{point}#1", action)])
             for provider in PROVIDERS
-            for deed, points in (("stop", STOPS), ("hold", HOLDS))
+            for action, points in (("stop", STOPS), ("hold", HOLDS))
             for point in points
         ]
         # Somebody opts out while a campaign is being cut, and while a batch is made anew without another.
-        cuts = [each for each in sorted(self.known) if each[1] == "cut" and each[2].startswith("db:commit:end")]
+        cuts = [
+            each for each in sorted(self.known) if each[1] == "create_batches" and each[2].startswith("db:commit:end")
+        ]
         plans += [Plan(provider, [Arm(point, "hold", job)]) for provider, job, point in cuts]
         plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("rebuild:begin#1", "hold")]) for slug in PROVIDERS]
         plans += [Plan(provider, [Arm("commit:begin#1", "drop")]) for provider in PROVIDERS]
@@ -93,7 +95,7 @@ class Plans:
         met: Counter[str] = Counter()
         ranked = []
         for plan in plans:
-            kind = f"{plan.arms[0].deed} {plan.arms[0].job}"
+            kind = f"{plan.arms[0].action} {plan.arms[0].job}"
             met[kind] += 1
             ranked.append((met[kind], plan))
         return [plan for _, plan in sorted(ranked, key=lambda each: each[0])]
@@ -119,7 +121,7 @@ class Plans:
 
     def lost(self) -> set[tuple[str, str]]:
         """Those of them at which the session was lost."""
-        return {(line["job"], line["point"]) for line in self.fired() if line["deed"] == "lose"} & self.commits()
+        return {(line["job"], line["point"]) for line in self.fired() if line["action"] == "lose"} & self.commits()
 
     def strikes(self) -> list[Plan]:
         """Every fault of the network, on each channel of each provider in each direction, at both of its places."""
@@ -165,8 +167,8 @@ class Plans:
             causes = sorted(set(causes))
             random.shuffle(causes)
             for number, cause in enumerate(causes):
-                deed = "kill-worker" if random.random() < 0.1 else "kill"
-                plan = Plan(provider, [Arm(cause, "kill"), Arm(point, deed)], "double")
+                action = "kill-worker" if random.random() < 0.1 else "kill"
+                plan = Plan(provider, [Arm(cause, "kill"), Arm(point, action)], "double")
                 (further if number else first).append(plan)
         random.shuffle(first)
         random.shuffle(further)
@@ -182,7 +184,7 @@ class Plans:
         return Plan(provider, arms)
 
     def fired(self) -> list[dict[str, Any]]:
-        """Every deed that was done at a point, in its order."""
+        """Every action that was done at a point, in its order."""
         return lines(self.arms.fired_path)
 
     def killed(self) -> set[tuple[str, str, str]]:
@@ -191,7 +193,7 @@ class Plans:
         return {
             (provider_of.get(line["subject"].split("-")[0], ""), line["job"], line["point"])
             for line in self.fired()
-            if line["deed"] in KILLS
+            if line["action"] in KILLS
         }
 
     def recovery(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
@@ -199,7 +201,7 @@ class Plans:
         provider_of, trails = self._providers(), self._trails()
         by_subject: dict[str, list[str]] = defaultdict(list)
         for line in self.fired():
-            if line["deed"] in KILLS and line["job"] == "hand_over" and line["point"]:
+            if line["action"] in KILLS and line["job"] == "hand_over" and line["point"]:
                 by_subject[line["subject"]].append(line["point"])
         known: set[tuple[str, str]] = set()
         hit: set[tuple[str, str]] = set()
@@ -215,7 +217,7 @@ class Plans:
         """How many batches were killed at more than once."""
         by_subject: dict[str, list[str]] = defaultdict(list)
         for line in self.fired():
-            if line["deed"] in KILLS:
+            if line["action"] in KILLS:
                 by_subject[line["subject"]].append(line["point"])
         return sum(len(points) > 1 for points in by_subject.values())
 
@@ -243,10 +245,10 @@ def _any_arm(known: list[tuple[str, str]]) -> Arm:
         return Arm(f"{random.choice(HOLDS)}#1", "hold")
     if random.random() < 0.06:
         return Arm(f"{random.choice(STOPS)}#1", "stop")
-    deed = random.choice(_DEEDS)
-    if deed == "blind":
-        return Arm("", deed, random.choice(known)[0], random.uniform(0, 0.12))
-    if deed in ("lose", "soon"):
+    action = random.choice(_ACTIONS)
+    if action == "blind":
+        return Arm("", action, random.choice(known)[0], random.uniform(0, 0.12))
+    if action in ("lose", "soon"):
         known = [found for found in known if found[1].startswith("db:commit")]
     job, point = random.choice(known)
-    return Arm(point, deed, job, random.uniform(0, 0.006) if deed == "soon" else random.uniform(1, 8))
+    return Arm(point, action, job, random.uniform(0, 0.006) if action == "soon" else random.uniform(1, 8))

@@ -284,10 +284,10 @@ class Run:
         """One line for about every ten seconds."""
         found = Counter(Batch.objects.exclude(status="superseded").values_list("status", flat=True))
         text = ", ".join(f"{status} {count:,}" for status, count in sorted(found.items()))
-        deeds = len(self.plans.fired())
+        actions = len(self.plans.fired())
         begun = f"{self.started:,} of {self.wanted:,} begun"
         said = f"{time.monotonic() - self.began:5.0f} s  {connection.vendor}, {self.phase}: {begun};"
-        print(f"{said} {deeds:,} deeds, {sum(self.counted.values()):,} events; {text}", flush=True)
+        print(f"{said} {actions:,} actions, {sum(self.counted.values()):,} events; {text}", flush=True)
 
     # -- campaigns ---------------------------------------------------------------------------------------------------
 
@@ -372,9 +372,9 @@ class Run:
         known, killed = self.plans.known, self.plans.killed()
         recovery, hit = self.plans.recovery()
         commits, lost = self.plans.commits(), self.plans.lost()
-        happened = self.counted + Counter(f"deed: {line['deed']}" for line in fired)
+        happened = self.counted + Counter(f"action: {line['action']}" for line in fired)
         faults = {name: count for name, count in happened.items() if not name.startswith(_NO_FAULTS)}
-        faults = {name: count for name, count in faults.items() if name not in ("deed: hold", "deed: network")}
+        faults = {name: count for name, count in faults.items() if name not in ("action: hold", "action: network")}
         struck = {name: count for name, count in sorted(ways.struck.items()) if not name.startswith(NAIVE)}
         return {
             "wanted": self.wanted,

@@ -37,7 +37,7 @@ def test_everything_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Pa
     assert BATCHES - 8 <= own["batches"] <= BATCHES
     assert sum(own["broken"].values()) == 0
     assert own["naive"]["duplicates"] > 0
-    for name in ("deed: kill", "network: struck", "older database restored"):
+    for name in ("action: kill", "network: struck", "older database restored"):
         assert own["faults"].get(name, 0) > 0, own["faults"]
     assert own["opt_outs"] > 0
 

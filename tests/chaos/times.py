@@ -25,7 +25,7 @@ def to_state(
     never: list[str] = []
     kills: dict[str, Mapping[str, Any]] = {}
     for line in fired:
-        if line["deed"] in KILLS and line["job"] == "hand_over":
+        if line["action"] in KILLS and line["job"] == "hand_over":
             kills[line["subject"]] = line
     for subject, line in kills.items():
         at = datetime.fromtimestamp(line["at"], UTC)
@@ -34,14 +34,14 @@ def to_state(
         if reached is None:
             # What an older database has forgotten came to its state, or not, where nobody can read it any more.
             if not any(line["at"] < until for _, until in forgotten):
-                never.append(f"{subject} {line['point'] or line['deed']}, {phase_of.get(subject, '')}")
+                never.append(f"{subject} {line['point'] or line['action']}, {phase_of.get(subject, '')}")
             continue
         if reached <= at or any(since < reached.timestamp() and line["at"] < until for since, until in forgotten):
             continue
         kind = "guarded" if _was_repeated(subject, at) else "plain"
         seconds = (reached - at).total_seconds()
         times[kind].append(seconds)
-        slow.append((seconds, f"{subject} {line['point'] or line['deed']}, {phase_of.get(subject, '')}, {kind}"))
+        slow.append((seconds, f"{subject} {line['point'] or line['action']}, {phase_of.get(subject, '')}, {kind}"))
     slowest = [f"{seconds:.0f} s {what}" for seconds, what in sorted(slow, reverse=True)[:12]]
     return {kind: figures.spread(values) for kind, values in times.items()} | {
         "slowest": slowest,

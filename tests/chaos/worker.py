@@ -49,7 +49,7 @@ def cut_small() -> None:
 
 
 class Ear:
-    """Listens at the points of one job, knows whose batch it is at, and does the deed that waits there."""
+    """Listens at the points of one job, knows whose batch it is at, and does the action that waits there."""
 
     def __init__(self, arms: Arms) -> None:
         self.arms = arms
@@ -71,7 +71,7 @@ class Ear:
         self.reached.clear()
         self.trail = []
         self.arm = self._waiting()
-        if self.arm and self.arm.deed == "blind":
+        if self.arm and self.arm.action == "blind":
             threading.Timer(self.arm.seconds, self._end_blindly, [self.arm]).start()
         try:
             yield
@@ -102,27 +102,27 @@ class Ear:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _do(self, arm: Arm) -> None:
-        if arm.deed == "kill":
+        if arm.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        elif arm.deed == "kill-worker":
+        elif arm.action == "kill-worker":
             os.kill(os.getppid(), signal.SIGKILL)
             # The kernel ends this process with its worker: right here, not a line later.
             time.sleep(60)
-        elif arm.deed == "soon":
+        elif arm.action == "soon":
             threading.Timer(arm.seconds, os.kill, [os.getpid(), signal.SIGKILL]).start()
-        elif arm.deed == "stop":
+        elif arm.action == "stop":
             self.arms.ask(self.subject, "stop")
             os.kill(os.getpid(), signal.SIGSTOP)
-        elif arm.deed in ("hold", "network"):
+        elif arm.action in ("hold", "network"):
             # An opt-out arrives, or the network breaks, and then the job goes on.
-            asked, until = self.arms.ask(self.subject, arm.deed, arm.fault), time.monotonic() + HOLD_AT_MOST
+            asked, until = self.arms.ask(self.subject, arm.action, arm.fault), time.monotonic() + HOLD_AT_MOST
             while asked.exists() and time.monotonic() < until:
                 time.sleep(0.01)
-        elif arm.deed == "stall":
+        elif arm.action == "stall":
             time.sleep(arm.seconds)
-        elif arm.deed == "drop":
+        elif arm.action == "drop":
             drop_lines()
-        elif arm.deed == "lose":
+        elif arm.action == "lose":
             lose_connection(is_done=":end" in arm.point)
 
 

@@ -77,7 +77,7 @@ def life(
 
 
 def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the machine that runs hear of nudges, gates, intents, opt-outs and stumbles."""
+    """Tell the running machine about enqueued jobs, gates, intents, opt-outs and failures."""
 
     def enqueue_once(job: queues.Job, pk: int) -> bool:
         current().enqueued.append((job.__name__, pk))

@@ -59,7 +59,7 @@ CUTS = ("die", "unclear", "copied")
 
 @dataclass(frozen=True)
 class Incident:
-    """At the ``passing``-th point of a kind the ``deed`` is done; ``choice`` picks whom or how much.
+    """At the ``passing``-th point of a kind the ``action`` is done; ``choice`` picks whom or how much.
 
     Kinds: ``point`` is any of the product's and the provider's,
     ``provider`` one where the provider may give trouble, ``commit`` one of its commit,
@@ -68,7 +68,7 @@ class Incident:
 
     kind: str
     passing: int
-    deed: str
+    action: str
     choice: int
 
 
@@ -219,14 +219,14 @@ class BatchLife(RuleBasedStateMachine):
         self.run("hand_over", self.account_id, incident)
 
     @precondition(lambda self: self.is_more_to_come)
-    @rule(passing=st.integers(0, 5), deed=st.sampled_from(CUTS), is_hidden=st.booleans())
-    def a_commit_is_cut_short(self, passing: int, deed: str, is_hidden: bool) -> None:
+    @rule(passing=st.integers(0, 5), action=st.sampled_from(CUTS), is_hidden=st.booleans())
+    def a_commit_is_cut_short(self, passing: int, action: str, is_hidden: bool) -> None:
         """What every repeat begins with: no answer to a commit, and perhaps a listing that does not show it either."""
         if is_hidden:
             self.provider.shown = self.provider.listing()
         for campaign_id in self.campaign_ids:
             self.run("create_batches", campaign_id)
-        self.run("hand_over", self.account_id, Incident("commit", passing, deed, 0))
+        self.run("hand_over", self.account_id, Incident("commit", passing, action, 0))
 
     @rule(incident=incidents)
     def collect_with_incident(self, incident: Incident) -> None:
@@ -234,7 +234,7 @@ class BatchLife(RuleBasedStateMachine):
         self.run("collect", self.account_id, incident)
 
     def sweep(self, incident: Incident | None = None) -> None:
-        """The sweep and every job it nudges, each of which may die of the incident and take no other with it."""
+        """The sweep and every job it enqueues; each may die of the incident without ending another."""
         self.incident, self.passings = incident, 0
         enqueued, self.enqueued = self.enqueued, []
         with self.process():
@@ -246,7 +246,7 @@ class BatchLife(RuleBasedStateMachine):
         self.incident = None
 
     def run(self, job: str, pk: int, incident: Incident | None = None) -> None:
-        """One job, as a doubled or belated nudge would cause it."""
+        """One job, as a duplicate or late wake-up would cause it."""
         self.incident, self.passings = incident, 0
         with self.process():
             getattr(jobs, job)(pk)
@@ -286,7 +286,7 @@ class BatchLife(RuleBasedStateMachine):
         return execute(sql, *rest)
 
     def passed(self, point: str, kind: str) -> None:
-        """Do the deed of the incident when this is the passing it waits for."""
+        """Do the action of the incident when this is the passing it waits for."""
         if self.is_dead:
             raise Died
         incident = self.incident
@@ -295,44 +295,44 @@ class BatchLife(RuleBasedStateMachine):
         self.passings += 1
         if self.passings > incident.passing:
             self.incident = None
-            self.met[f"{incident.deed} at {point}"] += 1
+            self.met[f"{incident.action} at {point}"] += 1
             self.happen(incident, point)
 
     def happen(self, incident: Incident, point: str) -> None:
-        if incident.deed == "die":
+        if incident.action == "die":
             self.is_dead = True
             raise Died
-        if incident.deed in TROUBLES:
-            raise _trouble(incident.deed, point)
-        if incident.deed == "copied":
+        if incident.action in TROUBLES:
+            raise _trouble(incident.action, point)
+        if incident.action == "copied":
             self.copy_as_others_see_it()
             raise _trouble("unreachable", point)
         self.is_listening = False
         try:
-            self.world(incident.deed, incident.choice)
+            self.world(incident.action, incident.choice)
         except Exception as error:
             self.stumbles.append(error)
         self.is_listening = True
 
-    def world(self, deed: str, choice: int) -> None:
+    def world(self, action: str, choice: int) -> None:
         """Something that goes on beside a job: another job, or a person."""
         campaign_id = self.campaign_ids[choice % len(self.campaign_ids)]
-        if deed == "opt_out":
+        if action == "opt_out":
             self.opt_out(choice)
-        elif deed in ("hand_over", "collect"):
-            getattr(jobs, deed)(self.account_id)
-        elif deed == "sweep":
+        elif action in ("hand_over", "collect"):
+            getattr(jobs, action)(self.account_id)
+        elif action == "sweep":
             jobs.sweep(self.clock())
-        elif deed == "work":
+        elif action == "work":
             self.provider.work()
-        elif deed == "minutes":
+        elif action == "minutes":
             self.clock.forward(timedelta(minutes=(1, 3, 8, 15, 29)[choice]))
-        elif deed == "decide":
+        elif action == "decide":
             self.decide_one(choice, choice)
-        elif deed == "copy":
+        elif action == "copy":
             self.copy_as_others_see_it()
         else:
-            self.person(deed, campaign_id)
+            self.person(action, campaign_id)
 
     # -- people ----------------------------------------------------------------------------------------------------
 
@@ -353,24 +353,24 @@ class BatchLife(RuleBasedStateMachine):
             for after_commit in waiting:
                 after_commit[1]()
 
-    @rule(deed=st.sampled_from(["pause", "resume", "resume", "start", "cancel"]), which=_choices)
-    def a_person_acts(self, deed: str, which: int) -> None:
-        self.person(deed, self.campaign_ids[which % len(self.campaign_ids)])
+    @rule(action=st.sampled_from(["pause", "resume", "resume", "start", "cancel"]), which=_choices)
+    def a_person_acts(self, action: str, which: int) -> None:
+        self.person(action, self.campaign_ids[which % len(self.campaign_ids)])
 
-    def person(self, deed: str, campaign_id: int) -> None:
+    def person(self, action: str, campaign_id: int) -> None:
         campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
         try:
-            if deed == "pause":
+            if action == "pause":
                 decisions.pause(campaign, self.ground.operator)
-            elif deed == "resume":
+            elif action == "resume":
                 person = self.ground.operator if campaign.reason == "paused" else self.ground.approver
                 decisions.resume(campaign, person, self.clock())
-            elif deed == "start":
+            elif action == "start":
                 campaign.account.start()
             else:
                 decisions.cancel(campaign, self.ground.operator)
         except Refusal:
-            self.met[f"refused to {deed}"] += 1
+            self.met[f"refused to {action}"] += 1
 
     @precondition(lambda self: self.asked)
     @rule(which=_choices, wish=st.integers(0, 4))
@@ -566,7 +566,7 @@ class BatchLife(RuleBasedStateMachine):
         if batch.status in ("prepared", "uploading", "committing"):
             assert batch.due_at, f"{name} is silent: it has no due time"
         elif batch.status in ("handed_over", "processing"):
-            assert batch.poll_at, f"{name} is silent: nobody looks for it"
+            assert batch.poll_at, f"{name} is silent: nothing polls for it"
         elif batch.status in ("held", "unclear"):
             assert batch.reason, f"{name} does not say why"
             assert batch.sentence, f"{name} does not say why"
@@ -680,17 +680,17 @@ class BatchLife(RuleBasedStateMachine):
 SAYS_ENOUGH = ("cannot_poll", "silent", "restored_differs", "bytes_differ")
 
 
-def _trouble(deed: str, point: str) -> Exception:
-    """The trouble as the point allows it: what may have arrived is unclear, and a look never is."""
+def _trouble(action: str, point: str) -> Exception:
+    """The trouble that the point allows: what may have arrived is unclear, and a poll never is."""
     if point in ("provider:commit:half", "provider:commit:end"):
         return Unclear("line_broke", "The line broke.")
-    if deed == "refused_account" or (point == "provider:connect" and deed.startswith("refused")):
+    if action == "refused_account" or (point == "provider:connect" and action.startswith("refused")):
         return Refused("login_refused", "The login was refused.", account=True)
-    if deed == "refused_holds":
+    if action == "refused_holds":
         return Refused("no_credit", "There is no credit left.", account=True, holds=True)
-    if deed == "refused" and "poll" not in point:
+    if action == "refused" and "poll" not in point:
         return Refused("too_big", "The file was refused.")
-    if deed == "unclear" and point == "provider:commit:begin":
+    if action == "unclear" and point == "provider:commit:begin":
         return Unclear("line_broke", "The line broke.")
     return Unreachable("no_line", "The line broke before anything was handed over.")
 

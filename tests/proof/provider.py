@@ -82,7 +82,7 @@ class Provider:
         self.shown: list[Entry] | None = None
 
     def listing(self) -> list[Entry]:
-        """What a look is shown: the folders as they are, or as they were when the listing became stale."""
+        """What a poll is shown: the folders as they are, or as they were when the listing became stale."""
         return list(self.entries.values()) if self.shown is None else self.shown
 
     def arrive(self, name: str, key: int, body: bytes, *, is_whole: bool = True) -> None:
@@ -217,13 +217,13 @@ class PretendAdapter(BaseAdapter):
         return Receipt(provider_ref=f"taken-{attempt.name}", raw=b"OK")
 
     def poll(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        reach("provider:look:begin")
+        reach("provider:poll:begin")
         files = tuple(
             ObservedFile(entry.folder, entry.name, len(entry.body), None, entry.said or None, remote.hosts()[0])
             for entry in remote.provider.listing()
             if stem_of(entry.name) == payload.stem
         )
-        reach("provider:look:end")
+        reach("provider:poll:end")
         return Observation(now, remote.hosts(), files)
 
     def interpret(

@@ -29,12 +29,12 @@ def keep(request: HttpRequest, page: str, refused: str = "", batches: list[str] 
     }
 
 
-def forget(request: HttpRequest) -> None:
+def discard(request: HttpRequest) -> None:
     """Discard what was kept, because it was decided."""
     request.session.pop(_KEY, None)
 
 
-def give_back(request: HttpRequest, page: str) -> dict[str, Any]:
+def take(request: HttpRequest, page: str) -> dict[str, Any]:
     """Return what was kept for ``page``, once; nothing that belongs to another page."""
     nothing: dict[str, Any] = {"page": page, "refused": "", "batches": [], "decision": "", "why": ""}
     if request.session.get(_KEY, nothing)["page"] != page:
