@@ -6,7 +6,7 @@ from providers.models import Account
 
 @admin.register(Account)
 class AccountAdmin(admin.ModelAdmin):
-    """Accounts to look at; they are changed on the Accounts screen, where host keys and secrets are taken care of."""
+    """Shows accounts. Most fields are changed on the Accounts screen only, which handles host keys and secrets."""
 
     list_display = ("name", "provider", "host", "login", "is_active", "stopped_at", "checked_at")
     list_filter = ("provider", "is_active", ("stopped_at", admin.EmptyFieldListFilter), "stopped_code", "checked_at")

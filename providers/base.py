@@ -1,7 +1,7 @@
-"""The provider seam: plain dataclasses in, plain dataclasses out, and the seven verbs of an adapter.
+"""The interface between Baton and a provider: the dataclasses that are passed, and the base class of adapters.
 
-Pure verbs (``spec_problems``, ``problems``, ``render``, ``interpret``) touch no network, clock or database. ``stage``
-is inert and repeatable, ``commit`` is the point of no return, ``poll`` and ``check`` only read.
+Pure methods (``spec_problems``, ``problems``, ``render``, ``interpret``) use no network, clock or database. ``stage``
+has no effect on anybody and can be repeated, ``commit`` cannot be undone, ``poll`` and ``check`` only read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,10 @@ from providers import gsm
 class CampaignSpec:
     """What a campaign asks of the adapter.
 
-    ``template`` is the text with bare ``@@value1@@``..``@@value6@@`` fields, or ``""`` when it cannot be said as one
-    template and every text must be rendered. ``start_at`` is set only when handed over early; both times are UTC.
-    ``account`` holds the account's settings without secrets: objections may ask them, bytes never depend on them.
+    ``template`` is the text with bare ``@@value1@@``..``@@value6@@`` fields, or ``""`` if the texts cannot be expressed
+    as one template and each of them must be rendered. ``start_at`` is set only for a campaign that is handed over
+    early; both times are UTC. ``account`` holds the account's settings without secrets: ``problems`` may depend on
+    them, the rendered bytes never do.
     """
 
     template: str
@@ -35,10 +36,11 @@ class CampaignSpec:
 
 @dataclass(frozen=True)
 class Message:
-    """One recipient: ``msisdn`` digits with country code and no plus, ``text`` the finished text.
+    """One recipient. ``msisdn`` is digits with the country code and without a plus; ``text`` is the finished text.
 
-    ``values`` holds ``value1``..``value6`` for the fields the template uses, fallbacks filled in. ``own_text`` is the
-    person's own text or ``""``; where set it is also the finished text. ``reference`` is unique in the campaign.
+    ``values`` holds ``value1``..``value6`` for the fields that the template uses, with fallbacks filled in.
+    ``own_text`` is the person's own text or ``""``; if set, it is also the finished text. ``reference`` is unique in
+    the campaign.
     """
 
     msisdn: str
@@ -51,9 +53,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Payload:
-    """What is handed over for one batch: a file name, its bytes, and the key (1..2147483647) of the batch.
+    """What is handed over for one batch: a file name, its bytes, and the batch's key (1..2147483647).
 
-    ``stem`` is the derived name without any ending. For Clickatell ``body`` lacks the credential lines.
+    ``stem`` is the batch's derived name without an ending. For Clickatell, ``body`` lacks the credential lines.
     """
 
     stem: str
@@ -64,7 +66,10 @@ class Payload:
 
 @dataclass(frozen=True)
 class Staged:
-    """What ``stage`` left at the provider: nothing can be texted by it. Empty where a provider has no stage."""
+    """What ``stage`` left at the provider, from which nothing is texted yet. Empty if the provider has no stage.
+
+    ``size`` is in bytes.
+    """
 
     name: str = ""
     host: str = ""
@@ -73,14 +78,14 @@ class Staged:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The provider's answer to a commit; ``raw`` holds the bytes it was read from."""
+    """The provider's answer to a commit; ``raw`` holds the bytes that it was read from."""
 
     provider_ref: str = ""
     raw: bytes = b""
 
 
 class Ending(StrEnum):
-    """How an attempt ended; NONE until it is known (the worker died, or is still at it)."""
+    """How an attempt ended; NONE until it is known (the worker died, or is still running)."""
 
     NONE = "none"
     DONE = "done"
@@ -89,13 +94,13 @@ class Ending(StrEnum):
     UNCLEAR = "unclear"
 
 
-#: Endings of which it is known that nothing arrived.
+#: Endings after which it is certain that nothing arrived.
 NOT_ARRIVED = (Ending.REFUSED, Ending.UNREACHABLE)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at the commit of a batch, stored before it. ``name`` is the remote name this attempt writes."""
+    """One attempt to commit a batch, stored before it starts. ``name`` is the remote name that it writes."""
 
     number: int
     name: str
@@ -108,13 +113,13 @@ class Attempt:
 
     @property
     def may_have_arrived(self) -> bool:
-        """Whether anything of it can be with the provider: it was neither refused nor left unreached."""
+        """Whether the provider may have received any of it: it was neither refused nor ended as unreachable."""
         return self.ending not in NOT_ARRIVED
 
 
 @dataclass(frozen=True)
 class ObservedFile:
-    """One file seen at the provider. ``body`` is its content where it was read (at most 1 MB), else None."""
+    """One file at the provider. ``size`` is in bytes, ``body`` is its content (at most 1 MB) or None if not read."""
 
     folder: str
     name: str
@@ -126,7 +131,10 @@ class ObservedFile:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one look saw: the hosts that answered and every entry that bears the batch's stem."""
+    """What one poll found: the hosts that answered, and every file whose name contains the batch's stem.
+
+    ``replies`` are the answers of a provider that is asked instead of having its folder listed.
+    """
 
     seen_at: datetime
     hosts: tuple[str, ...]
@@ -135,7 +143,7 @@ class Observation:
 
 
 class ProviderState(StrEnum):
-    """Where a batch stands with the provider, as far as it can be known."""
+    """The state of a batch at the provider, as far as it is known."""
 
     UNKNOWN = "unknown"
     ABSENT = "absent"
@@ -148,12 +156,12 @@ class ProviderState(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The provider's word on one recipient.
+    """What the provider reports about one recipient.
 
-    ``result`` is ``row_error`` or ``accepted``. ``code`` is the provider's own word, ``sentence`` says it in plain
-    English. ``opted_out`` is true when the provider reports an opt-out, which Baton records as its own. ``source`` and
-    ``line`` name the file and the line (1-based, 0 where there is none) that prove it. ``delivery`` is ``delivered``,
-    ``undelivered`` or ``""`` where it is not known.
+    ``result`` is ``row_error`` or ``accepted``. ``code`` is the provider's own code, ``sentence`` explains it in plain
+    English. ``opted_out`` is true if the provider reports an opt-out, which Baton then records as its own. ``source``
+    and ``line`` name the file and the line (from 1; 0 if there is none) that prove it. ``delivery`` is ``delivered``,
+    ``undelivered``, or ``""`` if it is not known.
     """
 
     msisdn: str
@@ -169,13 +177,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Interpretation:
-    """What the sightings of a batch mean.
+    """What the observations of a batch mean.
 
-    ``reason`` is a code and ``sentence`` its plain words.
-    ``alarm`` is a sentence for a person where evidence contradicts itself. ``unclear`` is true when only a person can
-    decide. ``account`` is true when the account itself was refused (login, credit): then it is stopped as well.
-    ``waits`` is true while a word of the provider's is still to come that may permit a repeat: until then there
-    is none. It never stays true for long.
+    ``reason`` is a code and ``sentence`` explains it. ``alarm`` is a sentence for people if the evidence contradicts
+    itself. ``unclear`` is true if only a person can decide. ``account`` is true if the account itself was refused
+    (login, credit); it is then stopped as well. ``waits`` is true while the provider may still report something that
+    permits another attempt: until then there is none. It never stays true for long.
     """
 
     state: ProviderState
@@ -190,7 +197,7 @@ class Interpretation:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a text or an order cannot go this way: a code to count, a sentence to show, the characters at fault."""
+    """Why a provider cannot take a text or a campaign: a code to count, a sentence to show, the characters at fault."""
 
     code: str
     sentence: str
@@ -200,9 +207,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of *Test connection*: ``passed`` is None where it could not be tried.
+    """One line of *Test connection*; ``passed`` is None if it could not be tried.
 
-    ``is_warning`` marks what does not keep the account from working and should be looked at all the same.
+    ``is_warning`` marks something that a person should know although the account works.
     """
 
     code: str
@@ -213,7 +220,7 @@ class Check:
 
 
 class GuardKind(StrEnum):
-    """What keeps a repeated commit from texting twice."""
+    """What keeps a repeated commit from texting anybody twice."""
 
     KEY = "key"
     RENAME = "rename"
@@ -222,9 +229,9 @@ class GuardKind(StrEnum):
 
 @dataclass(frozen=True)
 class Guard:
-    """The provider's own protection against duplicates and how long Baton relies on it after the first intent.
+    """The provider's own protection against duplicates, and how long Baton relies on it after the first intent.
 
-    ``pause`` is how long after an attempt the next may come at the earliest.
+    ``pause`` is the shortest time between two attempts.
     """
 
     kind: GuardKind
@@ -233,29 +240,30 @@ class Guard:
 
     @classmethod
     def key(cls, window: timedelta, pause: timedelta = timedelta(seconds=60)) -> "Guard":
-        """A name or number the provider remembers for ``window``: the same again is dropped by it."""
+        """A name or number that the provider remembers for ``window``; it drops anything else with the same one."""
         return cls(GuardKind.KEY, window, pause)
 
     @classmethod
     def rename(cls) -> "Guard":
-        """One pinned source that a rename uses up: it can succeed only once.
+        """One pinned source file, whose rename can succeed only once.
 
-        Two looks that see the source untouched, ``pause`` apart, permit the same rename again.
+        Two polls that find the source untouched, ``pause`` apart, permit the same rename again.
         """
         return cls(GuardKind.RENAME)
 
     @classmethod
     def none(cls) -> "Guard":
-        """Nothing: absence of evidence is always unclear."""
+        """No protection: if there is no evidence, the batch is always unclear."""
         return cls(GuardKind.NONE)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a provider takes: rows and bytes a payload, its alphabet, and connections an account may hold.
+    """What a provider accepts: rows and bytes per payload, its alphabet, and open connections per account.
 
-    ``alphabet`` is ``gsm`` or ``gsm+ucs2``. ``newline_units`` is what a line break costs in septets.
-    ``values`` is how many fields its own template knows (0 where every text is rendered).
+    ``alphabet`` is ``gsm`` or ``gsm+ucs2``. ``newline_units`` is how many septets a line break counts for. ``values``
+    is how many fields the provider's own template has (0 if every text is rendered). ``start_ahead`` is how long before
+    its start a file may be handed over (None: no limit is known).
     """
 
     rows: int
@@ -268,7 +276,7 @@ class Limits:
 
 
 class Remote(Protocol):
-    """An open transport: the account's settings with secrets in the clear, and the hosts it may talk to."""
+    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to."""
 
     settings: Mapping[str, Any]
 
@@ -276,14 +284,14 @@ class Remote(Protocol):
 
 
 class Transport(Protocol):
-    """A way to a provider. ``connect`` is a context manager that yields a Remote; it raises Trouble."""
+    """A way to reach a provider. ``connect`` is a context manager that yields a Remote; it raises Trouble."""
 
     @staticmethod
     def connect(settings: Mapping[str, Any]) -> AbstractContextManager[Any]: ...
 
 
 class BaseAdapter:
-    """One provider's ways. A subclass named ``Adapter`` in ``providers/adapters/<slug>.py`` is found by its file name.
+    """How to work with one provider. ``providers.registry`` finds the subclass named ``Adapter`` by its file name.
 
     Stateless: one instance may serve many batches at once.
     """
@@ -293,27 +301,27 @@ class BaseAdapter:
     transport: ClassVar[Any]
     limits: ClassVar[Limits]
     guard: ClassVar[Guard]
-    #: Silence longer than this after the hand-over is unclear.
+    #: A batch about which the provider reports nothing for longer than this after the hand-over is unclear.
     give_up_after: ClassVar[timedelta]
-    #: What "accepted" means with this provider, for people.
+    #: What "accepted" means at this provider, for people.
     accepted_means: ClassVar[str] = ""
-    #: How the provider's word comes back, for people: the last column of the capability table.
+    #: How the provider reports results, for people: a row of the capability table.
     evidence: ClassVar[str] = ""
-    #: How the provider keeps a repeated hand-over from texting twice, for people.
+    #: How a repeated hand-over is kept from texting anybody twice, for people: a row of the capability table.
     guard_words: ClassVar[str] = ""
     #: Whether the provider can hold a file until a start time (hand over early).
     starts_later: ClassVar[bool] = False
-    #: What to look at when the provider refuses the login, for people.
+    #: What to check if the provider refuses the login, for people.
     login_hint: ClassVar[str] = ""
     SettingsForm: ClassVar[type[forms.Form]]
     OptionsForm: ClassVar[type[forms.Form]]
 
     def host(self, settings: Mapping[str, Any]) -> str:
-        """The host(s) an account talks to, for people and for the approval hash, never a secret."""
+        """The hosts that an account connects to, for people and for the approval hash; never a secret."""
         return f"{settings.get('host', '')}:{settings.get('port', '')}"
 
     def login(self, settings: Mapping[str, Any]) -> str:
-        """The account's name with the provider, for people and for the approval hash, never a secret."""
+        """The account's name at the provider, for people and for the approval hash; never a secret."""
         return str(settings.get("username", ""))
 
     def transport_for(self, settings: Mapping[str, Any]) -> Any:
@@ -325,19 +333,19 @@ class BaseAdapter:
         return gsm.measure(text, self.limits.newline_units)
 
     def rehearsal(self, spec: CampaignSpec) -> str:
-        """The sentence that says so where this order texts nobody and is a rehearsal, else ``""``. Pure."""
+        """A sentence for people if this campaign is a rehearsal that texts nobody, else ``""``. Pure."""
         return ""
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
-        """Why this order cannot go this way whatever the recipients (sender, times, options). Pure."""
+        """Why the provider cannot take this campaign, whoever the recipients are (sender, times, options). Pure."""
         return []
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
-        """Why this text cannot go this way; asked for every recipient before anything is frozen. Pure."""
+        """Why the provider cannot take this text; called for every recipient before anything is frozen. Pure."""
         raise NotImplementedError
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-        """The bytes of one batch. Pure: same in, same bytes out."""
+        """The bytes of one batch. Pure: the same arguments give the same bytes."""
         raise NotImplementedError
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -345,34 +353,37 @@ class BaseAdapter:
         return payload.name
 
     def stage(self, remote: Any, payload: Payload, attempt_name: str) -> Staged:
-        """Bring the bytes near without anything being texted by it. Repeatable. Raises Trouble."""
+        """Upload the bytes in such a way that nothing is texted yet. Can be repeated. Raises Trouble."""
         return Staged()
 
     def commit(self, remote: Any, payload: Payload, attempt: Attempt) -> Receipt:
-        """The point of no return; called once the intent is stored. Raises Refused, Unreachable or Unclear."""
+        """Start the texting, which cannot be undone; called once the intent is stored.
+
+        Raises Refused, Unreachable or Unclear.
+        """
         raise NotImplementedError
 
     def poll(self, remote: Any, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """See what is there of this batch; reads only. ``now`` is UTC. Raises Unreachable or Refused."""
+        """Find out what the provider shows of this batch; only reads. ``now`` is UTC. Raises Unreachable or Refused."""
         raise NotImplementedError
 
     def interpret(
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
-        """What the sightings, oldest first, mean for this batch. Pure."""
+        """What the observations, oldest first, mean for this batch. Pure."""
         raise NotImplementedError
 
     def check(self, remote: Any, now: datetime) -> list[Check]:
-        """*Test connection* on an open remote; reads only. ``now`` is UTC. Raises Trouble.
+        """*Test connection* on an open remote; only reads. ``now`` is UTC. Raises Trouble.
 
-        The one exception is an inert scratch file where the document promises that nothing picks it up.
+        The one exception is a scratch file, if the provider's document promises that such a file is ignored.
         """
         raise NotImplementedError
 
     def survey(self, remote: Any, now: datetime) -> Observation | None:
-        """Everything that lies in the account's folders, whosever it is: names, sizes and times; nothing is opened.
+        """List every file in the account's folders, Baton's or not: names, sizes and times; no file is opened.
 
-        ``hosts`` are those that answered. None where the provider keeps no folder. Reads only; ``now`` is UTC. Raises
+        ``hosts`` are those that answered. None if the provider has no folder. Only reads; ``now`` is UTC. Raises
         Unreachable or Refused.
         """
         return None
@@ -383,5 +394,5 @@ class BaseAdapter:
         return type(self).survey is not BaseAdapter.survey
 
     def quote(self, remote: Any, spec: CampaignSpec, message: Message) -> str | None:
-        """What the provider says this text would cost, in its own words; None where it cannot be asked. Reads only."""
+        """What the provider says this text would cost, in its own words; None if it cannot be asked. Only reads."""
         return None

@@ -1,4 +1,4 @@
-"""*Test connection*: try an account's provider, remember what came out, and confirm a server's key."""
+"""*Test connection*: test an account, store the results, and confirm a server's key."""
 
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -16,24 +16,24 @@ BUSY = "All connections of this account are in use. Try again in a minute."
 
 
 class Health(NamedTuple):
-    """How an account stands: ``kind`` of chip, the word on it, and a sentence."""
+    """The health of an account: the ``kind`` of its chip, the word on the chip, and a sentence."""
 
     kind: str
     word: str
     sentence: str
 
 
-def health(account: Account, *, is_heard: bool = False) -> Health:
-    """Return how the account stands, from what is stored; asks nobody.
+def health(account: Account, *, is_polled: bool = False) -> Health:
+    """Return the account's health from what is stored, without connecting.
 
-    ``is_heard``: the provider was looked at for a file of a campaign, which shows that the login works.
+    ``is_polled``: the provider was polled for a file of a campaign, which shows that the login works.
     """
     failed = [check for check in account.check_result if check["passed"] is False]
     if account.is_stopped:
         return Health("decision", "Stopped", account.stopped_sentence)
     if not account.is_active:
         return Health("excluded", "Not in use", "It is not offered to new campaigns.")
-    if not account.checked_at and is_heard:
+    if not account.checked_at and is_polled:
         return Health("accepted", "Working", "Files have been handed over through it.")
     if not account.checked_at:
         return Health("waiting", "Not tested", "The connection has not been tested yet.")
@@ -41,19 +41,19 @@ def health(account: Account, *, is_heard: bool = False) -> Health:
         return Health("rejected", "Test failed", failed[0]["sentence"])
     warned = [check for check in account.check_result if check.get("is_warning")]
     if warned:
-        return Health("decision", "Works, look at it", warned[0]["sentence"])
-    return Health("accepted", "Working", "The last test of the connection passed.")
+        return Health("decision", "Working, with warnings", warned[0]["sentence"])
+    return Health("accepted", "Working", "The last connection test passed.")
 
 
 def test_connection(account: Account) -> list[Check]:
-    """Try the account's provider and store each line with its time; a test without a failure starts a stopped account.
+    """Test the account and store each line of the result; a test without a failure starts a stopped account.
 
-    When all connections are in use nothing is tried or stored, and the one line returned says so.
+    If all of the account's connections are in use, nothing is tested or stored, and the only line returned says so.
     """
     with account_slot(account) as slot:
         if slot is None:
             return [Check("busy", "Connection", None, BUSY)]
-        checks = _try(account)
+        checks = _check(account)
     account.checked_at = timezone.now()
     account.check_result = [asdict(check) for check in checks]
     account.save(update_fields=["checked_at", "check_result"])
@@ -63,17 +63,17 @@ def test_connection(account: Account) -> list[Check]:
 
 
 def needs_host_key(account: Account) -> bool:
-    """Whether the account's server shows a key that must be confirmed before anything else, and none is."""
+    """Whether the account's server has a key that must be confirmed before the first login, and it is not confirmed."""
     return pins_host_key(account) and not account.host_key
 
 
 def pins_host_key(account: Account) -> bool:
-    """Whether the account's transport knows its server by a key."""
+    """Whether the account's transport identifies its server by a key."""
     return hasattr(_transport(account), "host_key")
 
 
 def fetch_host_key(account: Account) -> str:
-    """Return the key that the server shows now, as ``"ssh-ed25519 AAAA..."``; nobody logs in. Raises Trouble."""
+    """Return the server's present key, as ``"ssh-ed25519 AAAA..."``, without logging in. Raises Trouble."""
     with account_slot(account) as slot:
         if slot is None:
             raise Refused("busy", BUSY)
@@ -82,7 +82,7 @@ def fetch_host_key(account: Account) -> str:
 
 
 def confirm_host_key(account: Account, host_key: str) -> None:
-    """Pin the server's key: from now on a server that shows another one gets no login."""
+    """Pin the server's key: from now on Baton does not log in to a server with another key."""
     account.host_key = host_key
     account.save(update_fields=["host_key", "updated_at"])
 
@@ -91,7 +91,7 @@ def _transport(account: Account) -> Any:
     return account.adapter.transport_for(account.settings)
 
 
-def _try(account: Account) -> list[Check]:
+def _check(account: Account) -> list[Check]:
     try:
         with connect(account) as remote:
             return account.adapter.check(remote, timezone.now())

@@ -1,4 +1,4 @@
-"""Opens an account's transport."""
+"""Opens the connection of an account."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from providers.vault import VaultError
 
 @contextmanager
 def connect(account: Account) -> Iterator[Any]:
-    """Connect to the account's provider and yield the open remote; closed when the block ends.
+    """Connect to the account's provider and yield the open remote, which is closed at the end of the block.
 
     Take ``locks.account_slot(account)`` first. Raises Refused or Unreachable. A host in a private or loopback range is
     Refused unless ``ALLOW_PRIVATE_HOSTS`` is set.

@@ -1,13 +1,13 @@
-"""The three kinds of trouble a provider can give; ``campaigns.handover`` turns them into rows."""
+"""The three kinds of trouble with a provider; ``campaigns.handover`` stores them in database rows."""
 
 
 class Trouble(Exception):
     """What went wrong with a provider.
 
-    ``code`` is a word to count (``login_refused``), ``sentence`` tells a person what is wrong and what to do. Neither
-    ever holds a secret or a phone number. ``account`` is true when the account itself is refused (login, host key,
-    folder, credit): then every batch of the account waits, not only this one. ``reply`` holds the bytes the provider
-    answered with, where it did; they are kept with the attempt, and the adapter's ``interpret`` sees them there.
+    ``code`` is a word to count (``login_refused``), ``sentence`` tells people what is wrong and what to do. Neither
+    ever contains a secret or a phone number. ``account`` is true if the account itself is refused (login, host key,
+    folder, credit): then every batch of the account waits, not only this one. ``reply`` holds the bytes of the
+    provider's answer, if there was one; they are stored with the attempt, where the adapter's ``interpret`` reads them.
     """
 
     def __init__(self, code: str, sentence: str, *, account: bool = False, reply: bytes = b"") -> None:
@@ -19,9 +19,9 @@ class Trouble(Exception):
 
 
 class Refused(Trouble):
-    """The provider said no; the same again would be refused again.
+    """The provider refused; it would refuse the same request again.
 
-    A batch refused with ``account`` waits for the account, unless ``holds`` asks for a person.
+    A batch refused with ``account`` waits for the account; with ``holds`` it waits for a person instead.
     """
 
     def __init__(
@@ -36,4 +36,4 @@ class Unreachable(Trouble):
 
 
 class Unclear(Trouble):
-    """The line broke after the first byte that can cause texting; look before anything else."""
+    """The connection broke after the first byte that can cause texting; poll before anything else is done."""

@@ -1,4 +1,4 @@
-"""Fields that the settings of several providers have."""
+"""Form fields that the settings of several providers have."""
 
 import re
 import ssl
@@ -13,13 +13,13 @@ _HOST_AND_PORT = re.compile(r"[a-z0-9_.-]+(?::\d{1,5})?")
 class HostField(forms.CharField):
     """A host name in lower case, like ``initial``; with ``takes_port`` it may be ``name:port``.
 
-    ``scheme`` is what people tend to put before it.
+    ``scheme`` is the prefix that people tend to type in front of it.
     """
 
     def __init__(self, *, scheme: str, takes_port: bool = False, **options: Any) -> None:
         super().__init__(max_length=253, **options)
         self._pattern = _HOST_AND_PORT if takes_port else _HOST
-        hint = "; a port of its own goes after a colon" if takes_port else ""
+        hint = "; a port can follow after a colon" if takes_port else ""
         self._sentence = f"Enter a host name like {self.initial}, without {scheme}:// and without a path{hint}."
 
     def to_python(self, value: Any) -> str:
@@ -32,7 +32,7 @@ class HostField(forms.CharField):
 
 
 class SecretField(forms.CharField):
-    """A password, as it was typed: stored encrypted and never shown."""
+    """A password exactly as it was typed; stored encrypted and never shown."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -55,5 +55,5 @@ class CertificateField(forms.CharField):
         # TypeError: a character outside ASCII.
         except (ssl.SSLError, TypeError, ValueError):
             raise forms.ValidationError(
-                "This is no certificate. Paste it whole, from -----BEGIN CERTIFICATE----- on."
+                "This is not a certificate. Paste all of it, starting with -----BEGIN CERTIFICATE-----."
             ) from None

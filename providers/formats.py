@@ -1,4 +1,4 @@
-"""Rows to bytes, the same bytes each time; refuses what a format cannot say."""
+"""Turns rows into bytes; the same arguments always give the same bytes."""
 
 import io
 import json
@@ -10,9 +10,9 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def versioned_json(version: int, head: Mapping[str, Any], list_name: str, rows: list[dict[str, Any]]) -> bytes:
-    """Return a line ``version: N`` and one JSON object, ASCII only: ``head`` and then ``list_name``, one row a line.
+    """Return a line ``version: N`` and a JSON object, ASCII only: ``head``, then ``list_name`` with one row per line.
 
-    SMSPortal SFTP: "version: 7" stands on a line of its own before the object.
+    SMSPortal SFTP: "version: 7" is on a line of its own before the object.
     """
     opening = json.dumps(dict(head), indent=None, separators=(",\n", ": "))[1:-1]
     lines = ",\n".join([json.dumps(row, separators=(",", ":")) for row in rows])
@@ -21,9 +21,9 @@ def versioned_json(version: int, head: Mapping[str, Any], list_name: str, rows: 
 
 
 def zip_of_one(name: str, body: bytes) -> bytes:
-    """Return a zip holding ``body`` as the one file ``name`` at its root; the same bytes for the same arguments.
+    """Return a zip with ``body`` as its only file, ``name``, at the root; the same bytes for the same arguments.
 
-    Date, attributes and system are fixed, so that neither the clock nor the host shows in the bytes.
+    Date, attributes and system are fixed, so that the bytes depend neither on the clock nor on the host.
     """
     entry = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED

@@ -1,4 +1,4 @@
-"""The form of an account: its name, and what the adapter's own form asks for."""
+"""The form of an account: its name, and the fields of the adapter's own form."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from providers.models import Account
 
 
 class AccountForm(forms.Form):
-    """Joined with an adapter's SettingsForm by ``account_form``."""
+    """The fields of every account; ``account_form`` adds those of the adapter's SettingsForm."""
 
-    name = forms.CharField(label="Name", max_length=100, help_text="How people here call this account.")
+    name = forms.CharField(label="Name", max_length=100, help_text="The name of this account in Baton.")
     is_active = forms.BooleanField(label="Offer this account to new campaigns", required=False, initial=True)
 
     account: Account
@@ -24,11 +24,13 @@ class AccountForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        # A stored password must not travel to a server that somebody typed in later.
+        # A stored password must not be transmitted to a host that somebody enters later.
         if self.account.pk and not self.errors and self.account.adapter.host(cleaned) != self.account.host:
             for name in secret_fields(self.account.adapter):
                 if not cleaned.get(name):
-                    self.add_error(name, "The host changed. Enter this again, so that it goes nowhere by mistake.")
+                    self.add_error(
+                        name, "The host changed. Enter this again, so that it does not go to the wrong host by mistake."
+                    )
         return cleaned
 
 
@@ -41,7 +43,7 @@ def secret_fields(adapter: BaseAdapter) -> list[str]:
 def account_form(account: Account, data: Any = None) -> AccountForm:
     """Return the form for this account, new or stored; ``data`` is what a person entered.
 
-    Secrets are never put into the form. Of a stored account a blank one keeps what is stored.
+    Secrets are never put into the form. For a stored account, a blank secret keeps the stored one.
     """
     adapter = account.adapter
     joined = type("JoinedAccountForm", (AccountForm, adapter.SettingsForm), {"account": account})

@@ -1,23 +1,23 @@
-"""GSM 03.38: how many parts a text is billed as, which characters it costs, and what can stand in for them."""
+"""GSM 03.38: how many parts a text is billed as, which characters are not GSM, and what can replace them."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
-# GSM 03.38 basic table without ESC, which only switches tables and is no character of its own.
+# The GSM 03.38 basic table without ESC, which only switches to the extension table and is not a character.
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# Extension table: ESC and a code, two septets each.
+# The extension table; each character is ESC and a code, which is two septets.
 EXTENSION = "\f^{}\\[~]|€"
 
 _PLAIN = re.compile(f"[{re.escape(BASIC)}]*")
 _GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _NOT_GSM = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 
-# What stands in for a character that GSM lacks. Accented letters without an entry lose their accent (see ``clean``).
-_STAND_INS = {
+# Replacements for characters that GSM lacks. Accented letters without an entry lose their accent (see ``clean``).
+_REPLACEMENTS = {
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "´": "'", "`": "'", "ʼ": "'", "‹": "<", "›": ">",
     "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"', "«": '"', "»": '"',
     "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "•": "-", "·": ".",
@@ -38,16 +38,16 @@ class Measure:
 
 
 def measure(text: str, newline_units: int = 1) -> Measure:
-    """Count a text: 160 septets in one part, else 153 each; a text with any non-GSM character 70 or 67 UTF-16 units.
+    """Count a text: 160 septets in one part, else 153 per part; with any non-GSM character, 70 or 67 UTF-16 units.
 
-    Parts are filled greedily; neither an extension pair nor a surrogate pair is split across two. ``newline_units`` is
-    what the provider charges for a line feed, in septets.
+    Parts are filled greedily; neither an extension pair nor a surrogate pair is split across two parts.
+    ``newline_units`` is how many septets the provider counts for a line feed.
     """
     if _PLAIN.fullmatch(text):
         units = len(text)
         if newline_units != 1:
             units += (newline_units - 1) * text.count("\n")
-        # A line feed of two septets is a pair like any other and must not be split.
+        # A line feed that counts as two septets is a pair like any other and must not be split.
         if units <= 160 or newline_units == 1:
             return Measure("gsm", units, _parts(units, 160, 153))
     if _GSM.fullmatch(text):
@@ -69,22 +69,23 @@ def unsupported(text: str) -> str:
 def clean(text: str) -> str:
     """Return ``text`` with the nearest GSM characters for what GSM lacks.
 
-    Curly quotes, primes and backticks become straight quotes; dashes, minus signs and bullets ``-``; an ellipsis three
-    dots; tabs and all special spaces a space; zero-width characters, soft hyphens and variation selectors vanish;
-    CR LF becomes LF; ligatures and signs are spelt (``œ`` oe, ``©`` (c)); a letter whose accent GSM lacks loses it
-    (``á`` a, ``ê`` e, ``À`` A). What has no near character (an emoji, ``中``) stays: ask ``unsupported``.
+    Curly quotes, primes and backticks become straight quotes; dashes, minus signs and bullets become ``-``; an ellipsis
+    becomes three dots; tabs and special spaces become a space; zero-width characters, soft hyphens and variation
+    selectors are removed; CR LF becomes LF; ligatures and signs are spelt out (``œ`` oe, ``©`` (c)); a letter whose
+    accent GSM lacks loses it (``á`` a, ``ê`` e, ``À`` A). Characters without a replacement (an emoji, ``中``) stay, and
+    ``unsupported`` returns them.
     """
     text = text.replace("\r\n", "\n")
     if _GSM.fullmatch(text):
         return text
-    # Letters typed as base and accent are first joined, so that é stays é.
+    # Letters typed as base and accent are joined first, so that é stays é.
     text = unicodedata.normalize("NFC", text)
     return _NOT_GSM.sub(lambda match: _nearest(match.group()), text)
 
 
 def _nearest(character: str) -> str:
-    if character in _STAND_INS:
-        return _STAND_INS[character]
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
     if unicodedata.category(character) == "Zs":
         return " "
     plain = "".join(piece for piece in unicodedata.normalize("NFKD", character) if not unicodedata.combining(piece))

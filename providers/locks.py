@@ -1,7 +1,7 @@
-"""Named locks that the kernel or the database holds, taken without waiting and gone when the process is.
+"""Named locks, held by the kernel or the database: taken without waiting, and released when the process ends.
 
-On SQLite a lock is a ``flock`` on a file under ``settings.LOCK_DIR`` (one host). On PostgreSQL it is a session
-advisory lock on a connection of its own (many hosts). Neither depends on a clock.
+With SQLite, a lock is a ``flock`` on a file in ``settings.LOCK_DIR`` (one host). With PostgreSQL, it is a session
+advisory lock on its own connection (any number of hosts). Neither depends on a clock.
 """
 
 import fcntl
@@ -15,22 +15,24 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 
+from providers import timing
+
 if TYPE_CHECKING:
     from providers.models import Account
 
 
 class Lock(Protocol):
-    """A lock this process holds."""
+    """A lock that this process holds."""
 
     name: str
 
     def still_held(self) -> bool:
-        """Ask the keeper of the lock again; False means stop: somebody else may have it."""
+        """Check again with the kernel or the database. False means stop: another process may hold the lock."""
         ...
 
 
 class LockLost(Exception):
-    """A lock is no longer held: somebody else may have it."""
+    """A lock is no longer held: another process may hold it."""
 
 
 class FileLock:
@@ -67,11 +69,11 @@ class DatabaseLock:
 
 @contextmanager
 def hold(name: str) -> Iterator[Lock | None]:
-    """Hold the lock called ``name`` inside the block, or give None at once when it is held elsewhere.
+    """Hold the lock called ``name`` inside the block, or yield None at once if it is already held.
 
-    A second ``hold`` of the same name in the same process gets None too. A child process does not inherit the lock,
-    and it is free as soon as this process ends, however it ends. Raises Django's OperationalError where the database
-    lets nobody in.
+    A second ``hold`` of the same name in the same process yields None too. A child process does not inherit the lock,
+    and the lock is free as soon as this process ends, however it ends. Raises Django's OperationalError if the database
+    refuses the connection.
     """
     if connections["default"].vendor == "postgresql":
         with _hold_in_database(name) as lock:
@@ -84,7 +86,7 @@ def hold(name: str) -> Iterator[Lock | None]:
 def is_free(name: str) -> bool:
     """Return whether nobody holds ``name`` right now.
 
-    It takes the lock for an instant, so a ``hold`` at that very instant may get None; those who hold come again.
+    This takes the lock for an instant, so a ``hold`` at that very instant may yield None; its caller tries again later.
     """
     with hold(name) as lock:
         return lock is not None
@@ -92,10 +94,10 @@ def is_free(name: str) -> bool:
 
 @contextmanager
 def account_slot(account: "Account") -> Iterator[Lock | None]:
-    """Hold one of the account's connection slots, or give None when all of them are taken.
+    """Hold one of the account's connection slots, or yield None if all of them are taken.
 
-    Whoever connects to an account's provider takes one first (hand over, collect, *Test connection*), so that the
-    provider never sees more connections than ``adapter.limits.connections``.
+    Take one before connecting to an account's provider (hand over, collect, *Test connection*), so that the provider
+    never gets more connections than ``adapter.limits.connections``.
     """
     with ExitStack() as stack:
         for number in range(1, account.adapter.limits.connections + 1):
@@ -106,8 +108,8 @@ def account_slot(account: "Account") -> Iterator[Lock | None]:
         yield None
 
 
-# Descriptors that keep a lock alive in this process. A forked child closes its copies: it holds nothing, and a lock
-# must not outlive its holder in a child.
+# Descriptors that keep a lock alive in this process. A forked child closes its copies: it holds no lock, and a lock
+# must not live on in a child after its holder has ended.
 _descriptors: set[int] = set()
 
 
@@ -124,7 +126,7 @@ os.register_at_fork(after_in_child=_forget_in_child)
 @contextmanager
 def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    # The file stays for ever: removing it would let two processes lock two files of one name.
+    # The file is never removed: otherwise two processes could lock two different files with the same name.
     descriptor = os.open(settings.LOCK_DIR / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     holder = os.getpid()
     _descriptors.add(descriptor)
@@ -138,7 +140,7 @@ def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
     finally:
         if os.getpid() == holder:
             _descriptors.discard(descriptor)
-            # Not by closing alone: a program being started has a copy of the descriptor until its exec.
+            # Closing is not enough: a program that is being started has a copy of the descriptor until its exec.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
@@ -147,10 +149,12 @@ def _hold_in_kernel(name: str) -> Iterator[FileLock | None]:
 def _hold_in_database(name: str) -> Iterator[DatabaseLock | None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     parameters = connections["default"].get_connection_params()
-    # Those who come again after an error of the database know Django's.
+    # Callers that try again after a database error catch Django's exceptions.
     as_django = connections["default"].wrap_database_errors
     with as_django:
-        connection = psycopg.connect(**{**parameters, "autocommit": True, "connect_timeout": 10})
+        connection = psycopg.connect(
+            **{**parameters, "autocommit": True, "connect_timeout": timing.LOCK_CONNECT_SECONDS}
+        )
     descriptor = connection.fileno()
     holder = os.getpid()
     _descriptors.add(descriptor)
@@ -161,7 +165,7 @@ def _hold_in_database(name: str) -> Iterator[DatabaseLock | None]:
     finally:
         if os.getpid() == holder:
             _descriptors.discard(descriptor)
-            # Closing alone frees the lock only when the server gets round to it.
+            # Closing the connection releases the lock only once the server has noticed.
             with suppress(psycopg.Error):
                 connection.execute("SELECT pg_advisory_unlock_all()")
             connection.close()

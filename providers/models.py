@@ -1,4 +1,4 @@
-"""An account: our login with a provider."""
+"""An account: a login at a provider."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from providers.base import BaseAdapter
 
 
 class Account(models.Model):
-    """Our login with one provider; its secrets are stored encrypted and never shown again."""
+    """A login at one provider; its secrets are stored encrypted and never shown again."""
 
-    name = models.CharField(max_length=100, unique=True, help_text="How people here call this account.")
+    name = models.CharField(max_length=100, unique=True, help_text="The name of this account in Baton.")
     provider = models.CharField(max_length=40, editable=False)
     settings = models.JSONField(default=dict, editable=False)
     secrets = models.TextField(default="", blank=True, editable=False)
@@ -42,7 +42,7 @@ class Account(models.Model):
 
     @property
     def adapter(self) -> BaseAdapter:
-        """The provider's ways. Raises registry.UnknownProvider when its file is gone."""
+        """The provider's adapter. Raises registry.UnknownProvider if there is none any more."""
         return registry.adapter(self.provider)
 
     @property
@@ -58,24 +58,24 @@ class Account(models.Model):
         return self.stopped_at is not None
 
     def open_settings(self) -> dict[str, Any]:
-        """Return what a transport needs: settings, secrets in the clear, and ``host_key``.
+        """Return what a transport needs: the settings, the decrypted secrets, and ``host_key``.
 
-        Keep it in memory only. Raises vault.VaultError when the secrets cannot be opened.
+        Keep it in memory only. Raises vault.VaultError if the secrets cannot be decrypted.
         """
         return {**self.settings, **vault.decrypt(self.secrets), "host_key": self.host_key}
 
     def save_settings(self, cleaned_data: dict[str, Any]) -> None:
-        """Store the cleaned data of the adapter's SettingsForm; password fields go into the secrets.
+        """Store the cleaned data of the adapter's SettingsForm and save; password fields go into the secrets.
 
-        A blank password keeps the stored one. Another host has another key, so a changed host forgets the pinned one.
-        Saves the account.
+        A blank password keeps the stored one. A changed host clears the pinned key, because another host has another
+        key.
         """
         fields = self.adapter.SettingsForm.base_fields
-        hidden = {name for name, field in fields.items() if isinstance(field.widget, forms.PasswordInput)}
+        secret_names = {name for name, field in fields.items() if isinstance(field.widget, forms.PasswordInput)}
         before = self.host if self.settings else ""
-        self.settings = {name: cleaned_data[name] for name in fields if name not in hidden}
+        self.settings = {name: cleaned_data[name] for name in fields if name not in secret_names}
         secrets = vault.decrypt(self.secrets)
-        secrets.update({name: cleaned_data[name] for name in hidden if cleaned_data.get(name)})
+        secrets.update({name: cleaned_data[name] for name in secret_names if cleaned_data.get(name)})
         self.secrets = vault.encrypt(secrets)
         if before and self.host != before:
             self.host_key = ""
@@ -84,7 +84,7 @@ class Account(models.Model):
     def stop(self, code: str, sentence: str) -> bool:
         """Stop the account: nothing is handed over until a passed test starts it again.
 
-        The first reason stays. Returns whether this call stopped it.
+        An account that is already stopped keeps its first reason. Returns whether this call stopped it.
         """
         stopped = Account.objects.filter(pk=self.pk, stopped_at=None).update(
             stopped_at=timezone.now(), stopped_code=code, stopped_sentence=sentence
@@ -93,7 +93,7 @@ class Account(models.Model):
         return stopped == 1
 
     def start(self) -> bool:
-        """Let a stopped account work again. Returns whether it was stopped."""
+        """Start a stopped account again. Returns whether it was stopped."""
         started = (
             Account.objects.filter(pk=self.pk)
             .exclude(stopped_at=None)

@@ -1,6 +1,6 @@
-"""Named places in the handover and results paths, each right before or after something that cannot be undone.
+"""Failpoints: named places in the hand-over and results code, right before or after something that cannot be undone.
 
-Nothing happens there in production. Tests listen, and end, stop or hold the process exactly there.
+They do nothing in production. Tests listen at them, and kill, stop or delay the process exactly there.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ _listener: Callable[[str], None] | None = None
 
 
 def reach(point: str) -> None:
-    """Say that the process has come to ``point``, such as ``commit:begin`` or ``ftp:block``."""
+    """Tell the listener, if there is one, that the process has reached ``point``, such as ``commit:begin``."""
     if _listener is not None:
         _listener(point)
 
 
 def listen(listener: Callable[[str], None] | None) -> None:
-    """Have ``listener`` called at every point, or nobody with None."""
+    """Call ``listener`` at every point from now on; None removes it."""
     global _listener
     _listener = listener

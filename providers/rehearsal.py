@@ -1,6 +1,7 @@
-"""Rehearse bad days: look at the sandbox's pretend providers and switch their faults, over its control server's HTTP.
+"""Shows the sandbox's pretend providers and switches their faults, over HTTP with the sandbox's control server.
 
-Production knows the sandbox by this alone; what it answers is shown, never trusted to have a certain shape.
+This is the only way in which production code uses the sandbox. Its answers may have any form: unexpected parts are
+left out of the page.
 """
 
 import re
@@ -12,8 +13,9 @@ from urllib.parse import quote
 import httpx
 from django.utils.text import slugify
 
-SECONDS = 5.0
-#: More than any sandbox has to say.
+from providers import timing
+
+#: In bytes; far more than a sandbox answers.
 LARGEST_ANSWER = 5_000_000
 
 
@@ -22,12 +24,12 @@ _OTHER = "Other faults"
 
 
 class SandboxTrouble(Exception):
-    """The sandbox does not answer, or does not do what it was asked; the text is for people."""
+    """The sandbox does not answer, or refuses a request; the message is for people."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that can go wrong on request. ``times`` is how often it still will, None until it is cleared."""
+    """A fault that can be switched on. ``times`` is how often it will still occur, None if until it is switched off."""
 
     name: str
     words: str
@@ -41,7 +43,7 @@ class Fault:
 
     @property
     def order(self) -> str:
-        """By this they are sorted: by name, and 22 before 100."""
+        """The sort key: the name, with numbers in numerical order (22 before 100)."""
         return re.sub(r"\d+", lambda number: number[0].zfill(5), self.name)
 
 
@@ -60,7 +62,7 @@ class FaultGroup:
 
 @dataclass(frozen=True)
 class PretendAccount:
-    """An account with a pretend provider; ``credit`` is None where it is not told, ``facts`` are label and count."""
+    """An account at a pretend provider; ``credit`` is None if it is not known, ``facts`` are labels and counts."""
 
     name: str
     credit: Any
@@ -85,7 +87,7 @@ class PretendProvider:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The sandbox as it is now; ``texted`` counts the messages in its ledger."""
+    """The present state of the sandbox; ``texted`` is the number of messages in its ledger."""
 
     providers: tuple[PretendProvider, ...]
     texted: int
@@ -96,7 +98,7 @@ class Rehearsal:
 
 
 def poll(url: str) -> Rehearsal:
-    """Ask the sandbox whose control server is at ``url`` how it stands. Raises SandboxTrouble."""
+    """Return the state of the sandbox whose control server is at ``url``. Raises SandboxTrouble."""
     state, faults = _ask(url, "GET", "/state"), _ask(url, "GET", "/faults")
     known, on = _mapping(faults.get("known")), _mapping(faults.get("on"))
     providers = [_provider(slug, said, known, on) for slug, said in _mapping(state.get("providers")).items()]
@@ -110,7 +112,7 @@ def poll(url: str) -> Rehearsal:
 
 
 def switch_on(url: str, name: str, times: int | None) -> None:
-    """Switch a fault on for its next ``times`` uses, None until it is cleared. Raises SandboxTrouble."""
+    """Switch a fault on for its next ``times`` uses; None means until it is switched off. Raises SandboxTrouble."""
     _ask(url, "POST", "/faults", {"name": name, "times": times})
 
 
@@ -120,17 +122,17 @@ def switch_off(url: str, name: str = "") -> None:
 
 
 def _ask(url: str, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    # Straight to the address that the installation names: no proxy, no redirect to somewhere else.
+    # Only to the address in the settings: no proxy, and no redirect to another address.
     try:
-        with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+        with httpx.Client(timeout=timing.SANDBOX_SECONDS, trust_env=False, follow_redirects=False) as client:
             answer = client.request(method, url.rstrip("/") + path, json=document)
             said = answer.json() if len(answer.content) <= LARGEST_ANSWER else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise SandboxTrouble("The sandbox does not answer. Start it, or ask whoever runs it.") from error
+        raise SandboxTrouble("The sandbox does not answer. Start it, or ask the person who runs it.") from error
     if not isinstance(said, dict):
-        raise SandboxTrouble("Something answers in the sandbox's place that is no sandbox.")
+        raise SandboxTrouble("What answers at the sandbox's address is not a sandbox.")
     if answer.status_code != httpx.codes.OK:
-        raise SandboxTrouble(str(said.get("error") or "The sandbox refused it and does not say why."))
+        raise SandboxTrouble(str(said.get("error") or "The sandbox refused the request and does not say why."))
     return said
 
 

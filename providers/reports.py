@@ -1,4 +1,4 @@
-"""Takes apart a provider's report whose shape nobody documents: JSON, CSV with a header, or text."""
+"""Splits a provider's report of undocumented form into pieces: JSON, CSV with a header, or text."""
 
 import csv
 import io
@@ -14,10 +14,10 @@ _FAULT_LIST_KEY = re.compile("fault|error|invalid|reject", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Piece:
-    """What a report says in one breath.
+    """A part of a report about one subject: a JSON object, a row, or a line.
 
-    ``number_words`` are those that may hold the phone number. ``is_fault`` is true inside a list called faults or the
-    like. ``line`` counts from 1, 0 in JSON.
+    ``number_words`` are the words that may contain the phone number. ``is_fault`` is true inside a list whose key is
+    ``faults`` or similar. ``line`` counts from 1; it is 0 in JSON.
     """
 
     line: int
@@ -27,7 +27,7 @@ class Piece:
 
 
 def pieces(body: bytes) -> list[Piece]:
-    """Return the report as pieces of one subject each: a JSON object, a row, or a line. Never raises."""
+    """Return the pieces of a report. Never raises."""
     text = _decode(body)
     return _json_pieces(text) or _csv_pieces(text) or _text_pieces(text)
 
@@ -42,7 +42,7 @@ def _decode(body: bytes) -> str:
 
 
 def _json_pieces(text: str) -> list[Piece]:
-    """The direct words of every JSON object, each a piece; [] when the text is not JSON."""
+    """One piece for each JSON object, with its own values only; [] if the text is not JSON."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -65,7 +65,7 @@ def _json_pieces(text: str) -> list[Piece]:
 
 
 def _csv_pieces(text: str) -> list[Piece]:
-    """Each row of a CSV whose first line names a column for the number; [] for any other text."""
+    """One piece for each row of a CSV whose first line names one column for the number; [] for any other text."""
     header = text.partition("\n")[0]
     delimiter = max(",;\t|", key=header.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -78,7 +78,7 @@ def _csv_pieces(text: str) -> list[Piece]:
 
 
 def _text_pieces(text: str) -> list[Piece]:
-    """The report line by line; JSON that was cut short object by object instead."""
+    """One piece for each line or, for truncated JSON, for each object."""
     if text.lstrip().startswith(("{", "[")):
         line, pieces = 1, []
         for chunk in text.split("}"):

@@ -1,4 +1,4 @@
-"""Encrypts and decrypts account secrets; nothing else in Baton knows the keys."""
+"""Encrypts and decrypts account secrets; nothing else in Baton uses the keys."""
 
 import json
 from typing import Any
@@ -8,18 +8,18 @@ from django.conf import settings
 
 
 class VaultError(Exception):
-    """A stored secret cannot be opened with the keys of this installation."""
+    """A stored secret cannot be decrypted with the keys of this installation."""
 
 
 def encrypt(secrets: dict[str, Any]) -> str:
-    """Return ``secrets`` as one encrypted text, made with the newest of ``settings.ACCOUNT_KEYS``."""
+    """Return ``secrets`` as one text, encrypted with the first of ``settings.ACCOUNT_KEYS``, which is the newest."""
     return _keys().encrypt(json.dumps(secrets, sort_keys=True).encode()).decode()
 
 
 def decrypt(stored: str) -> dict[str, Any]:
-    """Return what ``encrypt`` was given; ``""`` is no secrets.
+    """Return what ``encrypt`` was given; for ``""`` an empty dictionary.
 
-    Raises VaultError when no key fits or the text was changed: it never hands back what it could not read.
+    Raises VaultError if no key fits or the text was changed, rather than return something it could not decrypt.
     """
     if not stored:
         return {}
@@ -27,7 +27,7 @@ def decrypt(stored: str) -> dict[str, Any]:
         return dict(json.loads(_keys().decrypt(stored.encode())))
     except (InvalidToken, ValueError, TypeError) as error:
         raise VaultError(
-            "The account's secrets cannot be opened: ACCOUNT_KEYS lacks the key they were stored with."
+            "The account's secrets cannot be decrypted: ACCOUNT_KEYS lacks the key that they were encrypted with."
         ) from error
 
 
@@ -41,5 +41,5 @@ def _keys() -> MultiFernet:
         return MultiFernet([Fernet(key) for key in settings.ACCOUNT_KEYS])
     except ValueError as error:
         raise VaultError(
-            "ACCOUNT_KEYS holds something that is not a key: each is 32 bytes in URL-safe base64."
+            "ACCOUNT_KEYS contains something that is not a key: each key is 32 bytes in URL-safe base64."
         ) from error

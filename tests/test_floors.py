@@ -22,7 +22,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("part", PLAIN)
 def test_adapters_and_transports_see_no_database_and_no_setting(part: str) -> None:
     place = Path(settings.BASE_DIR, "providers", part)
-    files = [place] if place.is_file() else list(place.glob("*.py"))
+    files = [place] if place.is_file() else list(place.rglob("*.py"))
     assert files
     for file in files:
         forbidden = {name for name in imported(file) if name.startswith(("django.conf", "django.db"))}

@@ -60,7 +60,7 @@ def _live() -> dict[str, Any]:
         Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__polled_at")).order_by("name")
     )
     for account in accounts:
-        account.health = checking.health(account, is_heard=account.heard_at is not None)  # type: ignore[attr-defined]
+        account.health = checking.health(account, is_polled=account.heard_at is not None)  # type: ignore[attr-defined]
     started = ("freezing", "running", "paused")
     return {
         "inbox": _inbox(campaigns, ended, accounts),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             name="Account",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="How people here call this account.", max_length=100, unique=True)),
+                ("name", models.CharField(help_text="The name of this account in Baton.", max_length=100, unique=True)),
                 ("provider", models.CharField(editable=False, max_length=40)),
                 ("settings", models.JSONField(default=dict, editable=False)),
                 ("secrets", models.TextField(blank=True, default="", editable=False)),

@@ -1,4 +1,4 @@
-"""Opens a TCP connection with a time limit, and keeps out of private networks unless they are allowed."""
+"""Opens TCP connections with a time limit, and only to public addresses unless private ones are allowed."""
 
 import ipaddress
 import socket
@@ -11,10 +11,10 @@ from providers.points import reach
 
 
 def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> socket.socket:
-    """Return a connected socket without Nagle's delay; the address that was judged is the address that is dialled.
+    """Return a connected socket with Nagle's algorithm off; the address that was checked is the one that is dialled.
 
     Raises Refused when the host resolves to a private, loopback or otherwise non-public address and ``allow_private``
-    is false; Unreachable when the name is unknown or nobody answers within ``seconds``.
+    is false; Unreachable when the name is unknown or nothing answers within ``seconds``.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -25,8 +25,8 @@ def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> s
         if not allow_private and not _is_public(str(address[0])):
             raise Refused(
                 "host_private",
-                f"{host} is an address inside a private network. Use the provider's public host, "
-                "or have ALLOW_PRIVATE_HOSTS switched on.",
+                f"{host} is an address in a private network. Use the provider's public host name, "
+                "or ask for ALLOW_PRIVATE_HOSTS to be switched on.",
                 account=True,
             )
         connection = socket.socket(family, kind, protocol)
@@ -49,8 +49,8 @@ def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> s
 def time_limit(close: Callable[[], object], seconds: float) -> Iterator[None]:
     """Call ``close``, from another thread, when the block takes longer than ``seconds``.
 
-    A peer that stops reading can hold a blocked write for ever, and one that trickles resets every other limit:
-    shutting the connection under the call is the only way out.
+    A peer that stops reading can block a write for ever, and one that sends a byte at a time resets every other limit;
+    the only way out is to shut the connection under the running call.
     """
     timer = threading.Timer(seconds, close)
     timer.daemon = True

@@ -1,4 +1,4 @@
-"""What SFTP and FTP have in common: the entries of a folder, and the troubles that either can give."""
+"""What SFTP and FTP have in common: the entries of a folder, and the errors that both report."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from providers.errors import Refused, Unreachable
 
 @dataclass(frozen=True)
 class Entry:
-    """One file in a remote folder; ``modified_at`` is UTC, None where the server does not say."""
+    """One file in a remote folder: ``size`` in bytes, ``modified_at`` in UTC or None where the server does not say."""
 
     name: str
     size: int
@@ -16,7 +16,7 @@ class Entry:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name from outside may become part of a path: nothing in it leads elsewhere."""
+    """Whether a name that a server reports may become part of a path, because nothing in it leads elsewhere."""
     return "/" not in name and "\\" not in name and name.isprintable()
 
 
@@ -26,20 +26,20 @@ def folder_missing(folder: str) -> Refused:
 
 def folder_forbidden(folder: str) -> Refused:
     return Refused(
-        "folder_forbidden", f"The login may not use the folder {folder or '.'} at the provider.", account=True
+        "folder_forbidden", f"This login may not use the folder {folder or '.'} at the provider.", account=True
     )
 
 
 def name_taken() -> Refused:
-    return Refused("name_taken", "A file of this name is there already.")
+    return Refused("name_taken", "A file with this name already exists.")
 
 
 def login_refused() -> Refused:
     return Refused("login_refused", "The server refused the login. Check user name and password.", account=True)
 
 
-def lost(error: BaseException) -> Unreachable:
-    """The line is gone, and nothing on it can have caused texting."""
+def connection_lost(error: BaseException) -> Unreachable:
+    """Return what a broken connection means where nothing sent on it can have caused any texting."""
     if isinstance(error, TimeoutError):
         return Unreachable("reply_timeout", "The server stopped answering.")
     return Unreachable("line_broken", "The connection to the server broke.")

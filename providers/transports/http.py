@@ -1,4 +1,4 @@
-"""HTTP over httpx: no retries, no redirects, limits on every wait, and only three kinds of trouble coming out."""
+"""HTTP over httpx: no retries, no redirects, a limit on every wait, and only the three kinds of trouble in errors."""
 
 import socket
 import ssl
@@ -12,45 +12,40 @@ from typing import Any
 import httpcore
 import httpx
 
+from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.points import reach
 from providers.transports.dial import dial
 
-CONNECT_SECONDS = 10.0
-WRITE_SECONDS = 30.0
-# A batch of 30,000 messages is answered only when the provider has read all of it.
-REPLY_SECONDS = 120.0
-# No request takes longer, however slowly the bytes trickle; shorter than any job.
-TOTAL_SECONDS = 200.0
-# Answers are read up to this many bytes.
+# A longer answer counts as no answer.
 READ_AT_MOST = 20_000_000
 
 _HEADERS = {
     "User-Agent": "Baton",
     "Accept": "text/plain, */*",
-    # What is not compressed cannot swell.
+    # An answer that is not compressed cannot expand beyond what was read.
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
 
 
 class HttpRemote:
-    """A provider that is spoken to by POST, with a fresh connection for each request and never two at once.
+    """A provider that takes POST requests, each on a new connection and never two at once.
 
-    ``server_clock`` is the provider's own time (UTC) at its last answer, ``certificate_ends_at`` when its certificate
-    ends (UTC); None where they are not known.
+    ``server_clock`` is the provider's own time (UTC) at its last answer, ``certificate_ends_at`` is when its
+    certificate expires (UTC); None where they are not known.
     """
 
-    def __init__(self, settings: Mapping[str, Any], client: httpx.Client, line: "_Line") -> None:
+    def __init__(self, settings: Mapping[str, Any], client: httpx.Client, network: "_Network") -> None:
         self.settings = settings
         self.server_clock: datetime | None = None
         self._client = client
-        self._line = line
+        self._network = network
         self._url = address(str(settings["api_url"]))
 
     @property
     def certificate_ends_at(self) -> datetime | None:
-        return self._line.certificate_ends_at
+        return self._network.certificate_ends_at
 
     @property
     def is_encrypted(self) -> bool:
@@ -62,13 +57,13 @@ class HttpRemote:
     def post(
         self, path: str, form: bytes, *, is_commit: bool = False, at_most: int = READ_AT_MOST
     ) -> tuple[int, bytes]:
-        """Post an urlencoded ``form`` to ``path`` below the account's address; return HTTP status and whole body.
+        """Post a urlencoded ``form`` to ``path`` below the account's address; return HTTP status and the whole body.
 
-        Raises Refused (``host_private``, ``certificate_refused``) or Unreachable while not one byte of the request was
-        written. What happens later is Unclear for a commit; for a question it is Unreachable. An answer longer than
-        ``at_most`` bytes, or one cut short, is none.
+        Raises Refused (``host_private``, ``certificate_refused``) or Unreachable as long as no byte of the request has
+        been written. A later failure is Unclear for a commit and Unreachable for a query. An answer longer than
+        ``at_most`` bytes, or one that is cut short, counts as no answer.
         """
-        self._line.begin(TOTAL_SECONDS)
+        self._network.begin_request(timing.HTTP_TOTAL_SECONDS)
         url = f"{self._url}/{path}"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         reach("http:request")
@@ -79,18 +74,18 @@ class HttpRemote:
         except httpx.HTTPError as error:
             raise self._trouble(error, is_commit) from error
         reach("http:answer")
-        self.server_clock = _moment(response.headers.get("Date", ""))
+        self.server_clock = _parse_date(response.headers.get("Date", ""))
         return response.status_code, body
 
     def _trouble(self, error: httpx.HTTPError, is_commit: bool) -> Trouble:
         host = _label(self._url)
-        if is_commit and self._line.is_written:
-            return Unclear("no_answer", f"{host} took the request, but its whole answer did not arrive.")
+        if is_commit and self._network.is_written:
+            return Unclear("no_answer", f"{host} took the request, but its answer did not arrive in full.")
         if isinstance(error, httpx.TimeoutException):
             return Unreachable("reply_timeout", f"{host} did not answer in time.")
         if isinstance(error, _TooLong):
             return Unreachable("answer_too_long", f"The answer of {host} is longer than Baton reads.")
-        return Unreachable("line_broken", f"The connection to {host} broke before its whole answer arrived.")
+        return Unreachable("line_broken", f"The connection to {host} broke before its answer arrived in full.")
 
 
 class HttpTransport:
@@ -101,28 +96,33 @@ class HttpTransport:
     def connect(settings: Mapping[str, Any]) -> Iterator[HttpRemote]:
         """Yield a remote; no socket is opened before its first request.
 
-        The system's certificate authorities are trusted, and those in ``tls_certificate`` besides. Raises Refused with
+        Trusts the system's certificate authorities and those in ``tls_certificate``. Raises Refused with
         ``account`` set: ``address_unusable``, ``plain_http_refused``, ``certificate_unreadable``.
         """
         url = address(str(settings["api_url"]))
         if url.scheme == "http" and not settings.get("allow_plain_http"):
             raise Refused(
                 "plain_http_refused",
-                "The address begins with http://, where anybody on the way can read the password. Use https://, or "
-                "allow it in the account's settings.",
+                "The address begins with http://, so anyone on the way can read the password. Use https://, or allow "
+                "http:// in the account's settings.",
                 account=True,
             )
-        line = _Line(bool(settings.get("allow_private_hosts")))
-        timeout = httpx.Timeout(connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=REPLY_SECONDS, pool=CONNECT_SECONDS)
-        transport = _Transport(tls_context(str(settings.get("tls_certificate") or "")), line)
+        network = _Network(bool(settings.get("allow_private_hosts")))
+        timeout = httpx.Timeout(
+            connect=timing.CONNECT_SECONDS,
+            write=timing.HTTP_WRITE_SECONDS,
+            read=timing.HTTP_REPLY_SECONDS,
+            pool=timing.CONNECT_SECONDS,
+        )
+        transport = _Transport(tls_context(str(settings.get("tls_certificate") or "")), network)
         with httpx.Client(
             transport=transport, timeout=timeout, follow_redirects=False, trust_env=False, headers=_HEADERS
         ) as client:
-            yield HttpRemote(settings, client, line)
+            yield HttpRemote(settings, client, network)
 
 
 def tls_context(certificate: str) -> ssl.SSLContext:
-    """Return what certificates are verified with: the system's authorities, and those in the PEM text ``certificate``.
+    """Return what verifies certificates: the system's authorities, and those in the PEM text ``certificate``.
 
     Raises Refused (``certificate_unreadable``).
     """
@@ -145,7 +145,7 @@ def tls_context(certificate: str) -> ssl.SSLContext:
 def address(text: str) -> httpx.URL:
     """Return an account's address, ``https://host[:port]/path`` or ``http://...``, without a slash at its end.
 
-    Raises Refused (``address_unusable``): a user name, a question mark or a hash sign has no place in it.
+    Raises Refused (``address_unusable``), also for a user name, a question mark or a hash sign in it.
     """
     try:
         url = httpx.URL(text.strip().rstrip("/"))
@@ -162,20 +162,20 @@ def address(text: str) -> httpx.URL:
 
 
 class _TooLong(httpx.HTTPError):
-    """An answer is longer than is read."""
+    """An answer is longer than Baton reads."""
 
 
 class _Transport(httpx.HTTPTransport):
-    def __init__(self, context: ssl.SSLContext, line: "_Line") -> None:
+    def __init__(self, context: ssl.SSLContext, network: "_Network") -> None:
         super().__init__(verify=context, trust_env=False, retries=0)
-        # httpx has no argument for the network beneath it.
+        # httpx has no argument for the network backend.
         self._pool = httpcore.ConnectionPool(
-            ssl_context=context, max_connections=1, max_keepalive_connections=0, retries=0, network_backend=line
+            ssl_context=context, max_connections=1, max_keepalive_connections=0, retries=0, network_backend=network
         )
 
 
-class _Line(httpcore.NetworkBackend):
-    """Dials for httpx, so that the address that was judged is the one that is dialled, and keeps the deadline."""
+class _Network(httpcore.NetworkBackend):
+    """Dials for httpx, so that the address that was checked is the one that is dialled, and keeps the deadline."""
 
     def __init__(self, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -183,13 +183,13 @@ class _Line(httpcore.NetworkBackend):
         self.is_written = False
         self.certificate_ends_at: datetime | None = None
 
-    def begin(self, seconds: float) -> None:
-        """A new request: all of it must be over within ``seconds``, and nothing of it is written yet."""
+    def begin_request(self, seconds: float) -> None:
+        """Start the clock of a new request, of which nothing is written yet; all of it gets ``seconds``."""
         self._deadline = time.monotonic() + seconds
         self.is_written = False
 
-    def wait(self, seconds: float | None) -> float:
-        """Return how long to wait at most, in seconds. Raises TimeoutError when the request's time is up."""
+    def time_left(self, seconds: float | None) -> float:
+        """Return how long the next step may take, at most ``seconds``. Raises TimeoutError when no time is left."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -203,19 +203,19 @@ class _Line(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(dial(host, port, timeout or CONNECT_SECONDS, self._allow_private), self)
+        return _Stream(dial(host, port, timeout or timing.CONNECT_SECONDS, self._allow_private), self)
 
 
 class _Stream(httpcore.NetworkStream):
     """A connected socket, plain or encrypted."""
 
-    def __init__(self, connection: socket.socket, line: _Line) -> None:
+    def __init__(self, connection: socket.socket, network: _Network) -> None:
         self._connection = connection
-        self._line = line
+        self._network = network
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            self._connection.settimeout(self._line.wait(timeout))
+            self._connection.settimeout(self._network.time_left(timeout))
             return self._connection.recv(max_bytes)
         except TimeoutError as error:
             raise httpcore.ReadTimeout from error
@@ -226,8 +226,8 @@ class _Stream(httpcore.NetworkStream):
         view = memoryview(buffer)
         try:
             while view:
-                self._connection.settimeout(self._line.wait(timeout))
-                self._line.is_written = True
+                self._connection.settimeout(self._network.time_left(timeout))
+                self._network.is_written = True
                 view = view[self._connection.send(view) :]
                 reach("http:block")
         except TimeoutError as error:
@@ -242,7 +242,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         try:
-            self._connection.settimeout(self._line.wait(timeout))
+            self._connection.settimeout(self._network.time_left(timeout))
             encrypted = ssl_context.wrap_socket(self._connection, server_hostname=server_hostname)
         except ssl.SSLCertVerificationError as error:
             self.close()
@@ -254,11 +254,9 @@ class _Stream(httpcore.NetworkStream):
             ) from error
         except OSError as error:
             self.close()
-            raise Unreachable(
-                "tls_failed", f"{server_hostname} is there but does not answer with encryption (TLS)."
-            ) from error
-        self._line.certificate_ends_at = _ends_at(encrypted.getpeercert())
-        return _Stream(encrypted, self._line)
+            raise Unreachable("tls_failed", f"{server_hostname} answers, but not with encryption (TLS).") from error
+        self._network.certificate_ends_at = _ends_at(encrypted.getpeercert())
+        return _Stream(encrypted, self._network)
 
 
 def _read(response: httpx.Response, at_most: int) -> bytes:
@@ -276,7 +274,7 @@ def _label(url: httpx.URL) -> str:
     return f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
-def _moment(date: str) -> datetime | None:
+def _parse_date(date: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(date)
     except ValueError:

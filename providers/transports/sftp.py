@@ -1,4 +1,4 @@
-"""SFTP over paramiko with a pinned host key, limits on every wait, and only three kinds of trouble coming out."""
+"""SFTP over paramiko: a pinned host key, a limit on every wait, and only the three kinds of trouble in errors."""
 
 import base64
 import hashlib
@@ -13,17 +13,18 @@ import paramiko
 from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
+from providers import timing
 from providers.errors import Refused, Unclear, Unreachable
 from providers.points import reach
 from providers.transports.dial import dial, time_limit
-from providers.transports.files import Entry, folder_forbidden, folder_missing, login_refused, lost, name_taken
-
-CONNECT_SECONDS = 10.0
-BANNER_SECONDS = 10.0
-AUTH_SECONDS = 20.0
-REPLY_SECONDS = 20.0
-# No single deed takes longer, however slowly the bytes trickle; shorter than any job.
-TOTAL_SECONDS = 240.0
+from providers.transports.files import (
+    Entry,
+    connection_lost,
+    folder_forbidden,
+    folder_missing,
+    login_refused,
+    name_taken,
+)
 
 _CHUNK = 32768
 _WRITES_AHEAD = 64
@@ -41,19 +42,19 @@ class SftpRemote:
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
 
-    def listdir(self, folder: str, bearing: str = "") -> list[Entry]:
-        """Return the files of ``folder`` whose names hold ``bearing``, sub-folders left out.
+    def listdir(self, folder: str, containing: str = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names contain ``containing``; sub-folders are left out.
 
         Raises Refused (``folder_missing``, ``folder_forbidden``, both with ``account``) or Unreachable.
         """
         try:
-            with self._within(TOTAL_SECONDS):
+            with self._within(timing.SFTP_TOTAL_SECONDS):
                 reach("sftp:list")
                 found = self._sftp.listdir_attr(folder)
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(folder, error) from error
         except _FAILURES as error:
-            raise lost(error) from error
+            raise connection_lost(error) from error
         return [
             Entry(
                 item.filename,
@@ -61,67 +62,67 @@ class SftpRemote:
                 datetime.fromtimestamp(item.st_mtime, UTC) if item.st_mtime is not None else None,
             )
             for item in found
-            if bearing in item.filename and not (item.st_mode and stat.S_ISDIR(item.st_mode))
+            if containing in item.filename and not (item.st_mode and stat.S_ISDIR(item.st_mode))
         ]
 
     def read(self, path: str, at_most: int) -> bytes | None:
         """Return the first ``at_most`` bytes of a file, None when it is gone or forbidden. Raises Unreachable."""
         try:
-            with self._within(TOTAL_SECONDS), self._sftp.open(path, "rb") as remote_file:
+            with self._within(timing.SFTP_TOTAL_SECONDS), self._sftp.open(path, "rb") as remote_file:
                 reach("sftp:read")
                 return remote_file.read(at_most)
         except (FileNotFoundError, PermissionError):
             return None
         except _FAILURES as error:
             if self._transport.is_active() and type(error) is OSError:
-                # The server answered with a plain failure: the file cannot be read, the line is sound.
+                # The server answered that it failed: the file cannot be read, but the connection works.
                 return None
-            raise lost(error) from error
+            raise connection_lost(error) from error
 
     def create(self, path: str, body: bytes) -> None:
-        """Write a new file; returns only when the server confirmed every byte and the close.
+        """Write a new file; returns only when the server has confirmed every byte and the close.
 
-        No stat follows, as the gateway may have taken the file already. Raises Refused (``name_taken``,
-        ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable when nothing but an empty file can
-        have been made, and Unclear for whatever happens later.
+        No stat follows, because the gateway may have taken the file already. Raises Refused (``name_taken``,
+        ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable while at most an empty file can
+        exist, and Unclear for anything later.
         """
         handle = self._open_new(path)
         try:
-            with self._within(TOTAL_SECONDS):
+            with self._within(timing.SFTP_TOTAL_SECONDS):
                 self._write(handle, body)
         except _FAILURES as error:
             raise Unclear(
                 "upload_broken",
-                "The line broke while the file was being written; it may have arrived.",
+                "The connection broke while the file was being written; it may have arrived.",
             ) from error
 
     def _open_new(self, path: str) -> paramiko.SFTPFile:
         try:
-            with self._within(REPLY_SECONDS):
+            with self._within(timing.SFTP_REPLY_SECONDS):
                 reach("sftp:open")
                 return self._sftp.open(path, "wx")
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(path.rpartition("/")[0], error) from error
         except _FAILURES as error:
-            # SFTP version 3 has no word for "exists already": the server says failure.
+            # SFTP version 3 has no status for "already exists": the server reports a general failure.
             if not self._transport.is_active() or type(error) is not OSError:
-                raise lost(error) from error
+                raise connection_lost(error) from error
             if self._exists(path):
                 raise name_taken() from error
-            raise Refused("upload_refused", "The server refuses to take the file and does not say why.") from error
+            raise Refused("upload_refused", "The server refuses the file and does not say why.") from error
 
     def _exists(self, path: str) -> bool:
         try:
-            with self._within(REPLY_SECONDS):
+            with self._within(timing.SFTP_REPLY_SECONDS):
                 self._sftp.stat(path)
         except FileNotFoundError:
             return False
         except _FAILURES as error:
-            raise lost(error) from error
+            raise connection_lost(error) from error
         return True
 
     def _write(self, opened: paramiko.SFTPFile, body: bytes) -> None:
-        # Not SFTPFile.write and close: pipelined, they lose the server's answers to the last writes and to the close.
+        # Not SFTPFile.write and close: when pipelined, they lose the server's answers to the last writes and the close.
         requests: deque[int] = deque()
         view = memoryview(body)
         reach("sftp:opened")
@@ -135,7 +136,7 @@ class SftpRemote:
                 self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
         while requests:
             self._sftp._read_response(requests.popleft())  # type: ignore[attr-defined]
-        # Closed by hand, else the garbage collector closes the handle once more.
+        # Marked as closed here, otherwise the garbage collector would close the handle again.
         opened._closed = True  # type: ignore[attr-defined]
         reach("sftp:close")
         self._sftp._request(CMD_CLOSE, opened.handle)  # type: ignore[attr-defined]
@@ -149,7 +150,7 @@ class SftpRemote:
 
 class _Client(paramiko.SFTPClient):
     def listdir_attr(self, path: str = ".") -> list[paramiko.SFTPAttributes]:
-        """As paramiko's, but names that are no UTF-8 survive as surrogates; there one of them breaks the whole list."""
+        """As paramiko's, but a name that is not UTF-8 is kept as surrogates instead of failing the whole list."""
         handle = self._request(CMD_OPENDIR, path.encode())[1].get_string()  # type: ignore[attr-defined]
         found: list[paramiko.SFTPAttributes] = []
         while True:
@@ -186,7 +187,7 @@ class SftpTransport:
         pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
         transport = _transport(settings, pinned_type)
         try:
-            with time_limit(transport.close, CONNECT_SECONDS + BANNER_SECONDS + AUTH_SECONDS + REPLY_SECONDS):
+            with time_limit(transport.close, _login_limit()):
                 seen = _handshake(transport, settings)
                 if seen != f"{pinned_type} {pinned_key}":
                     raise _host_key_changed(settings)
@@ -196,11 +197,11 @@ class SftpTransport:
             transport.close()
 
     @staticmethod
-    def host_key(settings: Mapping[str, Any], seconds: float = CONNECT_SECONDS) -> str:
+    def host_key(settings: Mapping[str, Any]) -> str:
         """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
         transport = _transport(settings, "")
         try:
-            with time_limit(transport.close, seconds + BANNER_SECONDS):
+            with time_limit(transport.close, timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS):
                 return _handshake(transport, settings)
         finally:
             transport.close()
@@ -217,15 +218,15 @@ def fingerprint(host_key: str) -> str:
 
 def _transport(settings: Mapping[str, Any], key_type: str) -> paramiko.Transport:
     allow_private = bool(settings.get("allow_private_hosts"))
-    connection = dial(str(settings["host"]), int(settings["port"]), CONNECT_SECONDS, allow_private)
+    connection = dial(str(settings["host"]), int(settings["port"]), timing.CONNECT_SECONDS, allow_private)
     transport = paramiko.Transport(connection)
-    transport.banner_timeout = BANNER_SECONDS
-    transport.handshake_timeout = BANNER_SECONDS
-    transport.auth_timeout = AUTH_SECONDS
-    transport.channel_timeout = REPLY_SECONDS
-    transport.clear_to_send_timeout = REPLY_SECONDS
+    transport.banner_timeout = timing.SFTP_BANNER_SECONDS
+    transport.handshake_timeout = timing.SFTP_BANNER_SECONDS
+    transport.auth_timeout = timing.SFTP_LOGIN_SECONDS
+    transport.channel_timeout = timing.SFTP_REPLY_SECONDS
+    transport.clear_to_send_timeout = timing.SFTP_REPLY_SECONDS
     options = transport.get_security_options()
-    # Measured: GCM is by far the fastest that paramiko has.
+    # Measured: GCM is by far the fastest cipher in paramiko.
     options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher != "aes128-gcm@openssh.com")
     if key_type == "ssh-rsa":
         options.key_types = [name for name in options.key_types if name.startswith("rsa-sha2-")]
@@ -236,7 +237,7 @@ def _transport(settings: Mapping[str, Any], key_type: str) -> paramiko.Transport
 
 def _handshake(transport: paramiko.Transport, settings: Mapping[str, Any]) -> str:
     try:
-        transport.start_client(timeout=BANNER_SECONDS)
+        transport.start_client(timeout=timing.SFTP_BANNER_SECONDS)
         key = transport.get_remote_server_key()
     except IncompatiblePeer as error:
         if settings.get("host_key") and "host key" in str(error):
@@ -256,12 +257,12 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
     try:
         transport.auth_password(str(settings["username"]), str(settings["password"]))
     except paramiko.AuthenticationException as error:
-        # paramiko says a dropped line and a late answer with the same exception as a refusal.
+        # paramiko raises the same exception for a dropped connection and a late answer as for a refusal.
         if "transport shut down" in str(error) or "timeout" in str(error).lower():
             raise Unreachable("login_unanswered", "The server did not answer the login.") from error
         raise login_refused() from error
     except _FAILURES as error:
-        raise lost(error) from error
+        raise connection_lost(error) from error
     try:
         sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
@@ -269,11 +270,15 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True
         ) from error
     except _FAILURES as error:
-        raise lost(error) from error
+        raise connection_lost(error) from error
     if sftp is None:
         raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
-    sftp.get_channel().settimeout(REPLY_SECONDS)  # type: ignore[union-attr]
+    sftp.get_channel().settimeout(timing.SFTP_REPLY_SECONDS)  # type: ignore[union-attr]
     return sftp
+
+
+def _login_limit() -> float:
+    return timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS + timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
 
 
 def _host_key_changed(settings: Mapping[str, Any]) -> Refused:

@@ -21,10 +21,10 @@ from providers.transports.ftp import FtpTransport
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def accounts(request: HttpRequest) -> HttpResponse:
-    heard = Account.objects.annotate(heard_at=Max("batches__polled_at"))
+    with_polls = Account.objects.annotate(polled_at=Max("batches__polled_at"))
     rows = [
-        (account, checking.health(account, is_heard=account.heard_at is not None), line_of(account))
-        for account in heard
+        (account, checking.health(account, is_polled=account.polled_at is not None), line_of(account))
+        for account in with_polls
     ]
     stopped = sum(account.is_stopped for account, _, _ in rows)
     return render(
@@ -59,7 +59,7 @@ def account(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("providers.view_account", raise_exception=True)
 def account_test(request: HttpRequest, pk: int) -> HttpResponse:
-    """Test the connection; an unconfirmed server key comes first."""
+    """Test the connection; if the server's key is not confirmed, ask for that first."""
     found = get_object_or_404(Account, pk=pk)
     if not may_test(request.user):
         raise PermissionDenied
@@ -75,7 +75,7 @@ def account_test(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @permission_required("providers.change_account", raise_exception=True)
 def account_host_key(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the fingerprint of the key the server has now; a POST confirms exactly the one that was shown."""
+    """Show the fingerprint of the server's present key; a POST confirms exactly the key that was shown."""
     found = get_object_or_404(Account, pk=pk)
     if not checking.pins_host_key(found):
         raise Http404("This provider has no server key.")
@@ -89,7 +89,7 @@ def account_host_key(request: HttpRequest, pk: int) -> HttpResponse:
             checking.confirm_host_key(found, host_key)
             _test(request, found)
             return redirect(found)
-        messages.error(request, "The server shows another key than a moment ago. Nothing was confirmed.")
+        messages.error(request, "The server's key is not the one that was shown a moment ago. Nothing was confirmed.")
     return render(
         request,
         "providers/host_key.html",
@@ -123,7 +123,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "account": found,
             "adapter": found.adapter,
             "form": form,
-            "health": checking.health(found, is_heard=_is_heard(found)),
+            "health": checking.health(found, is_polled=_is_polled(found)),
             "fingerprint": _fingerprint(found.host_key),
             "pins_host_key": checking.pins_host_key(found),
             "line": line_of(found) if found.pk else "",
@@ -141,25 +141,27 @@ def _test(request: HttpRequest, found: Account) -> None:
     untried = [check for check in checks if check.passed is None]
     warned = [check for check in checks if check.is_warning]
     if any(check.passed is False for check in checks):
-        messages.error(request, "The test failed; its lines say why.")
+        messages.error(request, "The test failed. The results below say why.")
     elif untried and len(untried) == len(checks):
         messages.warning(request, untried[0].sentence)
     elif warned:
-        messages.warning(request, f"The test passed, but look at this: {warned[0].sentence}")
+        messages.warning(request, f"The test passed with a warning: {warned[0].sentence}")
     elif was_stopped:
         messages.success(request, f"The test passed, and {found.name} works again.")
     elif untried:
-        messages.success(request, "What could be tried passed; the lines say what could not.")
+        messages.success(
+            request, "Everything that could be tested passed. The results below say what could not be tested."
+        )
     else:
         messages.success(request, "The test passed.")
 
 
-def _is_heard(found: Account) -> bool:
+def _is_polled(found: Account) -> bool:
     return Account.objects.filter(pk=found.pk, batches__polled_at__isnull=False).exists()
 
 
 def line_of(account: Account) -> str:
-    """Whether what travels to the account's provider is encrypted, in a word; "" where the settings do not say."""
+    """Return ``encrypted`` or ``not encrypted`` for the account's connection; ``""`` if the settings do not say."""
     address = account.host.lower()
     if checking.pins_host_key(account) or account.settings.get("use_tls") or address.startswith("https://"):
         return "encrypted"
@@ -171,14 +173,14 @@ def line_of(account: Account) -> str:
 
 
 def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether a person may test connections: administrators and approvers."""
+    """Whether the user may test connections: administrators and approvers may."""
     if not isinstance(user, PermissionsMixin):
         return False
     return user.has_perm("providers.change_account") or user.has_perm("campaigns.approve_campaign")
 
 
 def may_view(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether a person may look at what lies with a provider: who may test, and operators, whose files they are."""
+    """Whether the user may see the files at a provider: those who may test, and operators, whose files they are."""
     return may_test(user) or (isinstance(user, PermissionsMixin) and user.has_perm("campaigns.change_campaign"))
 
 

@@ -1,4 +1,4 @@
-"""The sandbox page: what the pretend providers hold, and the bad days that can be rehearsed with them."""
+"""The sandbox page: the state of the pretend providers, and the faults that can be switched on for them."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from providers import rehearsal
 
-#: Whoever works with campaigns or accounts may rehearse; a viewer looks.
-REHEARSING = ("campaigns.change_campaign", "campaigns.approve_campaign", "providers.change_account")
-#: How often a fault is to happen, as the buttons say it; None until it is cleared.
+#: Permissions of which one is enough to switch faults; a viewer only sees the page.
+MAY_SWITCH_FAULTS = ("campaigns.change_campaign", "campaigns.approve_campaign", "providers.change_account")
+#: The values of the buttons, and how often the fault is to occur; None means until it is switched off.
 TIMES = {"1": 1, "5": 5, "": None}
 
 
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def sandbox(request: HttpRequest) -> HttpResponse:
-    """The pretend providers, and for one of them (``?provider=``) every fault that can be rehearsed."""
+    """The pretend providers, and every fault of one of them (``?provider=``)."""
     url = _sandbox_url()
-    context: dict[str, Any] = {"may_rehearse": _may_rehearse(request.user)}
+    context: dict[str, Any] = {"may_rehearse": _may_switch_faults(request.user)}
     try:
         seen = rehearsal.poll(url)
     except rehearsal.SandboxTrouble as trouble:
@@ -41,9 +41,9 @@ def sandbox(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required("providers.view_account", raise_exception=True)
 def fault(request: HttpRequest) -> HttpResponse:
-    """Switch the fault ``name`` on, for as many uses as ``times`` says."""
+    """Switch on the fault ``name``, for as many uses as ``times`` says."""
     url, name = _sandbox_url(), request.POST.get("name", "")
-    if not _may_rehearse(request.user):
+    if not _may_switch_faults(request.user):
         raise PermissionDenied
     try:
         rehearsal.switch_on(url, name, TIMES.get(request.POST.get("times", "1"), 1))
@@ -55,9 +55,9 @@ def fault(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required("providers.view_account", raise_exception=True)
 def clear(request: HttpRequest) -> HttpResponse:
-    """Switch the fault ``name`` off, or all of them."""
+    """Switch off the fault ``name``, or all faults if there is no name."""
     url, name = _sandbox_url(), request.POST.get("name", "")
-    if not _may_rehearse(request.user):
+    if not _may_switch_faults(request.user):
         raise PermissionDenied
     try:
         rehearsal.switch_off(url, name)
@@ -79,9 +79,9 @@ def _back_to_sandbox(name: str) -> HttpResponse:
 
 def _sandbox_url() -> str:
     if not settings.SANDBOX_URL:
-        raise Http404("There is no sandbox here.")
+        raise Http404("This installation has no sandbox.")
     return settings.SANDBOX_URL
 
 
-def _may_rehearse(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return isinstance(user, PermissionsMixin) and any(user.has_perm(permission) for permission in REHEARSING)
+def _may_switch_faults(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return isinstance(user, PermissionsMixin) and any(user.has_perm(permission) for permission in MAY_SWITCH_FAULTS)

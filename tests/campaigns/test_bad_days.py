@@ -11,10 +11,10 @@ from pytest_django import Settings
 from campaigns import balance, handover, results
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
+from providers import timing
 from providers.models import Account
 from providers.sandbox.registry import all_sites
 from providers.sandbox.server import Sandbox
-from providers.transports import ftp, http
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options
 
 #: What reports say is judged by the adapters' own tests; one that leaves out people who were texted deceives everybody.
@@ -51,10 +51,9 @@ def campaign(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Campaign:
     """A campaign for four people, two of them alike, cut and due; the provider's limits on waiting are short."""
-    for module in (ftp, http):
-        for name in vars(module):
-            if name.endswith("_SECONDS"):
-                monkeypatch.setattr(module, name, min(getattr(module, name), 2.0))
+    for name in vars(timing):
+        if name.startswith(("CONNECT_", "FTP_", "HTTP_")):
+            monkeypatch.setattr(timing, name, min(getattr(timing, name), 2.0))
     account = account_at(request.param.partition(":")[0])
     people = make_list(count=4, first=27820000000 + 10 * FAULTS.index(request.param))
     return make_running(account, people, options=default_options(account))

@@ -127,9 +127,9 @@ def test_what_gsm_lacks_is_replaced_on_request(account: Account, operator: User,
 def test_the_options_of_the_chosen_account_are_swapped_in(account: Account, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
-    assert "Most errors in a file" in page
+    assert "Maximum errors in a file" in page
     assert "It cannot be recalled" in page
-    assert "Most errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
+    assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
 
 
 def test_the_check_shows_the_equation_and_a_real_recipient(

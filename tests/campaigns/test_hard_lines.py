@@ -182,7 +182,7 @@ def test_an_ftp_server_that_offers_no_encryption_gets_no_password(
 
     assert nothing_went_out(batch)
     assert account.stopped_code == "tls_refused"
-    assert "offers no encryption that Baton accepts. The password was not given away." in batch.sentence
+    assert "offers no encryption that Baton accepts. The password was not sent." in batch.sentence
     assert passwords == []
 
 
@@ -193,7 +193,7 @@ def test_an_https_address_where_nobody_encrypts_gets_no_password(make_running: M
 
     assert nothing_went_out(batch)
     assert batch.reason == "tls_failed"
-    assert "does not answer with encryption (TLS)" in batch.sentence
+    assert "answers, but not with encryption (TLS)" in batch.sentence
     assert server.asked == []
     assert not account.is_stopped
 

@@ -23,7 +23,7 @@ from providers.base import Receipt
 from providers.errors import Unclear
 from providers.models import Account
 from providers.sandbox.server import Sandbox
-from providers.transports import ftp, sftp
+from providers.transports import ftp_connection, sftp
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, default_options, hand_over, until_closed
 from tests.campaigns.elsewhere import account_at_server
 from tests.providers import servers
@@ -129,7 +129,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
     place: str,
 ) -> None:
     """Everybody is texted once, except where half a file was read that nothing may repeat, as at Clickatell."""
-    monkeypatch.setattr(ftp, "_CHUNK", 64)
+    monkeypatch.setattr(ftp_connection, "_CHUNK", 64)
     monkeypatch.setattr(sftp, "_CHUNK", 64)
     # Every block but the last one is confirmed when the server goes.
     monkeypatch.setattr(sftp, "_WRITES_AHEAD", 1)
@@ -304,7 +304,7 @@ def test_a_rename_that_is_denied_holds_the_batch_and_the_upload_stays_inert(
     batch = in_turn(campaign, clock, 3, seconds=30)
 
     assert (batch.status, batch.reason) == ("held", "rename_refused")
-    assert batch.sentence == "The server refuses to rename the uploaded file, which lies there untouched."
+    assert batch.sentence == "The server refuses to rename the uploaded file, which is still there untouched."
     assert files_in(server.home) == [f"{batch.stem}-a1.csv"]
 
 
@@ -387,7 +387,7 @@ def test_servers_that_disagree_without_the_file_are_for_a_person(
     batch = in_turn(campaign, clock, 20, seconds=61)
 
     assert (batch.status, batch.attempts.count()) == ("unclear", 1)
-    assert batch.sentence.startswith("GatewayAPI's servers do not agree")
+    assert batch.sentence.startswith("GatewayAPI's servers disagree")
     assert files_in(first.home) == [f"{batch.stem}-a1.csv"]
 
 

@@ -187,11 +187,11 @@ def test_a_failed_test_and_a_warning_are_shown_beside_the_account(
     Account.objects.update(**tested(passed=True))
     page = client.get(url).content.decode()
     assert "Test failed" not in page
-    assert "look at it" not in page
+    assert "with warnings" not in page
     Account.objects.filter(pk=acme.pk).update(**tested(passed=False))
     Account.objects.filter(pk=account.pk).update(**tested(passed=None, is_warning=True))
     page = client.get(url).content.decode()
-    assert page.count("Test failed") == page.count("Works, look at it") == 1
+    assert page.count("Test failed") == page.count("Working, with warnings") == 1
 
 
 def test_accounts_that_say_the_same_say_it_once(

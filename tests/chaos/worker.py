@@ -29,7 +29,7 @@ from campaigns.models import Batch
 from config.worker import TiedWorker
 from providers import points, registry
 from providers.models import Account
-from providers.transports import ftp, sftp
+from providers.transports import ftp_connection, sftp
 from tests.chaos.arms import Arm, Arms, append
 
 #: Bytes of a data block: a file of a few hundred bytes is several of them, and a process can die within it.
@@ -41,7 +41,7 @@ HOLD_AT_MOST = 6.0
 
 def cut_small() -> None:
     """Have every provider take a few recipients a file, and files go in small blocks, in this process alone."""
-    ftp._CHUNK = sftp._CHUNK = BLOCK
+    ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
 

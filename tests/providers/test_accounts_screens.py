@@ -235,12 +235,12 @@ def test_a_warning_is_no_plain_success(client: Client, account: Account, monkeyp
     ]
     monkeypatch.setattr(type(account.adapter), "check", lambda *_: lines)
     page = client.post(url("account_test", account), follow=True).content.decode()
-    assert "The test passed, but look at this: The line is not encrypted." in page
+    assert "The test passed with a warning: The line is not encrypted." in page
     assert "notice-success" not in page
     assert "Look at it</span>" in page
     assert "Not known" not in page
     for path in ("/", "/accounts/", account.get_absolute_url()):
-        assert "Works, look at it</span>" in client.get(path).content.decode(), path
+        assert "Working, with warnings</span>" in client.get(path).content.decode(), path
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_an_account_of_every_provider_is_added_tested_and_shown_without_its_secr
     assert all(check["passed"] is not False for check in added.check_result), added.check_result
     warned = [check for check in added.check_result if check["is_warning"]]
     for page in (tested, client.get(reverse("providers:accounts")).content.decode()):
-        assert ("Works, look at it" if warned else "Working") in page
+        assert ("Working, with warnings" if warned else "Working") in page
         for name in secret_fields(added.adapter):
             assert opened[name] not in page
     for check in added.check_result:
@@ -345,7 +345,7 @@ def test_a_switch_can_be_put_on_and_off(client: Client, sandbox: Sandbox, slug: 
 def test_a_certificate_is_entered_in_a_field_of_several_lines(client: Client, sandbox: Sandbox) -> None:
     entered = {**filled("gatewayapi", sandbox), "tls_certificate": "no certificate\nat all"}
     page = client.post(f"{reverse('providers:account_add')}?provider=gatewayapi", entered).content.decode()
-    assert "This is no certificate." in page
+    assert "This is not a certificate." in page
     assert "no certificate\nat all</textarea>" in page
 
 
@@ -362,7 +362,7 @@ def test_a_stored_key_that_cannot_be_read_is_said_and_breaks_nothing(client: Cli
     ("answers", "words"),
     [
         ([True, True], "The test passed."),
-        ([True, None], "What could be tried passed"),
+        ([True, None], "Everything that could be tested passed"),
         ([True, False, None], "The test failed"),
     ],
 )
@@ -370,7 +370,7 @@ def test_the_outcome_of_a_test_is_said_in_a_sentence(
     client: Client, account: Account, monkeypatch: pytest.MonkeyPatch, answers: list[bool | None], words: str
 ) -> None:
     checks = [Check(f"check_{number}", "A check", passed, "Words.") for number, passed in enumerate(answers)]
-    monkeypatch.setattr(checking, "_try", lambda account: checks)
+    monkeypatch.setattr(checking, "_check", lambda account: checks)
     assert words in client.post(url("account_test", account), follow=True).content.decode()
 
 

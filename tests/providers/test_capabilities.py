@@ -37,15 +37,15 @@ def test_it_says_in_words_what_an_adapter_declares() -> None:
     table = capabilities.table([Acme])
     assert table.labels == ("Acme | Sons",)
     assert {row.title: row.cells[0] for row in table.rows} == {
-        "Characters": "GSM and Unicode; a line break counts 2",
-        "Recipients a file": "5,000",
-        "Size of a file": "1.5 MB",
-        "Personal texts": "The provider can fill in up to 3 fields",
+        "Characters": "GSM and Unicode; a line break counts as 2",
+        "Recipients per file": "5,000",
+        "Maximum file size": "1.5 MB",
+        "Personalised texts": "The provider can fill in up to 3 fields",
         "Holds a file until its start": "Yes, for up to 730 days",
-        "Against duplicates": "The provider drops a repeated file",
-        "Baton relies on that for": "60 minutes",
-        "How its word comes back": "A report",
-        "Silence is asked about after": "3 hours",
+        "Protection against duplicates": "The provider drops a repeated file",
+        "Baton relies on it for": "60 minutes",
+        "How it reports results": "A report",
+        "A person is asked if it is silent for": "3 hours",
         "Connections at once": "1",
         "Stored encrypted": "Password, API key",
         "What accepted means": "Acme took it.",

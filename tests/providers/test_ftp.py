@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
-from providers.transports import ftp
+from providers.transports import ftp_connection, ftp_listing
 from providers.transports.ftp import FtpRemote, FtpTransport
 from tests.providers import servers
 from tests.providers.servers import HOST, FileServer
@@ -187,8 +188,8 @@ def scripted() -> Iterator[Callable[..., Scripted]]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GREETING_SECONDS", "REPLY_SECONDS", "CLOSING_SECONDS", "LOGIN_SECONDS"):
-        monkeypatch.setattr(ftp, name, 0.5)
+    for name in ("GREETING", "REPLY", "CLOSING", "LOGIN"):
+        monkeypatch.setattr(timing, f"FTP_{name}_SECONDS", 0.5)
 
 
 def trouble_of(settings: dict[str, Any], deed: Callable[[FtpRemote], Any] = lambda remote: None) -> Trouble:
@@ -358,7 +359,7 @@ def test_a_list_that_breaks_off_is_none(scripted: Callable[..., Scripted]) -> No
 
 
 def test_half_of_an_endless_list_is_none(scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftp, "_LISTING_AT_MOST", 1000)
+    monkeypatch.setattr(ftp_listing, "_LISTING_AT_MOST", 1000)
     server = scripted(listing=b"a.zip\r\n" * 1000)
     trouble = trouble_of(server.settings(), lambda remote: remote.listdir("Processed"))
     assert named(trouble) == (Unreachable, "list_too_long")
@@ -438,7 +439,7 @@ def test_a_host_that_is_down_is_passed_over(plain: FileServer) -> None:
 
 
 def test_a_host_that_takes_no_connection_is_passed_over(plain: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftp, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(timing, "CONNECT_SECONDS", 0.5)
     with socket.create_server((HOST, 0), backlog=0) as full, ExitStack() as waiting:
         address = full.getsockname()
         # The kernel drops every connection beyond the first few that nobody accepts.
@@ -480,8 +481,8 @@ def test_the_login_is_refused_when_every_host_that_answers_refuses_it(
     ],
 )
 def test_a_host_may_name_its_port(text: str, label: str) -> None:
-    assert ftp._Host.parse(text, 2121).label == label
-    assert ftp._Host.parse(label, 1) == ftp._Host.parse(text, 2121)
+    assert ftp_connection.Host.parse(text, 2121).label == label
+    assert ftp_connection.Host.parse(label, 1) == ftp_connection.Host.parse(text, 2121)
 
 
 @pytest.mark.usefixtures("impatient")

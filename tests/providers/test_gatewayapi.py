@@ -290,7 +290,7 @@ def test_staging_again_replaces_what_lies_there(remote: FtpRemote, tmp_path: Pat
 
 def test_another_size_is_no_upload(remote: FtpRemote, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FtpRemote, "size", lambda self, path: 5)
-    with pytest.raises(Unreachable, match="another size"):
+    with pytest.raises(Unreachable, match="a different size"):
         stage(remote)
 
 

@@ -169,7 +169,7 @@ def test_success_wins_over_rejected_with_an_alarm() -> None:
     for observations in ([poll(cause, file(SUCCESS))], [poll(cause), poll(file(SUCCESS), after=5)]):
         interpretation = read(*observations)
         assert interpretation.state is ProviderState.ACCEPTED
-        assert "rejected as well as processed" in interpretation.alarm
+        assert "both as rejected and as processed" in interpretation.alarm
 
 
 def test_two_files_processed_raise_an_alarm() -> None:
@@ -322,7 +322,7 @@ def test_the_cause_is_found_below_our_last_line_where_the_rows_changed(above: by
 def test_without_our_last_line_nothing_is_certain(above: bytes) -> None:
     interpretation = rejected("\nInsufficient credit (0x0216)\n", body=above)
     assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
-    assert "Where its cause begins cannot be told" in interpretation.sentence
+    assert "Baton cannot tell where the cause begins" in interpretation.sentence
     assert "0x0216" in interpretation.sentence
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.transports import dial, http
 from providers.transports.http import HttpTransport, address
@@ -161,7 +162,7 @@ def test_the_providers_clock_is_remembered(server: Server) -> None:
 
 @pytest.mark.parametrize("date", ["yesterday", "", "Sat, 99 Nov 2026 07:00:00 GMT"])
 def test_a_date_that_is_none_is_put_up_with(date: str) -> None:
-    assert http._moment(date) is None
+    assert http._parse_date(date) is None
 
 
 def test_proxies_of_the_environment_are_not_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_a_line_that_breaks_within_the_request_is_unclear_for_a_commit() -> None
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "REPLY_SECONDS", 0.2)
+    monkeypatch.setattr(timing, "HTTP_REPLY_SECONDS", 0.2)
     given_up = threading.Event()
     with breaking(lambda line: given_up.wait(30)) as port:
         assert isinstance(trouble(settings(port), is_commit=True), Unclear)
@@ -270,7 +271,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_server_that_trickles_is_given_up_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(timing, "HTTP_TOTAL_SECONDS", 0.5)
     given_up = threading.Event()
 
     def trickle(line: socket.socket) -> None:
@@ -285,7 +286,7 @@ def test_a_server_that_trickles_is_given_up_when_the_time_is_up(monkeypatch: pyt
 
 
 def test_a_server_that_stops_reading_is_given_up_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(timing, "HTTP_TOTAL_SECONDS", 0.5)
     given_up = threading.Event()
     with breaking(lambda line: given_up.wait(30)) as port:
         assert isinstance(trouble(settings(port), b"a=1&" + b"x" * 20_000_000, is_commit=True), Unclear)
@@ -293,7 +294,7 @@ def test_a_server_that_stops_reading_is_given_up_when_the_time_is_up(monkeypatch
 
 
 def test_no_wait_is_as_long_as_a_job() -> None:
-    assert http.CONNECT_SECONDS < http.REPLY_SECONDS < http.TOTAL_SECONDS < 240
+    assert timing.CONNECT_SECONDS < timing.HTTP_REPLY_SECONDS < timing.HTTP_TOTAL_SECONDS < 240
 
 
 def test_an_answer_longer_than_is_read_is_none(server: Server) -> None:

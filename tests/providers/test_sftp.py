@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.sandbox.server import Sandbox
 from providers.transports import sftp
@@ -37,7 +38,7 @@ def test_it_lists_reads_and_creates(sftp_settings: dict[str, Any], quiet_sandbox
     body = os.urandom(300_000)
     with SftpTransport.connect(sftp_settings) as remote:
         remote.create("Send_SMS/listed.zip", body)
-        (entry,) = remote.listdir("Send_SMS", bearing="listed")
+        (entry,) = remote.listdir("Send_SMS", containing="listed")
         assert (entry.name, entry.size) == ("listed.zip", len(body))
         assert entry.modified_at
         assert entry.modified_at.tzinfo
@@ -124,7 +125,7 @@ def test_what_may_be_tried_again(sftp_settings: dict[str, Any], change: dict[str
 
 
 def test_a_server_that_says_nothing_is_given_up(sftp_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sftp, "BANNER_SECONDS", 0.5)
+    monkeypatch.setattr(timing, "SFTP_BANNER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         trouble = refusal({**sftp_settings, "port": mute.getsockname()[1]})
     assert isinstance(trouble, Unreachable)
@@ -223,7 +224,7 @@ def test_wherever_the_line_breaks_it_says_what_is_known(sftp_settings: dict[str,
 def test_a_line_that_stalls_ends_in_time(
     sftp_settings: dict[str, Any], quiet_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sftp, "TOTAL_SECONDS", 1.0)
+    monkeypatch.setattr(timing, "SFTP_TOTAL_SECONDS", 1.0)
     body = os.urandom(20_000_000)
     with (
         line(sftp_settings, 200_000, stalls=True) as (through, _),

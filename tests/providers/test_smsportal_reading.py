@@ -185,8 +185,8 @@ def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str,
     late = read([attempt(1)], poll(*files), poll(*files, after=60))
     assert (late.state, late.unclear, late.reason, late.outcomes) == (ProviderState.UNKNOWN, True, code, ())
     assert late.sentence == (
-        f"SMSPortal put the file into Errors, and the report speaks only of single recipients ({code}): "
-        "what became of the others is not known. At least one of them Baton does not recognise."
+        f"SMSPortal put the file into Errors, and the report mentions only single recipients ({code}): "
+        "what happened to the others is not known. Baton does not recognise at least one of them."
     )
 
 

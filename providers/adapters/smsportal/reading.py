@@ -1,0 +1,387 @@
+"""Evidence in: what SMSPortal's folders and fault reports mean for a batch. Pure."""
+
+import io
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from providers import reports
+from providers.adapters.smsportal import words
+from providers.adapters.smsportal.words import ABOUT_ONE_RECIPIENT, ERRORS, PROCESSED, SEND, UNKNOWN, WORDS
+from providers.base import (
+    Attempt,
+    Ending,
+    Interpretation,
+    Observation,
+    ObservedFile,
+    Outcome,
+    Payload,
+    ProviderState,
+)
+
+# A fault report may appear later than the file it is about; a file in Errors waits this long for its report.
+_REPORT_PATIENCE = timedelta(seconds=60)
+_NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
+
+
+def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
+    """Return what the folders mean. The rules are in order of precedence.
+
+    Processed takes precedence over everything else. A file in Errors counts only for the attempt whose zip name it
+    has; one with the inner name counts only if there was just one attempt.
+    """
+    if not observations:
+        return Interpretation(ProviderState.UNKNOWN)
+    evidence = _Evidence.of(payload, attempts, observations)
+    if evidence.processed:
+        return _accepted(evidence)
+    if any(evidence.is_whole(number) for number in evidence.waiting):
+        return Interpretation(ProviderState.TAKEN, "waiting", "The file is in Send_SMS, waiting to be picked up.")
+    if evidence.waiting:
+        return Interpretation(
+            ProviderState.UNKNOWN,
+            "waiting_after_break",
+            "The file is in Send_SMS, but its upload was interrupted and it may be incomplete.",
+        )
+    if evidence.has_nameless_error:
+        return _unclear(
+            evidence,
+            "errors_by_inner_name",
+            "The file is in Errors under its inner name only, and several attempts were made: "
+            "there is no way to tell which one failed.",
+        )
+    if evidence.failures:
+        return _failed(evidence)
+    return Interpretation(ProviderState.ABSENT)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """An error code in a report, for one number of the batch or for none of them (``msisdn`` is ``""``).
+
+    A code without a number is about the whole file, unless it is in ``ABOUT_ONE_RECIPIENT``: then it does not say
+    which recipient. ``raw`` is the text around the code; ``source`` and ``line`` (from 1) say where it was found.
+    """
+
+    code: str
+    raw: str
+    msisdn: str
+    source: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Everything that was observed of a batch, by attempt number; 0 stands for files with only the inner name.
+
+    ``attempts`` are those that may have arrived. ``processed`` and ``failures`` hold the faults reported in Processed
+    and Errors, ``waiting`` the attempts in Send_SMS at the last observation. ``truncated`` are reports of which Baton
+    read only a part, ``unlisted`` are codes that SMSPortal's document does not list.
+    """
+
+    attempts: dict[int, Attempt]
+    processed: dict[int, list[_Fault]]
+    failures: dict[int, list[_Fault]]
+    failed_since: dict[int, datetime]
+    waiting: frozenset[int]
+    seen_at: datetime
+    truncated: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+    @property
+    def has_nameless_error(self) -> bool:
+        return 0 in self.failures
+
+    @property
+    def all_failures(self) -> list[_Fault]:
+        """Every fault reported in Errors, for any attempt."""
+        return [fault for faults in self.failures.values() for fault in faults]
+
+    def is_whole(self, number: int) -> bool:
+        """Whether the server confirmed every byte of this attempt."""
+        attempt = self.attempts.get(number)
+        return attempt is not None and attempt.ending is Ending.DONE
+
+    @classmethod
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "_Evidence":
+        # An attempt that was refused, or did not reach the server, left no file.
+        possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
+        places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
+        failed_since: dict[int, datetime] = {}
+        truncated, unlisted = [], []
+        for observation, file in _newest_first(observations):
+            if file.folder not in places:
+                continue
+            number = _attempt_of(file.name, payload.stem, possible)
+            faults = places[file.folder].setdefault(number, [])
+            if file.folder == ERRORS:
+                failed_since[number] = min(observation.seen_at, failed_since.get(number, observation.seen_at))
+            if file.body is None or _is_handed_over_file(file.body):
+                continue
+            found, unknown = _parse_report(file, payload)
+            faults.extend(found)
+            unlisted.extend(unknown)
+            if file.size > len(file.body):
+                truncated.append(file.name)
+        last = observations[-1]
+        waiting = [_attempt_of(file.name, payload.stem, possible) for file in last.files if file.folder == SEND]
+        return cls(
+            possible,
+            places[PROCESSED],
+            places[ERRORS],
+            failed_since,
+            frozenset(waiting),
+            last.seen_at,
+            tuple(truncated),
+            tuple(unlisted),
+        )
+
+
+def _newest_first(observations: Sequence[Observation]) -> Iterator[tuple[Observation, ObservedFile]]:
+    """Each file once, with its newest content and the observation that saw it first."""
+    newest: dict[tuple[str, str], ObservedFile] = {}
+    first: dict[tuple[str, str], Observation] = {}
+    for observation in observations:
+        for file in observation.files:
+            place = (file.folder, file.name)
+            first.setdefault(place, observation)
+            known = newest.get(place)
+            newest[place] = replace(file, body=known.body) if known and file.body is None else file
+    for place, file in newest.items():
+        yield first[place], file
+
+
+def _attempt_of(name: str, stem: str, possible: dict[int, Attempt]) -> int:
+    match = re.search(re.escape(stem) + r"-a(\d{1,6})(?!\d)", name)
+    if match:
+        return int(match[1])
+    return next(iter(possible)) if len(possible) == 1 else 0
+
+
+def _accepted(evidence: _Evidence) -> Interpretation:
+    numbers = sorted(evidence.processed)
+    faults = [fault for number in numbers for fault in evidence.processed[number]]
+    # A report on the same attempt may be in Errors; one with only the inner name cannot be about another file.
+    faults += [fault for number in {*numbers, 0} for fault in evidence.failures.get(number, [])]
+    alarms = []
+    if len([number for number in numbers if number]) > 1:
+        alarms.append("SMSPortal processed this file more than once: people may have been texted twice.")
+    harmless = {"File.ParseError", "File.DuplicateFound"}
+    contradicting = {fault.code for fault in faults if not fault.msisdn} - harmless
+    if contradicting:
+        codes = ", ".join(sorted(contradicting))
+        alarms.append(f"The file is in Processed, yet a report about it says {codes}.")
+    alarms += _report_alarms(evidence)
+    return Interpretation(
+        ProviderState.ACCEPTED,
+        "processed",
+        "SMSPortal put the file into Processed.",
+        _outcomes(faults),
+        alarm=" ".join(alarms),
+    )
+
+
+def _failed(evidence: _Evidence) -> Interpretation:
+    verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
+    interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
+    alarm = " ".join(_report_alarms(evidence))
+    return (
+        _undecided(evidence, set(verdicts.values()), alarm)
+        or _awaited(evidence, verdicts, interrupted)
+        or _decided(evidence, verdicts, interrupted, alarm)
+    )
+
+
+def _undecided(evidence: _Evidence, codes: set[str], alarm: str) -> Interpretation | None:
+    """The interpretation where what SMSPortal reports leaves open who was texted, else None."""
+    if "InternalServerError" in codes:
+        return _unclear(evidence, "InternalServerError", WORDS["InternalServerError"], alarm)
+    if "File.ParseError" in codes:
+        sentence = (
+            "SMSPortal could not read some fields of the file, and it is not in Processed: "
+            "whether the other recipients were texted is not known."
+        )
+        return _unclear(evidence, "File.ParseError", sentence, alarm)
+    if UNKNOWN in codes:
+        sentence = "SMSPortal put the file into Errors, and no report gives a reason that Baton knows."
+        return _unclear(evidence, UNKNOWN, sentence, alarm)
+    if about_one := sorted(codes & ABOUT_ONE_RECIPIENT):
+        sentence = (
+            "SMSPortal put the file into Errors, and the report mentions only single recipients "
+            f"({', '.join(about_one)}): what happened to the others is not known."
+        )
+        if any(fault.code in ABOUT_ONE_RECIPIENT and not fault.msisdn for fault in evidence.all_failures):
+            sentence += " Baton does not recognise at least one of them."
+        return _unclear(evidence, about_one[0], sentence, alarm)
+    return None
+
+
+def _awaited(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int]) -> Interpretation | None:
+    """The interpretation while a report, or the result of another attempt, may still come, else None."""
+    sentence = "SMSPortal put the file into Errors; its report has not arrived yet."
+    has_open_report = "" in verdicts.values()
+    if has_open_report and not any(evidence.is_whole(number) for number in evidence.attempts):
+        # The report may show that an interrupted upload was dropped, which permits another; until then there is none.
+        return Interpretation(ProviderState.UNKNOWN, "errors_waiting", sentence, waits=True)
+    unexplained = set(evidence.attempts) - set(verdicts)
+    if has_open_report or (unexplained and len(interrupted) < len(verdicts)):
+        return Interpretation(ProviderState.PROCESSING, "errors_waiting", sentence)
+    return None
+
+
+def _decided(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int], alarm: str) -> Interpretation:
+    """The interpretation where every attempt in Errors has its reason."""
+    reasons = {
+        number: code for number, code in verdicts.items() if number not in interrupted and code != "File.DuplicateFound"
+    }
+    is_duplicate = "File.DuplicateFound" in verdicts.values()
+    if is_duplicate:
+        reasons = {number: code for number, code in reasons.items() if code != "File.Corrupt"}
+    if reasons:
+        code = reasons[max(reasons)]
+        # SMSPortal would refuse the next file for the same reason.
+        is_account = code == "InsufficientCredits"
+        return Interpretation(
+            ProviderState.REJECTED, code, WORDS[code], _outcomes(evidence.all_failures), alarm=alarm, account=is_account
+        )
+    if is_duplicate:
+        return _duplicate(evidence)
+    return Interpretation(
+        ProviderState.ABSENT, "File.Corrupt", "The interrupted upload arrived incomplete and SMSPortal dropped it."
+    )
+
+
+def _verdict(evidence: _Evidence, number: int) -> str:
+    """Return the one reason for an attempt in Errors: a code, UNKNOWN, or ``""`` while its report may still come.
+
+    A code of ``ABOUT_ONE_RECIPIENT`` means that the wait for a report is over and only single recipients were
+    mentioned, with or without their numbers: that says nothing about the file as a whole.
+    """
+    faults = evidence.failures[number]
+    codes = [fault.code for fault in faults if not fault.msisdn and fault.code not in ABOUT_ONE_RECIPIENT]
+    for grave in ("InternalServerError", "File.ParseError", UNKNOWN):
+        if grave in codes:
+            return grave
+    if codes:
+        # The least telling reason last: that a file is a duplicate or corrupt says nothing about other faults.
+        return sorted(codes, key=lambda code: code in ("File.DuplicateFound", "File.Corrupt"))[0]
+    if evidence.seen_at - evidence.failed_since[number] < _REPORT_PATIENCE:
+        return ""
+    return next((fault.code for fault in faults if fault.code in ABOUT_ONE_RECIPIENT), UNKNOWN)
+
+
+def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
+    attempt = evidence.attempts.get(number)
+    return code == "File.Corrupt" and (attempt is None or attempt.ending is not Ending.DONE)
+
+
+def _duplicate(evidence: _Evidence) -> Interpretation:
+    if len(evidence.attempts) <= 1:
+        return _unclear(
+            evidence,
+            "File.DuplicateFound",
+            "SMSPortal reports that it has already processed a file with this name, yet Baton handed over only one.",
+            "SMSPortal has received a file with this name from somewhere else.",
+        )
+    return _unclear(
+        evidence,
+        "File.DuplicateFound",
+        "SMSPortal reports that it has already processed a file with this name, yet no attempt is in Processed.",
+    )
+
+
+def _certain(evidence: _Evidence) -> tuple[Outcome, ...]:
+    """Return the outcomes that hold whatever happened to the file: these recipients were not texted.
+
+    SMSPortal SFTP: "could not be completed", "will not be sent to this address". Any other code next to a number, such
+    as InternalServerError or one that Baton does not know, leaves open whether that number was texted, so it gives no
+    outcome.
+    """
+    return _outcomes([fault for fault in evidence.all_failures if fault.code in ABOUT_ONE_RECIPIENT])
+
+
+def _unclear(evidence: _Evidence, reason: str, sentence: str, alarm: str = "") -> Interpretation:
+    return Interpretation(ProviderState.UNKNOWN, reason, sentence, _certain(evidence), unclear=True, alarm=alarm)
+
+
+def _report_alarms(evidence: _Evidence) -> list[str]:
+    alarms = []
+    if evidence.truncated:
+        alarms.append("A fault report is longer than Baton reads: some faults may be missing from the results.")
+    if evidence.unlisted:
+        shown = ", ".join(sorted(set(evidence.unlisted))[:5])
+        alarms.append(f"A fault report uses codes that Baton does not know: {shown}.")
+    return alarms
+
+
+def _outcomes(faults: Sequence[_Fault]) -> tuple[Outcome, ...]:
+    """Return one outcome for each number; a known code takes precedence over UNKNOWN, the first over later ones."""
+    best: dict[str, _Fault] = {}
+    for fault in faults:
+        known = best.get(fault.msisdn)
+        if fault.msisdn and (known is None or (known.code == UNKNOWN and fault.code != UNKNOWN)):
+            best[fault.msisdn] = fault
+    return tuple(
+        Outcome(
+            msisdn=fault.msisdn,
+            result="row_error",
+            code=fault.code,
+            sentence=WORDS.get(
+                fault.code, f"SMSPortal reports this number with a code that Baton does not know: {fault.raw}"
+            ),
+            opted_out=fault.code == "MSISDN.Optout",
+            source=fault.source,
+            line=fault.line,
+        )
+        for fault in best.values()
+    )
+
+
+def _is_handed_over_file(body: bytes) -> bool:
+    """Whether this is the file that was handed over, unpacked: it contains every number and is not a report."""
+    start = body[:20_000].decode("utf-8-sig", "replace").lower()
+    return start.lstrip().startswith("version") and '"contacts"' in start
+
+
+@lru_cache(maxsize=1)
+def _spellings(body: bytes) -> dict[str, str]:
+    """Return ``{spelling: msisdn}`` for each way in which a report may write a number that was handed over.
+
+    assumption: the document does not show how a report writes numbers. Accepted are the number as it was handed over,
+    and 0 instead of the country code if only one number has these last nine digits (as South African numbers do).
+    """
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        content = archive.read(archive.namelist()[0])
+    document = json.loads(content.partition(b"\n")[2])
+    numbers = {contact["msisdn"] for contact in document["contacts"]}
+    endings = Counter(number[-9:] for number in numbers)
+    national = {f"0{number[-9:]}": number for number in numbers if endings[number[-9:]] == 1}
+    return national | {number: number for number in numbers}
+
+
+def _parse_report(file: ObservedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
+    """Return the faults in a report, and the words in it that look like codes but are not listed.
+
+    assumption: the form of the fault report is not documented. A known code next to a number of the batch is a fault of
+    that number; a code without a number is a fault of the file, unless it is about one recipient.
+    """
+    spellings = _spellings(payload.body)
+    faults: list[_Fault] = []
+    not_listed: list[str] = []
+    for piece in reports.pieces(file.body or b""):
+        found_numbers = _NUMBER.findall(piece.number_words)
+        msisdn = next((spellings[found] for found in found_numbers if found in spellings), "")
+        codes = words.listed(piece.words)
+        unlisted = words.unlisted(piece.words)
+        if unlisted or (piece.is_fault and msisdn and not codes):
+            not_listed += unlisted or [piece.words[:60]]
+            codes.append(UNKNOWN)
+        # A number gets one fault: the first.
+        for code in codes[:1] if msisdn else codes:
+            faults.append(_Fault(code, piece.words.strip()[:200], msisdn, file.name, piece.line))
+    return faults, not_listed

@@ -1,0 +1,103 @@
+"""Bytes out: which texts SMSPortal accepts, and the zip that is handed over. Pure."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from providers import formats, gsm
+from providers.base import (
+    CampaignSpec,
+    Message,
+    Payload,
+    Problem,
+)
+
+_SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
+_LITERAL_FIELD = re.compile(r"@@value\d+@@", re.IGNORECASE)
+# SMSPortal SFTP, "Start" and "End": YYYY-MM-DD hh:mm in UTC.
+_TIME_FORMAT = "%Y-%m-%d %H:%M"
+
+
+def spec_problems(spec: CampaignSpec) -> list[Problem]:
+    """SMSPortal SFTP: SenderID up to 11 alphanumeric characters, or 15 digits; End later than Start."""
+    found = []
+    if spec.sender and not _SENDER.fullmatch(spec.sender):
+        found.append(
+            Problem(
+                "sender_invalid",
+                "The sender may be up to 11 letters and digits without spaces, up to 15 digits, Fixed or FixedR.",
+                "sender",
+            )
+        )
+    if spec.start_at and spec.end_at and _format_time(spec.end_at) <= _format_time(spec.start_at):
+        found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
+    return found
+
+
+def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
+    """SMSPortal SFTP: "Only GSM encoding/charset is supported." """
+    found = []
+    if not message.text.strip():
+        found.append(Problem("text_empty", "The text is empty.", "text"))
+    if foreign := gsm.unsupported(message.text):
+        shown = " ".join(foreign)
+        found.append(
+            Problem("text_not_gsm", f"SMSPortal takes GSM characters only; not {shown}", "text", characters=foreign)
+        )
+    if _LITERAL_FIELD.search(message.text):
+        # assumption: whether SMSPortal fills in fields inside a contact's own message is not documented.
+        found.append(Problem("text_has_field", "The finished text still contains a field like @@value1@@.", "text"))
+    if len(message.customer_id) > 100:
+        # assumption: documented for the same vendor's REST API.
+        found.append(Problem("customer_id_long", "The customer id is longer than 100 characters.", "customer_id"))
+    return found
+
+
+def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
+    """Return a zip with ``<stem>.json`` in it: the line ``version: 7`` and one JSON object, spelt as in the examples.
+
+    SMSPortal's own template with values is used if every text can be expressed with it; otherwise each text is
+    rendered here.
+    """
+    is_native = bool(spec.template) and not any(_could_be_filled_in(message) for message in messages)
+    head: dict[str, Any] = {}
+    if spec.start_at:
+        head["start"] = _format_time(spec.start_at)
+    if spec.end_at:
+        head["end"] = _format_time(spec.end_at)
+    if spec.sender:
+        head["senderId"] = spec.sender
+    head["check_optouts"] = bool(spec.options.get("check_optouts", True))
+    if spec.options.get("email"):
+        head["email"] = str(spec.options["email"])
+    if spec.options.get("max_errors"):
+        # The example shows it as a string.
+        head["max_errors"] = str(spec.options["max_errors"])
+    if is_native:
+        head["message_template"] = spec.template
+    contacts = [_contact(message, is_native) for message in messages]
+    body = formats.zip_of_one(f"{stem}.json", formats.versioned_json(7, head, "contacts", contacts))
+    return Payload(stem, f"{stem}.zip", body, key)
+
+
+def _could_be_filled_in(message: Message) -> bool:
+    # assumption: whether SMSPortal fills in fields inside a value or a contact's own message is not documented.
+    return "@@" in message.own_text or any("@@" in value for value in message.values.values())
+
+
+def _contact(message: Message, is_native: bool) -> dict[str, Any]:
+    contact: dict[str, Any] = {"msisdn": message.msisdn}
+    if message.customer_id:
+        contact["customerId"] = message.customer_id
+    if not is_native:
+        contact["message"] = message.text
+    elif message.own_text:
+        contact["message"] = message.own_text
+    elif message.values:
+        contact["values"] = dict(sorted(message.values.items()))
+    return contact
+
+
+def _format_time(time: datetime) -> str:
+    return time.strftime(_TIME_FORMAT)
