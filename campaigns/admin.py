@@ -1,9 +1,8 @@
-"""The admin: everything can be looked at, nothing that was frozen or moved can be written or deleted by hand."""
+"""The admin: templates can be edited; everything else is read-only, because only Baton itself may change it."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
 from campaigns.models import (
@@ -17,7 +16,7 @@ from campaigns.models import (
     RecipientOutcome,
     Template,
 )
-from contacts.admin import ReadOnlyAdmin
+from contacts.admin import ReadOnlyAdmin, ReadOnlyMixin
 
 
 @admin.register(Template)
@@ -33,16 +32,9 @@ class TemplateAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
-class CampaignListInline(admin.TabularInline):
+class CampaignListInline(ReadOnlyMixin, admin.TabularInline):
     model = CampaignList
     extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Campaign)

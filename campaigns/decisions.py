@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from campaigns import timing
 from campaigns.audience.approval import approval_hash, refuse_unapproved
 from campaigns.audience.freeze import delete_recipients
 from campaigns.handover.batches import supersede
@@ -265,7 +266,7 @@ def decide(
                 reason="decided",
                 sentence=sentence,
                 handed_over_at=now,
-                poll_at=now + timedelta(seconds=2),
+                poll_at=now + timing.FIRST_POLL_AFTER,
                 poll_until=None,
             )
         else:
@@ -281,7 +282,7 @@ def decide(
             )
         if decision in ("again", "partly", "cancel"):
             # Should the provider take it after all, people are told.
-            poll_at = now + timedelta(minutes=1)
+            poll_at = now + timing.FIRST_POLL_AFTER_GIVING_UP
             Batch.objects.filter(pk=batch.pk).update(poll_at=poll_at, poll_until=last_poll(batch, now))
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from campaigns.audience.texts import FIELDS, TextError, compile_text
+from campaigns.audience.texts import FIELDS, compile_text
 from campaigns.decisions import DECISIONS, Log
 from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.tables import OUTCOME_WORDS
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.base import CampaignSpec
 from providers.models import Account
@@ -127,7 +128,7 @@ class CampaignForm(forms.ModelForm):
     def clean_text(self) -> str:
         try:
             return compile_text(self.cleaned_data["text"]).source
-        except TextError as error:
+        except Refusal as error:
             raise forms.ValidationError(error.sentence, code=error.code) from error
 
     def clean(self) -> dict[str, Any]:
@@ -210,7 +211,7 @@ class TemplateForm(forms.ModelForm):
     def clean_text(self) -> str:
         try:
             return compile_text(self.cleaned_data["text"]).source
-        except TextError as error:
+        except Refusal as error:
             raise forms.ValidationError(error.sentence, code=error.code) from error
 
     def save(self, commit: bool = True) -> Template:

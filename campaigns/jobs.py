@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -16,21 +16,17 @@ from campaigns import timing
 from campaigns.audience import approval
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, restore
-from campaigns.lifecycle import Refusal, Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
+from campaigns.handover.progress import no_progress_sentence
+from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance, poll, settle
 from contacts import queues
+from contacts.errors import Refusal
 from contacts.queues import Job, job
 from providers.locks import LockLost, hold, is_free
 from providers.models import Account
 
 logger = logging.getLogger(__name__)
-
-#: A job that drains an account stops by itself after this, between two batches.
-DRAIN_FOR = timedelta(seconds=60)
-#: Nothing is ever put off for longer than these: what is due later than that was written before the clock was set back.
-_LONGEST_WAIT = timedelta(minutes=5)
-_LONGEST_UNTIL_A_POLL = timedelta(hours=7)
 
 
 @job("campaigns")
@@ -74,7 +70,7 @@ def hand_over(account_id: int) -> None:
     """Hand over what is due of an account, for a minute at most, and come again for the rest."""
     # A nudge may have waited in the queue while Baton was off: the sweep would come too late.
     _pause_without_progress(timezone.now(), account=account_id)
-    drain.drain(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+    drain.drain(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
     touched = Campaign.objects.filter(account=account_id, status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
     for campaign_id in touched.values_list("pk", flat=True):
         settle.close_if_done(campaign_id, timezone.now())
@@ -85,7 +81,7 @@ def hand_over(account_id: int) -> None:
 @job("results")
 def collect(account_id: int) -> None:
     """Look at what came back of an account's batches."""
-    poll.collect(account_id, timezone.now, timezone.now() + DRAIN_FOR)
+    poll.collect(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
 
 
 @job("campaigns")
@@ -119,8 +115,10 @@ def sweep(now: datetime) -> dict[str, int]:
         settle.close_if_done(campaign.pk, now)
     wanted += [(hand_over, account.pk) for account in accounts_with_due_batches(now)]
     wanted += [(collect, pk) for pk in set(Batch.objects.due_for_poll(now).values_list("account_id", flat=True))]
-    unaudited = Q(audited_at=None) | Q(audited_at__lt=now - timedelta(days=1))
-    finished = Q(status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED), audited_at__gt=now - timedelta(days=4))
+    unaudited = Q(audited_at=None) | Q(audited_at__lt=now - timing.AUDIT_EVERY)
+    finished = Q(
+        status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED), audited_at__gt=now - timing.AUDIT_ENDED_EVERY
+    )
     for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
         wanted.append((audit, campaign.pk))
     for each, pk in wanted:
@@ -139,8 +137,8 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
 def _correct_times_ahead(now: datetime) -> None:
     """What was put off by a clock that has been set back since would wait for as long as that clock was ahead."""
     waiting = Batch.objects.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING))
-    waiting.filter(due_at__gt=now + _LONGEST_WAIT).update(due_at=now)
-    Batch.objects.filter(poll_at__gt=now + _LONGEST_UNTIL_A_POLL).update(poll_at=now)
+    waiting.filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
+    Batch.objects.filter(poll_at__gt=now + timing.LONGEST_UNTIL_A_POLL).update(poll_at=now)
 
 
 def _hold_late_starts(now: datetime) -> None:
@@ -170,7 +168,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         ).exists()
         if not due and not campaign.recipients.waiting().exists():
             continue
-        if sentence := timing.no_progress_sentence(campaign, now):
+        if sentence := no_progress_sentence(campaign, now):
             _try_transition(campaign, Campaign.Status.PAUSED, "no_progress", sentence)
 
 

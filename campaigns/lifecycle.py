@@ -7,6 +7,7 @@ from django.db import transaction
 
 from campaigns.models import Batch, Campaign, Event
 from campaigns.statuses import BatchStatus, CampaignStatus
+from contacts.errors import Refusal
 
 CAMPAIGN_TRANSITIONS: dict[str, frozenset[str]] = {
     CampaignStatus.DRAFT: frozenset({CampaignStatus.FREEZING, CampaignStatus.CANCELLED}),
@@ -79,15 +80,6 @@ BATCH_TRANSITIONS: dict[str, frozenset[str]] = {
 OPEN: tuple[str, ...] = tuple(status for status in BatchStatus if BATCH_TRANSITIONS[status])
 
 Row = TypeVar("Row", Campaign, Batch)
-
-
-class Refusal(Exception):
-    """Something that may not be done now: ``code`` to count, ``sentence`` to show."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 class StaleTransition(Refusal):

@@ -1,56 +1,82 @@
-"""How late work may be: beyond a campaign's patience Baton asks a person instead of handing over by itself."""
+"""Every time limit and pause of campaigns, each with its reason. Provider-specific ones are in the adapters' guards."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import Max
-from django.utils.text import Truncator
+#: Returns the current time in UTC; an argument, so that tests can set it.
+Clock = Callable[[], datetime]
 
-from campaigns.models import Attempt, Batch, Campaign
-from providers.base import NOT_ARRIVED
+# -- handing over
 
-#: Why a try was withdrawn that is the campaign's own state, and says nothing of the provider.
-_NO_CAUSE = ("no_progress", "not_running", "approval_differs")
-#: Signs of a cause that are said with the pause; the file's own page has all of it.
-CAUSE_LENGTH = 200
+#: A job that drains an account stops after this, between two batches. With the longest batch it is below RQ's timeout.
+DRAIN_FOR = timedelta(seconds=60)
+#: What the gate checked (approval, opt-outs, window) counts for this long. A worker that wakes later withdraws.
+GATE_HOLDS_FOR = timedelta(seconds=60)
+#: Pauses before the next try while a provider cannot be reached, in seconds: longer each time, then the last one.
+RETRY_PAUSES = (2, 5, 15, 30, 60, 120)
+#: After an error of Baton's own with one batch, so that the others go first.
+RETRY_AFTER_OWN_ERROR = timedelta(seconds=60)
+#: Another worker holds the campaign's lock; it needs it for a moment only.
+RETRY_WHILE_CAMPAIGN_IS_LOCKED = timedelta(seconds=1)
+#: The campaign's batches are still being created, and the missing one may be among those to come.
+RETRY_WHILE_BATCHES_ARE_CREATED = timedelta(seconds=2)
+
+# -- after a commit whose result is not known
+
+#: The first poll after the connection broke at a commit: providers need a moment until they show a file.
+RECOVER_AFTER_BROKEN_COMMIT = timedelta(seconds=2)
+#: Between two polls while the provider's own report or the guard's pause is awaited; both last about a minute.
+RECOVERY_POLL_PAUSE = timedelta(seconds=5)
+#: Between two polls while the campaign is paused or the account stopped: a person acts, so there is no hurry.
+RECOVERY_POLL_PAUSE_WHILE_STOPPED = timedelta(seconds=20)
+#: How long a commit without an answer is polled for before a person is asked, where no repeat is allowed.
+ASK_A_PERSON_AFTER = timedelta(minutes=15)
+#: An intent that lies further in the future than this means that the clock was set back, not that two hosts differ.
+CLOCKS_DIFFER = timedelta(minutes=2)
+
+# -- polling for results
+
+#: The first poll after a batch was handed over.
+FIRST_POLL_AFTER = timedelta(seconds=2)
+#: A batch that a person gave up is first polled after this: should the provider take it after all, people are told.
+FIRST_POLL_AFTER_GIVING_UP = timedelta(minutes=1)
+#: The first poll of a batch that waits for a person; evidence may still decide it.
+FIRST_POLL_WHILE_UNCLEAR = timedelta(seconds=10)
+#: Pauses grow to a quarter of the time since the hand-over or the result ...
+POLL_PAUSE_DIVISOR = 4
+#: ... from the shortest to the longest, while a result is awaited ...
+SHORTEST_POLL_PAUSE = timedelta(seconds=2)
+LONGEST_POLL_PAUSE = timedelta(minutes=2)
+#: ... and once there is one, or until a start that lies ahead: late news is rare.
+SHORTEST_LATE_POLL_PAUSE = timedelta(minutes=1)
+LONGEST_LATE_POLL_PAUSE = timedelta(hours=6)
+#: Polling continues this long after a batch was settled: late fault files, late reports.
+POLL_AFTER_END = timedelta(hours=72)
+#: The connection failed, for all batches that were due to be polled over it.
+POLL_AGAIN_AFTER_FAILURE = timedelta(seconds=20)
+#: Baton could not read what the provider shows; it will hardly read it sooner by asking often.
+POLL_AGAIN_AFTER_OWN_ERROR = timedelta(minutes=5)
+#: A person or another poll changed the batch first: poll again and settle from what it is now.
+POLL_AGAIN_AFTER_STALE = timedelta(seconds=5)
+
+# -- the sweep
+
+#: Nothing is put off for longer than these. What is due later was written before the clock was set back.
+LONGEST_DUE_PAUSE = timedelta(minutes=5)
+LONGEST_UNTIL_A_POLL = timedelta(hours=7)
+#: The books of a campaign are counted anew this often ...
+AUDIT_EVERY = timedelta(days=1)
+#: ... and those of one that has ended only this often: little but late news changes them.
+AUDIT_ENDED_EVERY = timedelta(days=4)
 
 
-def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
-    """Why a running campaign is not to go on by itself, as a sentence; ``""`` while its patience lasts.
-
-    Patience begins with the latest of: its start (handed over early: the approval), its first cut, the last gate that
-    something may have come of, and a person's word that it go on. The sentence names the cause, where one is known.
-    Reads attempts and the history, and changes nothing.
-    """
-    # The latest gate may have led nowhere: while a provider is down each try passes one.
-    fruitful = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=NOT_ARRIVED)
-    last_gate_at = fruitful.aggregate(latest=Max("started_at"))["latest"]
-    moments = (campaign.effective_start_at, campaign.started_at, last_gate_at, campaign.resumed_at)
-    since = max((moment for moment in moments if moment), default=now)
-    if now - since <= campaign.patience:
-        return ""
-    sentence = f"Nothing could be handed over for {duration_in_words(now - since)}."
-    if campaign.account.is_stopped:
-        sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
-    elif cause := _last_cause(campaign, since):
-        sentence += f" The last try: {cause}"
-    return sentence
-
-
-def _last_cause(campaign: Campaign, since: datetime) -> str:
-    """What the newest try that led nowhere said, cut short where it is long; ``""`` where none did after ``since``."""
-    # Out of the history: a file forgets what its last try said once the next has begun.
-    withdrawn = campaign.events.filter(
-        from_status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING),
-        to_status=Batch.Status.PREPARED,
-        at__gte=since,
-    )
-    told = withdrawn.exclude(sentence="").exclude(reason__in=_NO_CAUSE)
-    sentence = told.order_by("-id").values_list("sentence", flat=True).first() or ""
-    return Truncator(sentence).chars(CAUSE_LENGTH)
+def retry_pause(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row to reach a provider."""
+    return timedelta(seconds=RETRY_PAUSES[min(failures, len(RETRY_PAUSES) - 1)])
 
 
 def duration_in_words(lapse: timedelta) -> str:
-    """``35 minutes``, ``5 hours`` or ``3 days``, whichever says most in few words; rounded down."""
+    """``35 minutes``, ``5 hours`` or ``3 days``, in the largest unit that is still precise enough; rounded down."""
     minutes = int(lapse.total_seconds() // 60)
     if minutes < 120:
         return f"{minutes} minutes" if minutes != 1 else "1 minute"

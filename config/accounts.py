@@ -27,7 +27,7 @@ from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-WRONG = "This name and this password do not belong together. Check both; capital letters count in the password."
+WRONG = "Incorrect username or password."
 
 #: The views that a session without the second step may use, by name.
 OPEN = {"account_login", "account_logout", "first_administrator", "healthz"}
@@ -44,7 +44,7 @@ class ClosedSignup(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "username_password_mismatch": WRONG,
         "email_password_mismatch": WRONG,
-        "incorrect_password": "This is not your password.",
+        "incorrect_password": "Incorrect password.",
         "too_many_login_attempts": (
             "Too many failed attempts. Wait a minute, then try again. The wait grows with every further failure."
         ),

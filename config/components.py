@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.template.loader import render_to_string
+from django.utils.formats import localize
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -27,9 +28,12 @@ def icon(name: str) -> dict[str, str]:
 
 
 @register.inclusion_tag("components/chip.html")
-def chip(kind: str, word: object) -> dict[str, object]:
-    """The state of anything: icon, word and colour together. ``kind`` is a key of ``CHIP_ICONS``."""
-    return {"kind": kind, "word": word}
+def chip(kind: str, *words: object) -> dict[str, str]:
+    """The state of anything: icon, words and colour together. ``kind`` is a key of ``CHIP_ICONS``.
+
+    Words and numbers are joined by spaces: ``{% chip "accepted" "All" 395 "accounted for" %}``.
+    """
+    return {"kind": kind, "word": " ".join(str(localize(word)) for word in words)}
 
 
 @register.filter

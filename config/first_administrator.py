@@ -21,7 +21,7 @@ LASTS_SECONDS = 24 * 60 * 60
 
 
 class FirstAdministratorForm(BaseUserCreationForm):
-    email = forms.EmailField(label="E-mail address", required=False)
+    email = forms.EmailField(label="Email address", required=False)
 
     class Meta(BaseUserCreationForm.Meta):
         model = get_user_model()
@@ -74,5 +74,7 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
 def main(url: str) -> None:
     """Print the link for the first administrator of the Baton at ``url``, if there is none yet."""
     if is_missing():
-        sys.stdout.write("There is no administrator yet. This link creates the first one, once, within 24 hours:\n")
+        sys.stdout.write(
+            "There is no administrator yet. Open this link within 24 hours to create the first one; it works once:\n"
+        )
         sys.stdout.write(f"  {url}{make_path()}\n")

@@ -31,7 +31,7 @@
     try {
       localStorage.setItem("theme", NEXT[theme()]);
     } catch {
-      // A browser that keeps nothing follows the system.
+      // Where the browser stores nothing, the theme follows the system.
     }
     paint();
   };
@@ -83,7 +83,7 @@
       }
       event.preventDefault();
       event.stopImmediatePropagation();
-      // What is missing is said before the question, not after it.
+      // Missing fields are reported before the question, not after it.
       if (trigger.type === "submit" && trigger.form && !trigger.formNoValidate && !trigger.form.noValidate && !trigger.form.reportValidity()) {
         return;
       }
@@ -105,7 +105,7 @@
       await navigator.clipboard.writeText(text.trim());
       trigger.textContent = "Copied";
     } catch {
-      trigger.textContent = "Copying is not allowed here";
+      trigger.textContent = "Copying is blocked";
     }
     setTimeout(() => {
       trigger.textContent = before;
@@ -121,49 +121,6 @@
       copy(copying);
     }
   });
-
-  // Boxes with data-rows are files to decide about. What is ticked stands in words beside "Choose all", on the button with
-  // data-counts, and in its question.
-  const words = (number, one, many) => `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
-  const countChosen = () => {
-    const boxes = [...document.querySelectorAll("input[type=checkbox][data-rows]")];
-    if (!boxes.length) {
-      return;
-    }
-    const chosen = boxes.filter((box) => box.checked);
-    const rows = chosen.reduce((sum, box) => sum + Number(box.dataset.rows), 0);
-    const what = chosen.length
-      ? `${words(chosen.length, "file", "files")} with ${words(rows, "recipient", "recipients")}`
-      : "the chosen files";
-    boxes[0].setCustomValidity(chosen.length ? "" : "Choose at least one file.");
-    for (const all of document.querySelectorAll("[data-choose-all]")) {
-      all.hidden = false;
-      const every = boxes.length === 1 ? "the file" : `all ${words(boxes.length, "file", "files")}`;
-      all.textContent = chosen.length === boxes.length ? "Choose none" : `Choose ${every}`;
-    }
-    for (const said of document.querySelectorAll("[data-chosen-words]")) {
-      said.textContent = chosen.length ? `Chosen: ${what}.` : "Choose the files that you decide about.";
-    }
-    for (const button of document.querySelectorAll("button[data-counts]")) {
-      button.textContent = `Decide about ${what}`;
-      button.dataset.confirmTitle = `Decide about ${what}?`;
-      button.dataset.confirm = `The decision about ${what} cannot be taken back.`;
-    }
-  };
-  document.addEventListener("change", countChosen);
-  document.addEventListener("click", (event) => {
-    const all = event.target.closest("[data-choose-all]");
-    if (all) {
-      const boxes = [...document.querySelectorAll("input[type=checkbox][data-rows]")];
-      const tick = !boxes.every((box) => box.checked);
-      for (const box of boxes) {
-        box.checked = tick;
-      }
-      countChosen();
-    }
-  });
-  document.addEventListener("DOMContentLoaded", countChosen);
-  window.addEventListener("pageshow", countChosen);
 
   // <form data-once>: the first submit counts. The buttons are only disabled afterwards, so their values still go along.
   const release = (form) => {

@@ -1,4 +1,5 @@
-// The campaign screens: fields put into a text at the cursor, and tables that keep their place while they refresh.
+// The campaign screens: fields put into a text at the cursor, tables that keep their place while they refresh, and the
+// count of the files to decide about.
 (() => {
   "use strict";
 
@@ -33,4 +34,47 @@
     }
     places = [];
   });
+
+  // Boxes with data-rows are files to decide about. Their count is shown beside "Choose all", on the button with
+  // data-counts, and in the question that the button asks.
+  const words = (number, one, many) => `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
+  const countChosen = () => {
+    const boxes = [...document.querySelectorAll("input[type=checkbox][data-rows]")];
+    if (!boxes.length) {
+      return;
+    }
+    const chosen = boxes.filter((box) => box.checked);
+    const rows = chosen.reduce((sum, box) => sum + Number(box.dataset.rows), 0);
+    const what = chosen.length
+      ? `${words(chosen.length, "file", "files")} with ${words(rows, "recipient", "recipients")}`
+      : "the chosen files";
+    boxes[0].setCustomValidity(chosen.length ? "" : "Choose at least one file.");
+    for (const all of document.querySelectorAll("[data-choose-all]")) {
+      all.hidden = false;
+      const every = boxes.length === 1 ? "the file" : `all ${words(boxes.length, "file", "files")}`;
+      all.textContent = chosen.length === boxes.length ? "Choose none" : `Choose ${every}`;
+    }
+    for (const said of document.querySelectorAll("[data-chosen-words]")) {
+      said.textContent = chosen.length ? `Chosen: ${what}.` : "Choose the files to decide about.";
+    }
+    for (const button of document.querySelectorAll("button[data-counts]")) {
+      button.textContent = `Decide about ${what}`;
+      button.dataset.confirmTitle = `Decide about ${what}?`;
+      button.dataset.confirm = `The decision about ${what} cannot be taken back.`;
+    }
+  };
+  document.addEventListener("change", countChosen);
+  document.addEventListener("click", (event) => {
+    const all = event.target.closest("[data-choose-all]");
+    if (all) {
+      const boxes = [...document.querySelectorAll("input[type=checkbox][data-rows]")];
+      const tick = !boxes.every((box) => box.checked);
+      for (const box of boxes) {
+        box.checked = tick;
+      }
+      countChosen();
+    }
+  });
+  document.addEventListener("DOMContentLoaded", countChosen);
+  window.addEventListener("pageshow", countChosen);
 })();

@@ -1,4 +1,4 @@
-// Recipients per day by outcome: one stacked bar for each day, in the colours of the standing.
+// Recipients per day by outcome: one stacked bar for each day, in the colours of the states.
 //
 //   {{ days|json_script:"days-data" }}
 //   <div class="chart"><canvas data-days="days-data" role="img" aria-label="... in words ..."></canvas></div>

@@ -1,8 +1,11 @@
-// Uploads a spreadsheet: drop it on the zone and watch the progress. Without this script the form still works.
+// Uploading a spreadsheet: drop it anywhere on the zone, and see how far it has come. Without this the form works as it is.
 (() => {
   "use strict";
 
-  const megabytes = (bytes) => `${(bytes / 1048576).toLocaleString("en-GB", { maximumFractionDigits: 1 })} MB`;
+  const size = (bytes) => {
+    const [unit, divisor] = bytes < 1048576 ? ["KB", 1024] : ["MB", 1048576];
+    return `${(bytes / divisor).toLocaleString("en-GB", { maximumFractionDigits: 1 })} ${unit}`;
+  };
 
   const form = document.querySelector("form[data-upload]");
   if (!form) {
@@ -15,7 +18,7 @@
     const words = zone.querySelector("[data-dropzone-words]");
     input.addEventListener("change", () => {
       const file = input.files[0];
-      words.textContent = file ? `${file.name} · ${megabytes(file.size)}` : "Drop a file here or choose one";
+      words.textContent = file ? `${file.name} · ${size(file.size)}` : "Drop a file here or choose one";
     });
     for (const name of ["dragenter", "dragover"]) {
       zone.addEventListener(name, () => zone.classList.add("over"));
@@ -23,7 +26,7 @@
     for (const name of ["dragleave", "drop"]) {
       zone.addEventListener(name, () => zone.classList.remove("over"));
     }
-    // The name of a new list is needed only if no existing list is chosen.
+    // The name of a new list is only asked for where a new list is made.
     const list = form.querySelector("select[name=list]");
     const fresh = form.querySelector("[data-new-list]");
     const show = () => {
@@ -78,7 +81,7 @@
         bar.value = step.loaded;
         words.textContent =
           step.loaded < step.total
-            ? `${megabytes(step.loaded)} of ${megabytes(step.total)} uploaded`
+            ? `${size(step.loaded)} of ${size(step.total)} uploaded`
             : "Uploaded. Reading the first rows";
       }
     });
@@ -97,7 +100,7 @@
     });
     request.addEventListener("error", () => {
       button.disabled = false;
-      words.textContent = "The connection was lost during the upload. Nothing was stored. Try again.";
+      words.textContent = "The connection was lost during the upload. Nothing was saved. Try again.";
     });
     request.send(new FormData(form));
   });

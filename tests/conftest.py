@@ -35,6 +35,16 @@ PASSWORD = "correct horse battery"
 # -- what Debian lacks ---------------------------------------------------------------------------------------------
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that may take longest come first, so that no worker is left with one of them at the end."""
+
+    def seconds(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return float(mark.args[0]) if mark else 0
+
+    items.sort(key=seconds, reverse=True)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         debian.require(mark.args[0], item.nodeid)

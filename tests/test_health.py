@@ -32,7 +32,7 @@ def test_it_says_that_redis_does_not_answer(client: Client, monkeypatch: pytest.
 def test_the_link_makes_the_first_administrator_once(client: Client, make_user: MakeUser) -> None:
     make_user("operator")
     path = make_path()
-    assert b"Make the first administrator" in client.get(path).content
+    assert b"Create the first administrator" in client.get(path).content
     assert client.post(path, CHOSEN).status_code == 302
 
     made = User.objects.get(username="thandi")

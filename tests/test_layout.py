@@ -177,7 +177,7 @@ def test_the_login_page_lets_the_browser_run_nothing_but_our_own_files(client: C
 @pytest.mark.django_db
 def test_a_wrong_password_is_said_in_words_and_the_name_stays(client: Client) -> None:
     answer = client.post("/login/login/", {"login": "thandi", "password": "not this one"})
-    assert "do not belong together" in answer.content.decode()
+    assert "Incorrect username or password." in answer.content.decode()
     assert 'value="thandi"' in answer.content.decode()
 
 
@@ -185,11 +185,11 @@ def test_a_wrong_password_is_said_in_words_and_the_name_stays(client: Client) ->
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("/login/password/change/", "Your password now"),
-        ("/login/logout/", "Campaigns that are running go on"),
-        ("/login/reauthenticate/", "Confirm that it is you"),
+        ("/login/password/change/", "Current password"),
+        ("/login/logout/", "Running campaigns continue"),
+        ("/login/reauthenticate/", "Confirm your identity"),
         ("/login/2fa/", "Authenticator app"),
-        ("/login/email/", "Baton writes no email"),
+        ("/login/email/", "Baton does not send email"),
     ],
 )
 def test_the_pages_of_ones_own_account_are_drawn(client: Client, address: str, words: str) -> None:
@@ -206,9 +206,9 @@ def test_a_second_step_can_be_set_up_and_gives_recovery_codes(client: Client) ->
     # Looking at one's address makes allauth keep it as not verified, which must not stand in the way.
     client.get("/login/email/")
     asked = client.get("/login/2fa/totp/activate/", follow=True).content.decode()
-    assert "Confirm that it is you" in asked
+    assert "Confirm your identity" in asked
     refused = client.post("/login/reauthenticate/", {"password": "wrong", "next": "/login/2fa/totp/activate/"})
-    assert "This is not your password" in refused.content.decode()
+    assert "Incorrect password." in refused.content.decode()
     page = client.post(
         "/login/reauthenticate/",
         {"password": "correct horse battery", "next": "/login/2fa/totp/activate/"},
@@ -223,11 +223,11 @@ def test_a_second_step_can_be_set_up_and_gives_recovery_codes(client: Client) ->
     done = client.post("/login/2fa/totp/activate/", {"code": code}, follow=True).content.decode()
     assert 'id="recovery-codes"' in done
     index = client.get("/login/2fa/").content.decode()
-    assert "On: logging in takes your password and a code" in index
+    assert "On: you log in with your password and a code" in index
     assert "10 unused codes" in index
     for address, words in (
         ("totp/deactivate/", "Switch off the authenticator app"),
-        ("recovery-codes/generate/", "The 10 unused codes you have stop working at once"),
+        ("recovery-codes/generate/", "Your 10 unused codes will stop working"),
         ("reauthenticate/", "Six digits from your authenticator app"),
     ):
         assert words in client.get(f"/login/2fa/{address}").content.decode()
@@ -253,7 +253,7 @@ def test_an_address_that_leads_nowhere_says_so(client: Client) -> None:
     client.force_login(User.objects.create_user("thandi"))
     answer = client.get("/nothing-is-here/")
     assert answer.status_code == 404
-    assert "There is nothing here" in answer.content.decode()
+    assert "Page not found" in answer.content.decode()
 
 
 def test_a_refusal_shows_its_own_sentence_or_speaks_of_the_role() -> None:
@@ -261,9 +261,9 @@ def test_a_refusal_shows_its_own_sentence_or_speaks_of_the_role() -> None:
     own = permission_denied(request, PermissionDenied("You wrote this campaign; someone else approves it."))
     assert own.status_code == 403
     assert "someone else approves it" in own.content.decode()
-    assert "Your role does not include this" not in own.content.decode()
+    assert "Your role does not allow this" not in own.content.decode()
     plain = permission_denied(request, PermissionDenied())
-    assert "Your role does not include this" in plain.content.decode()
+    assert "Your role does not allow this" in plain.content.decode()
 
 
 def test_the_other_failures_say_what_to_do() -> None:

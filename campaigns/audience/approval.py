@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from campaigns.audience.texts import FIELDS
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Recipient
+from contacts.errors import Refusal
 
 _READ = ("id", "msisdn", "customer_id", "name", *FIELDS, "message")
 

@@ -9,9 +9,9 @@ from django.db import connection
 
 from campaigns.audience.spec import compose_spec, finished_text
 from campaigns.audience.statistics import Measured, measure_texts
-from campaigns.audience.texts import Text, TextError, compile_text
-from campaigns.lifecycle import Refusal
+from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
+from contacts.errors import Refusal
 from contacts.models import VALUE_FIELDS, Contact, ContactList, Import
 from providers import gsm
 from providers.base import Problem
@@ -50,18 +50,18 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     Counts are exact; texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
-    verdict = AudienceCheck()
+    check = AudienceCheck()
     reasons = count_reasons(lists, text)
-    verdict.selected = sum(reasons.values())
-    verdict.included = reasons.pop("", 0)
-    verdict.excluded = dict(reasons)
+    check.selected = sum(reasons.values())
+    check.included = reasons.pop("", 0)
+    check.excluded = dict(reasons)
     spec = compose_spec(campaign, text)
-    verdict.spec_problems = campaign.account.adapter.spec_problems(spec)
+    check.spec_problems = campaign.account.adapter.spec_problems(spec)
     measured = measure_texts(campaign, text, spec, draft_recipients(lists, text, 0, CHECKED))
-    verdict.is_complete = measured.included == verdict.included
+    check.is_complete = measured.included == check.included
     for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count"):
-        setattr(verdict, name, getattr(measured, name))
-    return verdict
+        setattr(check, name, getattr(measured, name))
+    return check
 
 
 def sample(campaign: Campaign, position: int) -> Sample | None:
@@ -100,10 +100,7 @@ def usable_text_of(campaign: Campaign) -> Text:
 
 def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
     """The compiled text where these lists, in this order, could be frozen with it. Raises Refusal."""
-    try:
-        text = compile_text(source)
-    except TextError as error:
-        raise Refusal(error.code, error.sentence) from error
+    text = compile_text(source)
     if not lists:
         raise Refusal("no_list", "Choose at least one contact list.")
     for used in text.fields:

@@ -12,8 +12,9 @@ from campaigns.audience.check import CHECKED, count_reasons, draft_recipients, r
 from campaigns.audience.spec import message_of
 from campaigns.audience.statistics import Measured, TextStatistics
 from campaigns.audience.texts import Text
-from campaigns.lifecycle import Refusal, require_permission
+from campaigns.lifecycle import require_permission
 from campaigns.models import Campaign
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers import gsm
 from providers.base import BaseAdapter, CampaignSpec, Problem
@@ -72,8 +73,8 @@ class AccountCheck:
         return health(self.account)
 
     @property
-    def said(self) -> tuple[Any, ...]:
-        """All that is said below the account's name. Accounts that say the same need to say it only once."""
+    def summary(self) -> tuple[Any, ...]:
+        """Everything shown below the account's name: accounts with equal summaries are shown as one group."""
         return (
             self.account.provider,
             self.included,
@@ -108,16 +109,16 @@ def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList]
         for statistics in statistics_by_account:
             statistics.add(recipient, message)
     return [
-        _verdict(campaign, account, statistics, included, "".join(foreign), now)
+        _check(campaign, account, statistics, included, "".join(foreign), now)
         for account, statistics in zip(accounts, statistics_by_account, strict=True)
     ]
 
 
-def group_alike(found: Iterable[AccountCheck]) -> list[list[AccountCheck]]:
-    """The verdicts in their order, those together that say the same of one provider."""
+def group_alike(checks: Iterable[AccountCheck]) -> list[list[AccountCheck]]:
+    """Group the checks that say the same about one provider, in the order of the first of each group."""
     groups: dict[tuple[Any, ...], list[AccountCheck]] = {}
-    for verdict in found:
-        groups.setdefault(verdict.said, []).append(verdict)
+    for check in checks:
+        groups.setdefault(check.summary, []).append(check)
     return list(groups.values())
 
 
@@ -190,14 +191,14 @@ def usual_options(account: Account) -> dict[str, Any]:
     return filled.cleaned_data
 
 
-def _verdict(
+def _check(
     campaign: Campaign, account: Account, statistics: TextStatistics, included: int, foreign: str, now: datetime
 ) -> AccountCheck:
     measured = statistics.result()
     problems = statistics.adapter.spec_problems(statistics.spec)
     early = ""
     if campaign.is_early:
-        early, refusal = _early(account, campaign.start_at, now)
+        early, refusal = _early_delivery(account, campaign.start_at, now)
         problems = [*problems, *refusal]
     named = " ".join(sentence for _, sentence in measured.reasons.values())
     at_fault = [character for problem in measured.problems for character in problem["characters"]]
@@ -206,8 +207,10 @@ def _verdict(
         included=included,
         measured=measured,
         files=math.ceil(included / account.adapter.limits.rows),
-        foreign=_shown(foreign),
-        further=_shown(character for character in at_fault if _may_be_lacking(character) and character not in named),
+        foreign=_list_characters(foreign),
+        further=_list_characters(
+            character for character in at_fault if _may_be_unsupported(character) and character not in named
+        ),
         # A text that needs no Unicode is Unicode all the same where it is chosen.
         is_unicode=statistics.adapter.measure(statistics.spec, "a").alphabet != "gsm",
         rehearsal=statistics.adapter.rehearsal(statistics.spec),
@@ -218,12 +221,12 @@ def _verdict(
     )
 
 
-def _may_be_lacking(character: str) -> bool:
+def _may_be_unsupported(character: str) -> bool:
     """Whether an alphabet may lack a character. An objection to a whole word names plain letters that none lacks."""
     return not character.isascii() or bool(gsm.unsupported(character))
 
 
-def _shown(characters: Iterable[str]) -> str:
+def _list_characters(characters: Iterable[str]) -> str:
     """The first characters, each once; one that nobody sees by its number."""
     distinct = list(dict.fromkeys(characters))
     shown = [character if character.isprintable() else f"U+{ord(character):04X}" for character in distinct[:NAMED]]
@@ -231,7 +234,7 @@ def _shown(characters: Iterable[str]) -> str:
     return " ".join(shown + more)
 
 
-def _early(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
+def _early_delivery(account: Account, start_at: datetime | None, now: datetime) -> tuple[str, list[Problem]]:
     if not account.adapter.starts_later:
         return "It cannot keep the files until the start, so Baton holds them until then.", []
     try:

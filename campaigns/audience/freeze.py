@@ -12,8 +12,9 @@ from campaigns.audience.check import reason_sql, refuse_early, usable_text_of
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
-from campaigns.lifecycle import Refusal, require_permission, transition
+from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
+from contacts.errors import Refusal
 from providers.locks import Lock, LockLost
 
 #: Recipients copied in one transaction: the web keeps writing in between.

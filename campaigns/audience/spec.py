@@ -1,7 +1,8 @@
 """What a campaign and its recipients look like to an adapter: plain dataclasses."""
 
-from campaigns.audience.texts import Text, TextError, compile_text
+from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
+from contacts.errors import Refusal
 from providers.base import CampaignSpec, Message
 
 
@@ -21,7 +22,7 @@ def rehearsal_of(campaign: Campaign) -> str:
     """The sentence that says so where the campaign is a rehearsal that texts nobody, else ``""``; asks no provider."""
     try:
         text = compile_text(campaign.text)
-    except TextError:
+    except Refusal:
         # Nothing can be handed over with it, and its page says so already.
         return ""
     return campaign.account.adapter.rehearsal(compose_spec(campaign, text))

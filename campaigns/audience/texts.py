@@ -4,19 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contacts.errors import Refusal
+
 FIELDS = ("value1", "value2", "value3", "value4", "value5", "value6")
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
 _STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
-
-
-class TextError(ValueError):
-    """A text that cannot be used: ``code`` to count, ``sentence`` to show."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 @dataclass(frozen=True)
@@ -48,15 +41,15 @@ class Text:
 def compile_text(source: str) -> Text:
     """Compile ``source``, in which ``@@value1@@`` is a field and ``@@value1|friend@@`` a field with a fallback.
 
-    Raises TextError ``text_empty``, or ``unknown_field`` where two at signs stand that are not a field's.
+    Raises Refusal ``text_empty``, or ``unknown_field`` where two at signs stand that are not a field's.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     if not source.strip():
-        raise TextError("text_empty", "Write the text of the message.")
+        raise Refusal("text_empty", "Write the text of the message.")
     # A space where a field was, so that what stood around it does not grow together.
     stray = _STRAY.search(_FIELD.sub(" ", source))
     if stray:
-        raise TextError(
+        raise Refusal(
             "unknown_field",
             f"“{stray[0].strip()}” is not a field. Use @@value1@@ to @@value6@@, without spaces, or with what stands in"
             " for an empty value, as @@value1|friend@@. Two at signs together are for fields only.",

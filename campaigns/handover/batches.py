@@ -14,10 +14,11 @@ from django.db import transaction
 from campaigns.audience.approval import refuse_unapproved
 from campaigns.audience.spec import compose_spec, message_of
 from campaigns.audience.texts import compile_text
-from campaigns.lifecycle import Refusal, StaleTransition, lock_campaign, record_event, transition
+from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.naming import derive_key, derive_stem
 from campaigns.querysets import RecipientQuerySet
+from contacts.errors import Refusal
 from providers.base import Payload
 
 

@@ -1,29 +1,25 @@
 """The point of no return, and what its result means for the batch."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from campaigns import timing
 from campaigns.handover import journal
 from campaigns.handover.gate import still_committing
-from campaigns.handover.session import Clock, RemoteSession, SessionBroken
+from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Attempt, Batch
 from campaigns.results.evidence import plain_attempt
 from campaigns.results.schedule import unclear_fields
 from campaigns.results.settle import stop_account
+from campaigns.timing import Clock
 from providers.base import NOT_ARRIVED, Ending, Payload
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.locks import Lock
 from providers.points import reach
-
-#: What was asked at the gate holds for the commit for so long.
-GATE_HOLDS_FOR = timedelta(seconds=60)
-
-
-_PAUSES = (2, 5, 15, 30, 60, 120)
 
 
 def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session: RemoteSession, clock: Clock) -> None:
@@ -36,7 +32,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         reach("commit:begin")
         if not lock.still_held():
             raise SessionBroken("The lock was lost before the commit; whoever holds it now looks first.")
-        if clock() - attempt.started_at > GATE_HOLDS_FOR:
+        if clock() - attempt.started_at > timing.GATE_HOLDS_FOR:
             # What was allowed at the gate may not be now. Nothing was committed, so all of it is asked again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
         receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
@@ -49,7 +45,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
     except Unclear as trouble:
         now = clock()
         _end_attempt(attempt, Ending.UNCLEAR, now, trouble)
-        still_committing(batch).update(due_at=now + timedelta(seconds=2), reason=trouble.code)
+        still_committing(batch).update(due_at=now + timing.RECOVER_AFTER_BROKEN_COMMIT, reason=trouble.code)
         record_event(batch.campaign, trouble.code, trouble.sentence, batch=batch)
         raise SessionBroken from trouble
     reach("commit:end")
@@ -73,7 +69,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
                 due_at=None,
                 failures=0,
                 provider_ref=receipt.provider_ref,
-                poll_at=now + timedelta(seconds=2),
+                poll_at=now + timing.FIRST_POLL_AFTER,
             )
     except StaleTransition:
         # Whoever took over goes on from what was answered here.
@@ -156,8 +152,7 @@ def no_other_attempt_may_have_arrived(batch: Batch, attempt: Attempt) -> bool:
 
 def retry_fields(batch: Batch, now: datetime) -> dict[str, Any]:
     """When to try again after the provider could not be reached: later each time."""
-    pause = _PAUSES[min(batch.failures, len(_PAUSES) - 1)]
-    return {"due_at": now + timedelta(seconds=pause), "failures": min(batch.failures + 1, 100)}
+    return {"due_at": now + timing.retry_pause(batch.failures), "failures": min(batch.failures + 1, 100)}
 
 
 def stop_account_if_refused(batch: Batch, trouble: Trouble) -> None:

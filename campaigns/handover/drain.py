@@ -1,22 +1,24 @@
 """Hand over the due batches of an account one after another: claim, stage, gate, commit."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rq.timeouts import BaseTimeoutException
 
+from campaigns import timing
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover.batches import supersede
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
-from campaigns.handover.recovery import ASK_A_PERSON_AFTER, recover
+from campaigns.handover.recovery import AskAPerson
 from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
-from campaigns.handover.session import Clock, RemoteSession, SessionBroken
+from campaigns.handover.session import RemoteSession, SessionBroken
+from campaigns.handover.unresolved import ask_a_person, recover
 from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results.evidence import BytesDiffer, payload_of
 from campaigns.results.poll import log_failure
-from campaigns.results.schedule import unclear_fields
+from campaigns.timing import Clock
 from providers.errors import Refused, Trouble
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
@@ -70,18 +72,16 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
     """Come back later to a batch that Baton itself stumbled over; ask a person when that goes on after its commit."""
     log_failure(batch_id, error)
-    Batch.objects.filter(pk=batch_id).update(due_at=now + timedelta(seconds=60))
+    Batch.objects.filter(pk=batch_id).update(due_at=now + timing.RETRY_AFTER_OWN_ERROR)
     batch = Batch.objects.select_related("campaign").get(pk=batch_id)
     if (
         batch.status == Batch.Status.COMMITTING
         and batch.first_intent_at
-        and now - batch.first_intent_at > ASK_A_PERSON_AFTER
+        and now - batch.first_intent_at > timing.ASK_A_PERSON_AFTER
     ):
         sentence = "Baton stumbled over this file again and again and cannot tell whether it arrived; see its log."
         with suppress(StaleTransition):
-            transition(
-                batch, Batch.Status.UNCLEAR, reason="unreadable", sentence=sentence, **unclear_fields(batch, now)
-            )
+            ask_a_person(batch, AskAPerson("unreadable", sentence), now)
 
 
 def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
@@ -132,7 +132,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
     try:
         payload = payload_of(batch)
     except BytesDiffer as error:
-        transition(batch, Batch.Status.HELD, reason="bytes_differ", sentence=str(error), due_at=None)
+        transition(batch, Batch.Status.HELD, reason=error.code, sentence=error.sentence, due_at=None)
         return
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, next_attempt(batch))
@@ -162,9 +162,11 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
             return
         if lock is None:
             if batch.status == Batch.Status.UPLOADING:
-                transition(batch, Batch.Status.PREPARED, reason="opted_out", due_at=now + timedelta(seconds=1))
+                transition(
+                    batch, Batch.Status.PREPARED, reason="opted_out", due_at=now + timing.RETRY_WHILE_CAMPAIGN_IS_LOCKED
+                )
             else:
-                Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=1))
+                Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_CAMPAIGN_IS_LOCKED)
             return
         reach("rebuild:begin")
         supersede(

@@ -6,9 +6,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from campaigns import timing
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover import journal
+from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import StaleTransition, lock_campaign, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient
 from campaigns.results.evidence import BytesDiffer, payload_of
@@ -68,7 +68,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     if campaign.status != Campaign.Status.RUNNING:
         return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
     # The first intent of what is repeated counts here too.
-    if not repeated and (too_late := timing.no_progress_sentence(campaign, now)):
+    if not repeated and (too_late := no_progress_sentence(campaign, now)):
         return "no_progress", too_late
     if not is_as_approved(campaign):
         return "approval_differs", UNAPPROVED
@@ -77,7 +77,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
     try:
         payload_of(batch)
     except BytesDiffer as error:
-        return "bytes_differ", str(error)
+        return error.code, error.sentence
     return None
 
 

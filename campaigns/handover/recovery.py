@@ -1,150 +1,141 @@
-"""What to do with a commit whose result is not known, after a crash or a broken connection."""
+"""What to do about a commit whose result is not known: a pure decision, without database, network or clock.
 
+Positive evidence has been settled before this is asked. Here nothing proves that the commit arrived, and the absence of
+evidence never permits another commit, except where the provider's guard makes a repeat harmless.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
-from campaigns.handover.gate import gate, next_attempt, still_committing
-from campaigns.handover.restore import RESTORED, journal_contradicts, replay_intents
-from campaigns.handover.session import Clock, RemoteSession, SessionBroken
-from campaigns.lifecycle import transition
-from campaigns.models import Attempt, Batch, Campaign, Recipient
-from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of, payload_of, plain_attempt
-from campaigns.results.poll import poll
-from campaigns.results.schedule import unclear_fields
-from providers.base import GuardKind, Interpretation, ProviderState, Staged
-from providers.errors import Trouble
-from providers.locks import Lock
-from providers.points import reach
+from campaigns import timing
+from campaigns.statuses import CampaignStatus
+from providers.base import Guard, GuardKind, Interpretation
 
-#: How long a commit without an answer is looked for before a person is asked, where the adapter allows no repeat.
-ASK_A_PERSON_AFTER = timedelta(minutes=15)
+#: The reason of what is asked or paused because a journal knows more than the restored database.
+RESTORED = "restored"
+
+CLOCK_SET_BACK = "The clock was set back after the commit began, and the provider shows nothing of this file."
+CONTRADICTED = (
+    "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
+    "Baton does not hand this file over again by itself."
+)
+NOTHING_SHOWN = "The provider shows nothing of this file."
+NO_EVIDENCE = "The connection broke at the commit, and the provider shows nothing of this file."
 
 
-_CLOCKS_DIFFER = timedelta(minutes=2)
+@dataclass(frozen=True)
+class Situation:
+    """Everything the decision depends on. Times are in UTC.
+
+    ``first_intent_at`` is when the batch was first allowed through the gate, ``latest_attempt_at`` when its latest
+    attempt began. The three questions cost queries, so they are asked only when the answer matters:
+    ``is_contradicted`` is whether a journal shows that the database is an older copy; ``has_opt_outs_since_restore``
+    is whether an intent that only the journal knows includes somebody who has opted out; ``is_still_staged`` is
+    whether every poll since the latest attempt, over the guard's pause, saw its pinned source untouched.
+    """
+
+    guard: Guard
+    interpretation: Interpretation
+    now: datetime
+    first_intent_at: datetime
+    latest_attempt_at: datetime
+    campaign_status: str
+    patience: timedelta
+    is_account_stopped: bool
+    is_contradicted: Callable[[], bool]
+    has_opt_outs_since_restore: Callable[[], bool]
+    is_still_staged: Callable[[], bool]
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the first intent was."""
+        return self.now - self.first_intent_at
 
 
-def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
-    """A commit whose end is not known: look through a fresh connection, and act only on what is seen."""
-    now = clock()
-    reach("recover:begin")
-    replay_intents(batch, now)
-    if batch.status != Batch.Status.COMMITTING:
-        return
-    try:
-        remote = session.fresh()
-        # Connecting may take long, and what is seen is not older than this.
-        now = clock()
-        interpretation = poll(batch, remote, now)
-    except BytesDiffer as error:
-        transition(
-            batch, Batch.Status.UNCLEAR, reason="bytes_differ", sentence=str(error), **unclear_fields(batch, now)
-        )
-        return
-    except Trouble as trouble:
-        poll_failed(batch, trouble, now)
-        raise SessionBroken from trouble
-    if batch.status == Batch.Status.COMMITTING:
-        decide_absent(batch, interpretation, lock, session, clock)
+@dataclass(frozen=True)
+class PollAgain:
+    """Keep the batch committing and poll again at ``at``."""
+
+    at: datetime
 
 
-def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
-    """The provider cannot even be asked: ask again later, and a person when that has lasted too long."""
-    stop_account_if_refused(batch, trouble)
-    if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        transition(
-            batch, Batch.Status.UNCLEAR, reason="cannot_poll", sentence=trouble.sentence, **unclear_fields(batch, now)
-        )
-        return
-    Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
+@dataclass(frozen=True)
+class AskAPerson:
+    """Move the batch to unclear, with this reason."""
+
+    reason: str
+    sentence: str
 
 
-def decide_absent(
-    batch: Batch, interpretation: Interpretation, lock: Lock, session: RemoteSession, clock: Clock
-) -> None:
-    """Nothing proves that a commit arrived. Only a guard that makes a repeat harmless permits another."""
-    now = clock()
-    adapter = batch.account.adapter
-    guard = adapter.guard
-    latest = batch.attempts.order_by("-number").first()
-    first = batch.first_intent_at or now
-    if latest is None:
-        raise ValueError(f"{batch.name} is committing without an attempt")
-    campaign = Campaign.objects.get(pk=batch.campaign_id)
-    if first > now + _CLOCKS_DIFFER:
-        # How long ago it was is not known, so no guard can be relied on.
-        sentence = "The clock was set back after the commit began, and the provider shows nothing of this file."
-        transition(
-            batch,
-            Batch.Status.UNCLEAR,
-            reason="clock_set_back",
-            sentence=interpretation.sentence or sentence,
-            **unclear_fields(batch, now),
-        )
-        return
-    if interpretation.waits:
-        _poll_again(batch, now + timedelta(seconds=5))
-        return
-    if journal_contradicts(batch):
-        shown = interpretation.sentence or "The provider shows nothing of this file."
-        sentence = (
-            "The database was restored from an older copy, and the journal knows more of this campaign than it, so "
-            f"Baton does not hand this file over again by itself. {shown}"
-        )
-        transition(batch, Batch.Status.UNCLEAR, reason=RESTORED, sentence=sentence, **unclear_fields(batch, now))
-        return
-    if guard.kind is GuardKind.KEY:
-        may_repeat = now - first < min(guard.window, campaign.patience)
-        if batch.reason == RESTORED and Recipient.objects.of_batch(batch).opted_out().exists():
-            # The intent that the journal knows may have been withdrawn in the database that is gone.
-            may_repeat = False
-        if may_repeat and campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
-            if now < latest.started_at + guard.pause:
-                _poll_again(batch, min(latest.started_at + guard.pause, now + timedelta(seconds=5)))
-                return
-            if campaign.status == Campaign.Status.PAUSED or batch.account.is_stopped:
-                _poll_again(batch, now + timedelta(seconds=20))
-                return
-            payload = payload_of(batch)
-            name = adapter.attempt_name(payload, next_attempt(batch))
-            attempt = gate(batch, Staged(), name, now, repeated=True)
-            if attempt is not None:
-                commit(batch, attempt, payload, lock, session, clock)
-                return
-    elif guard.kind is GuardKind.RENAME and now - first < ASK_A_PERSON_AFTER:
-        may_repeat = (
-            campaign.status == Campaign.Status.RUNNING
-            and now - first < campaign.patience
-            and not batch.account.is_stopped
-        )
-        if may_repeat and _is_still_staged(batch, latest):
-            # The very source of the attempt before: whichever rename comes first uses it up.
-            attempt = gate(batch, plain_attempt(latest).staged, latest.name, now, repeated=True)
-            if attempt is not None:
-                commit(batch, attempt, payload_of(batch), lock, session, clock)
-                return
-        _poll_again(batch, now + guard.pause)
-        return
-    sentence = interpretation.sentence or "The line broke at the commit, and the provider shows nothing of this file."
-    transition(
-        batch,
-        Batch.Status.UNCLEAR,
-        reason=interpretation.reason or "no_evidence",
-        sentence=sentence,
-        **unclear_fields(batch, now),
+@dataclass(frozen=True)
+class RepeatUpload:
+    """Pass the gate again and commit the same bytes under the name of a new attempt; the provider drops a duplicate.
+
+    ``otherwise`` is what to do where the gate refuses.
+    """
+
+    otherwise: AskAPerson
+
+
+@dataclass(frozen=True)
+class RepeatRename:
+    """Pass the gate again and rename the pinned source of the latest attempt once more: only one rename can succeed.
+
+    ``otherwise`` is what to do where the gate refuses.
+    """
+
+    otherwise: PollAgain
+
+
+Decision = PollAgain | AskAPerson | RepeatUpload | RepeatRename
+
+
+def decide(situation: Situation) -> Decision:
+    """Decide about a commit that nothing proves to have arrived."""
+    shown = situation.interpretation.sentence
+    if situation.first_intent_at > situation.now + timing.CLOCKS_DIFFER:
+        # How long ago the intent was is not known, so no guard can be relied on.
+        return AskAPerson("clock_set_back", shown or CLOCK_SET_BACK)
+    if situation.interpretation.waits:
+        return PollAgain(situation.now + timing.RECOVERY_POLL_PAUSE)
+    if situation.is_contradicted():
+        return AskAPerson(RESTORED, f"{CONTRADICTED} {shown or NOTHING_SHOWN}")
+    give_up = AskAPerson(situation.interpretation.reason or "no_evidence", shown or NO_EVIDENCE)
+    if situation.guard.kind is GuardKind.KEY:
+        return _decide_with_key(situation, give_up)
+    if situation.guard.kind is GuardKind.RENAME:
+        return _decide_with_rename(situation, give_up)
+    return give_up
+
+
+def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
+    """The provider drops a repeated key for as long as the guard's window, so the upload may be repeated."""
+    now, pause = situation.now, situation.guard.pause
+    if situation.age >= min(situation.guard.window, situation.patience):
+        return give_up
+    if situation.has_opt_outs_since_restore():
+        # The intent that the journal knows may have been withdrawn in the database that is gone.
+        return give_up
+    if situation.campaign_status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
+        return give_up
+    if now < situation.latest_attempt_at + pause:
+        return PollAgain(min(situation.latest_attempt_at + pause, now + timing.RECOVERY_POLL_PAUSE))
+    if situation.campaign_status == CampaignStatus.PAUSED or situation.is_account_stopped:
+        return PollAgain(now + timing.RECOVERY_POLL_PAUSE_WHILE_STOPPED)
+    return RepeatUpload(otherwise=give_up)
+
+
+def _decide_with_rename(situation: Situation, give_up: AskAPerson) -> Decision:
+    """A rename uses its source up, so it may be repeated while the source is seen untouched."""
+    if situation.age >= timing.ASK_A_PERSON_AFTER:
+        return give_up
+    poll_again = PollAgain(situation.now + situation.guard.pause)
+    may_repeat = (
+        situation.campaign_status == CampaignStatus.RUNNING
+        and situation.age < situation.patience
+        and not situation.is_account_stopped
     )
-
-
-def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
-    """Whether the looks up to the last one saw the pinned source untouched, unbroken and for the guard's pause."""
-    adapter = batch.account.adapter
-    payload, attempts = payload_of(batch), attempts_of(batch)
-    moments: list[datetime] = []
-    for observation in reversed([seen for seen in observations_of(batch) if seen.seen_at > latest.started_at]):
-        if adapter.interpret(payload, attempts, [observation]).state is not ProviderState.STAGED:
-            break
-        moments.append(observation.seen_at)
-    return bool(moments) and moments[0] - moments[-1] >= adapter.guard.pause
-
-
-def _poll_again(batch: Batch, at: datetime) -> None:
-    still_committing(batch).update(due_at=at)
+    if may_repeat and situation.is_still_staged():
+        return RepeatRename(otherwise=poll_again)
+    return poll_again

@@ -1,20 +1,19 @@
 """After a restore of an older database: what the journals know is brought back before anything is handed over."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns import timing
 from campaigns.handover import journal
+from campaigns.handover.recovery import RESTORED
 from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results.schedule import unclear_fields
 from campaigns.results.settle import RESTORED_OTHER_BYTES
 from contacts.suppression import reapply_journal
 from providers.base import NOT_ARRIVED
-
-#: Why a campaign is paused of which a journal knows more than the database.
-RESTORED = "restored"
 
 
 def missing_intents(batch: Batch) -> list[dict[str, Any]]:
@@ -69,7 +68,7 @@ def cancel_unless_journalled(batch: Batch, now: datetime, **fields: Any) -> None
         transition(batch, Batch.Status.CANCELLED, due_at=None, **fields)
         return
     if batch.status != Batch.Status.PREPARED:
-        transition(batch, Batch.Status.PREPARED, reason="restored")
+        transition(batch, Batch.Status.PREPARED, reason=RESTORED)
     replay_intents(batch, now)
 
 
@@ -100,7 +99,7 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
     if not journal_is_ahead(campaign):
         return False
     if campaign.recipients.waiting().exists():
-        Batch.objects.filter(pk=batch.pk).update(due_at=now + timedelta(seconds=2))
+        Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_BATCHES_ARE_CREATED)
         return True
     sentence = (
         "The database was restored from an older copy, and the journal knows files of this campaign that it has "

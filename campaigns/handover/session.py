@@ -1,14 +1,10 @@
 """The connection to a provider account over which its batches are handed over."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any
 
 from providers.connections import connect
 from providers.models import Account
-
-Clock = Callable[[], datetime]
 
 
 class SessionBroken(Exception):

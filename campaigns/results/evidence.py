@@ -9,11 +9,15 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from campaigns.models import Attempt, Batch, Evidence
+from contacts.errors import Refusal
 from providers import base
 
 
-class BytesDiffer(Exception):
-    """A stored payload is not what its batch's sha256 says."""
+class BytesDiffer(Refusal):
+    """The stored payload of a batch is missing, or its sha256 is not the one in the row."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("bytes_differ", sentence)
 
 
 def payload_of(batch: Batch) -> base.Payload:

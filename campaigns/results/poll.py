@@ -2,16 +2,17 @@
 
 import logging
 import traceback
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rq.timeouts import BaseTimeoutException
 
+from campaigns import timing
 from campaigns.models import Batch
 from campaigns.results import settle
 from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
 from campaigns.results.schedule import GIVEN_UP
+from campaigns.timing import Clock
 from providers.base import Interpretation
 from providers.connections import connect
 from providers.errors import Refused, Trouble
@@ -22,7 +23,7 @@ from providers.points import reach
 logger = logging.getLogger(__name__)
 
 
-def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> int:
+def collect(account_id: int, clock: Clock, until: datetime) -> int:
     """Look at every due batch of an account over one connection; return how many were looked at.
 
     Stops at ``until`` (UTC), or when the account's connection slots are all taken.
@@ -54,7 +55,7 @@ def collect(account_id: int, clock: Callable[[], datetime], until: datetime) -> 
             for batch in due[polled:]:
                 settle.give_up_unless_stale(batch, now, f" The last look failed: {trouble.sentence}")
             Batch.objects.filter(pk__in=[batch.pk for batch in due[polled:]]).update(
-                poll_at=now + timedelta(seconds=20)
+                poll_at=now + timing.POLL_AGAIN_AFTER_FAILURE
             )
     for campaign_id in {batch.campaign_id for batch in due}:
         settle.close_if_done(campaign_id, clock())
@@ -69,8 +70,10 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
         raise
     except Exception as error:
         log_failure(batch.pk, error)
-        Batch.objects.filter(pk=batch.pk).update(poll_at=now + timedelta(minutes=5))
-        said = str(error) if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        Batch.objects.filter(pk=batch.pk).update(poll_at=now + timing.POLL_AGAIN_AFTER_OWN_ERROR)
+        said = (
+            error.sentence if isinstance(error, BytesDiffer) else "Baton could not read what the provider shows of it."
+        )
         settle.raise_alarm(batch, "unreadable", f"{batch.name}: {said}")
         settle.give_up_unless_stale(batch, now)
 

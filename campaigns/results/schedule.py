@@ -1,13 +1,10 @@
 """When a batch is polled, and for how long."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from campaigns import timing
 from campaigns.models import Batch
-
-#: Looking goes on this long after a batch was settled: late fault files, late reports.
-POLL_AFTER_END = timedelta(hours=72)
-
 
 #: What a person gave up, though it may have been with the provider.
 GIVEN_UP = (Batch.Status.SUPERSEDED, Batch.Status.CANCELLED)
@@ -27,15 +24,15 @@ def next_poll(batch: Batch, now: datetime) -> datetime | None:
     if start and not is_ahead:
         since = max(since, start)
     is_settled = batch.settled_at or batch.status in GIVEN_UP
-    longest = timedelta(hours=6) if is_settled or is_ahead else timedelta(minutes=2)
-    least = timedelta(minutes=1) if is_settled else timedelta(seconds=2)
-    poll_at = now + min(max((now - since) / 4, least), longest)
+    longest = timing.LONGEST_LATE_POLL_PAUSE if is_settled or is_ahead else timing.LONGEST_POLL_PAUSE
+    shortest = timing.SHORTEST_LATE_POLL_PAUSE if is_settled else timing.SHORTEST_POLL_PAUSE
+    poll_at = now + min(max((now - since) / timing.POLL_PAUSE_DIVISOR, shortest), longest)
     return min(poll_at, start) if start and is_ahead else poll_at
 
 
 def last_poll(batch: Batch, now: datetime) -> datetime:
     """Until when a batch settled ``now`` is looked at: faults may be told late, and none before a start."""
-    return max(now, provider_start(batch) or now) + POLL_AFTER_END
+    return max(now, provider_start(batch) or now) + timing.POLL_AFTER_END
 
 
 def provider_start(batch: Batch) -> datetime | None:
@@ -45,4 +42,4 @@ def provider_start(batch: Batch) -> datetime | None:
 
 def unclear_fields(batch: Batch, now: datetime) -> dict[str, Any]:
     """What a batch gets that waits for a person: Baton goes on looking, and evidence may still decide."""
-    return {"due_at": None, "poll_at": now + timedelta(seconds=10), "poll_until": last_poll(batch, now)}
+    return {"due_at": None, "poll_at": now + timing.FIRST_POLL_WHILE_UNCLEAR, "poll_until": last_poll(batch, now)}

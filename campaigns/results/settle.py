@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from campaigns import timing
 from campaigns.lifecycle import StaleTransition, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
@@ -69,7 +70,7 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
             Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=batch.poll_at)
     except StaleTransition:
         # A person, or another look, moved it first: what that one wrote stands, and the next look reads it anew.
-        Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=now + timedelta(seconds=5))
+        Batch.objects.filter(pk=batch.pk).update(polled_at=now, poll_at=now + timing.POLL_AGAIN_AFTER_STALE)
 
 
 def _stop_account_once(batch: Batch, interpretation: Interpretation) -> None:
@@ -219,7 +220,7 @@ def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> Non
         if to != Batch.Status.UNCLEAR and batch.handed_over_at is None:
             fields["handed_over_at"] = now
         if batch.first_intent_at and batch.poll_at is None:
-            fields["poll_at"] = now + timedelta(seconds=2)
+            fields["poll_at"] = now + timing.FIRST_POLL_AFTER
         transition(batch, to, reason=interpretation.reason, sentence=interpretation.sentence, **fields)
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.audience.compare import ask_for_quote, choose_account, compare_accounts, group_alike
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.errors import Trouble
 from providers.models import Account
@@ -26,7 +26,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(campaign)
     context = {"campaign": campaign, **compared(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
-    return render(request, "campaigns/_verdicts.html" if request.htmx else "campaigns/compare.html", context)  # type: ignore[attr-defined]
+    return render(request, "campaigns/_account_checks.html" if request.htmx else "campaigns/compare.html", context)  # type: ignore[attr-defined]
 
 
 @require_POST
@@ -59,9 +59,9 @@ def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
 
 
 def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
-    """The verdicts on a draft, or why there are none."""
+    """What each account would do with a draft, or why that cannot be told."""
     try:
-        found = compare_accounts(campaign, timezone.now(), lists)
+        checks = compare_accounts(campaign, timezone.now(), lists)
     except Refusal as refusal:
-        return {"verdicts": [], "verdicts_refusal": refusal.sentence}
-    return {"verdicts": found, "verdict_groups": group_alike(found)}
+        return {"account_checks": [], "account_checks_refusal": refusal.sentence}
+    return {"account_checks": checks, "account_check_groups": group_alike(checks)}

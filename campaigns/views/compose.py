@@ -15,18 +15,18 @@ from django_tables2 import RequestConfig
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
 from campaigns.forms import CampaignFilter, CampaignForm
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Template
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.compare import compared
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
 from campaigns.views.templates import measured
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers import gsm
 from providers.models import Account
 
-#: Where a refusal can be mended: the field of the form, by code.
+#: Where a refusal can be fixed: the field of the form, by code.
 PLACES = {
     "labels_differ": "lists",
     "no_list": "lists",
@@ -169,7 +169,7 @@ def _compared(form: CampaignForm) -> dict[str, Any]:
     form.is_valid()
     for name in ("text", "lists"):
         if name in form.errors:
-            return {"is_compared": True, "verdicts_refusal": " ".join(str(error) for error in form.errors[name])}
+            return {"is_compared": True, "account_checks_refusal": " ".join(str(error) for error in form.errors[name])}
     draft = form.instance
     account = form.chosen_account()
     # Where the account that is chosen now objects to something, others are to be asked about the very same.
@@ -197,7 +197,7 @@ def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False,
     campaign = form.instance
     if not form.is_bound and campaign.pk and campaign.reason:
         context |= {"problem": campaign.sentence, "problem_field": PLACES.get(campaign.reason, "")}
-    if not form.is_bound and request.GET.get("mend"):
+    if not form.is_bound and request.GET.get("fix"):
         try:
             check_audience(campaign)
         except Refusal as refusal:
@@ -223,21 +223,21 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    """What a draft would become if it were frozen now. What cannot be checked is said where it can be mended."""
+    """What a draft would become if it were frozen now. What cannot be checked is shown where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, **facts_of(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
-        verdict = check_audience(campaign)
+        audience_check = check_audience(campaign)
     except Refusal as refusal:
         place = PLACES.get(refusal.code, "")
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "place": place})
     context |= {
-        "verdict": verdict,
-        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(verdict.excluded.items()) if n],
-        "histogram": sorted(verdict.histogram.items()),
-        "is_blocked": bool(verdict.problem_count or verdict.spec_problems or not verdict.included),
+        "check": audience_check,
+        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
+        "histogram": sorted(audience_check.histogram.items()),
+        "is_blocked": bool(audience_check.problem_count or audience_check.spec_problems or not audience_check.included),
     }
     context |= sample_of(request, campaign)
     return render(request, "campaigns/check.html", context)

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST
 from campaigns import decisions, jobs
 from campaigns.audience import freeze as audience_freeze
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
-from campaigns.lifecycle import Refusal
 from campaigns.models import Batch, Campaign
 from campaigns.views import keeping
 from campaigns.views.evidence import beside, warn_of_unread
 from contacts import queues
+from contacts.errors import Refusal
 
 #: Unclear files of one campaign on one page; the next ones come when these are decided.
 SHOWN_UNCLEAR = 50

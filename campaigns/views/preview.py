@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from campaigns.audience import check
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
+from contacts.errors import Refusal
 
 
 @require_GET

@@ -9,9 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from campaigns.audience.spec import finished_text, rehearsal_of
-from campaigns.audience.texts import TextError, compile_text
+from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Recipient
 from campaigns.views import recipients
+from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, Suppression
 from contacts.phones import PhoneError, parse
 
@@ -56,7 +57,7 @@ def _history(msisdn: str) -> list[dict[str, Any]]:
         recipients.tell(row.campaign, of_campaign, [row])
         try:
             text = finished_text(compile_text(row.campaign.text), row)
-        except TextError:
+        except Refusal:
             text = row.campaign.text
         current = recipients.counting(of_campaign).get(row.batch_number or 0)
         history.append(

@@ -10,10 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
-from campaigns.audience.texts import FIELDS, TextError, compile_text
+from campaigns.audience.texts import FIELDS, compile_text
 from campaigns.forms import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
+from contacts.errors import Refusal
 from contacts.models import Contact
 from providers import gsm
 from providers.base import CampaignSpec, Message
@@ -103,7 +104,7 @@ def measured(
         return {"count": None}
     try:
         text = compile_text(source)
-    except TextError as error:
+    except Refusal as error:
         return {"count": None, "count_error": error.sentence}
     chosen = next((pk for pk in lists if pk.isdigit()), None)
     contact = Contact.objects.filter(list_id=int(chosen), message="").order_by("msisdn").first() if chosen else None

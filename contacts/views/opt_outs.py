@@ -40,8 +40,8 @@ class Way:
     button: str
 
 
-ONE = "From now on no campaign texts this number, whichever list it is on."
-MANY = "From now on no campaign texts these numbers, whichever list they are on."
+ONE = "No campaign will text this number, whichever list it is on."
+MANY = "No campaign will text these numbers, whichever list they are on."
 WAYS = {
     "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
     "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),

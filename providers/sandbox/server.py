@@ -200,14 +200,13 @@ class Sandbox:
     ) -> None:
         if self._process is None or self._line is None:
             return
-        try:
+        with suppress(EOFError, OSError):
             self._line.send(None)
-            self._line.recv()
-        except (EOFError, OSError):
-            self.stop()
-        else:
-            _idle.append((self._process, self._line))
-            self._process = self._line = None
+            if self._line.poll(10):
+                self._line.recv()
+                _idle.append((self._process, self._line))
+                self._process = self._line = None
+        self.stop()
 
     def start(self) -> None:
         """Let a process serve and wait until it answers. Raises CannotStart with the reason if it does not."""

@@ -58,7 +58,7 @@ def test_a_folder_is_looked_at_from_its_account(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    page.get_by_role("button", name="Look at the provider's folder").click()
+    page.get_by_role("button", name="Show the provider's folder").click()
 
     for title in ("Ours: 1", "Leftover uploads of ours: 1", "Not ours: 1"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()

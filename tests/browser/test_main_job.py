@@ -88,8 +88,8 @@ def test_from_a_spreadsheet_to_accepted(
         expect(preview).to_have_text(f"Hi {name}, €5 off until Sunday.")
         shown[f"278355501{position:02}"] = preview.inner_text()
         if position < 3:
-            operator.get_by_role("link", name="The next one").click()
-    operator.get_by_role("button", name="Freeze 4 recipients").click()
+            operator.get_by_role("link", name="Next recipient").click()
+    operator.get_by_role("button", name="Submit for approval (4 recipients)").click()
     expect(operator.get_by_text("You cannot approve this.")).to_be_visible(timeout=20_000)
     address = operator.url
 
@@ -104,7 +104,7 @@ def test_from_a_spreadsheet_to_accepted(
     # Watch it to accepted.
     operator.reload()
     expect(operator.locator(".balance")).to_contain_text("4 accepted", timeout=60_000)
-    expect(operator.get_by_text("Books balance")).to_be_visible()
+    expect(operator.get_by_text("All 4 accounted for")).to_be_visible()
 
     taken = [json.loads(line) for line in ledger.read_text().splitlines()[texted_before:]]
     assert {message["msisdn"]: message["text"] for message in taken} == shown

@@ -93,7 +93,7 @@ def test_a_company_of_one_sees_that_it_approves_its_own(
     settings.SELF_APPROVAL = True
     operator.groups.add(*approver.groups.all())
     page = html_of(logged_in(User.objects.get(pk=operator.pk)).get(f"/campaigns/{frozen.pk}/"))
-    assert "You froze or edited this yourself" in page
+    assert "You submitted or edited this campaign yourself" in page
     assert "Approve and hand over 5 messages" in page
 
 
@@ -126,8 +126,8 @@ def test_a_held_campaign_gets_a_new_start(
 ) -> None:
     Campaign.objects.filter(pk=frozen.pk).update(status="held", approved_by=approver, sentence="It missed its start.")
     client = logged_in(approver)
-    page = client.get(f"/campaigns/{frozen.pk}/").content.decode()
-    assert "5 messages handed over then" in page
+    page = html_of(client.get(f"/campaigns/{frozen.pk}/"))
+    assert "Confirm and hand over 5 messages then" in page
     client.post(f"/campaigns/{frozen.pk}/confirm-start/", {"start_at": "never"})
     frozen.refresh_from_db()
     assert frozen.status == "held"
@@ -152,4 +152,4 @@ def test_coming_back_to_approve_with_a_get_changes_nothing(frozen: Campaign, app
 
 def test_times_name_both_zones(frozen: Campaign, approver: User, logged_in: LogIn) -> None:
     page = html_of(logged_in(approver).get(f"/campaigns/{frozen.pk}/"))
-    assert re.search(r"frozen by operator \d\d:\d\d SAST \(([A-Z][a-z]{2} \d+ )?\d\d:\d\d UTC\)", page)
+    assert re.search(r"submitted by operator \d\d:\d\d SAST \(([A-Z][a-z]{2} \d+ )?\d\d:\d\d UTC\)", page)

@@ -11,9 +11,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from campaigns.audience import approval, check
 from campaigns.audience import freeze as audience_freeze
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, Recipient
 from campaigns.results import balance
+from contacts.errors import Refusal
 from contacts.models import Contact, ContactList, Import
 from contacts.suppression import suppress
 from providers.models import Account
@@ -95,14 +95,14 @@ def test_the_check_of_a_draft_says_what_the_freeze_then_does(
     campaign = make_campaign(account, make_list("A"), make_list("B", first=27825550103))
     suppress(["27825550101"], "manual")
 
-    verdict = check.check_audience(campaign)
+    audience_check = check.check_audience(campaign)
     campaign = freeze(campaign, operator)
 
-    assert verdict.is_complete
-    assert verdict.selected == campaign.counts["selected"] == 10
-    assert verdict.excluded == campaign.counts["excluded"] == {"opted_out": 1, "duplicate": 2}
-    assert verdict.parts == campaign.counts["parts"]
-    assert (verdict.least, verdict.most) == (campaign.counts["least"], campaign.counts["most"])
+    assert audience_check.is_complete
+    assert audience_check.selected == campaign.counts["selected"] == 10
+    assert audience_check.excluded == campaign.counts["excluded"] == {"opted_out": 1, "duplicate": 2}
+    assert audience_check.parts == campaign.counts["parts"]
+    assert (audience_check.least, audience_check.most) == (campaign.counts["least"], campaign.counts["most"])
 
 
 def test_a_sample_of_a_draft_and_of_the_frozen_campaign_are_the_same_texts(

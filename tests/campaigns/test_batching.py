@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from campaigns import naming
 from campaigns.handover import batches
-from campaigns.lifecycle import Refusal
 from campaigns.models import Batch
+from contacts.errors import Refusal
 from contacts.suppression import suppress
 from providers.adapters.smsportal import Adapter
 from providers.models import Account

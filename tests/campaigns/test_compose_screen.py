@@ -127,9 +127,9 @@ def test_what_gsm_lacks_is_replaced_on_request(account: Account, operator: User,
 def test_the_options_of_the_chosen_account_are_swapped_in(account: Account, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
-    assert "Most errors in a file" in page
+    assert "Maximum errors in a file" in page
     assert "It cannot be recalled" in page
-    assert "Most errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
+    assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
 
 
 def test_the_check_shows_the_equation_and_a_real_recipient(
@@ -138,7 +138,7 @@ def test_the_check_shows_the_equation_and_a_real_recipient(
     campaign = make_campaign(account)
     client = logged_in(operator)
     page = client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    assert "Freeze 5 recipients" in page
+    assert "Submit for approval (5 recipients)" in page
     assert "Hi Person 0, 20 % off ends Sunday." in page
     second = client.get(f"/campaigns/{campaign.pk}/preview/", {"row": "2"}).content.decode()
     assert "Hi Person 1," in second
@@ -151,7 +151,7 @@ def test_texts_that_cannot_go_are_listed_with_their_sentence_and_block_the_freez
     campaign = make_campaign(account, text="Hi 中")
     page = logged_in(operator).get(f"/campaigns/{campaign.pk}/check/").content.decode()
     assert "SMSPortal takes GSM characters only" in page
-    assert "Freeze 5" not in page
+    assert "Submit for approval" not in page
 
 
 def test_differing_labels_are_said_at_the_lists(
@@ -166,9 +166,9 @@ def test_differing_labels_are_said_at_the_lists(
     campaign = make_campaign(account, first, second)
     client = logged_in(operator)
     assert "means different things" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    mending = client.get(f"/campaigns/{campaign.pk}/edit/", {"mend": "1"})
-    assert mending.context["problem_field"] == "lists"
-    assert "means different things" in mending.content.decode()
+    fixing = client.get(f"/campaigns/{campaign.pk}/edit/", {"fix": "1"})
+    assert fixing.context["problem_field"] == "lists"
+    assert "means different things" in fixing.content.decode()
 
 
 def test_freezing_begins_and_a_worker_is_nudged(
@@ -231,7 +231,7 @@ def test_the_list_filters_by_name_and_status(
     client = logged_in(viewer)
     assert "October promo" in client.get("/campaigns/").content.decode()
     assert "October promo" in client.get("/campaigns/", {"name": "octo", "status": "draft"}).content.decode()
-    assert "No campaign fits" in client.get("/campaigns/", {"status": "running"}).content.decode()
+    assert "No matching campaigns" in client.get("/campaigns/", {"status": "running"}).content.decode()
 
 
 def test_an_empty_list_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:

@@ -9,11 +9,12 @@ from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import decisions
-from campaigns.lifecycle import Refusal, transition
+from campaigns import decisions, timing
+from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
-from campaigns.results import balance, schedule, settle
+from campaigns.results import balance, settle
 from campaigns.results.evidence import evidence_fingerprint, keep_observation
+from contacts.errors import Refusal
 from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
@@ -249,9 +250,7 @@ def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver:
     assert (due.status, due.accepted_rows) == (status, 0)
     assert "took it after all" in due.alarm
     assert (
-        not Batch.objects.due_for_poll(now + schedule.POLL_AFTER_END + timedelta(hours=1))
-        .filter(pk=unclear.pk)
-        .exists()
+        not Batch.objects.due_for_poll(now + timing.POLL_AFTER_END + timedelta(hours=1)).filter(pk=unclear.pk).exists()
     )
 
 

@@ -163,6 +163,6 @@ def test_the_check_says_what_the_freeze_says(
 ) -> None:
     account = account_at(slug)
     campaign = make_campaign(account, nasty_list, text=TEXT, options=default_options(account))
-    verdict = check.check_audience(campaign)
+    audience_check = check.check_audience(campaign)
     campaign = freeze(campaign, operator)
-    assert {problem["msisdn"] for problem in verdict.problems} == {row["msisdn"] for row in campaign.problems}
+    assert {problem["msisdn"] for problem in audience_check.problems} == {row["msisdn"] for row in campaign.problems}

@@ -216,7 +216,7 @@ def test_every_provider_with_folders_shows_all_of_them(
     _, _, foreign = sections(page_of(client, account))
 
     for name in folders:
-        where = name or "the login's folder"
+        where = name or "the login folder"
         assert f"notes-{name}.tmp" in foreign
         assert f'<td data-label="Where">{where}</td>' in foreign
     assert f"Not ours: {len(folders)}" in foreign

@@ -304,7 +304,7 @@ def test_a_rename_that_is_denied_holds_the_batch_and_the_upload_stays_inert(
     batch = in_turn(campaign, clock, 3, seconds=30)
 
     assert (batch.status, batch.reason) == ("held", "rename_refused")
-    assert batch.sentence == "The server refuses to rename the uploaded file, which lies there untouched."
+    assert batch.sentence == "The server refuses to rename the uploaded file, which is still there untouched."
     assert files_in(server.home) == [f"{batch.stem}-a1.csv"]
 
 
@@ -387,7 +387,7 @@ def test_servers_that_disagree_without_the_file_are_for_a_person(
     batch = in_turn(campaign, clock, 20, seconds=61)
 
     assert (batch.status, batch.attempts.count()) == ("unclear", 1)
-    assert batch.sentence.startswith("GatewayAPI's servers do not agree")
+    assert batch.sentence.startswith("GatewayAPI's servers disagree")
     assert files_in(first.home) == [f"{batch.stem}-a1.csv"]
 
 

@@ -14,10 +14,11 @@ from django.utils import timezone
 from campaigns import decisions, jobs, timing
 from campaigns.handover import batches
 from campaigns.handover.drain import drain as drain_account
-from campaigns.lifecycle import Refusal, transition
+from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import evidence_fingerprint
 from contacts import queues
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
 from providers.base import Limits, Receipt, Staged

@@ -26,7 +26,7 @@ LogIn = Callable[[User], Client]
 
 def test_an_empty_house_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(operator).get("/").content.decode()
-    assert "No campaign is on its way" in page
+    assert "No campaigns are running" in page
     assert "New campaign" in page
     assert "There is no active account yet" in page
     assert "New campaign" not in logged_in(viewer).get("/").content.decode()

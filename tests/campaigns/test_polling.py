@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from campaigns import timing
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from campaigns.results import poll, schedule, settle
@@ -82,8 +83,8 @@ def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
 ) -> None:
     batch = transition(make_running(account).batches.get(), "uploading")
     transition(batch, "committing", first_intent_at=NOW)
-    transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + schedule.POLL_AFTER_END)
-    last = NOW + schedule.POLL_AFTER_END - timedelta(minutes=1)
+    transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + timing.POLL_AFTER_END)
+    last = NOW + timing.POLL_AFTER_END - timedelta(minutes=1)
     settle.settle(batch, Interpretation(ProviderState.PROCESSING, "working"), last)
     assert batch.status == "processing"
 

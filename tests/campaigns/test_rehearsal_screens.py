@@ -68,9 +68,9 @@ def test_who_approves_a_rehearsal_rehearses(
     client = logged_in(approver)
     for campaign in (now, later, early):
         page = html_of(client.get(campaign.get_absolute_url()))
-        assert "Approve and rehearse 5 messages" in page or "Approve; 5 messages rehearsed from" in page
+        assert "Approve and rehearse 5 messages" in page or "Approve 5 rehearsed messages for" in page
         assert "Approve and hand over" not in page
-        assert "messages handed over from" not in page
+        assert "Approve 5 messages" not in page
 
 
 def test_a_campaign_that_texts_people_says_nothing_of_a_rehearsal(

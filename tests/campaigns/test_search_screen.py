@@ -37,8 +37,8 @@ def test_it_finds_lists_opt_outs_and_finished_texts(
 def test_a_stranger_has_no_history(viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get("/search/", {"number": "082 555 0199"}).content.decode()
     assert "27825550199" in page
-    assert "It is on no list." in page
-    assert "No campaign was ever frozen with this number." in page
+    assert "Not on any list." in page
+    assert "No campaign has included this number." in page
 
 
 def test_what_is_no_number_is_said(viewer: User, logged_in: LogIn) -> None:

@@ -13,10 +13,11 @@ from django.utils import timezone
 from campaigns import decisions, jobs
 from campaigns.handover import batches, commit, gate, journal
 from campaigns.handover.session import RemoteSession
-from campaigns.lifecycle import Refusal, StaleTransition, transition
+from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance, poll, settle
 from campaigns.results.evidence import evidence_fingerprint, payload_of, plain_attempt
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points
@@ -60,7 +61,7 @@ def texted(sandbox: Sandbox, provider: str = "smsportal") -> Counter[str]:
 def make_unclear(batch: Batch, clock: Clock) -> Batch:
     transition(batch, "uploading")
     transition(batch, "committing", first_intent_at=clock())
-    return transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.", due_at=None)
+    return transition(batch, "unclear", reason="no_evidence", sentence="The connection broke.", due_at=None)
 
 
 def restore_to(batch: Batch, status: str) -> None:

@@ -52,8 +52,8 @@ def test_the_name_is_unique(operator: User, logged_in: LogIn) -> None:
         ("a" * 161, "GSM · 161 of 306 · 2 parts"),
         ("中", "Unicode · 1 of 70 · 1 part"),
         ("Hi @@first@@", "@@first@@” is not a field"),
-        ("it’s", "GSM has no ’"),
-        ("", "appears here while you write"),
+        ("it’s", "Not in the GSM alphabet: ’."),
+        ("", "appears here as you type"),
     ],
 )
 def test_the_count_is_live_and_exact(text: str, words: str, operator: User, logged_in: LogIn) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from campaigns.audience.texts import TextError, compile_text, has_literal_field
+from campaigns.audience.texts import compile_text, has_literal_field
+from contacts.errors import Refusal
 
 
 def test_fields_are_filled_in() -> None:
@@ -48,7 +49,7 @@ def test_a_value_is_never_looked_at_for_fields() -> None:
     ],
 )
 def test_an_unknown_field_is_named(source: str) -> None:
-    with pytest.raises(TextError) as refused:
+    with pytest.raises(Refusal) as refused:
         compile_text(source)
 
     assert refused.value.code == "unknown_field"
@@ -56,7 +57,7 @@ def test_an_unknown_field_is_named(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["", "  \n "])
 def test_a_text_must_say_something(source: str) -> None:
-    with pytest.raises(TextError, match="Write the text"):
+    with pytest.raises(Refusal, match="Write the text"):
         compile_text(source)
 
 

@@ -44,7 +44,7 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
         batch.attempts.create(number=1, name=f"{batch.stem}-a1.zip", started_at=now, receipt=b"<b>22|fatal</b>")
         seen = ObservedFile("Errors", f"{batch.stem}-a1.zip", 321, now, b"report", "ftp.example.org")
         keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,), (b"a reply",)))
-        transition(batch, "unclear", reason="no_evidence", sentence="The line broke at the commit.")
+        transition(batch, "unclear", reason="no_evidence", sentence="The connection broke at the commit.")
     return made
 
 
@@ -124,10 +124,10 @@ def test_sizes_are_told_in_bytes(campaign: Campaign, viewer: User, logged_in: Lo
         seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", size, now, None, "ftp.example.org")
         keep_observation(batch, Observation(now, ("ftp.example.org",), (seen,)))
     page = html_of(logged_in(viewer).get(url_of(campaign)))
-    assert f"Ours: {batch.size:,} bytes." in page
+    assert f"Our file: {batch.size:,} bytes." in page
     assert f"{batch.size:,} bytes · <strong>whole</strong>" in page
     assert f"{batch.size - 10:,} bytes · <strong>a part</strong>" in page
-    assert f"Everything known of it · {batch.size - 10:,} of {batch.size:,} bytes</summary>" in page
+    assert f"Show evidence · {batch.size - 10:,} of {batch.size:,} bytes</summary>" in page
 
 
 def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
@@ -138,7 +138,7 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     url = reverse("campaigns:batch", args=[batch.pk])
     page = html_of(logged_in(viewer).get(url))
-    assert f"Ours: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
+    assert f"Our file: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
     assert f"{batch.size:,} bytes · <strong>a part</strong>" in page
 
     # Lines about times are written anew for each attempt, so nothing is said of their size.
@@ -157,12 +157,12 @@ def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
     url = reverse("campaigns:batch", args=[batch.pk])
     page = logged_in(viewer).get(url).content.decode()
     assert "BulkSMS cannot be asked about a file whose number it never gave." in page
-    assert "Nothing of this file was there." not in page
+    assert "No trace of this file was found." not in page
     batch.attempts.update(provider_ref="4711")
     page = logged_in(viewer).get(url).content.decode()
     assert "BulkSMS could not be asked about this file at that time." in page
     keep_observation(batch, Observation(timezone.now(), ("bulksms.example.org",)))
-    assert "Nothing of this file was there." in logged_in(viewer).get(url).content.decode()
+    assert "No trace of this file was found." in logged_in(viewer).get(url).content.decode()
 
 
 @pytest.mark.parametrize(("folder", "warnings"), [("Send_SMS", 3), ("Errors", 0)])
@@ -176,7 +176,7 @@ def test_a_file_that_may_yet_be_read_is_warned_of(
     assert page.count("still lies at the provider and may yet be read.") == warnings
     page = proven.get(url_of(campaign)).content.decode()
     assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
-    assert page.count("A file of this batch still lies") == (1 if warnings else 0)
+    assert page.count("A file of this batch is still at the provider") == (1 if warnings else 0)
 
 
 def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) -> None:
@@ -271,7 +271,7 @@ def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
     campaign.batches.filter(number=2).update(reason="upload_cut")
     page = proven.get(url_of(campaign), {"reason": "upload_cut"}).content.decode()
     assert page.count('name="batches"') == 1
-    assert "Shown is one cause: <strong>The upload was cut short</strong>" in page
+    assert "Showing one cause: <strong>The upload was cut short</strong>" in page
     assert f'<a href="{url_of(campaign)}">Show all 3 files' in page
 
     batch = campaign.batches.get(number=2)

@@ -54,8 +54,8 @@ def with_row_error(campaign: Campaign) -> Batch:
 
 def test_the_books_tiles_and_files_are_shown(running: Campaign, viewer: User, logged_in: LogIn) -> None:
     batch = with_row_error(running)
-    page = logged_in(viewer).get(f"/campaigns/{running.pk}/").content.decode()
-    assert "Books balance" in page
+    page = html_of(logged_in(viewer).get(f"/campaigns/{running.pk}/"))
+    assert "All 5 accounted for" in page
     assert batch.name in page
     assert "This number opted out." in page
     assert "?outcome=row_error#recipients" in page
@@ -63,7 +63,7 @@ def test_the_books_tiles_and_files_are_shown(running: Campaign, viewer: User, lo
 
 def test_a_mismatch_is_red(running: Campaign, viewer: User, logged_in: LogIn) -> None:
     Batch.objects.update(row_errors=99)
-    assert "The books do not balance." in logged_in(viewer).get(f"/campaigns/{running.pk}/").content.decode()
+    assert "The numbers do not add up." in logged_in(viewer).get(f"/campaigns/{running.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -254,15 +254,15 @@ def test_who_may_not_confirm_a_missed_start_is_told_who_does(
     running.batches.all().delete()
     Campaign.objects.update(status="held", reason="start_missed", sentence="It missed its start.")
     page = logged_in(request.getfixturevalue(role)).get(running.get_absolute_url()).content.decode()
-    assert ("until an approver confirms when it starts" in page) == told
-    assert ("When should it be handed over?" in page) != told
-    assert "Files are made once an approver has confirmed the start" in page
+    assert ("until an approver confirms the start time" in page) == told
+    assert ("When should it start?" in page) != told
+    assert "Files are created at the start time, once an approver has confirmed it." in page
 
 
 def test_an_expired_held_file_can_only_be_cancelled(running: Campaign, approver: User, logged_in: LogIn) -> None:
     Batch.objects.update(status="held", expires_at=timezone.now())
     page = logged_in(approver).get(f"/batches/{running.batches.get().pk}/").content.decode()
-    assert "it can only be cancelled" in page
+    assert "It can only be cancelled" in page
     assert "Release: hand over" not in page
 
 
@@ -317,7 +317,7 @@ def test_the_history_says_codes_in_words(running: Campaign, viewer: User, logged
         for words in ("The upload broke off", "No answer", "Account stopped"):
             assert f"<strong>{words}</strong>" in page, path
     page = client.get(f"/campaigns/{running.pk}/", {"code": "no_credits"}).content.decode()
-    assert "Only those with this cause: No credits." in page
+    assert "Only recipients with this cause: No credits." in page
     assert ">no_credits<" not in page
 
 

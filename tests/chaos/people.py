@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from campaigns import decisions, jobs
 from campaigns.audience import freeze as audience_freeze
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign, CampaignList
 from contacts import queues
+from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers.models import Account
 from tests.chaos.gateways import Entrance

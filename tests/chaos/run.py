@@ -29,10 +29,10 @@ from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns.decisions import decide  # noqa: E402
-from campaigns.lifecycle import Refusal  # noqa: E402
 from campaigns.models import Batch, Campaign  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
+from contacts.errors import Refusal  # noqa: E402
 from providers.models import Account  # noqa: E402
 from providers.sandbox.ledger import read_ledger  # noqa: E402
 from tests.chaos import invariants, times  # noqa: E402

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 import contacts.jobs
 from campaigns.audience import freeze as audience_freeze
-from campaigns.handover import drain, gate, journal, recovery
+from campaigns.handover import drain, gate, journal, unresolved
 from campaigns.models import Batch, Campaign, CampaignList
 from campaigns.results import poll
 from contacts import queues, suppression
@@ -116,7 +116,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
     monkeypatch.setattr(drain, "gate", watched_gate)
-    monkeypatch.setattr(recovery, "gate", watched_gate)
+    monkeypatch.setattr(unresolved, "gate", watched_gate)
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)
     monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)

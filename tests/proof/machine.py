@@ -20,10 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from campaigns import decisions, jobs
 from campaigns.audience.approval import audience_digest
 from campaigns.handover import drain, restore
-from campaigns.lifecycle import Refusal
 from campaigns.models import Attempt, Batch, Campaign, Event, Evidence, Recipient, RecipientOutcome
 from campaigns.results import balance, evidence
 from contacts import suppression
+from contacts.errors import Refusal
 from contacts.models import Consent, Suppression
 from providers.base import GuardKind
 from providers.errors import Refused, Unclear, Unreachable

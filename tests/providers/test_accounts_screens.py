@@ -175,7 +175,7 @@ def test_a_changed_key_warns_and_waits_for_an_administrator(client: Client, acco
     page = client.post(url("account_test", account), follow=True).content.decode()
     assert "The server&#x27;s key changed." in page or "The server's key changed." in page
     page = client.get(url("account_host_key", account)).content.decode()
-    assert "This is not the key that was confirmed." in page
+    assert "This is not the confirmed key." in page
     assert fingerprint(true_key) in page
     client.post(url("account_host_key", account), {"fingerprint": fingerprint(true_key)})
     account.refresh_from_db()
@@ -238,8 +238,8 @@ def test_a_warning_is_no_plain_success(client: Client, account: Account, monkeyp
     page = client.post(url("account_test", account), follow=True).content.decode()
     assert "The test passed with a warning: The line is not encrypted." in page
     assert "notice-success" not in page
-    assert "Look at it</span>" in page
-    assert "Not known" not in page
+    assert "Warning</span>" in page
+    assert "Unknown" not in page
     for path in ("/", "/accounts/", account.get_absolute_url()):
         assert "Working, with warnings</span>" in client.get(path).content.decode(), path
 
@@ -316,7 +316,7 @@ def test_an_account_of_every_provider_is_added_tested_and_shown_without_its_secr
             assert opened[name] not in page
     for check in added.check_result:
         assert check["label"] in tested
-    assert ("Not known</span>" in tested) is any(
+    assert ("Unknown</span>" in tested) is any(
         check["passed"] is None and not check["is_warning"] for check in added.check_result
     )
     assert ("Server key" in tested) is bool(added.host_key)

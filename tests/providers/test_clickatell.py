@@ -418,7 +418,7 @@ def only(problems: Sequence[Problem]) -> Problem:
 def test_characters_outside_gsm_need_unicode_and_are_named() -> None:
     problem = only(Adapter().problems(CampaignSpec("", ""), message("1", "Hi ç 😀 ç")))
     assert (problem.code, problem.characters) == ("text_not_gsm", "ç😀")
-    assert "Choose Unicode or clean the text" in problem.sentence
+    assert "Choose Unicode, or clean up the text" in problem.sentence
     assert codes(CampaignSpec("", "", options={"unicode": True}), message("1", "Hi ç 😀 ç")) == []
 
 

@@ -255,7 +255,7 @@ def test_answers_for_everybody_do_not_hide_that_a_text_may_be_cut(payload: Any, 
         interpretation = read(poll(*part, log(*taken(0, 1, 2))), attempts=[attempt(ending=ending)], payload=payload)
         assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
         assert interpretation.reason == ("upload_cut" if was_seen else "upload_unproven")
-        assert f"{whose} may have got a text cut short" in interpretation.sentence
+        assert f"{whose} may have received a truncated text" in interpretation.sentence
         assert accepted(interpretation) == set(NUMBERS)
 
 

@@ -181,7 +181,7 @@ def test_the_page_says_that_it_is_a_rehearsal_and_lists_what_can_go_wrong(
 ) -> None:
     client = logged_in(operator)
     page = client.get(PAGE, {"provider": "smsportal"}).content.decode()
-    assert "pretend providers that text nobody" in page
+    assert "simulated providers that text nobody" in page
     assert "Files are not picked up." in page
     assert f'href="{PAGE}"' in client.get("/accounts/").content.decode()
     assert rehearsing.password not in page

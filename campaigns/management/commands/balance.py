@@ -61,9 +61,9 @@ def sheet(campaign: Campaign, found: balance.Balance) -> str:
     """One campaign's books as people read them."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.excluded.items())) or "nobody"
     outcomes = " + ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
-    verdict = found.mismatch or "the books balance"
+    result = found.mismatch or "the books balance"
     return (
-        f"{campaign.name} ({campaign.get_status_display()}): {verdict}\n"
+        f"{campaign.name} ({campaign.get_status_display()}): {result}\n"
         f"  {found.selected:,} selected = {found.excluded_total:,} excluded ({excluded}) + {found.waiting:,} waiting"
         f" + {found.batched:,} batched + {found.cancelled:,} cancelled before batching\n"
         f"  {found.batched:,} batched = {outcomes}"

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from campaigns.handover import batches
-from campaigns.lifecycle import Refusal
 from campaigns.management.commands.balance import find
+from contacts.errors import Refusal
 from providers import keys
 
 

@@ -14,9 +14,7 @@ from providers.adapters.bulksms.words import (
     UPSTREAM,
     UPSTREAM_ATTEMPTS,
 )
-from providers.base import (
-    Attempt,
-)
+from providers.base import Attempt
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 
 _KEPT_BYTES = 2_000

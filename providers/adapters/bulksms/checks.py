@@ -6,9 +6,7 @@ from decimal import Decimal
 
 from providers.adapters.bulksms.answers import Answer
 from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED
-from providers.base import (
-    Check,
-)
+from providers.base import Check
 from providers.transports.http import HttpRemote
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)

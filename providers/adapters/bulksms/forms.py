@@ -78,7 +78,7 @@ class OptionsForm(forms.Form):
         label="Kind",
         required=False,
         initial="2",
-        choices=[("2", "Normal text"), ("0", "Flash: shown at once and not stored")],
+        choices=[("2", "Normal text"), ("0", "Flash: shown at once and not kept")],
     )
     want_report = forms.BooleanField(label="Ask the networks for delivery reports", required=False, initial=True)
     routing_group = forms.ChoiceField(

@@ -7,13 +7,7 @@ from providers.adapters.bulksms.answers import NO_ANSWER, Answer, batch_ids_of
 from providers.adapters.bulksms.reports import Reports, report_alarms, report_outcomes
 from providers.adapters.bulksms.wire import ParsedPayload
 from providers.adapters.bulksms.words import ACCOUNT_FAILURES, FAILURES, REJECTIONS, SCHEDULED, UNKNOWN
-from providers.base import (
-    Attempt,
-    Interpretation,
-    Observation,
-    Outcome,
-    ProviderState,
-)
+from providers.base import Attempt, Interpretation, Observation, Outcome, ProviderState
 
 # How long to wait for a report before BulkSMS's answer to the hand-over counts alone.
 REPORT_PATIENCE = timedelta(minutes=30)

@@ -8,10 +8,7 @@ from datetime import timedelta
 from providers.adapters.bulksms.answers import Answer, kept_bytes
 from providers.adapters.bulksms.wire import REPORT, ParsedPayload, encode_credentials, encode_form
 from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED, MISSING, STATUSES, UNKNOWN
-from providers.base import (
-    Observation,
-    Outcome,
-)
+from providers.base import Observation, Outcome
 from providers.errors import Refused
 from providers.transports.http import HttpRemote
 

@@ -8,11 +8,7 @@ from functools import lru_cache
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from providers import gsm
-from providers.base import (
-    CampaignSpec,
-    Message,
-    Problem,
-)
+from providers.base import CampaignSpec, Message, Problem
 from providers.transports.http import HttpRemote
 
 SEND_BATCH = "submission/send_batch/1/1.0"
@@ -60,7 +56,7 @@ def gsm_problems(spec: CampaignSpec, text: str) -> list[Problem]:
         )
         return [Problem("text_not_gsm", sentence, "text", characters=foreign)]
     if "€" in text:
-        sentence = "BulkSMS does not document how to write € in GSM. Write EUR, or choose the alphabet Unicode."
+        sentence = "BulkSMS does not say how to write € in GSM. Write EUR, or choose the alphabet Unicode."
         return [Problem("text_not_gsm", sentence, "text", characters="€")]
     if lost := "".join(character for character in _WITHOUT_A_BYTE if character in text):
         sentence = "The text contains a carriage return or a form feed. Use plain line breaks."

@@ -57,7 +57,7 @@ from providers.transports.ftp import FtpRemote, FtpTransport
 class Adapter(BaseAdapter):
     label = "Clickatell (FTP)"
     transport = FtpTransport
-    # "Up to 100 000 messages per file" on one page, 50,000 on another; small files bound what a broken upload can do.
+    # "Up to 100 000 messages per file" on one page, 50,000 on another; small files limit the harm of a broken upload.
     limits = Limits(
         rows=5_000,
         bytes=10_000_000,
@@ -68,7 +68,7 @@ class Adapter(BaseAdapter):
         start_ahead=timedelta(minutes=MAX_DELAY_MINUTES),
     )
     guard = Guard.none()
-    # "Using the FTP API": files are deleted 48 hours after they were last changed.
+    # "Using the FTP API": files are deleted 48 hours after their last change.
     give_up_after = timedelta(hours=48)
     accepted_means = (
         "Clickatell's log gave this number a message id: it took the text. Whether it arrived is known only where the "
@@ -83,22 +83,24 @@ class Adapter(BaseAdapter):
     )
 
     SettingsForm = forms.SettingsForm
-
     OptionsForm = forms.OptionsForm
 
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
-        """What ``concat`` limits. "Send basic message": line breaks use two character spaces, in either alphabet.
+        """Count the parts that ``concat`` limits. "Send basic message": line breaks use two character spaces.
 
-        Unicode is asked for as such, also for a text that GSM could say.
+        That holds in either alphabet. If the campaign uses Unicode, a text within GSM counts as Unicode too.
         """
         if not uses_unicode(spec):
             return gsm.measure(text, self.limits.newline_units)
-        # Characters stand in that count as wanted: a pair for a line break, one unit outside GSM for what GSM has.
+        # Substitutes with the right length: two units for each line break, and non-GSM characters for a GSM text.
         paired = text.replace("\n", "\U0001f600")
         return gsm.measure(paired if gsm.unsupported(paired) else "\u4e00" * len(paired))
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
-        """``from``: 1 to 16 digits, or up to 11 letters and digits (SMS gateway settings)."""
+        """Return why this campaign cannot go through Clickatell.
+
+        ``from`` is 1 to 16 digits, or up to 11 letters and digits (SMS gateway settings).
+        """
         found = []
         if spec.sender and not SENDER.fullmatch(spec.sender):
             found.append(
@@ -113,7 +115,10 @@ class Adapter(BaseAdapter):
         return found
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
-        """What a file cannot say for certain: which form a file takes hangs on the others in it, so each must do."""
+        """Return why a file cannot express this message.
+
+        The form of a file depends on all messages in it, so each message must fit every form.
+        """
         if not message.text.strip():
             return [Problem("text_empty", "The text is empty.", "text")]
         found = unicode_problems(message) if uses_unicode(spec) else gsm_problems(spec, message)
@@ -135,15 +140,16 @@ class Adapter(BaseAdapter):
         return found
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
-        """The file without its credential lines, line breaks LF.
+        """Return the file without its credential lines; line breaks are LF.
 
-        One text for all: the basic form, ``to:`` lines and the text last, so that a broken upload has no text. Else the
-        batch form in its documented order: the template with ``#fieldN#`` where every message can be said with it, or
-        ``text:#field1#`` with the whole text in each ``csv:`` line ("Example format 1").
+        If all recipients get the same text, the file has the basic form: ``to:`` lines, then the text last, so that a
+        broken upload has no text. Otherwise it has the batch form in its documented order: the template with
+        ``#fieldN#`` if it can express every message, else ``text:#field1#`` with the whole text in each ``csv:`` line
+        ("Example format 1").
 
-        assumption: an empty value between delimiters is read as empty; it is left to templates with line breaks,
-        which no other form can say. An empty ``text:`` line is an empty line of the text. With Unicode ``#field1#`` is
-        filled before the text is read as hexadecimal.
+        assumption: an empty value between delimiters is read as empty; this is used only for templates with line
+        breaks, which no other form can express. An empty ``text:`` line is an empty line of the text. With Unicode,
+        ``#field1#`` is filled in before the text is read as hexadecimal.
         """
         lines = [*time_lines(spec), *parameter_lines(stem, spec)]
         texts = {message.text for message in messages}
@@ -163,88 +169,90 @@ class Adapter(BaseAdapter):
         return Payload(stem, f"{stem}.txt", body, key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
-        """Each attempt has its own name, to be told apart. assumption: "a text file" may have any name in ``.txt``."""
+        """Return a name of its own for each attempt. assumption: "a text file" may have any name ending in ``.txt``."""
         return f"{payload.stem}-a{number}.txt"
 
     def stage(self, remote: FtpRemote, payload: Payload, attempt_name: str) -> Staged:
-        """Prove the line without touching anything; note how many bytes the credential lines add."""
+        """Check the connection without changing anything; record how many bytes the credential lines add."""
         remote.ready()
         return Staged("", remote.host, len(credential_lines(remote.settings)))
 
     def commit(self, remote: FtpRemote, payload: Payload, attempt: Attempt) -> Receipt:
         if minutes_until_start(payload.body, attempt.started_at) > MAX_DELAY_MINUTES:
             raise Refused(
-                "start_too_far", "The start is more than 7 days away, which Clickatell does not take. Wait, or cancel."
+                "start_too_far",
+                "The start is more than 7 days away, which Clickatell does not accept. Wait, or cancel.",
             )
         remote.store(attempt.name, credential_lines(remote.settings) + wire_form(payload.body, attempt.started_at))
         return Receipt()
 
     def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """List the folder: our own uploads by size, and every other file that says something about this batch.
+        """List the folder: our own uploads with their sizes, and every other file that is about this batch.
 
-        Our own uploads are never read back: they hold credentials. Where a log repeats those, they are blanked.
+        Our own uploads are never read back, because they contain credentials. Credentials in a log are masked.
         """
-        subject = BatchNames.of(payload)
+        names = BatchNames.of(payload)
         since = first_start(attempts, now)
         files = []
         for entry in remote.listdir():
-            if not is_safe_name(entry.name) or subject.belongs_to_another(entry.name):
+            if not is_safe_name(entry.name) or names.belongs_to_another(entry.name):
                 continue
-            if subject.is_upload(entry.name):
+            if names.is_upload(entry.name):
                 files.append(ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
                 continue
             body = remote.read(entry.name, MAX_LOG_BYTES)
             if body is None:
                 continue
             kept = mask_secrets(body, remote.settings)
-            # What was blanked must not look as if it had been cut short.
+            # Masking changes the length; the size must not suggest that the log was cut short.
             size = entry.size + len(kept) - len(body)
-            # Bytes that are no UTF-8 cannot be stored as a name.
+            # A name whose bytes are not UTF-8 cannot be stored.
             name = entry.name.encode("utf-8", "replace").decode()
             file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
-            if subject.may_be_meant(file, since):
+            if names.may_be_about(file, since):
                 files.append(file)
         return Observation(now, (remote.host,), tuple(files))
 
     def interpret(
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
-        """What the log and the folder mean; the rules stand in the order in which they win.
+        """Interpret the logs and the folder; earlier rules take precedence.
 
-        A line for each number -> accepted. An internal error, or an error that names nobody beside ids -> unclear.
-        An error about the whole file and no id -> rejected. Lines for some -> processing, and unclear in the end.
-        Ids from an upload of which nothing shows that all of it arrived -> unclear: a text may have been cut short.
-        The file itself, whole -> taken. Nothing -> absent, which proves nothing.
+        A line for each number -> accepted. An internal error, or an error without a number beside message ids ->
+        unclear. An error about the whole file and no message id -> rejected. Lines for some numbers -> processing, and
+        unclear after ``give_up_after``. Message ids from an upload that is not known to have arrived whole -> unclear,
+        because a text may have been cut short. The whole file in the folder -> taken. Nothing -> absent, which proves
+        nothing.
         """
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         log = BatchLog.of(payload, attempts, observations)
-        if log.has_words:
+        if log.has_answers:
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
             return require_whole_upload(interpretation, payload, log, attempts, observations)
         return interpret_folder(payload, log, observations)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
-        """The login is proven by the open remote; nothing is put there, because any file is picked up and texted."""
+        """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""
         entries = remote.listdir()
         newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
         return [
             Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
-            # No warning: Clickatell documents nothing else.
+            # Not a warning, because Clickatell documents only FTP.
             Check(
                 "encryption",
                 "Encryption",
                 None,
-                "FTP encrypts nothing: the passwords, the texts and the numbers can be read on the way.",
+                "FTP encrypts nothing: the passwords, the texts and the numbers can be read in transit.",
             ),
-            Check("folder", "Folder", True, f"The login's folder can be listed; files in it: {len(entries)}."),
+            Check("folder", "Folder", True, f"The login's folder can be listed. Files in it: {len(entries)}."),
             check_clock(newest, now),
             Check(
                 "api_login",
                 "API login inside the file",
                 None,
-                "Only a real message proves it: make a test handover to a number of your own.",
+                "Only a real message can test it. Make a test handover to a number of your own.",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""Everything that Clickatell's logs say about one batch."""
+"""Everything that Clickatell's logs say about one batch, and the outcomes that follow from it."""
 
 import re
 from collections.abc import Sequence
@@ -16,31 +16,29 @@ from providers.adapters.clickatell.words import (
     UNKNOWN,
     WORDS,
 )
-from providers.base import (
-    Attempt,
-    Observation,
-    ObservedFile,
-    Outcome,
-    Payload,
-)
+from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload
 
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
-    """The attempts that may have arrived, by number."""
+    """Return the attempts that may have arrived, by number."""
     return {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
 
 
 def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
+    """Return when the first attempt that may have arrived began, in whole seconds; ``otherwise`` if there is none."""
     started = [attempt.started_at for attempt in _possible(attempts).values()]
-    # FTP tells times in whole seconds.
+    # FTP gives times in whole seconds.
     return min(started, default=otherwise).replace(microsecond=0)
 
 
 @dataclass
 class BatchLog:
-    """All that the log ever said of a batch, and what was seen of its uploads."""
+    """All answers about a batch in all its logs, keyed by msisdn, and the uploads that the logs mention.
 
-    subject: BatchNames
+    ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn.
+    """
+
+    names: BatchNames
     attempts: dict[int, Attempt]
     since: datetime
     ids: dict[str, list[LogLine]] = field(default_factory=dict)
@@ -61,13 +59,13 @@ class BatchLog:
             text = decode_log(file.body or b"")
             log.known_attempts |= {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
             log.cut_short |= file.size > len(file.body or b"")
-            for line in log.subject.lines(file, since):
+            for line in log.names.lines(file, since):
                 log._add(line)
         return log
 
     @property
-    def has_words(self) -> bool:
-        """Whether it answers for anybody. That it names an upload proves no more than that one was begun."""
+    def has_answers(self) -> bool:
+        """Whether the logs answer for any number. Naming an upload only proves that one was begun."""
         return bool(self.ids or self.errors or self.nameless_ids or self.nameless_errors)
 
     @property
@@ -76,16 +74,16 @@ class BatchLog:
 
     @property
     def answers(self) -> int:
-        """How much it says: a log for which this has not changed has not grown, whatever it says of others."""
+        """How many answers the logs have for this batch. If it has not changed, the logs have not grown for it."""
         return self.accepted + len(self.errors) + len(self.nameless_errors)
 
     @property
     def refused(self) -> list[LogLine]:
-        """Errors of numbers that have no id: an id was given before, or in another upload, and counts."""
+        """Errors of numbers without a message id. An id from an earlier line or another upload takes precedence."""
         return [line for msisdn, line in self.errors.items() if msisdn not in self.ids]
 
     def _add(self, line: LogLine) -> None:
-        numbers = self.subject.numbers
+        numbers = self.names.numbers
         msisdn = line.msisdn
         if not msisdn and line.message_id:
             msisdn = self.owners.get(line.message_id, "")
@@ -108,26 +106,24 @@ class BatchLog:
 
     @property
     def strays(self) -> set[int]:
-        """Uploads that the log knows and that Baton took for refused, or for ones that never arrived."""
+        """Uploads in the logs that, as far as Baton knew, were refused or never arrived."""
         return self.known_attempts - set(self.attempts)
 
     def alarm(self) -> str:
         alarms = []
         if len(self.known_attempts) > 1 or any(len(lines) > 1 for lines in self.ids.values()):
-            alarms.append(
-                "Clickatell's log knows more than one upload of this file: people may have been texted twice."
-            )
+            alarms.append("Clickatell's log has more than one upload of this file: people may have been texted twice.")
         elif self.strays:
-            alarms.append("Clickatell's log knows an upload that Baton took for one that never arrived.")
+            alarms.append("Clickatell's log has an upload that, as far as Baton knew, never arrived.")
         both = set(self.ids) & set(self.errors)
         if both:
-            alarms.append(f"The log gives {len(both):,} of the numbers both a message id and an error.")
+            alarms.append(f"The log has both a message id and an error for {len(both):,} of the numbers.")
         if self.cut_short:
-            alarms.append("A log is longer than Baton reads: some answers may be missing from the results.")
+            alarms.append("A log is longer than Baton reads, so some answers may be missing from the results.")
         return " ".join(alarms)
 
     def outcomes(self, *, with_accepted: bool) -> tuple[Outcome, ...]:
-        """Row errors, and those with a status; with ``with_accepted`` everybody the log gave an id."""
+        """Return the row errors and the numbers with a status; ``with_accepted`` adds every number with an id."""
         found = [_row_error(line) for line in self.refused if line.error != INTERNAL_ERROR]
         for msisdn, lines in self.ids.items():
             status = self.statuses.get(msisdn)
@@ -139,7 +135,7 @@ class BatchLog:
 
 
 def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
-    """Each log once with its newest content; one that was begun anew under the same name counts as another."""
+    """Return each log once, with its newest content; a log that was restarted under the same name counts as another."""
     found: dict[str, list[ObservedFile]] = {}
     for observation in observations:
         for file in observation.files:
@@ -154,9 +150,7 @@ def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
 
 
 def _row_error(line: LogLine) -> Outcome:
-    sentence = WORDS.get(
-        line.error, f"Clickatell reports this number with words Baton does not know: {_error_words(line)}"
-    )
+    sentence = WORDS.get(line.error, f"Clickatell reports an unknown error for this number: {_error_words(line)}")
     return Outcome(
         msisdn=line.msisdn,
         result="row_error",
@@ -169,7 +163,7 @@ def _row_error(line: LogLine) -> Outcome:
 
 
 def _error_words(line: LogLine) -> str:
-    """The words of an error, without what may be somebody's number."""
+    """Return the words of an error, without anything that may be a phone number."""
     error = ERR.search(line.words)
     return NUMBER.sub("", TO.sub("", error[0] if error else line.words)).strip()[:100]
 

@@ -14,7 +14,7 @@ def _without_breaks(value: str) -> None:
 def _as_a_line(value: str) -> None:
     if not CREDENTIAL.fullmatch(value):
         raise forms.ValidationError(
-            "Use ASCII characters only, with no line break and no space at either end: it becomes a line of the file."
+            "Use ASCII characters only, with no line break and no space at either end: this becomes a line of the file."
         )
 
 
@@ -23,7 +23,7 @@ class SettingsForm(forms.Form):
         label="Host",
         initial="ftpupload.clickatell.com",
         scheme="ftp",
-        help_text="Clickatell documents plain FTP only: passwords and texts cross the network in the clear.",
+        help_text="Clickatell documents plain FTP only: passwords and texts cross the network unencrypted.",
     )
     # assumption: no port is documented.
     port = forms.IntegerField(label="Port", initial=21, min_value=1, max_value=65535)
@@ -36,7 +36,7 @@ class SettingsForm(forms.Form):
     api_password = SecretField(
         label="API password",
         validators=[_as_a_line],
-        help_text="Your Clickatell password. It is put into each file while that is handed over, and kept in none.",
+        help_text="Your Clickatell password. It is added to each file only during the upload, never to a stored file.",
     )
 
 
@@ -44,13 +44,13 @@ class OptionsForm(forms.Form):
     unicode = forms.BooleanField(
         label="Unicode",
         required=False,
-        help_text="Takes every character, emoji included; each part then holds 70 instead of 160.",
+        help_text="Allows every character, including emoji; each part then has 70 characters instead of 160.",
     )
     flash = forms.BooleanField(
         label="Flash", required=False, help_text="Shown at once on the phone, and often not stored there."
     )
     concat = forms.IntegerField(
-        label="Most parts of a text",
+        label="Maximum parts per text",
         required=False,
         initial=DEFAULT_PARTS,
         min_value=1,
@@ -62,9 +62,9 @@ class OptionsForm(forms.Form):
         required=False,
         min_value=1,
         max_value=MAX_DELAY_MINUTES,
-        help_text="How long a text may wait in Clickatell's queue. Blank: 1,440. At least 240 for many recipients.",
+        help_text="How long a text may wait in Clickatell's queue. Blank: 1,440. Use at least 240 for many recipients.",
     )
-    deliv_ack = forms.BooleanField(label="Ask for delivery acknowledgement", required=False)
+    deliv_ack = forms.BooleanField(label="Request delivery acknowledgements", required=False)
     callback = forms.ChoiceField(
         label="Callbacks",
         required=False,
@@ -82,11 +82,13 @@ class OptionsForm(forms.Form):
         help_text="What Clickatell reports to the address set in its own control panel.",
     )
     escalate = forms.BooleanField(
-        label="Escalate delayed texts to dearer gateways", required=False, help_text="Up to the most credits below."
+        label="Escalate delayed texts to more expensive gateways",
+        required=False,
+        help_text="Up to the maximum credits below.",
     )
-    # assumption: no range is documented; whole credits are what every reading takes.
+    # assumption: no range is documented; whole numbers fit every reading of the document.
     max_credits = forms.IntegerField(
-        label="Most credits a text", required=False, min_value=1, max_value=99_999, help_text="Blank: no limit."
+        label="Maximum credits per text", required=False, min_value=1, max_value=99_999, help_text="Blank: no limit."
     )
     queue = forms.ChoiceField(
         label="Queue",
@@ -95,13 +97,13 @@ class OptionsForm(forms.Form):
         help_text="Clickatell has three queues of different priority.",
     )
     mo = forms.BooleanField(
-        label="Use a route that carries replies", required=False, help_text="With a sender made of digits."
+        label="Use a route that supports replies", required=False, help_text="Needs a numeric sender."
     )
-    # Asked per campaign and not per account, so that the bytes are fixed and signed with it.
+    # An option of the campaign, not of the account, so that the approval covers the bytes.
     charset = forms.ChoiceField(
-        label="Letters beyond ASCII in the file",
+        label="Encoding of non-ASCII characters",
         required=False,
         initial="iso-8859-1",
         choices=[("iso-8859-1", "ISO-8859-1 (no € and no Greek capitals)"), ("utf-8", "UTF-8")],
-        help_text="Clickatell does not document which. Choose UTF-8 only where a test handover showed é as é.",
+        help_text="Clickatell does not document its encoding. Choose UTF-8 only if é arrived as é in a test handover.",
     )

@@ -9,13 +9,9 @@ from typing import Any
 
 from providers.adapters.clickatell.wire import client_message_id
 from providers.adapters.clickatell.words import UNKNOWN, WORDS
-from providers.base import (
-    Check,
-    ObservedFile,
-    Payload,
-)
+from providers.base import Check, ObservedFile, Payload
 
-# Log files are read up to this many bytes.
+# At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000
 # A line of the log is searched for these, wherever in it they stand.
 _HEAD = re.compile(r"(?=\b(?:[a-z_]*ID\s*[:=]\s*[0-9a-f]{32}(?![0-9a-f])|ERR\s*:))", re.IGNORECASE)
@@ -24,7 +20,7 @@ ERR = re.compile(r"\bERR\s*:\s*(?:(\d{3})(?!\d))?\s*,?\s*(.*)", re.IGNORECASE)
 _STATUS = re.compile(r"\bstatus\w*\s*[:=]?\s*(0\d\d)(?!\d)", re.IGNORECASE)
 TO = re.compile(r"\bTo\s*[:=]\s*(?:\+|00)?(\d{5,16})(?!\d)", re.IGNORECASE)
 NUMBER = re.compile(r"(?<!\w)(?:\+|00)?(\d{7,16})(?!\w)")
-# What a person wrote may look like any of the above where a log repeats the file.
+# Where a log repeats the file, the text of a message may look like any of the above.
 _ECHO = re.compile(r"\b(?:text|data|csv)\s*:", re.IGNORECASE)
 _STEM = re.compile(r"c\d+-b\d+-g\d+-[0-9a-f]{8}")
 _OTHER = re.compile(r"c\d+-?b\d+-?g\d+-?[0-9a-f]{8}|[\w-]+\.(?:txt|csv|dat|sms|msg)\b|climsgid\s*[:=]", re.IGNORECASE)
@@ -32,7 +28,7 @@ _PASSWORD = re.compile(rb"(password\s*[:=]\s*)[^\s&|,;]+", re.IGNORECASE)
 
 
 def is_safe_name(name: str) -> bool:
-    # A name from outside becomes part of a path: nothing in it may lead elsewhere.
+    # The name comes from the server and becomes part of a path, so it must not lead to another folder.
     return not re.search(r"[\x00-\x1f\x7f/\\]", name)
 
 
@@ -46,17 +42,17 @@ def mask_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
 def check_clock(newest: datetime | None, now: datetime) -> Check:
     label = "Clock"
     if newest is None:
-        return Check("clock", label, None, "There is no file whose time could be compared.")
+        return Check("clock", label, None, "There is no file to compare the time with.")
     ahead = newest - now
     if ahead > timedelta(minutes=2):
         minutes = int(ahead.total_seconds() // 60)
         return Check("clock", label, False, f"The server's clock is at least {minutes:,} minutes ahead of Baton's.")
-    return Check("clock", label, None, f"The newest file there is of {newest:%Y-%m-%d %H:%M} UTC, as far as it tells.")
+    return Check("clock", label, None, f"The newest file in the folder has the time {newest:%Y-%m-%d %H:%M} UTC.")
 
 
 @lru_cache(maxsize=1)
 def _numbers(body: bytes) -> frozenset[str]:
-    """The numbers a payload names."""
+    """Return the msisdns in a payload."""
     found, delimiter = [], b"\n"
     for line in body.split(b"\n"):
         name, _, value = line.partition(b":")
@@ -71,7 +67,7 @@ def _numbers(body: bytes) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a log that gives an answer. ``msisdn`` is ``""`` where it names nobody."""
+    """A line of a log that contains an answer; ``msisdn`` is ``""`` if it names no number."""
 
     source: str
     number: int
@@ -84,7 +80,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class BatchNames:
-    """What a batch is called in a log, and the numbers in it."""
+    """The names of a batch in logs, and the msisdns in it: enough to recognise lines about it."""
 
     stem: str
     climsgid: str
@@ -99,7 +95,7 @@ class BatchNames:
 
     def is_named(self, words: str) -> bool:
         lower = words.lower()
-        # A longer word would be another batch's: c11-... holds c1-... but for its edge.
+        # Match whole words only: a longer word is another batch's name.
         return any(
             re.search(rf"(?<![0-9a-z]){re.escape(name)}(?![0-9a-z])", lower)
             for name in (self.stem.lower(), self.climsgid.lower())
@@ -109,8 +105,8 @@ class BatchNames:
     def belongs_to_another(self, name: str) -> bool:
         return bool(_STEM.search(name)) and not self.is_named(name)
 
-    def may_be_meant(self, file: ObservedFile, since: datetime) -> bool:
-        """Whether a file names this batch, or is new and names none but numbers of it."""
+    def may_be_about(self, file: ObservedFile, since: datetime) -> bool:
+        """Return whether a file names this batch, or is newer than ``since`` and names only numbers of it."""
         if self.is_named(file.name):
             return True
         text = decode_log(file.body or b"")
@@ -121,15 +117,16 @@ class BatchNames:
         return is_new and bool(found) and found <= self.numbers and bool(_HEAD.search(text))
 
     def lines(self, file: ObservedFile, since: datetime) -> list[LogLine]:
-        """Every answer in a file that is about this batch.
+        """Return every answer about this batch in a file.
 
-        assumption: nothing is documented of a log's shape. A line counts when it names this batch itself, or stands in
-        a file or below a heading that does, until another upload, or a number that is not ours, is named. A file that
-        names no upload counts when it is newer than the hand-over and answers for exactly our numbers, each once.
+        assumption: the format of a log is not documented. A line counts if it names this batch, or if it is in a file
+        or below a heading that does, up to a line that names another upload or a number not in the batch. A file that
+        names no upload counts if it is newer than the hand-over and answers for exactly the numbers of the batch, each
+        once.
         """
         text = decode_log(file.body or b"")
         if not self.is_named(file.name) and not self.is_named(text):
-            return self._nameless(file, text, since)
+            return self._lines_without_name(file, text, since)
         found = []
         is_ours = self.is_named(file.name)
         for number, line in enumerate(_split(text), start=1):
@@ -145,11 +142,11 @@ class BatchNames:
                 found += [answer for answer in answers if answer]
         return found
 
-    def _nameless(self, file: ObservedFile, text: str, since: datetime) -> list[LogLine]:
+    def _lines_without_name(self, file: ObservedFile, text: str, since: datetime) -> list[LogLine]:
         if file.modified_at is None or file.modified_at < since or _OTHER.search(text):
             return []
         found: list[LogLine] = []
-        told: dict[str, set[str]] = {}
+        answers_by_number: dict[str, set[str]] = {}
         for number, line in enumerate(_split(text), start=1):
             for piece in _pieces(line):
                 answer = self._answer(file.name, number, piece)
@@ -157,14 +154,20 @@ class BatchNames:
                     return []
                 found.append(answer)
                 if answer.message_id or answer.error:
-                    told.setdefault(answer.msisdn, set()).add(answer.message_id or answer.error)
-        # A later line may tell the status of an id without saying whose it is.
-        told[""] = told.get("", set()) - set().union(*(words for msisdn, words in told.items() if msisdn))
-        is_exact = not told.pop("") and set(told) == self.numbers and all(len(words) == 1 for words in told.values())
+                    answers_by_number.setdefault(answer.msisdn, set()).add(answer.message_id or answer.error)
+        # A later line may give the status of a message id without its number.
+        answers_by_number[""] = answers_by_number.get("", set()) - set().union(
+            *(words for msisdn, words in answers_by_number.items() if msisdn)
+        )
+        is_exact = (
+            not answers_by_number.pop("")
+            and set(answers_by_number) == self.numbers
+            and all(len(words) == 1 for words in answers_by_number.values())
+        )
         return found if is_exact else []
 
     def _answer(self, source: str, number: int, words: str) -> LogLine | None:
-        """One answer; None where it is for a number that is not ours."""
+        """Return one answer, or None if it is for a number that is not in the batch."""
         message_id, error, status = _ID.search(words), ERR.search(words), _STATUS.search(words)
         msisdn = ""
         if to := TO.search(words):
@@ -193,19 +196,19 @@ def decode_log(body: bytes) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The lines of a log, without what repeats a text that somebody wrote."""
+    """Return the lines of a log, each cut off where it repeats the text of a message."""
     lines = re.split(r"\r\n|\r|\n", text)
     return [line[: echo.start()] if (echo := _ECHO.search(line)) else line for line in lines]
 
 
 def _pieces(line: str) -> Iterator[str]:
-    """The answers in a line: the whole line where there is one, for what stands before it may name the number."""
+    """Yield the answers in a line: the whole line if there is only one, because the number may come before it."""
     heads = [match.start() for match in _HEAD.finditer(line)]
     if len(heads) <= 1:
         if heads or (_STATUS.search(line) and (TO.search(line) or NUMBER.search(line))):
             yield line
         return
-    # Numbers that stand before their answers would be taken for the answer before: then no number is.
+    # If numbers come before their answers, each would be matched to the previous answer: use none of them then.
     is_after = not NUMBER.search(line[: heads[0]])
     for start, end in zip(heads, [*heads[1:], len(line)], strict=True):
         yield line[start:end] if is_after else NUMBER.sub("", line[start:end])

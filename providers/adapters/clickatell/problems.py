@@ -4,15 +4,11 @@ import re
 
 from providers import gsm
 from providers.adapters.clickatell.wire import charset_of, encode_hex, field_values, template_lines, uses_unicode
-from providers.base import (
-    CampaignSpec,
-    Message,
-    Problem,
-)
+from providers.base import CampaignSpec, Message, Problem
 
 # "Using the FTP API": "each line can be up to 8192 bytes". assumption: the line break counts.
 MAX_LINE_BYTES = 8192
-# Wider than #field1# by its half: a value must not make a field together with what stands beside it.
+# Also half of #field1#: a value must not form a field together with the text beside it.
 _FIELD_LIKE = re.compile(r"#field\d|field\d+#", re.IGNORECASE)
 SENDER = re.compile(r"[0-9]{1,16}|[A-Za-z0-9]{1,11}")
 _BEYOND_LATIN_1 = re.compile("[" + "".join(c for c in gsm.BASIC + gsm.EXTENSION if ord(c) > 0xFF) + "]")
@@ -24,34 +20,41 @@ def unicode_problems(message: Message) -> list[Problem]:
     if "\r" in message.text:
         found.append(_carriage_return())
     if _SURROGATE.search(message.text):
-        found.append(Problem("text_broken", "The text holds half of a character. Type that character anew.", "text"))
+        found.append(
+            Problem("text_broken", "The text contains half of a character. Type that character again.", "text")
+        )
     return found
 
 
 def gsm_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
-    """What 7-bit text cannot say: characters, line breaks in values, what looks like a field, spaces at the edges."""
+    """Return why a file cannot express this GSM text.
+
+    The reasons are characters, line breaks in values, text that looks like a field, and spaces at the edges.
+    """
     text, found = message.text, []
     if foreign := gsm.unsupported(text):
-        sentence = f"Clickatell takes GSM characters only; not {' '.join(foreign)}. Choose Unicode or clean the text."
+        sentence = (
+            f"Clickatell takes GSM characters only, not {' '.join(foreign)}. Choose Unicode, or clean up the text."
+        )
         found.append(Problem("text_not_gsm", sentence, "text", characters=foreign))
     if charset_of(spec) != "utf-8" and (beyond := "".join(dict.fromkeys(_BEYOND_LATIN_1.findall(text)))):
-        sentence = f"A file in ISO-8859-1 cannot say {' '.join(beyond)}. Choose Unicode or clean the text."
+        sentence = f"A file in ISO-8859-1 cannot contain {' '.join(beyond)}. Choose Unicode, or clean up the text."
         found.append(Problem("text_not_in_charset", sentence, "text", characters=beyond))
     if "\r" in text:
         found.append(_carriage_return())
     if "\f" in text:
-        found.append(Problem("text_form_feed", "The text holds a form feed. Take it out.", "text"))
+        found.append(Problem("text_form_feed", "The text contains a form feed. Remove it.", "text"))
     if literal := _FIELD_LIKE.search(text):
-        # assumption: no way to write a field's name literally is documented.
-        sentence = f"Clickatell would take “{literal[0]}” for a field of its own. Write it in another way."
+        # assumption: the document shows no way to write a field's name literally.
+        sentence = f"Clickatell would read “{literal[0]}” as one of its own fields. Write it in another way."
         found.append(Problem("text_has_field", sentence, "text"))
     found += _break_problems(spec, message)
-    # "to: 4483..." and "text:This is" are both in the documents: whether a space at an edge counts is not known.
+    # The documents show both "to: 4483..." and "text:This is", so it is not known whether a space at an edge counts.
     if any(line != line.strip(" ") for line in text.split("\n")):
         found.append(
             Problem(
                 "text_edge_space",
-                "A line of the text begins or ends with a space, which Clickatell may drop. Take it out.",
+                "A line of the text begins or ends with a space, which Clickatell may drop. Remove it.",
                 "text",
             )
         )
@@ -59,27 +62,27 @@ def gsm_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
 
 
 def _break_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
-    """A line break is said by a further ``text:`` line, which the whole file shares: never in a value."""
+    """A line break is written as another ``text:`` line, which all messages of the file share, never in a value."""
     text = message.text
     if message.own_text:
         if "\n" in spec.template:
-            sentence = "An own text cannot stand in one file with a text of several lines. Choose Unicode."
+            sentence = "A personal text cannot share a file with a text of several lines. Choose Unicode."
             return [Problem("own_text_beside_lines", sentence, "own_text")]
     else:
         values = sorted(message.values.items())
         found = [
             Problem(
-                "value_line_break", f"{_field_label(name)} holds a line break. Take it out, or choose Unicode.", name
+                "value_line_break", f"{_field_label(name)} contains a line break. Remove it, or choose Unicode.", name
             )
             for name, value in values
             if "\n" in value
         ]
         if "\n" in spec.template:
-            # Only the template can say several lines, so this value stands by itself between two delimiters.
+            # Only the template can express several lines, so this value is on its own between two delimiters.
             found += [
                 Problem(
                     "value_edge_space",
-                    f"{_field_label(name)} begins or ends with a space, which Clickatell may drop. Take it out.",
+                    f"{_field_label(name)} begins or ends with a space, which Clickatell may drop. Remove it.",
                     name,
                 )
                 for name, value in values
@@ -88,13 +91,13 @@ def _break_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
         if found or spec.template:
             return found
     if "\n" in text:
-        sentence = "A text of its own with a line break cannot be said. Take the line break out, or choose Unicode."
+        sentence = "A personal text cannot contain a line break. Remove the line break, or choose Unicode."
         return [Problem("text_line_break", sentence, "own_text" if message.own_text else "text")]
     return []
 
 
 def _carriage_return() -> Problem:
-    return Problem("text_carriage_return", "The text holds a carriage return. Take it out.", "text")
+    return Problem("text_carriage_return", "The text contains a carriage return. Remove it.", "text")
 
 
 def _field_label(name: str) -> str:
@@ -102,7 +105,7 @@ def _field_label(name: str) -> str:
 
 
 def longest_line_bytes(spec: CampaignSpec, message: Message) -> int:
-    """The bytes of the longest line that any form would need for this message, its line break counted."""
+    """Return the bytes of the longest line that any form needs for this message, including its line break."""
     text = message.text
     if uses_unicode(spec):
         return len(f"csv:{message.msisdn}|{encode_hex(text)}\n")

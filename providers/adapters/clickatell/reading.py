@@ -15,22 +15,14 @@ from providers.adapters.clickatell.words import (
     UNKNOWN,
     WORDS,
 )
-from providers.base import (
-    Attempt,
-    Ending,
-    Interpretation,
-    Observation,
-    ObservedFile,
-    Payload,
-    ProviderState,
-)
+from providers.base import Attempt, Ending, Interpretation, Observation, ObservedFile, Payload, ProviderState
 
-# The folder is looked through once a minute: what Clickatell does with a broken upload it has done after a few.
+# Clickatell scans the folder once a minute, so it has finished with a broken upload after a few minutes.
 _LOG_PATIENCE = timedelta(minutes=3)
 
 
 def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
-    total, refused = len(log.subject.numbers), len(log.refused)
+    total, refused = len(log.names.numbers), len(log.refused)
     counts = f"{log.accepted:,} of {total:,} have a message id and {refused:,} an error"
     internal = any(line.error == INTERNAL_ERROR for line in [*log.refused, *log.nameless_errors])
     alarm = log.alarm()
@@ -39,9 +31,9 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
         outcomes = log.outcomes(with_accepted=False)
         sentence = f"Clickatell's log answers for every number: {counts}."
         if any(line.error == NO_CREDIT for line in log.refused):
-            # What the credit still paid for was texted; the next file would be refused.
-            said = f"{WORDS[NO_CREDIT]} {sentence}"
-            return Interpretation(ProviderState.ACCEPTED, NO_CREDIT, said, outcomes, alarm=alarm, account=True)
+            # Messages were texted until the credit was used up; the next file would be refused.
+            sentence = f"{WORDS[NO_CREDIT]} {sentence}"
+            return Interpretation(ProviderState.ACCEPTED, NO_CREDIT, sentence, outcomes, alarm=alarm, account=True)
         return Interpretation(ProviderState.ACCEPTED, "logged", sentence, outcomes, alarm=alarm)
     outcomes = log.outcomes(with_accepted=True)
     codes = sorted({line.error for line in log.nameless_errors})
@@ -50,10 +42,10 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
         return Interpretation(ProviderState.UNKNOWN, INTERNAL_ERROR, sentence, outcomes, unclear=True, alarm=alarm)
     whole = [code for code in codes if code not in OF_ONE_RECIPIENT]
     if whole == [UNKNOWN]:
-        sentence = f"Clickatell's log has an error that Baton does not know, and it names nobody. In it {counts}."
+        sentence = f"Clickatell's log has an unknown error without a number. In the log {counts}."
         return Interpretation(ProviderState.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
     if whole and log.accepted:
-        sentence = f"The log has an error that names nobody ({', '.join(codes)}), yet {counts}."
+        sentence = f"The log has an error without a number ({', '.join(codes)}), yet {counts}."
         return Interpretation(
             ProviderState.UNKNOWN,
             whole[0],
@@ -64,7 +56,7 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
             account=whole[0] in ACCOUNT_ERRORS,
         )
     if whole and log.strays:
-        sentence = f"The log refuses a file ({', '.join(whole)}), but not surely the last upload of it."
+        sentence = f"The log refuses a file ({', '.join(whole)}), but possibly not its last upload."
         return Interpretation(ProviderState.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     if whole:
         code = next(code for code in whole if code != UNKNOWN)
@@ -72,15 +64,15 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
             ProviderState.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in ACCOUNT_ERRORS
         )
     if is_over or (codes and log.accepted + refused + len(log.nameless_errors) >= total):
-        nobody = f", and {len(log.nameless_errors):,} errors name nobody" if codes else ""
-        sentence = f"Clickatell's log does not answer for everybody: {counts}{nobody}."
+        without_number = f", and {len(log.nameless_errors):,} errors have no number" if codes else ""
+        sentence = f"Clickatell's log does not answer for every number: {counts}{without_number}."
         return Interpretation(ProviderState.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
     sentence = f"Clickatell's log is not complete yet: {counts}."
     return Interpretation(ProviderState.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
 
 
 def interpret_folder(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> Interpretation:
-    """What the uploads themselves say while no log speaks: one that was whole was handed over."""
+    """Interpret the uploads in the folder while there is no log: a whole one was handed over."""
     by_name = {attempt.name: attempt for attempt in log.attempts.values()}
     seen = [
         (_is_whole(file, payload, by_name[file.name]), observation is observations[-1])
@@ -89,16 +81,16 @@ def interpret_folder(payload: Payload, log: BatchLog, observations: Sequence[Obs
         if file.name in by_name
     ]
     if (True, True) in seen:
-        return Interpretation(ProviderState.TAKEN, "waiting", "The whole file lies in the folder and waits to be read.")
+        return Interpretation(ProviderState.TAKEN, "waiting", "The whole file is in the folder and waits to be read.")
     if any(is_whole for is_whole, _ in seen):
         return Interpretation(
-            ProviderState.TAKEN, "picked_up", "The whole file lay in the folder and has been picked up."
+            ProviderState.TAKEN, "picked_up", "The whole file was in the folder and has been picked up."
         )
     if any(is_last for _, is_last in seen):
         return Interpretation(
             ProviderState.UNKNOWN,
             "waiting_after_break",
-            "A file of this batch lies in the folder, but its size does not show that the whole of it arrived.",
+            "A file of this batch is in the folder, but its size does not show that all of it arrived.",
         )
     return Interpretation(ProviderState.ABSENT)
 
@@ -110,12 +102,12 @@ def require_whole_upload(
     attempts: Sequence[Attempt],
     observations: Sequence[Observation],
 ) -> Interpretation:
-    """What the log says, or unclear where nothing shows that the upload it answers for arrived whole.
+    """Return the log's interpretation, or unclear if the upload it answers for is not known to have arrived whole.
 
-    A log that is still growing is waited for, so that a person decides about everybody that it will ever name.
+    While the log is still growing Baton waits, so that a person decides about all the numbers it will name.
     """
     if interpretation.account and not _arrival(payload, log, observations)[0]:
-        # A login that was cut off says nothing about the login.
+        # A login that was cut off says nothing about the account.
         interpretation = replace(interpretation, account=False)
     is_settled = interpretation.state is ProviderState.ACCEPTED
     is_decided = interpretation.unclear and interpretation.reason != "log_incomplete"
@@ -133,9 +125,9 @@ def require_whole_upload(
 
 
 def _arrival(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> tuple[bool, bool]:
-    """Of the uploads that the log answers for: whether one is known to be whole; whether only a part of one was seen.
+    """Return whether one of the uploads in the log is known to be whole, and whether only a part of one was seen.
 
-    A log that names no upload may answer for any.
+    A log that names no upload may be about any of them.
     """
     answered = [attempt for number, attempt in log.attempts.items() if number in log.known_attempts]
     meant = answered or list(log.attempts.values())
@@ -151,7 +143,7 @@ def _arrival(payload: Payload, log: BatchLog, observations: Sequence[Observation
 def _has_stopped_growing(
     payload: Payload, log: BatchLog, attempts: Sequence[Attempt], observations: Sequence[Observation]
 ) -> bool:
-    """Whether the log says no more of this batch than it did some minutes ago."""
+    """Return whether the log has no more answers for this batch than it had ``_LOG_PATIENCE`` ago."""
     before = [each for each in observations if observations[-1].seen_at - each.seen_at >= _LOG_PATIENCE]
     return bool(before) and BatchLog.of(payload, attempts, before).answers == log.answers
 
@@ -159,17 +151,17 @@ def _has_stopped_growing(
 def _broken_words(has_part: bool) -> str:
     if has_part:
         return "Only a part of the file arrived, and Clickatell read it."
-    return "The upload was interrupted, and nothing shows that the whole file arrived; Clickatell read what did."
+    return "The upload was interrupted, and nothing shows that the whole file arrived. Clickatell read what did."
 
 
 def _cut_words(payload: Payload, log: BatchLog) -> str:
-    """Whose text may be cut short: in the basic form the one text for all stands last, in the batch form one row."""
+    """Say whose text may be cut short: everybody's in the basic form, the last row's in the batch form."""
     is_batch_form = re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
     whose = "the last" if is_batch_form else "all"
-    total, refused = len(log.subject.numbers), len(log.refused)
+    total, refused = len(log.names.numbers), len(log.refused)
     counts = f"In its log {log.accepted:,} of {total:,} have a message id and {refused:,} an error"
-    others = "" if log.accepted + refused >= total else " Of the others it says nothing."
-    return f"{counts}; {whose} of those with an id may have got a text cut short.{others}"
+    others = "" if log.accepted + refused >= total else " It says nothing about the others."
+    return f"{counts}; {whose} of those with an id may have received a truncated text.{others}"
 
 
 def _wire_size(payload: Payload, attempt: Attempt) -> int:
@@ -177,8 +169,8 @@ def _wire_size(payload: Payload, attempt: Attempt) -> int:
 
 
 def _is_whole(file: ObservedFile, payload: Payload, attempt: Attempt) -> bool:
-    """Whether every byte of an attempt arrived: the server said so, or shows the size that was to be stored."""
+    """Return whether all of an attempt arrived: the server confirmed it, or the file has the expected size."""
     if attempt.ending is Ending.DONE:
         return True
-    # An attempt that was restored from the journal does not say what was staged.
+    # An attempt that was restored from the journal does not record what was staged.
     return bool(attempt.staged.size) and file.size == _wire_size(payload, attempt)

@@ -6,17 +6,14 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from providers.base import (
-    CampaignSpec,
-    Message,
-)
+from providers.base import CampaignSpec, Message
 from providers.errors import Refused
 
 # "Delivery delay ... of up to 7 days".
 MAX_DELAY_MINUTES = 10_080
 _DEFAULT_VALIDITY = 1440
 DEFAULT_PARTS = 3
-# The last one is no GSM character, so it is in no value.
+# The last one is not a GSM character, so no value contains it.
 _DELIMITERS = "|~^;`"
 _FIELD = re.compile(r"@@(value[1-6])@@")
 CREDENTIAL = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -37,14 +34,14 @@ def max_parts(spec: CampaignSpec) -> int:
 
 
 def write_line(name: str, value: str) -> str:
-    # The last gate against a line that nobody meant; whatever gets here has been judged before.
+    # The last check against an injected line; ``problems`` has already refused such values.
     if "\n" in value or "\r" in value:
         raise ValueError(f"a line break in {name}")
     return f"{name}:{value}"
 
 
 def time_lines(spec: CampaignSpec) -> list[str]:
-    """The lines that the wire form computes anew; they come first, so that nothing else is taken for one."""
+    """Return the lines that ``wire_form`` replaces. They come first, so that no other line is mistaken for one."""
     lines = []
     if spec.start_at:
         lines.append(write_line("deliv_at", spec.start_at.astimezone(UTC).strftime(_MOMENT)))
@@ -73,12 +70,15 @@ def parameter_lines(stem: str, spec: CampaignSpec) -> list[str]:
 
 
 def client_message_id(stem: str) -> str:
-    """``cliMsgId``: "alphanumeric, up to 32". The end of a stem is what makes it unique."""
+    """Return the ``cliMsgId``: "alphanumeric, up to 32". The end of a stem is the part that makes it unique."""
     return "".join(re.findall("[A-Za-z0-9]", stem))[-32:]
 
 
 def text_lines(text: str, is_unicode: bool) -> list[str]:
-    """Several ``text:`` lines are joined by line breaks ("Send basic message"); in hex a break is a character."""
+    """Return the text as ``text:`` lines, which Clickatell joins with line breaks ("Send basic message").
+
+    In hexadecimal a line break is a character like any other, so there is only one line.
+    """
     if is_unicode:
         return [write_line("text", encode_hex(text))]
     return [write_line("text", line) for line in text.split("\n")]
@@ -89,7 +89,7 @@ def encode_hex(text: str) -> str:
 
 
 def can_use_template(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
-    """Whether the template says every message, and says it without doubt or as the only form that can."""
+    """Return whether the template can express every message unambiguously, or is the only form that can."""
     if not spec.template or any(message.own_text for message in messages):
         return False
     if "\n" in spec.template:
@@ -104,7 +104,7 @@ def _fields(template: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def template_lines(template: str) -> tuple[str, ...]:
-    """``#fieldN#`` is the Nth value after the number ("Send templated bulk message")."""
+    """Return the template in lines; ``#fieldN#`` is the Nth value after the number ("Send templated bulk message")."""
     places = {name: place for place, name in enumerate(_fields(template), start=1)}
     return tuple(_FIELD.sub(lambda match: f"#field{places[match[1]]}#", template).split("\n"))
 
@@ -114,26 +114,29 @@ def field_values(spec: CampaignSpec, message: Message) -> list[str]:
 
 
 def csv_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The delimiter, which is the comma unless said, and a line for each recipient. No quoting is documented."""
+    """Return a ``delimiter:`` line (the default is a comma) and a ``csv:`` line for each recipient.
+
+    No quoting is documented, so the delimiter is a character that no value contains.
+    """
     used = set("".join(value for row in rows for value in row[1:]))
     delimiter = next(candidate for candidate in _DELIMITERS if candidate not in used)
     return [write_line("delimiter", delimiter), *(write_line("csv", delimiter.join(row)) for row in rows)]
 
 
 def credential_lines(settings: Mapping[str, Any]) -> bytes:
-    """The first three lines of a file. Raises Refused when a value could become another line, without saying it."""
+    """Return the first three lines of a file. Raises Refused if a value could become a line of its own."""
     lines = []
     for name, setting in (("api_id", "api_id"), ("user", "api_user"), ("password", "api_password")):
         value = str(settings.get(setting) or "")
         if not CREDENTIAL.fullmatch(value):
-            sentence = f"The account's {setting} cannot stand in a line of the file. Enter it anew."
+            sentence = f"The account's {setting} cannot be a line of the file. Enter it again."
             raise Refused("credentials_unusable", sentence, account=True)
         lines.append(f"{name}:{value}\n")
     return "".join(lines).encode("ascii")
 
 
 def _timed(body: bytes) -> tuple[dict[bytes, bytes], bytes]:
-    """The timed lines that a body begins with, and the rest."""
+    """Return the time lines at the beginning of a body, by name, and the rest of the body."""
     found = {}
     while match := _TIMED.match(body):
         found[match[1]] = match[2]
@@ -141,17 +144,17 @@ def _timed(body: bytes) -> tuple[dict[bytes, bytes], bytes]:
     return found, body
 
 
-def _moment(said: bytes) -> datetime:
-    return datetime.strptime(said.decode("ascii"), _MOMENT).replace(tzinfo=UTC)
+def _moment(text: bytes) -> datetime:
+    return datetime.strptime(text.decode("ascii"), _MOMENT).replace(tzinfo=UTC)
 
 
 def minutes_until_start(body: bytes, at: datetime) -> int:
-    said = _timed(body)[0].get(b"deliv_at")
-    return max(-((at - _moment(said)) // timedelta(minutes=1)), 0) if said else 0
+    start = _timed(body)[0].get(b"deliv_at")
+    return max(-((at - _moment(start)) // timedelta(minutes=1)), 0) if start else 0
 
 
 def wire_form(body: bytes, at: datetime) -> bytes:
-    """The body as it is stored by an attempt made at ``at`` (UTC): the absolute times turned into minutes."""
+    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes."""
     timed, rest = _timed(body)
     lines = b""
     if minutes := minutes_until_start(body, at):

@@ -1,14 +1,14 @@
 """Clickatell's codes and statuses, and what they mean to Baton."""
 
 UNKNOWN = "UNKNOWN"
-# "API error codes", those that apply to files.
+# "API error codes", the codes that apply to files.
 WORDS = {
-    "001": "Clickatell refuses the user name or password inside the file. Check the API user of the account.",
-    "007": "Clickatell refuses this address of ours (IP lockdown). Have it allowed in the Clickatell account.",
+    "001": "Clickatell refused the user name or password inside the file. Check the API user of the account.",
+    "007": "Clickatell refused Baton's IP address (IP lockdown). Allow it in the Clickatell account.",
     "100": "Clickatell says the data is malformed.",
     "101": "Clickatell says a parameter is missing or invalid.",
     "102": "Clickatell says the user data header is invalid.",
-    "105": "Clickatell says this is no valid destination.",
+    "105": "Clickatell says this is not a valid destination.",
     "106": "Clickatell says the sender is not valid. It must be registered with Clickatell.",
     "107": "Clickatell says the message is empty.",
     "108": "Clickatell says the api_id is invalid or missing. Check the account's settings.",
@@ -18,25 +18,25 @@ WORDS = {
     "115": "The message expired before Clickatell could deliver it.",
     "116": "Clickatell says the Unicode data is invalid.",
     "120": "Clickatell says the delivery time is invalid.",
-    "121": "This destination is blocked with Clickatell.",
+    "121": "Clickatell blocks this destination.",
     "122": "This number has opted out with Clickatell.",
     "123": "Clickatell says the sender is not valid. It must be registered with Clickatell.",
-    "128": "This number is delisted with Clickatell.",
-    "130": "The account's limit of messages is reached.",
+    "128": "Clickatell has delisted this number.",
+    "130": "The account has reached its message limit.",
     "201": "Clickatell says the batch id is invalid.",
     "202": "Clickatell says there is no batch template.",
     "301": "Clickatell says there is no credit left. Top up the account.",
-    "302": "Clickatell says the charge is above the most that is allowed.",
+    "302": "Clickatell says the charge is above the allowed maximum.",
     "901": "Clickatell had an internal error; whether this was texted is not known.",
 }
-# Those that, said without a number, are about one recipient: whom, the log then does not say.
+# Errors that concern one recipient, even if the log does not say which one.
 OF_ONE_RECIPIENT = {"105", "114", "115", "121", "122", "128"}
-# Those that every further file would meet as well.
+# Errors that every later file would get as well.
 NO_CREDIT = "301"
 ACCOUNT_ERRORS = {"001", "007", "108", NO_CREDIT}
 INTERNAL_ERROR = "901"
 OPTED_OUT = "122"
-# "API error codes", message statuses. Which of them are final: the table of callbacks in the HTTP summary.
+# "API error codes", message statuses. The table of callbacks in the HTTP summary says which of them are final.
 STATUSES = {
     "001": "Clickatell does not know this message.",
     "002": "The message is queued with Clickatell.",
@@ -45,12 +45,12 @@ STATUSES = {
     "005": "There was an error with the message.",
     "006": "The message was cancelled.",
     "007": "The message could not be delivered.",
-    "008": "Clickatell has taken the message.",
+    "008": "Clickatell accepted the message.",
     "009": "No route was found for the message.",
     "010": "The message expired before it could be delivered.",
-    "011": "The message is queued for later.",
+    "011": "The message is queued for later delivery.",
     "012": "There was no credit left for the message.",
-    "014": "The limit of messages is reached.",
+    "014": "The message limit was reached.",
 }
 DELIVERED = {"004"}
 UNDELIVERED = {"005", "007", "009", "010", "012"}

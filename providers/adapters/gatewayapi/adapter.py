@@ -230,8 +230,8 @@ def _check_server(remote: FtpRemote, label: str) -> Check:
     except Refused as trouble:
         return Check(code, f"Server {label}", False, trouble.sentence)
     except Trouble as trouble:
-        said = f"{trouble.sentence} Until it does, files go through the other server."
-        return Check(code, f"Server {label}", None, said, is_warning=True)
+        sentence = f"{trouble.sentence} Until it does, files go through the other server."
+        return Check(code, f"Server {label}", None, sentence, is_warning=True)
     return Check(code, f"Server {label}", True, "It answers and accepts the login.")
 
 

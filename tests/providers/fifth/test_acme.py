@@ -25,11 +25,13 @@ from providers.sandbox.ledger import read_ledger
 from providers.sandbox.registry import all_sites
 from tests.campaigns.conftest import Clock, until_closed
 from tests.providers import test_contract
+from tests.providers.sandbox import test_sites
 
 LogIn = Callable[[User], Client]
 
 
 PROMISES = {name: promise for name, promise in vars(test_contract).items() if name.startswith("test_")}
+SITE_PROMISES = {name: promise for name, promise in vars(test_sites).items() if name.startswith("test_")}
 
 
 @pytest.fixture
@@ -58,6 +60,11 @@ def test_it_is_held_to_the_contract(promise: Callable[..., None]) -> None:
     for mark in marks:
         for value in mark.args[1]:
             promise(registry.adapter("acme"), value)
+
+
+@pytest.mark.parametrize("promise", SITE_PROMISES.values(), ids=SITE_PROMISES)
+def test_its_pretend_provider_is_held_to_the_contract(promise: Callable[..., None]) -> None:
+    promise(all_sites()["acme"])
 
 
 def test_an_account_is_made_with_its_form_and_its_secret_is_encrypted(administrator: User, logged_in: LogIn) -> None:

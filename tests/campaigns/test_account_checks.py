@@ -14,15 +14,16 @@ from django.utils import timezone
 from campaigns.audience import check, compare
 from campaigns.audience.compare import AccountCheck
 from campaigns.audience.spec import compose_spec
-from campaigns.lifecycle import Refusal
 from campaigns.models import Campaign
 from contacts import suppression
+from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers import locks, registry
 from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Problem
 from providers.errors import Refused
 from providers.models import Account
 from providers.sandbox.server import Sandbox
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -79,7 +80,10 @@ def acme(db: None, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def by_account(campaign: Campaign) -> dict[str, AccountCheck]:
-    return {verdict.account.name: verdict for verdict in compare.compare_accounts(campaign, timezone.now())}
+    return {
+        account_check.account.name: account_check
+        for account_check in compare.compare_accounts(campaign, timezone.now())
+    }
 
 
 def test_each_account_is_judged_by_its_own_adapter(
@@ -121,14 +125,14 @@ def test_every_reason_is_shown_and_together_they_are_all_that_is_refused(
     for position, text in enumerate(texts):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("bulksms"), people)
-    verdict = compare.compare_accounts(campaign, timezone.now())[0]
-    assert [n for n, _ in verdict.refused] == [3, 3, 2, 1]
-    assert sum(n for n, _ in verdict.refused) == verdict.measured.problem_count == 9
-    sentences = " ".join(sentence for _, sentence in verdict.refused)
+    account_check = compare.compare_accounts(campaign, timezone.now())[0]
+    assert [n for n, _ in account_check.refused] == [3, 3, 2, 1]
+    assert sum(n for n, _ in account_check.refused) == account_check.measured.problem_count == 9
+    sentences = " ".join(sentence for _, sentence in account_check.refused)
     for words in ("ë", "does not say how to write €", "form feed", "needs 5 parts"):
         assert words in sentences
-    assert verdict.further == "` Ż ę"
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    assert account_check.further == "` Ż ę"
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert "9 of 10 refused" in page
     assert page.count("form feed") == 1
 
@@ -142,14 +146,14 @@ def test_only_characters_that_can_be_at_fault_are_named(
     ):
         Contact.objects.filter(msisdn=str(27825550100 + position)).update(message=text)
     campaign = make_campaign(account_at("clickatell"), people)
-    verdict = compare.compare_accounts(campaign, timezone.now())[0]
-    assert [n for n, _ in verdict.refused] == [2, 2]
-    assert "#" not in verdict.further
-    assert verdict.further.endswith("专 and 12 more")
-    assert verdict.foreign.startswith("U+200B 一")
+    account_check = compare.compare_accounts(campaign, timezone.now())[0]
+    assert [n for n, _ in account_check.refused] == [2, 2]
+    assert "#" not in account_check.further
+    assert account_check.further.endswith("专 and 12 more")
+    assert account_check.foreign.startswith("U+200B 一")
 
 
-@pytest.mark.parametrize(("is_chosen", "words"), [(True, "because Unicode is chosen"), (False, "because of ç")])
+@pytest.mark.parametrize(("is_chosen", "words"), [(True, "(because Unicode is chosen)"), (False, "(because of ç)")])
 def test_it_says_why_texts_are_unicode(
     account_at: Callable[..., Account], acme: Account, make_list: Callable[..., ContactList],
     make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn, is_chosen: bool, words: str,
@@ -161,10 +165,9 @@ def test_it_says_why_texts_are_unicode(
     campaign = make_campaign(chosen[0], people, text="Hi @@value1@@", options=chosen[1])
     Account.objects.exclude(pk=chosen[0].pk).update(is_active=False)
     Contact.objects.filter(msisdn="27825550103").delete()
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
-    assert (
-        f"{4 if is_chosen else 1} text{'s' if is_chosen else ''} as Unicode, with 70 characters a part, {words}" in page
-    )
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
+    texts = "4 texts" if is_chosen else "1 text"
+    assert f"{texts} as Unicode, with 70 characters per part {words}" in page
 
 
 def test_one_complaint_about_a_literal_field_is_enough(
@@ -202,7 +205,7 @@ def test_accounts_that_say_the_same_say_it_once(
     campaign = make_campaign(account, text="Hi @@value1@@ 中")
     groups = compare.group_alike(compare.compare_accounts(campaign, timezone.now()))
     assert sorted(len(group) for group in groups) == [1, 6]
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert page.count("takes GSM characters only; not 中") == 1
     assert page.count("5 of 5 refused") == 6
     assert page.count("/choose/") == 6
@@ -311,7 +314,7 @@ def test_the_comparison_shows_every_account_with_its_button(
     campaign = make_campaign(account, text="Hi @@value1@@ 中", sender="ACME1")
     client = logged_in(operator)
     assert f"/campaigns/{campaign.pk}/compare/" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/compare/"))
     for words in (
         "5 of 5 refused",
         "SMSPortal takes GSM characters only; not 中",
@@ -335,7 +338,7 @@ def test_what_cannot_be_compared_says_why(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account, text="Hi @@first@@")
-    page = logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/").content.decode()
+    page = html_of(logged_in(operator).get(f"/campaigns/{campaign.pk}/compare/"))
     assert "is not a field" in page
 
 
@@ -344,8 +347,8 @@ def test_a_viewer_sees_the_comparison_and_chooses_nothing(
 ) -> None:
     campaign = make_campaign(account)
     client = logged_in(viewer)
-    page = client.get(f"/campaigns/{campaign.pk}/compare/").content.decode()
-    assert "All can go" in page
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/compare/"))
+    assert "All can be handed over" in page
     assert "Choose" not in page
     assert "quote" not in page
     assert client.post(f"/campaigns/{campaign.pk}/choose/{acme.pk}/").status_code == 403

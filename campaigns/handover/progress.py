@@ -1,0 +1,50 @@
+"""A running campaign without progress: beyond its patience Baton asks a person instead of handing over by itself."""
+
+from datetime import datetime
+
+from django.db.models import Max
+from django.utils.text import Truncator
+
+from campaigns.models import Attempt, Batch, Campaign
+from campaigns.timing import duration_in_words
+from providers.base import NOT_ARRIVED
+
+#: Reasons for which an attempt was withdrawn that lie in the campaign itself and say nothing about the provider.
+_NO_CAUSE = ("no_progress", "not_running", "approval_differs")
+#: Characters of a cause that are shown with the pause; the file's own page shows all of it.
+CAUSE_LENGTH = 200
+
+
+def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
+    """Why a running campaign must not continue by itself, as a sentence; ``""`` while its patience lasts.
+
+    Patience counts from the latest of: its start (the approval, when handed over early), the creation of its first
+    batch, the last gate whose attempt may have arrived, and a person's decision to continue. The sentence names the
+    cause, where one is known. Reads attempts and the history, and changes nothing.
+    """
+    # The latest gate does not count if nothing arrived: while a provider is down, every try passes a gate.
+    arrived = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=NOT_ARRIVED)
+    last_gate_at = arrived.aggregate(latest=Max("started_at"))["latest"]
+    moments = (campaign.effective_start_at, campaign.started_at, last_gate_at, campaign.resumed_at)
+    since = max((moment for moment in moments if moment), default=now)
+    if now - since <= campaign.patience:
+        return ""
+    sentence = f"Nothing could be handed over for {duration_in_words(now - since)}."
+    if campaign.account.is_stopped:
+        sentence += f" {campaign.account} is stopped: {campaign.account.stopped_sentence}"
+    elif cause := _last_cause(campaign, since):
+        sentence += f" The last try: {cause}"
+    return sentence
+
+
+def _last_cause(campaign: Campaign, since: datetime) -> str:
+    """The sentence of the newest failed try after ``since``, shortened where it is long; ``""`` if there was none."""
+    # From the history: the sentence of the batch itself is replaced once the next try begins.
+    withdrawn = campaign.events.filter(
+        from_status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING),
+        to_status=Batch.Status.PREPARED,
+        at__gte=since,
+    )
+    with_cause = withdrawn.exclude(sentence="").exclude(reason__in=_NO_CAUSE)
+    sentence = with_cause.order_by("-id").values_list("sentence", flat=True).first() or ""
+    return Truncator(sentence).chars(CAUSE_LENGTH)
