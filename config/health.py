@@ -1,11 +1,17 @@
 """Whether Baton is able to work, for a load balancer, a monitor and the supervisor."""
 
+from collections.abc import Callable
+
 import django_rq
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 @login_not_required
@@ -25,3 +31,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
     if silent:
         return HttpResponse(f"no answer: {', '.join(silent)}\n", status=503, content_type="text/plain")
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+def explain_redis_failure(get_response: GetResponse) -> GetResponse:
+    """Middleware: a page that needs Redis, such as the login, answers 503 and says so while Redis does not answer."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    middleware.process_exception = _explain  # type: ignore[attr-defined]
+    return middleware
+
+
+def _explain(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    return render(request, "503.html", status=503) if isinstance(exception, RedisError) else None

@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.accounts.require_second_step",
+    "config.health.explain_redis_failure",
     "config.accounts.AuditMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]

@@ -1,6 +1,7 @@
 """The addresses of all screens."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -9,11 +10,14 @@ import config.people  # noqa: F401  (both must replace screens before the admin'
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz
+from config.no_email import NoEmail
 
 urlpatterns = [
     # The admin's own form does not limit wrong passwords either.
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
+    path("login/password/reset/", login_not_required(NoEmail.as_view(template_name="account/password_reset.html"))),
+    path("login/email/", NoEmail.as_view(template_name="account/email.html")),
     path("login/", include("allauth.urls")),
     path("first-administrator/<str:token>/", first_administrator, name="first_administrator"),
     path("healthz", healthz, name="healthz"),

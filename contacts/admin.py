@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from contacts import phones
@@ -60,6 +61,12 @@ class ContactAdmin(admin.ModelAdmin):
     readonly_fields = ("list", "msisdn", "created_at", "updated_at")
     form = ContactForm
     show_full_result_count = False
+
+    def get_form(self, request: HttpRequest, obj: Contact | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """A person who may only look gets a page without fields, which ContactForm does not expect."""
+        if not self.has_change_permission(request, obj):
+            kwargs["form"] = ModelForm
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A contact is added on the page of its list, whose country is needed to read the number."""

@@ -139,6 +139,7 @@ def run(data: Path, *command: str) -> None:
     subprocess.run([sys.executable, *command], env=environment, cwd=django_settings.BASE_DIR, check=True)
 
 
+@pytest.mark.slow
 def test_after_the_keys_were_lost_nothing_is_started(baton: Baton) -> None:
     """The start makes new keys where the folder is empty; the database, which survived, belongs to the earlier ones."""
     run(baton.data, "-m", "config.installation")

@@ -1,6 +1,5 @@
 """Wrong passwords are limited by name and address, for all web processes together, and with growing pauses."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,7 @@ OWNER, STRANGER = "198.51.100.7", "203.0.113.9"
 
 
 @pytest.fixture(autouse=True)
-def no_earlier_attempts() -> Iterator[None]:
-    cache.clear()
-    yield
+def no_earlier_attempts() -> None:
     cache.clear()
 
 
@@ -109,6 +106,17 @@ def test_the_product_counts_in_redis() -> None:
     default = product_settings.CACHES["default"]
     assert default["BACKEND"] == "django.core.cache.backends.redis.RedisCache"
     assert default["LOCATION"] == product_settings.REDIS_URL
+
+
+@pytest.mark.usefixtures("operator")
+def test_while_redis_does_not_answer_nobody_logs_in_and_the_page_says_why(settings: Settings) -> None:
+    settings.CACHES = {"default": {**product_settings.CACHES["default"], "LOCATION": "unix:///nowhere/valkey.sock"}}
+    client = Client(raise_request_exception=False)
+    answer = client.post(reverse("account_login"), {"login": "operator", "password": PASSWORD})
+    assert answer.status_code == 503
+    assert "Redis does not answer" in answer.content.decode()
+    assert "_auth_user_id" not in client.session
+    assert client.get(reverse("account_login")).status_code == 200
 
 
 @pytest.mark.usefixtures("shared_limits")
