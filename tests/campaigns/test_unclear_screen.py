@@ -427,12 +427,12 @@ def test_the_inbox_has_one_line_for_all_of_them(campaign: Campaign, viewer: User
     assert f'href="{url_of(campaign)}' in page
 
 
-def test_a_reply_is_downloaded_never_shown(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_a_reply_is_downloaded_never_shown(campaign: Campaign, operator: User, logged_in: LogIn) -> None:
     poll = campaign.batches.get(number=1).evidence.get()
-    answer = logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[poll.pk, 0]))
+    answer = logged_in(operator).get(reverse("campaigns:evidence_reply", args=[poll.pk, 0]))
     assert b"".join(answer) == b"a reply"
     assert answer["Content-Disposition"].startswith("attachment")
-    assert logged_in(viewer).get(reverse("campaigns:evidence_reply", args=[poll.pk, 1])).status_code == 404
+    assert logged_in(operator).get(reverse("campaigns:evidence_reply", args=[poll.pk, 1])).status_code == 404
 
 
 def test_the_longest_log_is_refused_in_words(campaign: Campaign, proven: Client, settings: Settings) -> None:
