@@ -55,7 +55,7 @@ class Message:
 class Payload:
     """What is handed over for one batch: a file name, its bytes, and the batch's key (1..2147483647).
 
-    ``stem`` is the batch's derived name without an ending. For Clickatell, ``body`` lacks the credential lines.
+    ``stem`` is the batch's derived name without an ending. Where a file contains credentials, ``body`` lacks them.
     """
 
     stem: str

@@ -10,10 +10,7 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def versioned_json(version: int, head: Mapping[str, Any], list_name: str, rows: list[dict[str, Any]]) -> bytes:
-    """Return a line ``version: N`` and a JSON object, ASCII only: ``head``, then ``list_name`` with one row per line.
-
-    SMSPortal SFTP: "version: 7" is on a line of its own before the object.
-    """
+    """Return a line ``version: N`` and a JSON object in ASCII: ``head``, then ``list_name`` with one row per line."""
     opening = json.dumps(dict(head), indent=None, separators=(",\n", ": "))[1:-1]
     lines = ",\n".join([json.dumps(row, separators=(",", ":")) for row in rows])
     between = ",\n" if opening else ""

@@ -228,14 +228,14 @@ def test_a_second_step_can_be_set_up_and_gives_recovery_codes(client: Client) ->
     for address, words in (
         ("totp/deactivate/", "Switch off the authenticator app"),
         ("recovery-codes/generate/", "Your 10 unused codes will stop working"),
-        ("reauthenticate/", "Six digits from your authenticator app"),
+        ("reauthenticate/", "The six digits from your authenticator app"),
     ):
         assert words in client.get(f"/login/2fa/{address}").content.decode()
     client.logout()
     second = client.post(
         "/login/login/", {"login": "thandi", "password": "correct horse battery", "next": "/login/2fa/"}, follow=True
     )
-    assert "Second step" in second.content.decode()
+    assert "Two-step login" in second.content.decode()
 
 
 @pytest.mark.django_db

@@ -154,8 +154,8 @@ def address(text: str) -> httpx.URL:
     if url.scheme not in ("https", "http") or not url.host or any(sign in text for sign in "@?#"):
         raise Refused(
             "address_unusable",
-            "The address cannot be used. Write it like https://bulksms.vsms.net/eapi, without a user name, a question "
-            "mark or a hash sign in it.",
+            "The address cannot be used. It must look like https://gateway.example.com/path, without a user name, a "
+            "question mark or a hash sign.",
             account=True,
         )
     return url

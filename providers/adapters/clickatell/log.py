@@ -1,4 +1,4 @@
-"""Finds, in files of unknown shape, the lines that are about one batch."""
+"""Finds the lines about one batch in log files of unknown format."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from providers.base import Check, ObservedFile, Payload
 
 # At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000
-# A line of the log is searched for these, wherever in it they stand.
+# These may be anywhere in a line of the log.
 _HEAD = re.compile(r"(?=\b(?:[a-z_]*ID\s*[:=]\s*[0-9a-f]{32}(?![0-9a-f])|ERR\s*:))", re.IGNORECASE)
 _ID = re.compile(r"ID\s*[:=]\s*([0-9a-f]{32})(?![0-9a-f])", re.IGNORECASE)
 ERR = re.compile(r"\bERR\s*:\s*(?:(\d{3})(?!\d))?\s*,?\s*(.*)", re.IGNORECASE)
@@ -28,11 +28,13 @@ _PASSWORD = re.compile(rb"(password\s*[:=]\s*)[^\s&|,;]+", re.IGNORECASE)
 
 
 def is_safe_name(name: str) -> bool:
+    """Return whether a file's name can be used in a path."""
     # The name comes from the server and becomes part of a path, so it must not lead to another folder.
     return not re.search(r"[\x00-\x1f\x7f/\\]", name)
 
 
 def mask_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
+    """Return a log with the account's passwords, and whatever follows ``password:``, replaced by asterisks."""
     for name in ("api_password", "password"):
         if secret := str(settings.get(name) or "").encode():
             body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", b"****", body)

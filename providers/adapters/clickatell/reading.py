@@ -22,6 +22,7 @@ _LOG_PATIENCE = timedelta(minutes=3)
 
 
 def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
+    """Interpret the logs of a batch; ``is_over`` is true once it is too late for further lines."""
     total, refused = len(log.names.numbers), len(log.refused)
     counts = f"{log.accepted:,} of {total:,} have a message id and {refused:,} an error"
     internal = any(line.error == INTERNAL_ERROR for line in [*log.refused, *log.nameless_errors])
@@ -40,11 +41,24 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
     if internal:
         sentence = f"{WORDS[INTERNAL_ERROR]} In the log {counts}."
         return Interpretation(ProviderState.UNKNOWN, INTERNAL_ERROR, sentence, outcomes, unclear=True, alarm=alarm)
-    whole = [code for code in codes if code not in OF_ONE_RECIPIENT]
+    if whole := [code for code in codes if code not in OF_ONE_RECIPIENT]:
+        return _interpret_file_errors(log, whole, counts)
+    if is_over or (codes and log.accepted + refused + len(log.nameless_errors) >= total):
+        without_number = f", and {len(log.nameless_errors):,} errors have no number" if codes else ""
+        sentence = f"Clickatell's log does not answer for every number: {counts}{without_number}."
+        return Interpretation(ProviderState.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
+    sentence = f"Clickatell's log is not complete yet: {counts}."
+    return Interpretation(ProviderState.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
+
+
+def _interpret_file_errors(log: BatchLog, whole: Sequence[str], counts: str) -> Interpretation:
+    """Interpret errors without a number; ``whole`` holds those of their codes that concern the whole file."""
+    outcomes, alarm = log.outcomes(with_accepted=True), log.alarm()
     if whole == [UNKNOWN]:
         sentence = f"Clickatell's log has an unknown error without a number. In the log {counts}."
         return Interpretation(ProviderState.UNKNOWN, UNKNOWN, sentence, outcomes, unclear=True, alarm=alarm)
-    if whole and log.accepted:
+    if log.accepted:
+        codes = sorted({line.error for line in log.nameless_errors})
         sentence = f"The log has an error without a number ({', '.join(codes)}), yet {counts}."
         return Interpretation(
             ProviderState.UNKNOWN,
@@ -55,20 +69,13 @@ def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
             alarm=alarm,
             account=whole[0] in ACCOUNT_ERRORS,
         )
-    if whole and log.strays:
+    if log.strays:
         sentence = f"The log refuses a file ({', '.join(whole)}), but possibly not its last upload."
         return Interpretation(ProviderState.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
-    if whole:
-        code = next(code for code in whole if code != UNKNOWN)
-        return Interpretation(
-            ProviderState.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in ACCOUNT_ERRORS
-        )
-    if is_over or (codes and log.accepted + refused + len(log.nameless_errors) >= total):
-        without_number = f", and {len(log.nameless_errors):,} errors have no number" if codes else ""
-        sentence = f"Clickatell's log does not answer for every number: {counts}{without_number}."
-        return Interpretation(ProviderState.UNKNOWN, "log_incomplete", sentence, outcomes, unclear=True, alarm=alarm)
-    sentence = f"Clickatell's log is not complete yet: {counts}."
-    return Interpretation(ProviderState.PROCESSING, "log_growing", sentence, outcomes, alarm=alarm)
+    code = next(code for code in whole if code != UNKNOWN)
+    return Interpretation(
+        ProviderState.REJECTED, code, WORDS[code], outcomes, alarm=alarm, account=code in ACCOUNT_ERRORS
+    )
 
 
 def interpret_folder(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> Interpretation:
@@ -113,12 +120,12 @@ def require_whole_upload(
     is_decided = interpretation.unclear and interpretation.reason != "log_incomplete"
     is_whole, has_part = _arrival(payload, log, observations)
     if interpretation.state is ProviderState.REJECTED and not is_whole:
-        return replace(interpretation, sentence=f"{_broken_words(has_part)} {interpretation.sentence}")
+        return replace(interpretation, sentence=f"{_interruption_sentence(has_part)} {interpretation.sentence}")
     if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
         return interpretation
     if is_whole or not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
         return interpretation
-    sentence = f"{_broken_words(has_part)} {_cut_words(payload, log)}"
+    sentence = f"{_interruption_sentence(has_part)} {_truncation_sentence(payload, log)}"
     reason = "upload_cut" if has_part else "upload_unproven"
     outcomes = log.outcomes(with_accepted=True)
     return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
@@ -148,13 +155,13 @@ def _has_stopped_growing(
     return bool(before) and BatchLog.of(payload, attempts, before).answers == log.answers
 
 
-def _broken_words(has_part: bool) -> str:
+def _interruption_sentence(has_part: bool) -> str:
     if has_part:
         return "Only a part of the file arrived, and Clickatell read it."
     return "The upload was interrupted, and nothing shows that the whole file arrived. Clickatell read what did."
 
 
-def _cut_words(payload: Payload, log: BatchLog) -> str:
+def _truncation_sentence(payload: Payload, log: BatchLog) -> str:
     """Say whose text may be cut short: everybody's in the basic form, the last row's in the batch form."""
     is_batch_form = re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
     whose = "the last" if is_batch_form else "all"

@@ -77,6 +77,7 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
     if is_native:
         head["message_template"] = spec.template
     contacts = [_contact(message, is_native) for message in messages]
+    # SMSPortal SFTP: "version: 7" is on a line of its own before the object.
     body = formats.zip_of_one(f"{stem}.json", formats.versioned_json(7, head, "contacts", contacts))
     return Payload(stem, f"{stem}.zip", body, key)
 

@@ -71,16 +71,16 @@ class Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        verb = self._verbs(body).get(urlsplit(self.path).path)
+        endpoint = self._endpoints(body).get(urlsplit(self.path).path)
         if self._fault("down"):
             self._answer(503, "Service unavailable.")
-        elif verb is None:
+        elif endpoint is None:
             self._answer(404, "There is no such address.")
         elif not self._is_form():
             # The provider's samples: multipart is not supported.
             self._answer_text(Answer(24, "no parameters (use application/x-www-form-urlencoded)").line())
         else:
-            verb(dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")))
+            endpoint(dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")))
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: the ledger and the state show what arrived."""
@@ -89,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connections.forget(self.connection)
         super().finish()
 
-    def _verbs(self, body: bytes) -> dict[str, Callable[[dict[str, str]], None]]:
+    def _endpoints(self, body: bytes) -> dict[str, Callable[[dict[str, str]], None]]:
         return {
             "/eapi/submission/send_batch/1/1.0": lambda fields: self._send_batch(fields, body),
             "/eapi/status_reports/get_report/2/2.0": self._get_report,
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def _send_batch(self, fields: dict[str, str], body: bytes) -> None:
-        if self._breaks_before():
+        if self._fails_before_processing():
             return
         try:
             gateway = self.connections.login(fields)
@@ -107,10 +107,10 @@ class Handler(BaseHTTPRequestHandler):
                 answer = gateway.submit(fields, datetime.now(UTC), sha256)
         except Failed as error:
             answer = Answer(error.code, error.description)
-        if not self._breaks_after(answer):
+        if not self._fails_after_processing(answer):
             self._answer_text(answer.line())
 
-    def _breaks_before(self) -> bool:
+    def _fails_before_processing(self) -> bool:
         for status, words in ((500, "Internal server error."), (401, "Who is there?"), (404, "Not found.")):
             if self._fault(f"http-{status}"):
                 self._answer(status, words)
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _breaks_after(self, answer: Answer) -> bool:
+    def _fails_after_processing(self, answer: Answer) -> bool:
         if self._fault("http-502"):
             self._answer(502, "Bad gateway.")
         elif self._fault("drop-before-answer"):
@@ -153,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(500, "Internal server error.")
             return
         asked = [name for name in fields.get("optional_fields", "").split(",") if name]
-        self._ask(fields, lambda gateway: self._report(gateway.report(fields, datetime.now(UTC)), asked))
+        self._answer_with(fields, lambda gateway: self._report(gateway.report(fields, datetime.now(UTC)), asked))
 
     def _report(self, found: list[dict[str, str]], asked: list[str]) -> str:
         if self._fault("report-failed"):
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise Failed(22)
             return f"0|{gateway.credit()}"
 
-        self._ask(fields, credits)
+        self._answer_with(fields, credits)
 
     def _quote_sms(self, fields: dict[str, str]) -> None:
         def quote(gateway: Gateway) -> str:
@@ -189,16 +189,16 @@ class Handler(BaseHTTPRequestHandler):
             )
             return f"0|Quotation issued|{parts * len(numbers)}.00"
 
-        self._ask(fields, quote)
+        self._answer_with(fields, quote)
 
-    def _ask(self, fields: dict[str, str], ask: Callable[[Gateway], str]) -> None:
+    def _answer_with(self, fields: dict[str, str], ask: Callable[[Gateway], str]) -> None:
         try:
             gateway = self.connections.login(fields)
             with self.connections.only_one(gateway.account, self.connection):
-                said = ask(gateway)
+                text = ask(gateway)
         except Failed as error:
-            said = f"{error.code}|{error.description}"
-        self._answer_text(said)
+            text = f"{error.code}|{error.description}"
+        self._answer_text(text)
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")

@@ -18,8 +18,8 @@ from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger
 
 FILES_KEPT = timedelta(hours=48)
-# assumption: how many scans later a late log or a status appears.
-LATE = 2
+# assumption: a late log, or a status, appears this many scans later.
+SCANS_LATE = 2
 
 
 class Gateway(Account):
@@ -136,7 +136,7 @@ class Gateway(Account):
             name, log = "history.log", f"--- {upload} ---\n{log}\n"
         late = []
         if self._faults.use("clickatell:late-log"):
-            late.append({"name": name, "log": log, "scans": LATE})
+            late.append({"name": name, "log": log, "scans": SCANS_LATE})
             log = ""
         status_of = self._status_of()
         if status_of:
@@ -145,7 +145,7 @@ class Gateway(Account):
                 for result, identity in zip(file_result.results, identities, strict=True)
                 if not result.code
             )
-            late.append({"name": name, "log": statuses, "scans": LATE})
+            late.append({"name": name, "log": statuses, "scans": SCANS_LATE})
         if self._faults.use("clickatell:no-log"):
             return name, "", []
         return name, log, late

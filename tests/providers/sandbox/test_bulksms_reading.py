@@ -1,4 +1,4 @@
-"""How one send_batch request is read and judged, without any socket."""
+"""How one send_batch request is read and processed, without any socket."""
 
 from datetime import UTC, datetime, timedelta
 

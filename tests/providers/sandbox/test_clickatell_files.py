@@ -1,4 +1,4 @@
-"""How one Clickatell file is read and judged, without any socket."""
+"""How one Clickatell file is read and processed, without any socket."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""How one file is read and judged, without any socket."""
+"""How one file is read and processed, without any socket."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,12 @@ from tests.providers.sandbox.conftest import contact, wire
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def verdict_of(body: bytes, **more: Any) -> FileResult:
+def result_of(body: bytes, **more: Any) -> FileResult:
     return check_file("a.json", body, **{"now": NOW, "remembered": (), "opted_out": (), "credit": 1000, **more})
 
 
 def texts_of(body: bytes) -> list[str]:
-    result = verdict_of(body)
+    result = result_of(body)
     assert result.error == "", result.detail
     return [text.text for text in result.texts]
 
@@ -37,7 +37,7 @@ def test_it_reads_the_documents_fullest_example() -> None:
         {"msisdn": "3333333333", "customerId": "TempAcc1032","message" : "Specific message for msisdn 3333333333"}
     ]
 }"""
-    result = verdict_of(body)
+    result = result_of(body)
 
     assert result.error == ""
     assert [(text.msisdn, text.sender, text.text, text.reference) for text in result.texts] == [
@@ -58,7 +58,7 @@ def test_it_takes_the_version_as_a_parameter_and_a_byte_order_mark() -> None:
 
 @pytest.mark.parametrize("version", ["", "version: 8\n", "version:\n", "version: seven\n"])
 def test_it_refuses_a_wrong_or_missing_version(version: str) -> None:
-    assert verdict_of(wire(version=version)).error == "File.InvalidVersion"
+    assert result_of(wire(version=version)).error == "File.InvalidVersion"
 
 
 def test_it_fills_each_field_and_leaves_a_missing_one_empty() -> None:
@@ -74,18 +74,18 @@ def test_it_puts_a_contacts_message_before_the_template_and_leaves_its_fields_al
 def test_it_needs_no_template_when_each_contact_has_a_message() -> None:
     own = contact(message="Yes")
     assert texts_of(wire([own], message_template="absent")) == ["Yes"]
-    assert verdict_of(wire([own, contact()], message_template="absent")).error == "RequiredParameter.Missing"
+    assert result_of(wire([own, contact()], message_template="absent")).error == "RequiredParameter.Missing"
 
 
 @pytest.mark.parametrize("sender", ["Fixed", "FixedR", "ABCDEFGHIJK", "123456789012345"])
 def test_it_takes_a_sender(sender: str) -> None:
-    result = verdict_of(wire(senderId=sender))
+    result = result_of(wire(senderId=sender))
     assert [text.sender for text in result.texts] == [sender]
 
 
 @pytest.mark.parametrize("sender", ["ABCDEFGHIJKL", "1234567890123456", "A B", "Café", "", 7])
 def test_it_refuses_a_sender(sender: Any) -> None:
-    assert verdict_of(wire(senderId=sender)).error == "File.ParseError"
+    assert result_of(wire(senderId=sender)).error == "File.ParseError"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_it_refuses_a_sender(sender: Any) -> None:
     ],
 )
 def test_it_wants_the_end_after_the_start(times: dict[str, Any], error: str) -> None:
-    assert verdict_of(wire(**times)).error == error
+    assert result_of(wire(**times)).error == error
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_it_wants_the_end_after_the_start(times: dict[str, Any], error: str) -> 
     ],
 )
 def test_it_cannot_parse_what_the_document_does_not_name(more: dict[str, Any]) -> None:
-    assert verdict_of(wire(**more)).error == "File.ParseError"
+    assert result_of(wire(**more)).error == "File.ParseError"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_it_cannot_parse_what_the_document_does_not_name(more: dict[str, Any]) -
     ],
 )
 def test_it_reports_a_contact_it_cannot_parse_and_texts_the_other(wrong: Any) -> None:
-    result = verdict_of(wire([contact(), wrong]))
+    result = result_of(wire([contact(), wrong]))
     assert result.error == ""
     assert [text.msisdn for text in result.texts] == ["27825550100"]
     assert [(fault.position, fault.code) for fault in result.faults] == [(2, "File.ParseError")]
@@ -142,17 +142,17 @@ def test_it_reports_a_contact_it_cannot_parse_and_texts_the_other(wrong: Any) ->
 
 def test_it_stops_at_more_errors_than_allowed() -> None:
     contacts = [contact(), contact("27825599901"), contact("27825599903"), contact("27825599902")]
-    assert verdict_of(wire(contacts)).error == ""
-    assert verdict_of(wire(contacts, max_errors="2")).error == ""
-    refused = verdict_of(wire(contacts, max_errors="1"))
+    assert result_of(wire(contacts)).error == ""
+    assert result_of(wire(contacts, max_errors="2")).error == ""
+    refused = result_of(wire(contacts, max_errors="1"))
     assert (refused.error, refused.texts, len(refused.faults)) == ("File.ParseError", (), 3)
 
 
 def test_it_scrubs_its_own_opt_outs_unless_told_not_to() -> None:
     contacts = [contact("27825550100"), contact("27825550101")]
-    scrubbed = verdict_of(wire(contacts), opted_out={"27825550101"})
+    scrubbed = result_of(wire(contacts), opted_out={"27825550101"})
     assert [(fault.msisdn, fault.code) for fault in scrubbed.faults] == [("27825550101", "MSISDN.Optout")]
-    everyone = verdict_of(wire(contacts, check_optouts="False"), opted_out={"27825550101"})
+    everyone = result_of(wire(contacts, check_optouts="False"), opted_out={"27825550101"})
     assert len(everyone.texts) == 2
 
 
@@ -162,8 +162,8 @@ def test_it_texts_a_number_as_often_as_the_file_names_it() -> None:
 
 def test_it_takes_what_the_credit_covers_to_the_last_part() -> None:
     body = wire([contact(message="a" * 161), contact("27825550101", message="b")])
-    assert verdict_of(body, credit=3).cost == 3
-    assert verdict_of(body, credit=2).error == "InsufficientCredits"
+    assert result_of(body, credit=3).cost == 3
+    assert result_of(body, credit=2).error == "InsufficientCredits"
 
 
 @pytest.mark.parametrize(
