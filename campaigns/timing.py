@@ -25,7 +25,7 @@ RETRY_WHILE_BATCHES_ARE_CREATED = timedelta(seconds=2)
 
 #: The first poll after the connection broke at a commit: providers need a moment until they show a file.
 RECOVER_AFTER_BROKEN_COMMIT = timedelta(seconds=2)
-#: Between two polls while the provider's own report or the guard's pause is awaited; both last about a minute.
+#: Between two polls while the provider's report or the end of the guard's pause is awaited; both come soon.
 RECOVERY_POLL_PAUSE = timedelta(seconds=5)
 #: Between two polls while the campaign is paused or the account stopped: a person acts, so there is no hurry.
 RECOVERY_POLL_PAUSE_WHILE_STOPPED = timedelta(seconds=20)
