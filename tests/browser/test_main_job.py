@@ -104,7 +104,7 @@ def test_from_a_spreadsheet_to_accepted(
     # Watch it to accepted.
     operator.reload()
     expect(operator.locator(".balance")).to_contain_text("4 accepted", timeout=60_000)
-    expect(operator.get_by_text("All 4 accounted for")).to_be_visible()
+    expect(operator.get_by_text("All 5 accounted for")).to_be_visible()
 
     taken = [json.loads(line) for line in ledger.read_text().splitlines()[texted_before:]]
     assert {message["msisdn"]: message["text"] for message in taken} == shown
