@@ -18,6 +18,9 @@ from tests.postgresql import free_port
 from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
+# On a busy machine a start takes a minute or two.
+pytestmark = pytest.mark.timeout(300)
+
 CHILDREN = ("valkey", "worker-imports", "worker-campaigns", "worker-handover", "worker-results", "clock", "web")
 
 
