@@ -21,7 +21,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
     def opted_out(self) -> "RecipientQuerySet":
         """Those who have an active suppression: a join over all of them."""
-        active = Suppression.objects.filter(msisdn=OuterRef("msisdn"), lifted_at=None)
+        active = Suppression.objects.active().filter(msisdn=OuterRef("msisdn"))
         return self.filter(Exists(active))
 
     def of_batch(self, batch: "Batch") -> "RecipientQuerySet":

@@ -1,39 +1,32 @@
 """Starts all of Baton's processes, restarts those that end, and ends all in order: ``make demo`` and ``make run``."""
 
 import argparse
-import fcntl
 import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
-from config import installation, valkey
+from config import valkey
 from config.lifeline import adopt_orphans, die_with
+from config.preflight import HOST, Refusal, check_requirements, lock_directory, only_supervisor
 from config.processes import Child, Program, call, children_of, manage, spawn
 from config.terminal import last_lines, say
 
-HOST = "127.0.0.1"
 TICK = 0.1
 # A child that has ended this often within this many seconds is not restarted again.
 DEATHS, WITHIN = 5, 60.0
 # A hand-over job runs for a minute plus its last batch; killing one that runs longer is safe.
 STEP_PATIENCE = 120.0
-
-
-class Refusal(Exception):
-    """Why nothing was started, or why everything was ended: one line for the terminal."""
 
 
 class StopRequested(Exception):
@@ -321,68 +314,6 @@ def ready_line(output: str) -> dict[str, Any] | None:
             found: dict[str, Any] = json.loads(line)
             return found
     return None
-
-
-def is_busy(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the servers do: a lingering connection of an earlier run does not block the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-        return False
-
-
-@contextmanager
-def only_supervisor(directory: Path) -> Iterator[None]:
-    """Hold the lock of the only supervisor of a data directory. Raises Refusal when another holds it."""
-    with (directory / "supervisor").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise Refusal(
-                f"Baton is already running on {settings.DATA} (process {lock.read().strip()}). "
-                "End that one first, or choose another data directory with DATA=."
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
-
-
-def lock_directory() -> Path:
-    """Create what the installation needs and return the directory of its locks.
-
-    Raises Refusal when the settings are wrong or the data directory cannot be used.
-    """
-    try:
-        installation.prepare()
-        directory: Path = settings.LOCK_DIR
-        directory.mkdir(parents=True, exist_ok=True)
-    except (OSError, ImproperlyConfigured) as trouble:
-        raise Refusal(f"the settings cannot be used: {trouble}") from None
-    return directory
-
-
-def check_requirements(port: int) -> None:
-    """Check the port, Redis and the socket directory before anything starts. Raises Refusal."""
-    if not 1 <= port <= 65535:
-        raise Refusal(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
-    if is_busy(port):
-        other = port % 60000 + 1
-        raise Refusal(
-            f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."
-        )
-    if os.environ.get("REDIS_URL"):
-        if not valkey.answers(settings.REDIS_URL):
-            raise Refusal("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
-        return
-    try:
-        valkey.make_private(settings.RUN_DIR)
-    except valkey.SocketRefused as trouble:
-        raise Refusal(str(trouble)) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

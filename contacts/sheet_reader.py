@@ -6,12 +6,9 @@ Django.
 
 import codecs
 import csv
-import ctypes
 import json
-import os
 import re
 import resource
-import signal
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +40,6 @@ MAX_MEMORY = 1536 * 1024**2
 #: Rows in one line of output.
 CHUNK = 500
 
-_PR_SET_PDEATHSIG = 1
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _FIXED = re.compile(r"(?:#,##)?0(?:\.(0+))?(%?)")
 _ZEROS = re.compile(r"0{2,20}")
@@ -325,10 +321,10 @@ def _check_width(number: int, cells: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Write the sheet to standard output as lines of JSON: the header, then rows in chunks, then the end.
 
-    ``arguments``: path, name, encoding, process id of the parent, maximum number of rows (0: all).
+    ``arguments``: path, name, encoding, maximum number of rows (0: all).
     """
-    path, name, encoding, parent, rows = arguments
-    _limit_this_process(int(parent))
+    path, name, encoding, rows = arguments
+    _limit_this_process()
     try:
         contents = read(Path(path), name, encoding)
         _write({"title": contents.title, "header": contents.header, "row_count": contents.row_count})
@@ -344,10 +340,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _limit_this_process(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+def _limit_this_process() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SHEET_READER_CPU_SECONDS, SHEET_READER_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

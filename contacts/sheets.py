@@ -67,9 +67,10 @@ def open_sheet(
         raise SheetError("too_large", f"The file has {size // 1024**2:,} MB; the maximum is {maximum:,} MB. Split it.")
     if size == 0:
         raise SheetError("empty", "This file is empty.")
-    arguments = [str(Path(path).resolve()), name, encoding, str(os.getpid()), str(rows)]
+    arguments = [str(Path(path).resolve()), name, encoding, str(rows)]
+    # setpriv, of Debian's essential util-linux, ties the reader to this process, so that it never outlives it.
     process = subprocess.Popen(
-        [sys.executable, "-m", "contacts.sheet_reader", *arguments],
+        ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "contacts.sheet_reader", *arguments],
         cwd=settings.BASE_DIR,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

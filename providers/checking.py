@@ -23,17 +23,17 @@ class Health(NamedTuple):
     sentence: str
 
 
-def health(account: Account, *, is_polled: bool = False) -> Health:
+def health(account: Account) -> Health:
     """Return the account's health from what is stored, without connecting.
 
-    ``is_polled``: the provider was polled for a file of a campaign, which shows that the login works.
+    A provider that was polled for a campaign's file has accepted the login.
     """
     failed = [check for check in account.check_result if check["passed"] is False]
     if account.is_stopped:
         return Health("decision", "Stopped", account.stopped_sentence)
     if not account.is_active:
         return Health("excluded", "Not in use", "It is not offered to new campaigns.")
-    if not account.checked_at and is_polled:
+    if not account.checked_at and account.polled_at:
         return Health("accepted", "Working", "Files have been handed over through it.")
     if not account.checked_at:
         return Health("waiting", "Not tested", "The connection has not been tested yet.")

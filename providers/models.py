@@ -28,6 +28,8 @@ class Account(models.Model):
     stopped_sentence = models.TextField(default="", blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_result = models.JSONField(default=list, blank=True, editable=False)
+    #: When the provider was last polled for a file; the apps that poll write it.
+    polled_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

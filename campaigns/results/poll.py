@@ -95,6 +95,7 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     observation = adapter.poll(remote, payload, attempts, now)
     reach("poll:end")
     keep_observation(batch, observation)
+    Account.objects.filter(pk=batch.account_id).update(polled_at=now)
     reach("evidence:kept")
     # A person has already decided about everything seen or uploaded before they gave the batch up.
     known = [observation] if batch.status in GIVEN_UP else observations_of(batch)

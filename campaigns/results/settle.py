@@ -13,6 +13,7 @@ from campaigns.lifecycle import StaleTransition, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
 from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_start
+from contacts.models import Suppression
 from contacts.suppression import suppress
 from providers.base import Ending, Interpretation, Outcome, ProviderState
 from providers.points import reach
@@ -114,7 +115,7 @@ def report_opt_outs(outcomes: Sequence[Outcome], batch: Batch) -> None:
     for outcome in outcomes:
         if outcome.opted_out:
             place = f"{outcome.source}, line {outcome.line}" if outcome.line else outcome.source
-            suppress([outcome.msisdn], "provider", f"{place}: {outcome.code}")
+            suppress([outcome.msisdn], Suppression.Source.PROVIDER, f"{place}: {outcome.code}")
 
 
 def close_if_done(campaign_id: int, now: datetime) -> bool:

@@ -68,11 +68,9 @@ def _live() -> dict[str, Any]:
     campaigns, ended = list(active), list(recent)
     for campaign in [*campaigns, *ended]:
         campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
-    accounts = list(
-        Account.objects.filter(is_active=True).annotate(heard_at=Max("batches__polled_at")).order_by("name")
-    )
+    accounts = list(Account.objects.filter(is_active=True).order_by("name"))
     for account in accounts:
-        account.health = checking.health(account, is_polled=account.heard_at is not None)  # type: ignore[attr-defined]
+        account.health = checking.health(account)  # type: ignore[attr-defined]
     started = (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return {
         "inbox": _inbox(campaigns, ended, accounts),

@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ("stopped_sentence", models.TextField(blank=True, default="", editable=False)),
                 ("checked_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("check_result", models.JSONField(blank=True, default=list, editable=False)),
+                ("polled_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],

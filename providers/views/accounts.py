@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,11 +20,7 @@ from providers.transports.ftp import FtpTransport
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def accounts(request: HttpRequest) -> HttpResponse:
-    with_polls = Account.objects.annotate(polled_at=Max("batches__polled_at"))
-    rows = [
-        (account, checking.health(account, is_polled=account.polled_at is not None), line_of(account))
-        for account in with_polls
-    ]
+    rows = [(account, checking.health(account), line_of(account)) for account in Account.objects.all()]
     stopped = sum(account.is_stopped for account, _, _ in rows)
     return render(
         request,
@@ -123,7 +118,7 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "account": found,
             "adapter": found.adapter,
             "form": form,
-            "health": checking.health(found, is_polled=_is_polled(found)),
+            "health": checking.health(found),
             "fingerprint": _fingerprint(found.host_key),
             "pins_host_key": checking.pins_host_key(found),
             "line": line_of(found) if found.pk else "",
@@ -154,10 +149,6 @@ def _test(request: HttpRequest, found: Account) -> None:
         )
     else:
         messages.success(request, "The test passed.")
-
-
-def _is_polled(found: Account) -> bool:
-    return Account.objects.filter(pk=found.pk, batches__polled_at__isnull=False).exists()
 
 
 def line_of(account: Account) -> str:

@@ -201,7 +201,7 @@ def test_every_screen_says_the_same_of_an_account(
         return [word in client.get(path).content.decode() for path in ("/", "/accounts/", account.get_absolute_url())]
 
     assert said("Not tested") == [True] * 3
-    Batch.objects.update(polled_at=timezone.now())
+    Account.objects.update(polled_at=timezone.now())
     assert said("Working") == [True] * 3
     Account.objects.update(
         checked_at=timezone.now(),

@@ -1,6 +1,9 @@
 """Sheets of every kind are read row by row in a separate process, and hostile ones are refused with a reason."""
 
 import datetime
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +13,10 @@ import openpyxl
 import pytest
 from pytest_django import Settings
 
+from config.processes import children_of
 from contacts import sheets
 from contacts.sheets import SheetError
+from tests.waiting import wait_until
 
 Write = Callable[[list[list[Any]]], Path]
 
@@ -161,3 +166,23 @@ def test_it_peeks_at_the_first_rows(workbook: Write) -> None:
     )
     assert (peeked.title, peeked.header, peeked.row_count) == ("Customers", ["Phone"], 20)
     assert peeked.rows == [(2, ["0825550100"]), (3, ["0825550101"])]
+
+
+def test_the_reader_ends_with_a_killed_parent(tmp_path: Path) -> None:
+    sheet = tmp_path / "large.csv"
+    sheet.write_text("Phone\n" + "082 555 0100\n" * 200_000)
+    script = (
+        "import sys, time, django; django.setup()\n"
+        "from contacts.sheets import open_sheet\n"
+        "with open_sheet(sys.argv[1], 'large.csv'): print('open', flush=True); time.sleep(60)\n"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(sheet)], env=environment, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"open\n"
+        (reader,) = children_of(parent.pid)
+        parent.kill()
+
+    wait_until(lambda: not Path(f"/proc/{reader}").exists(), "the reader has ended")

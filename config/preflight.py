@@ -1,0 +1,81 @@
+"""What is checked before anything starts: one supervisor for each data directory, a free port, Redis, the socket."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config import installation, valkey
+
+HOST = "127.0.0.1"
+
+
+class Refusal(Exception):
+    """Why nothing was started, or why everything was ended: one line for the terminal."""
+
+
+def is_busy(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the servers do: a lingering connection of an earlier run does not block the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+        return False
+
+
+@contextmanager
+def only_supervisor(directory: Path) -> Iterator[None]:
+    """Hold the lock of the only supervisor of a data directory. Raises Refusal when another holds it."""
+    with (directory / "supervisor").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Refusal(
+                f"Baton is already running on {settings.DATA} (process {lock.read().strip()}). "
+                "End that one first, or choose another data directory with DATA=."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def lock_directory() -> Path:
+    """Create what the installation needs and return the directory of its locks.
+
+    Raises Refusal when the settings are wrong or the data directory cannot be used.
+    """
+    try:
+        installation.prepare()
+        directory: Path = settings.LOCK_DIR
+        directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, ImproperlyConfigured) as trouble:
+        raise Refusal(f"the settings cannot be used: {trouble}") from None
+    return directory
+
+
+def check_requirements(port: int) -> None:
+    """Check the port, Redis and the socket directory before anything starts. Raises Refusal."""
+    if not 1 <= port <= 65535:
+        raise Refusal(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
+    if is_busy(port):
+        other = port % 60000 + 1
+        raise Refusal(
+            f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."
+        )
+    if os.environ.get("REDIS_URL"):
+        if not valkey.answers(settings.REDIS_URL):
+            raise Refusal("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
+        return
+    try:
+        valkey.make_private(settings.RUN_DIR)
+    except valkey.SocketRefused as trouble:
+        raise Refusal(str(trouble)) from None
