@@ -35,6 +35,11 @@ class Account(models.Model):
 
     class Meta:
         ordering = ("name",)
+        permissions = [
+            ("test_account", "Can test the connection of an account"),
+            ("open_folder", "Can see the files in an account's folder at the provider"),
+            ("switch_sandbox_faults", "Can switch the sandbox's faults on and off"),
+        ]
 
     def __str__(self) -> str:
         return self.name

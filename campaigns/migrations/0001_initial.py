@@ -33,11 +33,23 @@ OPERATOR = {
         "change_campaign",
         "delete_campaign",
     ),
+    "providers": ("open_folder", "switch_sandbox_faults"),
 }
-APPROVER = {"contacts": ("export_numbers",), "campaigns": ("approve_campaign", "release_batch", "decide_batch")}
+APPROVER = {
+    "contacts": ("export_numbers",),
+    "campaigns": ("approve_campaign", "release_batch", "decide_batch"),
+    "providers": ("test_account", "open_folder", "switch_sandbox_faults"),
+}
 ADMINISTRATOR = {
     "contacts": ("export_numbers",),
-    "providers": ("add_account", "change_account", "delete_account"),
+    "providers": (
+        "add_account",
+        "change_account",
+        "delete_account",
+        "test_account",
+        "open_folder",
+        "switch_sandbox_faults",
+    ),
     "auth": ("view_user", "add_user", "change_user", "view_group"),
 }
 

@@ -43,6 +43,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("name",),
+                "permissions": [
+                    ("test_account", "Can test the connection of an account"),
+                    ("open_folder", "Can see the files in an account's folder at the provider"),
+                    ("switch_sandbox_faults", "Can switch the sandbox's faults on and off"),
+                ],
             },
         ),
         migrations.CreateModel(

@@ -165,14 +165,12 @@ def line_of(account: Account) -> str:
 
 def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether the user may test connections: administrators and approvers may."""
-    if not isinstance(user, PermissionsMixin):
-        return False
-    return user.has_perm("providers.change_account") or user.has_perm("campaigns.approve_campaign")
+    return isinstance(user, PermissionsMixin) and user.has_perm("providers.test_account")
 
 
 def may_view(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether the user may see the files at a provider: those who may test, and operators, whose files they are."""
-    return may_test(user) or (isinstance(user, PermissionsMixin) and user.has_perm("campaigns.change_campaign"))
+    return isinstance(user, PermissionsMixin) and user.has_perm("providers.open_folder")
 
 
 def _adapters() -> list[type[BaseAdapter]]:

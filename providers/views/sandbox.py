@@ -16,8 +16,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from providers import rehearsal
 
-#: Permissions of which one is enough to switch faults; a viewer only sees the page.
-MAY_SWITCH_FAULTS = ("campaigns.change_campaign", "campaigns.approve_campaign", "providers.change_account")
 #: The values of the buttons, and how often the fault is to occur; None means until it is switched off.
 TIMES = {"1": 1, "5": 5, "": None}
 
@@ -84,4 +82,4 @@ def _sandbox_url() -> str:
 
 
 def _may_switch_faults(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return isinstance(user, PermissionsMixin) and any(user.has_perm(permission) for permission in MAY_SWITCH_FAULTS)
+    return isinstance(user, PermissionsMixin) and user.has_perm("providers.switch_sandbox_faults")
