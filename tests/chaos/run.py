@@ -18,8 +18,9 @@ from typing import Any
 import django
 import redis
 
-from campaigns.models import Recipient
+from config import installation
 
+installation.prepare()
 django.setup()
 
 from django.conf import settings  # noqa: E402
@@ -29,7 +30,7 @@ from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns.decisions import decide  # noqa: E402
-from campaigns.models import Batch, Campaign  # noqa: E402
+from campaigns.models import Batch, Campaign, Recipient  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
 from contacts.errors import Refusal  # noqa: E402
