@@ -156,6 +156,8 @@ def _campaign(
             found.duplicates.append(f"{where} was texted {len(lines)} times: {[line['file'] for line in lines]}")
         if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
             continue
+        if batch is None and _may_be_in_a_forgotten_file(person):
+            continue
         if batch is None or batch.status in _NOBODY:
             found.unapproved.append(f"{where} was texted although nobody should have been")
             continue
@@ -209,6 +211,15 @@ def _is_in_doubt(campaign: Campaign) -> bool:
     """Whether a person is asked because an older database was put back: they find out who was texted since."""
     differs = campaign.batches.filter(status="unclear", reason="restored_differs").exists()
     return differs or (campaign.status == "paused" and campaign.reason == "restored")
+
+
+def _may_be_in_a_forgotten_file(person: Recipient) -> bool:
+    """Whether this person opted out later and may have been in the file that a restored database has with other bytes.
+
+    A person decides about the batch as it is stored now, which ends the doubt about everybody in it only.
+    """
+    restored = person.campaign.batches.filter(events__reason="restored_differs")
+    return person.excluded_reason == "opted_out_later" and restored.exists()
 
 
 def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: datetime, found: Findings) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
-from campaigns.lifecycle import transition
+from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import settle
 from contacts.models import ContactList
@@ -242,6 +242,19 @@ def test_what_a_restored_database_has_in_doubt_is_left_to_a_person(prepared: Bat
     transition(prepared.campaign, "paused", reason="restored", sentence="An older copy was put back.")
     change(prepared.campaign, parts_ceiling=77)
     assert broken(find(lines_of(prepared))) == set()
+
+
+def test_a_decision_about_a_restored_file_says_nothing_of_those_no_longer_in_it(unclear: Batch) -> None:
+    lines = lines_of(unclear)
+    gone = Recipient.objects.of_batch(unclear).first()
+    assert gone is not None
+    Recipient.objects.filter(pk=gone.pk).update(batch_number=None, excluded_reason="opted_out_later")
+    Batch.objects.filter(pk=unclear.pk).update(rows=unclear.rows - 1)
+    Campaign.objects.filter(pk=unclear.campaign_id).update(opted_out_later=1)
+    transition(unclear, "accepted", reason="decided", sentence="The provider took all of it.")
+    assert "unapproved" in broken(find(lines))
+    record_event(unclear.campaign, "restored_differs", "An older copy was put back.", batch=unclear)
+    assert "unapproved" not in broken(find(lines))
 
 
 # -- the bytes
