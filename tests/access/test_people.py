@@ -1,4 +1,4 @@
-"""Nobody raises themselves: what an administrator who is no superuser can do to people in the admin."""
+"""Nobody can raise their own rights: what an administrator who is no superuser can do to people in the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def root(db: None) -> User:
 
 
 def posted(user: User, **changed: Any) -> dict[str, Any]:
-    """What the form sends for ``user`` with some of it changed."""
+    """What the form sends for ``user``, with some fields changed."""
     role = user.groups.get() if user.pk else None
     fields = {"username": user.username, "first_name": "", "last_name": "", "email": user.email, "is_active": "on"}
     return {**fields, "role": role.pk if role else "", **changed}

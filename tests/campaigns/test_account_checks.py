@@ -29,7 +29,7 @@ LogIn = Callable[[User], Client]
 
 
 class AcmeTransport:
-    """Opens nothing; refuses the user name "locked"."""
+    """Opens no connection; refuses the user name "locked"."""
 
     @staticmethod
     @contextmanager
@@ -40,7 +40,7 @@ class AcmeTransport:
 
 
 class Acme(BaseAdapter):
-    """Takes Unicode, two recipients a file, no sender with a digit, no number that ends in 3; keeps no start."""
+    """Accepts Unicode, two recipients a file, no sender with a digit, no number ending in 3; supports no start time."""
 
     slug = "acme"
     label = "Acme"

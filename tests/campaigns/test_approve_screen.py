@@ -1,4 +1,4 @@
-"""What the approver sees and does, with a password asked again."""
+"""What the approver sees and does, including entering the password again."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: U
 
 
 def signed_in(user: User) -> Client:
-    """A person who has just typed the password."""
+    """A person who has just entered the password."""
     client = Client()
     response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
     assert response.status_code == 302
@@ -39,7 +39,7 @@ def signed_in(user: User) -> Client:
 
 
 def retyped(client: Client, response: object) -> object:
-    """Type the password again where it is asked for, and come back."""
+    """Enter the password again where it is required, and return."""
     return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
 
 

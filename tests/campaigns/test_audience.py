@@ -1,4 +1,4 @@
-"""Who is in, who is out and why; and what a freeze refuses."""
+"""Who is included, who is excluded and why; and when a freeze is refused."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every recipient in exactly one bucket; a mismatch is said, not rounded."""
+"""Every recipient is in exactly one bucket; a mismatch is reported, not rounded away."""
 
 import json
 from io import StringIO

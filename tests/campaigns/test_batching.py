@@ -1,4 +1,4 @@
-"""Names and bytes of a batch are fixed at its cut, and the same on every rendering."""
+"""The name and bytes of a batch are fixed when it is created, and every rendering gives the same bytes."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""Writing a campaign: the form, its errors beside the fields, the check and the freeze."""
+"""Writing a campaign: the form, errors beside the fields, the check and the freeze."""
 
 from collections.abc import Callable
 from typing import Any

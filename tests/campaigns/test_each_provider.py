@@ -1,4 +1,4 @@
-"""One campaign through each provider to its sandbox, with every character that a format could trip over."""
+"""One campaign through each provider's sandbox, with every character that can break a format."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,13 +62,13 @@ def nasty_list(make_list: Callable[..., ContactList]) -> ContactList:
 
 
 def texts_of(campaign: Campaign) -> dict[str, str]:
-    """What the preview shows, by number."""
+    """The texts of the preview, by number."""
     text = compile_text(campaign.text)
     return {person.msisdn: finished_text(text, person) for person in campaign.recipients.filter(excluded_reason="")}
 
 
 def run(campaign: Campaign, operator: User, approver: User, clock: Clock) -> dict[str, str]:
-    """Freeze, approve, cut, hand over and collect until it is closed; return what the preview showed."""
+    """Freeze, approve, create batches, hand over and collect results until closed; return the texts of the preview."""
     campaign = freeze(campaign, operator)
     assert campaign.status == "frozen", (campaign.sentence, campaign.problems)
     previews = texts_of(campaign)
@@ -97,7 +97,7 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
     account = account_at(slug)
     campaign = make_campaign(account, nasty_list, text=text, sender="BATON678901", options=default_options(account))
     campaign = freeze(campaign, operator)
-    # Some of these no provider can say: the whole campaign is refused, and each text with its reason.
+    # No provider can send some of these: the whole campaign is refused, with a reason for each text.
     assert campaign.status == "draft"
     refused = {problem["msisdn"] for problem in campaign.problems}
     assert refused < set(nasty_list.contacts.values_list("msisdn", flat=True))

@@ -1,4 +1,4 @@
-"""What lies in a provider's folder: shown and sorted by whose it is, never touched."""
+"""The files in a provider's folder: listed and grouped by owner, never changed."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def account(db: None, server: FileServer, settings: Settings) -> Account:
-    """A GatewayAPI account whose folder nobody takes files from."""
+    """A GatewayAPI account with a folder from which no gateway takes files."""
     settings.ALLOW_PRIVATE_HOSTS = True
     made = Account(name="GatewayAPI main", provider="gatewayapi")
     label = f"{server.host}:{server.port}"
@@ -64,7 +64,7 @@ def content_of(home: Path) -> dict[bytes, bytes]:
 
 
 def sections(page: str) -> tuple[str, str, str]:
-    """What the page shows of ours, of leftovers and of what is not ours."""
+    """What the page shows as ours, as leftovers and as not ours."""
     _, ours, rest = page.partition('aria-label="Ours"')
     ours, _, rest = rest.partition('aria-label="Leftover uploads of ours"')
     leftovers, _, foreign = rest.partition('aria-label="Not ours"')
@@ -137,7 +137,7 @@ def test_a_name_whose_end_looks_like_an_attempt_is_one_of_ours(account: Account)
 
 
 def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account: Account) -> None:
-    """An SMSPortal zip that lies in Send_SMS is texted: it is never called a leftover."""
+    """SMSPortal texts every zip in Send_SMS, so such a file is never called a leftover."""
     seen = ObservedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
 
     ours, leftovers, _ = folder.sort(sandbox_account.adapter, [seen])
@@ -254,7 +254,7 @@ def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Clie
 def test_everybody_but_viewers_may_look(
     account: Account, logged_in: LogIn, make_user: MakeUser, role: str, may: bool
 ) -> None:
-    """It only reads; but it logs in at the provider, and takes one of the account's connections."""
+    """The page only reads, but it logs in at the provider and uses one of the account's connections."""
     address = reverse("campaigns:folder", args=[account.pk])
     client = logged_in(make_user(role))
 

@@ -1,4 +1,4 @@
-"""A job only wakes a worker: losing one loses nothing, and running one twice does nothing twice."""
+"""A job only wakes a worker: losing one loses no work, and running one twice does nothing twice."""
 
 import json
 import time
@@ -177,14 +177,14 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
 
 @pytest.fixture
 def freezing(account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis) -> Campaign:
-    """A campaign of five whose freeze was asked for."""
+    """A campaign of five people whose freeze was requested."""
     campaign = make_campaign(account)
     audience_freeze.begin_freeze(campaign, operator, timezone.now())
     return campaign
 
 
 def hold_while(patched: pytest.MonkeyPatch, answers: Iterable[bool]) -> None:
-    """Whether the job's lock is still held, each time that is asked."""
+    """Whether the job's lock is still held, recorded at each check."""
     told = iter(answers)
     lock = SimpleNamespace(still_held=lambda: next(told))
     patched.setattr(jobs, "hold", lambda name: nullcontext(lock))

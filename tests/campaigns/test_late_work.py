@@ -1,4 +1,4 @@
-"""Work that comes late (Baton was off, its clock jumped, the provider was away) is asked about and never fired."""
+"""Late work (Baton was off, its clock jumped, the provider was down) needs a decision and never just starts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ WEEKEND = {"hours": 60}
 
 @pytest.fixture
 def later() -> Iterator[Later]:
-    """Moves the clock of this whole process: ``later(hours=60)``; what waits in queues stays there."""
+    """Moves the clock of this whole process: ``later(hours=60)``; waiting jobs stay in their queues."""
     travels: list[time_machine.travel] = []
 
     def move_clock(**by: float) -> None:
@@ -49,7 +49,7 @@ def later() -> Iterator[Later]:
 
 
 def sweep_and_work(drain: Drain) -> None:
-    """What happens after a start: the clock sweeps, and workers do what waits."""
+    """What happens after a start: the clock sweeps, and workers run the waiting jobs."""
     jobs.sweep(timezone.now())
     drain()
 
@@ -59,7 +59,7 @@ def texted(sandbox: Sandbox) -> Counter[str]:
 
 
 def until_closed(campaign: Campaign, drain: Drain) -> None:
-    """Let the jobs run until it has closed; the clock turns between them, so that nothing is waited for that is due."""
+    """Run the jobs until the campaign is closed; the clock advances between them, so that no due time is waited for."""
     with ExitStack() as travels:
 
         def has_closed() -> bool:
@@ -71,7 +71,7 @@ def until_closed(campaign: Campaign, drain: Drain) -> None:
         wait_until(has_closed, "the campaign closes")
 
 
-# -- before the first cut
+# -- before the first batches are created
 
 
 @pytest.mark.parametrize("waits", ["nothing", "a cut"])
@@ -142,7 +142,7 @@ def test_a_new_start_does_not_revive_an_approval_that_expired(
     assert set(texted(sandbox).values()) == {1}
 
 
-# -- while it runs
+# -- while the campaign runs
 
 
 @pytest.mark.parametrize("left", ["prepared", "uploading"])
@@ -272,7 +272,7 @@ def test_tries_that_lead_nowhere_are_no_progress(
     later: Later,
     fault: str,
 ) -> None:
-    """Each try passes the gate and is withdrawn; when the provider is back hours later a person is asked first."""
+    """Each attempt passes the gate and is withdrawn; when the provider is back hours later, a person decides first."""
     account = account_at("bulksms")
     campaign = make_running(account, options=default_options(account))
     if fault == "nobody answers":
@@ -303,7 +303,7 @@ def test_the_pause_names_what_the_last_try_said(
     for sentence in ("The line broke.", f"127.0.0.1 does not answer as an FTP server. {'It hung up. ' * 30}"):
         transition(transition(batch, "uploading"), "prepared", reason="unreachable", sentence=sentence)
     transition(transition(batch, "uploading"), "prepared", reason="not_running", sentence="The campaign is paused.")
-    # The next try has begun, and the file says nothing of the one before.
+    # The next attempt has begun, and the file shows nothing of the one before.
     transition(batch, "uploading")
     later(minutes=31)
 
@@ -335,7 +335,7 @@ def test_a_cause_from_before_its_patience_began_is_not_named(
 def test_handed_over_early_patience_begins_with_the_approval(
     account: Account, make_running: MakeCampaign, valkey: Any, later: Later
 ) -> None:
-    """Asked only at the start, nothing but cancelling would be left."""
+    """If Baton asked only at the start time, cancelling would be the only choice left."""
     campaign = make_running(account, start_at=timezone.now() + timedelta(days=3), is_early=True)
     account.stop("login_refused", "The login was refused.")
     later(minutes=31)
@@ -397,7 +397,7 @@ def test_a_batch_past_the_campaigns_end_is_held_and_can_only_be_cancelled(
 def test_a_clock_set_back_two_days_stops_nothing(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Drain, later: Later
 ) -> None:
-    """Due times that a fast clock wrote lie two days ahead when it is put right."""
+    """Due times written by a fast clock are two days ahead once the clock is corrected."""
     waiting = make_running(sandbox_account, name="Waiting")
     people = waiting.ordered_lists()
     taken = make_running(sandbox_account, *people, name="Taken")

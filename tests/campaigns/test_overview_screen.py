@@ -1,4 +1,4 @@
-"""The first screen: what needs a decision, what runs, what comes."""
+"""The start page: what needs a decision, what is running, what is scheduled."""
 
 import re
 from collections.abc import Callable

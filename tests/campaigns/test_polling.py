@@ -1,4 +1,4 @@
-"""When Baton polls again: soon after a hand-over, then less and less often, and at a start with the provider."""
+"""When Baton polls again: soon after a hand-over, then less and less often, and again at a start time."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -24,7 +24,7 @@ NOW = timezone.now()
 
 @pytest.fixture
 def early(account: Account, make_running: MakeCampaign) -> Batch:
-    """Handed over now, for a start in three days."""
+    """A batch handed over now, for a start in three days."""
     campaign = make_running(account, start_at=NOW + timedelta(days=3), is_early=True)
     batch = transition(campaign.batches.get(), "uploading")
     transition(batch, "committing", first_intent_at=NOW)
@@ -32,7 +32,7 @@ def early(account: Account, make_running: MakeCampaign) -> Batch:
 
 
 def polls(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
-    """The times at which a batch that stays as it is would be looked at."""
+    """The times at which a batch that does not change would be polled."""
     found = [since]
     while (following := schedule.next_poll(batch, found[-1])) and following < until:
         found.append(following)
@@ -106,7 +106,7 @@ def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_afte
 def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_at_once(
     early: Batch, ending: str, status: str
 ) -> None:
-    """Its report came only after the provider had it in work; a whole attempt may still be on its way."""
+    """Its report came only after the provider began processing; a whole attempt may still arrive."""
     early.attempts.create(number=1, name="one.zip", started_at=NOW, ending=ending)
     settle.settle(early, Interpretation(ProviderState.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
     said = "The interrupted upload arrived incomplete and SMSPortal dropped it."
@@ -122,7 +122,7 @@ def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_
 
 @pytest.fixture
 def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Campaign:
-    """Three files that were handed over an hour ago, and nothing was seen of them since."""
+    """Three files that were handed over an hour ago, with no observation since."""
     monkeypatch.setattr(smsportal.Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
     campaign = make_running(account)
     since = clock() - timedelta(hours=1)
@@ -134,7 +134,7 @@ def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypat
 
 
 def settle_the_first(campaign: Campaign) -> None:
-    """As another would, at the same time."""
+    """Settle the batch as another worker would, at the same time."""
     transition(campaign.batches.get(number=1), "accepted", settled_at=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""After a crash: evidence is acted on, its absence is not, and nobody is texted twice."""
+"""After a crash Baton acts on evidence, never on its absence, and nobody is texted twice."""
 
 import errno
 import json
@@ -43,12 +43,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 class Died(BaseException):
-    """As a kill: nothing between here and the end of the process runs."""
+    """Like a kill: nothing between here and the end of the process runs."""
 
 
 @pytest.fixture
 def die(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the process die in the next call of an adapter's verb, before or after the real thing."""
+    """Makes the process die at the next call of an adapter's method, before or after the real call."""
 
     def arrange(when: str) -> None:
         real = Adapter.commit
@@ -99,7 +99,7 @@ def test_a_commit_that_never_began_is_repeated_under_its_guard(
     batch = died(campaign, clock)
 
     hand_over(campaign, clock)
-    assert campaign.batches.get().attempts.count() == 1  # too early for another
+    assert campaign.batches.get().attempts.count() == 1  # It is too early for another attempt.
     clock.forward(seconds=61)
     until_closed(campaign, clock)
 

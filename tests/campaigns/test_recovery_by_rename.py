@@ -26,7 +26,7 @@ def campaign(
 
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The next rename never reaches the server, and nobody hears that; returns the names of all renames asked for."""
+    """The next rename is lost on its way to the server; returns the names of all renames requested."""
     asked: list[str] = []
     rename = FtpRemote.rename
 

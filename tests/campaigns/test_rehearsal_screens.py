@@ -1,4 +1,4 @@
-"""A rehearsal says on every page that it texts nobody, and an approver reads words where the provider has codes."""
+"""Every page of a rehearsal says that it texts nobody, and an approver reads sentences where the provider has codes."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""An older copy of the database is restored: the journal is ahead, and Baton polls before any commit."""
+"""After an older copy of the database is restored the journal is ahead, and Baton polls before any commit."""
 
 import fcntl
 import os
@@ -27,7 +27,7 @@ def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
     campaign = make_running(sandbox_account)
     before: Any = Batch.objects.filter(campaign=campaign).values().get()
     hand_over(campaign, clock)
-    # As if the copy had been made just after the cut.
+    # As if the copy had been made just after the batches were created.
     Event.objects.filter(batch__isnull=False).delete()
     Attempt.objects.all().delete()
     Batch.objects.filter(pk=before["id"]).update(**before)
@@ -84,7 +84,7 @@ def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
 
 @pytest.fixture
 def journalled(account: Account, make_running: MakeCampaign, clock: Clock) -> tuple[Batch, Path]:
-    """A batch with one intent, and the journal that has it."""
+    """A batch with one intent, and the journal that contains it."""
     batch = make_running(account).batches.get()
     journal.intend(batch, 1, "one.zip", clock())
     [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")

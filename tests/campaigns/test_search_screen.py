@@ -1,4 +1,4 @@
-"""One number: everything that was ever done about it."""
+"""The search for one number shows everything that was ever done with it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A late worker, a slow poll or a restored database undoes nothing of what others did."""
+"""A late worker, a slow poll or a restored database undoes nothing that others did."""
 
 import time
 from collections import Counter
@@ -35,7 +35,7 @@ At = Callable[[str, Callable[[], Any]], None]
 
 @pytest.fixture
 def at() -> Iterator[At]:
-    """Does something once, when a point is first reached: ``at("commit:begin", action)``."""
+    """Runs an action once, when a point is first reached: ``at("commit:begin", action)``."""
 
     def once(point: str, action: Callable[[], Any]) -> None:
         def listener(reached: str) -> None:
@@ -50,7 +50,7 @@ def at() -> Iterator[At]:
 
 
 def batch_of(campaign: Campaign) -> Batch:
-    """The campaign's only batch, as a worker of its own would read it."""
+    """The campaign's only batch, as another worker would read it."""
     return Batch.objects.select_related("campaign__account", "account").get(campaign=campaign)
 
 
@@ -65,7 +65,7 @@ def make_unclear(batch: Batch, clock: Clock) -> Batch:
 
 
 def restore_to(batch: Batch, status: str) -> None:
-    """As if an older copy of the database had come back, from when the batch was ``status`` and nothing committed."""
+    """As if an older copy of the database were back, from when the batch was ``status`` and nothing was committed."""
     batch.attempts.all().delete()
     batch.events.all().delete()
     Batch.objects.filter(pk=batch.pk).update(
@@ -73,7 +73,7 @@ def restore_to(batch: Batch, status: str) -> None:
     )
 
 
-# -- what the journal knows and the database has forgotten
+# -- what the journal knows and the restored database does not
 
 
 def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows_it(
@@ -237,7 +237,7 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
 
     assert not batch.outcomes.exists()
     assert not balance.audit(Campaign.objects.get(pk=campaign.pk)).mismatch
-    # So an opt-out that comes now is seen in the new generation.
+    # So an opt-out that arrives now takes effect in the new generation.
     suppress([one], "manual")
     until_closed(campaign, clock)
     assert sorted(texted(sandbox).values()) == [1, 1, 1, 1]

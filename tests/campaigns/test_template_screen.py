@@ -1,4 +1,4 @@
-"""Texts kept for use again."""
+"""Texts that are saved as templates."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The two tables of moves: every status has a way out, and ``transition()`` is the only way along them."""
+"""The two tables of transitions: every status has a way out, and only ``transition()`` changes a status."""
 
 import re
 from pathlib import Path

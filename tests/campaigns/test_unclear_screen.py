@@ -1,4 +1,4 @@
-"""The files that need a decision: the evidence side by side, and one decision about several."""
+"""The files that need a decision: the evidence side by side, and one decision for several files."""
 
 import re
 from collections.abc import Callable
@@ -50,8 +50,8 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
 
 @pytest.fixture
 def proven(logged_in: LogIn, approver: User) -> Client:
-    """An approver who has just proven again who they are."""
-    # The question for the password is limited in its frequency, over the tests too.
+    """An approver who has just entered the password again."""
+    # The password prompt is rate-limited, also across tests.
     cache.clear()
     approver.set_password("a long enough secret")
     approver.save()
@@ -65,12 +65,12 @@ def url_of(campaign: Campaign) -> str:
 
 
 def seen_on(client: Client, url: str) -> dict[str, str]:
-    """What the page with this address carries along of what it shows."""
+    """The hidden fields in which this page records what it showed."""
     return dict(re.findall(r'<input type="hidden" name="(seen[-\d]*)" value="([^"]*)"', html_of(client.get(url))))
 
 
 def see_a_file_of(batch: Batch) -> None:
-    """As a poll that finds the upload at the provider, which was not there before."""
+    """As a poll that finds the upload at the provider, where it was missing before."""
     seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
 
@@ -141,7 +141,7 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
     assert f"Our file: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
     assert f"{batch.size:,} bytes · <strong>a part</strong>" in page
 
-    # Lines about times are written anew for each attempt, so nothing is said of their size.
+    # Lines with times are rendered anew for each attempt, so the page says nothing of their size.
     Campaign.objects.update(end_at=timezone.now() + timedelta(days=1))
     page = html_of(logged_in(viewer).get(url))
     assert "login lines" not in page
@@ -368,7 +368,7 @@ def test_confirming_first_comes_back_to_what_was_chosen(campaign: Campaign, appr
     client = logged_in(approver)
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
-    # A decision that waits for the password is not made by confirming for another one.
+    # Entering the password for another decision does not make one that is still waiting for it.
     assert "reauthenticate" in client.post(url_of(campaign), filled)["Location"]
     asked = client.post(url_of(campaign), filled | {"why": "", "confirm": "yes"})["Location"]
     assert asked == f"/login/reauthenticate/?next={quote_plus(url_of(campaign) + '#decide')}"

@@ -1,4 +1,4 @@
-"""The page of a running campaign: books, tiles, files, recipients, export, evidence and what people decide."""
+"""The page of a running campaign: books, tiles, files, recipients, export, evidence and decisions."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def running(account: Account, make_running: Callable[..., Campaign]) -> Campaign
 
 
 def with_row_error(campaign: Campaign) -> Batch:
-    """The campaign's file accepted, one of its rows not."""
+    """A campaign whose file was accepted except for one row."""
     batch = campaign.batches.get()
     recipient = campaign.recipients.order_by("msisdn").first()
     assert recipient is not None

@@ -31,7 +31,7 @@ class People:
 
 
 def make_people() -> People:
-    """Who composes and who approves."""
+    """The operator who composes and the approver."""
     made = []
     for role in ("operator", "approver"):
         user = User.objects.create_user(role, f"{role}@example.org", "correct horse battery")
@@ -65,7 +65,7 @@ def default_options(account: Account) -> dict[str, Any]:
 
 
 def make_campaign(account: Account, name: str, batches: int, people: People) -> Campaign:
-    """A campaign for so many batches, on its way to be frozen."""
+    """A campaign for this many batches, about to be frozen."""
     made = ContactList.objects.create(name=name, country="ZA", labels={"value1": "First name"})
     Contact.objects.bulk_create(
         Contact(list=made, msisdn=str(number), phone=str(number), value1=f"Person {number % 1000}")
@@ -92,7 +92,7 @@ def begin_freeze(campaign: Campaign, people: People) -> None:
 
 
 def approve(campaign: Campaign, people: People, clicks: int = 1) -> None:
-    """Approve it with so many clicks at the same moment; what the second is told does not matter."""
+    """Approve it with this many clicks at the same moment; the answers to later clicks do not matter."""
 
     def click() -> None:
         try:

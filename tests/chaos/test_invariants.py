@@ -1,4 +1,4 @@
-"""Every invariant finds what breaks it, and finds nothing where nothing is broken."""
+"""Every invariant reports what violates it, and reports nothing where nothing is wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ MOMENT = timedelta(seconds=1)
 
 
 def lines_of(batch: Batch) -> Lines:
-    """What the ledger holds when the provider has taken the batch."""
+    """What the ledger holds once the provider has taken the batch."""
     campaign = batch.campaign
     text = compile_text(campaign.text)
     return [
@@ -59,12 +59,12 @@ def find(
 
 
 def broken(found: Findings) -> set[str]:
-    """The names of the invariants that do not hold."""
+    """The names of the violated invariants."""
     return {name for name, sentences in vars(found).items() if sentences}
 
 
 def commit(batch: Batch, to: str, **fields: Any) -> Batch:
-    """Take a prepared batch through the moves of a hand-over."""
+    """Take a prepared batch through the transitions of a hand-over."""
     now = timezone.now()
     transition(batch, "uploading")
     transition(batch, "committing", first_intent_at=now, due_at=now)
@@ -74,7 +74,7 @@ def commit(batch: Batch, to: str, **fields: Any) -> Batch:
 
 @pytest.fixture
 def running(make_running: MakeCampaign, account: Account) -> Campaign:
-    """A campaign that runs, with one batch that is prepared."""
+    """A running campaign with one prepared batch."""
     return make_running(account)
 
 
@@ -85,7 +85,7 @@ def prepared(running: Campaign) -> Batch:
 
 @pytest.fixture
 def accepted(prepared: Batch) -> Batch:
-    """A batch that was accepted; its campaign is closed."""
+    """An accepted batch; its campaign is closed."""
     commit(prepared, "accepted")
     assert settle.close_if_done(prepared.campaign_id, timezone.now())
     prepared.campaign.refresh_from_db()
@@ -94,7 +94,7 @@ def accepted(prepared: Batch) -> Batch:
 
 @pytest.fixture
 def unclear(prepared: Batch) -> Batch:
-    """A batch that a person is asked about, with evidence."""
+    """A batch that waits for a person's decision, with evidence."""
     commit(prepared, "unclear", reason="no_evidence", sentence="The line broke.")
     prepared.attempts.update(ending="unclear", code="line_broke")
     return prepared
