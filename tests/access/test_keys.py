@@ -68,7 +68,7 @@ def test_account_keys_are_rotated(known: Settings) -> None:
         keys.verify()
 
 
-def test_going_back_behind_a_rotation_is_refused(known: Settings) -> None:
+def test_keys_from_before_a_rotation_are_refused(known: Settings) -> None:
     known.ACCOUNT_KEYS = [B, A]
     keys.verify()
     # Passwords may have been stored with key B since.

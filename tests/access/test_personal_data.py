@@ -55,7 +55,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_viewers_take_no_numbers_away_and_all_others_do(
+def test_viewers_download_no_numbers_and_all_others_can(
     exports: dict[str, str], client_of: ClientOf, role: str
 ) -> None:
     client = client_of(role)
@@ -86,7 +86,7 @@ def test_viewers_take_no_numbers_away_and_all_others_do(
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
     ],
 )
-def test_it_is_recorded_who_took_what_and_how_much(
+def test_each_download_records_who_took_what_and_how_much(
     exports: dict[str, str], client_of: ClientOf, what: str, query: str, expected: dict[str, str]
 ) -> None:
     answer = client_of("operator").get(exports[what] + query, REMOTE_ADDR="198.51.100.7")

@@ -40,7 +40,7 @@ def server(tmp_path: Path, settings: Settings) -> Iterator[FileServer]:
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
-def test_a_folder_is_looked_at_from_its_account(
+def test_a_folder_is_opened_from_its_account(
     live_server: LiveServer,
     server: FileServer,
     make_user: MakeUser,

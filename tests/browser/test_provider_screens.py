@@ -135,7 +135,7 @@ def test_an_account_is_chosen_on_the_check(
     assert world.campaign.account == world.accounts["bulksms"]
 
 
-def test_a_bad_day_is_switched_on_and_off(
+def test_a_fault_is_switched_on_and_off(
     world: World, browser: Browser, browser_context_args: dict[str, Any], sandbox: Sandbox
 ) -> None:
     page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)

@@ -49,7 +49,7 @@ def own_files(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Baton waits at most two seconds for a provider that does not answer."""
     for name in vars(timing):
         if name.startswith(("CONNECT_", "FTP_", "HTTP_")):

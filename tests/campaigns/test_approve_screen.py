@@ -87,7 +87,7 @@ def test_who_froze_it_sees_why_they_cannot_approve(
     assert "Approve and hand over" not in page
 
 
-def test_a_company_of_one_sees_that_it_approves_its_own(
+def test_self_approval_is_shown_where_it_is_allowed(
     frozen: Campaign, approver: User, operator: User, logged_in: LogIn, settings: Settings
 ) -> None:
     settings.SELF_APPROVAL = True

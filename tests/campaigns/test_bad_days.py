@@ -52,7 +52,7 @@ def campaign(
     account_at: Callable[..., Account],
     make_list: Callable[..., ContactList],
     make_running: MakeCampaign,
-    impatient: None,
+    short_timeouts: None,
 ) -> Campaign:
     """A campaign for four people, two with the same text, due now; the time limits on the provider are short."""
     account = account_at(request.param.partition(":")[0])

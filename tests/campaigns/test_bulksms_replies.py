@@ -74,7 +74,7 @@ def test_1_waits_with_bulksms_for_its_start(
         (99, "unclear", "UNKNOWN", "BulkSMS answered with the unknown status 99."),
     ],
 )
-def test_a_no_that_is_about_the_batch(
+def test_a_refusal_of_the_batch(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int, status: str, reason: str, words: str
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -106,7 +106,7 @@ def test_22_after_half_of_it_was_texted_is_for_a_person(sandbox: Sandbox, campai
         (27, "The account's daily quota"),
     ],
 )
-def test_a_no_that_is_about_the_account_holds_the_batch_and_stops_the_account(
+def test_a_refusal_of_the_account_holds_the_batch_and_stops_the_account(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int, words: str
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -121,7 +121,7 @@ def test_a_no_that_is_about_the_account_holds_the_batch_and_stops_the_account(
 
 
 @pytest.mark.parametrize("code", [26, 28])
-def test_trouble_further_up_is_tried_a_few_times_and_then_held(
+def test_an_upstream_failure_is_retried_a_few_times_and_then_held(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -183,7 +183,7 @@ def test_any_other_http_status_is_repeated_with_the_same_id(
     assert set(texted(sandbox).values()) == {1}
 
 
-def test_without_a_readable_answer_for_longer_than_its_patience_a_person_is_asked(
+def test_without_a_readable_answer_within_the_time_limit_a_person_decides(
     sandbox: Sandbox, campaign: Campaign, clock: Clock
 ) -> None:
     sandbox.fault("bulksms:html-answer")

@@ -63,7 +63,7 @@ def nothing_went_out(batch: Batch) -> bool:
         ("bulksms", {"api_url": "https://no-such-host.invalid/eapi"}),
     ],
 )
-def test_a_name_that_is_not_known_is_tried_again_later(
+def test_an_unknown_host_name_is_tried_again_later(
     make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch, slug: str, there: dict[str, str]
 ) -> None:
     def unknown(*arguments: Any, **named: Any) -> Any:

@@ -152,7 +152,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
         hand_over(campaign, clock)
     finally:
         points.listen(None)
-    assert not to_come, "never came there"
+    assert not to_come, "never got there"
     clock.forward(seconds=121)
     batch = _until_ended(campaign, clock)
 
@@ -420,7 +420,7 @@ def test_its_own_file_is_found_among_ten_thousand(
 
 
 @pytest.mark.parametrize("server_name", ["pyftpdlib", "vsftpd", "openssh"])
-def test_names_that_are_no_utf8_disturb_nobody(
+def test_names_that_are_no_utf8_are_harmless(
     serve: Serve,
     make_running: MakeCampaign,
     clock: Clock,

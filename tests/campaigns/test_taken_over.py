@@ -76,7 +76,7 @@ def restore_to(batch: Batch, status: str) -> None:
 # -- what the journal knows and the restored database does not
 
 
-def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows_it(
+def test_a_leftover_of_a_cancelled_campaign_is_polled_when_the_journal_knows_it(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, operator: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -90,7 +90,7 @@ def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows
     assert (batch.status, batch.attempts.count()) == ("committing", 1)
 
 
-def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows_it(
+def test_a_held_batch_that_a_person_cancels_is_polled_when_the_journal_knows_it(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -114,7 +114,7 @@ def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows
     ],
     ids=["unreachable", "refused"],
 )
-def test_a_late_no_does_not_overrule_a_later_attempt(
+def test_a_late_refusal_does_not_overrule_a_later_attempt(
     account_at: Callable[..., Account],
     make_list: Callable[..., ContactList],
     make_running: MakeCampaign,
@@ -201,7 +201,7 @@ def test_nothing_is_repeated_that_another_has_settled(
     assert [attempt.name for attempt in batch.attempts.all()] == ["first"]
 
 
-def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
+def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_cleared(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -221,7 +221,7 @@ def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
 # -- polls and decisions at the same time
 
 
-def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
+def test_a_poll_that_began_before_a_decision_settles_nobody_after_it(
     sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -245,7 +245,7 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
 
 
 @pytest.mark.parametrize("status", ["handed_over", "processing"])
-def test_two_looks_at_once_count_an_outcome_once(
+def test_two_polls_at_once_count_an_outcome_once(
     account: Account, make_running: MakeCampaign, clock: Clock, at: At, status: str
 ) -> None:
     campaign = make_running(account)
@@ -266,7 +266,7 @@ def test_two_looks_at_once_count_an_outcome_once(
     assert batch.row_errors == batch.outcomes.count() == 1
 
 
-def test_a_decision_that_is_refused_gives_no_new_patience(
+def test_a_refused_decision_does_not_extend_the_time_limit(
     account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(account)
@@ -282,7 +282,7 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
+def test_a_campaign_is_cancelled_while_one_of_its_batches_is_rebuilt(
     account: Account,
     make_running: MakeCampaign,
     clock: Clock,

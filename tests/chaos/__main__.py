@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data.mkdir(parents=True, exist_ok=True)
     (data / "chaos.json").write_text(json.dumps(found, indent=2) + "\n")
     print(f"\n{figures.table(found)}\n\nThe figures are in {data / 'chaos.json'}.")
-    return judge(runs)
+    return evaluate(runs)
 
 
 def shares(database: str, batches: int) -> list[tuple[str, int]]:
@@ -118,7 +118,7 @@ def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, 
     return found
 
 
-def judge(runs: dict[str, dict[str, Any]]) -> int:
+def evaluate(runs: dict[str, dict[str, Any]]) -> int:
     """Print what broke and what a run did not try; 0 when there is neither."""
     code = 0
     for database, found in runs.items():

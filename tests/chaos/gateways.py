@@ -34,7 +34,7 @@ _PATIENCE = 60.0
 
 
 @dataclass
-class Entrance:
+class Route:
     """How to log in to one account: what its settings need, and the proxy ports it goes through."""
 
     provider: str
@@ -48,7 +48,7 @@ class Gateways:
     """All gateways; ``served_by`` maps each provider to the server that takes its files."""
 
     ledger: Path
-    entrances: list[Entrance]
+    routes: list[Route]
     served_by: dict[str, str]
     secrets: list[str] = field(default_factory=list)
     #: How often each network fault really struck, by ``provider channel direction kind``.
@@ -56,10 +56,10 @@ class Gateways:
 
     def doors(self) -> list[Door]:
         """Every proxy port that Baton connects through."""
-        return [door for each in self.entrances if each.name != NAIVE for door in each.doors]
+        return [door for each in self.routes if each.name != NAIVE for door in each.doors]
 
-    def of(self, provider: str, name: str) -> Entrance:
-        return next(each for each in self.entrances if (each.provider, each.name) == (provider, name))
+    def of(self, provider: str, name: str) -> Route:
+        return next(each for each in self.routes if (each.provider, each.name) == (provider, name))
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
                 place.mkdir(parents=True)
                 (place / "home").symlink_to(sshd.home / name)
         ready = stack.enter_context(_sandbox(data, every, passwords))
-        entrances = []
+        routes = []
         for name in passwords:
             known = _known(ready, name, passwords)
             if sshd:
@@ -95,16 +95,14 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
                 known["gatewayapi"] |= {"username": pair[0].username, "password": pair[0].password}
             ports = [server.port for server in pair] or _both_ports(known["gatewayapi"])
             for provider in PROVIDERS:
-                entrances.append(_entrance(proxy, provider, name, known[provider], ports))
+                routes.append(_route(proxy, provider, name, known[provider], ports))
         served_by = {
             "smsportal": "OpenSSH" if sshd else "asyncssh",
             "gatewayapi": "vsftpd" if debian.find("vsftpd") else "pyftpdlib",
             "clickatell": "pyftpdlib",
             "bulksms": "HTTP",
         }
-        yield Gateways(
-            Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck
-        )
+        yield Gateways(Path(ready["ledger"]), routes, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck)
 
 
 def _known(ready: dict[str, Any], name: str, passwords: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -121,7 +119,7 @@ def _both_ports(settings: dict[str, Any]) -> list[int]:
     return [int(str(settings[host]).rpartition(":")[2]) for host in ("host_a", "host_b")]
 
 
-def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Entrance:
+def _route(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Route:
     struck_as = NAIVE if name == NAIVE else provider
     if provider == "gatewayapi":
         doors = [proxy.open(port, is_ftp=True, name=struck_as) for port in pair]
@@ -133,7 +131,7 @@ def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pai
     else:
         doors = [proxy.open(int(known["port"]), is_ftp=provider == "clickatell", name=struck_as)]
         known |= {"port": doors[0].port}
-    return Entrance(provider, name, known, doors)
+    return Route(provider, name, known, doors)
 
 
 @contextmanager

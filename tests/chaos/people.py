@@ -16,7 +16,7 @@ from contacts import queues
 from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers.models import Account
-from tests.chaos.gateways import Entrance
+from tests.chaos.gateways import Route
 from tests.chaos.worker import ROWS
 
 TEXT = 'Hi @@value1@@, "20 %" off; ends Sunday (=1+1)'
@@ -40,11 +40,11 @@ def make_people() -> People:
     return People(*made)
 
 
-def make_account(entrance: Entrance) -> Account:
+def make_account(route: Route) -> Account:
     """Baton's account at one of the gateways."""
-    made = Account(name=f"{entrance.provider} {entrance.name}", provider=entrance.provider)
+    made = Account(name=f"{route.provider} {route.name}", provider=route.provider)
     fields = made.adapter.SettingsForm.base_fields
-    known = entrance.settings
+    known = route.settings
     form = made.adapter.SettingsForm({name: known.get(name, field.initial) for name, field in fields.items()})
     if not form.is_valid():
         raise SystemExit(f"The account's form refuses the gateway: {form.errors.as_text()}")

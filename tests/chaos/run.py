@@ -44,7 +44,7 @@ from tests.chaos.figures import SHORT  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
 from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
 from tests.chaos.plans import Plan, Plans  # noqa: E402
-from tests.chaos.worker import cut_small  # noqa: E402
+from tests.chaos.worker import use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
 SIZE = 4
@@ -76,7 +76,7 @@ class Run:
         self.seconds = seconds
         self.people = make_people()
         self.accounts = {
-            (each.provider, each.name): make_account(each) for each in arena.gateways.entrances if each.name != NAIVE
+            (each.provider, each.name): make_account(each) for each in arena.gateways.routes if each.name != NAIVE
         }
         self.arms = Arms(settings.DATA / "chaos")
         self.arms.prepare()
@@ -432,7 +432,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     random.seed(chosen.seed)
     adopt_orphans()
-    cut_small()
+    use_small_batches()
     with gateways(settings.DATA / "gateways") as ways:
         arena = Arena(ways)
         try:

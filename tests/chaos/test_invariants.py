@@ -175,7 +175,7 @@ def test_another_text_or_sender_is_unapproved(accepted: Batch, field: str) -> No
     assert broken(find([{**first, field: "Something else"}, *others])) == {"unapproved"}
 
 
-def test_a_text_cut_short_is_excused_only_where_a_person_is_asked_about_a_part(unclear: Batch) -> None:
+def test_a_truncated_text_is_allowed_only_where_a_person_decides_about_a_part(unclear: Batch) -> None:
     part = {**lines_of(unclear)[0], "text": "Hi Per", "sha256": "0" * 64}
     assert broken(find([part])) == {"unapproved"}
 
@@ -233,7 +233,7 @@ def test_people_who_were_changed_after_the_freeze_are_unapproved(accepted: Batch
     assert "other recipients" in found.unapproved[0]
 
 
-def test_nothing_is_unapproved_that_nobody_was_texted_of(prepared: Batch) -> None:
+def test_a_batch_that_texted_nobody_is_not_unapproved(prepared: Batch) -> None:
     change(prepared.campaign, approved_by=None)
     assert broken(find()) == set()
 
@@ -264,7 +264,7 @@ def test_what_a_person_accepted_may_lack_its_last_line_break(unclear: Batch) -> 
     assert broken(find([{**line, "sha256": "0" * 64} for line in lines_of(unclear)])) == set()
 
 
-def test_minutes_from_now_are_worded_anew_by_each_attempt(
+def test_each_attempt_renders_minutes_from_now_anew(
     make_running: MakeCampaign, account_at: Callable[..., Account], sandbox: Sandbox
 ) -> None:
     account = account_at("clickatell")
@@ -278,7 +278,7 @@ def test_minutes_from_now_are_worded_anew_by_each_attempt(
 
 
 @pytest.mark.parametrize(("since", "is_silent"), [(59, False), (61, True)])
-def test_people_nobody_cuts_are_silent(
+def test_people_without_a_batch_are_silent(
     make_campaign: MakeCampaign, account: Account, operator: User, approver: User, since: int, is_silent: bool
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
@@ -318,7 +318,7 @@ def test_a_batch_that_the_sweep_does_not_find_is_silent(prepared: Batch, status:
 
 @pytest.mark.parametrize("hours", [None, -1, 8])
 @pytest.mark.parametrize("status", ["handed_over", "processing"])
-def test_a_batch_that_nobody_looks_for_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
+def test_a_batch_that_is_no_longer_polled_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
     at = None if hours is None else timezone.now() + timedelta(hours=hours)
     commit(prepared, status, poll_at=at)
     assert broken(find(lines_of(prepared))) == {"silent"}
@@ -353,7 +353,7 @@ def test_what_waits_for_a_person_says_why(prepared: Batch, status: str, lacking:
 # -- evidence and books
 
 
-def test_an_unclear_batch_shows_something(unclear: Batch) -> None:
+def test_an_unclear_batch_carries_evidence(unclear: Batch) -> None:
     assert broken(find()) == set()
     unclear.attempts.update(code="")
     assert broken(find()) == {"without_evidence"}

@@ -24,7 +24,7 @@ BATCHES = 56
 @pytest.mark.slow
 @pytest.mark.postgresql
 @pytest.mark.timeout(900)
-def test_everything_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Path) -> None:
+def test_every_invariant_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Path) -> None:
     database = "postgresql" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"
     command = [sys.executable, "-m", "tests.chaos", "--batches", str(BATCHES), "--database", database]
     ran = subprocess.run(
@@ -122,7 +122,7 @@ def test_the_proxy_breaks_what_goes_through_it(kind: str, arrives: bool) -> None
         ("frozen", 0, {}, True),
     ],
 )
-def test_the_demo_fails_when_anything_but_a_person_keeps_a_campaign_open(
+def test_the_demo_fails_when_anything_but_a_decision_keeps_a_campaign_open(
     status: str, waiting: int, batches: dict[str, int], is_stuck: bool
 ) -> None:
     campaign = {"id": 7, "name": "October promo", "status": status, "waiting": waiting}

@@ -41,14 +41,14 @@ ROWS = 3
 HOLD_AT_MOST = 6.0
 
 
-def cut_small() -> None:
+def use_small_batches() -> None:
     """Have every provider take a few recipients a file, and send files in small blocks, in this process alone."""
     ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
 
 
-class Ear:
+class Listener:
     """Listens at the points of one job, tracks which batch it works on, and performs the action that waits there."""
 
     def __init__(self, arms: Arms) -> None:
@@ -165,14 +165,14 @@ class ChaosWorker(TiedWorker):
         random.seed()
         # So that the database can list the sessions of this very process.
         os.environ["PGAPPNAME"] = f"horse-{os.getpid()}"
-        ear.is_listening = True
-        points.listen(ear)
+        listener.is_listening = True
+        points.listen(listener)
 
 
 def _listening(function: Callable[..., Any], job: str, subject_of: Callable[..., str]) -> Callable[..., Any]:
     @wraps(function)
     def listened(*arguments: Any, **named: Any) -> Any:
-        with ear.at(job, subject_of(*arguments)):
+        with listener.at(job, subject_of(*arguments)):
             return function(*arguments, **named)
 
     return listened
@@ -195,9 +195,9 @@ def _calling(account: Account) -> Iterator[Any]:
     """The connection through which an account's results are polled; it is opened for the first batch that is due."""
     due = Batch.objects.due_for_poll(timezone.now()).filter(account=account).order_by("poll_at")[:500]
     subjects = ["-".join(map(str, each)) for each in due.values_list("campaign_id", "number")]
-    armed = [subject for subject in subjects if (arm := ear.arms.next(subject)) and arm.job == "call"]
+    armed = [subject for subject in subjects if (arm := listener.arms.next(subject)) and arm.job == "call"]
     with ExitStack() as stack:
-        with ear.at("call", next(iter([*armed, *subjects]), "")):
+        with listener.at("call", next(iter([*armed, *subjects]), "")):
             remote = stack.enter_context(_plain_connect(account))
         yield remote
 
@@ -208,7 +208,7 @@ def _commit(self: BaseDatabaseWrapper) -> None:
     points.reach("db:commit:end")
 
 
-ear = Ear(Arms(settings.DATA / "chaos"))
+listener = Listener(Arms(settings.DATA / "chaos"))
 _plain_commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 BaseDatabaseWrapper._commit = _commit  # type: ignore[attr-defined]
 drain.hand_over = _listening(drain.hand_over, "hand_over", _of_batch)
@@ -218,4 +218,4 @@ settle.close_if_done = _listening(settle.close_if_done, "close", _of_campaign)
 poll.poll_safely = _listening(poll.poll_safely, "collect", _of_polled_at)
 batches.create_batches = _listening(batches.create_batches, "create_batches", _of_campaign)
 audience_freeze.freeze = _listening(audience_freeze.freeze, "freeze", _of_campaign)
-cut_small()
+use_small_batches()
