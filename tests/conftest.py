@@ -1,4 +1,4 @@
-"""What tests share: people, Valkey, workers, the sandbox, the browser, and the list of what Debian lacks."""
+"""Shared fixtures: people, Valkey, workers, the sandbox, the browser, and the list of missing Debian packages."""
 
 import importlib
 import os
@@ -32,11 +32,11 @@ roles = importlib.import_module("campaigns.migrations.0001_initial")
 PASSWORD = "correct horse battery"
 
 
-# -- what Debian lacks ---------------------------------------------------------------------------------------------
+# -- missing Debian packages ---------------------------------------------------------------------------------------
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that may take longest come first, so that no worker is left with one of them at the end."""
+    """The potentially longest tests come first, so that no worker is left with one of them at the end."""
 
     def seconds(item: pytest.Item) -> float:
         mark = item.get_closest_marker("timeout")
@@ -51,7 +51,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist tells the controller, which writes the summary, what its tests lacked."""
+    """A worker of pytest-xdist tells the controller, which writes the summary, which programs its tests lacked."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["lacking"] = {name: sorted(tests) for name, tests in debian.lacking.items()}
 
@@ -81,7 +81,7 @@ class MakeUser(Protocol):
 @pytest.fixture
 def make_user(db: None) -> MakeUser:
     """Makes a person in one of the four groups; the password of all of them is PASSWORD."""
-    # A transactional test before this one has emptied every table, what migrations made included.
+    # An earlier transactional test has emptied every table, including the rows that migrations made.
     if not Group.objects.exists():
         roles.make_roles(apps, connection.schema_editor())
 
@@ -116,7 +116,7 @@ def administrator(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def logged_in() -> Callable[[User], Client]:
-    """A browser-less client with a person logged in."""
+    """A Django test client with a person logged in."""
 
     def log_in(user: User) -> Client:
         client = Client()
@@ -131,7 +131,7 @@ def logged_in() -> Callable[[User], Client]:
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
-    """The real embedded Valkey on this run's private socket, where the settings look for it; yields its URL."""
+    """The real embedded Valkey on this run's private socket, where the settings expect it; yields its URL."""
     embedded.make_private(django_settings.RUN_DIR)
     data = django_settings.DATA / "valkey"
     data.mkdir(exist_ok=True)
@@ -150,7 +150,7 @@ def valkey_server() -> Iterator[str]:
 
 @pytest.fixture
 def valkey(valkey_server: str) -> Iterator[Redis]:
-    """An empty Valkey that the queues of the settings use; yields a connection to it."""
+    """An empty Valkey with the queues of the settings; yields a connection to it."""
     client = Redis.from_url(valkey_server)
     client.flushall()
     yield client
@@ -159,7 +159,7 @@ def valkey(valkey_server: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def drain(valkey: Redis) -> Callable[[], int]:
-    """Runs all jobs that wait, and those they cause, here in this process; returns how many there were."""
+    """Runs all waiting jobs, and those they enqueue, in this process; returns how many there were."""
 
     def run() -> int:
         queues = [django_rq.get_queue(name) for name in django_settings.QUEUE_TIMEOUTS]
@@ -203,7 +203,7 @@ def worker(valkey: Redis, transactional_db: None, tmp_path: Path) -> Iterator[St
 
 
 def worker_environment() -> dict[str, str]:
-    """What a process needs to work on this test's database, Valkey and files."""
+    """The environment a process needs to work on this test's database, Valkey and files."""
     return {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "BATON_TEST_DATABASE": str(connection.settings_dict["NAME"]),
@@ -216,7 +216,7 @@ def worker_environment() -> dict[str, str]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Settings) -> Iterator[Sandbox]:
-    """The pretend SMSPortal in a process of its own, looking into its folders every 0.1 s."""
+    """The SMSPortal sandbox in a process of its own; it checks its folders every 0.1 s."""
     settings.ALLOW_PRIVATE_HOSTS = True
     with Sandbox(tmp_path / "sandbox", every=0.1) as running:
         settings.SANDBOX_URL = running.control_url
@@ -242,7 +242,7 @@ def baton() -> Iterator[Baton]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Debian's Chromium; as root it runs without its own sandbox, and it looks up nothing on the network."""
-    # Playwright's event loop lives in this thread, where Django would otherwise refuse the database.
+    # Playwright's event loop runs in this thread, where Django would otherwise refuse the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     return {

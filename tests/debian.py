@@ -1,4 +1,4 @@
-"""What some tests need of the system: where Debian lacks it they are skipped, and the run says so at its end."""
+"""System programs that some tests need: without the Debian package these tests are skipped, and the summary says so."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ lacking: dict[str, set[str]] = {}
 
 
 def find(name: str) -> str | None:
-    """The path of a program, or None where it is not installed; /usr/sbin counts although users lack it."""
+    """The path of a program, or None where it is not installed; also searches /usr/sbin, which users' PATH lacks."""
     if name in NOT_ON_THE_PATH:
         return NOT_ON_THE_PATH[name]()
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -1,6 +1,6 @@
 """Runs a command while every core is kept busy: ``python -m tests.load make test``.
 
-A test that fails under it waits a fixed time for something that it could await.
+A test that fails under load waits for a fixed time instead of a condition.
 """
 
 import os
@@ -14,7 +14,7 @@ BUSY = "while True: pass"
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """A process that never rests for each core that this one may use."""
+    """A busy process for each core that this process may use."""
     loops = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in os.sched_getaffinity(0)]
     try:
         yield
@@ -25,7 +25,7 @@ def busy_cores() -> Iterator[None]:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run the command; its exit code."""
+    """Run the command; return its exit code."""
     with busy_cores():
         return subprocess.run(command).returncode
 

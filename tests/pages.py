@@ -1,4 +1,4 @@
-"""Pages as a browser shows them: how a template breaks its lines is no concern of a test."""
+"""Compares pages as a browser shows them: how a template breaks its lines does not matter to a test."""
 
 import re
 

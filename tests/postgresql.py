@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the tests' own, in a temporary directory and on loopback.
+"""A PostgreSQL cluster for the tests, in a temporary directory and on loopback.
 
 ``python -m tests.postgresql -m pytest ...`` runs that Python command with DATABASE_URL naming such a cluster.
 """
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from tests import debian
 
-# The tests prove nothing about power cuts, so the disk need not be waited for.
+# The tests prove nothing about power cuts, so there is no need to wait for the disk.
 FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
 def _as_postgres(command: Sequence[str]) -> list[str]:
-    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    """PostgreSQL refuses to run as root; Debian's package creates a user for it."""
     return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else list(command)
 
 
@@ -68,7 +68,7 @@ def cluster(postgres: str) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a Python command on a fresh cluster; without PostgreSQL only say so (an error under REQUIRE_ALL=1)."""
+    """Run a Python command on a fresh cluster; without PostgreSQL print a note (an error under REQUIRE_ALL=1)."""
     postgres = debian.find("postgresql")
     if postgres is None:
         sys.stdout.write("Not tested on PostgreSQL, which is not installed: sudo apt-get install postgresql\n")

@@ -1,6 +1,6 @@
-"""The product's settings on a data directory of the tests' own, so that no test ever touches ``var/``.
+"""The product's settings with a data directory for the tests, so that no test ever touches ``var/``.
 
-Processes that a test starts inherit the directory by the environment.
+Processes that a test starts inherit the directory through the environment.
 """
 
 import atexit
@@ -36,13 +36,13 @@ installation.prepare()
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES, STORAGES  # noqa: E402
 
-# A worker that a test starts works on the test's database, whatever that is called.
+# A worker that a test starts uses the test's database, whatever its name is.
 DATABASES["default"]["NAME"] = os.environ.get("BATON_TEST_DATABASE", DATABASES["default"]["NAME"])
 if "init_command" in DATABASES["default"]["OPTIONS"]:
-    # The tests prove nothing about power cuts, so the disk need not be waited for.
+    # The tests prove nothing about power cuts, so there is no need to wait for the disk.
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
-# Tests that start no Valkey log in as well; tests/access/test_limits.py uses the product's cache.
+# Tests without Valkey also log in; tests/access/test_limits.py uses the product's cache.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -1,4 +1,4 @@
-"""A supervisor that tests start for real, on a data directory of its own."""
+"""A real supervisor that tests start, on a data directory of its own."""
 
 import fcntl
 import hashlib
@@ -83,7 +83,7 @@ class Baton:
         return self.process.wait(timeout=within)
 
     def pids(self) -> dict[int, str]:
-        """Every process that works on this data directory, whoever its parent is, with its command line."""
+        """Every process that works on this data directory, whatever its parent, with its command line."""
         marker = f"DATA={self.data}".encode()
         found = {}
         for entry in Path("/proc").iterdir():
@@ -91,13 +91,13 @@ class Baton:
                 if not entry.name.isdigit():
                     continue
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                # Valkey writes its title over its environment.
+                # Valkey overwrites its environment with its process title.
                 if str(self.socket) in command or marker in (entry / "environ").read_bytes().split(b"\0"):
                     found[int(entry.name)] = command
         return found
 
     def pid_of(self, *words: str) -> int:
-        """The oldest process whose command line holds all the words."""
+        """The oldest process whose command line contains all the words."""
         return min((pid for pid, command in self.pids().items() if all(word in command for word in words)), default=0)
 
     def redis_url(self) -> str:
@@ -112,13 +112,13 @@ class Baton:
             asking.close()
 
     def manage(self, *arguments: str) -> str:
-        """What a management command on this data directory prints."""
+        """The output of a management command on this data directory."""
         command = [sys.executable, "manage.py", *arguments]
         ran = subprocess.run(command, env=self.environment(), cwd=settings.BASE_DIR, check=True, capture_output=True)
         return ran.stdout.decode()
 
     def run_job(self, seconds: float) -> int:
-        """Have the results worker sleep in a job; returns the process id of the horse that does."""
+        """Have the results worker sleep in a job; returns the id of the process that runs it."""
         before = set(self.pids())
         client = Redis.from_url(self.redis_url())
         job = Queue("results", connection=client, serializer=JSONSerializer).enqueue("time.sleep", seconds)
@@ -139,7 +139,7 @@ class Baton:
 
 @contextmanager
 def own_baton() -> Iterator[Baton]:
-    """A Baton on a new data directory, for the test to start; nothing of it is left afterwards."""
+    """A Baton on a new data directory, for the test to start; nothing of it remains afterwards."""
     data = Path(tempfile.mkdtemp(prefix="baton-supervisor-")).resolve()
     running = Baton(data)
     try:

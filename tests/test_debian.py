@@ -1,4 +1,4 @@
-"""What Debian lacks skips a test and is remembered, or fails it where everything is required."""
+"""A missing Debian package skips a test and is listed in the summary, or fails it where everything is required."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def forget() -> Iterator[None]:
     debian.lacking.update(before)
 
 
-def test_a_lacking_program_skips_the_test_and_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_skips_the_test_and_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUIRE_ALL", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no-such-server is not installed"):
         debian.require("no-such-server", "tests/test_x.py::test_y")
@@ -28,6 +28,6 @@ def test_it_fails_instead_where_everything_is_required(monkeypatch: pytest.Monke
         debian.require("no-such-server", "tests/test_x.py::test_y")
 
 
-def test_a_program_that_is_there_is_found() -> None:
+def test_an_installed_program_is_found() -> None:
     assert debian.require("sh", "tests/test_x.py::test_y").endswith("/sh")
     assert "sh" not in debian.lacking

@@ -59,7 +59,7 @@ def test_a_made_up_link_is_refused(client: Client, token: str) -> None:
     assert client.get(f"/first-administrator/{token}/").status_code == 410
 
 
-def test_a_link_of_yesterday_is_refused(client: Client) -> None:
+def test_an_expired_link_is_refused(client: Client) -> None:
     path = make_path()
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
         assert client.get(path).status_code == 410

@@ -1,4 +1,4 @@
-"""The frame around every screen: what is vendored, what templates may hold, and the pages that say what went wrong."""
+"""The frame of every page: vendored files, what templates may contain, and the error pages."""
 
 import re
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_it_vendors_nothing_without_naming_it_here() -> None:
 
 
 def test_it_collects_static_files_under_hashed_names(tmp_path: Path) -> None:
-    """A source map that is not vendored, or a wrong url() in a style, would stop this."""
+    """A source map that is not vendored, or a wrong url() in a style, would stop this command."""
     storages = {
         **project.STORAGES,
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -83,7 +83,7 @@ def test_no_template_holds_an_inline_script_or_style(template: Path) -> None:
 
 
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: str(path.relative_to(TEMPLATES)))
-def test_every_template_compiles_and_asks_no_other_site(template: Path) -> None:
+def test_every_template_compiles_and_loads_nothing_from_other_sites(template: Path) -> None:
     get_template(str(template.relative_to(TEMPLATES)))
     assert not re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//", template.read_text())
 
@@ -99,12 +99,12 @@ def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_text_can_be_read_on_its_ground(theme: str) -> None:
+def test_every_text_has_enough_contrast(theme: str) -> None:
     """WCAG 2.2, 1.4.3: 4.5 to 1 for text; 1.4.11: 3 to 1 for the edge of a field."""
     colour = colours(theme)
-    for ground in ("page", "surface", "surface-quiet"):
+    for background in ("page", "surface", "surface-quiet"):
         for ink in ("ink", "ink-quiet", "accent", "rejected", "decision"):
-            assert contrast(colour[ink], colour[ground]) >= 4.5, f"{ink} on {ground}"
+            assert contrast(colour[ink], colour[background]) >= 4.5, f"{ink} on {background}"
     for kind in ("accepted", "provider", "waiting", "decision", "rejected", "excluded"):
         assert contrast(colour[kind], colour[f"{kind}-soft"]) >= 4.5, kind
     assert contrast(colour["accent-ink"], colour["accent"]) >= 4.5
@@ -123,7 +123,7 @@ def test_every_text_can_be_read_on_its_ground(theme: str) -> None:
         ("excluded", "dash-circle"),
     ],
 )
-def test_a_chip_says_its_standing_by_icon_word_and_colour(kind: str, icon: str) -> None:
+def test_a_badge_shows_its_status_by_icon_word_and_colour(kind: str, icon: str) -> None:
     drawn = render_to_string("components/chip.html", {"kind": kind, "word": "A <word>"})
     assert f"chip-{kind}" in drawn
     assert f"#{icon}" in drawn
@@ -150,7 +150,7 @@ def test_the_navigation_marks_the_entry_that_a_page_belongs_to(view: str, label:
     assert (found.label if found else None) == label
 
 
-def test_progress_is_told_in_words() -> None:
+def test_progress_is_shown_in_words() -> None:
     drawn = html_of(
         render_to_string("components/progress.html", {"done": 64000, "total": 100000, "words": "4 min left"})
     )
@@ -175,7 +175,7 @@ def test_the_login_page_lets_the_browser_run_nothing_but_our_own_files(client: C
 
 
 @pytest.mark.django_db
-def test_a_wrong_password_is_said_in_words_and_the_name_stays(client: Client) -> None:
+def test_a_wrong_password_is_reported_in_a_sentence_and_the_name_stays(client: Client) -> None:
     answer = client.post("/login/login/", {"login": "thandi", "password": "not this one"})
     assert "Incorrect username or password." in answer.content.decode()
     assert 'value="thandi"' in answer.content.decode()
@@ -192,7 +192,7 @@ def test_a_wrong_password_is_said_in_words_and_the_name_stays(client: Client) ->
         ("/login/email/", "Baton does not send email"),
     ],
 )
-def test_the_pages_of_ones_own_account_are_drawn(client: Client, address: str, words: str) -> None:
+def test_the_pages_of_ones_own_account_are_rendered(client: Client, address: str, words: str) -> None:
     client.force_login(User.objects.create_user("thandi", password="correct horse battery"))
     answer = client.get(address)
     assert answer.status_code == 200
@@ -203,7 +203,7 @@ def test_the_pages_of_ones_own_account_are_drawn(client: Client, address: str, w
 def test_a_second_step_can_be_set_up_and_gives_recovery_codes(client: Client) -> None:
     User.objects.create_user("thandi", "thandi@example.org", "correct horse battery")
     client.post("/login/login/", {"login": "thandi", "password": "correct horse battery", "next": "/login/2fa/"})
-    # Looking at one's address makes allauth keep it as not verified, which must not stand in the way.
+    # Opening the address page makes allauth store the address as not verified, which must not block the person.
     client.get("/login/email/")
     asked = client.get("/login/2fa/totp/activate/", follow=True).content.decode()
     assert "Confirm your identity" in asked
@@ -256,7 +256,7 @@ def test_an_address_that_leads_nowhere_says_so(client: Client) -> None:
     assert "Page not found" in answer.content.decode()
 
 
-def test_a_refusal_shows_its_own_sentence_or_speaks_of_the_role() -> None:
+def test_a_refusal_shows_its_own_sentence_or_names_the_role() -> None:
     request = RequestFactory().get("/")
     own = permission_denied(request, PermissionDenied("You wrote this campaign; someone else approves it."))
     assert own.status_code == 403

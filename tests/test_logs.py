@@ -1,4 +1,4 @@
-"""The log tells where Baton stumbled and over what kind of thing, and no phone number."""
+"""The log records where an error occurred and its type, and never a phone number."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ WORDS = "Key (list_id, msisdn)=(7, 27825550101) already exists."
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What a process of Baton's writes on its standard error by its own logging settings."""
+    """What a Baton process writes to standard error with its own logging settings."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
@@ -29,18 +29,16 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 @pytest.mark.django_db
-def test_a_page_that_stumbles_tells_no_number(
-    written: io.StringIO, admin_user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stumble(*rest: object, **options: object) -> None:
+def test_a_failing_page_logs_no_number(written: io.StringIO, admin_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*rest: object, **options: object) -> None:
         raise ValueError(WORDS)
 
-    monkeypatch.setattr(overview, "render", stumble)
+    monkeypatch.setattr(overview, "render", fail)
     client = Client(raise_request_exception=False)
     client.force_login(admin_user)
 
     assert client.get("/").status_code == 500
     assert "Internal Server Error: /" in written.getvalue()
     assert "ValueError" in written.getvalue()
-    assert "in stumble" in written.getvalue()
+    assert "in fail" in written.getvalue()
     assert WORDS not in written.getvalue()

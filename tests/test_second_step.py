@@ -1,4 +1,4 @@
-"""A second step is everyone's to set up, and asked of all where the installation says so."""
+"""Everybody may set up a second step, and an installation may require it of all."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ LogIn = Callable[[User], Client]
 
 
 @pytest.mark.parametrize("name", ["overview", "campaigns:list", "contacts:lists", "providers:accounts"])
-def test_where_it_is_asked_nobody_works_without_it(
+def test_where_it_is_required_nobody_works_without_it(
     operator: User, logged_in: LogIn, settings: Settings, name: str
 ) -> None:
     settings.MFA_REQUIRED = True
@@ -37,13 +37,13 @@ def test_a_session_that_has_passed_it_works(operator: User, logged_in: LogIn, se
     assert client.get(reverse("campaigns:list")).status_code == 200
 
 
-def test_the_way_out_stays_open(operator: User, logged_in: LogIn, settings: Settings) -> None:
+def test_logging_out_stays_possible(operator: User, logged_in: LogIn, settings: Settings) -> None:
     settings.MFA_REQUIRED = True
 
     assert logged_in(operator).get(reverse("account_logout")).status_code == 200
 
 
-def test_where_it_is_not_asked_nobody_needs_it(operator: User, logged_in: LogIn) -> None:
+def test_where_it_is_optional_nobody_needs_it(operator: User, logged_in: LogIn) -> None:
     assert logged_in(operator).get(reverse("campaigns:list")).status_code == 200
 
 

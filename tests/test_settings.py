@@ -1,4 +1,4 @@
-"""The page of settings says what there is, no more and no less."""
+"""The page of settings lists exactly the settings that exist."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Real processes: what is started, what is refused, and that nothing stays behind however it ends."""
+"""Real processes: what is started, what is refused, and that nothing is left running, however Baton ends."""
 
 import os
 import pty
@@ -26,12 +26,12 @@ CHILDREN = ("valkey", "worker-imports", "worker-campaigns", "worker-handover", "
 
 @pytest.fixture(scope="module")
 def shared_baton() -> Iterator[Baton]:
-    """One Baton for the tests after which it is as well as before."""
+    """One Baton shared by the tests that leave it unchanged."""
     with own_baton() as baton:
         yield baton.start().until_ready()
 
 
-def test_a_busy_port_is_said_in_one_line_and_nothing_is_started(baton: Baton) -> None:
+def test_a_busy_port_is_reported_in_one_line_and_nothing_is_started(baton: Baton) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", baton.port))
         taken.listen()
@@ -150,7 +150,7 @@ def test_a_crashed_valkey_is_started_again_and_keeps_what_waits(shared_baton: Ba
 
 
 @pytest.mark.slow
-def test_what_dies_again_and_again_ends_everything_with_a_clear_line(baton: Baton) -> None:
+def test_a_process_that_keeps_dying_ends_everything_with_a_clear_message(baton: Baton) -> None:
     baton.start().until_ready()
     killed: set[int] = set()
     while not baton.ended() and len(killed) < 6:
@@ -175,7 +175,7 @@ def test_a_given_redis_is_used_and_none_is_started(baton: Baton, valkey_server: 
     assert embedded.answers(valkey_server)
 
 
-def test_a_given_redis_that_does_not_answer_is_said_in_one_line(baton: Baton) -> None:
+def test_a_given_redis_that_does_not_answer_is_reported_in_one_line(baton: Baton) -> None:
     assert baton.start(REDIS_URL=f"redis://:secret@127.0.0.1:{free_port()}").exit_code() == 1
     assert baton.said().count("\n") == 1
     assert "REDIS_URL" in baton.said()

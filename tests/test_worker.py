@@ -1,4 +1,4 @@
-"""A worker process ends when it is asked to, at whatever moment that is."""
+"""A worker process ends when it is told to, at whatever moment that is."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.postgresql
 
 NUMBER = "27825550100"
 
-# Whoever asks does so while a log line is written, and logging lets no exception out.
+# The signal arrives while a log line is written, and logging lets no exception out.
 ASKED_WHILE_LOGGING = """
 import logging, os, signal, django
 django.setup()
@@ -41,7 +41,7 @@ TiedWorker([queue], connection=queue.connection).work()
 
 
 @pytest.mark.usefixtures("valkey")
-def test_a_stop_that_is_swallowed_is_not_lost() -> None:
+def test_a_swallowed_stop_signal_is_not_lost() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", ASKED_WHILE_LOGGING],
         cwd=settings.BASE_DIR,
@@ -53,17 +53,17 @@ def test_a_stop_that_is_swallowed_is_not_lost() -> None:
     assert (ran.returncode, "StopRequested" in ran.stderr) == (0, True), ran.stderr
 
 
-def stumble() -> None:
-    """A job as the database refuses it."""
+def fail() -> None:
+    """A job that fails with the error of a database that refuses it."""
     try:
         raise ValueError(f"DETAIL: Key (campaign_id, msisdn)=(7, {NUMBER}) already exists.")
     except ValueError as error:
         raise IntegrityError(*error.args) from error
 
 
-def test_no_exception_of_a_job_tells_a_number(valkey: Redis, worker: StartWorker, tmp_path: Path) -> None:
+def test_no_exception_of_a_job_logs_a_number(valkey: Redis, worker: StartWorker, tmp_path: Path) -> None:
     queue = django_rq.get_queue("campaigns")
-    job = queue.enqueue(stumble)
+    job = queue.enqueue(fail)
 
     worker("campaigns")
     wait_until(lambda: queue.failed_job_registry.count, "the job failed")
@@ -71,6 +71,6 @@ def test_no_exception_of_a_job_tells_a_number(valkey: Redis, worker: StartWorker
     result = job.latest_result()
     assert result
     for told in (result.exc_string or "", (tmp_path / "worker-campaigns.log").read_text()):
-        assert "in stumble" in told
+        assert "in fail" in told
         assert "JobFailed: IntegrityError" in told
         assert NUMBER not in told

@@ -1,4 +1,4 @@
-"""The admin has no login of its own: its visitors pass the same password, limits and second step as everybody."""
+"""The admin has no login of its own: the same password, limits and second step apply as elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -30,12 +30,12 @@ def root(db: None) -> User:
 
 
 def code() -> str:
-    """A code that the authenticator app shows now."""
+    """The code that the authenticator app shows now."""
     return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
 
 
 def pass_second_step(client: Client, user: User) -> None:
-    """Record in the client's session what allauth records after a code."""
+    """Record in the client's session what allauth records after a correct code."""
     request = RequestFactory().get("/")
     request.session = client.session
     record_authentication(request, user, "mfa", type="totp")

@@ -1,4 +1,4 @@
-"""No page of the admin and no route of the login answers 500, whoever asks."""
+"""No page of the admin and no route of the login answers 500, for any role."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def no_earlier_attempts() -> Iterator[None]:
 
 @pytest.fixture
 def client_of(make_user: MakeUser, logged_in: LogIn) -> ClientOf:
-    """Logs in a person of a role who may enter the admin; ``anonymous`` is nobody."""
+    """Log in a person of a role that may enter the admin; ``anonymous`` logs in nobody."""
 
     def log_in(role: str) -> Client:
         client = Client()
@@ -50,7 +50,7 @@ def client_of(make_user: MakeUser, logged_in: LogIn) -> ClientOf:
             user.is_staff = True
             user.save()
             client = logged_in(user)
-        # What an error page would be in production.
+        # These would be error pages in production.
         client.raise_request_exception = False
         return client
 
@@ -133,7 +133,7 @@ def test_an_administrator_reads_a_contact_in_the_admin(rows: dict[type[Model], M
 
 # -- the routes of the login ---------------------------------------------------------------------------------------
 
-#: What a route's pattern wants in its place.
+#: The value to fill in for each variable of a route's pattern.
 ARGUMENTS = {"uidb36": "1", "key": "abc-def"}
 
 
@@ -153,7 +153,7 @@ def login_routes() -> dict[str, str]:
     return found
 
 
-#: Something for every field of every form there.
+#: A value for every field of every form there.
 DATA = {
     "login": "operator",
     "email": "operator@example.org",
@@ -175,7 +175,7 @@ BUTTONS: tuple[dict[str, str], ...] = (
 
 @pytest.fixture
 def no_mail_server(settings: Settings) -> None:
-    """As in production: nothing was set, and nothing answers there."""
+    """As in production: no e-mail server is set, and nothing answers there."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
 
@@ -186,7 +186,7 @@ def test_no_route_of_the_login_answers_500(client_of: ClientOf, role: str) -> No
     routes = login_routes()
     assert {"account_login", "account_reset_password", "account_email", "mfa_authenticate"} <= set(routes)
     client = client_of(role)
-    # The last one: after it nobody is logged in.
+    # Log out last: after it nobody is logged in.
     routes["account_logout"] = routes.pop("account_logout")
     for name, path in routes.items():
         assert client.get(path).status_code < 500, name

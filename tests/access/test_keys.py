@@ -1,4 +1,4 @@
-"""A database is used with the keys it was first used with: with others nothing starts, and the sentence says why."""
+"""A database works only with the keys it was first used with: with others nothing starts, and an error says why."""
 
 import os
 import runpy
@@ -68,10 +68,10 @@ def test_account_keys_are_rotated(known: Settings) -> None:
         keys.verify()
 
 
-def test_going_back_behind_a_rotation_is_refused(known: Settings) -> None:
+def test_keys_from_before_a_rotation_are_refused(known: Settings) -> None:
     known.ACCOUNT_KEYS = [B, A]
     keys.verify()
-    # Passwords may have been stored with B since.
+    # Passwords may have been stored with key B since.
     known.ACCOUNT_KEYS = [A]
     with pytest.raises(keys.OtherKeys):
         keys.verify()
@@ -141,7 +141,7 @@ def run(data: Path, *command: str) -> None:
 
 @pytest.mark.slow
 def test_after_the_keys_were_lost_nothing_is_started(baton: Baton) -> None:
-    """The start makes new keys where the folder is empty; the database, which survived, belongs to the earlier ones."""
+    """The start makes new keys where the folder is empty, but the surviving database belongs to the earlier ones."""
     run(baton.data, "-m", "config.installation")
     run(baton.data, "manage.py", "migrate", "--verbosity", "0")
     run(baton.data, "-c", "import config.wsgi")

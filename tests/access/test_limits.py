@@ -1,4 +1,4 @@
-"""Wrong passwords are limited by name and address, for all web processes together, and with growing pauses."""
+"""Wrong passwords are limited by name and address, across all web processes, and with growing pauses."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ def no_earlier_attempts() -> None:
 
 @pytest.fixture
 def shared_limits(valkey: Redis, settings: Settings) -> Redis:
-    """The product's cache on a real, empty Valkey."""
+    """The product's cache, on a real, empty Valkey."""
     settings.CACHES = product_settings.CACHES
     return valkey
 
 
 def attempt(password: str, address: str = OWNER, name: str = "operator", **headers: str) -> str:
-    """What became of one login: ``in``, ``wrong`` or ``refused``."""
+    """The result of one login: ``in``, ``wrong`` or ``refused``."""
     client = Client(headers=headers)
     answer = client.post(reverse("account_login"), {"login": name, "password": password}, REMOTE_ADDR=address)
     if answer.status_code == 302:
@@ -61,7 +61,7 @@ def test_one_address_does_not_try_many_names() -> None:
 @pytest.mark.usefixtures("operator")
 def test_the_pauses_grow() -> None:
     def failures() -> int:
-        """How many wrong passwords are looked at before the next is refused."""
+        """The number of wrong passwords that are checked before the next is refused."""
         count = 0
         while attempt("guess") == "wrong":
             count += 1
@@ -95,7 +95,7 @@ def test_logging_in_costs_no_attempt() -> None:
 def test_all_web_processes_count_together(shared_limits: Redis) -> None:
     for n in range(5):
         assert attempt(f"guess {n}") == "wrong"
-        # A process that has not seen the attempts before.
+        # Use a process that has not seen the earlier attempts.
         caches.close_all()
         del caches["default"]
     assert attempt(PASSWORD) == "refused"
@@ -136,7 +136,7 @@ PROXY = "10.0.0.1"
 def test_behind_a_proxy_each_client_counts_for_itself(settings: Settings) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     for n in range(6):
-        # What the client itself writes stands in front of what the proxy appends.
+        # The client's own header value comes before the address that the proxy appends.
         last = attempt(f"guess {n}", PROXY, X_Forwarded_For=f"192.0.2.{n}, {STRANGER}")
     assert last == "refused"
     assert attempt(PASSWORD, PROXY, X_Forwarded_For=OWNER) == "in"

@@ -1,4 +1,4 @@
-"""Nobody raises themselves: what an administrator who is no superuser can do to people in the admin."""
+"""Nobody can raise their own rights: what an administrator who is no superuser can do to people in the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def root(db: None) -> User:
 
 
 def posted(user: User, **changed: Any) -> dict[str, Any]:
-    """What the form sends for ``user`` with some of it changed."""
+    """What the form sends for ``user``, with some fields changed."""
     role = user.groups.get() if user.pk else None
     fields = {"username": user.username, "first_name": "", "last_name": "", "email": user.email, "is_active": "on"}
     return {**fields, "role": role.pk if role else "", **changed}
@@ -122,7 +122,7 @@ def test_a_person_is_added_without_a_password(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["change/", "delete/", "password/", "history/"])
-def test_a_superuser_is_out_of_their_reach(client: Client, root: User, path: str) -> None:
+def test_a_superuser_is_beyond_their_rights(client: Client, root: User, path: str) -> None:
     at = f"/admin/auth/user/{root.pk}/{path}"
     assert client.get(at).status_code == 403
     data = {"post": "yes", "username": "x", "email": "x@example.org", "is_active": "", "role": role("viewer")}
@@ -151,7 +151,7 @@ def test_nobodys_password_is_set_by_them(client: Client, request: pytest.Fixture
     assert user.check_password(PASSWORD)
 
 
-def test_someone_who_may_only_look_sees_no_form(operator: User, viewer: User, logged_in: LogIn) -> None:
+def test_someone_with_read_access_only_sees_no_form(operator: User, viewer: User, logged_in: LogIn) -> None:
     operator.is_staff = True
     operator.save()
     operator.user_permissions.add(Permission.objects.get(codename="view_user"))

@@ -1,4 +1,4 @@
-"""Phone numbers leave Baton only with a permission, leave a record, and are cached nowhere."""
+"""Downloading phone numbers needs a permission and leaves a record, and no cache keeps them."""
 
 from collections.abc import Callable
 
@@ -25,13 +25,13 @@ ROLES = ("viewer", "operator", "approver", "administrator")
 
 @pytest.fixture
 def client_of(make_user: MakeUser, logged_in: LogIn) -> Callable[[str], Client]:
-    """Logs a person of a role in, whom another fixture may have made."""
+    """Log in a person of a role; another fixture may have made that person."""
     return lambda role: logged_in(User.objects.filter(username=role).first() or make_user(role))
 
 
 @pytest.fixture
 def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str, str]:
-    """The address of every download that holds phone numbers."""
+    """The address of every download that contains phone numbers."""
     campaign = make_running(account)
     batch, now = campaign.batches.get(), timezone.now()
     path = default_storage.save("evidence/aa/report", ContentFile(NUMBER.encode()))
@@ -55,7 +55,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_viewers_take_no_numbers_away_and_all_others_do(
+def test_viewers_download_no_numbers_and_all_others_can(
     exports: dict[str, str], client_of: ClientOf, role: str
 ) -> None:
     client = client_of(role)
@@ -86,7 +86,7 @@ def test_viewers_take_no_numbers_away_and_all_others_do(
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
     ],
 )
-def test_it_is_recorded_who_took_what_and_how_much(
+def test_each_download_records_who_took_what_and_how_much(
     exports: dict[str, str], client_of: ClientOf, what: str, query: str, expected: dict[str, str]
 ) -> None:
     answer = client_of("operator").get(exports[what] + query, REMOTE_ADDR="198.51.100.7")

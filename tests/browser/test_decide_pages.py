@@ -33,7 +33,7 @@ ROWS = (1_000, 250, 202)
 
 @pytest.fixture
 def campaign(make_user: MakeUser, settings: Settings, tmp_path: Path) -> Campaign:
-    """Three files at Clickatell, each cut off while it was stored, with its first part in the folder."""
+    """Three files at Clickatell, each cut off during the upload, with its first part in the folder."""
     settings.MEDIA_ROOT, settings.JOURNAL_DIR = tmp_path / "files", tmp_path / "journal"
     settings.LOCK_DIR = tmp_path / "locks"
     cache.clear()
@@ -81,7 +81,7 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], path: 
 
 
 def poll(page: Page, name: str) -> None:
-    """Nothing that axe finds, nothing wider than the window; with SHOTS a picture."""
+    """Axe finds nothing and nothing is wider than the window; with SHOTS a screenshot is saved."""
     if shots := os.environ.get("SHOTS"):
         page.screenshot(path=f"{shots}/{name}.png", full_page=True)
     found = Axe().run(page).response["violations"]
@@ -107,7 +107,7 @@ def test_several_files_are_chosen_and_decided_about(
     expect(boxes).to_have_count(3)
     assert not any(box.is_checked() for box in boxes.all())
 
-    # The password first: what is chosen and written stays, and only then can a log be chosen.
+    # The password comes first: the choice and the reason survive it, and only then can a log be chosen.
     boxes.nth(0).check()
     page.get_by_label("Reason").fill("They wrote so.")
     expect(page.locator("input[type=file]")).to_be_disabled()
@@ -118,7 +118,7 @@ def test_several_files_are_chosen_and_decided_about(
     expect(page.locator("input[type=file]")).to_be_enabled()
     expect(boxes.nth(0)).to_be_checked()
 
-    # The button and the question name what is chosen, and with nothing chosen there is no question.
+    # The button and the question name what is chosen; with nothing chosen there is no question.
     expect(page.get_by_role("button", name="Decide about 1 file with 1,000 recipients")).to_be_visible()
     page.get_by_role("button", name="Choose all 3 files").click()
     expect(page.get_by_role("button", name="Decide about 3 files with 1,452 recipients")).to_be_visible()
@@ -162,7 +162,7 @@ def test_a_refusal_is_seen_beside_the_decision(
     page.get_by_role("button", name="Confirm your password first").click()
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
-    # What is missing is said before the question.
+    # Missing input is reported before the question.
     page.get_by_role("button", name="Decide about 1,000 recipients").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_label("Part of it was texted").check()

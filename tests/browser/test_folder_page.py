@@ -1,4 +1,4 @@
-"""Looking at a provider's folder in a real browser."""
+"""The page of a provider's folder in a real browser."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 
 @pytest.fixture
 def server(tmp_path: Path, settings: Settings) -> Iterator[FileServer]:
-    """A folder with one file of each group, and a name as long as they come."""
+    """A folder with one file of each group, and one of the longest possible name."""
     settings.ALLOW_PRIVATE_HOSTS = True
     settings.LOCK_DIR = tmp_path / "locks"
     with servers.pyftpdlib(tmp_path / "home") as running:
@@ -40,7 +40,7 @@ def server(tmp_path: Path, settings: Settings) -> Iterator[FileServer]:
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
-def test_a_folder_is_looked_at_from_its_account(
+def test_a_folder_is_opened_from_its_account(
     live_server: LiveServer,
     server: FileServer,
     make_user: MakeUser,

@@ -1,4 +1,4 @@
-"""The main job as its user does it: a real browser, Valkey, workers, clock, and the sandbox's SFTP server."""
+"""The main job as a user does it: a real browser, Valkey, workers, clock, and the sandbox's SFTP server."""
 
 import json
 import re
@@ -20,7 +20,7 @@ PEOPLE = [(f"083 555 01{n:02}", name) for n, name in enumerate(["Thandi", "Sipho
 
 @pytest.fixture
 def spreadsheet(tmp_path: Path) -> Path:
-    """Five people, one of them twice, one with a number that Excel ruined."""
+    """Five people, one of them twice, and one with a number that Excel damaged."""
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -56,7 +56,7 @@ def test_from_a_spreadsheet_to_accepted(
     texted_before = len(ledger.read_text().splitlines())
     operator = log_in(browser, baton, "operator", browser_context_args)
 
-    # Upload, say what the columns mean, see what would happen, import.
+    # Upload a file, assign its columns, check the result, import it.
     operator.goto("/contacts/upload/")
     operator.get_by_label("Name of the new list").fill("November")
     operator.set_input_files("input[type=file]", spreadsheet)
@@ -93,7 +93,7 @@ def test_from_a_spreadsheet_to_accepted(
     expect(operator.get_by_text("You cannot approve this.")).to_be_visible(timeout=20_000)
     address = operator.url
 
-    # Somebody else approves, with their password once more.
+    # Somebody else approves, after entering their password again.
     approver = log_in(browser, baton, "approver", browser_context_args)
     approver.goto(address)
     approver.get_by_role("button", name="Approve and hand over 4 messages").click()
@@ -101,7 +101,7 @@ def test_from_a_spreadsheet_to_accepted(
         approver.get_by_label("Your password").fill(password(baton, "approver"))
         approver.get_by_role("button", name="Confirm").click()
 
-    # Watch it to accepted.
+    # Watch the campaign until its file is accepted.
     operator.reload()
     expect(operator.locator(".balance")).to_contain_text("4 accepted", timeout=60_000)
     expect(operator.get_by_text("All 5 accounted for")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The screens about providers in a real browser: choosing an account, rehearsing a bad day, and nothing in the way."""
+"""The provider screens in a real browser: choosing an account, rehearsing faults, and no overlapping elements."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ class World(NamedTuple):
 
 @pytest.fixture
 def world(live_server: LiveServer, sandbox: Sandbox, settings: Settings, make_user: MakeUser, tmp_path: Path) -> World:
-    """A tested account with each pretend provider, five people, and a draft."""
+    """A tested account with each sandbox provider, five people, and a draft."""
     settings.LOCK_DIR, settings.JOURNAL_DIR = tmp_path / "locks", tmp_path / "journal"
     make_user("administrator")
     operator = make_user("operator")
@@ -135,7 +135,7 @@ def test_an_account_is_chosen_on_the_check(
     assert world.campaign.account == world.accounts["bulksms"]
 
 
-def test_a_bad_day_is_switched_on_and_off(
+def test_a_fault_is_switched_on_and_off(
     world: World, browser: Browser, browser_context_args: dict[str, Any], sandbox: Sandbox
 ) -> None:
     page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)

@@ -1,4 +1,4 @@
-"""A list of people, an account with the sandbox, and campaigns in every state a test needs."""
+"""A contact list, an account with the sandbox, and campaigns in every state that a test needs."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
 
 
 class Clock:
-    """A clock that tests turn: ``clock()`` is now, ``clock.forward(seconds=5)`` turns it."""
+    """A clock that tests control: ``clock()`` is now, ``clock.forward(seconds=5)`` advances it."""
 
     def __init__(self) -> None:
         self.offset = timedelta(0)
@@ -49,8 +49,8 @@ def own_files(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A provider that hangs is waited for two seconds at most."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Baton waits at most two seconds for a provider that does not answer."""
     for name in vars(timing):
         if name.startswith(("CONNECT_", "FTP_", "HTTP_")):
             monkeypatch.setattr(timing, name, min(getattr(timing, name), 2.0))
@@ -76,7 +76,7 @@ def make_list(db: None) -> Callable[..., ContactList]:
 
 @pytest.fixture
 def account(db: None) -> Account:
-    """An SMSPortal account that nobody answers for."""
+    """An SMSPortal account without a server behind it."""
     made = Account(name="SMSPortal main", provider="smsportal", host_key="ssh-ed25519 AAAA")
     made.save_settings(_settings("127.0.0.1", 9, "nobody", "nothing"))
     return made
@@ -94,7 +94,7 @@ def sandbox_account(db: None, sandbox: Sandbox) -> Account:
 
 @pytest.fixture
 def account_at(db: None, sandbox: Sandbox) -> Callable[..., Account]:
-    """Makes an account with a pretend provider; ``settings`` replaces what the sandbox says."""
+    """Makes an account with a sandbox provider; ``settings`` replaces the sandbox's own values."""
 
     def make(slug: str, **settings: Any) -> Account:
         known = sandbox.providers[slug] | settings
@@ -110,7 +110,7 @@ def account_at(db: None, sandbox: Sandbox) -> Callable[..., Account]:
 
 
 def default_options(account: Account, **chosen: Any) -> dict[str, Any]:
-    """The options of a campaign as its provider's form has them, but for what is ``chosen``."""
+    """A campaign's options with the defaults of the provider's form, except for those ``chosen``."""
     fields = account.adapter.OptionsForm.base_fields
     form = account.adapter.OptionsForm({name: field.initial for name, field in fields.items()} | chosen)
     assert form.is_valid(), form.errors
@@ -160,7 +160,7 @@ def approve(campaign: Campaign, user: User, now: datetime | None = None) -> Camp
 
 @pytest.fixture
 def make_running(make_campaign: MakeCampaign, operator: User, approver: User) -> MakeCampaign:
-    """Makes a campaign that is frozen, approved by somebody else, and cut."""
+    """Makes a campaign that is frozen, approved by somebody else, and has its batches."""
 
     def make(account: Account, *lists: ContactList, **fields: Any) -> Campaign:
         campaign = approve(freeze(make_campaign(account, *lists, **fields), operator), approver)
@@ -172,20 +172,20 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 
 
 def hand_over(campaign: Campaign, clock: Clock) -> None:
-    """Hand over what is due, as the job does."""
+    """Hand over the due batches, as the job does."""
     drain.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
     settle.close_if_done(campaign.pk, clock())
     campaign.refresh_from_db()
 
 
 def collect(campaign: Campaign, clock: Clock) -> None:
-    """Look at what came back, as the job does."""
+    """Poll for results, as the job does."""
     poll.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
     campaign.refresh_from_db()
 
 
 def until_closed(campaign: Campaign, clock: Clock, rounds: int = 40) -> Campaign:
-    """Turn the clock and do the jobs until the campaign has closed."""
+    """Advance the clock and run the jobs until the campaign is closed."""
     for _ in range(rounds):
         hand_over(campaign, clock)
         collect(campaign, clock)
@@ -198,7 +198,7 @@ def until_closed(campaign: Campaign, clock: Clock, rounds: int = 40) -> Campaign
 
 @contextmanager
 def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
-    """``work`` on a connection of its own."""
+    """Run ``work`` on a connection of its own."""
 
     def run() -> None:
         try:

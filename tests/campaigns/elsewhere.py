@@ -1,11 +1,11 @@
-"""Accounts with servers that nobody here wrote: pyftpdlib, vsftpd, OpenSSH, and HTTP servers of the tests."""
+"""Accounts with third-party servers: pyftpdlib, vsftpd, OpenSSH, and small HTTP servers of the tests."""
 
 from typing import Any
 
 from providers.models import Account
 from tests.providers.servers import FileServer
 
-#: What each provider wants besides host, port, user name and password.
+#: What each provider needs besides host, port, user name and password.
 _FURTHER: dict[str, dict[str, Any]] = {
     "smsportal": {},
     "gatewayapi": {"host_b": ""},
@@ -15,7 +15,7 @@ _FURTHER: dict[str, dict[str, Any]] = {
 
 
 def account_with(slug: str, *, host_key: str = "", **settings: Any) -> Account:
-    """An account with these settings; what is not said is as its form has it."""
+    """An account with these settings; all others have the defaults of its form."""
     made = Account(name=f"{slug} main", provider=slug, host_key=host_key)
     fields = made.adapter.SettingsForm.base_fields
     login = {"username": "acme", "password": "secret-7"}
@@ -27,7 +27,7 @@ def account_with(slug: str, *, host_key: str = "", **settings: Any) -> Account:
 
 
 def account_at_server(slug: str, *servers: FileServer, **settings: Any) -> Account:
-    """An account with a file server, or with two of them (GatewayAPI's a and b); SMSPortal gets its three folders."""
+    """An account with one file server, or with two (GatewayAPI's a and b); SMSPortal gets its three folders."""
     first = servers[0]
     if slug == "gatewayapi":
         names = [f"{server.host}:{server.port}" for server in servers]

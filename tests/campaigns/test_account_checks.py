@@ -29,7 +29,7 @@ LogIn = Callable[[User], Client]
 
 
 class AcmeTransport:
-    """Opens nothing; refuses the user name "locked"."""
+    """Opens no connection; refuses the user name "locked"."""
 
     @staticmethod
     @contextmanager
@@ -40,7 +40,7 @@ class AcmeTransport:
 
 
 class Acme(BaseAdapter):
-    """Takes Unicode, two recipients a file, no sender with a digit, no number that ends in 3; keeps no start."""
+    """Accepts Unicode, two recipients a file, no sender with a digit, no number ending in 3; supports no start time."""
 
     slug = "acme"
     label = "Acme"
@@ -86,7 +86,7 @@ def by_account(campaign: Campaign) -> dict[str, AccountCheck]:
     }
 
 
-def test_each_account_is_judged_by_its_own_adapter(
+def test_each_account_is_checked_by_its_own_adapter(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign]
 ) -> None:
     campaign = make_campaign(account, text="Hi @@value1@@ 中\nbye")
@@ -170,7 +170,7 @@ def test_it_says_why_texts_are_unicode(
     assert f"{texts} as Unicode, with 70 characters per part {words}" in page
 
 
-def test_one_complaint_about_a_literal_field_is_enough(
+def test_one_problem_about_a_literal_field_is_enough(
     account: Account, make_list: Callable[..., ContactList], make_campaign: Callable[..., Campaign]
 ) -> None:
     Contact.objects.filter(list=(people := make_list(count=1))).update(message="Hi @@value1@@")
@@ -197,7 +197,7 @@ def test_a_failed_test_and_a_warning_are_shown_beside_the_account(
     assert page.count("Test failed") == page.count("Working, with warnings") == 1
 
 
-def test_accounts_that_say_the_same_say_it_once(
+def test_equal_results_of_several_accounts_are_shown_once(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     for number in range(5):
@@ -227,7 +227,7 @@ def test_it_counts_what_the_check_counts(
     assert not found.spec_problems
 
 
-def test_only_the_first_texts_are_looked_at_where_there_are_many(
+def test_only_the_first_texts_are_checked_where_there_are_many(
     account: Account, make_campaign: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "CHECKED", 2)
@@ -235,7 +235,7 @@ def test_only_the_first_texts_are_looked_at_where_there_are_many(
     assert (found.measured.included, found.included, found.is_complete) == (2, 5, False)
 
 
-def test_an_order_is_judged_with_the_options_it_would_have(
+def test_a_campaign_spec_is_checked_with_the_options_it_would_have(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign]
 ) -> None:
     campaign = make_campaign(account, sender="ACME1", options={"max_errors": 7})
@@ -245,7 +245,7 @@ def test_an_order_is_judged_with_the_options_it_would_have(
     assert compare.options_for(campaign, acme) == {"route": "3", "is_flash": False, "note": ""}
 
 
-def test_an_order_knows_the_settings_of_the_very_account(
+def test_a_campaign_spec_contains_the_settings_of_its_account(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign]
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
@@ -394,7 +394,7 @@ def test_bulksms_is_asked_over_its_own_wire(
     assert "notice-error" in asked("Hi")
 
 
-def test_what_keeps_a_quote_from_coming_is_said_in_words(
+def test_a_failed_quote_is_explained_in_a_sentence(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account)
@@ -450,7 +450,7 @@ def test_accounts_are_compared_before_anything_is_saved(
         ({"lists": []}, "Choose at least one contact list."),
     ],
 )
-def test_what_is_missing_for_a_comparison_is_said(
+def test_missing_input_for_a_comparison_is_reported(
     account: Account,
     acme: Account,
     make_list: Callable[..., ContactList],

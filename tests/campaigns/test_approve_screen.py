@@ -1,4 +1,4 @@
-"""What the approver sees and does, with a password asked again."""
+"""What the approver sees and does, including entering the password again."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: U
 
 
 def signed_in(user: User) -> Client:
-    """A person who has just typed the password."""
+    """A person who has just entered the password."""
     client = Client()
     response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
     assert response.status_code == 302
@@ -39,7 +39,7 @@ def signed_in(user: User) -> Client:
 
 
 def retyped(client: Client, response: object) -> object:
-    """Type the password again where it is asked for, and come back."""
+    """Enter the password again where it is required, and return."""
     return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
 
 
@@ -87,7 +87,7 @@ def test_who_froze_it_sees_why_they_cannot_approve(
     assert "Approve and hand over" not in page
 
 
-def test_a_company_of_one_sees_that_it_approves_its_own(
+def test_self_approval_is_shown_where_it_is_allowed(
     frozen: Campaign, approver: User, operator: User, logged_in: LogIn, settings: Settings
 ) -> None:
     settings.SELF_APPROVAL = True

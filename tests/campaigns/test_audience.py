@@ -1,4 +1,4 @@
-"""Who is in, who is out and why; and what a freeze refuses."""
+"""Who is included, who is excluded and why; and when a freeze is refused."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -179,7 +179,7 @@ def test_an_empty_audience_goes_back_to_draft_with_the_reason(
     assert (campaign.status, campaign.reason) == ("draft", "empty_audience")
 
 
-def test_a_text_the_provider_cannot_say_goes_back_to_draft_with_who_it_is(
+def test_a_text_the_provider_cannot_encode_returns_to_draft_naming_the_recipient(
     account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
 ) -> None:
     people = make_list(count=3)
@@ -193,9 +193,7 @@ def test_a_text_the_provider_cannot_say_goes_back_to_draft_with_who_it_is(
     assert not Recipient.objects.exists()
 
 
-def test_a_freeze_that_died_is_begun_again_from_nothing(
-    account: Account, make_campaign: MakeCampaign, operator: User
-) -> None:
+def test_a_freeze_that_died_starts_over(account: Account, make_campaign: MakeCampaign, operator: User) -> None:
     campaign = make_campaign(account)
     audience_freeze.begin_freeze(campaign, operator, timezone.now())
     Recipient.objects.create(campaign=campaign, list_id=1, contact_id=1, msisdn="27000000000")
@@ -208,17 +206,17 @@ def test_a_freeze_that_died_is_begun_again_from_nothing(
 
 
 @pytest.mark.parametrize("step", ["_copy_people", "measure_texts"])
-def test_a_freeze_is_given_up_where_other_people_are_there_than_were_copied(
+def test_a_freeze_is_given_up_when_the_audience_changed_meanwhile(
     account: Account, make_campaign: MakeCampaign, operator: User, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     done = getattr(audience_freeze, step)
 
-    def do_and_lose_somebody(campaign: Campaign, *rest: Any) -> Any:
+    def do_and_delete_somebody(campaign: Campaign, *rest: Any) -> Any:
         result = done(campaign, *rest)
         campaign.recipients.filter(msisdn="27825550102").delete()
         return result
 
-    monkeypatch.setattr(audience_freeze, step, do_and_lose_somebody)
+    monkeypatch.setattr(audience_freeze, step, do_and_delete_somebody)
 
     campaign = freeze(make_campaign(account), operator)
 

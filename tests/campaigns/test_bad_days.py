@@ -1,4 +1,4 @@
-"""Every fault of every pretend provider: whatever happens, nobody is texted twice and the books say what was texted."""
+"""Every fault of every sandbox provider: nobody is texted twice, and the books match what was texted."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options
 
 SITES = all_sites().values()
-#: The adapters' own tests check what reports say; a report that leaves out people who were texted deceives everybody.
+#: The adapters' own tests check the reports; a report that leaves out people who were texted would mislead any reader.
 FAULTS = [name for site in SITES for name in site.faults() if ":report-" not in name]
-#: `make test` tests one broken connection of each provider, `make test-all` all the others.
+#: `make test` covers one broken connection of each provider, `make test-all` all the others.
 BROKEN_LINES = [next(name for name in site.faults() if ":drop-" in name) for site in SITES]
 CASES = [pytest.param(name, name, id=name, marks=() if name in BROKEN_LINES else pytest.mark.slow) for name in FAULTS]
-#: Those a person is asked about, or that stop the account or the batch: none of them is a silent state.
+#: Reasons where a person decides, or that stop the account or the batch: none of them is a silent state.
 ASKED = ("unclear", "held")
 
 #: How often the jobs run while the fault is on.
@@ -38,7 +38,7 @@ def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(one_sandbox: Sandbox, settings: Settings) -> Iterator[Sandbox]:
-    """One sandbox for all of these; names and keys of one test are never those of another."""
+    """One sandbox for all of these tests; no two tests share names or keys."""
     settings.ALLOW_PRIVATE_HOSTS = True
     settings.INSTALLATION_KEY = uuid4().hex
     yield one_sandbox
@@ -52,9 +52,9 @@ def campaign(
     account_at: Callable[..., Account],
     make_list: Callable[..., ContactList],
     make_running: MakeCampaign,
-    impatient: None,
+    short_timeouts: None,
 ) -> Campaign:
-    """A campaign for four people, two of them alike, due now; the limits on waiting for the provider are short."""
+    """A campaign for four people, two with the same text, due now; the time limits on the provider are short."""
     account = account_at(request.param.partition(":")[0])
     people = make_list(count=4, first=27820000000 + 10 * FAULTS.index(request.param))
     return make_running(account, people, options=default_options(account))
@@ -77,7 +77,7 @@ def test_it_ends_with_what_was_texted_in_the_books(
         assert_true(campaign, batch, sandbox)
         if round_number > FAULTY_ROUNDS and (campaign.status == "closed" or batch.status in ASKED):
             break
-        # A provider that says nothing is given up after days.
+        # Baton gives up on a provider that reports nothing only after days.
         clock.forward(seconds=30 if round_number < 30 else 7200)
         time.sleep(0.1)
     assert campaign.status == "closed" or batch.status in ASKED, (batch.status, batch.reason, batch.sentence)
@@ -88,7 +88,7 @@ def test_it_ends_with_what_was_texted_in_the_books(
 
 
 def assert_true(campaign: Campaign, batch: Batch, sandbox: Sandbox) -> None:
-    """Nobody is in the ledger twice, and what is settled is what the ledger says."""
+    """Nobody is in the ledger twice, and what is settled matches the ledger."""
     everybody = set(campaign.recipients.values_list("msisdn", flat=True))
     texted = [line["msisdn"] for line in sandbox.messages() if line["msisdn"] in everybody]
     assert len(texted) == len(set(texted))

@@ -1,4 +1,4 @@
-"""Every recipient in exactly one bucket; a mismatch is said, not rounded."""
+"""Every recipient is in exactly one bucket; a mismatch is reported, not rounded away."""
 
 import json
 from io import StringIO
@@ -50,26 +50,26 @@ def test_the_dashboard_reads_as_many_rows_as_there_are_batches(
         balance.of(running)
 
 
-def test_a_lost_recipient_is_found_by_the_proof(running: Campaign) -> None:
+def test_the_audit_finds_a_lost_recipient(running: Campaign) -> None:
     running.recipients.all()[:1].get().delete()
 
     assert balance.of(running).balanced
     assert "4 recipients are stored" in balance.audit(running).mismatch
 
 
-def test_a_recipient_moved_by_hand_is_found_by_the_proof(running: Campaign) -> None:
+def test_the_audit_finds_a_recipient_moved_by_hand(running: Campaign) -> None:
     running.recipients.filter(msisdn="27825550100").update(batch_number=9)
 
     assert "Batch" in balance.audit(running).mismatch
 
 
-def test_a_changed_reason_is_found_by_the_proof(running: Campaign) -> None:
+def test_the_audit_finds_a_changed_reason(running: Campaign) -> None:
     running.recipients.filter(msisdn="27825550100").update(excluded_reason="missing_field", batch_number=None)
 
     assert "Excluded as missing_field: 0 expected, 1 found." in balance.audit(running).mismatch
 
 
-def test_an_outcome_nobody_counted_is_found_by_the_proof(running: Campaign) -> None:
+def test_the_audit_finds_an_uncounted_outcome(running: Campaign) -> None:
     RecipientOutcome.objects.create(
         batch=running.batches.get(), recipient=running.recipients.all()[0], result="row_error"
     )
@@ -125,7 +125,7 @@ def test_the_command_says_when_there_is_no_such_campaign(db: None) -> None:
         call_command("balance", "nothing")
 
 
-def test_the_command_speaks_to_people_too(running: Campaign) -> None:
+def test_the_command_prints_text_for_people_too(running: Campaign) -> None:
     said = StringIO()
 
     call_command("balance", stdout=said)

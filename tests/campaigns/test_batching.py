@@ -1,4 +1,4 @@
-"""Names and bytes of a batch are fixed at its cut, and the same on every rendering."""
+"""The name and bytes of a batch are fixed when it is created, and every rendering gives the same bytes."""
 
 import json
 import zipfile
@@ -32,7 +32,7 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Adapter, "limits", replace(Adapter.limits, rows=2))
 
 
-def test_recipients_are_cut_by_rows(account: Account, make_running: MakeCampaign, small_files: None) -> None:
+def test_batches_are_split_by_rows(account: Account, make_running: MakeCampaign, small_files: None) -> None:
     campaign = make_running(account)
 
     assert list(campaign.batches.values_list("number", "rows")) == [(1, 2), (2, 2), (3, 1)]
@@ -77,7 +77,7 @@ def test_another_installation_has_other_names(settings: Settings) -> None:
     assert naming.derive_stem(1, 1, 1) != here
 
 
-def test_a_dry_run_shows_the_bytes_that_are_then_cut(
+def test_a_dry_run_shows_the_bytes_of_the_later_batches(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, tmp_path: Path, small_files: None
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
@@ -100,7 +100,7 @@ def test_a_draft_has_no_dry_run(account: Account, make_campaign: MakeCampaign, t
         call_command("dry_run", str(make_campaign(account).pk), "--out", str(tmp_path))
 
 
-def test_a_file_that_no_row_names_is_replaced(
+def test_a_file_without_a_database_row_is_replaced(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
@@ -114,7 +114,7 @@ def test_a_file_that_no_row_names_is_replaced(
     assert len(batch.payload.read()) == batch.size
 
 
-def test_who_opted_out_since_the_freeze_is_not_cut(
+def test_people_who_opted_out_since_the_freeze_are_not_batched(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
@@ -127,7 +127,7 @@ def test_who_opted_out_since_the_freeze_is_not_cut(
     assert campaign.opted_out_later == 1
 
 
-def test_a_cut_before_the_start_makes_nothing(
+def test_create_batches_before_the_start_creates_nothing(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     start = timezone.now() + timedelta(hours=1)
@@ -138,14 +138,14 @@ def test_a_cut_before_the_start_makes_nothing(
     assert Batch.objects.count() == 1
 
 
-def test_a_second_cut_makes_nothing_more(account: Account, make_running: MakeCampaign) -> None:
+def test_create_batches_a_second_time_creates_nothing_more(account: Account, make_running: MakeCampaign) -> None:
     campaign = make_running(account)
 
     assert batches.create_batches(campaign.pk, timezone.now()) == 0
     assert Batch.objects.count() == 1
 
 
-def test_handed_over_early_is_cut_at_the_approval_with_the_start_in_the_file(
+def test_an_early_hand_over_is_batched_at_the_approval_with_the_start_in_the_file(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     start = timezone.now() + timedelta(days=2)

@@ -1,4 +1,4 @@
-"""Every reply of BulkSMS to a batch: where the batch stands then, what a person reads, and who was texted."""
+"""Every reply of BulkSMS to a batch: the batch's status afterwards, the message people read, and who was texted."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def texted(sandbox: Sandbox) -> Counter[str]:
 
 
 def in_turn(campaign: Campaign, clock: Clock, rounds: int, **pause: float) -> Batch:
-    """Let the jobs run so often, with a pause after each."""
+    """Run the jobs this many times, with a pause after each."""
     for _ in range(rounds):
         hand_over(campaign, clock)
         collect(campaign, clock)
@@ -74,7 +74,7 @@ def test_1_waits_with_bulksms_for_its_start(
         (99, "unclear", "UNKNOWN", "BulkSMS answered with the unknown status 99."),
     ],
 )
-def test_a_no_that_is_about_the_batch(
+def test_a_refusal_of_the_batch(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int, status: str, reason: str, words: str
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -106,7 +106,7 @@ def test_22_after_half_of_it_was_texted_is_for_a_person(sandbox: Sandbox, campai
         (27, "The account's daily quota"),
     ],
 )
-def test_a_no_that_is_about_the_account_holds_the_batch_and_stops_the_account(
+def test_a_refusal_of_the_account_holds_the_batch_and_stops_the_account(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int, words: str
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -121,7 +121,7 @@ def test_a_no_that_is_about_the_account_holds_the_batch_and_stops_the_account(
 
 
 @pytest.mark.parametrize("code", [26, 28])
-def test_trouble_further_up_is_tried_a_few_times_and_then_held(
+def test_an_upstream_failure_is_retried_a_few_times_and_then_held(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, code: int
 ) -> None:
     sandbox.fault(f"bulksms:status:{code}")
@@ -152,7 +152,7 @@ def test_40_is_tried_again_until_it_is_taken(sandbox: Sandbox, campaign: Campaig
 def test_a_batch_that_was_taken_without_a_readable_answer_is_not_texted_again(
     sandbox: Sandbox, campaign: Campaign, clock: Clock, reply: str
 ) -> None:
-    """The same again with the same id is answered like the first time."""
+    """A repeat with the same id gets the same answer as the first request."""
     sandbox.fault(f"bulksms:{reply}", times=1)
     batch = in_turn(campaign, clock, 2, seconds=5)
     assert (batch.status, batch.attempts.count()) == ("committing", 1)
@@ -183,7 +183,7 @@ def test_any_other_http_status_is_repeated_with_the_same_id(
     assert set(texted(sandbox).values()) == {1}
 
 
-def test_without_a_readable_answer_for_longer_than_its_patience_a_person_is_asked(
+def test_without_a_readable_answer_within_the_time_limit_a_person_decides(
     sandbox: Sandbox, campaign: Campaign, clock: Clock
 ) -> None:
     sandbox.fault("bulksms:html-answer")
@@ -198,7 +198,7 @@ def test_without_a_readable_answer_for_longer_than_its_patience_a_person_is_aske
 def test_a_number_that_another_batch_has_already_is_for_a_person(
     account: Account, make_running: MakeCampaign, clock: Clock, settings: Settings
 ) -> None:
-    """Two batches under one number: whose report would it be?"""
+    """Two batches with the same number: the report could belong to either."""
     settings.ALLOW_PRIVATE_HOSTS = True
     with serving(Server()) as server:
         server.body = b"0|IN_PROGRESS|30430"

@@ -1,4 +1,4 @@
-"""Writing a campaign: the form, its errors beside the fields, the check and the freeze."""
+"""Writing a campaign: the form, errors beside the fields, the check and the freeze."""
 
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +61,7 @@ def test_it_saves_a_draft_with_its_lists_in_order_and_records_the_editor(
         ({"sender": "much too long one"[:15]}, "sender", "The sender may be up to 11 letters"),
     ],
 )
-def test_it_says_what_is_wrong_beside_the_field_and_keeps_what_was_written(
+def test_errors_are_shown_beside_the_field_and_the_input_is_kept(
     changes: dict[str, Any],
     field: str,
     sentence: str,
@@ -80,7 +80,7 @@ def test_it_says_what_is_wrong_beside_the_field_and_keeps_what_was_written(
     assert not Campaign.objects.exists()
 
 
-def test_a_wrong_option_of_the_provider_is_said_beside_it(
+def test_an_error_in_a_provider_option_is_shown_beside_it(
     account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
 ) -> None:
     response = logged_in(operator).post("/campaigns/new/", filled(account, make_list(), **{"options-email": "nobody"}))
@@ -154,7 +154,7 @@ def test_texts_that_cannot_go_are_listed_with_their_sentence_and_block_the_freez
     assert "Submit for approval" not in page
 
 
-def test_differing_labels_are_said_at_the_lists(
+def test_differing_labels_are_shown_at_the_lists(
     account: Account,
     make_list: Callable[..., ContactList],
     make_campaign: Callable[..., Campaign],
@@ -171,7 +171,7 @@ def test_differing_labels_are_said_at_the_lists(
     assert "means different things" in fixing.content.decode()
 
 
-def test_freezing_begins_and_a_worker_is_nudged(
+def test_freezing_begins_and_a_job_is_enqueued(
     account: Account,
     make_campaign: Callable[..., Campaign],
     operator: User,

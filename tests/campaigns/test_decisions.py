@@ -128,7 +128,7 @@ def test_pause_and_resume(account: Account, make_running: MakeCampaign, operator
     assert campaign.status == "running"
 
 
-def test_what_baton_paused_is_resumed_by_an_approver(
+def test_an_approver_resumes_what_baton_paused(
     account: Account, make_running: MakeCampaign, operator: User, approver: User
 ) -> None:
     campaign = transition(make_running(account), "paused", reason="no_progress")
@@ -152,7 +152,7 @@ def test_a_cancel_stops_what_is_not_with_the_provider(
     assert (books.balanced, books.outcomes["cancelled"]) == (True, 5)
 
 
-def test_a_cancel_before_the_cut_counts_everybody_as_cancelled(frozen: Campaign, operator: User) -> None:
+def test_a_cancel_before_batching_counts_everybody_as_cancelled(frozen: Campaign, operator: User) -> None:
     decisions.cancel(frozen, operator)
 
     books = balance.audit(frozen)
@@ -205,7 +205,7 @@ def test_each_decision_about_an_unclear_batch(
     assert Event.objects.filter(user=approver, reason="decided").exists()
 
 
-def test_what_a_person_decided_is_not_asked_again_by_the_same_evidence(
+def test_the_same_evidence_does_not_reopen_a_decision(
     unclear: Batch, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = unclear.events.filter(to_status="unclear").latest("id")
@@ -236,7 +236,7 @@ def test_nobody_texted_makes_a_new_generation(unclear: Batch, approver: User) ->
 
 
 @pytest.mark.parametrize("decision", ["again", "cancel"])
-def test_what_was_given_up_and_taken_after_all_is_told(unclear: Batch, approver: User, decision: str) -> None:
+def test_a_batch_given_up_and_taken_after_all_is_reported(unclear: Batch, approver: User, decision: str) -> None:
     now = timezone.now()
     decisions.decide(unclear, approver, decision, "The folder was empty.", now, seen=evidence_fingerprint(unclear))
     status = Batch.objects.get(pk=unclear.pk).status
@@ -311,7 +311,7 @@ def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
         (b'{"faults": [{"msisdn": "27825550102"}]}', "log_names_failures"),
     ],
 )
-def test_a_log_that_does_not_tell_is_refused(unclear: Batch, approver: User, body: bytes, code: str) -> None:
+def test_a_log_that_settles_nothing_is_refused(unclear: Batch, approver: User, body: bytes, code: str) -> None:
     with pytest.raises(Refusal) as refusal:
         decisions.decide(
             unclear,
@@ -344,7 +344,7 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
     assert "and none of the 4 that remain" in str(refusal.value)
 
 
-def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, approver: User) -> None:
+def test_several_are_decided_alike_and_refusals_are_reported(unclear: Batch, approver: User) -> None:
     settled = Batch.objects.get(pk=unclear.pk)
     decisions.decide(unclear, approver, "rejected", "It says so.", timezone.now(), seen=evidence_fingerprint(unclear))
 
@@ -354,7 +354,7 @@ def test_several_are_decided_alike_and_the_refused_are_said(unclear: Batch, appr
     assert "no longer needs a decision" in refused[settled]
 
 
-def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User) -> None:
+def test_identical_polls_change_nothing(unclear: Batch, approver: User) -> None:
     now = timezone.now()
     nothing_there = partial(Observation, hosts=("ftp.example.org",))
     keep_observation(unclear, nothing_there(now))
@@ -366,7 +366,7 @@ def test_equal_looks_leave_what_is_known_as_it_is(unclear: Batch, approver: User
     assert unclear.status == "superseded"
 
 
-def test_what_was_seen_after_the_page_was_shown_refuses_the_decision(unclear: Batch, approver: User) -> None:
+def test_evidence_newer_than_the_page_refuses_the_decision(unclear: Batch, approver: User) -> None:
     now = timezone.now()
     seen = evidence_fingerprint(unclear)
     for files in ((), (ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org"),)):
@@ -393,7 +393,7 @@ def test_a_page_from_before_another_decision_decides_nothing(unclear: Batch, app
     assert Batch.objects.get().status == "unclear"
 
 
-def test_what_was_there_for_a_while_refuses_the_decision(unclear: Batch, approver: User) -> None:
+def test_evidence_that_was_there_for_a_while_refuses_the_decision(unclear: Batch, approver: User) -> None:
     now, seen = timezone.now(), ""
     file = ObservedFile("Send_SMS", "a.zip", 10, now, None, "ftp.example.org")
     for files in ((), (file,), ()):

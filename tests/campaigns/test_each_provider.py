@@ -1,4 +1,4 @@
-"""One campaign through each provider to its sandbox, with every character that a format could trip over."""
+"""One campaign through each provider's sandbox, with every character that can break a format."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ LINES = "Hi @@value1@@,\nto:27820000002\napi_id:1\nstays a text"
 
 
 @pytest.fixture
-def nasty_list(make_list: Callable[..., ContactList]) -> ContactList:
+def difficult_list(make_list: Callable[..., ContactList]) -> ContactList:
     made = make_list(count=0)
     Contact.objects.bulk_create(
         Contact(list=made, msisdn=f"2782555{number:04}", phone="x", value1=value, name=what)
@@ -62,13 +62,13 @@ def nasty_list(make_list: Callable[..., ContactList]) -> ContactList:
 
 
 def texts_of(campaign: Campaign) -> dict[str, str]:
-    """What the preview shows, by number."""
+    """The texts of the preview, by number."""
     text = compile_text(campaign.text)
     return {person.msisdn: finished_text(text, person) for person in campaign.recipients.filter(excluded_reason="")}
 
 
 def run(campaign: Campaign, operator: User, approver: User, clock: Clock) -> dict[str, str]:
-    """Freeze, approve, cut, hand over and collect until it is closed; return what the preview showed."""
+    """Freeze, approve, create batches, hand over and collect results until closed; return the texts of the preview."""
     campaign = freeze(campaign, operator)
     assert campaign.status == "frozen", (campaign.sentence, campaign.problems)
     previews = texts_of(campaign)
@@ -87,7 +87,7 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
     slug: str,
     text: str,
     account_at: AccountAt,
-    nasty_list: ContactList,
+    difficult_list: ContactList,
     make_campaign: MakeCampaign,
     sandbox: Sandbox,
     operator: User,
@@ -95,18 +95,18 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
     clock: Clock,
 ) -> None:
     account = account_at(slug)
-    campaign = make_campaign(account, nasty_list, text=text, sender="BATON678901", options=default_options(account))
+    campaign = make_campaign(account, difficult_list, text=text, sender="BATON678901", options=default_options(account))
     campaign = freeze(campaign, operator)
-    # Some of these no provider can say: the whole campaign is refused, and each text with its reason.
+    # No provider can send some of these: the whole campaign is refused, with a reason for each text.
     assert campaign.status == "draft"
     refused = {problem["msisdn"] for problem in campaign.problems}
-    assert refused < set(nasty_list.contacts.values_list("msisdn", flat=True))
+    assert refused < set(difficult_list.contacts.values_list("msisdn", flat=True))
     assert all(problem["sentence"] for problem in campaign.problems)
     assert sandbox.messages(slug) == []
 
-    kept = set(nasty_list.contacts.exclude(msisdn__in=refused).values_list("name", flat=True))
+    kept = set(difficult_list.contacts.exclude(msisdn__in=refused).values_list("name", flat=True))
     assert {"quotes", "commas", "semicolons", "accents", "an apostrophe", "a formula"} <= kept
-    nasty_list.contacts.filter(msisdn__in=refused).delete()
+    difficult_list.contacts.filter(msisdn__in=refused).delete()
     previews = run(campaign, operator, approver, clock)
     ledger = sandbox.messages(slug)
     assert {line["msisdn"]: line["text"] for line in ledger} == previews
@@ -115,11 +115,11 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
 
 
 @pytest.mark.parametrize(("slug", "option"), [("clickatell", {"unicode": True}), ("bulksms", {"alphabet": "16bit"})])
-def test_unicode_says_every_character(
+def test_unicode_can_send_every_character(
     slug: str,
     option: dict[str, Any],
     account_at: AccountAt,
-    nasty_list: ContactList,
+    difficult_list: ContactList,
     make_campaign: MakeCampaign,
     sandbox: Sandbox,
     operator: User,
@@ -128,8 +128,10 @@ def test_unicode_says_every_character(
 ) -> None:
     account = account_at(slug)
     options = default_options(account, **option)
-    nasty_list.contacts.filter(name__in=["a field", "another template's field", "spaces"]).delete()
-    campaign = make_campaign(account, nasty_list, text="Hi @@value1@@,\nok 🎉", sender="BATON678901", options=options)
+    difficult_list.contacts.filter(name__in=["a field", "another template's field", "spaces"]).delete()
+    campaign = make_campaign(
+        account, difficult_list, text="Hi @@value1@@,\nok 🎉", sender="BATON678901", options=options
+    )
     previews = run(campaign, operator, approver, clock)
     assert {line["msisdn"]: line["text"] for line in sandbox.messages(slug)} == previews
 
@@ -137,7 +139,7 @@ def test_unicode_says_every_character(
 @pytest.mark.parametrize("fault", ["host-a-down", "host-a-hangs", "host-a-refuses"])
 def test_gatewayapi_is_handed_over_through_the_other_host_once(
     fault: str,
-    impatient: None,
+    short_timeouts: None,
     account_at: AccountAt,
     make_campaign: MakeCampaign,
     make_list: Callable[..., ContactList],
@@ -158,11 +160,11 @@ def test_gatewayapi_is_handed_over_through_the_other_host_once(
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_the_check_says_what_the_freeze_says(
-    slug: str, account_at: AccountAt, nasty_list: ContactList, make_campaign: MakeCampaign, operator: User
+def test_the_check_and_the_freeze_agree(
+    slug: str, account_at: AccountAt, difficult_list: ContactList, make_campaign: MakeCampaign, operator: User
 ) -> None:
     account = account_at(slug)
-    campaign = make_campaign(account, nasty_list, text=TEXT, options=default_options(account))
+    campaign = make_campaign(account, difficult_list, text=TEXT, options=default_options(account))
     audience_check = check.check_audience(campaign)
     campaign = freeze(campaign, operator)
     assert {problem["msisdn"] for problem in audience_check.problems} == {row["msisdn"] for row in campaign.problems}

@@ -1,4 +1,4 @@
-"""What lies in a provider's folder: shown and sorted by whose it is, never touched."""
+"""The files in a provider's folder: listed and grouped by owner, never changed."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def account(db: None, server: FileServer, settings: Settings) -> Account:
-    """A GatewayAPI account whose folder nobody takes files from."""
+    """A GatewayAPI account with a folder from which no gateway takes files."""
     settings.ALLOW_PRIVATE_HOSTS = True
     made = Account(name="GatewayAPI main", provider="gatewayapi")
     label = f"{server.host}:{server.port}"
@@ -64,7 +64,7 @@ def content_of(home: Path) -> dict[bytes, bytes]:
 
 
 def sections(page: str) -> tuple[str, str, str]:
-    """What the page shows of ours, of leftovers and of what is not ours."""
+    """What the page shows as ours, as leftovers and as not ours."""
     _, ours, rest = page.partition('aria-label="Ours"')
     ours, _, rest = rest.partition('aria-label="Leftover uploads of ours"')
     leftovers, _, foreign = rest.partition('aria-label="Not ours"')
@@ -117,7 +117,7 @@ def test_an_upload_that_may_still_be_needed_is_no_leftover(
     assert leftovers == []
 
 
-def test_files_of_this_installation_that_the_database_forgot_are_ours(account: Account) -> None:
+def test_files_of_this_installation_unknown_to_the_database_are_ours(account: Account) -> None:
     stem = derive_stem(4711, 1, 1)
     seen = [ObservedFile("", f"{stem}.csv.utf8.success", 7), ObservedFile("", f"{stem}-a1.csv", 7)]
 
@@ -129,7 +129,7 @@ def test_files_of_this_installation_that_the_database_forgot_are_ours(account: A
     assert not Batch.objects.exists()
 
 
-def test_a_name_whose_end_looks_like_an_attempt_is_one_of_ours(account: Account) -> None:
+def test_a_name_that_ends_like_an_attempt_is_ours(account: Account) -> None:
     stem = "c4711-b1-g1-a3cd1d27"
 
     assert folder.is_inert(account.adapter, stem, f"{stem}-a1.csv")
@@ -137,7 +137,7 @@ def test_a_name_whose_end_looks_like_an_attempt_is_one_of_ours(account: Account)
 
 
 def test_only_what_is_uploaded_before_a_rename_can_be_left_over(sandbox_account: Account) -> None:
-    """An SMSPortal zip that lies in Send_SMS is texted: it is never called a leftover."""
+    """SMSPortal texts every zip in Send_SMS, so such a file is never called a leftover."""
     seen = ObservedFile("Send_SMS", f"{derive_stem(4711, 1, 1)}-a1.zip", 7)
 
     ours, leftovers, _ = folder.sort(sandbox_account.adapter, [seen])
@@ -168,7 +168,7 @@ def test_what_differs_between_servers_is_shown_twice(account: Account, name: str
     assert {(found.file, found.hosts) for found in foreign} == {(seen[0], ("a:21",)), (seen[1], ("b:21",))}
 
 
-def test_a_file_that_both_servers_show_bears_the_later_time(account: Account) -> None:
+def test_a_file_that_both_servers_show_has_the_later_time(account: Account) -> None:
     early, late = datetime(2026, 11, 1, 8, tzinfo=UTC), datetime(2026, 11, 1, 9, tzinfo=UTC)
     seen = [
         ObservedFile("", "report.csv", 7, early, host="a:21"),
@@ -193,7 +193,7 @@ def test_the_providers_reports_about_our_files_are_ours(account: Account, client
     assert "-a1.txt.log" in ours
 
 
-def test_a_server_that_does_not_answer_is_said(account: Account, client: Client) -> None:
+def test_a_server_that_does_not_answer_is_reported(account: Account, client: Client) -> None:
     account.save_settings({**account.open_settings(), "host_b": "127.0.0.1:9"})
 
     assert "127.0.0.1:9 did not answer" in page_of(client, account)
@@ -222,7 +222,7 @@ def test_every_provider_with_folders_shows_all_of_them(
     assert f"Not ours: {len(folders)}" in foreign
 
 
-def test_names_that_are_no_text_are_written_out(account: Account) -> None:
+def test_names_that_are_no_text_are_escaped(account: Account) -> None:
     seen = [ObservedFile("", "caf\udce9\u202e.csv", 7)]
 
     _, _, [found] = folder.sort(account.adapter, seen)
@@ -251,10 +251,10 @@ def test_it_waits_its_turn_and_says_what_is_wrong(account: Account, client: Clie
 @pytest.mark.parametrize(
     ("role", "may"), [("viewer", False), ("operator", True), ("approver", True), ("administrator", True)]
 )
-def test_everybody_but_viewers_may_look(
+def test_everybody_but_viewers_may_open_the_folder(
     account: Account, logged_in: LogIn, make_user: MakeUser, role: str, may: bool
 ) -> None:
-    """It only reads; but it logs in at the provider, and takes one of the account's connections."""
+    """The page only reads, but it logs in at the provider and uses one of the account's connections."""
     address = reverse("campaigns:folder", args=[account.pk])
     client = logged_in(make_user(role))
 
@@ -262,7 +262,7 @@ def test_everybody_but_viewers_may_look(
     assert client.post(address).status_code == (200 if may else 403)
 
 
-def test_a_reload_or_a_bookmark_leads_to_the_account_and_looks_at_nothing(account: Account, client: Client) -> None:
+def test_a_reload_or_a_bookmark_leads_to_the_account_and_opens_no_folder(account: Account, client: Client) -> None:
     account.save_settings({**account.open_settings(), "password": "wrong"})
 
     answer = client.get(reverse("campaigns:folder", args=[account.pk]), follow=True)
@@ -271,7 +271,7 @@ def test_a_reload_or_a_bookmark_leads_to_the_account_and_looks_at_nothing(accoun
     assert "refused the login" not in answer.content.decode()
 
 
-def test_the_database_is_asked_little_however_many_files_there_are(
+def test_the_number_of_queries_does_not_grow_with_the_files(
     account: Account, make_running: MakeCampaign, django_assert_max_num_queries: Any
 ) -> None:
     batch = make_running(account, options=default_options(account)).batches.get()

@@ -1,4 +1,4 @@
-"""The gate: an opt-out is honoured or provably later than the intent, and nothing unapproved passes."""
+"""The gate honours every opt-out committed before the intent, and lets nothing unapproved pass."""
 
 import random
 import threading
@@ -58,7 +58,7 @@ def test_a_gate_waits_for_an_opt_out_that_is_being_committed(uploading: Batch, m
         assert writing.wait(20)
         with in_thread(lambda: passed.append(pass_gate(uploading))):
             time.sleep(0.5)
-            assert passed == []  # the gate waits for the opt-out's transaction
+            assert passed == []  # The gate waits for the opt-out's transaction.
             may_commit.set()
 
     assert passed == [None]
@@ -79,14 +79,14 @@ def test_an_opt_out_waits_for_a_gate_that_is_being_passed(uploading: Batch, monk
 
     def opt_out() -> None:
         suppress(["27825550102"], "manual")
-        # Once the opt-out is committed the intent must be: it is provably the later of the two.
+        # The intent must be committed by the time the opt-out is: the opt-out is provably the later of the two.
         recorded.append(Attempt.objects.exists())
 
     with in_thread(lambda: passed.append(pass_gate(uploading))):
         assert inside.wait(20)
         with in_thread(opt_out):
             time.sleep(0.5)
-            assert recorded == []  # the opt-out waits for the gate's transaction
+            assert recorded == []  # The opt-out waits for the gate's transaction.
             may_go_on.set()
 
     assert passed[0] is not None

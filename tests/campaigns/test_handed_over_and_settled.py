@@ -32,7 +32,7 @@ def test_every_recipient_is_texted_once_with_the_frozen_text(
     assert books.outcomes["accepted"] == 5
 
 
-def test_row_errors_and_provider_opt_outs_are_settled_each(
+def test_row_errors_and_provider_opt_outs_are_settled_individually(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_list: Callable[..., ContactList],
@@ -52,7 +52,7 @@ def test_row_errors_and_provider_opt_outs_are_settled_each(
     assert {message["msisdn"] for message in sandbox.messages()} == {"27825599900"}
 
 
-def test_who_opts_out_between_cut_and_gate_is_left_out(
+def test_people_who_opt_out_between_batching_and_gate_are_left_out(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
 ) -> None:
     campaign = make_running(sandbox_account)

@@ -1,4 +1,4 @@
-"""Names that are not known, keys, certificates and logins that are wrong: nothing is handed over, and it is said."""
+"""Unknown host names and wrong keys, certificates and logins: nothing is handed over, and the reason is shown."""
 
 import socket
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def allowed(settings: Settings) -> None:
 
 
 def handed_over_once(account: Account, make_running: MakeCampaign, clock: Clock) -> tuple[Campaign, Batch]:
-    """Make a campaign and do the job once; the account is read anew."""
+    """Make a campaign and run the job once; the account is reloaded from the database."""
     campaign = make_running(account, options=default_options(account))
     hand_over(campaign, clock)
     account.refresh_from_db()
@@ -46,12 +46,12 @@ def handed_over_once(account: Account, make_running: MakeCampaign, clock: Clock)
 
 
 def nothing_went_out(batch: Batch) -> bool:
-    """Whether the batch waits as if nothing had been tried, in our own books too."""
+    """Whether the batch waits as if nothing had been tried, in our own records too."""
     arrived = batch.attempts.exclude(ending__in=("refused", "unreachable")).exists()
     return batch.status == "prepared" and not arrived and journal.intents(batch.stem) == []
 
 
-# -- the name
+# -- host names
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def nothing_went_out(batch: Batch) -> bool:
         ("bulksms", {"api_url": "https://no-such-host.invalid/eapi"}),
     ],
 )
-def test_a_name_that_is_not_known_is_tried_again_later(
+def test_an_unknown_host_name_is_tried_again_later(
     make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch, slug: str, there: dict[str, str]
 ) -> None:
     def unknown(*arguments: Any, **named: Any) -> Any:
@@ -71,7 +71,7 @@ def test_a_name_that_is_not_known_is_tried_again_later(
 
     account = account_with(slug, host_key="ssh-ed25519 AAAA" if slug == "smsportal" else "", **there)
     with monkeypatch.context() as patched:
-        # No test asks a name server outside this machine.
+        # No test may query a name server outside this machine.
         patched.setattr(socket, "getaddrinfo", unknown)
         _, batch = handed_over_once(account, make_running, clock)
 
@@ -102,7 +102,7 @@ def test_a_changed_host_key_gets_no_password_and_the_new_one_must_be_confirmed(
     assert sandbox.messages() == []
     clock.forward(minutes=3)
     hand_over(campaign, clock)
-    assert campaign.batches.get().attempts.count() == 0  # while it is stopped nothing is tried
+    assert campaign.batches.get().attempts.count() == 0  # Nothing is tried while the account is stopped.
     Account.objects.filter(pk=sandbox_account.pk).update(host_key=right)
     sandbox_account.refresh_from_db()
     sandbox_account.start()
@@ -128,7 +128,7 @@ def test_without_a_confirmed_host_key_nobody_is_dialled(
 
 @pytest.fixture
 def passwords(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every password that pyftpdlib is given."""
+    """Every password that pyftpdlib receives."""
     given: list[str] = []
 
     def keep(self: FTPHandler, line: str) -> None:
@@ -171,7 +171,7 @@ def test_an_expired_certificate_of_an_http_server_gets_no_password(
     assert server.asked == []
 
 
-# -- the encryption is taken away
+# -- encryption removed by an attacker
 
 
 def test_an_ftp_server_that_offers_no_encryption_gets_no_password(

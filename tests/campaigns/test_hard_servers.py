@@ -1,4 +1,4 @@
-"""Servers that restart, fill up, refuse, lack commands, disagree or overflow: where the batch stands, in words."""
+"""Servers that restart, fill up, refuse, lack commands, disagree or overflow: the batch's status and its message."""
 
 import errno
 import json
@@ -44,7 +44,7 @@ Serve = Callable[..., FileServer]
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Starts pyftpdlib over a folder of its own; ``without`` are commands that it does not know."""
+    """Starts pyftpdlib on a folder of its own; ``without`` names commands that it does not support."""
     with ExitStack() as stack:
         count = iter(range(10))
 
@@ -61,7 +61,7 @@ def running_at(account: Account, make_running: MakeCampaign, *lists: ContactList
 
 
 def files_in(home: Path) -> list[str]:
-    """Every file below ``home``, however deep."""
+    """Every file below ``home``, at any depth."""
     return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
 
 
@@ -71,7 +71,7 @@ def the_only(campaign: Campaign) -> Batch:
 
 
 def in_turn(campaign: Campaign, clock: Clock, rounds: int, **pause: float) -> Batch:
-    """Let the jobs run so often, with a pause between them."""
+    """Run the jobs this many times, with a pause between them."""
     for _ in range(rounds):
         hand_over(campaign, clock)
         collect(campaign, clock)
@@ -82,7 +82,7 @@ def in_turn(campaign: Campaign, clock: Clock, rounds: int, **pause: float) -> Ba
 # -- the server restarts
 
 
-#: Where a server is restarted, by provider: at the last of these points, once those before it came in their order.
+#: Where a server is restarted, by provider: at the last of these points, once the others were reached in this order.
 PLACES = {
     "smsportal": (
         "intent:journalled",
@@ -128,10 +128,10 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
     slug: str,
     place: str,
 ) -> None:
-    """Everybody is texted once, except where half a file was read that nothing may repeat, as at Clickatell."""
+    """Everybody is texted once, except where half a file was read and no repeat is safe, as at Clickatell."""
     monkeypatch.setattr(ftp_connection, "_CHUNK", 64)
     monkeypatch.setattr(sftp, "_CHUNK", 64)
-    # Every block but the last one is confirmed when the server goes.
+    # Every block but the last is confirmed before the server stops.
     monkeypatch.setattr(sftp, "_WRITES_AHEAD", 1)
     campaign = running_at(account_at(slug), make_running)
     to_come = place.split()
@@ -142,7 +142,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
         del to_come[0]
         if not to_come:
             points.listen(None)
-            # What was written has arrived by then.
+            # By then the bytes that were written have arrived.
             time.sleep(0.2)
             sandbox.kill()
             sandbox.start()
@@ -152,7 +152,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
         hand_over(campaign, clock)
     finally:
         points.listen(None)
-    assert not to_come, "never came there"
+    assert not to_come, "never got there"
     clock.forward(seconds=121)
     batch = _until_ended(campaign, clock)
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_restarted_in_the_middle_texts_nobody_twice(
 
 
 def _until_ended(campaign: Campaign, clock: Clock) -> Batch:
-    """The batch once it has ended or waits for a person, and stayed so for a few rounds of the jobs."""
+    """The batch, once it has ended or waits for a person and has not changed for a few rounds of the jobs."""
     stayed = 0
     for _ in range(60):
         batch = in_turn(campaign, clock, 1, seconds=10)
@@ -181,11 +181,11 @@ def _until_ended(campaign: Campaign, clock: Clock) -> Batch:
     return batch
 
 
-# -- the disk of the server is full
+# -- the server's disk is full
 
 
 class FullDisk(servers._Folders):
-    """A folder where a file can be made, but nothing can be written while ``is_full``."""
+    """A folder where files can be created, but not written to while ``is_full``."""
 
     is_full = True
 
@@ -233,14 +233,14 @@ def test_a_full_disk_before_the_rename_is_waited_out(
 def test_a_full_disk_at_smsportal_leaves_a_half_zip_and_the_repeat_goes_through(
     full_disk: FileServer, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A half zip in Errors beside a whole one in Processed: the file was processed once."""
+    """Half a zip in Errors beside a whole one in Processed: the file was processed once."""
     campaign = running_at(account_at_server("smsportal", full_disk), make_running)
     hand_over(campaign, clock)
     assert the_only(campaign).status == "committing"
     monkeypatch.setattr(FullDisk, "is_full", False)
     clock.forward(seconds=5)
     hand_over(campaign, clock)
-    assert the_only(campaign).attempts.count() == 1  # too early for another
+    assert the_only(campaign).attempts.count() == 1  # It is too early for another attempt.
     clock.forward(seconds=61)
 
     hand_over(campaign, clock)
@@ -308,11 +308,11 @@ def test_a_rename_that_is_denied_holds_the_batch_and_the_upload_stays_inert(
     assert files_in(server.home) == [f"{batch.stem}-a1.csv"]
 
 
-# -- commands the server does not know
+# -- commands that the server does not support
 
 
 def test_without_size_nothing_is_renamed(serve: Serve, make_running: MakeCampaign, clock: Clock) -> None:
-    """Whether the upload is whole cannot be known then."""
+    """Without it, Baton cannot know whether the upload is complete."""
     server = serve(without=("SIZE",))
     campaign = running_at(account_at_server("gatewayapi", server), make_running)
 
@@ -339,12 +339,12 @@ def test_without_any_listing_the_result_is_for_a_person_and_nothing_is_repeated(
     assert len(files_in(server.home)) == 1
 
 
-# -- listings that cannot be right
+# -- listings that cannot be correct
 
 
 @pytest.fixture
 def answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first rename happens, and its answer is lost."""
+    """The first rename succeeds, but its answer is lost."""
     commit = GatewayApi.commit
 
     def lost(self: GatewayApi, *arguments: Any) -> Receipt:
@@ -362,7 +362,7 @@ def test_a_server_that_still_shows_the_source_is_outvoted_by_one_that_shows_the_
     first, second = serve(), serve()
     campaign = running_at(account_at_server("gatewayapi", first, second), make_running)
     batch = the_only(campaign)
-    # As it was before the rename.
+    # The listing from before the rename.
     (second.home / f"{batch.stem}-a1.csv").write_bytes(batch.payload.read())
 
     batch = in_turn(campaign, clock, 3, seconds=61)
@@ -380,7 +380,7 @@ def test_servers_that_disagree_without_the_file_are_for_a_person(
     campaign = running_at(account_at_server("gatewayapi", first, second), make_running)
     hand_over(campaign, clock)
     batch = the_only(campaign)
-    # One shows the source as it was, the other nothing.
+    # One server shows the source as before, the other shows nothing.
     (first.home / batch.name).rename(first.home / f"{batch.stem}-a1.csv")
     clock.forward(seconds=5)
 
@@ -420,7 +420,7 @@ def test_its_own_file_is_found_among_ten_thousand(
 
 
 @pytest.mark.parametrize("server_name", ["pyftpdlib", "vsftpd", "openssh"])
-def test_names_that_are_no_utf8_disturb_nobody(
+def test_names_that_are_no_utf8_are_harmless(
     serve: Serve,
     make_running: MakeCampaign,
     clock: Clock,

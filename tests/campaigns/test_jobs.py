@@ -1,4 +1,4 @@
-"""A job only wakes a worker: losing one loses nothing, and running one twice does nothing twice."""
+"""A job only wakes a worker: losing one loses no work, and running one twice does nothing twice."""
 
 import json
 import time
@@ -44,7 +44,7 @@ def waiting_jobs() -> list[tuple[str, Any]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
+def test_a_waiting_job_is_not_enqueued_twice(valkey: Redis) -> None:
     assert queues.enqueue_once(jobs.freeze, 1)
     assert not queues.enqueue_once(jobs.freeze, 1)
     assert queues.enqueue_once(jobs.freeze, 2)
@@ -52,7 +52,7 @@ def test_a_waiting_nudge_is_not_doubled(valkey: Redis) -> None:
     assert waiting_jobs() == [("freeze", 1), ("freeze", 2)]
 
 
-def test_without_redis_a_nudge_is_lost_quietly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_redis_enqueueing_fails_silently(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     nobody = Queue("campaigns", connection=Redis(unix_socket_path=str(tmp_path / "none.sock")))
     monkeypatch.setattr(django_rq, "get_queue", lambda name: nobody)
 
@@ -177,14 +177,14 @@ def test_a_freeze_that_loses_the_database_is_begun_again(
 
 @pytest.fixture
 def freezing(account: Account, make_campaign: MakeCampaign, operator: User, valkey: Redis) -> Campaign:
-    """A campaign of five whose freeze was asked for."""
+    """A campaign of five people whose freeze was requested."""
     campaign = make_campaign(account)
     audience_freeze.begin_freeze(campaign, operator, timezone.now())
     return campaign
 
 
 def hold_while(patched: pytest.MonkeyPatch, answers: Iterable[bool]) -> None:
-    """Whether the job's lock is still held, each time that is asked."""
+    """Whether the job's lock is still held, recorded at each check."""
     told = iter(answers)
     lock = SimpleNamespace(still_held=lambda: next(told))
     patched.setattr(jobs, "hold", lambda name: nullcontext(lock))
@@ -269,10 +269,10 @@ def test_only_who_holds_the_lock_gives_up_a_freeze(
     status: str,
 ) -> None:
 
-    def stumble(*arguments: Any) -> None:
+    def fail(*arguments: Any) -> None:
         raise IntegrityError("Somebody else has copied them.")
 
-    monkeypatch.setattr(audience_freeze, "freeze", stumble)
+    monkeypatch.setattr(audience_freeze, "freeze", fail)
     hold_while(monkeypatch, repeat(is_held))
 
     with pytest.raises(IntegrityError):
@@ -294,7 +294,7 @@ def test_an_approval_expires(
     assert (campaign.status, campaign.reason, campaign.approved_by) == ("frozen", "approval_expired", None)
 
 
-def test_a_batch_put_back_while_its_campaign_was_cancelled_is_cancelled(
+def test_a_batch_returned_while_its_campaign_was_cancelled_is_cancelled(
     account: Account, make_running: MakeCampaign, operator: User, valkey: Redis
 ) -> None:
     campaign = make_running(account)
@@ -307,7 +307,7 @@ def test_a_batch_put_back_while_its_campaign_was_cancelled_is_cancelled(
     assert Batch.objects.get().status == "cancelled"
 
 
-def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
+def test_a_cancel_continues_where_a_worker_takes_a_batch_meanwhile(
     account: Account,
     make_running: MakeCampaign,
     operator: User,
@@ -333,7 +333,7 @@ def test_a_cancel_goes_on_where_a_worker_takes_a_batch_meanwhile(
     assert set(campaign.batches.values_list("status", flat=True)) == {"cancelled"}
 
 
-def test_the_nightly_proof_raises_an_alarm(
+def test_the_nightly_audit_raises_an_alarm(
     account: Account, make_running: MakeCampaign, drain: Callable[[], int]
 ) -> None:
     campaign = make_running(account)
@@ -345,7 +345,7 @@ def test_the_nightly_proof_raises_an_alarm(
     assert campaign.alarm == "The recipients changed after the freeze."
 
 
-def test_a_proved_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
+def test_an_audited_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
     campaign = make_running(account)
 
     jobs.audit(campaign.pk)
@@ -354,7 +354,7 @@ def test_a_proved_campaign_has_no_alarm(account: Account, make_running: MakeCamp
     assert (campaign.alarm, campaign.audited_at is not None) == ("", True)
 
 
-def test_the_sweep_command_says_what_it_nudged(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
+def test_the_sweep_command_prints_what_it_enqueued(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:
     make_running(account)
     said = StringIO()
 
@@ -364,7 +364,7 @@ def test_the_sweep_command_says_what_it_nudged(account: Account, make_running: M
 
 
 @pytest.mark.parametrize("trouble", [OperationalError, InterfaceError])
-def test_the_clock_goes_on_when_the_database_is_away(
+def test_the_clock_continues_while_the_database_is_down(
     db: None, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
 ) -> None:
     troubles = iter([trouble("too many clients"), KeyboardInterrupt()])

@@ -1,4 +1,4 @@
-"""Work that comes late (Baton was off, its clock jumped, the provider was away) is asked about and never fired."""
+"""Late work (Baton was off, its clock jumped, the provider was down) needs a decision and never just starts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ WEEKEND = {"hours": 60}
 
 @pytest.fixture
 def later() -> Iterator[Later]:
-    """Moves the clock of this whole process: ``later(hours=60)``; what waits in queues stays there."""
+    """Moves the clock of this whole process: ``later(hours=60)``; waiting jobs stay in their queues."""
     travels: list[time_machine.travel] = []
 
     def move_clock(**by: float) -> None:
@@ -49,7 +49,7 @@ def later() -> Iterator[Later]:
 
 
 def sweep_and_work(drain: Drain) -> None:
-    """What happens after a start: the clock sweeps, and workers do what waits."""
+    """What happens after a start: the clock sweeps, and workers run the waiting jobs."""
     jobs.sweep(timezone.now())
     drain()
 
@@ -59,7 +59,7 @@ def texted(sandbox: Sandbox) -> Counter[str]:
 
 
 def until_closed(campaign: Campaign, drain: Drain) -> None:
-    """Let the jobs run until it has closed; the clock turns between them, so that nothing is waited for that is due."""
+    """Run the jobs until the campaign is closed; the clock advances between them, so that no due time is waited for."""
     with ExitStack() as travels:
 
         def has_closed() -> bool:
@@ -71,11 +71,11 @@ def until_closed(campaign: Campaign, drain: Drain) -> None:
         wait_until(has_closed, "the campaign closes")
 
 
-# -- before the first cut
+# -- before the first batches are created
 
 
-@pytest.mark.parametrize("waits", ["nothing", "a cut"])
-def test_a_start_missed_over_a_weekend_is_held_and_asked_about(
+@pytest.mark.parametrize("waits", ["nothing", "batching"])
+def test_a_start_missed_over_a_weekend_is_held_for_a_decision(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_campaign: MakeCampaign,
@@ -87,7 +87,7 @@ def test_a_start_missed_over_a_weekend_is_held_and_asked_about(
 ) -> None:
     start = timezone.now() + timedelta(minutes=5)
     campaign = approve(freeze(make_campaign(sandbox_account, start_at=start), operator), approver)
-    if waits == "a cut":
+    if waits == "batching":
         queues.enqueue_once(jobs.create_batches, campaign.pk)
     later(**WEEKEND)
     drain()
@@ -104,7 +104,7 @@ def test_a_start_missed_over_a_weekend_is_held_and_asked_about(
     assert set(texted(sandbox).values()) == {1}
 
 
-def test_an_approval_lasts_seven_days_or_until_the_start_and_its_patience(
+def test_an_approval_lasts_seven_days_or_until_the_start_and_its_time_limit(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User
 ) -> None:
     now = timezone.now()
@@ -142,7 +142,7 @@ def test_a_new_start_does_not_revive_an_approval_that_expired(
     assert set(texted(sandbox).values()) == {1}
 
 
-# -- while it runs
+# -- while the campaign runs
 
 
 @pytest.mark.parametrize("left", ["prepared", "uploading"])
@@ -179,7 +179,7 @@ def test_what_was_not_committed_before_a_weekend_waits_for_a_person(
     assert set(texted(sandbox).values()) == {1}
 
 
-def test_a_cut_that_a_weekend_interrupted_does_not_go_on_by_itself(
+def test_batching_interrupted_by_a_weekend_does_not_continue_by_itself(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_campaign: MakeCampaign,
@@ -213,7 +213,7 @@ def test_a_cut_that_a_weekend_interrupted_does_not_go_on_by_itself(
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_what_was_being_committed_before_a_weekend_is_looked_for_and_never_repeated(
+def test_a_commit_under_way_before_a_weekend_is_polled_and_never_repeated(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_running: MakeCampaign,
@@ -264,7 +264,7 @@ def test_what_was_handed_over_before_a_weekend_is_settled_after_it(
 
 
 @pytest.mark.parametrize("fault", ["nobody answers", "bulksms:status:40"])
-def test_tries_that_lead_nowhere_are_no_progress(
+def test_failed_attempts_are_no_progress(
     sandbox: Sandbox,
     account_at: Callable[..., Account],
     make_running: MakeCampaign,
@@ -272,7 +272,7 @@ def test_tries_that_lead_nowhere_are_no_progress(
     later: Later,
     fault: str,
 ) -> None:
-    """Each try passes the gate and is withdrawn; when the provider is back hours later a person is asked first."""
+    """Each attempt passes the gate and is withdrawn; when the provider is back hours later, a person decides first."""
     account = account_at("bulksms")
     campaign = make_running(account, options=default_options(account))
     if fault == "nobody answers":
@@ -295,7 +295,7 @@ def test_tries_that_lead_nowhere_are_no_progress(
     assert texted(sandbox) == {}
 
 
-def test_the_pause_names_what_the_last_try_said(
+def test_the_pause_names_the_cause_of_the_last_attempt(
     account: Account, make_running: MakeCampaign, valkey: Any, later: Later
 ) -> None:
     campaign = make_running(account)
@@ -303,7 +303,7 @@ def test_the_pause_names_what_the_last_try_said(
     for sentence in ("The line broke.", f"127.0.0.1 does not answer as an FTP server. {'It hung up. ' * 30}"):
         transition(transition(batch, "uploading"), "prepared", reason="unreachable", sentence=sentence)
     transition(transition(batch, "uploading"), "prepared", reason="not_running", sentence="The campaign is paused.")
-    # The next try has begun, and the file says nothing of the one before.
+    # The next attempt has begun, and the file shows nothing of the one before.
     transition(batch, "uploading")
     later(minutes=31)
 
@@ -315,7 +315,7 @@ def test_the_pause_names_what_the_last_try_said(
     assert len(campaign.sentence) < 300
 
 
-def test_a_cause_from_before_its_patience_began_is_not_named(
+def test_a_cause_from_before_the_time_limit_began_is_not_named(
     account: Account, make_running: MakeCampaign, valkey: Any, later: Later
 ) -> None:
     campaign = make_running(account)
@@ -332,10 +332,10 @@ def test_a_cause_from_before_its_patience_began_is_not_named(
     assert campaign.sentence == "Nothing could be handed over for 31 minutes."
 
 
-def test_handed_over_early_patience_begins_with_the_approval(
+def test_with_an_early_hand_over_the_time_limit_begins_with_the_approval(
     account: Account, make_running: MakeCampaign, valkey: Any, later: Later
 ) -> None:
-    """Asked only at the start, nothing but cancelling would be left."""
+    """If Baton asked only at the start time, cancelling would be the only choice left."""
     campaign = make_running(account, start_at=timezone.now() + timedelta(days=3), is_early=True)
     account.stop("login_refused", "The login was refused.")
     later(minutes=31)
@@ -348,7 +348,7 @@ def test_handed_over_early_patience_begins_with_the_approval(
 
 
 @pytest.mark.parametrize("word", ["released", "again"])
-def test_what_a_person_lets_go_an_hour_later_is_not_late(
+def test_a_batch_released_an_hour_later_is_not_late(
     account: Account, make_running: MakeCampaign, approver: User, valkey: Any, later: Later, word: str
 ) -> None:
     campaign = make_running(account)
@@ -397,7 +397,7 @@ def test_a_batch_past_the_campaigns_end_is_held_and_can_only_be_cancelled(
 def test_a_clock_set_back_two_days_stops_nothing(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, drain: Drain, later: Later
 ) -> None:
-    """Due times that a fast clock wrote lie two days ahead when it is put right."""
+    """Due times written by a fast clock are two days ahead once the clock is corrected."""
     waiting = make_running(sandbox_account, name="Waiting")
     people = waiting.ordered_lists()
     taken = make_running(sandbox_account, *people, name="Taken")
@@ -425,7 +425,7 @@ def test_a_clock_set_back_two_days_stops_nothing(
         (timedelta(hours=60), "2 days"),
     ],
 )
-def test_how_late_is_said_in_few_words(lapse: timedelta, words: str) -> None:
+def test_lateness_is_described_briefly(lapse: timedelta, words: str) -> None:
     assert timing.duration_in_words(lapse) == words
 
 

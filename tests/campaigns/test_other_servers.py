@@ -1,4 +1,4 @@
-"""The same files, taken by servers that nobody here wrote: a campaign through OpenSSH, and through vsftpd."""
+"""The same files on third-party servers: one campaign through OpenSSH, and one through vsftpd."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ WAYS = {
 
 
 def settings_at(slug: str, server: servers.FileServer) -> dict[str, Any]:
-    """What an account's form asks for, to log in at the server."""
+    """The values that an account's form needs to log in at the server."""
     place = f"{server.host}:{server.port}"
     hosts = {"host_a": place, "host_b": ""} if slug == "gatewayapi" else {"host": server.host}
     protocol = "sftp" if server.host_key else "ftp"
@@ -53,7 +53,7 @@ def test_what_they_take_is_what_the_preview_showed(
 ) -> None:
     settings.ALLOW_PRIVATE_HOSTS = True
     with getattr(servers, program)(tmp_path, request.node.nodeid, **options) as server:
-        # The pretend provider reads the same folder that the other server writes.
+        # The sandbox provider reads the folder that the other server writes.
         home = tmp_path / "sandbox" / slug / "demo" / "home"
         home.parent.mkdir(parents=True)
         home.symlink_to(server.home)

@@ -1,4 +1,4 @@
-"""The first screen: what needs a decision, what runs, what comes."""
+"""The start page: what needs a decision, what is running, what is scheduled."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.postgresql
 LogIn = Callable[[User], Client]
 
 
-def test_an_empty_house_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:
+def test_an_empty_installation_says_what_to_do(operator: User, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(operator).get("/").content.decode()
     assert "No campaigns are running" in page
     assert "New campaign" in page
@@ -75,7 +75,7 @@ def test_a_file_that_waits_for_a_person_says_since_when(
     assert f"since {zoned(long_ago)}" in answer.content.decode()
 
 
-def test_a_missed_start_is_said_once_and_when_it_was(
+def test_a_missed_start_is_shown_once_with_its_time(
     account: Account, make_running: MakeCampaign, viewer: User, logged_in: LogIn
 ) -> None:
     campaign = make_running(account)
@@ -191,7 +191,7 @@ def test_what_is_read_does_not_grow_with_recipients(
         client.get("/")
 
 
-def test_every_screen_says_the_same_of_an_account(
+def test_every_screen_describes_an_account_alike(
     account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
 ) -> None:
     client = logged_in(viewer)

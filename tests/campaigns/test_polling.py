@@ -1,4 +1,4 @@
-"""When Baton polls again: soon after a hand-over, then less and less often, and at a start with the provider."""
+"""When Baton polls again: soon after a hand-over, then less and less often, and again at a start time."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -24,7 +24,7 @@ NOW = timezone.now()
 
 @pytest.fixture
 def early(account: Account, make_running: MakeCampaign) -> Batch:
-    """Handed over now, for a start in three days."""
+    """A batch handed over now, for a start in three days."""
     campaign = make_running(account, start_at=NOW + timedelta(days=3), is_early=True)
     batch = transition(campaign.batches.get(), "uploading")
     transition(batch, "committing", first_intent_at=NOW)
@@ -32,7 +32,7 @@ def early(account: Account, make_running: MakeCampaign) -> Batch:
 
 
 def polls(batch: Batch, since: datetime, until: datetime) -> list[datetime]:
-    """The times at which a batch that stays as it is would be looked at."""
+    """The times at which a batch that does not change would be polled."""
     found = [since]
     while (following := schedule.next_poll(batch, found[-1])) and following < until:
         found.append(following)
@@ -48,7 +48,7 @@ def test_without_a_start_ahead_the_longest_pause_is_two_minutes(early: Batch) ->
     assert max(later - earlier for earlier, later in pairwise(found)) == timedelta(minutes=2)
 
 
-def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(early: Batch) -> None:
+def test_with_a_start_ahead_it_is_polled_soon_then_seldom_and_at_the_start(early: Batch) -> None:
     start = NOW + timedelta(days=3)
 
     before = polls(early, NOW, start + timedelta(microseconds=1))
@@ -62,7 +62,7 @@ def test_with_a_start_ahead_it_is_looked_at_soon_then_seldom_and_at_the_start(ea
     assert max(later - earlier for earlier, later in pairwise(after)) <= timedelta(minutes=2)
 
 
-def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
+def test_a_batch_settled_before_its_start_is_polled_until_three_days_after_it(early: Batch) -> None:
     settle.settle(early, Interpretation(ProviderState.ACCEPTED, "processed"), NOW + timedelta(seconds=10))
 
     assert early.poll_until == NOW + timedelta(days=6)
@@ -70,7 +70,7 @@ def test_what_is_settled_before_its_start_is_looked_at_until_three_days_after_it
     assert start in polls(early, NOW + timedelta(seconds=10), start + timedelta(seconds=1))
 
 
-def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
+def test_silence_before_the_start_needs_no_decision(early: Batch) -> None:
     settle.give_up_if_silent(early, NOW + timedelta(days=3))
     assert early.status == "handed_over"
 
@@ -78,9 +78,7 @@ def test_nobody_is_asked_about_silence_before_the_start(early: Batch) -> None:
     assert (early.status, early.reason) == ("unclear", "silent")
 
 
-def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
-    account: Account, make_running: MakeCampaign
-) -> None:
+def test_a_batch_taken_at_the_last_poll_is_polled_until_it_ends(account: Account, make_running: MakeCampaign) -> None:
     batch = transition(make_running(account).batches.get(), "uploading")
     transition(batch, "committing", first_intent_at=NOW)
     transition(batch, "unclear", reason="no_evidence", poll_at=NOW, poll_until=NOW + timing.POLL_AFTER_END)
@@ -96,17 +94,17 @@ def test_what_is_taken_up_at_the_last_look_is_looked_at_until_it_ends(
     assert batch.poll_at is not None
 
 
-def test_what_is_asked_about_before_its_start_is_looked_at_until_three_days_after_it(early: Batch) -> None:
+def test_a_batch_unclear_before_its_start_is_polled_until_three_days_after_it(early: Batch) -> None:
     asked = schedule.unclear_fields(early, NOW)
 
     assert asked["poll_until"] == NOW + timedelta(days=6)
 
 
 @pytest.mark.parametrize(("ending", "status"), [("unclear", "unclear"), ("none", "unclear"), ("done", "processing")])
-def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_at_once(
+def test_an_interrupted_upload_that_was_dropped_while_processing_is_unclear_at_once(
     early: Batch, ending: str, status: str
 ) -> None:
-    """Its report came only after the provider had it in work; a whole attempt may still be on its way."""
+    """Its report came only after the provider began processing; a whole attempt may still arrive."""
     early.attempts.create(number=1, name="one.zip", started_at=NOW, ending=ending)
     settle.settle(early, Interpretation(ProviderState.PROCESSING, "errors_waiting"), NOW + timedelta(seconds=5))
     said = "The interrupted upload arrived incomplete and SMSPortal dropped it."
@@ -122,7 +120,7 @@ def test_an_interrupted_upload_that_was_dropped_while_processing_is_asked_about_
 
 @pytest.fixture
 def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Campaign:
-    """Three files that were handed over an hour ago, and nothing was seen of them since."""
+    """Three files that were handed over an hour ago, with no observation since."""
     monkeypatch.setattr(smsportal.Adapter, "limits", Limits(rows=2, bytes=1_000_000, values=6, connections=2))
     campaign = make_running(account)
     since = clock() - timedelta(hours=1)
@@ -134,11 +132,11 @@ def silent(account: Account, make_running: MakeCampaign, clock: Clock, monkeypat
 
 
 def settle_the_first(campaign: Campaign) -> None:
-    """As another would, at the same time."""
+    """Settle the batch as another worker would, at the same time."""
     transition(campaign.batches.get(number=1), "accepted", settled_at=timezone.now())
 
 
-def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
+def test_a_failed_poll_is_put_off_for_all_though_another_worker_has_settled_one(
     silent: Campaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(account: Account) -> Any:
@@ -154,14 +152,14 @@ def test_a_look_that_fails_is_put_off_for_all_though_another_has_settled_one(
     assert not Batch.objects.due_for_poll(clock()).exists()
 
 
-def test_stumbling_over_one_that_another_has_settled_stops_no_other_look(
+def test_an_error_with_a_batch_another_worker_settled_stops_no_other_poll(
     silent: Campaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(batch: Batch, remote: Any, now: datetime) -> Interpretation:
+    def raise_error(batch: Batch, remote: Any, now: datetime) -> Interpretation:
         settle_the_first(silent)
         raise ValueError("not readable")
 
-    monkeypatch.setattr(poll, "poll", stumble)
+    monkeypatch.setattr(poll, "poll", raise_error)
     batch = silent.batches.select_related("campaign", "account").get(number=1)
 
     poll.poll_safely(batch, None, clock())

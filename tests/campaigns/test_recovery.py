@@ -1,4 +1,4 @@
-"""After a crash: evidence is acted on, its absence is not, and nobody is texted twice."""
+"""After a crash Baton acts on evidence, never on its absence, and nobody is texted twice."""
 
 import errno
 import json
@@ -43,12 +43,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 class Died(BaseException):
-    """As a kill: nothing between here and the end of the process runs."""
+    """Like a kill: nothing between here and the end of the process runs."""
 
 
 @pytest.fixture
 def die(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the process die in the next call of an adapter's verb, before or after the real thing."""
+    """Makes the process die at the next call of an adapter's method, before or after the real call."""
 
     def arrange(when: str) -> None:
         real = Adapter.commit
@@ -99,7 +99,7 @@ def test_a_commit_that_never_began_is_repeated_under_its_guard(
     batch = died(campaign, clock)
 
     hand_over(campaign, clock)
-    assert campaign.batches.get().attempts.count() == 1  # too early for another
+    assert campaign.batches.get().attempts.count() == 1  # It is too early for another attempt.
     clock.forward(seconds=61)
     until_closed(campaign, clock)
 
@@ -163,7 +163,7 @@ def test_a_worker_that_died_while_uploading_committed_nothing(
     assert once_each(sandbox)
 
 
-def test_without_evidence_a_paused_campaign_only_looks_and_then_asks(
+def test_without_evidence_a_paused_campaign_only_polls_and_then_becomes_unclear(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_running: MakeCampaign,
@@ -262,7 +262,7 @@ def test_an_unclear_batch_is_handed_over_again_only_by_a_person(
         (Unclear("line_broke", "The line broke."), "committing", False),
     ],
 )
-def test_each_kind_of_trouble_becomes_its_row(
+def test_each_kind_of_error_has_its_transition(
     sandbox_account: Account,
     make_running: MakeCampaign,
     clock: Clock,
@@ -338,7 +338,7 @@ def test_each_intent_is_in_the_journal_before_the_commit(
     assert seen[0]["at"] == batch.attempts.get().started_at.isoformat()
 
 
-def test_a_late_start_is_held_and_asked_about(
+def test_a_late_start_is_held_for_a_decision(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, clock: Clock, valkey: Any
 ) -> None:
     campaign = approve(freeze(make_campaign(account, start_at=clock() + timedelta(minutes=5)), operator), approver)
@@ -367,7 +367,7 @@ def test_a_campaign_that_cannot_hand_over_is_paused_by_the_sweep(
     assert (campaign.status, campaign.reason) == ("paused", "no_progress")
 
 
-def test_a_mistake_with_one_batch_does_not_keep_the_others_waiting(
+def test_an_error_with_one_batch_does_not_delay_the_others(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_running: MakeCampaign,
@@ -379,12 +379,12 @@ def test_a_mistake_with_one_batch_does_not_keep_the_others_waiting(
     second = make_running(sandbox_account, *first.ordered_lists(), name="Second")
     commit, number = Adapter.commit, "27825550100"
 
-    def stumble(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+    def fail(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
         if payload.stem.startswith(f"c{first.pk}-"):
             raise KeyError(number)
         return commit(self, remote, payload, attempt)
 
-    monkeypatch.setattr(Adapter, "commit", stumble)
+    monkeypatch.setattr(Adapter, "commit", fail)
     hand_over(first, clock)
     hand_over(second, clock)
 
@@ -394,7 +394,7 @@ def test_a_mistake_with_one_batch_does_not_keep_the_others_waiting(
     assert number not in caplog.text
 
 
-def test_what_baton_cannot_read_is_told_and_looked_at_later(
+def test_unreadable_evidence_is_reported_and_polled_again_later(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_running: MakeCampaign,
@@ -405,10 +405,10 @@ def test_what_baton_cannot_read_is_told_and_looked_at_later(
     hand_over(campaign, clock)
     read = Adapter.interpret
 
-    def stumble(*arguments: Any) -> Any:
+    def fail(*arguments: Any) -> Any:
         raise ValueError
 
-    monkeypatch.setattr(Adapter, "interpret", stumble)
+    monkeypatch.setattr(Adapter, "interpret", fail)
     clock.forward(seconds=5)
     collect(campaign, clock)
     assert "could not interpret" in campaign.batches.get().alarm
@@ -420,7 +420,7 @@ def test_what_baton_cannot_read_is_told_and_looked_at_later(
     assert once_each(sandbox)
 
 
-def test_what_baton_cannot_read_after_a_lost_answer_is_asked_about(
+def test_unreadable_evidence_after_a_lost_answer_is_unclear(
     sandbox: Sandbox,
     sandbox_account: Account,
     make_running: MakeCampaign,
@@ -432,10 +432,10 @@ def test_what_baton_cannot_read_after_a_lost_answer_is_asked_about(
     die("after")
     died(campaign, clock)
 
-    def stumble(*arguments: Any) -> Any:
+    def fail(*arguments: Any) -> Any:
         raise ValueError
 
-    monkeypatch.setattr(Adapter, "interpret", stumble)
+    monkeypatch.setattr(Adapter, "interpret", fail)
     for _ in range(20):
         clock.forward(minutes=1)
         hand_over(campaign, clock)
@@ -491,7 +491,7 @@ def test_what_may_be_with_the_provider_is_due_before_everything_else(
     assert drain.due_batches(account, clock()) == [batch]
 
 
-def test_a_freeze_that_stumbles_goes_back_to_draft(
+def test_a_failed_freeze_returns_to_draft(
     account: Account,
     make_campaign: MakeCampaign,
     operator: User,
@@ -502,10 +502,10 @@ def test_a_freeze_that_stumbles_goes_back_to_draft(
     campaign = make_campaign(account)
     audience_freeze.begin_freeze(campaign, operator, clock())
 
-    def stumble(*arguments: Any) -> Any:
+    def fail(*arguments: Any) -> Any:
         raise KeyError
 
-    monkeypatch.setattr(audience_freeze, "measure_texts", stumble)
+    monkeypatch.setattr(audience_freeze, "measure_texts", fail)
     with pytest.raises(KeyError):
         jobs.freeze(campaign.pk)
 
@@ -560,7 +560,7 @@ def test_an_account_that_is_refused_by_the_result_is_stopped(
     assert campaign.events.filter(reason="account_stopped").count() == 1
 
 
-def test_who_sleeps_between_the_gate_and_the_commit_asks_again(
+def test_a_worker_that_sleeps_between_gate_and_commit_passes_the_gate_again(
     sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock
 ) -> None:
     campaign = make_running(sandbox_account)

@@ -26,7 +26,7 @@ def campaign(
 
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The next rename never reaches the server, and nobody hears that; returns the names of all renames asked for."""
+    """The next rename is lost on its way to the server; returns the names of all renames requested."""
     asked: list[str] = []
     rename = FtpRemote.rename
 
@@ -44,7 +44,7 @@ def texted(sandbox: Sandbox) -> list[Any]:
     return sandbox.messages("gatewayapi")
 
 
-def test_two_looks_a_minute_apart_permit_the_same_rename_again(
+def test_two_polls_a_minute_apart_permit_the_same_rename_again(
     campaign: Campaign, lost: list[str], sandbox: Sandbox, clock: Clock
 ) -> None:
     hand_over(campaign, clock)
@@ -66,7 +66,7 @@ def test_two_looks_a_minute_apart_permit_the_same_rename_again(
     assert len(texted(sandbox)) == 3
 
 
-def test_one_look_that_took_more_than_a_minute_is_not_two(
+def test_one_poll_that_took_more_than_a_minute_is_not_two(
     campaign: Campaign, lost: list[str], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listdir = FtpRemote.listdir
@@ -100,7 +100,7 @@ def test_a_late_rename_is_found_and_not_repeated(
     assert len(texted(sandbox)) == 3
 
 
-def test_while_paused_it_only_looks(
+def test_while_paused_it_only_polls(
     campaign: Campaign, lost: list[str], operator: User, sandbox: Sandbox, clock: Clock
 ) -> None:
     hand_over(campaign, clock)
@@ -132,7 +132,7 @@ def test_a_source_that_is_gone_without_a_successor_is_for_a_person(
     assert texted(sandbox) == []
 
 
-def test_when_no_host_answers_it_looks_again_until_one_does(
+def test_when_no_host_answers_it_polls_again_until_one_does(
     campaign: Campaign, lost: list[str], sandbox: Sandbox, clock: Clock
 ) -> None:
     hand_over(campaign, clock)

@@ -1,4 +1,4 @@
-"""What is decided about a commit whose result is not known: one row for each rule."""
+"""The decision about a commit with an unknown result: one row for each rule."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def in_(**by: float) -> datetime:
 
 
 def situation(guard: Guard, **changes: object) -> Situation:
-    """Five minutes after the only attempt of a running campaign, of which the provider shows nothing."""
+    """Five minutes after the only attempt of a running campaign, with no sign of it at the provider."""
     usual = Situation(
         guard=guard,
         interpretation=ABSENT,
@@ -80,7 +80,7 @@ AT_THE_EDGE = {"first_intent_at": NOW - timedelta(minutes=15), "latest_attempt_a
 WAITS = replace(ABSENT, waits=True)
 
 ROWS: dict[str, tuple[Situation, Decision]] = {
-    # A clock that was set back: no guard can be relied on, and nothing else is asked.
+    # The clock was set back: no guard can be relied on, and nothing else is considered.
     "key, clock set back": (situation(KEY, first_intent_at=in_(minutes=2, seconds=1)), SET_BACK),
     "rename, clock set back": (situation(RENAME, first_intent_at=in_(hours=48)), SET_BACK),
     "none, clock set back": (situation(NONE, first_intent_at=in_(hours=48)), SET_BACK),
@@ -93,7 +93,7 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
         situation(KEY, first_intent_at=in_(minutes=2), latest_attempt_at=ago(minutes=5)),
         UPLOAD,
     ),
-    # The provider's report is still to come.
+    # The provider's report has yet to come.
     "key, waits": (situation(KEY, interpretation=WAITS), IN_FIVE_SECONDS),
     "rename, waits": (situation(RENAME, interpretation=WAITS), IN_FIVE_SECONDS),
     "none, waits": (situation(NONE, interpretation=WAITS), IN_FIVE_SECONDS),

@@ -1,4 +1,4 @@
-"""A rehearsal says on every page that it texts nobody, and an approver reads words where the provider has codes."""
+"""Every page of a rehearsal says that it texts nobody, and an approver reads sentences where the provider has codes."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -99,7 +99,7 @@ def test_rehearsals_are_left_out_of_the_chart(
     assert client.get("/").context["days"]["series"][0]["values"][-1] == 5
 
 
-def test_the_options_are_the_same_words_from_the_draft_to_the_end(
+def test_the_options_are_worded_alike_from_the_draft_to_the_end(
     account_at: Callable[..., Account], make_campaign: Callable[..., Campaign], make_running: Callable[..., Campaign],
     make_list: Callable[..., ContactList], approver: User, operator: User, logged_in: LogIn,
 ) -> None:  # fmt: skip
@@ -123,7 +123,7 @@ def test_the_options_are_the_same_words_from_the_draft_to_the_end(
             assert words in page, (campaign, words)
 
 
-def test_a_value_that_is_no_choice_any_more_is_said_as_it_is() -> None:
+def test_a_value_that_is_no_longer_a_choice_is_shown_unchanged() -> None:
     kinds = forms.ChoiceField(choices=[("", "Usual"), ("0", "None"), ("1", "Some")])
     assert [said(kinds, value) for value in ("", None, "0", 0, 1, "9")] == [
         "Usual",

@@ -1,4 +1,4 @@
-"""An older copy of the database is restored: the journal is ahead, and Baton polls before any commit."""
+"""After an older copy of the database is restored the journal is ahead, and Baton polls before any commit."""
 
 import fcntl
 import os
@@ -21,13 +21,13 @@ from tests.campaigns.conftest import Clock, MakeCampaign, hand_over, until_close
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
-def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
+def test_a_batch_in_the_journal_is_polled_and_not_handed_over_again(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
 ) -> None:
     campaign = make_running(sandbox_account)
     before: Any = Batch.objects.filter(campaign=campaign).values().get()
     hand_over(campaign, clock)
-    # As if the copy had been made just after the cut.
+    # As if the copy had been made just after the batches were created.
     Event.objects.filter(batch__isnull=False).delete()
     Attempt.objects.all().delete()
     Batch.objects.filter(pk=before["id"]).update(**before)
@@ -40,7 +40,7 @@ def test_a_batch_the_journal_knows_is_looked_for_and_not_handed_over_again(
 
 
 @pytest.mark.parametrize("opted_out", [[], ["27825550102"]])
-def test_what_only_the_journal_knows_is_not_repeated_to_somebody_who_opted_out_since(
+def test_a_batch_only_in_the_journal_is_not_repeated_to_somebody_who_opted_out_since(
     sandbox: Sandbox,
     account_at: Callable[..., Account],
     make_running: MakeCampaign,
@@ -84,14 +84,14 @@ def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:
 
 @pytest.fixture
 def journalled(account: Account, make_running: MakeCampaign, clock: Clock) -> tuple[Batch, Path]:
-    """A batch with one intent, and the journal that has it."""
+    """A batch with one intent, and the journal that contains it."""
     batch = make_running(account).batches.get()
     journal.intend(batch, 1, "one.zip", clock())
     [path] = settings.JOURNAL_DIR.glob("intents-*.jsonl")
     return batch, path
 
 
-def test_a_line_that_a_crash_cut_short_hides_no_other(journalled: tuple[Batch, Path], clock: Clock) -> None:
+def test_a_line_truncated_by_a_crash_hides_no_other(journalled: tuple[Batch, Path], clock: Clock) -> None:
     batch, path = journalled
     with path.open("ab") as handle:
         handle.write(b'{"at": "2026')

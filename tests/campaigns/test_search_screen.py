@@ -1,4 +1,4 @@
-"""One number: everything that was ever done about it."""
+"""The search for one number shows everything that was ever done with it."""
 
 from collections.abc import Callable
 
@@ -41,11 +41,11 @@ def test_a_stranger_has_no_history(viewer: User, logged_in: LogIn) -> None:
     assert "No campaign has included this number." in page
 
 
-def test_what_is_no_number_is_said(viewer: User, logged_in: LogIn) -> None:
+def test_an_invalid_number_is_reported(viewer: User, logged_in: LogIn) -> None:
     response = logged_in(viewer).get("/search/", {"number": "hello"})
     assert response.context["error"]
     assert response.context["error"] in response.content.decode().replace("&#x27;", "'").replace("&quot;", '"')
 
 
-def test_no_number_asks_for_one(viewer: User, logged_in: LogIn) -> None:
+def test_an_empty_search_asks_for_a_number(viewer: User, logged_in: LogIn) -> None:
     assert "Which number?" in logged_in(viewer).get("/search/").content.decode()

@@ -1,4 +1,4 @@
-"""A late worker, a slow poll or a restored database undoes nothing of what others did."""
+"""A late worker, a slow poll or a restored database undoes nothing that others did."""
 
 import time
 from collections import Counter
@@ -35,7 +35,7 @@ At = Callable[[str, Callable[[], Any]], None]
 
 @pytest.fixture
 def at() -> Iterator[At]:
-    """Does something once, when a point is first reached: ``at("commit:begin", action)``."""
+    """Runs an action once, when a point is first reached: ``at("commit:begin", action)``."""
 
     def once(point: str, action: Callable[[], Any]) -> None:
         def listener(reached: str) -> None:
@@ -50,7 +50,7 @@ def at() -> Iterator[At]:
 
 
 def batch_of(campaign: Campaign) -> Batch:
-    """The campaign's only batch, as a worker of its own would read it."""
+    """The campaign's only batch, as another worker would read it."""
     return Batch.objects.select_related("campaign__account", "account").get(campaign=campaign)
 
 
@@ -65,7 +65,7 @@ def make_unclear(batch: Batch, clock: Clock) -> Batch:
 
 
 def restore_to(batch: Batch, status: str) -> None:
-    """As if an older copy of the database had come back, from when the batch was ``status`` and nothing committed."""
+    """As if an older copy of the database were back, from when the batch was ``status`` and nothing was committed."""
     batch.attempts.all().delete()
     batch.events.all().delete()
     Batch.objects.filter(pk=batch.pk).update(
@@ -73,10 +73,10 @@ def restore_to(batch: Batch, status: str) -> None:
     )
 
 
-# -- what the journal knows and the database has forgotten
+# -- what the journal knows and the restored database does not
 
 
-def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows_it(
+def test_a_leftover_of_a_cancelled_campaign_is_polled_when_the_journal_knows_it(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, operator: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -90,7 +90,7 @@ def test_a_leftover_of_a_cancelled_campaign_is_looked_for_when_the_journal_knows
     assert (batch.status, batch.attempts.count()) == ("committing", 1)
 
 
-def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows_it(
+def test_a_held_batch_that_a_person_cancels_is_polled_when_the_journal_knows_it(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -114,7 +114,7 @@ def test_a_held_batch_that_a_person_cancels_is_looked_for_when_the_journal_knows
     ],
     ids=["unreachable", "refused"],
 )
-def test_a_late_no_does_not_overrule_a_later_attempt(
+def test_a_late_refusal_does_not_overrule_a_later_attempt(
     account_at: Callable[..., Account],
     make_list: Callable[..., ContactList],
     make_running: MakeCampaign,
@@ -201,7 +201,7 @@ def test_nothing_is_repeated_that_another_has_settled(
     assert [attempt.name for attempt in batch.attempts.all()] == ["first"]
 
 
-def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
+def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_cleared(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -221,7 +221,7 @@ def test_an_intent_that_the_account_refused_is_withdrawn_and_its_time_forgotten(
 # -- polls and decisions at the same time
 
 
-def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
+def test_a_poll_that_began_before_a_decision_settles_nobody_after_it(
     sandbox_account: Account, make_running: MakeCampaign, sandbox: Sandbox, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(sandbox_account)
@@ -237,7 +237,7 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
 
     assert not batch.outcomes.exists()
     assert not balance.audit(Campaign.objects.get(pk=campaign.pk)).mismatch
-    # So an opt-out that comes now is seen in the new generation.
+    # So an opt-out that arrives now takes effect in the new generation.
     suppress([one], "manual")
     until_closed(campaign, clock)
     assert sorted(texted(sandbox).values()) == [1, 1, 1, 1]
@@ -245,7 +245,7 @@ def test_a_look_that_began_before_a_decision_settles_nobody_after_it(
 
 
 @pytest.mark.parametrize("status", ["handed_over", "processing"])
-def test_two_looks_at_once_count_an_outcome_once(
+def test_two_polls_at_once_count_an_outcome_once(
     account: Account, make_running: MakeCampaign, clock: Clock, at: At, status: str
 ) -> None:
     campaign = make_running(account)
@@ -266,7 +266,7 @@ def test_two_looks_at_once_count_an_outcome_once(
     assert batch.row_errors == batch.outcomes.count() == 1
 
 
-def test_a_decision_that_is_refused_gives_no_new_patience(
+def test_a_refused_decision_does_not_extend_the_time_limit(
     account: Account, make_running: MakeCampaign, clock: Clock, approver: User
 ) -> None:
     campaign = make_running(account)
@@ -282,7 +282,7 @@ def test_a_decision_that_is_refused_gives_no_new_patience(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_campaign_is_cancelled_while_a_file_of_it_is_made_anew(
+def test_a_campaign_is_cancelled_while_one_of_its_batches_is_rebuilt(
     account: Account,
     make_running: MakeCampaign,
     clock: Clock,

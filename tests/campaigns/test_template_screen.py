@@ -1,4 +1,4 @@
-"""Texts kept for use again."""
+"""Texts that are saved as templates."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def test_it_is_written_with_labels_changed_and_deleted(operator: User, logged_in
     assert not Template.objects.exists()
 
 
-def test_an_unknown_field_is_said_beside_the_text(operator: User, logged_in: LogIn) -> None:
+def test_an_unknown_field_is_reported_beside_the_text(operator: User, logged_in: LogIn) -> None:
     response = logged_in(operator).post("/templates/new/", {"name": "Promo", "text": "Hi @@first@@"})
     assert response.status_code == 422
     assert "@@first@@” is not a field" in response.context["form"].errors["text"][0]

@@ -28,7 +28,7 @@ def test_an_empty_fallback_lets_a_value_be_empty() -> None:
     assert text.required == ()
 
 
-def test_a_value_is_never_looked_at_for_fields() -> None:
+def test_a_value_is_never_searched_for_fields() -> None:
     text = compile_text("@@value1@@ and @@value2@@")
 
     assert text.personalise({"value1": "@@value2@@", "value2": "two"}) == "@@value2@@ and two"
@@ -56,7 +56,7 @@ def test_an_unknown_field_is_named(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "  \n "])
-def test_a_text_must_say_something(source: str) -> None:
+def test_a_text_must_not_be_empty(source: str) -> None:
     with pytest.raises(Refusal, match="Write the text"):
         compile_text(source)
 
@@ -72,7 +72,7 @@ def test_the_bare_text_has_no_fallbacks() -> None:
     assert text.fallbacks == {"value1": "friend"}
 
 
-def test_two_fallbacks_of_one_field_cannot_be_said_as_one_template() -> None:
+def test_two_fallbacks_of_one_field_cannot_be_one_template() -> None:
     assert compile_text("Hi @@value1|friend@@ and @@value1|you@@").bare == ""
 
 
@@ -80,7 +80,7 @@ def test_single_at_signs_are_plain_text() -> None:
     assert compile_text("mail me @ a@b.example, @@value1@@").personalise({"value1": "x"}) == "mail me @ a@b.example, x"
 
 
-def test_a_field_left_in_a_finished_text_is_seen() -> None:
+def test_a_field_left_in_a_finished_text_is_detected() -> None:
     assert has_literal_field("Hi @@value3@@")
     assert not has_literal_field("Hi @@ there")
 

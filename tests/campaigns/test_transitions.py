@@ -1,4 +1,4 @@
-"""The two tables of moves: every status has a way out, and ``transition()`` is the only way along them."""
+"""The two tables of transitions: every status has a way out, and only ``transition()`` changes a status."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_every_status_can_be_reached(table: dict[str, frozenset[str]], ends: set
     assert reachable(table, start) | {start} == set(table)
 
 
-def test_the_tables_and_the_models_know_the_same_statuses() -> None:
+def test_the_tables_and_the_models_have_the_same_statuses() -> None:
     assert set(CAMPAIGN_TRANSITIONS) == set(Campaign.Status.values)
     assert set(BATCH_TRANSITIONS) == set(Batch.Status.values)
     assert set(OPEN) == {status for status, to in BATCH_TRANSITIONS.items() if to}
@@ -55,7 +55,7 @@ def test_a_settled_batch_never_goes_back() -> None:
         assert not BATCH_TRANSITIONS[status] & {"prepared", "uploading", "committing", "held"}
 
 
-def test_a_move_writes_the_status_its_fields_and_the_event(
+def test_a_transition_writes_the_status_its_fields_and_the_event(
     account: Account, make_campaign: MakeCampaign, operator: User
 ) -> None:
     campaign = make_campaign(account)
@@ -73,12 +73,12 @@ def test_a_move_writes_the_status_its_fields_and_the_event(
     )
 
 
-def test_a_move_the_table_does_not_know_is_a_mistake(account: Account, make_campaign: MakeCampaign) -> None:
+def test_a_transition_missing_from_the_table_is_an_error(account: Account, make_campaign: MakeCampaign) -> None:
     with pytest.raises(ValueError, match="draft -> closed"):
         transition(make_campaign(account), "closed")
 
 
-def test_a_row_that_moved_meanwhile_is_left_alone(account: Account, make_campaign: MakeCampaign) -> None:
+def test_a_row_that_changed_meanwhile_is_left_alone(account: Account, make_campaign: MakeCampaign) -> None:
     campaign = make_campaign(account)
     same = Campaign.objects.get(pk=campaign.pk)
     transition(same, "cancelled")

@@ -1,4 +1,4 @@
-"""The diagram of a batch's states in ``docs/architecture.md`` shows the table of transitions, no more and no less."""
+"""The diagram of a batch's states in ``docs/architecture.md`` shows exactly the table of transitions."""
 
 import re
 from pathlib import Path

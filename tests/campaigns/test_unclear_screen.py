@@ -1,4 +1,4 @@
-"""The files that need a decision: the evidence side by side, and one decision about several."""
+"""The files that need a decision: the evidence side by side, and one decision for several files."""
 
 import re
 from collections.abc import Callable
@@ -50,8 +50,8 @@ def campaign(account: Account, make_running: MakeCampaign, monkeypatch: pytest.M
 
 @pytest.fixture
 def proven(logged_in: LogIn, approver: User) -> Client:
-    """An approver who has just proven again who they are."""
-    # The question for the password is limited in its frequency, over the tests too.
+    """An approver who has just entered the password again."""
+    # The password prompt is rate-limited, also across tests.
     cache.clear()
     approver.set_password("a long enough secret")
     approver.save()
@@ -65,17 +65,17 @@ def url_of(campaign: Campaign) -> str:
 
 
 def seen_on(client: Client, url: str) -> dict[str, str]:
-    """What the page with this address carries along of what it shows."""
+    """The hidden fields in which this page records what it showed."""
     return dict(re.findall(r'<input type="hidden" name="(seen[-\d]*)" value="([^"]*)"', html_of(client.get(url))))
 
 
 def see_a_file_of(batch: Batch) -> None:
-    """As a poll that finds the upload at the provider, which was not there before."""
+    """As a poll that finds the upload at the provider, where it was missing before."""
     seen = ObservedFile("Send_SMS", f"{batch.stem}-a1.zip", batch.size, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
 
 
-def test_the_evidence_stands_side_by_side(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_evidence_is_shown_side_by_side(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
     for batch in campaign.batches.all():
         assert page.count(f"{batch.stem}-a1.zip") >= 3
@@ -117,7 +117,7 @@ def test_it_says_what_another_guard_means(
     assert said in proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
 
 
-def test_sizes_are_told_in_bytes(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_sizes_are_shown_in_bytes(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     batch = campaign.batches.get(number=1)
     now = timezone.now()
     for size in (batch.size, batch.size - 10):
@@ -141,16 +141,14 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
     assert f"Our file: {batch.size:,} bytes, {batch.size + 88:,} with the login lines." in page
     assert f"{batch.size:,} bytes · <strong>a part</strong>" in page
 
-    # Lines about times are written anew for each attempt, so nothing is said of their size.
+    # Lines with times are rendered anew for each attempt, so the page says nothing of their size.
     Campaign.objects.update(end_at=timezone.now() + timedelta(days=1))
     page = html_of(logged_in(viewer).get(url))
     assert "login lines" not in page
     assert "a part" not in page
 
 
-def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
-    campaign: Campaign, viewer: User, logged_in: LogIn
-) -> None:
+def test_without_a_poll_nothing_is_reported_missing(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     Account.objects.filter(pk=campaign.account_id).update(provider="bulksms")
     batch = campaign.batches.get(number=1)
     keep_observation(batch, Observation(timezone.now(), ()))
@@ -166,7 +164,7 @@ def test_where_nobody_was_asked_nothing_is_said_to_be_missing(
 
 
 @pytest.mark.parametrize(("folder", "warnings"), [("Send_SMS", 3), ("Errors", 0)])
-def test_a_file_that_may_yet_be_read_is_warned_of(
+def test_a_warning_is_shown_for_a_file_that_may_yet_be_read(
     campaign: Campaign, proven: Client, folder: str, warnings: int
 ) -> None:
     batch = campaign.batches.get(number=2)
@@ -193,13 +191,13 @@ def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) ->
     assert not may_yet_be_read(Batch.objects.get(pk=batch.pk))
 
 
-def test_the_page_stands_where_what_was_seen_cannot_be_read(
+def test_the_page_is_shown_where_the_evidence_cannot_be_read(
     campaign: Campaign, proven: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(smsportal.Adapter, "interpret", stumble)
+    monkeypatch.setattr(smsportal.Adapter, "interpret", fail)
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
     campaign.batches.update(sha256="other")
     assert "Decide about the chosen files" in proven.get(url_of(campaign)).content.decode()
@@ -239,7 +237,7 @@ def test_nothing_is_chosen_at_first(campaign: Campaign, proven: Client) -> None:
     assert not re.search(CHOSEN, page)
 
 
-def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, proven: Client) -> None:
+def test_a_refusal_keeps_what_was_chosen_and_typed(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log says so."}
     page = html_of(proven.post(url_of(campaign), seen_on(proven, url_of(campaign)) | filled, follow=True))
@@ -250,7 +248,7 @@ def test_what_is_refused_keeps_what_was_chosen_and_typed(campaign: Campaign, pro
     assert Batch.objects.get(pk=batch.pk).status == "unclear"
 
 
-def test_what_the_form_refuses_keeps_what_was_chosen(campaign: Campaign, proven: Client) -> None:
+def test_a_form_error_keeps_what_was_chosen(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "again", "why": ""}
     page = html_of(proven.post(url_of(campaign), filled, follow=True))
@@ -258,7 +256,7 @@ def test_what_the_form_refuses_keeps_what_was_chosen(campaign: Campaign, proven:
     assert re.search(r'value="again"[^>]*checked', page)
 
 
-def test_what_was_kept_is_given_back_once_and_to_its_own_page(campaign: Campaign, proven: Client) -> None:
+def test_kept_input_is_returned_once_and_to_its_own_page(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=2)
     proven.post(url_of(campaign), {"batches": [batch.pk], "decision": "again", "why": ""})
     other = html_of(proven.get(reverse("campaigns:batch", args=[batch.pk])))
@@ -282,7 +280,7 @@ def test_only_one_cause_is_shown(campaign: Campaign, proven: Client) -> None:
     assert "Nothing to decide for this cause" in page
 
 
-def test_a_refusal_is_said_beside_the_decision(campaign: Campaign, proven: Client) -> None:
+def test_a_refusal_is_shown_beside_the_decision(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
     filled = {"decision": "partly", "why": "Their log says so."}
     seen = seen_on(proven, reverse("campaigns:batch", args=[batch.pk]))
@@ -316,7 +314,7 @@ def test_an_old_page_decides_nothing_and_the_fresh_one_does(campaign: Campaign, 
     assert batch.status == "superseded"
 
 
-def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: Campaign, proven: Client) -> None:
+def test_only_batches_without_newer_evidence_are_decided(campaign: Campaign, proven: Client) -> None:
     first, second, third = campaign.batches.order_by("number")
     filled = {"batches": [first.pk, second.pk, third.pk], "decision": "rejected", "why": "The folder was empty."}
     old = seen_on(proven, url_of(campaign))
@@ -340,7 +338,7 @@ def test_of_several_only_those_are_decided_of_which_no_more_is_known(campaign: C
     assert set(campaign.batches.values_list("status", flat=True)) == {"rejected"}
 
 
-def test_a_refusal_is_said_where_another_decided_meanwhile(campaign: Campaign, proven: Client) -> None:
+def test_a_refusal_is_shown_when_somebody_else_decided_meanwhile(campaign: Campaign, proven: Client) -> None:
     batch = campaign.batches.get(number=1)
     transition(batch, "cancelled")
     filled = {"decision": "again", "why": "So it is."}
@@ -368,7 +366,7 @@ def test_confirming_first_comes_back_to_what_was_chosen(campaign: Campaign, appr
     client = logged_in(approver)
     batch = campaign.batches.get(number=2)
     filled = {"batches": [batch.pk], "decision": "rejected", "why": "So it is."}
-    # A decision that waits for the password is not made by confirming for another one.
+    # Entering the password for another decision does not make one that is still waiting for it.
     assert "reauthenticate" in client.post(url_of(campaign), filled)["Location"]
     asked = client.post(url_of(campaign), filled | {"why": "", "confirm": "yes"})["Location"]
     assert asked == f"/login/reauthenticate/?next={quote_plus(url_of(campaign) + '#decide')}"
@@ -395,7 +393,7 @@ def test_deciding_asks_for_the_password_again(campaign: Campaign, approver: User
 
 
 @pytest.mark.parametrize(("is_seen_meanwhile", "status"), [(False, "rejected"), (True, "unclear")])
-def test_what_waited_for_the_password_is_decided_unless_more_is_known(
+def test_a_decision_waiting_for_the_password_is_made_unless_more_is_known(
     campaign: Campaign, approver: User, is_seen_meanwhile: bool, status: str
 ) -> None:
     cache.clear()
@@ -435,7 +433,7 @@ def test_a_reply_is_downloaded_never_shown(campaign: Campaign, operator: User, l
     assert logged_in(operator).get(reverse("campaigns:evidence_reply", args=[poll.pk, 1])).status_code == 404
 
 
-def test_the_longest_log_is_refused_in_words(campaign: Campaign, proven: Client, settings: Settings) -> None:
+def test_an_overlong_log_is_refused_with_a_sentence(campaign: Campaign, proven: Client, settings: Settings) -> None:
     batch = campaign.batches.get(number=1)
     log = SimpleUploadedFile("log.txt", b"x" * 5_000_001)
     filled = {"batches": [batch.pk], "decision": "partly", "why": "Their log.", "log": log}

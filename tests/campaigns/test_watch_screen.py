@@ -1,4 +1,4 @@
-"""The page of a running campaign: books, tiles, files, recipients, export, evidence and what people decide."""
+"""The page of a running campaign: books, tiles, files, recipients, export, evidence and decisions."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def running(account: Account, make_running: Callable[..., Campaign]) -> Campaign
 
 
 def with_row_error(campaign: Campaign) -> Batch:
-    """The campaign's file accepted, one of its rows not."""
+    """A campaign whose file was accepted except for one row."""
     batch = campaign.batches.get()
     recipient = campaign.recipients.order_by("msisdn").first()
     assert recipient is not None
@@ -69,7 +69,7 @@ def test_a_mismatch_is_red(running: Campaign, viewer: User, logged_in: LogIn) ->
 @pytest.mark.parametrize(
     ("outcome", "count"), [("accepted", 4), ("row_error", 1), ("rejected", 0), ("excluded", 0), ("waiting", 0), ("", 5)]
 )
-def test_recipients_are_filtered_by_where_they_stand(
+def test_recipients_are_filtered_by_status(
     outcome: str, count: int, running: Campaign, viewer: User, logged_in: LogIn
 ) -> None:
     with_row_error(running)
@@ -149,7 +149,7 @@ def test_pause_and_resume(
     assert enqueued == [("create_batches", running.pk)]
 
 
-def test_what_baton_paused_is_resumed_by_an_approver_only(
+def test_only_an_approver_resumes_what_baton_paused(
     running: Campaign, operator: User, approver: User, logged_in: LogIn
 ) -> None:
     Campaign.objects.filter(pk=running.pk).update(status="paused", reason="no_progress", sentence="Nothing went.")
@@ -199,7 +199,7 @@ def test_the_export_keeps_the_filter(running: Campaign, operator: User, logged_i
     assert "This number opted out." in lines
 
 
-def test_the_payload_and_what_was_seen_are_downloaded(running: Campaign, operator: User, logged_in: LogIn) -> None:
+def test_the_payload_and_the_evidence_are_downloaded(running: Campaign, operator: User, logged_in: LogIn) -> None:
     batch = running.batches.get()
     client = logged_in(operator)
     response = client.get(f"/batches/{batch.pk}/payload/")
@@ -247,7 +247,7 @@ def test_a_held_file_is_released_or_cancelled_with_a_reason(
 
 
 @pytest.mark.parametrize(("role", "told"), [("operator", True), ("approver", False)])
-def test_who_may_not_confirm_a_missed_start_is_told_who_does(
+def test_a_person_who_may_not_confirm_a_missed_start_sees_who_may(
     running: Campaign, logged_in: LogIn, request: pytest.FixtureRequest, role: str, told: bool
 ) -> None:
     running.events.all().delete()
@@ -295,7 +295,7 @@ def test_an_unclear_file_is_decided_after_the_password_with_a_reason(
         ("Accepted.", "", "Accepted."),
     ],
 )
-def test_a_delivery_is_said_once(
+def test_a_delivery_is_shown_once(
     sentence: str, delivery: str, detail: str, running: Campaign, viewer: User, logged_in: LogIn
 ) -> None:
     batch, recipient = running.batches.get(), running.recipients.earliest("id")
@@ -306,7 +306,7 @@ def test_a_delivery_is_said_once(
     assert [row.record.detail for row in rows.object_list] == [detail]
 
 
-def test_the_history_says_codes_in_words(running: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_history_explains_codes(running: Campaign, viewer: User, logged_in: LogIn) -> None:
     batch = running.batches.get()
     for code in ("upload_broken", "no_answer", "account_stopped"):
         record_event(running, code, "What happened.", batch=batch)

@@ -1,6 +1,7 @@
-"""Baton broken on purpose, at every boundary, against real servers: ``make chaos``.
+"""Fault injection against real servers, at every boundary of Baton: ``make chaos``.
 
-The real jobs in real worker processes, the real clock, real databases; vsftpd, pyftpdlib, OpenSSH and HTTP in front of
-the sandbox's gateways, which write a fsynced ledger of everybody texted. What must hold is asked of the ledger and the
-database alone (``invariants``). A naive uploader goes through the same faults as the control.
+The real jobs run in real worker processes with the real clock and real databases; vsftpd, pyftpdlib, OpenSSH and HTTP
+stand in front of the sandbox's gateways, which write a fsynced ledger of everybody texted. The invariants are checked
+against the ledger and the database alone (``invariants``). A naive uploader goes
+through the same faults as the control.
 """

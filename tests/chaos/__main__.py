@@ -1,7 +1,7 @@
 """``python -m tests.chaos --batches N``: a run on each database, a table, and the figures in ``$DATA/chaos.json``.
 
-Exits 1 when an invariant breaks, when the naive control shows nothing (then the harness is blind), and when a run that
-is not short left out a fault, or took too long to a batch's state.
+Exits 1 when an invariant breaks, when the naive control shows no violation (then the harness detects nothing), and when
+a run that is not short left out a fault, or took too long to bring a batch to its final status.
 """
 
 import argparse
@@ -48,23 +48,23 @@ MUST_BE_MET = (
     "action: network",
 )
 MUST_BE_MET_ON = {
-    # On one host the kernel keeps a stopped process's lock: nobody takes over, and it is woken.
+    # On one host the kernel keeps a stopped process's lock: nobody takes over, and the process is woken.
     "sqlite": ("woken",),
     "postgresql": ("PostgreSQL restarted", "PostgreSQL session ended", "woken after another took over"),
 }
-#: Where all of them had room: how many points, and what share of the recovery's points, may be left without a kill,
-#: and what share of the commits without a lost session.
+#: In runs long enough to kill everywhere: how many points, and what share of the recovery's points, may lack a kill,
+#: and what share of the commits may lack a lost session.
 POINTS_LEFT, RECOVERY_LEFT, COMMITS_LEFT = 8, 0.34, 0.15
-#: Seconds from a kill to the batch's state, at the 95th percentile; where the guard waits, its pause is in it.
+#: Seconds from a kill to the batch's final status, at the 95th percentile, including a guard's pause.
 TO_STATE = {"plain": 30, "guarded": 90}
 
-# What a run has of its own, whatever is set around it.
+# Settings that each run makes for itself, whatever the environment says.
 _OWN = ("DATABASE_URL", "REDIS_URL", "JOURNAL_DIR", "SANDBOX_URL", "BEHIND_TLS", "DEBUG", "LOG_LEVEL")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run on the databases asked for, one after another; 0 when everything held and the control did not."""
+    """Run on the chosen databases, one after another; 0 when every invariant held and the control failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--batches", type=int, default=2000, help="over all databases")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
@@ -76,11 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data.mkdir(parents=True, exist_ok=True)
     (data / "chaos.json").write_text(json.dumps(found, indent=2) + "\n")
     print(f"\n{figures.table(found)}\n\nThe figures are in {data / 'chaos.json'}.")
-    return judge(runs)
+    return evaluate(runs)
 
 
 def shares(database: str, batches: int) -> list[tuple[str, int]]:
-    """How many batches go through each database."""
+    """How many batches each database processes."""
     if database == "postgresql" and debian.find("postgresql") is None:
         raise SystemExit("PostgreSQL is not installed.")
     if database != "both":
@@ -92,7 +92,7 @@ def shares(database: str, batches: int) -> list[tuple[str, int]]:
 
 
 def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, Any]:
-    """One run in a process and a data directory of its own; what it wrote stays there until the next."""
+    """One run in a process and a data directory of its own; its files stay there until the next run."""
     own = data / f"chaos-{database}"
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
@@ -118,8 +118,8 @@ def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, 
     return found
 
 
-def judge(runs: dict[str, dict[str, Any]]) -> int:
-    """Say what broke, and what a run did not try; 0 when there is neither."""
+def evaluate(runs: dict[str, dict[str, Any]]) -> int:
+    """Print what broke and what a run did not try; 0 when there is neither."""
     code = 0
     for database, found in runs.items():
         for sentence in [*found["sentences"], *lacking(database, found)]:
@@ -129,7 +129,7 @@ def judge(runs: dict[str, dict[str, Any]]) -> int:
 
 
 def lacking(database: str, found: dict[str, Any]) -> list[str]:
-    """Return a sentence for everything that a run must have shown and did not."""
+    """Return a sentence for everything that a run should have shown and did not."""
     sentences = []
     naive, points = found["naive"], found["points"]
     if naive["duplicates"] == 0:

@@ -27,7 +27,7 @@ CLOCK = ("sweep", "--every", "2")
 
 
 class Arena:
-    """The processes of one Baton. Whoever is killed is started again by ``care``, as the supervisor would."""
+    """The processes of one Baton. ``care`` starts killed ones again, as the supervisor would."""
 
     def __init__(self, gateways: Gateways) -> None:
         self.gateways = gateways
@@ -46,7 +46,7 @@ class Arena:
         call_command("migrate", verbosity=0, interactive=False)
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # The tests' cluster is quick and forgetful; here it is killed, and must remember what it said it had.
+                # The tests' cluster is fast and not durable; here it is killed, and must keep what it has confirmed.
                 cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
             connection.close()
         valkey.make_private(settings.RUN_DIR)
@@ -87,7 +87,7 @@ class Arena:
             time.sleep(0.05)
 
     def care(self) -> None:
-        """Start again what has ended, after a moment."""
+        """Start processes that have ended again, after a moment."""
         if self.is_down:
             return
         now = time.monotonic()
@@ -99,10 +99,10 @@ class Arena:
             elif child.ended():
                 child.due_at = now + 0.5
 
-    # -- what can happen to it ---------------------------------------------------------------------------------------
+    # -- faults ------------------------------------------------------------------------------------------------------
 
     def horses(self) -> list[int]:
-        """The process ids of the jobs that run."""
+        """The process ids of the running jobs."""
         return [horse for worker in self.workers if not worker.ended() for horse in children_of(worker.process.pid)]
 
     def kill_workers(self) -> None:
@@ -138,7 +138,7 @@ class Arena:
 
     @contextmanager
     def all_down(self) -> Iterator[None]:
-        """Nothing of Baton runs within the block; what runs after it is started afresh."""
+        """Nothing of Baton runs within the block; afterwards everything is started afresh."""
         self.is_down = True
         self.kill_clocks()
         self.kill_workers()
@@ -161,7 +161,7 @@ class Arena:
         subprocess.run(_as_postgres([*command, "restart"]), check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
 
     def end_sessions(self, name: str) -> int:
-        """Terminate the database sessions of the process that calls itself ``name``; return how many there were."""
+        """Terminate the database sessions of the process called ``name``; return how many there were."""
         with suppress(psycopg.Error), connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name])
             return len(cursor.fetchall())
@@ -169,13 +169,13 @@ class Arena:
 
 
 def signal_quietly(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may have gone."""
+    """Send a signal to a process that may have ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def copy_database(to: Path) -> None:
-    """A copy of the database as it is now, whole."""
+    """A complete copy of the database as it is now."""
     to.unlink(missing_ok=True)
     if connection.vendor == "postgresql":
         _postgresql_tool("pg_dump", "--format=custom", "--file", str(to))
@@ -185,10 +185,10 @@ def copy_database(to: Path) -> None:
 
 
 def restore_database(copy: Path) -> None:
-    """Put the copy in the place of the database; nobody may be using it."""
+    """Replace the database with the copy; nobody may be using it."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # Those of killed processes are not always gone yet.
+            # Sessions of killed processes may linger.
             cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         connections.close_all()
         _postgresql_tool("pg_restore", "--clean", "--if-exists", "--single-transaction", str(copy))

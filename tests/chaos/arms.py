@@ -1,6 +1,6 @@
-"""What the harness and the work horses tell each other, as small files that survive both.
+"""How the harness and the job processes communicate: through small files that survive both.
 
-An *arm* waits until one batch (its *subject*: ``17-2`` is batch 2 of campaign 17) reaches a point, and then does an
+An *arm* waits until one batch (its *subject*: ``17-2`` is batch 2 of campaign 17) reaches a point, and then performs an
 action, once. Several arms of a subject wait one after the other.
 """
 
@@ -19,8 +19,8 @@ class Arm:
     hand_over, call (the connection that results are polled through), collect (one poll) or close (the campaign).
 
     ``action`` is kill, kill-worker, soon (kill ``seconds`` after the point), blind (kill ``seconds`` after the job came
-    to the batch, wherever it is then), stop, drop, stall, hold, lose (the answer to a commit) or network; ``fault`` is
-    then what strikes, ``data up reset``.
+    to the batch, wherever it is then), stop, drop, stall, hold, lose (the answer to a commit) or network; for network
+    ``fault`` names what strikes, such as ``data up reset``.
     """
 
     point: str
@@ -46,13 +46,13 @@ class Arms:
             folder.mkdir(parents=True, exist_ok=True)
 
     def set(self, subject: str, arms: list[Arm]) -> None:
-        """Have these wait for the subject, one after the other."""
+        """Queue these arms for the subject, one after the other."""
         beside = self._waiting / f".{subject}"
         beside.write_text(json.dumps([asdict(arm) for arm in arms]))
         beside.replace(self._waiting / subject)
 
     def next(self, subject: str) -> Arm | None:
-        """The arm that waits for the subject now."""
+        """The arm that now waits for the subject."""
         try:
             found = json.loads((self._waiting / subject).read_bytes())
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class Arms:
         return Arm(**found[0])
 
     def fire(self, subject: str, arm: Arm, trail: list[str]) -> bool:
-        """Take the arm away and write down that it is about to do its action; False when another process did."""
+        """Remove the arm and record that its action follows; False when another process did."""
         path = self._waiting / subject
         mine = self._waiting / f".{subject}.{os.getpid()}"
         try:
@@ -75,7 +75,7 @@ class Arms:
         return True
 
     def disarm(self) -> None:
-        """Take every arm away that still waits."""
+        """Remove every arm that still waits."""
         for path in self._waiting.iterdir():
             path.unlink(missing_ok=True)
 
@@ -89,14 +89,14 @@ class Arms:
         return path
 
     def asked(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Who is held or stopped; unlink the path to let a held one go on."""
+        """The processes that are held or stopped; unlink the path to release a held one."""
         for path in sorted(self._holds.iterdir()):
             if not path.name.startswith("."):
                 yield path, json.loads(path.read_bytes())
 
 
 def append(path: Path, line: dict[str, Any]) -> None:
-    """Add one line, whole, also beside other processes."""
+    """Append one complete line, even when other processes write too."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(descriptor, json.dumps(line).encode() + b"\n")
@@ -105,7 +105,7 @@ def append(path: Path, line: dict[str, Any]) -> None:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of such a file."""
+    """The complete lines of such a file."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_bytes().splitlines() if line]

@@ -1,4 +1,4 @@
-"""Runs the control, the naive uploader: it gets what Baton gets, kills and a broken network, and is started again."""
+"""Runs the control, the naive uploader: same files, kills and broken network; it is restarted after a kill."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from tests.chaos.proxy import Door, Fault, any_fault
 
 _FIRST = 27990000000
 _PEOPLE = 3
-# Five, so that each of the four providers meets each.
+# Five, so that each of the four providers goes through each trouble.
 _KILLED_AT = ("", "begin", "", "uploaded", "")
 
 
@@ -33,7 +33,7 @@ class Control:
         self._trouble_at = 0.0
 
     def start(self, files: int, options: Mapping[str, dict[str, Any]], sender: str) -> None:
-        """Have it upload so many files, a provider after the other; ``options`` are those of each provider."""
+        """Have it upload this many files, alternating the providers; ``options`` are those of each provider."""
         self.files = files
         numbers = count(_FIRST)
         made = []
@@ -57,7 +57,7 @@ class Control:
         return self._child is None or (self._child.ended() and self._child.process.returncode == 0)
 
     def turn(self, now: float) -> None:
-        """Trouble it when it is time, and start it again when it was killed; ``now`` is monotonic."""
+        """Cause trouble when it is due, and start it again after a kill; ``now`` is monotonic."""
         if self._child is None or self.has_ended():
             return
         if self._child.ended():
@@ -71,7 +71,7 @@ class Control:
                     door.faults.append(_lost_answer(door) if random.random() < 0.5 else any_fault(door))
 
     def leave_alone(self) -> None:
-        """No more trouble: it may come to its end."""
+        """Stop causing trouble, so that it can finish."""
         self._trouble_at = float("inf")
         for door in self.doors:
             door.faults.clear()
@@ -84,5 +84,5 @@ class Control:
 
 
 def _lost_answer(door: Door) -> Fault:
-    """The line breaks right before the server says that it has the whole file."""
+    """The connection breaks right before the server confirms the whole file."""
     return Fault("cut", "down", before=b"226" if door.is_ftp else b"HTTP/1.1 200", connections=1)

@@ -1,9 +1,8 @@
 """Kills processes of the demo at random while campaigns run: ``python -m tests.chaos.demo --minutes 5``.
 
-The supervisor starts again what it can; when it gives up, or is itself what was killed, it is started again. At the end
-nothing is killed any more: everything must come to rest with balanced books and nobody texted twice, nor after an
-opt-out, and only files that wait for a person may keep a campaign open. A run in which little happened proves nothing
-and fails too.
+The supervisor restarts what it can; when it gives up, or is itself killed, it is started again. At the end the kills
+stop: everything must come to rest with balanced books, nobody texted twice or after an opt-out, and no campaign open
+except for files that wait for a person. A run in which little happened proves nothing and fails too.
 """
 
 import argparse
@@ -31,14 +30,14 @@ from tests.supervised import Baton
 #: Recipients of each campaign, and seconds between two rounds of campaigns.
 CROWD, EVERY = 12_000, 60.0
 REST = 900.0
-#: Where a batch has ended, and where it waits for a person.
+#: The statuses in which a batch has ended, and those in which it waits for a person.
 ENDED, ASKED = {"accepted", "rejected", "superseded", "cancelled"}, {"unclear", "held"}
-#: By what words of their command lines the demo's processes are told apart.
+#: The words of their command lines by which the demo's processes are recognised.
 PROGRAMS = ("rqworker", "sweep", "gunicorn", "sandbox", "valkey", "supervisor")
 
 
 def start(baton: Baton) -> None:
-    """Start the demo and wait until it is ready; killed processes may make that take a second try."""
+    """Start the demo and wait until it is ready; after kills that may take a second try."""
     for _ in range(5):
         baton.output.write_text("")
         baton.start(mode="demo")
@@ -50,20 +49,20 @@ def start(baton: Baton) -> None:
 
 
 def people(baton: Baton, *arguments: str, check: bool = False) -> str:
-    """Do what people do, in a process of its own; what is killed under it is done again later. Returns what it said."""
+    """Act as people do, in a process of its own; what a kill interrupts is repeated later. Returns its output."""
     command = [sys.executable, "-m", "tests.chaos.demo_people", *arguments]
     ran = subprocess.run(command, env=baton.environment(), capture_output=True, check=check, timeout=120)
     return ran.stdout.decode()
 
 
 def opt_out_and_approve(baton: Baton) -> dict[str, str]:
-    """Have people opt out and campaigns approved; return when which opt-out was committed at the latest."""
+    """Have people opt out and campaigns approved; return the latest time at which each opt-out was committed."""
     opted_out: dict[str, str] = json.loads(people(baton, "opt-out") or "{}")
     return opted_out
 
 
 def kill_one(baton: Baton) -> str:
-    """Kill one process of the demo at random; return what it was, "" where there was none."""
+    """Kill one process of the demo at random; return its name, "" where there was none."""
     running = {pid: command for pid, command in baton.pids().items() if "demo_people" not in command}
     if not running:
         return ""
@@ -85,9 +84,9 @@ def at_rest(campaign: dict[str, Any]) -> bool:
 
 
 def stuck(found: list[dict[str, Any]], batches: dict[str, dict[str, int]]) -> list[str]:
-    """The campaigns of ``found`` that something else keeps open than files that wait for a person, and what.
+    """The campaigns of ``found`` that are open for another reason than files that wait for a person, and that reason.
 
-    ``batches`` says for each campaign's id how many are in which status.
+    ``batches`` maps each campaign's id to its number of batches by status.
     """
     sentences = []
     for campaign in found:
@@ -100,13 +99,13 @@ def stuck(found: list[dict[str, Any]], batches: dict[str, dict[str, int]]) -> li
 
 
 def texted_twice(ledger: Iterable[Mapping[str, str]]) -> int:
-    """How many were texted twice by one campaign: the crowds share no number, only the samples do, by provider."""
+    """How many people one campaign texted twice: only the samples share numbers with others, by provider."""
     seen = Counter((line["provider"], line["msisdn"]) for line in ledger)
     return sum(count - 1 for count in seen.values())
 
 
 def texted_anyway(ledger: Iterable[Mapping[str, str]], opted_out: Mapping[str, str], intents: Mapping[str, str]) -> int:
-    """How many were texted though their opt-out was committed before their batch's intent.
+    """How many were texted although their opt-out was committed before their batch's intent.
 
     ``opted_out`` maps numbers to when that was committed at the latest, ``intents`` to the first intent of the batch
     they are in; both times are ISO 8601 in UTC. Who is in no batch with an intent should not have been texted at all.
@@ -118,7 +117,7 @@ def texted_anyway(ledger: Iterable[Mapping[str, str]], opted_out: Mapping[str, s
 
 
 def too_little(campaigns: list[dict[str, Any]], killed: int, opted_out: int) -> list[str]:
-    """Why a run proves nothing, in sentences; ``campaigns`` are those that people began while it lasted."""
+    """Why a run proves nothing, in sentences; ``campaigns`` are those that were begun during the run."""
     sentences = []
     run = sum(campaign["batched"] > 0 for campaign in campaigns)
     if run < 2:
@@ -214,7 +213,7 @@ _unchanged: list[tuple[float, list[dict[str, Any]]]] = []
 
 
 def last(asked: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """What has not changed for three minutes, which leaves only what people decide; None while something moves."""
+    """What remains once nothing has changed for three minutes: people's decisions; None while anything changes."""
     if not _unchanged or _unchanged[-1][1] != asked:
         _unchanged.append((time.monotonic(), asked))
     since, same = _unchanged[-1]

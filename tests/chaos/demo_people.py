@@ -1,7 +1,7 @@
 """Campaigns on a running demo, frozen and approved as people would: ``python -m tests.chaos.demo_people COUNT``.
 
-Without COUNT it approves. Instead of it ``opt-out`` has people opt out before that, ``batches`` says where the batches
-stand, and ``intents`` when people who opted out were first meant to be texted.
+Without COUNT it approves. Instead of COUNT, ``opt-out`` has people opt out before that, ``batches`` prints the statuses
+of the batches, and ``intents`` prints when people who opted out were first meant to be texted.
 """
 
 import json
@@ -24,7 +24,7 @@ from providers.models import Account  # noqa: E402
 
 
 def main(count: int) -> None:
-    """Begin a campaign for ``count`` people of its own through every account; freezing is left to the workers."""
+    """Begin a campaign for ``count`` new people through every account; workers do the freezing."""
     operator = User.objects.get(username="operator")
     people = ContactList.objects.count() * 10_000_000
     for position, account in enumerate(Account.objects.order_by("provider")):
@@ -51,7 +51,7 @@ def main(count: int) -> None:
 
 
 def opt_out() -> None:
-    """A few of every crowd that is not over opt out; print ``{number: when that was committed at the latest}``."""
+    """A few people of every unfinished crowd opt out; print ``{number: when that was committed at the latest}``."""
     going = Campaign.objects.filter(name__contains="Crowd", status__in=("frozen", "approved", "running"))
     numbers = [
         msisdn
@@ -63,7 +63,7 @@ def opt_out() -> None:
 
 
 def approve() -> None:
-    """Approve whatever waits for it."""
+    """Approve every campaign that waits for approval."""
     approver = User.objects.get(username="approver")
     for campaign in Campaign.objects.filter(status="frozen"):
         decisions.approve(campaign, approver, campaign.approval_hash, timezone.now())

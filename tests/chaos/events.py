@@ -23,24 +23,24 @@ from tests.chaos.proxy import any_fault, sudden_fault
 
 
 class Events:
-    """One thing of many at a time."""
+    """Chooses one of many events at a time."""
 
     def __init__(self, arena: Arena, accounts: Sequence[Account]) -> None:
         self.arena = arena
         self.accounts = accounts
         self.one_clock_at = float("inf")
-        #: What has not happened yet: each happens once before anything happens by chance.
+        #: Events that have yet to happen: each happens once before any is chosen at random.
         self.deck = [action for _, action in self._choices()]
         random.shuffle(self.deck)
 
     def turn(self, now: float) -> None:
-        """End what lasts but a while; ``now`` is monotonic."""
+        """End the events that are temporary; ``now`` is monotonic."""
         if now >= self.one_clock_at:
             self.one_clock_at = float("inf")
             self.arena.one_clock()
 
     def happen(self) -> str:
-        """One thing of many; returns what, or an empty word where there was nothing that it could happen to."""
+        """Cause one of many events; return which, or an empty string where it had nothing to act on."""
         if self.deck:
             action = self.deck[-1]
             if happened := action():
@@ -142,9 +142,9 @@ class Events:
 
 
 class Answers:
-    """For those who wait at a point: an opt-out for the held, and to be woken for the stopped.
+    """Serves processes that wait at a point: an opt-out for those held, a wake-up for those stopped.
 
-    ``opt_outs`` says when each opt-out was committed at the latest.
+    ``opt_outs`` maps each number to when its opt-out was committed at the latest.
     """
 
     def __init__(self, arena: Arena, arms: Arms, counted: Counter[str]) -> None:
@@ -155,7 +155,7 @@ class Answers:
         self.stopped: dict[int, tuple[float, str, tuple[Any, ...]]] = {}
 
     def opt_somebody_out(self) -> None:
-        """Somebody opts out, more often than not while their batch is under way."""
+        """Somebody opts out, usually while their batch is being handed over."""
         if random.random() < 0.3:
             # Approved, and not in a batch yet.
             waiting = Recipient.objects.filter(campaign__status__in=("approved", "running"), batch_number=None)
@@ -169,19 +169,19 @@ class Answers:
             self.opt_out(batch.campaign_id, batch.number)
 
     def opt_out(self, campaign_id: int, number: int) -> None:
-        """Somebody of this batch opts out; 0 is for anybody of the campaign."""
+        """Somebody of this batch opts out; 0 stands for anybody of the campaign."""
         people = Recipient.objects.filter(campaign_id=campaign_id, excluded_reason="")
         if number:
             people = people.filter(batch_number=number)
         msisdn = people.exclude(msisdn__in=list(self.opt_outs)).order_by("?").values_list("msisdn", flat=True).first()
         if msisdn:
             suppress([msisdn], "manual", "Asked on the telephone")
-            # Not before this moment is it known to be committed.
+            # The opt-out is only known to be committed from this moment on.
             self.opt_outs[msisdn] = datetime.now(UTC)
             self.counted["opt-out"] += 1
 
     def answer(self) -> None:
-        """Those who are held at a point see an opt-out arrive; those who are stopped are woken again."""
+        """Processes held at a point see an opt-out arrive; stopped ones are woken again."""
         for path, asked in self.arms.asked():
             campaign_id, number = map(int, asked["subject"].split("-"))
             if asked["action"] == "hold":
@@ -217,7 +217,7 @@ class Answers:
             door.sudden.append(fault)
 
     def wake(self) -> None:
-        """Wake everybody who is stopped."""
+        """Wake every stopped process."""
         for pid in self.stopped:
             signal_quietly(pid, signal.SIGCONT)
         self.stopped.clear()
@@ -228,7 +228,7 @@ class Answers:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether the process is still there, and stopped."""
+    """Whether the process still exists and is stopped."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

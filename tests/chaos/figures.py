@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from math import comb
 from typing import Any
 
-#: A run of fewer batches than this shows that nothing breaks, and not that everything was tried.
+#: A shorter run shows that nothing breaks, but not that everything was tried.
 SHORT = 200
 
 
 def upper_bound(found: int, of: int, confidence: float = 0.95) -> float:
-    """The most that the true rate can be, at that confidence, where ``found`` of ``of`` were seen (Clopper-Pearson)."""
+    """The upper bound of the true rate at that confidence, with ``found`` seen among ``of`` (Clopper-Pearson)."""
     if of == 0 or found >= of:
         return 1.0
     if found == 0:
@@ -28,7 +28,7 @@ def said(found: int, of: int) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that so much of them do not exceed; 0 for none."""
+    """The value that this share of them does not exceed; 0 for none."""
     if not values:
         return 0.0
     ordered = sorted(values)
@@ -36,7 +36,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """How many, the middle, the 95th percentile and the longest, in seconds."""
+    """The count, median, 95th percentile and maximum, in seconds."""
     return {
         "count": len(values),
         "median": round(percentile(values, 0.5), 1),
@@ -60,7 +60,7 @@ _PEOPLE = ("duplicates", "losses", "opted_out", "unapproved")
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """What people read at the end."""
+    """The table that people read at the end."""
     rows: list[tuple[str, list[str]]] = [("", list(figures["databases"]))]
     runs = list(figures["databases"].values())
     rows.append(("Batches", [f"{run['batches']:,}" for run in runs]))

@@ -1,7 +1,7 @@
-"""Where a chaos run hands over to: each provider's gateway behind a real server, and everything through the proxy.
+"""The targets of a chaos run: each provider's gateway behind a real server, with all traffic through the proxy.
 
 SMSPortal over OpenSSH, GatewayAPI over two vsftpd on one folder, Clickatell over pyftpdlib, BulkSMS over HTTP. Where
-Debian lacks a server, or who runs it is not root, the sandbox's own takes its place.
+a Debian package is missing, or the user running it is not root, the sandbox's own server is used instead.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests import debian
 from tests.chaos.proxy import HOST, Door, Proxy
 from tests.providers import servers
 
-#: Of each provider; each has connections of its own, so that much goes on at once.
+#: Accounts of each provider; each has connections of its own, so that much runs in parallel.
 ACCOUNTS = ("one", "two", "three")
 #: The account of the control.
 NAIVE = "naive"
@@ -34,8 +34,8 @@ _PATIENCE = 60.0
 
 
 @dataclass
-class Entrance:
-    """One account's way in: what its settings need, and the doors it goes through."""
+class Route:
+    """How to log in to one account: what its settings need, and the proxy ports it goes through."""
 
     provider: str
     name: str
@@ -45,26 +45,26 @@ class Entrance:
 
 @dataclass
 class Gateways:
-    """All of them; ``served_by`` says for each provider which server takes the files."""
+    """All gateways; ``served_by`` maps each provider to the server that takes its files."""
 
     ledger: Path
-    entrances: list[Entrance]
+    routes: list[Route]
     served_by: dict[str, str]
     secrets: list[str] = field(default_factory=list)
-    #: How often each fault of the network really struck, by ``provider channel direction kind``.
+    #: How often each network fault really struck, by ``provider channel direction kind``.
     struck: Counter[str] = field(default_factory=Counter)
 
     def doors(self) -> list[Door]:
-        """Every door that Baton goes through."""
-        return [door for each in self.entrances if each.name != NAIVE for door in each.doors]
+        """Every proxy port that Baton connects through."""
+        return [door for each in self.routes if each.name != NAIVE for door in each.doors]
 
-    def of(self, provider: str, name: str) -> Entrance:
-        return next(each for each in self.entrances if (each.provider, each.name) == (provider, name))
+    def of(self, provider: str, name: str) -> Route:
+        return next(each for each in self.routes if (each.provider, each.name) == (provider, name))
 
 
 @contextmanager
 def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
-    """Start every server below ``data`` and end them with the block."""
+    """Start every server below ``data``; they end with the block."""
     data.mkdir(parents=True)
     passwords = {name: secrets.token_urlsafe(12) for name in (*ACCOUNTS, NAIVE)}
     homes = {name: data / "sandbox" / "gatewayapi" / name / "home" for name in passwords}
@@ -79,7 +79,7 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
                 place.mkdir(parents=True)
                 (place / "home").symlink_to(sshd.home / name)
         ready = stack.enter_context(_sandbox(data, every, passwords))
-        entrances = []
+        routes = []
         for name in passwords:
             known = _known(ready, name, passwords)
             if sshd:
@@ -95,20 +95,18 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
                 known["gatewayapi"] |= {"username": pair[0].username, "password": pair[0].password}
             ports = [server.port for server in pair] or _both_ports(known["gatewayapi"])
             for provider in PROVIDERS:
-                entrances.append(_entrance(proxy, provider, name, known[provider], ports))
+                routes.append(_route(proxy, provider, name, known[provider], ports))
         served_by = {
             "smsportal": "OpenSSH" if sshd else "asyncssh",
             "gatewayapi": "vsftpd" if debian.find("vsftpd") else "pyftpdlib",
             "clickatell": "pyftpdlib",
             "bulksms": "HTTP",
         }
-        yield Gateways(
-            Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck
-        )
+        yield Gateways(Path(ready["ledger"]), routes, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck)
 
 
 def _known(ready: dict[str, Any], name: str, passwords: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """The sandbox says how the first account logs in; the others differ by name and password."""
+    """The sandbox gives the login of the first account; the others differ in name and password."""
     known = {slug: dict(settings) for slug, settings in ready["providers"].items()}
     for settings in known.values():
         settings |= {"username": name, "password": passwords[name]}
@@ -121,7 +119,7 @@ def _both_ports(settings: dict[str, Any]) -> list[int]:
     return [int(str(settings[host]).rpartition(":")[2]) for host in ("host_a", "host_b")]
 
 
-def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Entrance:
+def _route(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pair: list[int]) -> Route:
     struck_as = NAIVE if name == NAIVE else provider
     if provider == "gatewayapi":
         doors = [proxy.open(port, is_ftp=True, name=struck_as) for port in pair]
@@ -133,7 +131,7 @@ def _entrance(proxy: Proxy, provider: str, name: str, known: dict[str, Any], pai
     else:
         doors = [proxy.open(int(known["port"]), is_ftp=provider == "clickatell", name=struck_as)]
         known |= {"port": doors[0].port}
-    return Entrance(provider, name, known, doors)
+    return Route(provider, name, known, doors)
 
 
 @contextmanager

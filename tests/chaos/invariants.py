@@ -1,4 +1,4 @@
-"""What must hold after a chaos run, asked of the ledger and the database alone."""
+"""The invariants after a chaos run, checked against the ledger and the database alone."""
 
 import re
 from collections import Counter, defaultdict
@@ -17,25 +17,25 @@ from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
 from campaigns.results.evidence import BytesDiffer, payload_of
 
-#: The sweep honours a stored time within this.
+#: The sweep acts on a stored time within this span.
 HONOURED_WITHIN = timedelta(minutes=1)
-#: What a time is put off by at most: what is due later was written by a clock that was ahead.
+#: The longest postponement of a time: anything due later was written by a clock that was ahead.
 _LONGEST_WAIT = timedelta(minutes=5)
 _LONGEST_UNTIL_A_POLL = timedelta(hours=7)
 _AT_REST = ("accepted", "rejected", "superseded", "cancelled", "held", "unclear")
-#: Nobody of such a batch may have been texted.
+#: Nobody in a batch of these statuses may have been texted.
 _NOBODY = ("prepared", "uploading", "held", "cancelled", "rejected", "superseded")
 #: The ids of workers and jobs, and hashes: hexadecimal, so that a run of digits in one is nobody's number.
 _IDS = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b")
 _NUMBER = re.compile(rb"(?<!\d)27\d{9}(?!\d)")
 #: What may be a South African number as people and programs write one; the group has its nine national digits. Where
-#: one begins inside another both are looked at.
+#: one begins inside another, both are checked.
 _WRITTEN = re.compile(rb"(?<!\d)(?=(?:(?:00)?27|0)?([1-9](?:[ ().\-]{0,3}\d){8})(?!\d))")
 
 
 @dataclass
 class Findings:
-    """The sentences of what does not hold, by invariant; all empty is what is wanted."""
+    """Sentences about violations, by invariant; all empty is a pass."""
 
     duplicates: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Findings:
     leaks: list[str] = field(default_factory=list)
 
     def sentences(self) -> list[str]:
-        """Every one, named after its invariant."""
+        """Every violation, prefixed with its invariant."""
         return [f"{name}: {sentence}" for name, found in vars(self).items() for sentence in found]
 
 
@@ -59,11 +59,11 @@ def check(
     logs: Collection[Path] = (),
     secrets: Collection[str] = (),
 ) -> list[str]:
-    """Return a sentence for everything that does not hold; an empty list is what is wanted.
+    """Return a sentence for every violation; an empty list is a pass.
 
-    ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton uses alone. No number may
+    ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton alone uses. No number may
     be in two campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC). ``logs`` are
-    searched for numbers, however they are written, and for ``secrets``.
+    searched for numbers, in any notation, and for ``secrets``.
     """
     return find(ledger, opt_outs, now, logs, secrets).sentences()
 
@@ -96,16 +96,16 @@ def find(
 def is_cut_short(batch: Batch, line: Mapping[str, str]) -> bool:
     """Whether a line of the ledger came from a part of an unclear file, so that its text may lack its end.
 
-    Clickatell reads what arrived of an upload, and nothing Baton does prevents that: a person is asked.
+    Clickatell reads what arrived of an upload, and Baton cannot prevent that: a person decides.
     """
     is_part = line["sha256"] not in ("", batch.sha256)
     return is_part and batch.status == "unclear" and batch.account.provider == "clickatell"
 
 
 def _is_approved(line: Mapping[str, str], approved: str, batch: Batch) -> bool:
-    """Whether a text is the approved one, or in a part of an unclear file what is left of it.
+    """Whether a text is the approved one or, in a part of an unclear file, what is left of it.
 
-    A row that is cut lacks the end of its values, so that pieces are missing and nothing is added.
+    A truncated row lacks the end of its values, so that pieces are missing and nothing is added.
     """
     if line["text"] == approved:
         return True
@@ -174,7 +174,7 @@ def _campaign(
 
 
 def _approval(campaign: Campaign, found: Findings) -> None:
-    """Whoever was texted was texted as somebody approved."""
+    """Everybody who was texted was texted as somebody approved."""
     where = f"campaign {campaign.pk}, of which people were texted,"
     if campaign.approved_by_id is None:
         found.unapproved.append(f"{where} was approved by nobody")
@@ -185,7 +185,7 @@ def _approval(campaign: Campaign, found: Findings) -> None:
 
 
 def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: Findings) -> None:
-    """A campaign goes on, ends, or says why it does not."""
+    """A campaign continues, ends, or says why it does not."""
     where = f"campaign {campaign.pk} is {campaign.status}"
     if campaign.status in ("paused", "held") and not (campaign.reason and campaign.sentence):
         found.silent.append(f"{where} and does not say why")
@@ -194,21 +194,21 @@ def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: 
         if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
             found.silent.append(f"{where} and nobody cuts those who wait")
     is_over = not (books.waiting or books.outcomes["open"])
-    # Whatever ended last is in its history.
+    # The last thing that ended is in its history.
     ended_at = campaign.events.aggregate(latest=Max("at"))["latest"]
     if campaign.status in ("running", "paused") and is_over and _is_long_ago((ended_at,), now):
         found.silent.append(f"{where} although nothing waits and nothing is open")
 
 
 def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
-    """Whether the sweep should have done long ago what became possible at the latest of these."""
+    """Whether the sweep should have acted long ago on what became possible at the latest of these times."""
     return (
         max((moment for moment in moments if moment), default=datetime.min.replace(tzinfo=UTC)) < now - HONOURED_WITHIN
     )
 
 
 def _is_in_doubt(campaign: Campaign) -> bool:
-    """Whether a person is asked because an older database was put back: they find out who was texted since."""
+    """Whether a person decides because an older database was restored: they find out who was texted since."""
     differs = campaign.batches.filter(status="unclear", reason="restored_differs").exists()
     return differs or (campaign.status == "paused" and campaign.reason == "restored")
 
@@ -242,7 +242,7 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
     if batch.status in _AT_REST:
         return
     if batch.status == "prepared" and batch.campaign.status == "paused":
-        # The campaign says why.
+        # The campaign gives the reason.
         return
     is_polled = batch.status in ("handed_over", "processing")
     at = batch.poll_at if is_polled else batch.due_at
@@ -256,9 +256,9 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
 
 
 def _keeps_its_bytes(batch: Batch) -> bool:
-    """Whether what the ledger names must be what was rendered.
+    """Whether the ledger's bytes must equal what was rendered.
 
-    Clickatell's files say times in minutes from now, so a start or an end is worded anew by each attempt. And a person
+    Clickatell's files give times in minutes from now, so each attempt renders a start or an end anew. And a person
     may accept what arrived without its last line break: who got which text is compared all the same.
     """
     campaign = batch.campaign
@@ -276,7 +276,7 @@ def _logs(logs: Collection[Path], numbers: Collection[str], secrets: Collection[
         body = path.read_bytes()
         without_ids = _IDS.sub(b"id", body)
         held = {number.removeprefix(b"27") for number in _NUMBER.findall(without_ids)}
-        # Nine digits may be anything unless they are somebody's.
+        # Nine digits can be anything unless they are somebody's number.
         held |= {re.sub(rb"\D", b"", written) for written in _WRITTEN.findall(without_ids)} & national
         if held:
             found.leaks.append(f"{path.name} holds {len(held)} phone numbers")

@@ -1,7 +1,7 @@
-"""The control: an uploader as people write it. ``python -m tests.chaos.naive JOBS DONE``
+"""The control: an uploader as people usually write it. ``python -m tests.chaos.naive JOBS DONE``
 
-It uploads, and on any error, or when it is started again, uploads again what is not marked done; under a new name each
-time, lest the old one be in the way.
+It uploads and, on any error or after a restart, uploads everything again that is not marked done, under a new name
+each time, in case the old name is still taken.
 """
 
 import ftplib
@@ -23,7 +23,7 @@ import paramiko
 from providers import registry
 from providers.base import CampaignSpec, Message
 
-# ruff: noqa: S321 - it is what people write.
+# ruff: noqa: S321 - plain FTP is what people use.
 TEXT = "Our sale ends on Sunday"
 _SECONDS = 10.0
 
@@ -48,14 +48,14 @@ def main(jobs_path: str, done_path: str) -> None:
 
 
 def die_at(point: str, job: dict[str, Any], done: Path) -> None:
-    """Die here, as Baton's jobs do at theirs, where that is what happens to this job; once."""
+    """Die here, as Baton's jobs do at their points, if this job is meant to; once."""
     if job["killed_at"] == point and (said := f"killed-{job['id']}") not in done.read_text().split():
         mark(done, said)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def mark(done: Path, word: str) -> None:
-    """Write down that something is over."""
+    """Record that something is finished."""
     with done.open("a") as file:
         file.write(f"{word}\n")
 
@@ -91,7 +91,7 @@ def upload(job: dict[str, Any]) -> None:
 
 
 def rendered(job: dict[str, Any]) -> tuple[str, bytes]:
-    """The file as Baton would write it, but with a name nobody has seen before."""
+    """The file as Baton would write it, but with a name that no provider has seen before."""
     adapter = registry.adapter(job["provider"])
     stem = f"promo{secrets.token_hex(4)}"
     messages = [Message(number, TEXT, {}, "", "", number) for number in job["numbers"]]

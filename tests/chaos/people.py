@@ -16,7 +16,7 @@ from contacts import queues
 from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers.models import Account
-from tests.chaos.gateways import Entrance
+from tests.chaos.gateways import Route
 from tests.chaos.worker import ROWS
 
 TEXT = 'Hi @@value1@@, "20 %" off; ends Sunday (=1+1)'
@@ -31,7 +31,7 @@ class People:
 
 
 def make_people() -> People:
-    """Who composes and who approves."""
+    """The operator who composes and the approver."""
     made = []
     for role in ("operator", "approver"):
         user = User.objects.create_user(role, f"{role}@example.org", "correct horse battery")
@@ -40,11 +40,11 @@ def make_people() -> People:
     return People(*made)
 
 
-def make_account(entrance: Entrance) -> Account:
+def make_account(route: Route) -> Account:
     """Baton's account at one of the gateways."""
-    made = Account(name=f"{entrance.provider} {entrance.name}", provider=entrance.provider)
+    made = Account(name=f"{route.provider} {route.name}", provider=route.provider)
     fields = made.adapter.SettingsForm.base_fields
-    known = entrance.settings
+    known = route.settings
     form = made.adapter.SettingsForm({name: known.get(name, field.initial) for name, field in fields.items()})
     if not form.is_valid():
         raise SystemExit(f"The account's form refuses the gateway: {form.errors.as_text()}")
@@ -65,7 +65,7 @@ def default_options(account: Account) -> dict[str, Any]:
 
 
 def make_campaign(account: Account, name: str, batches: int, people: People) -> Campaign:
-    """A campaign for so many batches, on its way to be frozen."""
+    """A campaign for this many batches, about to be frozen."""
     made = ContactList.objects.create(name=name, country="ZA", labels={"value1": "First name"})
     Contact.objects.bulk_create(
         Contact(list=made, msisdn=str(number), phone=str(number), value1=f"Person {number % 1000}")
@@ -92,7 +92,7 @@ def begin_freeze(campaign: Campaign, people: People) -> None:
 
 
 def approve(campaign: Campaign, people: People, clicks: int = 1) -> None:
-    """Approve it with so many clicks at the same moment; what the second is told does not matter."""
+    """Approve it with this many clicks at the same moment; the answers to later clicks do not matter."""
 
     def click() -> None:
         try:

@@ -1,4 +1,4 @@
-"""What is to happen to each batch: a kill at every point, a second one at every point of the recovery, or anything."""
+"""What happens to each batch: a kill at every point, a second one at every point of the recovery, or random events."""
 
 import random
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from tests.chaos.gateways import PROVIDERS
 #: Where a process is stopped until another has taken over, and where it is held until somebody has opted out.
 STOPS = ("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")
 HOLDS = ("claim:begin", "claim:end", "stage:begin", "stage:end", "intent:stored")
-#: Faults of the network, and where each is made to strike: the job and points at which bytes of the channel come next.
+#: Network faults, and where each strikes: the job and points after which bytes of the channel follow.
 KINDS = ("reset", "stall", "slow", "cut")
 _FTP_STRIKES = {
     "control up": (("hand_over", "ftp:command#1"), ("hand_over", "stage:end#1")),
@@ -40,7 +40,7 @@ _ACTIONS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "bl
 
 @dataclass
 class Plan:
-    """What is to happen to one batch."""
+    """What happens to one batch."""
 
     provider: str
     arms: list[Arm] = field(default_factory=list)
@@ -49,12 +49,12 @@ class Plan:
 
     @property
     def is_of_campaign(self) -> bool:
-        """Whether it is about the campaign and not about one batch of it."""
+        """Whether it is about the campaign and not about one of its batches."""
         return any(arm.job in OF_CAMPAIGNS for arm in self.arms)
 
 
 class Plans:
-    """Makes them from what the rehearsal and the kills so far have shown: ``known`` holds (provider, job, point)."""
+    """Makes plans from what the rehearsal and the kills so far have shown: ``known`` holds (provider, job, point)."""
 
     def __init__(self, arms: Arms) -> None:
         self.arms = arms
@@ -76,14 +76,14 @@ class Plans:
         ]
 
     def at_every_point(self) -> list[Plan]:
-        """A stop and an opt-out where they matter, and a line that drops before a commit."""
+        """A stop and an opt-out where they matter, and a connection that drops before a commit."""
         plans = [
             Plan(provider, [Arm(f"{point}#1", action)])
             for provider in PROVIDERS
             for action, points in (("stop", STOPS), ("hold", HOLDS))
             for point in points
         ]
-        # Somebody opts out while a campaign is being cut, and while a batch is made anew without another.
+        # Somebody opts out while batches are created, and while a batch is rebuilt without another recipient.
         cuts = [
             each for each in sorted(self.known) if each[1] == "create_batches" and each[2].startswith("db:commit:end")
         ]
@@ -91,7 +91,7 @@ class Plans:
         plans += [Plan(slug, [Arm("stage:end#1", "hold"), Arm("rebuild:begin#1", "hold")]) for slug in PROVIDERS]
         plans += [Plan(provider, [Arm("commit:begin#1", "drop")]) for provider in PROVIDERS]
         random.shuffle(plans)
-        # One of each kind after another: a run that has no room for all of them meets each kind.
+        # Alternate the kinds, so that a run too short for all of them still tries each kind.
         met: Counter[str] = Counter()
         ranked = []
         for plan in plans:
@@ -101,7 +101,7 @@ class Plans:
         return [plan for _, plan in sorted(ranked, key=lambda each: each[0])]
 
     def losses(self) -> list[Plan]:
-        """At every commit of the database where that has not happened yet its session lost: before it and after."""
+        """At every database commit without it so far, the session is lost: before the commit and after it."""
         providers: dict[tuple[str, str], list[str]] = defaultdict(list)
         for provider, job, point in sorted(self.known):
             providers[job, point].append(provider)
@@ -110,21 +110,21 @@ class Plans:
             provider = random.choice(providers[job, point])
             plans.append([Plan(provider, [Arm(point, "lose", job)], alone=job not in OF_CAMPAIGNS)])
             if job in OF_CAMPAIGNS:
-                # So that there is as much to cut as in the rehearsal.
+                # So that there are as many batches to create as in the rehearsal.
                 plans[-1].append(Plan(provider))
         random.shuffle(plans)
         return [plan for each in plans for plan in each]
 
     def commits(self) -> set[tuple[str, str]]:
-        """Job and point of every commit of the database that the rehearsal reached."""
+        """Job and point of every database commit that the rehearsal reached."""
         return {(job, point) for _, job, point in self.known if point.startswith("db:commit")}
 
     def lost(self) -> set[tuple[str, str]]:
-        """Those of them at which the session was lost."""
+        """Those at which the session was lost."""
         return {(line["job"], line["point"]) for line in self.fired() if line["action"] == "lose"} & self.commits()
 
     def strikes(self) -> list[Plan]:
-        """Every fault of the network, on each channel of each provider in each direction, at both of its places."""
+        """Every network fault, on each channel of each provider in each direction, at both of its places."""
         plans = [
             Plan(provider, [Arm(point, "network", job, fault=f"{way} {kind}")], "network")
             for provider, ways in STRIKES.items()
@@ -136,18 +136,18 @@ class Plans:
         return plans
 
     def missed(self) -> list[Plan]:
-        """A kill at every point where there was none yet; a batch for each alone, as the first on its line."""
+        """A kill at every point that had none yet; each for a batch alone, the first on its connection."""
         plans = []
         for provider, job, point in sorted(self.known - self.killed()):
             is_cut = job in OF_CAMPAIGNS
             plans.append(Plan(provider, [Arm(point, "kill", job)], "single", alone=not is_cut))
             if is_cut:
-                # So that there is as much to cut as in the rehearsal.
+                # So that there are as many batches to create as in the rehearsal.
                 plans.append(Plan(provider, phase="single"))
         return plans
 
     def doubles(self) -> list[Plan]:
-        """For every point of the recovery without a second kill plans of one; first each once, then further pairs."""
+        """Plans for every point of the recovery without a second kill: each once, then further pairs."""
         provider_of = self._providers()
         trails = self._trails()
         pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -184,7 +184,7 @@ class Plans:
         return Plan(provider, arms)
 
     def fired(self) -> list[dict[str, Any]]:
-        """Every action that was done at a point, in its order."""
+        """Every action that was performed at a point, in order."""
         return lines(self.arms.fired_path)
 
     def killed(self) -> set[tuple[str, str, str]]:
@@ -197,7 +197,7 @@ class Plans:
         }
 
     def recovery(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-        """Provider and point of all that was reached after a first kill, and those where a second kill came."""
+        """Provider and point of everything reached after a first kill, and of every second kill."""
         provider_of, trails = self._providers(), self._trails()
         by_subject: dict[str, list[str]] = defaultdict(list)
         for line in self.fired():
@@ -214,7 +214,7 @@ class Plans:
         return known, hit
 
     def pairs(self) -> int:
-        """How many batches were killed at more than once."""
+        """How many batches were killed more than once."""
         by_subject: dict[str, list[str]] = defaultdict(list)
         for line in self.fired():
             if line["action"] in KILLS:
@@ -222,7 +222,7 @@ class Plans:
         return sum(len(points) > 1 for points in by_subject.values())
 
     def _trails(self) -> dict[tuple[str, str], list[list[str]]]:
-        """The trails by job and subject, in their order."""
+        """The trails by job and subject, in order."""
         found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
         for line in lines(self.arms.trails_path):
             found[line["job"], line["subject"]].append(line["trail"])
@@ -234,13 +234,13 @@ class Plans:
 
 
 def _without_middle_blocks(trail: list[str]) -> list[str]:
-    """Of the data blocks the first three and the last: what a crash leaves between these is the same."""
+    """The first three data blocks and the last: a crash between any others leaves the same result."""
     blocks = [point for point in trail if ":block#" in point]
     return [point for point in trail if point not in blocks[3:-1]]
 
 
 def _any_arm(known: list[tuple[str, str]]) -> Arm:
-    """Something that happens at one of the known (job, point)."""
+    """A random event at one of the known (job, point)."""
     if random.random() < 0.25:
         return Arm(f"{random.choice(HOLDS)}#1", "hold")
     if random.random() < 0.06:

@@ -1,6 +1,6 @@
-"""A TCP proxy of the tests' own between Baton and the servers: it breaks what goes through it, as it is told.
+"""A TCP proxy between Baton and the servers: it breaks connections on demand.
 
-FTP's control channel is read along, so that the data connections come through here as well.
+It also reads FTP's control channel, so that the data connections go through the proxy as well.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 _PASV = re.compile(rb"^227 .*\((\d+,\d+,\d+,\d+),(\d+),(\d+)\)")
 _EPSV = re.compile(rb"^229 .*\(\|\|\|(\d+)\|\)")
 _PIECE = 65536
-# A data connection that nobody comes for is forgotten after so many seconds.
+# A data connection that is not picked up within this many seconds is dropped.
 _DATA_WAITS = 60.0
 
 
@@ -27,8 +27,8 @@ class Fault:
     """What is done to the next ``connections`` of a ``channel`` (``control`` or ``data``).
 
     ``kind`` is reset, cut, stall or slow; it sets in once ``after`` bytes have passed in ``direction`` (``up`` to the
-    server, ``down`` to Baton). ``seconds`` is how long a stall lasts, or the rest after each slow piece. ``before`` is
-    how a reply begins that it sets in at, wherever that is.
+    server, ``down`` to Baton). ``seconds`` is how long a stall lasts, or the pause after each slow piece. ``before`` is
+    the beginning of a reply at which it sets in, wherever that is.
     """
 
     kind: str
@@ -41,10 +41,10 @@ class Fault:
 
 
 class Door:
-    """One port of the proxy, and the server behind it; ``name`` is what its strikes are counted under.
+    """One port of the proxy, and the server behind it; its strikes are counted under ``name``.
 
-    ``faults`` wait for connections to come, ``sudden`` ones strike whatever passes next, also on a connection that is
-    open already. What is sudden may wait at several doors; it strikes at one of them.
+    ``faults`` wait for new connections; ``sudden`` ones strike whatever passes next, even on a connection that is
+    already open. A sudden fault may wait at several doors and strikes at one of them.
     """
 
     def __init__(self, target: int, is_ftp: bool, name: str = "") -> None:
@@ -56,7 +56,7 @@ class Door:
         self.sudden: list[Fault] = []
 
     def take(self, channel: str) -> Fault | None:
-        """The fault that this connection gets."""
+        """The fault for this connection."""
         for fault in list(self.faults):
             if fault.channel == channel:
                 fault.connections -= 1
@@ -66,7 +66,7 @@ class Door:
         return None
 
     def take_sudden(self, channel: str, direction: str) -> Fault | None:
-        """The fault that what passes now gets."""
+        """The fault for what passes now."""
         for fault in list(self.sudden):
             if (fault.channel, fault.direction) == (channel, direction):
                 self.sudden.remove(fault)
@@ -84,7 +84,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         #: How often each fault really struck: ``gatewayapi data up reset``.
         self.struck: Counter[str] = Counter()
-        # The loop itself holds its tasks but weakly.
+        # The event loop itself holds its tasks only weakly.
         self._tasks: set[asyncio.Task[None] | None] = set()
 
     def __enter__(self) -> "Proxy":
@@ -96,7 +96,7 @@ class Proxy:
         self._thread.join(timeout=10)
 
     def open(self, target: int, is_ftp: bool = False, name: str = "") -> Door:
-        """Listen on a port of its own for the server on port ``target``."""
+        """Listen on a new port for the server on port ``target``."""
         door = Door(target, is_ftp, name)
         asyncio.run_coroutine_threadsafe(self._listen(door), self._loop).result(timeout=10)
         return door
@@ -161,7 +161,7 @@ class Proxy:
                     await writer.drain()
                 passed += len(piece)
         except OSError:
-            # Whoever was reset has the other side reset as well: no network turns a reset into an end.
+            # When one side is reset, the other is reset as well: no network turns a reset into a normal end.
             for each in both:
                 _reset(each)
             return
@@ -200,7 +200,7 @@ async def _strike(
     writer: asyncio.StreamWriter,
     both: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
 ) -> bool:
-    """Do what the fault says to ``piece``; return whether the connection goes on."""
+    """Apply the fault to ``piece``; return whether the connection continues."""
     if keep and fault.kind != "slow":
         writer.write(piece[:keep])
         await writer.drain()
@@ -217,7 +217,7 @@ async def _strike(
             await asyncio.sleep(fault.seconds / 8)
         return True
     for each in both:
-        # A data connection that ends in the middle is reset: an honest end would be a whole file.
+        # A data connection that ends in the middle is reset: a normal end would mean a whole file.
         if fault.kind == "reset" or fault.channel == "data":
             _reset(each)
         else:
@@ -234,14 +234,14 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def sudden_fault(text: str) -> Fault:
-    """The fault that an arm names, ``data up reset``: it sets in at once, or some bytes later."""
+    """The fault that an arm names, such as ``data up reset``: it sets in at once, or some bytes later."""
     channel, direction, kind = text.split()
     after = random.choice((0, 0, random.randint(0, 250)))
     return Fault(kind, direction, channel, after, random.choice((1.0, 3.0, 8.0, 25.0)))
 
 
 def any_fault(door: Door) -> Fault:
-    """A fault of the network that fits a door: many set in about where a server says that it has the whole file."""
+    """A random fault that fits a door: many set in about where a server confirms the whole file."""
     return Fault(
         random.choice(("reset", "cut", "cut", "stall", "slow")),
         random.choice(("up", "down")),

@@ -1,6 +1,6 @@
-"""One chaos run on one database: ``python -m tests.chaos.run --batches N``; DATA and DATABASE_URL say where.
+"""One chaos run on one database: ``python -m tests.chaos.run --batches N``, with DATA and DATABASE_URL set.
 
-First every point is killed at, then every point of the recovery a second time, then anything happens at random.
+First there is a kill at every point, then a second one at every point of the recovery, then random events.
 """
 
 import argparse
@@ -45,11 +45,11 @@ from tests.chaos.figures import SHORT  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
 from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
 from tests.chaos.plans import Plan, Plans  # noqa: E402
-from tests.chaos.worker import cut_small  # noqa: E402
+from tests.chaos.worker import use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
 SIZE = 4
-#: Batches that wait to be handed over at once, and batches whose end is waited for.
+#: The number of batches that may wait for hand-over at once, and that may be unfinished at once.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
@@ -66,9 +66,9 @@ class Forming:
 
 
 class Run:
-    """Everything that happens until so many batches have been handed over and stand in their state.
+    """Everything that happens until this many batches have been handed over and are in their final status.
 
-    ``seconds`` is how long the end is waited for.
+    ``seconds`` is the time limit for the end.
     """
 
     def __init__(self, arena: Arena, batches: int, seconds: float) -> None:
@@ -77,7 +77,7 @@ class Run:
         self.seconds = seconds
         self.people = make_people()
         self.accounts = {
-            (each.provider, each.name): make_account(each) for each in arena.gateways.entrances if each.name != NAIVE
+            (each.provider, each.name): make_account(each) for each in arena.gateways.routes if each.name != NAIVE
         }
         self.arms = Arms(settings.DATA / "chaos")
         self.arms.prepare()
@@ -97,7 +97,7 @@ class Run:
         self.began = time.monotonic()
         self.tell_at = self.event_at = self.opt_out_at = self.administer_at = 0.0
 
-    # -- the course of it --------------------------------------------------------------------------------------------
+    # -- the phases of a run -----------------------------------------------------------------------------------------
 
     def go(self) -> None:
         """From the rehearsal to the last batch at rest."""
@@ -113,11 +113,11 @@ class Run:
         self.calm()
 
     def left(self) -> int:
-        """How many batches may still be begun."""
+        """How many more batches may be begun."""
         return max(0, self.wanted - self.started)
 
     def rehearse(self) -> None:
-        """Hand over without any trouble, to learn the points."""
+        """Hand over without faults, to learn the points."""
         self.phase = "rehearsal"
         for provider in PROVIDERS:
             self.queue.extend(Plan(provider, phase="rehearsal") for _ in range(2))
@@ -135,7 +135,7 @@ class Run:
         self.until(lambda: not self.queue and not self.forming)
 
     def do_anything_for_a_while(self) -> None:
-        """Stops, opt-outs and lost answers at every point, and anything, until every kill has been recovered from."""
+        """Stops, opt-outs and lost answers at every point, and random events, until every kill is recovered from."""
         self.phase = "anything"
         room = self.left() // 4
         strikes = self.plans.strikes()
@@ -146,11 +146,11 @@ class Run:
         self.queue.extend(self.plans.at_every_point()[: room // 2])
         while len(self.queue) < room:
             self.queue.append(self.plans.anything())
-        # The short form goes by the recoveries that are over by then.
+        # The short form continues with the recoveries that are finished by then.
         self.until(lambda: not self.queue and (self.wanted < SHORT or self.has_recovered()), with_events=True)
 
     def try_again(self) -> None:
-        """What a batch reaches depends on what the line was used for before it: some points take another try."""
+        """The points a batch reaches depend on what the connection was used for before: some take another try."""
         self.phase = "a kill at every point, once more"
         for _ in range(2):
             # A third of what is left at most.
@@ -169,7 +169,7 @@ class Run:
             self.until(lambda: not self.queue)
 
     def do_anything(self) -> None:
-        """All that is left, and an older database once or twice on the way."""
+        """The remaining batches, with an older database restored once or twice."""
         self.phase = "anything"
         restores = [0.3, 0.7][: 1 + (self.wanted > SHORT)]
         left = self.left()
@@ -184,7 +184,7 @@ class Run:
             self.until(lambda: not self.events.deck, 120, with_events=True)
 
     def restore(self) -> None:
-        """An older copy of the database is put back while what was handed over since is with the providers."""
+        """An older copy of the database is restored while the files handed over since are with the providers."""
         self.may_begin = False
         self.until(lambda: not self.forming, 60, with_events=True)
         self.answers.wake()
@@ -201,7 +201,7 @@ class Run:
         self.may_begin = True
 
     def calm(self) -> None:
-        """Nothing happens any more: wait until every batch is at rest, or until it waits for its time."""
+        """No more faults: wait until every batch is at rest, or only waits for a later time."""
         self.phase = "calm"
         self.arms.disarm()
         for door in self.arena.gateways.doors():
@@ -217,10 +217,10 @@ class Run:
             self.until(self.control.has_ended, 60)
         self.control.stop()
 
-    # -- a fifth of a second -----------------------------------------------------------------------------------------
+    # -- one step, a fifth of a second -------------------------------------------------------------------------------
 
     def until(self, is_over: Callable[[], bool], seconds: float = 3600, with_events: bool = False) -> bool:
-        """Go on until it is over, or for so many seconds; return which."""
+        """Continue until it is finished, or for this many seconds; return which."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.turn(with_events)
@@ -229,7 +229,7 @@ class Run:
         return False
 
     def turn(self, with_events: bool = False) -> None:
-        """Look after everything once; ``with_events`` more may happen."""
+        """Check everything once; ``with_events`` more may happen."""
         time.sleep(TICK)
         now = time.monotonic()
         self.arena.care()
@@ -250,7 +250,7 @@ class Run:
             self.safely(self.answers.opt_somebody_out)
 
     def safely(self, step: Callable[[], Any]) -> Any:
-        """Do it, unless the database or Valkey is away just now."""
+        """Do it, unless the database or Valkey is down just now."""
         try:
             return step()
         except (DatabaseError, InterfaceError, redis.RedisError, ConnectionError) as error:
@@ -274,7 +274,7 @@ class Run:
                 continue
             decision = "accepted" if numbers <= texted else "again"
             if any(invariants.is_cut_short(batch, line) for line in ledger if line["msisdn"] in numbers):
-                # Not all of what was approved: this stays with the person.
+                # Not everything that was approved: the person keeps this one.
                 continue
             with suppress(Refusal):
                 said, seen = "The provider was asked.", evidence_fingerprint(batch)
@@ -282,7 +282,7 @@ class Run:
                 self.counted[f"decided: {decision}"] += 1
 
     def tell(self) -> None:
-        """One line for about every ten seconds."""
+        """Print one line about every ten seconds."""
         found = Counter(Batch.objects.exclude(status="superseded").values_list("status", flat=True))
         text = ", ".join(f"{status} {count:,}" for status, count in sorted(found.items()))
         actions = len(self.plans.fired())
@@ -293,7 +293,7 @@ class Run:
     # -- campaigns ---------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin campaigns while there are plans and room."""
+        """Begin campaigns while there are plans, and while the limit is not reached."""
         while self.queue and self.may_begin:
             waiting = self._of("prepared", "uploading").count() + sum(len(each.plans) for each in self.forming)
             if waiting >= BACKLOG or self._of(*_OPEN).count() >= IN_FLIGHT:
@@ -309,7 +309,7 @@ class Run:
             self.forming.append(Forming(campaign, chosen))
 
     def _chosen(self) -> list[Plan]:
-        """The plans that share a campaign: of one provider, and only one about the campaign itself."""
+        """The plans that share a campaign: of one provider, and at most one about the campaign itself."""
         first = self.queue.popleft()
         chosen = [first]
         for plan in list(self.queue):
@@ -335,13 +335,13 @@ class Run:
             elif each.campaign.status == "draft" and each.campaign.problems:
                 raise SystemExit(f"A campaign could not be frozen: {each.campaign.sentence} {each.campaign.problems}")
             elif each.campaign.status == "draft":
-                # The database went away under the freeze: the operator is told, and freezes it once more.
+                # The database went away during the freeze: the operator sees that, and freezes it once more.
                 self.counted["frozen once more"] += 1
                 begin_freeze(each.campaign, self.people)
 
     def all_settled(self) -> bool:
-        """Whether every batch has come to its end, or waits for a person."""
-        # What an older database had forgotten is looked for as long as it takes; its time is asked for at the end.
+        """Whether every batch has ended, or waits for a person."""
+        # A batch that an older database had lost is looked up for as long as it takes; its limit is checked at the end.
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
         return not self._of(*_OPEN).exclude(forgotten).exists()
 
@@ -425,7 +425,7 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Run, write the figures to ``DATA/chaos-run.json``, and return 0; what they mean is for the caller."""
+    """Run, write the figures to ``DATA/chaos-run.json``, and return 0; the caller interprets them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=1000)
     parser.add_argument("--patience", type=float, default=150.0, help="seconds that the end is waited for")
@@ -433,7 +433,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     random.seed(chosen.seed)
     adopt_orphans()
-    cut_small()
+    use_small_batches()
     with gateways(settings.DATA / "gateways") as ways:
         arena = Arena(ways)
         try:

@@ -1,8 +1,8 @@
-"""The pretend providers behind servers that nobody here wrote.
+"""The sandbox providers behind third-party servers.
 
 ``python -m tests.chaos.sandbox DATA EVERY name:password...``
 
-They leave a file alone while anybody holds it open for writing, which the kernel knows.
+They leave a file alone while any process has it open for writing, which the kernel knows.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ def is_being_written(path: Path) -> bool:
 
 
 def ready(found: Ready) -> None:
-    """Say where everything listens, on one line."""
+    """Print on one line where everything listens."""
     print(json.dumps(asdict(found)), flush=True)
 
 
 def main(data: str, every: str, *accounts: str) -> None:
     """Serve until SIGTERM."""
-    # Somebody who opens the file while the lease is asked for has this process told so.
+    # The kernel signals this process when another opens the file during the request for the lease.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     known = Uploads.is_open
     Uploads.is_open = lambda self, path: known(self, path) or is_being_written(path)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What the chaos of the demo judges its figures by."""
+"""How the chaos run of the demo evaluates its figures."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every invariant finds what breaks it, and finds nothing where nothing is broken."""
+"""Every invariant reports what violates it, and reports nothing where nothing is wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ MOMENT = timedelta(seconds=1)
 
 
 def lines_of(batch: Batch) -> Lines:
-    """What the ledger holds when the provider has taken the batch."""
+    """What the ledger holds once the provider has taken the batch."""
     campaign = batch.campaign
     text = compile_text(campaign.text)
     return [
@@ -59,12 +59,12 @@ def find(
 
 
 def broken(found: Findings) -> set[str]:
-    """The names of the invariants that do not hold."""
+    """The names of the violated invariants."""
     return {name for name, sentences in vars(found).items() if sentences}
 
 
 def commit(batch: Batch, to: str, **fields: Any) -> Batch:
-    """Take a prepared batch through the moves of a hand-over."""
+    """Take a prepared batch through the transitions of a hand-over."""
     now = timezone.now()
     transition(batch, "uploading")
     transition(batch, "committing", first_intent_at=now, due_at=now)
@@ -74,7 +74,7 @@ def commit(batch: Batch, to: str, **fields: Any) -> Batch:
 
 @pytest.fixture
 def running(make_running: MakeCampaign, account: Account) -> Campaign:
-    """A campaign that runs, with one batch that is prepared."""
+    """A running campaign with one prepared batch."""
     return make_running(account)
 
 
@@ -85,7 +85,7 @@ def prepared(running: Campaign) -> Batch:
 
 @pytest.fixture
 def accepted(prepared: Batch) -> Batch:
-    """A batch that was accepted; its campaign is closed."""
+    """An accepted batch; its campaign is closed."""
     commit(prepared, "accepted")
     assert settle.close_if_done(prepared.campaign_id, timezone.now())
     prepared.campaign.refresh_from_db()
@@ -94,7 +94,7 @@ def accepted(prepared: Batch) -> Batch:
 
 @pytest.fixture
 def unclear(prepared: Batch) -> Batch:
-    """A batch that a person is asked about, with evidence."""
+    """A batch that waits for a person's decision, with evidence."""
     commit(prepared, "unclear", reason="no_evidence", sentence="The line broke.")
     prepared.attempts.update(ending="unclear", code="line_broke")
     return prepared
@@ -175,7 +175,7 @@ def test_another_text_or_sender_is_unapproved(accepted: Batch, field: str) -> No
     assert broken(find([{**first, field: "Something else"}, *others])) == {"unapproved"}
 
 
-def test_a_text_cut_short_is_excused_only_where_a_person_is_asked_about_a_part(unclear: Batch) -> None:
+def test_a_truncated_text_is_allowed_only_where_a_person_decides_about_a_part(unclear: Batch) -> None:
     part = {**lines_of(unclear)[0], "text": "Hi Per", "sha256": "0" * 64}
     assert broken(find([part])) == {"unapproved"}
 
@@ -233,7 +233,7 @@ def test_people_who_were_changed_after_the_freeze_are_unapproved(accepted: Batch
     assert "other recipients" in found.unapproved[0]
 
 
-def test_nothing_is_unapproved_that_nobody_was_texted_of(prepared: Batch) -> None:
+def test_a_batch_that_texted_nobody_is_not_unapproved(prepared: Batch) -> None:
     change(prepared.campaign, approved_by=None)
     assert broken(find()) == set()
 
@@ -277,7 +277,7 @@ def test_what_a_person_accepted_may_lack_its_last_line_break(unclear: Batch) -> 
     assert broken(find([{**line, "sha256": "0" * 64} for line in lines_of(unclear)])) == set()
 
 
-def test_minutes_from_now_are_worded_anew_by_each_attempt(
+def test_each_attempt_renders_minutes_from_now_anew(
     make_running: MakeCampaign, account_at: Callable[..., Account], sandbox: Sandbox
 ) -> None:
     account = account_at("clickatell")
@@ -291,7 +291,7 @@ def test_minutes_from_now_are_worded_anew_by_each_attempt(
 
 
 @pytest.mark.parametrize(("since", "is_silent"), [(59, False), (61, True)])
-def test_people_nobody_cuts_are_silent(
+def test_people_without_a_batch_are_silent(
     make_campaign: MakeCampaign, account: Account, operator: User, approver: User, since: int, is_silent: bool
 ) -> None:
     campaign = approve(freeze(make_campaign(account), operator), approver)
@@ -331,7 +331,7 @@ def test_a_batch_that_the_sweep_does_not_find_is_silent(prepared: Batch, status:
 
 @pytest.mark.parametrize("hours", [None, -1, 8])
 @pytest.mark.parametrize("status", ["handed_over", "processing"])
-def test_a_batch_that_nobody_looks_for_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
+def test_a_batch_that_is_no_longer_polled_is_silent(prepared: Batch, status: str, hours: int | None) -> None:
     at = None if hours is None else timezone.now() + timedelta(hours=hours)
     commit(prepared, status, poll_at=at)
     assert broken(find(lines_of(prepared))) == {"silent"}
@@ -366,7 +366,7 @@ def test_what_waits_for_a_person_says_why(prepared: Batch, status: str, lacking:
 # -- evidence and books
 
 
-def test_an_unclear_batch_shows_something(unclear: Batch) -> None:
+def test_an_unclear_batch_carries_evidence(unclear: Batch) -> None:
     assert broken(find()) == set()
     unclear.attempts.update(code="")
     assert broken(find()) == {"without_evidence"}

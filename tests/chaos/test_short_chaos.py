@@ -1,4 +1,4 @@
-"""The short form of ``make chaos``, and what its figures rest on."""
+"""The short form of ``make chaos``, and the basis of its figures."""
 
 import json
 import os
@@ -24,7 +24,7 @@ BATCHES = 56
 @pytest.mark.slow
 @pytest.mark.postgresql
 @pytest.mark.timeout(900)
-def test_everything_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Path) -> None:
+def test_every_invariant_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Path) -> None:
     database = "postgresql" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"
     command = [sys.executable, "-m", "tests.chaos", "--batches", str(BATCHES), "--database", database]
     ran = subprocess.run(
@@ -33,7 +33,7 @@ def test_everything_holds_where_a_naive_uploader_texts_people_twice(tmp_path: Pa
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-3000:]
     found = json.loads((tmp_path / "chaos.json").read_bytes())
     own = found["databases"][database]
-    # Whoever opts out before the cut is in no batch, and three of them are one less.
+    # People who opt out before the batches are created are in no batch, and three such people make one batch less.
     assert BATCHES - 8 <= own["batches"] <= BATCHES
     assert sum(own["broken"].values()) == 0
     assert own["naive"]["duplicates"] > 0
@@ -100,7 +100,7 @@ def test_the_proxy_breaks_what_goes_through_it(kind: str, arrives: bool) -> None
         door = proxy.open(server.getsockname()[1])
         door.faults.append(Fault(kind, "up", after=50, seconds=0.1))
         with socket.create_connection((HOST, door.port)) as client:
-            # The line may be broken by now.
+            # The connection may be broken by now.
             with suppress(OSError):
                 client.sendall(body)
                 client.shutdown(socket.SHUT_WR)
@@ -122,7 +122,7 @@ def test_the_proxy_breaks_what_goes_through_it(kind: str, arrives: bool) -> None
         ("frozen", 0, {}, True),
     ],
 )
-def test_the_demo_fails_when_anything_but_a_person_keeps_a_campaign_open(
+def test_the_demo_fails_when_anything_but_a_decision_keeps_a_campaign_open(
     status: str, waiting: int, batches: dict[str, int], is_stuck: bool
 ) -> None:
     campaign = {"id": 7, "name": "October promo", "status": status, "waiting": waiting}

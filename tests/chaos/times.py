@@ -1,4 +1,4 @@
-"""How long it takes from a kill until the batch stands in its right state, by the times in the database."""
+"""The time from a kill until the batch is in the right status, by the times in the database."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ _STATES = ("handed_over", "processing", "accepted", "rejected", "unclear", "held
 def to_state(
     fired: Sequence[Mapping[str, Any]], forgotten: Sequence[tuple[float, float]], phase_of: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The spread of the seconds from the last kill of each batch on its way, and the slowest.
+    """The spread of the seconds from the last kill of each batch to its status, and the slowest.
 
     ``guarded`` are those that were committed once more after the kill, where the guard demands a pause of 60 s; all
-    others are ``plain``. ``never`` names those killed that came to no state. ``forgotten`` are the spans (seconds since
-    1970) that the database no longer knows of.
+    others are ``plain``. ``never`` names killed batches that reached no such status. ``forgotten`` are the spans
+    (seconds since 1970) that the database no longer knows of.
     """
     times: dict[str, list[float]] = {"plain": [], "guarded": []}
     slow: list[tuple[float, str]] = []
@@ -30,9 +30,9 @@ def to_state(
     for subject, line in kills.items():
         at = datetime.fromtimestamp(line["at"], UTC)
         reached = _state_after(subject, at)
-        # What happened between a copy and its return is forgotten, also when.
+        # The restored database knows nothing of what happened between the copy and its return, nor when.
         if reached is None:
-            # What an older database has forgotten came to its state, or not, where nobody can read it any more.
+            # What became of a batch that an older database has lost is recorded nowhere.
             if not any(line["at"] < until for _, until in forgotten):
                 never.append(f"{subject} {line['point'] or line['action']}, {phase_of.get(subject, '')}")
             continue
@@ -50,7 +50,7 @@ def to_state(
 
 
 def _state_after(subject: str, at: datetime) -> datetime | None:
-    """When the batch came to a state after ``at``, or ``at`` when it stood in one already; None if it came to none."""
+    """When the batch reached a status after ``at``; ``at`` if it was in one already, None if it reached none."""
     campaign, number = subject.split("-")
     events = Event.objects.filter(campaign_id=campaign, batch__number=number).exclude(to_status="").order_by("id")
     before = ""

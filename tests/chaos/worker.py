@@ -1,4 +1,4 @@
-"""The worker of a chaos run: this installation's own, with an ear at every point and small batches.
+"""The worker of a chaos run: this installation's own, with a listener at every point and small batches.
 
 manage.py rqworker handover --worker-class tests.chaos.worker.ChaosWorker
 """
@@ -36,20 +36,20 @@ from tests.chaos.arms import Arm, Arms, append
 
 #: Bytes of a data block: a file of a few hundred bytes is several of them, and a process can die within it.
 BLOCK = 64
-#: Recipients a batch: a million teach no more than three, and many batches teach more than few.
+#: Recipients a batch: a million show no more than three, and many batches show more than few.
 ROWS = 3
 HOLD_AT_MOST = 6.0
 
 
-def cut_small() -> None:
-    """Have every provider take a few recipients a file, and files go in small blocks, in this process alone."""
+def use_small_batches() -> None:
+    """Have every provider take a few recipients a file, and send files in small blocks, in this process alone."""
     ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
 
 
-class Ear:
-    """Listens at the points of one job, knows whose batch it is at, and does the action that waits there."""
+class Listener:
+    """Listens at the points of one job, tracks which batch it works on, and performs the action that waits there."""
 
     def __init__(self, arms: Arms) -> None:
         self.arms = arms
@@ -58,12 +58,12 @@ class Ear:
         self.arm: Arm | None = None
         self.reached: Counter[str] = Counter()
         self.trail: list[str] = []
-        #: Only a horse listens: whatever else imports this module goes its way.
+        #: Only job processes listen: others that import this module are not affected.
         self.is_listening = False
 
     @contextmanager
     def at(self, job: str, subject: str) -> Iterator[None]:
-        """What is reached from here on is reached for this subject."""
+        """The points reached from here on belong to this subject."""
         if not self.is_listening or not subject:
             yield
             return
@@ -114,7 +114,7 @@ class Ear:
             self.arms.ask(self.subject, "stop")
             os.kill(os.getpid(), signal.SIGSTOP)
         elif arm.action in ("hold", "network"):
-            # An opt-out arrives, or the network breaks, and then the job goes on.
+            # An opt-out arrives or the network breaks, and then the job continues.
             asked, until = self.arms.ask(self.subject, arm.action, arm.fault), time.monotonic() + HOLD_AT_MOST
             while asked.exists() and time.monotonic() < until:
                 time.sleep(0.01)
@@ -142,7 +142,7 @@ def _database_port() -> int:
 
 
 def lose_connection(is_done: bool) -> None:
-    """End this process's session with the database: before a commit, or after one that nobody is told of."""
+    """End this process's database session: before a commit, or after one whose answer is lost."""
     if connection.vendor == "postgresql" and connection.connection is not None:
         with (
             suppress(psycopg.Error),
@@ -155,24 +155,24 @@ def lose_connection(is_done: bool) -> None:
 
 
 class ChaosWorker(TiedWorker):
-    """Its horses listen, and what a dead one leaves behind is found by the clock's sweep alone."""
+    """Its job processes listen, and only the clock's sweep finds what a dead one leaves behind."""
 
     def run_maintenance_tasks(self) -> None:
-        """RQ would clean up when a worker starts, and every ten minutes; here nothing may rest on that."""
+        """RQ would clean up when a worker starts, and every ten minutes; here nothing may depend on that."""
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()
         random.seed()
-        # So that the database can be asked for the sessions of this very process.
+        # So that the database can list the sessions of this very process.
         os.environ["PGAPPNAME"] = f"horse-{os.getpid()}"
-        ear.is_listening = True
-        points.listen(ear)
+        listener.is_listening = True
+        points.listen(listener)
 
 
 def _listening(function: Callable[..., Any], job: str, subject_of: Callable[..., str]) -> Callable[..., Any]:
     @wraps(function)
     def listened(*arguments: Any, **named: Any) -> Any:
-        with ear.at(job, subject_of(*arguments)):
+        with listener.at(job, subject_of(*arguments)):
             return function(*arguments, **named)
 
     return listened
@@ -192,12 +192,12 @@ def _of_campaign(campaign_id: int, *_: Any) -> str:
 
 @contextmanager
 def _calling(account: Account) -> Iterator[Any]:
-    """The line that the results of an account are looked at through; it is dialled for the first batch that is due."""
+    """The connection through which an account's results are polled; it is opened for the first batch that is due."""
     due = Batch.objects.due_for_poll(timezone.now()).filter(account=account).order_by("poll_at")[:500]
     subjects = ["-".join(map(str, each)) for each in due.values_list("campaign_id", "number")]
-    armed = [subject for subject in subjects if (arm := ear.arms.next(subject)) and arm.job == "call"]
+    armed = [subject for subject in subjects if (arm := listener.arms.next(subject)) and arm.job == "call"]
     with ExitStack() as stack:
-        with ear.at("call", next(iter([*armed, *subjects]), "")):
+        with listener.at("call", next(iter([*armed, *subjects]), "")):
             remote = stack.enter_context(_plain_connect(account))
         yield remote
 
@@ -208,7 +208,7 @@ def _commit(self: BaseDatabaseWrapper) -> None:
     points.reach("db:commit:end")
 
 
-ear = Ear(Arms(settings.DATA / "chaos"))
+listener = Listener(Arms(settings.DATA / "chaos"))
 _plain_commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 BaseDatabaseWrapper._commit = _commit  # type: ignore[attr-defined]
 drain.hand_over = _listening(drain.hand_over, "hand_over", _of_batch)
@@ -218,4 +218,4 @@ settle.close_if_done = _listening(settle.close_if_done, "close", _of_campaign)
 poll.poll_safely = _listening(poll.poll_safely, "collect", _of_polled_at)
 batches.create_batches = _listening(batches.create_batches, "create_batches", _of_campaign)
 audience_freeze.freeze = _listening(audience_freeze.freeze, "freeze", _of_campaign)
-cut_small()
+use_small_batches()

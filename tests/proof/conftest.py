@@ -1,4 +1,4 @@
-"""The ground the batch life stands on: people, campaigns, pretend accounts, the machine's clock and its listeners."""
+"""Shared by the state machine tests: people, campaigns, simulated accounts, the clock and its listeners."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from contacts.models import Contact, ContactList
 from providers import points, registry
 from providers.base import GuardKind
 from providers.models import Account
-from tests.proof.machine import FIRST_NUMBER, PEOPLE, START, TEXT, BatchLife, Clock, Figures, Gate, Ground
+from tests.proof.machine import FIRST_NUMBER, PEOPLE, START, TEXT, BatchMachine, Clock, Figures, Gate, Setup
 from tests.proof.provider import ADAPTERS
 
 
@@ -32,15 +32,15 @@ def figures() -> Figures:
 
 
 @pytest.fixture
-def life(
+def machine_type(
     operator: User,
     approver: User,
     figures: Figures,
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[type[BatchLife]]:
-    """The machine on fresh folders, its own clock and the ground every example starts from."""
+) -> Iterator[type[BatchMachine]]:
+    """The machine on empty folders, with its own clock and the data every example starts from."""
     for name in ("MEDIA_ROOT", "JOURNAL_DIR", "LOCK_DIR"):
         setattr(settings, name, tmp_path / name.lower())
     # Nothing here proves anything about power cuts.
@@ -58,21 +58,21 @@ def life(
             shutil.rmtree(folder, ignore_errors=True)
         journal._read.clear()
 
-    class Life(BatchLife):
+    class Machine(BatchMachine):
         pass
 
     def reached(point: str) -> None:
-        if BatchLife.current:
-            BatchLife.current.reached(point)
+        if BatchMachine.current:
+            BatchMachine.current.reached(point)
 
     def stated(execute: Any, *words: Any) -> Any:
-        return BatchLife.current.stated(execute, *words) if BatchLife.current else execute(*words)
+        return BatchMachine.current.stated(execute, *words) if BatchMachine.current else execute(*words)
 
-    ground = Ground(operator, approver, lay_ground(operator), wipe)
-    Life.ground, Life.clock, Life.figures = ground, clock, figures
+    setup = Setup(operator, approver, make_setup(operator), wipe)
+    Machine.setup, Machine.clock, Machine.figures = setup, clock, figures
     points.listen(reached)
     with connection.execute_wrapper(stated):
-        yield Life
+        yield Machine
     points.listen(None)
 
 
@@ -100,7 +100,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     def watched_withdraw(batch: Batch, attempt: int, *rest: Any) -> None:
         points.reach("withdraw:begin")
         withdraw(batch, attempt, *rest)
-        # Whatever an older copy says of it, an opt-out after this comes before the next intent.
+        # Whatever an older copy contains, an opt-out after this comes before the next intent.
         gates = current().gates
         gates[batch.stem] = [gate for gate in gates[batch.stem] if gate.number != attempt]
         points.reach("withdraw:end")
@@ -111,7 +111,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             current().opted_out_at.setdefault(msisdn, current().clock())
         return added
 
-    def stumble(batch_id: int, error: Exception) -> None:
+    def record_failure(batch_id: int, error: Exception) -> None:
         current().stumbles.append(error)
 
     monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
@@ -120,16 +120,16 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)
     monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)
-    monkeypatch.setattr(drain, "log_failure", stumble)
-    monkeypatch.setattr(poll, "log_failure", stumble)
+    monkeypatch.setattr(drain, "log_failure", record_failure)
+    monkeypatch.setattr(poll, "log_failure", record_failure)
 
 
-def current() -> BatchLife:
-    assert BatchLife.current is not None
-    return BatchLife.current
+def current() -> BatchMachine:
+    assert BatchMachine.current is not None
+    return BatchMachine.current
 
 
-def lay_ground(operator: User) -> dict[GuardKind, tuple[int, int]]:
+def make_setup(operator: User) -> dict[GuardKind, tuple[int, int]]:
     """For each guard an account with two frozen campaigns, of five people and of three of them."""
     made: dict[GuardKind, tuple[int, int]] = {}
     lists = [make_list("Everybody", range(PEOPLE)), make_list("Some", range(1, 4))]

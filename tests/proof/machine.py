@@ -1,7 +1,7 @@
-"""The life of a campaign's batches as a state machine: jobs, people, a provider with moods, a clock, and kill -9.
+"""The life of a campaign's batches as a state machine: jobs, people, a provider with faults, a clock, and kill -9.
 
 One rule is one thing that happens; a job may be given an *incident*: what happens at one point inside it. After each
-rule, and once everything has come to rest, the promise is checked from the provider's ledger and the database.
+rule, and once everything has come to rest, the promise is checked against the provider's ledger and the database.
 """
 
 import hashlib
@@ -35,17 +35,17 @@ TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
 PEOPLE = 5
 FIRST_NUMBER = 27825550100
 FINISHED = ("accepted", "rejected", "superseded", "cancelled")
-#: What an older copy of the database would forget.
+#: What an older copy of the database would lack.
 COPIED = (Account, Campaign, Recipient, Batch, Attempt, Event, Evidence, RecipientOutcome, Suppression, Consent)
 
 
 class Died(BaseException):
-    """As a kill -9: nothing between here and the end of the process runs."""
+    """Like a kill -9: nothing between here and the end of the process runs."""
 
 
-# -- what may happen inside a job ----------------------------------------------------------------------------------
+# -- incidents inside a job ----------------------------------------------------------------------------------------
 
-MOODS = (
+BEHAVIOURS = (
     *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "begin", "work"),
     *("accept", "reject", "row_error", "opted_out"),
 )
@@ -53,17 +53,17 @@ TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "uncle
 WORLD = ("opt_out", "pause", "cancel", "resume", "hand_over", "collect", "sweep", "decide", "work", "minutes", "copy")
 
 
-#: How a commit is cut short; *copied* is a copy of the database that knows an intent which is withdrawn at once.
+#: How a commit is interrupted; *copied* is a database copy that contains an intent which is withdrawn at once.
 CUTS = ("die", "unclear", "copied")
 
 
 @dataclass(frozen=True)
 class Incident:
-    """At the ``passing``-th point of a kind the ``action`` is done; ``choice`` picks whom or how much.
+    """At the ``passing``-th point of a kind the ``action`` is performed; ``choice`` selects whom or how much.
 
     Kinds: ``point`` is any of the product's and the provider's,
-    ``provider`` one where the provider may give trouble, ``commit`` one of its commit,
-    ``statement`` is before any statement to the database, ``free`` before one outside any transaction.
+    ``provider`` one where the provider may fail, ``commit`` one of its commit,
+    ``statement`` is before any database statement, ``free`` before one outside any transaction.
     """
 
     kind: str
@@ -87,7 +87,7 @@ maybe_incident = st.none() | incidents
 
 
 @dataclass
-class Ground:
+class Setup:
     """Made once for all examples: people, and per guard two campaigns, one approved and one only frozen."""
 
     operator: User
@@ -113,7 +113,7 @@ class Clock:
 
 @dataclass
 class Gate:
-    """One passing of the gate, as the machine saw it."""
+    """One passage through the gate, as the machine observed it."""
 
     number: int
     at: datetime
@@ -122,7 +122,7 @@ class Gate:
 
 @dataclass
 class Copy:
-    """A copy of the database: the rows of each table, and what the machine knew of it."""
+    """A copy of the database: the rows of each table, and what the machine knew at that time."""
 
     rows: dict[str, list[tuple[Any, ...]]]
     sequences: list[tuple[Any, ...]]
@@ -131,25 +131,25 @@ class Copy:
 
 @dataclass
 class Figures:
-    """What the examples met, so that a run can say that it was not blind."""
+    """What the examples covered, so that a run can show that it tested something."""
 
     examples: int = 0
     met: Counter[str] = field(default_factory=Counter)
 
 
-class BatchLife(RuleBasedStateMachine):
-    """Drives the real jobs and decisions. ``ground``, ``clock`` and ``figures`` are set by the test."""
+class BatchMachine(RuleBasedStateMachine):
+    """Drives the real jobs and decisions. ``setup``, ``clock`` and ``figures`` are set by the test."""
 
-    ground: ClassVar[Ground]
+    setup: ClassVar[Setup]
     clock: ClassVar[Clock]
     figures: ClassVar[Figures]
     guards: ClassVar[tuple[GuardKind, ...]] = tuple(GuardKind)
-    #: What it does beside living on: some lives are short of time for all of it.
+    #: Optional features: with all of them some examples would be too short.
     changes_texts: ClassVar[bool] = True
     restores: ClassVar[bool] = True
     decides_late: ClassVar[bool] = True
-    #: The machine that runs now: what the listeners of the test call.
-    current: ClassVar["BatchLife | None"] = None
+    #: The machine that is running: the test's listeners call it.
+    current: ClassVar["BatchMachine | None"] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,21 +176,23 @@ class BatchLife(RuleBasedStateMachine):
         self.example = transaction.atomic()
         self.example.__enter__()
         self.depth = len(connection.savepoint_ids)
-        BatchLife.current = self
+        BatchMachine.current = self
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
-    @initialize(choice=st.integers(0, 5), both=st.booleans(), mood=st.sampled_from(MOODS), copied=st.booleans())
-    def begin(self, choice: int, both: bool, mood: str, copied: bool) -> None:
+    @initialize(
+        choice=st.integers(0, 5), both=st.booleans(), behaviour=st.sampled_from(BEHAVIOURS), copied=st.booleans()
+    )
+    def begin(self, choice: int, both: bool, behaviour: str, copied: bool) -> None:
         guard = self.guards[choice % len(self.guards)]
         self.provider = Provider(keeps_keys=guard is GuardKind.KEY)
-        self.provider_changes(mood)
+        self.provider_changes(behaviour)
         answering[guard] = self.provider
-        first, second = self.ground.campaigns[guard]
+        first, second = self.setup.campaigns[guard]
         self.campaign_ids = [first, second] if both else [first]
         self.account_id = Campaign.objects.values_list("account_id", flat=True).get(pk=first)
         for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
-            decisions.approve(campaign, self.ground.approver, campaign.approval_hash, self.clock())
+            decisions.approve(campaign, self.setup.approver, campaign.approval_hash, self.clock())
         self.met[f"guard {guard}"] += 1
         if copied and self.restores:
             self.the_database_is_copied()
@@ -199,13 +201,13 @@ class BatchLife(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0, 1, 3, 10, 30, 61]), incident=maybe_incident)
     def soon(self, seconds: int, incident: Incident | None) -> None:
-        """A little later the sweep comes round and the workers do what it asks for."""
+        """A little later the sweep runs and the workers run the jobs that it enqueues."""
         self.clock.forward(timedelta(seconds=seconds))
         self.sweep(incident)
 
     @rule(minutes=st.sampled_from([2, 5, 12, 20, 31, 45, 130, 1500, 4500]), incident=maybe_incident)
     def later(self, minutes: int, incident: Incident | None) -> None:
-        """Much later the sweep comes round."""
+        """Much later the sweep runs."""
         self.clock.forward(timedelta(minutes=minutes))
         self.sweep(incident)
 
@@ -221,7 +223,7 @@ class BatchLife(RuleBasedStateMachine):
     @precondition(lambda self: self.is_more_to_come)
     @rule(passing=st.integers(0, 5), action=st.sampled_from(CUTS), is_hidden=st.booleans())
     def a_commit_is_cut_short(self, passing: int, action: str, is_hidden: bool) -> None:
-        """What every repeat begins with: no answer to a commit, and perhaps a listing that does not show it either."""
+        """What precedes every repeat: no answer to a commit, and perhaps a listing that does not show it either."""
         if is_hidden:
             self.provider.shown = self.provider.listing()
         for campaign_id in self.campaign_ids:
@@ -234,7 +236,7 @@ class BatchLife(RuleBasedStateMachine):
         self.run("collect", self.account_id, incident)
 
     def sweep(self, incident: Incident | None = None) -> None:
-        """The sweep and every job it enqueues; each may die of the incident without ending another."""
+        """The sweep and every job it enqueues; an incident may end any of them without ending another."""
         self.incident, self.passings = incident, 0
         enqueued, self.enqueued = self.enqueued, []
         with self.process():
@@ -254,7 +256,7 @@ class BatchLife(RuleBasedStateMachine):
 
     @contextmanager
     def process(self) -> Iterator[None]:
-        """What runs in here may die, and is then gone without a trace."""
+        """Code in this block may be killed, and then leaves nothing behind."""
         self.is_listening = True
         try:
             yield
@@ -277,7 +279,7 @@ class BatchLife(RuleBasedStateMachine):
         self.passed(point, "point")
 
     def stated(self, execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        """Called around every statement; those of savepoints are the database's own."""
+        """Called around every statement; the database issues those of savepoints itself."""
         self.written += not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE"))
         if "SAVEPOINT" not in sql[:24] and self.is_listening:
             self.passed("a statement", "statement")
@@ -286,7 +288,7 @@ class BatchLife(RuleBasedStateMachine):
         return execute(sql, *rest)
 
     def passed(self, point: str, kind: str) -> None:
-        """Do the action of the incident when this is the passing it waits for."""
+        """Perform the incident's action when this is the passing it waits for."""
         if self.is_dead:
             raise Died
         incident = self.incident
@@ -315,7 +317,7 @@ class BatchLife(RuleBasedStateMachine):
         self.is_listening = True
 
     def world(self, action: str, choice: int) -> None:
-        """Something that goes on beside a job: another job, or a person."""
+        """Something that happens alongside a job: another job, or a person."""
         campaign_id = self.campaign_ids[choice % len(self.campaign_ids)]
         if action == "opt_out":
             self.opt_out(choice)
@@ -361,14 +363,14 @@ class BatchLife(RuleBasedStateMachine):
         campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
         try:
             if action == "pause":
-                decisions.pause(campaign, self.ground.operator)
+                decisions.pause(campaign, self.setup.operator)
             elif action == "resume":
-                person = self.ground.operator if campaign.reason == "paused" else self.ground.approver
+                person = self.setup.operator if campaign.reason == "paused" else self.setup.approver
                 decisions.resume(campaign, person, self.clock())
             elif action == "start":
                 campaign.account.start()
             else:
-                decisions.cancel(campaign, self.ground.operator)
+                decisions.cancel(campaign, self.setup.operator)
         except Refusal:
             self.met[f"refused to {action}"] += 1
 
@@ -385,21 +387,21 @@ class BatchLife(RuleBasedStateMachine):
         batch = asked[which % len(asked)]
         try:
             if batch.status == "unclear":
-                choices = self.truths(batch)
+                choices = self.true_decisions(batch)
                 if choices:
                     self.decide(batch, choices[wish % len(choices)])
             elif wish % 2 and self.may_be_released(batch):
-                decisions.release(batch, self.ground.approver, "It is mended.", self.clock())
+                decisions.release(batch, self.setup.approver, "It is fixed.", self.clock())
             else:
-                decisions.cancel_batch(batch, self.ground.approver, "It is not worth it.")
+                decisions.cancel_batch(batch, self.setup.approver, "It is not worth it.")
         except Refusal as refusal:
             self.met[f"refused a decision: {refusal.code}"] += 1
 
     def may_be_released(self, batch: Batch) -> bool:
         return True
 
-    def truths(self, batch: Batch) -> list[str]:
-        """The decisions that are true of an unclear batch by the provider's own books."""
+    def true_decisions(self, batch: Batch) -> list[str]:
+        """The correct decisions about an unclear batch, by the provider's own records."""
         takes = self.takes(batch.stem)
         waiting = self.provider.waiting(batch.stem)
         is_fresh = self.decides_late or not batch.poll_until or batch.poll_until > self.clock() + timedelta(hours=24)
@@ -418,37 +420,37 @@ class BatchLife(RuleBasedStateMachine):
     def decide(self, batch: Batch, decision: str) -> None:
         log = None
         if decision == "partly":
-            # After a restore another file of the campaign may have held them.
+            # After a restore another file of the campaign may have contained them.
             takes = [take for take in self.provider.ledger if _campaign(take) == batch.campaign_id]
             numbers = [number for take in takes for number, _ in take.texted]
             log = decisions.Log("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
         seen, said = evidence.evidence_fingerprint(batch), "The provider said so."
-        decisions.decide(batch, self.ground.approver, decision, said, self.clock(), log, seen=seen)
+        decisions.decide(batch, self.setup.approver, decision, said, self.clock(), log, seen=seen)
 
-    # -- the provider's moods --------------------------------------------------------------------------------------
+    # -- the provider's faults -------------------------------------------------------------------------------------
 
-    @rule(mood=st.sampled_from(MOODS))
-    def provider_changes(self, mood: str) -> None:
+    @rule(behaviour=st.sampled_from(BEHAVIOURS))
+    def provider_changes(self, behaviour: str) -> None:
         provider = self.provider
-        if mood == "good":
-            provider.good_mood()
-        elif mood == "down":
+        if behaviour == "good":
+            provider.behave()
+        elif behaviour == "down":
             provider.is_down = True
-        elif mood == "slow":
+        elif behaviour == "slow":
             provider.is_slow = True
-        elif mood == "hiding":
+        elif behaviour == "hiding":
             provider.shown = []
-        elif mood == "stale":
+        elif behaviour == "stale":
             provider.shown = provider.listing()
-        elif mood == "begin":
+        elif behaviour == "begin":
             provider.begin_work()
-        elif mood == "work":
+        elif behaviour == "work":
             provider.work()
         else:
-            provider.verdict = mood
+            provider.answer = behaviour
 
-    # -- what must not be ------------------------------------------------------------------------------------------
+    # -- what must never happen ------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.changes_texts)
     @rule(which=_choices)
@@ -481,7 +483,7 @@ class BatchLife(RuleBasedStateMachine):
         self.copies.append(Copy(rows, sequences, set(self.changed_texts)))
 
     def copy_as_others_see_it(self) -> None:
-        """A copy made while a job runs: of what is committed, where more copies are wanted."""
+        """A copy made while a job runs: of what is committed, in tests that want further copies."""
         is_committed = len(connection.savepoint_ids) == self.depth
         if is_committed and self.restores and len(self.copies) < 2:
             self.met["a copy was made inside a job"] += 1
@@ -519,9 +521,9 @@ class BatchLife(RuleBasedStateMachine):
             raise
 
     def check(self) -> None:
-        # After a restore a newer file may lie where an older one was: that is told to people and asked about.
+        # After a restore a newer file may be where an older one was: Baton reports that and a person decides.
         strange = [error for error in self.stumbles if not isinstance(error, evidence.BytesDiffer)]
-        assert not strange, f"Baton stumbled: {strange[:3]!r}"
+        assert not strange, f"Baton failed with an error: {strange[:3]!r}"
         self.check_ledger()
         batches = list(Batch.objects.order_by("pk"))
         self.asked = sum(batch.status in ("held", "unclear") for batch in batches)
@@ -535,7 +537,7 @@ class BatchLife(RuleBasedStateMachine):
         self.written = 0
 
     def check_ledger(self) -> None:
-        """Nobody twice, nobody who had opted out, nothing but what was approved and intended."""
+        """Nobody is texted twice or after an opt-out, and only what was approved and intended."""
         texted = Counter((_campaign(take), number) for take in self.provider.ledger for number, _ in take.texted)
         twice = [key for key, count in texted.items() if count > 1]
         assert not twice, f"texted twice: {twice} {[(t.stem, len(t.texted)) for t in self.provider.ledger]}"
@@ -572,14 +574,14 @@ class BatchLife(RuleBasedStateMachine):
             assert batch.sentence, f"{name} does not say why"
         is_polled = batch.status in ("accepted", "rejected", "unclear")
         if is_polled and batch.poll_until and batch.poll_until > self.clock.moment:
-            assert batch.poll_at, f"{name} is no longer looked at before the looking ends"
+            assert batch.poll_at, f"{name} is no longer polled before polling ends"
         if batch.status == "unclear":
             assert batch.attempts.exists(), f"{name} is unclear without an attempt"
             shown = batch.evidence.exists() or batch.attempts.exclude(code="").exists()
             assert shown or batch.reason in SAYS_ENOUGH, f"{name} carries no evidence"
 
     def check_due(self, batches: list[Batch]) -> None:
-        """What is due and may go on is found by the sweep."""
+        """The sweep finds what is due and may continue."""
         now = self.clock()
         due = [one for one in batches if one.status in ("uploading", "committing") and one.due_at and one.due_at <= now]
         if not due:
@@ -599,16 +601,16 @@ class BatchLife(RuleBasedStateMachine):
                 self.come_to_rest()
                 self.count_up()
         finally:
-            BatchLife.current = None
+            BatchMachine.current = None
             connection.run_on_commit = []
             transaction.set_rollback(True)
             self.example.__exit__(None, None, None)
-            self.ground.wipe()
+            self.setup.wipe()
 
     def come_to_rest(self) -> None:
-        """All faults end. First Baton alone, then with a truthful person, comes to an end with every batch."""
+        """All faults end. First Baton alone, then with a truthful person, brings every batch to an end."""
         self.incident = None
-        self.provider.good_mood()
+        self.provider.behave()
         self.provider.work()
         self.the_texts_are_put_back()
         for campaign_id in self.campaign_ids:
@@ -623,7 +625,7 @@ class BatchLife(RuleBasedStateMachine):
                 self.decide_one(0, 1 if round_number < 3 else 0)
         else:
             raise AssertionError("a person's decisions never come to an end")
-        # What a person decided is looked at once more.
+        # What a person decided is polled once more.
         self.clock.forward(timedelta(minutes=10))
         self.sweep()
         self.check()
@@ -676,12 +678,12 @@ class BatchLife(RuleBasedStateMachine):
         self.figures.met.update(self.met)
 
 
-#: Reasons whose own sentence is the evidence: nothing could be seen, or what was seen is not this batch.
+#: Reasons whose own sentence is the evidence: nothing could be observed, or what was observed is not this batch.
 SAYS_ENOUGH = ("cannot_poll", "silent", "restored_differs", "bytes_differ")
 
 
 def _trouble(action: str, point: str) -> Exception:
-    """The trouble that the point allows: what may have arrived is unclear, and a poll never is."""
+    """The fault that the point allows: a commit that may have arrived is unclear, a poll never is."""
     if point in ("provider:commit:half", "provider:commit:end"):
         return Unclear("line_broke", "The line broke.")
     if action == "refused_account" or (point == "provider:connect" and action.startswith("refused")):

@@ -1,7 +1,7 @@
-"""A pretend provider in memory: three ways to hand over, one for each guard, and a ledger of what it texted.
+"""A provider simulated in memory: three ways to hand over, one for each guard, and a ledger of what it texted.
 
-Every step of the way is a point (``provider:commit:half``) where a listener may raise trouble, end the process, or let
-the rest of the world go on.
+Every step of a hand-over is a point (``provider:commit:half``) where a listener may raise an error, end the process,
+or let other jobs and people act.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,16 +35,16 @@ from providers.base import (
 from providers.errors import Refused, Unreachable
 from providers.points import reach
 
-#: How long the provider knows a key again, and how long Baton relies on it.
+#: How long the provider recognises a key, and how long Baton relies on that.
 REMEMBERS = timedelta(minutes=40)
 RELIED_ON = timedelta(minutes=20)
-#: How far a file has come, by its folder; a listing never proves less than an earlier one.
+#: The progress of a file, by its folder; a listing never proves less than an earlier one.
 _COMES_AFTER = {"staged": 0, "in": 1, "working": 2, "errors": 3, "processed": 3}
 
 
 @dataclass(frozen=True)
 class Take:
-    """One file the provider texted from: the stem it bears, its bytes, and whom it texted what."""
+    """One file the provider texted from: its stem, its bytes, and who was texted what."""
 
     stem: str
     body: bytes
@@ -64,7 +64,7 @@ class Entry:
 
 
 class Provider:
-    """What stands at the other end: folders, a memory for keys, moods, and the ledger that says whom it texted."""
+    """The provider itself: folders, a memory for keys, faults, and the ledger of everybody it texted."""
 
     def __init__(self, *, keeps_keys: bool) -> None:
         self.ledger: list[Take] = []
@@ -72,13 +72,13 @@ class Provider:
         self.keys: dict[int, datetime] = {}
         self.keeps_keys = keeps_keys
         self.dropped = 0
-        self.good_mood()
+        self.behave()
 
-    def good_mood(self) -> None:
+    def behave(self) -> None:
         """Answer at once, show everything, take everything."""
         self.is_down = False
         self.is_slow = False
-        self.verdict = "accept"
+        self.answer = "accept"
         self.shown: list[Entry] | None = None
 
     def listing(self) -> list[Entry]:
@@ -86,7 +86,7 @@ class Provider:
         return list(self.entries.values()) if self.shown is None else self.shown
 
     def arrive(self, name: str, key: int, body: bytes, *, is_whole: bool = True) -> None:
-        """Take a file in. Without a memory for keys even a torn one is worked on."""
+        """Take a file in. Without a memory for keys even a truncated one is processed."""
         now = timezone.now()
         if self.keeps_keys:
             if not is_whole:
@@ -103,25 +103,25 @@ class Provider:
             self.work()
 
     def waiting(self, stem: str = "") -> list[Entry]:
-        """The files, of one batch or all, that were taken in and not yet worked on."""
+        """The files, of one batch or all, that were taken in and not yet processed."""
         found = [entry for entry in self.entries.values() if entry.folder in ("in", "working")]
         return [entry for entry in found if not stem or stem_of(entry.name) == stem]
 
     def begin_work(self) -> None:
-        """Show that work on the waiting files has begun."""
+        """Show that processing of the waiting files has begun."""
         for entry in self.waiting():
             self.entries[entry.name] = replace(entry, folder="working")
 
     def work(self) -> None:
-        """Work on the waiting files: text, or refuse, as the verdict says. Half a file is texted as far as it goes."""
+        """Process the waiting files: text or refuse them, as ``answer`` says. Half a file is texted too."""
         for entry in self.waiting():
             rows = rows_of(entry.body)
-            if entry.is_whole and self.verdict == "reject":
+            if entry.is_whole and self.answer == "reject":
                 self.entries[entry.name] = replace(entry, folder="errors", said=b"rejected")
                 continue
             said = b""
-            if self.verdict in ("row_error", "opted_out") and entry.is_whole and len(rows) > 1:
-                said = f"{self.verdict} {rows[0][0]}".encode()
+            if self.answer in ("row_error", "opted_out") and entry.is_whole and len(rows) > 1:
+                said = f"{self.answer} {rows[0][0]}".encode()
                 rows = rows[1:]
             if rows:
                 self.ledger.append(Take(stem_of(entry.name), entry.body, tuple(rows), entry.is_whole))
@@ -145,7 +145,7 @@ answering: dict[str, Provider] = {}
 
 @dataclass
 class Remote:
-    """An open line to the pretend provider."""
+    """An open connection to the simulated provider."""
 
     settings: Mapping[str, Any]
     provider: Provider
@@ -155,7 +155,7 @@ class Remote:
 
 
 class Transport:
-    """Opens a line to the provider that answers under a host's name."""
+    """Opens a connection to the provider that answers under a host's name."""
 
     @staticmethod
     @contextmanager
@@ -169,7 +169,7 @@ class Transport:
 
 
 class PretendAdapter(BaseAdapter):
-    """What the three ways have in common; ``interpret`` believes positive evidence only."""
+    """What the three ways have in common; ``interpret`` trusts positive evidence only."""
 
     label = "Pretend"
     transport = Transport
@@ -195,7 +195,7 @@ class PretendAdapter(BaseAdapter):
         return f"{payload.stem}.{number}.txt"
 
     def arrived_name(self, payload: Payload, attempt: Attempt) -> str:
-        """The name under which an attempt's file is with the provider once it has arrived."""
+        """The name of an attempt's file at the provider once it has arrived."""
         return attempt.name
 
     def stage(self, remote: Remote, payload: Payload, attempt_name: str) -> Staged:
@@ -208,7 +208,7 @@ class PretendAdapter(BaseAdapter):
         try:
             reach("provider:commit:half")
         except BaseException:
-            # A line may break within a row, or after the last byte of a row.
+            # A connection may break within a row, or after the last byte of a row.
             half = payload.body[: len(payload.body) // 2 + 1]
             remote.provider.arrive(name, payload.key, half, is_whole=False)
             raise
@@ -261,7 +261,7 @@ class PretendAdapter(BaseAdapter):
         return self.read_absent(attempts, observations)
 
     def read_absent(self, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
-        """What it means that nothing has arrived as far as can be seen."""
+        """What it means that a poll shows no arrival."""
         return Interpretation(ProviderState.UNKNOWN)
 
     def check(self, remote: Remote, now: datetime) -> list[Check]:
@@ -276,13 +276,13 @@ def _outcomes(file: ObservedFile) -> tuple[Outcome, ...]:
 
 
 class KeyAdapter(PretendAdapter):
-    """The provider remembers a key for a while and drops the same again."""
+    """The provider remembers a key for a while and drops a repeat with it."""
 
     guard = Guard.key(window=RELIED_ON)
 
 
 class RenameAdapter(PretendAdapter):
-    """The bytes are brought near under a name of their own; a rename of that one source hands them over."""
+    """The bytes are staged under a name of their own; a rename of that one source hands them over."""
 
     guard = Guard.rename()
 
@@ -316,7 +316,7 @@ class RenameAdapter(PretendAdapter):
 
 
 class NoneAdapter(PretendAdapter):
-    """Nothing keeps a repeat from texting twice."""
+    """Nothing prevents a repeat from texting twice."""
 
     guard = Guard.none()
 

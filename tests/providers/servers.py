@@ -1,4 +1,4 @@
-"""File servers that nobody here wrote, on a loopback port: vsftpd and OpenSSH's sshd, pyftpdlib in a thread.
+"""Third-party file servers on a loopback port: vsftpd and OpenSSH's sshd, and pyftpdlib in a thread.
 
     with servers.vsftpd(tmp_path, request.node.nodeid) as server:
         (server.home / "Send_SMS").mkdir()
@@ -77,7 +77,7 @@ class FileServer:
 
 @contextmanager
 def pyftpdlib(home: Path, *, tls: bool = False, perm: str = "elradfmw") -> Iterator[FileServer]:
-    """Serve the folder ``home`` by FTP, with MLSD; with ``tls`` nobody gets in without, and a certificate lies beside.
+    """Serve the folder ``home`` by FTP, with MLSD; ``tls`` makes TLS mandatory and puts a certificate beside it.
 
     ``perm`` is what the login may do, in pyftpdlib's letters.
     """
@@ -109,17 +109,17 @@ def pyftpdlib(home: Path, *, tls: bool = False, perm: str = "elradfmw") -> Itera
 
 class _Folders(AbstractedFS):
     def chdir(self, path: str) -> None:
-        # pyftpdlib's own moves the whole process, which is this test's.
+        # pyftpdlib's own filesystem would change the folder of the whole process, which also runs the test.
         os.listdir(path)
         self.cwd = self.fs2ftp(path)
 
 
 @contextmanager
 def vsftpd(folder: Path, who: str, *, tls: bool = False, **options: str) -> Iterator[FileServer]:
-    """Run vsftpd for the test ``who`` (its node id); with ``tls`` it takes nobody without, and wants sessions reused.
+    """Run vsftpd for the test ``who`` (its node id); with ``tls`` it requires TLS and session reuse.
 
-    It has no MLSD, and everyone may write everywhere. ``options`` are lines of its configuration. As root or not it
-    runs as who starts it, and asks its guest for the password.
+    It has no MLSD, and everyone may write everywhere. ``options`` are lines of its configuration. As root or not, it
+    runs as the user who starts it, and asks its guest for the password.
     """
     program = debian.require("vsftpd", who)
     home = folder / "vsftpd" / "home"
@@ -172,8 +172,8 @@ _TLS_LINES = {
 def openssh(folder: Path, who: str) -> Iterator[FileServer]:
     """Run OpenSSH's sshd with its SFTP server and a password login for the test ``who`` (its node id).
 
-    sshd reads passwords from /etc/shadow only, so it lives in a root folder of its own below ``folder``; that takes
-    root, and who is not root skips the test.
+    sshd reads passwords from /etc/shadow only, so it runs in a root folder of its own below ``folder``; that needs
+    root, and without root the test is skipped.
     """
     program = debian.require("sshd", who)
     if os.geteuid() != 0:
@@ -203,7 +203,7 @@ _SHADOW = "$6$baton$RRcKFoVaHyXt6nEJF8TWB3MXT2F8afvwo/6./GLC0o8A4UUjGhAgF0Q8SOVM
 
 
 def _sshd_root(root: Path, program: str) -> str:
-    """Lay out what sshd needs to live in ``root``; returns its host key as an account pins it."""
+    """Prepare the root folder ``root`` for sshd; returns its host key as an account pins it."""
     for place in ("etc/ssh", "run/sshd", "dev", "home"):
         (root / place).mkdir(parents=True)
     found = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
@@ -234,7 +234,7 @@ def _child(command: list[str], server: FileServer) -> Iterator[None]:
             pytest.fail(f"{command[0]} ended at once: {log.read().decode(errors='replace')}")
         yield
     finally:
-        # Its own session: what it started for its clients ends with it.
+        # It runs in its own session: the processes it started for its clients end with it.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
@@ -250,7 +250,7 @@ def _greets(server: FileServer) -> bool:
 
 
 def certificate(folder: Path) -> str:
-    """Put a new certificate for this machine and its key into ``folder``/server.pem; returns the certificate as PEM."""
+    """Write a new certificate for this machine and its key to ``folder``/server.pem; returns the certificate as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a server of the tests")])
     now = datetime.now(UTC)

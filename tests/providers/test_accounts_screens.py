@@ -97,7 +97,7 @@ def test_another_host_needs_the_password_again_and_forgets_the_key(client: Clien
         ("port", "70000", "65535"),
     ],
 )
-def test_it_says_what_is_wrong_beside_the_field(
+def test_errors_are_shown_beside_the_field(
     client: Client, account: Account, field: str, value: str, words: str
 ) -> None:
     page = client.post(f"{reverse('providers:account_add')}?provider=smsportal", {**FORM, field: value})
@@ -202,7 +202,7 @@ def test_actions_are_post_only(client: Client, account: Account, name: str) -> N
     assert client.get(url(name, account)).status_code == 405
 
 
-def test_a_viewer_looks_and_changes_nothing(logged_in: LogIn, viewer: User, account: Account) -> None:
+def test_a_viewer_reads_and_changes_nothing(logged_in: LogIn, viewer: User, account: Account) -> None:
     client = logged_in(viewer)
     page = client.get(account.get_absolute_url())
     assert page.status_code == 200
@@ -229,7 +229,7 @@ def test_the_admin_never_shows_a_secret(logged_in: LogIn, admin_user: User, acco
     assert account.open_settings()["password"] not in page
 
 
-def test_a_warning_is_no_plain_success(client: Client, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_not_shown_as_a_success(client: Client, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         Check("login", "Login", True, "The login works."),
         Check("line", "Encryption", None, "The line is not encrypted.", is_warning=True),
@@ -257,7 +257,7 @@ def test_a_warning_is_no_plain_success(client: Client, account: Account, monkeyp
         ("bulksms", {"api_url": ""}, ""),
     ],
 )
-def test_it_says_whether_the_line_is_encrypted(
+def test_it_says_whether_the_connection_is_encrypted(
     client: Client, provider: str, changes: dict[str, Any], line: str
 ) -> None:
     made = Account(name="Main", provider=provider)
@@ -274,7 +274,7 @@ def test_it_says_whether_the_line_is_encrypted(
 
 
 def filled(slug: str, sandbox: Sandbox) -> dict[str, Any]:
-    """What a person would enter for an account with the pretend provider."""
+    """What a person would enter for an account with the sandbox provider."""
     fields = registry.adapter(slug).SettingsForm.base_fields
     known = {name: field.initial for name, field in fields.items()} | sandbox.providers[slug]
     entered = {name: known[name] for name in fields if known.get(name) not in (None, False, "")}
@@ -350,7 +350,7 @@ def test_a_certificate_is_entered_in_a_field_of_several_lines(client: Client, sa
     assert "no certificate\nat all</textarea>" in page
 
 
-def test_a_stored_key_that_cannot_be_read_is_said_and_breaks_nothing(client: Client, account: Account) -> None:
+def test_a_stored_key_that_cannot_be_read_is_reported_and_breaks_nothing(client: Client, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(host_key="ssh-ed25519 not base64!")
     assert "cannot be read" in client.get(account.get_absolute_url()).content.decode()
     assert "cannot be read" in client.get(url("account_host_key", account)).content.decode()
@@ -367,7 +367,7 @@ def test_a_stored_key_that_cannot_be_read_is_said_and_breaks_nothing(client: Cli
         ([True, False, None], "The test failed"),
     ],
 )
-def test_the_outcome_of_a_test_is_said_in_a_sentence(
+def test_the_outcome_of_a_test_is_a_sentence(
     client: Client, account: Account, monkeypatch: pytest.MonkeyPatch, answers: list[bool | None], words: str
 ) -> None:
     checks = [Check(f"check_{number}", "A check", passed, "Words.") for number, passed in enumerate(answers)]

@@ -1,4 +1,4 @@
-"""BulkSMS's bytes by hand, from the examples of "send_batch"; its objections and its forms."""
+"""BulkSMS's bytes by hand, from the examples of "send_batch"; its problems and its forms."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -219,9 +219,9 @@ def test_with_unicode_every_text_is_measured_as_such() -> None:
 
 
 def parsed(form: bytes) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Read a form as the document describes it: parameters in ISO-8859-1, a CSV whose backslash takes the next as is.
+    """Read a form as the document describes it: ISO-8859-1 parameters, a CSV; a backslash escapes the next character.
 
-    Written from the document alone; the only knowledge shared with the adapter is the table of the code sample.
+    Written from the document alone; it shares only the table of the code sample with the adapter.
     """
     greek = {
         0xD0: "Δ",
@@ -326,7 +326,7 @@ def test_the_address_is_tidied() -> None:
 @pytest.mark.parametrize(
     "url", ["bulksms.vsms.net", "ftp://bulksms.vsms.net", "https://a:b@bulksms.vsms.net/eapi", "https://x/eapi?y=z"]
 )
-def test_addresses_that_are_none_are_refused(url: str) -> None:
+def test_invalid_addresses_are_refused(url: str) -> None:
     assert "api_url" in Adapter.SettingsForm(form_data(api_url=url)).errors
 
 
@@ -336,13 +336,13 @@ def test_plain_http_must_be_allowed_by_hand() -> None:
     assert allowed.is_valid(), allowed.errors
 
 
-def test_a_login_must_be_sayable_and_a_certificate_readable() -> None:
+def test_a_login_must_be_encodable_and_a_certificate_readable() -> None:
     assert "password" in Adapter.SettingsForm(form_data(password="p€ss")).errors
     assert "username" in Adapter.SettingsForm(form_data(username="acmę")).errors
     assert "tls_certificate" in Adapter.SettingsForm(form_data(tls_certificate="no certificate")).errors
 
 
-def test_options_are_held_to_the_document() -> None:
+def test_options_must_follow_the_document() -> None:
     form = Adapter.OptionsForm(
         {"source_id": "x" * 21, "routing_group": "4", "msg_class": "1", "alphabet": "8bit", "repliable": "2"}
     )

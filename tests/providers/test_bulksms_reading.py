@@ -1,4 +1,4 @@
-"""What BulkSMS answers and reports, over a real socket, and what it means."""
+"""What BulkSMS answers and reports over a real socket, and how that is interpreted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +93,7 @@ def trouble(server: Server, body: bytes, **others: Any) -> Trouble:
 
 
 def after(found: Trouble, *others: Attempt, **options: Any) -> Interpretation:
-    """What is read after an attempt that ended with ``found``, and ``others`` before it."""
+    """What is interpreted after an attempt that ended with ``found``, and ``others`` before it."""
     endings = {Unclear: Ending.UNCLEAR, Unreachable: Ending.UNREACHABLE, Refused: Ending.REFUSED}
     last = attempt(found.reply, ending=endings[type(found)], number=len(others) + 1)
     return ADAPTER.interpret(payload(**options), [*others, last], [observation()])
@@ -106,7 +106,7 @@ def read(*observations: Observation, attempts: tuple[Attempt, ...] = (TAKEN,), *
 # The hand-over
 
 
-def test_user_name_and_password_stand_before_the_payload(server: Server) -> None:
+def test_user_name_and_password_come_before_the_payload(server: Server) -> None:
     committed(server, b"0|IN_PROGRESS|30430")
     [(path, form, _)] = server.asked
     assert path == "/eapi/submission/send_batch/1/1.0"
@@ -145,7 +145,7 @@ def test_what_stops_the_account_and_holds_the_batch(server: Server, code: int, w
     assert after(found).state is ProviderState.ABSENT
 
 
-def test_temporarily_unavailable_is_tried_again_for_ever(server: Server) -> None:
+def test_temporarily_unavailable_is_retried_without_limit(server: Server) -> None:
     for number in (1, 6, 50):
         found = trouble(server, b"40|temporarily unavailable|", number=number)
         assert isinstance(found, Unreachable)
@@ -154,7 +154,7 @@ def test_temporarily_unavailable_is_tried_again_for_ever(server: Server) -> None
 
 
 @pytest.mark.parametrize("code", [26, 28])
-def test_upstream_trouble_is_tried_again_a_few_times(server: Server, code: int) -> None:
+def test_an_upstream_failure_is_retried_a_few_times(server: Server, code: int) -> None:
     body = f"{code}|upstream|".encode()
     assert all(isinstance(trouble(server, body, number=number), Unreachable) for number in range(1, 6))
     found = trouble(server, body, number=6)
@@ -171,7 +171,7 @@ def test_an_internal_error_is_unclear(server: Server) -> None:
     assert interpretation.reason == "internal_error"
 
 
-def test_a_status_nobody_knows_is_unclear(server: Server) -> None:
+def test_an_unknown_status_is_unclear(server: Server) -> None:
     found = trouble(server, b"77|something new|12")
     assert isinstance(found, Unclear)
     interpretation = after(found)
@@ -194,7 +194,7 @@ def test_what_is_rejected_as_a_whole(server: Server, code: int, word: str) -> No
     assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
     interpretation = after(found, attempt(ending=Ending.NONE))
     assert interpretation.unclear
-    # These cannot have.
+    # These cannot have arrived.
     interpretation = after(
         found, attempt(b"40|later|", ending=Ending.UNREACHABLE), attempt(ending=Ending.REFUSED, number=2)
     )
@@ -216,7 +216,7 @@ def test_what_is_rejected_as_a_whole(server: Server, code: int, word: str) -> No
         b"\x00\xff\xfe",
     ],
 )
-def test_an_answer_that_is_none_permits_a_repeat(server: Server, body: bytes) -> None:
+def test_an_unreadable_answer_permits_a_repeat(server: Server, body: bytes) -> None:
     found = trouble(server, body)
     assert isinstance(found, Unclear)
     assert found.code == "answer_unreadable"
@@ -286,7 +286,7 @@ def test_a_rehearsal_texts_nobody_and_says_so(server: Server) -> None:
 @pytest.mark.parametrize(
     ("option", "words"), [("", ""), ("succeed", "texts nobody"), ("fail", "rejects it and texts nobody")]
 )
-def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
+def test_a_campaign_spec_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
     said = ADAPTER.rehearsal(CampaignSpec("", "", None, None, {"rehearsal": option}))
     assert words in said
     assert bool(said) is bool(option)
@@ -294,7 +294,7 @@ def test_an_order_says_that_it_is_a_rehearsal(option: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("code", [22, 24, 26, 40, 201, 77])
-def test_a_rehearsed_no_is_a_rejection(server: Server, code: int) -> None:
+def test_a_refused_rehearsal_is_a_rejection(server: Server, code: int) -> None:
     found = trouble(server, f"{code}|as you wished|".encode(), rehearsal="fail")
     assert isinstance(found, Unclear)
     interpretation = after(found, rehearsal="fail")
@@ -311,7 +311,7 @@ def test_a_rehearsal_with_a_wrong_password_is_about_the_account(server: Server) 
     assert found.account
 
 
-# Looking
+# Polling
 
 
 def test_the_report_is_asked_for_by_the_number_of_the_batch(server: Server) -> None:
@@ -353,14 +353,14 @@ def test_a_report_page_that_is_gone_is_kept_as_evidence(server: Server) -> None:
     assert read(seen).state is ProviderState.TAKEN
 
 
-def test_a_login_refused_while_looking_is_about_the_account(server: Server) -> None:
+def test_a_login_refused_while_polling_is_about_the_account(server: Server) -> None:
     server.body = b"23|invalid credentials (username was: acme&co)|\n"
     with connected(server) as remote, pytest.raises(Refused) as caught:
         ADAPTER.poll(remote, payload(), [TAKEN], NOON)
     assert caught.value.account
 
 
-# Reading reports
+# Interpreting reports
 
 
 def test_a_report_with_everybody_in_it_settles_the_batch() -> None:
@@ -382,7 +382,7 @@ def test_a_report_with_everybody_in_it_settles_the_batch() -> None:
         assert [outcome.line for outcome in interpretation.outcomes] == [3, 4]
 
 
-def test_each_row_stands_for_itself_however_it_is_written() -> None:
+def test_each_row_is_read_on_its_own_in_any_notation() -> None:
     body = (
         b"\xef\xbb\xbf\r\n0|Returns to follow\r\n+27825550100|11|\r\n 27825550101 | 11 |2026-11-21|x\r\n27825550102|11"
     )
@@ -419,7 +419,7 @@ def test_every_status_of_the_document(code: int, result: str | None, delivery: s
 
 
 @pytest.mark.parametrize(("code", "reason"), [(23, "login_refused"), (25, "no_credits"), (27, "quota_exceeded")])
-def test_a_report_that_refuses_for_the_accounts_sake_says_so(code: int, reason: str) -> None:
+def test_a_report_that_refuses_because_of_the_account_says_so(code: int, reason: str) -> None:
     rows = [f"{NUMBERS[0]}|11", f"{NUMBERS[1]}|11", f"{NUMBERS[2]}|{code}"]
     interpretation = read(observation(report(*rows)))
     assert (interpretation.state, interpretation.reason, interpretation.account) == (
@@ -431,7 +431,7 @@ def test_a_report_that_refuses_for_the_accounts_sake_says_so(code: int, reason: 
     assert (others.reason, others.account) == ("reported", False)
 
 
-def test_a_status_nobody_knows_is_never_a_result_of_its_own() -> None:
+def test_an_unknown_status_is_never_a_result() -> None:
     interpretation = read(observation(report(*[f"{number}|99" for number in NUMBERS])))
     assert {(outcome.result, outcome.code, outcome.delivery) for outcome in interpretation.outcomes} == {
         ("accepted", "UNKNOWN", "")
@@ -463,7 +463,7 @@ def test_a_text_with_a_row_for_each_part(rows: tuple[str, str], expected: tuple[
     assert found == ([expected] if expected else [])
 
 
-def test_a_missing_row_is_an_error_once_the_report_has_settled() -> None:
+def test_a_missing_row_is_an_error_once_the_report_is_complete() -> None:
     lacking = report("27825550100|11", "27825550101|0")
     first = observation(lacking)
     interpretation = read(first)
@@ -498,13 +498,13 @@ def test_a_number_that_comes_late_is_no_error_but_an_alarm() -> None:
     assert "texted after all" in interpretation.alarm
 
 
-def test_a_report_that_never_fills_keeps_nobody_waiting() -> None:
+def test_a_report_that_never_becomes_complete_has_a_time_limit() -> None:
     interpretation = read(observation(report("27825550100|11"), after=1800))
     assert interpretation.state is ProviderState.ACCEPTED
     assert [outcome.msisdn for outcome in interpretation.outcomes] == ["27825550100"]
 
 
-def test_an_empty_report_is_waited_for_and_then_a_person_asked() -> None:
+def test_an_empty_report_is_awaited_and_then_a_person_decides() -> None:
     first, later = observation(report()), observation(report(), after=120)
     assert read(first, later).state is ProviderState.TAKEN
     assert read(first, later).outcomes == ()
@@ -531,7 +531,7 @@ def test_without_a_report_the_answer_to_the_hand_over_counts(reply: bytes) -> No
     )
 
 
-def test_the_patience_with_reports_ends_before_silence_is_unclear() -> None:
+def test_the_wait_for_a_report_ends_before_silence_is_unclear() -> None:
     assert REPORT_PATIENCE < Adapter.give_up_after < Adapter.guard.window
 
 
@@ -590,7 +590,7 @@ def checks(server: Server, body: bytes, *, now: datetime | None = None, status: 
         return {check.code: check for check in ADAPTER.check(remote, now or datetime.now(UTC))}
 
 
-def test_login_credits_certificate_and_clock_are_looked_at(server: Server) -> None:
+def test_login_credits_certificate_and_clock_are_checked(server: Server) -> None:
     found = checks(server, b"0|1234.50\n")
     assert [(code, check.passed) for code, check in found.items()] == [
         ("login", True),
@@ -618,7 +618,7 @@ def test_the_balance_is_easy_to_read(server: Server, balance: str, words: str) -
     assert words in checks(server, f"0|{balance}|".encode())["credits"].sentence
 
 
-def test_a_clock_that_is_wrong(server: Server) -> None:
+def test_a_wrong_clock(server: Server) -> None:
     found = checks(server, b"0|10", now=datetime.now(UTC) - timedelta(minutes=7))
     assert found["clock"].passed is False
 
@@ -663,11 +663,11 @@ def test_a_quote(server: Server) -> None:
 
 
 @pytest.mark.parametrize("body", [b"0|Quotation issued|", b"0|Quotation issued|soon", b"24|no|", b"<html>", b""])
-def test_what_is_no_quote(server: Server, body: bytes) -> None:
+def test_answers_that_are_no_quote(server: Server, body: bytes) -> None:
     assert quoted(server, body) is None
 
 
-def test_what_cannot_be_said_is_not_quoted(server: Server) -> None:
+def test_text_that_cannot_be_encoded_is_not_quoted(server: Server) -> None:
     assert quoted(server, b"0|Quotation issued|1.00", text="5 €") is None
     assert server.dialled == 0
 

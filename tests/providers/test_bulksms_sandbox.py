@@ -1,4 +1,4 @@
-"""BulkSMS's adapter against the pretend BulkSMS: two independent readings of one document."""
+"""BulkSMS's adapter against the BulkSMS sandbox: two independent readings of one document."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -127,7 +127,7 @@ def test_everybody_is_texted_once_and_found_in_the_report(sandbox: Sandbox, sett
         "down",
     ],
 )
-def test_a_lost_answer_is_made_good_by_a_repeat_and_nobody_is_texted_twice(
+def test_a_repeat_recovers_a_lost_answer_and_nobody_is_texted_twice(
     sandbox: Sandbox, settings: dict[str, Any], fault: str
 ) -> None:
     before = len(texted(sandbox))
@@ -181,7 +181,7 @@ def test_a_batch_taken_twice_is_an_alarm(sandbox: Sandbox, settings: dict[str, A
     assert "twice" in polled_at(settings, payload, first, second).alarm
 
 
-def test_lines_dropped_without_a_word_are_missing_from_the_report(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+def test_silently_dropped_lines_are_missing_from_the_report(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     dropped = "27825599903"
     payload = rendered("Hi", "Hi", "Hi", numbers=(*NUMBERS, dropped))
     attempt = handed_over(settings, payload)
@@ -194,7 +194,7 @@ def test_lines_dropped_without_a_word_are_missing_from_the_report(sandbox: Sandb
     assert [outcome.msisdn for outcome in interpretation.outcomes if outcome.result == "row_error"] == [dropped]
 
 
-def test_the_fate_of_each_recipient(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+def test_the_outcome_of_each_recipient(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     numbers = tuple(f"278255{ending}" for ending in ("99901", "99902", "99908", "99909"))
     payload = rendered(*["Hi"] * 4, numbers=numbers)
     interpretation = polled_at(settings, payload, handed_over(settings, payload))

@@ -1,4 +1,4 @@
-"""What the providers can do, in one table on the screen and in the documentation."""
+"""The providers' capabilities, in one table on the screen and in the documentation."""
 
 from datetime import timedelta
 from io import StringIO
@@ -33,7 +33,7 @@ class Acme(BaseAdapter):
         token = forms.CharField(label="API key", widget=forms.PasswordInput)
 
 
-def test_it_says_in_words_what_an_adapter_declares() -> None:
+def test_the_table_describes_what_an_adapter_declares() -> None:
     table = capabilities.table([Acme])
     assert table.labels == ("Acme | Sons",)
     assert {row.title: row.cells[0] for row in table.rows} == {
@@ -52,21 +52,21 @@ def test_it_says_in_words_what_an_adapter_declares() -> None:
     }
 
 
-def test_a_bar_in_a_cell_begins_no_other_one() -> None:
+def test_a_bar_in_a_cell_does_not_start_another_cell() -> None:
     first, rule, *_ = capabilities.markdown([Acme]).splitlines()
     assert first == "|  | Acme \\| Sons |"
     assert rule == "|---|---|"
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.slug)
-def test_every_adapter_says_everything_that_people_ask(adapter: type[BaseAdapter]) -> None:
+def test_every_adapter_answers_every_row(adapter: type[BaseAdapter]) -> None:
     for row in capabilities.table([adapter]).rows:
         assert row.cells[0], row.title
     assert adapter.guard_words
     assert "sent" not in " ".join(row.cells[0] for row in capabilities.table([adapter]).rows).split()
 
 
-def test_the_documentation_says_what_the_adapters_say() -> None:
+def test_the_documentation_matches_the_adapters() -> None:
     page = command.PAGE.read_text()
     assert capabilities.between_markers(page, capabilities.markdown(ADAPTERS)) == page, "manage.py capabilities --write"
 

@@ -120,7 +120,7 @@ def test_the_batch_example_of_the_document() -> None:
     )
 
 
-def test_own_texts_make_it_the_form_of_whole_messages() -> None:
+def test_messages_of_contacts_use_the_form_of_whole_messages() -> None:
     template = "Hi @@value1@@"
     written = body(
         CampaignSpec(template, ""), filled(template, "1234567891", "Fred"), own("1234567892", "Call me, Jane|Joe")
@@ -220,7 +220,7 @@ def test_every_parameter() -> None:
     )
 
 
-def test_callback_none_is_said() -> None:
+def test_callback_none_is_written_out() -> None:
     assert "\ncallback:0\n" in body(CampaignSpec("Hi", "", options={"callback": "0"}), message("1234567", "Hi"))
 
 
@@ -437,13 +437,13 @@ def test_a_line_break_in_a_value_is_refused_by_name() -> None:
     assert codes(CampaignSpec(template, "", options={"unicode": True}), filled(template, "1", "Ann", "Bo\nCy")) == []
 
 
-def test_a_line_break_in_a_text_that_no_template_says_is_refused() -> None:
+def test_a_line_break_in_a_text_outside_the_template_is_refused() -> None:
     assert codes(CampaignSpec("", ""), message("1", "Hi\nBye")) == ["text_line_break"]
     assert codes(CampaignSpec("Hi @@value1@@", ""), own("1", "Hi\nBye")) == ["text_line_break"]
     assert codes(CampaignSpec("Hi\nBye", ""), message("1", "Hi\nBye")) == []
 
 
-def test_an_own_text_cannot_stand_beside_a_template_of_several_lines() -> None:
+def test_a_message_cannot_be_combined_with_a_template_of_several_lines() -> None:
     assert codes(CampaignSpec("Hi\nBye", ""), own("1", "Only me")) == ["own_text_beside_lines"]
     assert codes(CampaignSpec("Hi\nBye", ""), own("1", "Me\ntoo")) == ["own_text_beside_lines"]
     assert codes(CampaignSpec("Hi\nBye", "", options={"unicode": True}), own("1", "Me\ntoo")) == []
@@ -451,7 +451,7 @@ def test_an_own_text_cannot_stand_beside_a_template_of_several_lines() -> None:
 
 
 @pytest.mark.parametrize("text", ["#field1#", "See #FIELD12# there", "#field3", "field4#"])
-def test_what_clickatell_would_take_for_a_field_is_refused_by_name(text: str) -> None:
+def test_text_that_clickatell_would_read_as_a_field_is_refused_by_name(text: str) -> None:
     problem = only(Adapter().problems(CampaignSpec("", ""), message("1", text)))
     assert problem.code == "text_has_field"
     assert problem.characters in text
@@ -519,7 +519,7 @@ def test_the_options_form_takes_what_the_document_names() -> None:
 
 
 def read_file(wire: bytes, charset: str, fill: str, strips: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Read a file as the archived reference says it is read; return the parameters and each number's text.
+    """Read a file as the archived reference describes; return the parameters and each number's text.
 
     Where the reference leaves it open there is a switch: in which order fields are filled, and whether spaces at the
     edges of a value count.
@@ -610,8 +610,8 @@ ANY = st.text(st.one_of(CHARACTERS, st.sampled_from("\r\v\f\x1c\x85\u2028ç")))
 
 
 @given(ANY, ANY, ANY)
-def test_no_text_whatever_adds_a_line(text: str, value: str, own_text: str) -> None:
-    """Texts that nobody objected to add exactly the lines of their own form."""
+def test_no_text_can_add_a_line(text: str, value: str, own_text: str) -> None:
+    """Texts without problems add exactly the lines of their own form."""
     template = f"{text}@@value1@@"
     spec = CampaignSpec(template, "")
     people = [filled(template, "27825550100", value), own("27825550101", own_text)]

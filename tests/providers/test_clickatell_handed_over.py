@@ -1,4 +1,4 @@
-"""Clickatell's files on real FTP servers: the pretend Clickatell, which reads its document for itself, and vsftpd."""
+"""Clickatell's files on real FTP servers: the Clickatell sandbox, which implements the document itself, and vsftpd."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ def poll(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Observ
 
 
 def settled(settings: dict[str, Any], payload: Payload, attempt: Attempt) -> Interpretation:
-    """The first reading that is more than the file lying there."""
+    """The first interpretation that shows more than the file being there."""
     observations: list[Observation] = []
 
     def interpretation() -> Interpretation | None:
@@ -135,7 +135,7 @@ def test_what_clickatell_does_not_explain_is_for_a_person(
     assert {outcome.msisdn for outcome in interpretation.outcomes} == set(texted(sandbox, payload))
 
 
-def test_statuses_tell_who_got_it(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+def test_statuses_show_who_received_it(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     sandbox.fault("clickatell:statuses")
     messages = [message(1, "Hi"), message(99905, "Hi")]
     payload = payload_of("c500-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), messages)
@@ -149,7 +149,7 @@ def test_statuses_tell_who_got_it(sandbox: Sandbox, settings: dict[str, Any]) ->
     assert found == {messages[0].msisdn: "delivered", messages[1].msisdn: "undelivered"}
 
 
-def test_credentials_are_in_nothing_that_is_kept(sandbox: Sandbox, settings: dict[str, Any]) -> None:
+def test_nothing_that_is_kept_contains_credentials(sandbox: Sandbox, settings: dict[str, Any]) -> None:
     payload = payload_of("c600-b1-g1-0a1b2c3d", CampaignSpec("Hi", ""), [message(1, "Hi")])
     attempt = hand_over(settings, payload)
     settled(settings, payload, attempt)
@@ -161,7 +161,7 @@ def test_credentials_are_in_nothing_that_is_kept(sandbox: Sandbox, settings: dic
     assert str(settings["api_password"]).encode() in stored
 
 
-def test_a_wrong_ftp_login_is_the_accounts_trouble(settings: dict[str, Any]) -> None:
+def test_a_wrong_ftp_login_is_an_account_problem(settings: dict[str, Any]) -> None:
     with pytest.raises(Refused) as trouble, FtpTransport.connect(settings | {"password": "wrong"}):
         pass
     assert trouble.value.account
@@ -175,7 +175,7 @@ def test_the_connection_can_be_tested(settings: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-# -- a server that nobody here wrote
+# -- a third-party server
 
 
 def test_vsftpd_takes_the_same_bytes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -202,7 +202,7 @@ def test_vsftpd_takes_the_same_bytes(tmp_path: Path, request: pytest.FixtureRequ
         assert Adapter().interpret(payload, [attempt], [whole, part]).state is ProviderState.ACCEPTED
 
 
-# -- any text and any value, read by the sandbox
+# -- any text and any value, processed by the sandbox
 
 
 LITERALS = ["to:27825550199", "api_id:9", "\n", "text:", "#field1#", "#field", "1#", "field2#", "@@", "|~^;,", " "]

@@ -1,4 +1,4 @@
-"""What Clickatell's log and folder mean, rule by rule; and what a look keeps of them."""
+"""The meaning of Clickatell's log and folder, rule by rule; and what a poll keeps of them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -111,7 +111,7 @@ def test_every_number_refused_is_settled_too() -> None:
     assert errors(interpretation) == dict.fromkeys(NUMBERS, "105")
 
 
-def test_an_error_nobody_knows_is_an_error_and_says_what_it_said() -> None:
+def test_an_unknown_error_is_an_error_with_its_own_text() -> None:
     interpretation = read(poll(log(*taken(0, 1), f"ERR: 777, No signal on Mars To: {NUMBERS[2]}")))
     (outcome,) = interpretation.outcomes
     assert (outcome.result, outcome.code) == ("row_error", "UNKNOWN")
@@ -133,7 +133,7 @@ def test_an_error_nobody_knows_is_an_error_and_says_what_it_said() -> None:
         "{reference} ID: {id} To: {to}",
     ],
 )
-def test_lines_may_have_anything_around_them(line: str) -> None:
+def test_lines_may_be_surrounded_by_other_text(line: str) -> None:
     lines = [
         line.format(id=identity(place), to=number, upload=UPLOAD, reference=REFERENCE)
         for place, number in enumerate(NUMBERS)
@@ -144,18 +144,18 @@ def test_lines_may_have_anything_around_them(line: str) -> None:
     assert errors(read(poll(log(*refused)))) == {NUMBERS[2]: "121"}
 
 
-def test_several_answers_may_stand_in_one_line() -> None:
+def test_one_line_may_contain_several_answers() -> None:
     assert read(poll(log(" ; ".join(taken(0, 1, 2))))).state is ProviderState.ACCEPTED
 
 
-def test_numbers_before_several_answers_in_one_line_are_nobodys() -> None:
+def test_numbers_before_several_answers_in_one_line_are_ignored() -> None:
     line = f"To: {NUMBERS[0]} ERR: 105, Invalid To: {NUMBERS[1]} ID: {identity(1)} To: {NUMBERS[2]} ID: {identity(2)}"
     interpretation = read(poll(log(line)))
     assert interpretation.unclear
     assert interpretation.outcomes == ()
 
 
-def test_an_id_that_is_told_again_with_its_number_is_one_message() -> None:
+def test_an_id_that_is_repeated_with_its_number_is_one_message() -> None:
     lines = [f"ID: {identity(0)}", f"ID: {identity(0)} To: {NUMBERS[0]}", f"ID: {identity(1)}"]
     assert read(poll(log(*lines))).state is ProviderState.PROCESSING
 
@@ -237,7 +237,7 @@ def test_a_log_that_only_names_the_file_proves_nothing() -> None:
     assert read(poll(upload(10), log(f"STOR {UPLOAD}")), attempts=[UNCLEAR]).state is ProviderState.UNKNOWN
 
 
-# -- an upload that broke
+# -- an interrupted upload
 
 
 ROWS = Adapter().render(
@@ -249,7 +249,9 @@ ROWS = Adapter().render(
     ("payload", "whose"), [(PAYLOAD, "all of those with an id"), (ROWS, "the last of those with an id")]
 )
 @pytest.mark.parametrize("was_seen", [True, False])
-def test_answers_for_everybody_do_not_hide_that_a_text_may_be_cut(payload: Any, whose: str, was_seen: bool) -> None:
+def test_answers_for_everybody_do_not_hide_that_a_text_may_be_truncated(
+    payload: Any, whose: str, was_seen: bool
+) -> None:
     part = [upload(CREDENTIAL_BYTES + len(payload.body) - 5)] if was_seen else []
     for ending in (Ending.UNCLEAR, Ending.NONE):
         interpretation = read(poll(*part, log(*taken(0, 1, 2))), attempts=[attempt(ending=ending)], payload=payload)
@@ -260,7 +262,7 @@ def test_answers_for_everybody_do_not_hide_that_a_text_may_be_cut(payload: Any, 
 
 
 @pytest.mark.parametrize("part", [[upload(WIRE_SIZE - 5)], []])
-def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[ObservedFile]) -> None:
+def test_an_interrupted_upload_is_unclear_once_its_log_stops_growing(part: list[ObservedFile]) -> None:
     begun, grown = poll(*part, log(*taken(0))), poll(*part, log(*taken(0, 1)), after=timedelta(minutes=4))
     assert read(begun, grown, attempts=[UNCLEAR]).state is ProviderState.PROCESSING
     still = replace(grown, seen_at=NOON + timedelta(minutes=7))
@@ -272,7 +274,7 @@ def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[Obs
     assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == interpretation.reason
 
 
-def test_a_log_that_grows_for_others_only_stands_still() -> None:
+def test_a_log_that_grows_for_others_only_counts_as_not_growing() -> None:
     heading, name = f"--- {UPLOAD} ---", "history.log"
     ours = [heading, *taken(0)]
     polls = [
@@ -284,7 +286,7 @@ def test_a_log_that_grows_for_others_only_stands_still() -> None:
     assert read(*polls, attempts=[UNCLEAR]).reason == "upload_unproven"
 
 
-def test_a_file_that_was_seen_whole_is_believed_whatever_was_seen_before() -> None:
+def test_a_file_that_was_seen_whole_outweighs_earlier_observations() -> None:
     polls = [poll(upload(10)), poll(upload()), poll(log(*taken(0, 1, 2)))]
     assert read(*polls, attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
     some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(hours=1))]
@@ -296,7 +298,7 @@ def test_a_file_of_a_size_nobody_expected_proves_nothing_of_its_texts() -> None:
     assert (interpretation.unclear, interpretation.reason) == (True, "upload_unproven")
 
 
-def test_a_broken_upload_that_texted_nobody_has_no_text_to_doubt() -> None:
+def test_an_interrupted_upload_that_texted_nobody_is_not_unclear() -> None:
     refused = log(*(f"ERR: 105, Invalid Destination Address To: {number}" for number in NUMBERS))
     assert read(poll(upload(10), refused), attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
     assert read(poll(upload(10), log("ERR: 107, Empty message")), attempts=[UNCLEAR]).state is ProviderState.REJECTED
@@ -314,12 +316,12 @@ def test_an_error_about_the_account_says_so(code: str, is_account: bool) -> None
     assert (beside_ids.unclear, beside_ids.account) == (True, is_account)
 
 
-def test_a_login_that_was_cut_off_says_nothing_about_the_account() -> None:
+def test_an_interrupted_login_says_nothing_about_the_account() -> None:
     cut = read(poll(log("ERR: 108, Some words")), attempts=[UNCLEAR])
     assert (cut.state, cut.account) == (ProviderState.REJECTED, False)
 
 
-def test_numbers_refused_for_want_of_credit_are_the_accounts_trouble_as_well() -> None:
+def test_numbers_refused_for_lack_of_credit_are_also_an_account_problem() -> None:
     interpretation = read(poll(log(*taken(0, 1), f"ERR: 301, No credit left To: {NUMBERS[2]}")))
     assert (interpretation.state, interpretation.reason, interpretation.account) == (
         ProviderState.ACCEPTED,
@@ -370,10 +372,10 @@ def test_an_internal_error_is_for_a_person(line: str) -> None:
     assert read(poll(log(line))).unclear
 
 
-# -- whose lines they are
+# -- to whom the lines belong
 
 
-def test_a_general_log_speaks_of_us_below_our_heading_only() -> None:
+def test_a_general_log_is_about_our_file_below_its_heading_only() -> None:
     theirs = [f"ERR: 122, Destination mobile opted out To: {number}" for number in NUMBERS]
     lines = [f"--- {OTHER} ---", *theirs, f"--- {UPLOAD} ---", *taken(0, 1, 2), f"--- {OTHER} ---", *theirs]
     interpretation = read(poll(log(*lines, name="history.log")))
@@ -381,13 +383,13 @@ def test_a_general_log_speaks_of_us_below_our_heading_only() -> None:
     assert errors(interpretation) == {}
 
 
-def test_a_general_log_speaks_of_us_in_lines_that_name_us() -> None:
+def test_a_general_log_is_about_our_file_in_lines_that_name_it() -> None:
     lines = [
         f"{OTHER} ERR: 122, Destination mobile opted out To: {NUMBERS[0]}",
         *(f"{UPLOAD} {line}" for line in taken(0, 1)),
         f"cliMsgId: {REFERENCE} ERR: 121, Destination blocked To: {NUMBERS[2]}",
         f"cliMsgId: 4711 ERR: 122, Destination mobile opted out To: {NUMBERS[1]}",
-        # After a line that names us by itself, an unnamed one need not be ours.
+        # After a line that names our file, an unnamed one need not be ours.
         f"ERR: 122, Destination mobile opted out To: {NUMBERS[1]}",
     ]
     interpretation = read(poll(log(*lines, name="history.log")))
@@ -443,7 +445,7 @@ def test_a_log_without_endings_we_know_is_still_text() -> None:
     assert read(poll(ObservedFile("", "protokoll", len(body), None, body, "host"))).state is ProviderState.ACCEPTED
 
 
-# -- what contradicts itself
+# -- contradictions
 
 
 def test_an_id_wins_over_an_error_for_the_same_number() -> None:
@@ -496,7 +498,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.lists(FRAGMENTS, max_size=40).map("".join), st.sampled_from([f"{UPLOAD}.log", "history.log"]))
-def test_no_log_says_more_than_it_names(text: str, name: str) -> None:
+def test_a_log_settles_only_the_numbers_it_names(text: str, name: str) -> None:
     interpretation = read(poll(log(text, name=name)))
     named = {outcome.msisdn for outcome in interpretation.outcomes}
     assert named <= {number for number in NUMBERS if number in text}
@@ -519,7 +521,7 @@ def test_a_log_that_was_deleted_still_counts() -> None:
     assert read(poll(log(*taken(0, 1, 2))), poll()).state is ProviderState.ACCEPTED
 
 
-def test_a_log_that_was_begun_anew_is_read_with_what_it_held_before() -> None:
+def test_a_log_that_was_restarted_is_read_together_with_its_earlier_content() -> None:
     first, second = log(*taken(0), name=f"{REFERENCE}.log"), log(*taken(1, 2), name=f"{REFERENCE}.log")
     assert read(poll(first), poll(second)).state is ProviderState.ACCEPTED
 
@@ -527,7 +529,7 @@ def test_a_log_that_was_begun_anew_is_read_with_what_it_held_before() -> None:
 # -- the file itself
 
 
-def test_nothing_was_looked_at_yet() -> None:
+def test_nothing_was_polled_yet() -> None:
     assert Adapter().interpret(PAYLOAD, [attempt()], []).state is ProviderState.UNKNOWN
 
 
@@ -568,11 +570,11 @@ def test_the_size_of_a_restored_attempt_is_not_known() -> None:
     assert read(poll(upload(len(PAYLOAD.body))), attempts=[restored]).state is ProviderState.UNKNOWN
 
 
-def test_an_attempt_that_never_arrived_is_not_looked_for() -> None:
+def test_an_attempt_that_never_arrived_is_not_polled_for() -> None:
     assert read(poll(upload()), attempts=[attempt(ending=Ending.UNREACHABLE)]).state is ProviderState.ABSENT
 
 
-# -- what a look keeps
+# -- what a poll keeps
 
 
 class Folder:
@@ -629,7 +631,7 @@ def test_logs_are_found_whatever_their_name(name: str) -> None:
     assert read(observation).state is ProviderState.ACCEPTED
 
 
-def test_a_file_that_says_nothing_of_us_is_not_kept() -> None:
+def test_a_file_that_does_not_mention_our_batch_is_not_kept() -> None:
     folder = Folder().put("readme", "Welcome").put("others.log", f"ID: {identity(0)} To: 27825559999")
     folder.put("mixed.log", "\n".join([*taken(0), f"ID: {identity(1)} To: 27825559999"]))
     folder.put("old.log", "\n".join(taken(0, 1, 2)), NOON - timedelta(hours=1))
@@ -646,12 +648,12 @@ def test_a_name_that_leads_elsewhere_is_left_alone(name: str) -> None:
     assert seen(Folder().put(name, UPLOAD)) == {}
 
 
-def test_a_file_that_is_gone_meanwhile_is_no_trouble() -> None:
-    class Fleeting(Folder):
+def test_a_file_that_disappears_meanwhile_is_skipped() -> None:
+    class Disappearing(Folder):
         def read(self, path: str, at_most: int) -> bytes | None:
             return None
 
-    assert seen(Fleeting().put("x.log", UPLOAD)) == {}
+    assert seen(Disappearing().put("x.log", UPLOAD)) == {}
 
 
 def test_secrets_that_a_log_repeats_are_blanked_before_they_are_kept() -> None:

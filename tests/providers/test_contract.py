@@ -1,4 +1,4 @@
-"""What every adapter promises; a new file in providers/adapters is held to it at once."""
+"""The contract of every adapter; a new one in providers/adapters is tested automatically."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,13 +39,13 @@ def message(number: int, text: str = "Hi Bob") -> Message:
     return Message(f"2782555{number:04}", text, {"value1": text[3:]}, "", "", f"r{number}")
 
 
-def test_it_bears_its_file_name(adapter: BaseAdapter) -> None:
+def test_its_name_is_its_file_name(adapter: BaseAdapter) -> None:
     assert adapter.slug
     assert registry.all_adapters()[adapter.slug] is type(adapter)
     assert type(adapter).__module__.split(".")[2] == adapter.slug
 
 
-def test_it_says_all_a_person_wants_to_know(adapter: BaseAdapter) -> None:
+def test_it_declares_everything_that_people_need_to_know(adapter: BaseAdapter) -> None:
     assert adapter.label
     assert adapter.accepted_means
     assert adapter.limits.rows > 0
@@ -80,7 +80,7 @@ def test_an_empty_options_form_is_valid(adapter: BaseAdapter) -> None:
     assert form.is_valid(), form.errors
 
 
-def test_the_same_goes_in_and_the_same_comes_out(adapter: BaseAdapter) -> None:
+def test_the_same_input_gives_the_same_bytes(adapter: BaseAdapter) -> None:
     people = [message(number) for number in range(50)]
     first = adapter.render(STEM, 7, spec(adapter), people)
     assert first == adapter.render(STEM, 7, spec(adapter), people)
@@ -90,7 +90,7 @@ def test_the_same_goes_in_and_the_same_comes_out(adapter: BaseAdapter) -> None:
     assert first.body
 
 
-def test_other_people_are_other_bytes(adapter: BaseAdapter) -> None:
+def test_other_people_give_other_bytes(adapter: BaseAdapter) -> None:
     one = adapter.render(STEM, 7, spec(adapter), [message(1)])
     assert adapter.render(STEM, 7, spec(adapter), [message(2)]).body != one.body
     assert adapter.render(STEM, 7, spec(adapter), [message(1, "Hi Ann")]).body != one.body
@@ -101,13 +101,13 @@ def test_a_full_batch_of_long_texts_is_within_the_limit_of_bytes(adapter: BaseAd
     assert len(adapter.render(STEM, 7, spec(adapter), people).body) <= adapter.limits.bytes
 
 
-def test_attempt_names_bear_the_stem(adapter: BaseAdapter) -> None:
+def test_attempt_names_contain_the_stem(adapter: BaseAdapter) -> None:
     payload = adapter.render(STEM, 7, spec(adapter), [message(1)])
     for number in (1, 2, 11):
         assert STEM in adapter.attempt_name(payload, number)
 
 
-def test_plain_texts_raise_no_objection_and_empty_ones_do(adapter: BaseAdapter) -> None:
+def test_plain_texts_have_no_problem_and_empty_ones_do(adapter: BaseAdapter) -> None:
     assert adapter.spec_problems(spec(adapter)) == []
     assert adapter.problems(spec(adapter), message(1)) == []
     assert adapter.problems(spec(adapter), message(1, ""))
@@ -132,12 +132,12 @@ def test_nothing_seen_is_never_a_result(adapter: BaseAdapter, ending: Ending) ->
     assert interpretation.outcomes == ()
 
 
-def test_it_says_how_its_word_comes_back_and_what_guards_against_duplicates(adapter: BaseAdapter) -> None:
+def test_it_declares_how_results_come_back_and_what_guards_against_duplicates(adapter: BaseAdapter) -> None:
     assert adapter.evidence
     assert adapter.guard_words
 
 
-def test_it_counts_what_it_takes(adapter: BaseAdapter) -> None:
+def test_it_counts_what_a_text_costs(adapter: BaseAdapter) -> None:
     assert adapter.measure(spec(adapter), "").parts == 0
     assert adapter.measure(spec(adapter), "Hi Bob") == gsm.Measure("gsm", 6, 1)
     assert adapter.measure(spec(adapter), "a" * 161).parts == 2

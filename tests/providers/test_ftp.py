@@ -1,4 +1,4 @@
-"""The FTP transport against servers that nobody here wrote, and against one that breaks where it is told to."""
+"""The FTP transport against third-party servers, and against one that breaks where it is told to."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def running(
 
 @pytest.fixture(params=["pyftpdlib", "pyftpdlib-tls", "vsftpd", "vsftpd-tls"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileServer]:
-    """Each server in turn; pyftpdlib has MLSD, vsftpd has not and wants TLS sessions reused."""
+    """Each server in turn; pyftpdlib has MLSD, vsftpd lacks it and requires TLS session reuse."""
     name, _, tls = request.param.partition("-")
     with running(name, tmp_path, request, tls=bool(tls)) as found:
         (found.home / "Send_SMS").mkdir()
@@ -55,9 +55,9 @@ def plain(tmp_path: Path) -> Iterator[FileServer]:
 class Scripted:
     """A server on a real socket that answers each command as it is told.
 
-    ``answers`` maps a command to a line, to bytes that are written as they are before the line is dropped, to DROP or
-    to HANG. ``STOR-END`` is the answer after the upload, of which ``takes`` bytes are read (None: all); ``listing`` is
-    what NLST, MLSD and RETR yield.
+    ``answers`` maps a command to a line, to bytes that are written unchanged before the connection is dropped, to DROP
+    or to HANG. ``STOR-END`` is the answer after the upload, of which ``takes`` bytes are read (None: all);
+    ``listing`` is what NLST, MLSD and RETR yield.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Scripted:
                     return
                 self.received += piece
             if self.answers["STOR-END"] is HANG:
-                # Reads no further, and notices how the other side goes away.
+                # Reads no further, and waits until the other side closes.
                 self.stopped.wait(20)
                 while data.recv(65536):
                     pass
@@ -187,14 +187,14 @@ def scripted() -> Iterator[Callable[..., Scripted]]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GREETING", "REPLY", "CLOSING", "LOGIN"):
         monkeypatch.setattr(timing, f"FTP_{name}_SECONDS", 0.5)
 
 
-def trouble_of(settings: dict[str, Any], deed: Callable[[FtpRemote], Any] = lambda remote: None) -> Trouble:
+def trouble_of(settings: dict[str, Any], operation: Callable[[FtpRemote], Any] = lambda remote: None) -> Trouble:
     with pytest.raises(Trouble) as caught, FtpTransport.connect(settings) as remote:
-        deed(remote)
+        operation(remote)
     return caught.value
 
 
@@ -202,7 +202,7 @@ def named(trouble: Trouble) -> tuple[type, str]:
     return type(trouble), trouble.code
 
 
-# -- every server --------------------------------------------------------------------------------------------------
+# -- all servers ---------------------------------------------------------------------------------------------------
 
 
 def test_it_stores_lists_reads_renames_and_deletes(server: FileServer) -> None:
@@ -234,9 +234,9 @@ def test_it_stores_lists_reads_renames_and_deletes(server: FileServer) -> None:
 
 def test_a_missing_folder_stops_the_account(server: FileServer) -> None:
     with FtpTransport.connect(server.settings()) as remote:
-        for deed in (lambda: remote.listdir("Nowhere"), lambda: remote.store("Nowhere/a.zip", b"x")):
+        for operation in (lambda: remote.listdir("Nowhere"), lambda: remote.store("Nowhere/a.zip", b"x")):
             with pytest.raises(Refused) as caught:
-                deed()
+                operation()
             assert caught.value.code == "folder_missing"
             assert caught.value.account
             assert "Nowhere" in caught.value.sentence
@@ -275,7 +275,7 @@ def test_a_private_address_is_never_dialled(server: FileServer) -> None:
     assert trouble.account
 
 
-# -- lists ---------------------------------------------------------------------------------------------------------
+# -- listings ------------------------------------------------------------------------------------------------------
 
 
 def test_names_that_are_no_utf8_do_not_break_a_list(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -292,7 +292,7 @@ def test_names_that_are_no_utf8_do_not_break_a_list(tmp_path: Path, request: pyt
 
 @pytest.mark.parametrize("name", ["pyftpdlib", pytest.param("vsftpd", marks=pytest.mark.slow)])
 def test_ten_thousand_names(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    # vsftpd leaves hidden files out and must be asked for each name's size.
+    # vsftpd leaves hidden files out, and each name's size needs a command of its own.
     with running(name, tmp_path, request) as server:
         folder = server.home / "Processed"
         folder.mkdir()
@@ -349,7 +349,7 @@ def test_a_server_that_calls_an_empty_folder_missing(scripted: Callable[..., Scr
         assert remote.listdir() == []
 
 
-def test_a_list_that_breaks_off_is_none(scripted: Callable[..., Scripted]) -> None:
+def test_a_truncated_listing_is_discarded(scripted: Callable[..., Scripted]) -> None:
     for end in ("426 broken", "451 disk", DROP, b"22"):
         server = scripted({"END": end}, listing=b"a.zip\r\n")
         assert isinstance(trouble_of(server.settings(), lambda remote: remote.listdir("Processed")), Unreachable)
@@ -358,7 +358,9 @@ def test_a_list_that_breaks_off_is_none(scripted: Callable[..., Scripted]) -> No
     assert named(trouble) == (Refused, "folder_forbidden")
 
 
-def test_half_of_an_endless_list_is_none(scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_an_endless_listing_is_discarded(
+    scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ftp_listing, "_LISTING_AT_MOST", 1000)
     server = scripted(listing=b"a.zip\r\n" * 1000)
     trouble = trouble_of(server.settings(), lambda remote: remote.listdir("Processed"))
@@ -377,7 +379,7 @@ def test_facts_of_a_list_that_are_missing_or_strange(scripted: Callable[..., Scr
     assert [bool(entry.modified_at) for entry in entries] == [True, False, False]
 
 
-def test_a_read_that_breaks_off_is_no_content(scripted: Callable[..., Scripted]) -> None:
+def test_a_truncated_download_is_discarded(scripted: Callable[..., Scripted]) -> None:
     for end in ("426 broken", DROP):
         server = scripted({"END": end}, listing=b"half of it")
         assert isinstance(trouble_of(server.settings(), lambda remote: remote.read("a.zip", 100)), Unreachable)
@@ -411,7 +413,7 @@ def nobody() -> int:
         {"TYPE": DROP},
     ],
 )
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_another_host_takes_over(plain: FileServer, scripted: Callable[..., Scripted], answers: dict[str, Any]) -> None:
     bad = scripted(answers)
     with FtpTransport.connect(plain.settings(hosts=(f"{HOST}:{bad.port}", HOST))) as remote:
@@ -485,19 +487,19 @@ def test_a_host_may_name_its_port(text: str, label: str) -> None:
     assert ftp_connection.Host.parse(label, 1) == ftp_connection.Host.parse(text, 2121)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_a_server_that_trickles_is_given_up(scripted: Callable[..., Scripted]) -> None:
     trouble = trouble_of(scripted({"PASS": b"230-" + b"x\r\n230-" * 2000}).settings())
     assert isinstance(trouble, Unreachable)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_after_silence_nothing_more_is_asked(scripted: Callable[..., Scripted]) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+def test_after_a_timeout_no_more_commands_are_sent(scripted: Callable[..., Scripted]) -> None:
     server = scripted({"SIZE": HANG})
     with FtpTransport.connect(server.settings()) as remote:
-        for deed in (lambda: remote.size("a.zip"), lambda: remote.size("a.zip"), remote.ready):
+        for operation in (lambda: remote.size("a.zip"), lambda: remote.size("a.zip"), remote.ready):
             with pytest.raises(Unreachable):
-                deed()
+                operation()
     assert [line for line in server.commands if line.startswith(("SIZE", "NOOP"))] == ["SIZE a.zip"]
 
 
@@ -510,7 +512,7 @@ def encrypted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileSe
         yield found
 
 
-def test_a_certificate_that_nobody_vouches_for(encrypted: FileServer, tmp_path: Path) -> None:
+def test_an_untrusted_certificate(encrypted: FileServer, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     for others in ("", servers.certificate(tmp_path / "other")):
         trouble = trouble_of(encrypted.settings(tls_certificate=others))
@@ -520,7 +522,7 @@ def test_a_certificate_that_nobody_vouches_for(encrypted: FileServer, tmp_path: 
     assert named(trouble_of(encrypted.settings(tls_certificate="ä"))) == (Refused, "certificate_unreadable")
 
 
-def test_a_server_that_wants_encryption_says_so(encrypted: FileServer) -> None:
+def test_a_server_that_requires_encryption_is_recognised(encrypted: FileServer) -> None:
     trouble = trouble_of(encrypted.settings(use_tls=False))
     assert named(trouble) == (Refused, "tls_required")
     assert trouble.account
@@ -561,7 +563,7 @@ def stored(remote: FtpRemote) -> None:
         ({"STOR": b"15"}, Unreachable, "line_broken"),
     ],
 )
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_before_the_first_byte_nothing_can_have_arrived(
     scripted: Callable[..., Scripted], answers: dict[str, Any], kind: type, code: str
 ) -> None:
@@ -576,8 +578,8 @@ def test_before_the_first_byte_nothing_can_have_arrived(
     "end", [DROP, HANG, b"22", "200 hm", "426 broken", "451 disk", "552 full", "550 no", "421 bye"]
 )
 @pytest.mark.parametrize("takes", [None, 0, 100_000])
-@pytest.mark.usefixtures("impatient")
-def test_after_the_first_byte_only_a_clean_yes_is_one(
+@pytest.mark.usefixtures("short_timeouts")
+def test_after_the_first_byte_only_a_positive_reply_is_a_success(
     scripted: Callable[..., Scripted], takes: int | None, end: Any
 ) -> None:
     server = scripted({"STOR-END": end}, takes=takes)
@@ -590,7 +592,7 @@ def test_after_the_first_byte_only_a_clean_yes_is_one(
 
 
 @pytest.mark.parametrize("end", ["226 stored", "250 stored", "226-first\r\n226 last"])
-def test_a_clean_yes(scripted: Callable[..., Scripted], end: str) -> None:
+def test_a_positive_reply(scripted: Callable[..., Scripted], end: str) -> None:
     server = scripted({"STOR-END": end})
     with FtpTransport.connect(server.settings()) as remote:
         stored(remote)
@@ -606,7 +608,7 @@ def test_the_address_in_the_answer_to_pasv_is_not_dialled(scripted: Callable[...
     assert server.received == b"x"
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_an_upload_that_stalls_is_reset(scripted: Callable[..., Scripted]) -> None:
     server = scripted({"STOR-END": HANG}, takes=1000)
     with pytest.raises(Unclear), FtpTransport.connect(server.settings()) as remote:
@@ -636,7 +638,7 @@ def test_a_worker_killed_in_an_upload_leaves_no_clean_end(scripted: Callable[...
     assert server.was_reset
 
 
-def test_a_file_whose_size_cannot_be_asked(scripted: Callable[..., Scripted]) -> None:
+def test_a_file_whose_size_is_not_available(scripted: Callable[..., Scripted]) -> None:
     server = scripted(listing=b"a.zip\r\n")
     with FtpTransport.connect(server.settings()) as remote:
         with pytest.raises(Refused) as caught:
@@ -668,7 +670,7 @@ def test_a_file_whose_size_cannot_be_asked(scripted: Callable[..., Scripted]) ->
         ({"RNTO": b"25"}, Unclear, "rename_broken"),
     ],
 )
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_what_is_known_of_a_rename(
     scripted: Callable[..., Scripted], answers: dict[str, Any], kind: type, code: str
 ) -> None:
@@ -681,7 +683,7 @@ def test_what_is_known_of_a_rename(
         assert trouble.reply[:1] == b"5"
 
 
-def test_a_path_that_would_be_a_command_of_its_own_is_no_path(scripted: Callable[..., Scripted]) -> None:
+def test_a_path_that_would_be_another_command_is_refused(scripted: Callable[..., Scripted]) -> None:
     server = scripted()
     trouble = trouble_of(server.settings(), lambda remote: remote.delete("a.zip\r\nDELE b.zip"))
     assert named(trouble) == (Refused, "line_break")

@@ -1,4 +1,4 @@
-"""GatewayAPI's bytes by hand, from the examples of "FTP API", and its ways on a real FTP server."""
+"""GatewayAPI's bytes by hand, from the examples of "FTP API", and its steps on a real FTP server."""
 
 import csv
 import io
@@ -96,7 +96,7 @@ def test_attempts_are_uploaded_under_names_that_start_nothing() -> None:
 
 
 def parsed(payload: Payload) -> list[dict[str, str]]:
-    """A reader of our own, told only what the document says of the three dialects."""
+    """A parser of our own, written from the document's description of the three dialects alone."""
     is_excel = payload.name.endswith(".excel.ready")
     charset = "utf-8" if payload.name.endswith(".utf8.ready") else "cp1252"
     text = payload.body.decode(charset)
@@ -145,7 +145,7 @@ def test_every_gsm_text_goes_in_utf8(text: str) -> None:
     assert Adapter().problems(spec(), message("45", text)) == []
 
 
-# -- objections
+# -- problems
 
 
 def codes(problems: list[Problem]) -> list[str]:
@@ -170,7 +170,7 @@ def test_letters_that_would_be_replaced_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["stand ard", 'a"b', "å", "x" * 41])
-def test_a_class_is_one_word(name: str) -> None:
+def test_a_class_is_a_single_word(name: str) -> None:
     assert codes(Adapter().spec_problems(spec(message_class=name))) == ["class_invalid"]
     assert not Adapter.OptionsForm({"message_class": name}).is_valid()
 
@@ -216,7 +216,7 @@ def test_both_servers_are_shown_each_with_its_port() -> None:
     form = settings_form(host_b=" B.ftp.gatewayapi.com:2121 ")
     assert form.is_valid(), form.errors
     assert Adapter().host(form.cleaned_data) == "a.ftp.gatewayapi.com:21, b.ftp.gatewayapi.com:2121"
-    # Another host to a stored password and to an approver.
+    # Sending a stored password to another host needs an approver.
     encrypted = {**form.cleaned_data, "use_tls": True}
     assert Adapter().host(encrypted) == "a.ftp.gatewayapi.com:21, b.ftp.gatewayapi.com:2121 (FTPS)"
 
@@ -351,7 +351,7 @@ def test_with_server_a_down_server_b_takes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ending", "asked"), [(Ending.NONE, 2), (Ending.UNCLEAR, 2), (Ending.DONE, 1)])
-def test_a_rename_without_an_answer_is_looked_for_on_both_servers(tmp_path: Path, ending: Ending, asked: int) -> None:
+def test_a_rename_without_an_answer_is_polled_for_on_both_servers(tmp_path: Path, ending: Ending, asked: int) -> None:
     other_home = tmp_path / "other"
     with (
         pyftpdlib(tmp_path) as server,
@@ -405,7 +405,7 @@ def test_the_connection_is_tested_and_nothing_is_left_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_with_tls_the_certificate_is_said_and_files_go_encrypted(tmp_path: Path) -> None:
+def test_with_tls_the_certificate_is_shown_and_files_go_encrypted(tmp_path: Path) -> None:
     with pyftpdlib(tmp_path / "home", tls=True) as server, GatewayFtp.connect(account(server)) as remote:
         form = settings_form(host_a=server.host, use_tls=True, tls_certificate=server.tls_certificate)
         assert form.is_valid(), form.errors
@@ -416,7 +416,7 @@ def test_with_tls_the_certificate_is_said_and_files_go_encrypted(tmp_path: Path)
     assert (server.home / PAYLOAD.name).read_bytes() == PAYLOAD.body
 
 
-def test_the_scratch_file_bears_no_word_that_means_anything(
+def test_the_scratch_files_name_contains_no_meaningful_word(
     remote: FtpRemote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FtpRemote, "delete", lambda self, path: False)
@@ -429,12 +429,12 @@ def test_the_scratch_file_bears_no_word_that_means_anything(
     assert checks[-1].passed
 
 
-def test_a_clock_that_differs_is_said(remote: FtpRemote) -> None:
+def test_a_clock_that_differs_is_reported(remote: FtpRemote) -> None:
     checks = {check.code: check for check in Adapter().check(remote, NOON.replace(year=2020))}
     assert "ahead of" in checks["clock"].sentence
 
 
-def test_one_server_down_is_said_and_no_failure(tmp_path: Path) -> None:
+def test_one_server_down_is_reported_and_no_failure(tmp_path: Path) -> None:
     with pyftpdlib(tmp_path) as gone:
         pass
     with pyftpdlib(tmp_path) as server, GatewayFtp.connect(account(server, gone)) as remote:
@@ -445,7 +445,7 @@ def test_one_server_down_is_said_and_no_failure(tmp_path: Path) -> None:
     assert "other server" in checks[f"server_{gone.label}"].sentence
 
 
-def test_a_login_that_may_not_rename_is_said(tmp_path: Path) -> None:
+def test_a_login_that_may_not_rename_is_reported(tmp_path: Path) -> None:
     with pyftpdlib(tmp_path, perm="elrdw") as server, GatewayFtp.connect(account(server)) as remote:
         checks = Adapter().check(remote, NOON)
     assert (checks[-1].code, checks[-1].passed) == ("rename", False)

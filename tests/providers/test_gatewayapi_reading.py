@@ -1,4 +1,4 @@
-"""What GatewayAPI's file names and causes mean, rule by rule."""
+"""The meaning of GatewayAPI's file names and causes, rule by rule."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -60,7 +60,7 @@ def read(
 # -- where the file is
 
 
-def test_nothing_was_looked_at_yet() -> None:
+def test_nothing_was_polled_yet() -> None:
     assert read().state is ProviderState.UNKNOWN
 
 
@@ -77,7 +77,7 @@ def test_nowhere_is_absent_and_nothing_more() -> None:
         (SUCCESS, ProviderState.ACCEPTED),
     ],
 )
-def test_the_name_says_how_far_it_is(name: str, state: ProviderState) -> None:
+def test_the_name_shows_the_state(name: str, state: ProviderState) -> None:
     interpretation = read(poll(file(name)))
     assert (interpretation.state, interpretation.unclear, interpretation.alarm) == (state, False, "")
 
@@ -94,12 +94,12 @@ def test_the_name_says_how_far_it_is(name: str, state: ProviderState) -> None:
         f"{STEM}.20261121T120000.csv.excel.success",
     ],
 )
-def test_the_timestamp_stands_anywhere_or_is_missing(name: str) -> None:
+def test_the_timestamp_may_be_anywhere_or_missing(name: str) -> None:
     assert read(poll(file(name))).state is ProviderState.ACCEPTED
 
 
 @pytest.mark.parametrize("name", [f"{STEM}.csv.utf8.successor", f"{STEM}.csv.failed", f"{STEM}.csv.utf8"])
-def test_a_name_nobody_documented_is_unknown_and_permits_nothing(name: str) -> None:
+def test_an_undocumented_name_is_unknown_and_permits_nothing(name: str) -> None:
     interpretation = read(poll(file(name), file(SOURCE)))
     assert (interpretation.state, interpretation.reason) == (ProviderState.UNKNOWN, "UNKNOWN")
     assert name in interpretation.sentence
@@ -156,7 +156,7 @@ def test_two_sources_that_may_have_been_renamed_permit_nothing() -> None:
     assert read(poll(file(SOURCE), file(f"{STEM}-a2.csv")), attempts=both).state is ProviderState.ABSENT
 
 
-def test_an_attempt_remembered_from_the_journal_only_has_no_source() -> None:
+def test_an_attempt_known_from_the_journal_only_has_no_source() -> None:
     forgotten = Attempt(1, SOURCE, A, Staged(), NOON)
     assert read(poll(file(SOURCE)), attempts=(forgotten,)).state is ProviderState.ABSENT
 
@@ -283,7 +283,7 @@ def test_any_other_cause_is_unclear_and_shown(cause: str) -> None:
     assert interpretation.sentence.endswith(f"{cause.replace(NUMBERS[1], '…')}”")
 
 
-def test_a_code_that_decides_nothing_is_still_said_plainly() -> None:
+def test_a_code_that_decides_nothing_still_has_a_plain_sentence() -> None:
     assert WORDS["0x021D"] in rejected("0x021D SMS not enabled for account\n").sentence
 
 
@@ -345,7 +345,7 @@ def test_the_cause_may_be_glued_to_our_last_row(encoding: str) -> None:
         assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "0x0216")
 
 
-def test_a_bottom_of_the_file_is_enough() -> None:
+def test_the_bottom_of_the_file_is_enough() -> None:
     whole = PAYLOAD.body + b"Insufficient credit (0x0216)\n"
     bottom = ObservedFile("", REJECTED, len(whole), None, whole[60:], A)
     assert read(poll(bottom)).state is ProviderState.REJECTED
@@ -368,7 +368,7 @@ def test_a_cause_once_read_is_kept() -> None:
     assert read(poll(cause), poll(file(REJECTED), after=5)).state is ProviderState.REJECTED
 
 
-def test_a_cause_longer_than_anybody_reads_is_unclear() -> None:
+def test_an_overlong_cause_is_unclear() -> None:
     interpretation = rejected("Insufficient credit (0x0216)\n" + "at some line\n" * 1000)
     assert interpretation.unclear
 
@@ -379,7 +379,7 @@ def test_no_phone_number_is_shown() -> None:
     assert "7766" not in interpretation.sentence
 
 
-def test_a_cause_that_names_nobody_is_not_said_of_one_number() -> None:
+def test_a_cause_that_names_nobody_is_not_applied_to_one_number() -> None:
     for code in ("0x0215", "0x0217", "0x021F"):
         assert "this number" not in rejected(f"{code} some words\n").sentence
 
@@ -432,7 +432,7 @@ def test_a_number_of_ours_beside_a_blacklist_code_is_that_numbers_fault() -> Non
         "0x0215 row 2",
     ],
 )
-def test_anything_less_plain_speaks_of_no_number(tail: str) -> None:
+def test_anything_less_certain_names_no_number(tail: str) -> None:
     interpretation = rejected(f"{tail}\n")
     assert interpretation.outcomes == ()
     assert interpretation.unclear
@@ -443,5 +443,5 @@ def test_nobody_is_named_where_the_cause_is_not_certain() -> None:
     assert interpretation.outcomes == ()
 
 
-def test_every_cause_that_rejects_has_plain_words() -> None:
+def test_every_cause_that_rejects_has_a_plain_sentence() -> None:
     assert all(sentence.startswith("GatewayAPI ") and sentence.endswith(".") for sentence in WORDS.values())

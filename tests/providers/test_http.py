@@ -1,4 +1,4 @@
-"""The HTTP transport against small real servers, and against lines that break."""
+"""The HTTP transport against small real servers, and against broken connections."""
 
 import socket
 import ssl
@@ -24,7 +24,7 @@ from providers.transports.http import HttpTransport, address
 
 
 class Server(ThreadingHTTPServer):
-    """Answers every POST with ``status``, ``body`` and ``headers``, and keeps what it was asked."""
+    """Answers every POST with ``status``, ``body`` and ``headers``, and keeps the requests."""
 
     daemon_threads = True
 
@@ -40,7 +40,7 @@ class Server(ThreadingHTTPServer):
         return super().get_request()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Lines that break are what is tested."""
+        """Broken connections are part of the tests."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ def server() -> Iterator[Server]:
 
 @contextmanager
 def breaking(answer: Callable[[socket.socket], object]) -> Iterator[int]:
-    """A server that takes one connection, treats it as ``answer`` says and closes it; yields its port."""
+    """A server that takes one connection, handles it with ``answer`` and closes it; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -153,7 +153,7 @@ def test_other_statuses_are_handed_on_and_redirects_not_followed(server: Server,
     assert len(server.asked) == 1
 
 
-def test_the_providers_clock_is_remembered(server: Server) -> None:
+def test_the_providers_clock_is_kept(server: Server) -> None:
     with HttpTransport.connect(settings(server.server_port)) as remote:
         remote.post("x", b"a=1")
         assert remote.server_clock is not None
@@ -161,7 +161,7 @@ def test_the_providers_clock_is_remembered(server: Server) -> None:
 
 
 @pytest.mark.parametrize("date", ["yesterday", "", "Sat, 99 Nov 2026 07:00:00 GMT"])
-def test_a_date_that_is_none_is_put_up_with(date: str) -> None:
+def test_an_invalid_date_is_tolerated(date: str) -> None:
     assert http._parse_date(date) is None
 
 
@@ -185,7 +185,7 @@ def test_private_addresses_are_refused_and_nothing_is_dialled(server: Server) ->
     assert server.dialled == 0
 
 
-def test_the_address_that_was_judged_is_dialled(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_was_checked_is_dialled(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
     real = socket.getaddrinfo
 
@@ -221,7 +221,7 @@ def test_a_refused_connection_is_unreachable_even_for_a_commit() -> None:
 
 
 def saying(words: bytes) -> Callable[[socket.socket], None]:
-    """Read the whole request, say ``words`` and no more."""
+    """Read the whole request, answer ``words`` and nothing else."""
 
     def answer(line: socket.socket) -> None:
         read_request(line)
@@ -240,7 +240,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("answer", BREAKS.values(), ids=BREAKS)
-def test_a_line_that_breaks_after_the_request_is_unclear_for_a_commit_only(
+def test_a_connection_that_breaks_after_the_request_is_unclear_for_a_commit_only(
     answer: Callable[[socket.socket], object],
 ) -> None:
     with breaking(answer) as port:
@@ -251,7 +251,7 @@ def test_a_line_that_breaks_after_the_request_is_unclear_for_a_commit_only(
         assert isinstance(trouble(settings(port)), Unreachable)
 
 
-def test_a_line_that_breaks_within_the_request_is_unclear_for_a_commit() -> None:
+def test_a_connection_that_breaks_within_the_request_is_unclear_for_a_commit() -> None:
     with breaking(lambda line: line.recv(10)) as port:
         assert isinstance(trouble(settings(port), b"a=1&" + b"x" * 20_000_000, is_commit=True), Unclear)
 
@@ -297,7 +297,7 @@ def test_no_wait_is_as_long_as_a_job() -> None:
     assert timing.CONNECT_SECONDS < timing.HTTP_REPLY_SECONDS < timing.HTTP_TOTAL_SECONDS < 240
 
 
-def test_an_answer_longer_than_is_read_is_none(server: Server) -> None:
+def test_an_answer_over_the_limit_is_discarded(server: Server) -> None:
     server.body = b"x" * 1001
     assert isinstance(trouble(settings(server.server_port), is_commit=True, at_most=1000), Unclear)
     found = trouble(settings(server.server_port), at_most=1000)
@@ -331,7 +331,7 @@ def test_plain_http_is_spoken_only_where_the_account_says_so(server: Server) -> 
         "https://bulksms\n.vsms.net/eapi",
     ],
 )
-def test_addresses_that_are_none_are_refused(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(Refused) as caught:
         address(text)
     assert caught.value.code == "address_unusable"
@@ -390,7 +390,7 @@ def test_https_with_a_certificate_the_account_trusts(tmp_path: Path) -> None:
         assert len(server.asked) == 1
 
 
-def test_a_certificate_nobody_signed_is_refused_before_a_word_is_said(tmp_path: Path) -> None:
+def test_an_unsigned_certificate_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     with encrypted(tmp_path, x509.IPAddress(ip_address("127.0.0.1"))) as (server, _):
         found = trouble(settings(server.server_port, "https"), is_commit=True)
         assert isinstance(found, Refused)
@@ -399,7 +399,7 @@ def test_a_certificate_nobody_signed_is_refused_before_a_word_is_said(tmp_path: 
         assert server.asked == []
 
 
-def test_a_certificate_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None:
     with encrypted(tmp_path, x509.DNSName("other.example")) as (server, text):
         found = trouble(settings(server.server_port, "https", tls_certificate=text), is_commit=True)
         assert found.code == "certificate_refused"

@@ -39,7 +39,7 @@ def test_names_do_not_disturb_each_other(name: str) -> None:
         assert other is not None
 
 
-def test_it_is_free_after_trouble_in_the_block(name: str) -> None:
+def test_it_is_free_after_an_exception_in_the_block(name: str) -> None:
     with pytest.raises(RuntimeError), locks.hold(name):
         raise RuntimeError
     assert locks.is_free(name)

@@ -1,4 +1,4 @@
-"""The sandbox page: bad days switched on and off in a real sandbox, over its control server."""
+"""The sandbox page: faults switched on and off in a real sandbox, over its control server."""
 
 import ssl
 import threading
@@ -27,7 +27,7 @@ def rehearsing(sandbox: Sandbox, settings: Settings) -> Sandbox:
 
 
 class Impostor(BaseHTTPRequestHandler):
-    """Answers everything with what its class holds."""
+    """Answers everything with the class's ``body``."""
 
     body = b"[]"
 
@@ -38,7 +38,7 @@ class Impostor(BaseHTTPRequestHandler):
         self.wfile.write(self.body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def answering() -> Iterator[Callable[[bytes], str]]:
         server.server_close()
 
 
-def test_it_sees_every_pretend_provider_with_its_accounts_and_faults(sandbox: Sandbox) -> None:
+def test_it_lists_every_sandbox_provider_with_its_accounts_and_faults(sandbox: Sandbox) -> None:
     seen = rehearsal.poll(sandbox.control_url)
     assert {provider.slug for provider in seen.providers} == set(sandbox.state()["providers"])
     smsportal = next(provider for provider in seen.providers if provider.slug == "smsportal")
@@ -70,7 +70,7 @@ def test_it_sees_every_pretend_provider_with_its_accounts_and_faults(sandbox: Sa
     assert seen.faults_on == 0
 
 
-def test_every_fault_stands_once_under_the_heading_of_its_kind(sandbox: Sandbox) -> None:
+def test_every_fault_is_listed_once_under_the_heading_of_its_kind(sandbox: Sandbox) -> None:
     headings: dict[str, str] = {}
     for provider in rehearsal.poll(sandbox.control_url).providers:
         for group in provider.groups:
@@ -132,19 +132,19 @@ def test_every_fault_there_is_can_be_switched_by_its_name(sandbox: Sandbox, monk
     assert sandbox.state()["faults"] == {}
 
 
-def test_an_unknown_fault_is_refused_with_the_sandboxs_own_words(sandbox: Sandbox) -> None:
+def test_an_unknown_fault_is_refused_with_the_sandboxs_own_sentence(sandbox: Sandbox) -> None:
     with pytest.raises(rehearsal.SandboxTrouble, match="There is no fault named smsportal:nonsense"):
         rehearsal.switch_on(sandbox.control_url, "smsportal:nonsense", 1)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense", "http://[::1", "ftp://127.0.0.1/"])
-def test_a_sandbox_that_does_not_answer_is_trouble_in_words(url: str) -> None:
+def test_a_sandbox_that_does_not_answer_raises_a_sentence(url: str) -> None:
     with pytest.raises(rehearsal.SandboxTrouble, match="does not answer"):
         rehearsal.poll(url)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"<html>", b"12"])
-def test_something_else_in_its_place_is_trouble_in_words(answering: Callable[[bytes], str], body: bytes) -> None:
+def test_something_else_in_its_place_raises_a_sentence(answering: Callable[[bytes], str], body: bytes) -> None:
     with pytest.raises(rehearsal.SandboxTrouble):
         rehearsal.poll(answering(body))
 
@@ -158,14 +158,14 @@ def test_something_else_in_its_place_is_trouble_in_words(answering: Callable[[by
         b'{"providers": {"acme": null}, "known": {"acme:slow": 1, "elsewhere:odd": "words"}, "on": {"acme:slow": 2}}',
     ],
 )
-def test_whatever_shape_it_answers_in_the_page_is_drawn(
+def test_the_page_is_rendered_whatever_the_sandbox_answers(
     answering: Callable[[bytes], str], body: bytes, logged_in: LogIn, viewer: User, settings: Settings
 ) -> None:
     settings.SANDBOX_URL = answering(body)
     assert logged_in(viewer).get(PAGE).status_code == 200
 
 
-def test_there_is_no_page_and_no_way_to_it_without_a_sandbox(
+def test_without_a_sandbox_there_is_no_page_and_no_link_to_it(
     logged_in: LogIn, administrator: User, settings: Settings
 ) -> None:
     settings.SANDBOX_URL = ""
@@ -187,7 +187,7 @@ def test_the_page_says_that_it_is_a_rehearsal_and_lists_what_can_go_wrong(
     assert rehearsing.password not in page
 
 
-def test_an_operator_rehearses_a_bad_day(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
+def test_an_operator_switches_faults_on(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
     client = logged_in(operator)
     answer = client.post(FAULT, {"name": "smsportal:corrupt", "times": "5"})
     assert answer.headers["Location"] == f"{PAGE}?provider=smsportal#smsportal-corrupt"
@@ -203,12 +203,12 @@ def test_an_operator_rehearses_a_bad_day(rehearsing: Sandbox, logged_in: LogIn, 
     assert rehearsing.state()["faults"] == {}
 
 
-def test_a_fault_nobody_knows_is_said_on_the_page(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
+def test_an_unknown_fault_is_reported_on_the_page(rehearsing: Sandbox, logged_in: LogIn, operator: User) -> None:
     page = logged_in(operator).post(FAULT, {"name": "smsportal:nonsense", "times": "1"}, follow=True)
     assert "There is no fault named smsportal:nonsense" in page.content.decode()
 
 
-def test_a_viewer_looks_and_switches_nothing(rehearsing: Sandbox, logged_in: LogIn, viewer: User) -> None:
+def test_a_viewer_reads_and_switches_nothing(rehearsing: Sandbox, logged_in: LogIn, viewer: User) -> None:
     client = logged_in(viewer)
     page = client.get(PAGE).content.decode()
     assert "Files are not picked up." in page
@@ -224,7 +224,9 @@ def test_switching_is_post_only(rehearsing: Sandbox, logged_in: LogIn, operator:
     assert client.get(CLEAR).status_code == 405
 
 
-def test_a_silent_sandbox_is_said_kindly(logged_in: LogIn, operator: User, settings: Settings) -> None:
+def test_a_sandbox_that_does_not_answer_is_explained_on_the_page(
+    logged_in: LogIn, operator: User, settings: Settings
+) -> None:
     settings.SANDBOX_URL = "http://127.0.0.1:9"
     page = logged_in(operator).get(PAGE)
     assert page.status_code == 200

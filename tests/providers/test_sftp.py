@@ -1,4 +1,4 @@
-"""The SFTP transport against a real server, and against lines that break."""
+"""The SFTP transport against a real server, and against broken connections."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXI="
 
 @pytest.fixture
 def quiet_sandbox(sandbox: Sandbox) -> Sandbox:
-    """A gateway that leaves files lying where they were put."""
+    """A gateway that leaves files where they were put."""
     sandbox.fault("smsportal:silent")
     return sandbox
 
@@ -71,9 +71,9 @@ def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbo
 
 def test_a_missing_folder_stops_the_account(sftp_settings: dict[str, Any]) -> None:
     with SftpTransport.connect(sftp_settings) as remote:
-        for deed in (lambda: remote.listdir("Nowhere"), lambda: remote.create("Nowhere/a.zip", b"x")):
+        for operation in (lambda: remote.listdir("Nowhere"), lambda: remote.create("Nowhere/a.zip", b"x")):
             with pytest.raises(Refused) as caught:
-                deed()
+                operation()
             assert caught.value.code == "folder_missing"
             assert caught.value.account
             assert "Nowhere" in caught.value.sentence
@@ -118,7 +118,7 @@ def test_a_wrong_key_gets_no_password(sftp_settings: dict[str, Any], monkeypatch
 @pytest.mark.parametrize(
     ("change", "code"), [({"port": 1}, "connect_failed"), ({"host": "nowhere.invalid"}, "host_unknown")]
 )
-def test_what_may_be_tried_again(sftp_settings: dict[str, Any], change: dict[str, Any], code: str) -> None:
+def test_errors_that_may_be_retried(sftp_settings: dict[str, Any], change: dict[str, Any], code: str) -> None:
     trouble = refusal({**sftp_settings, **change})
     assert isinstance(trouble, Unreachable)
     assert trouble.code == code
@@ -144,7 +144,7 @@ def test_a_private_address_is_never_dialled() -> None:
 
 
 class CuttingProxy:
-    """Passes a connection on and cuts it after ``after`` bytes towards the server, or stalls there."""
+    """Forwards a connection and cuts it after ``after`` bytes towards the server, or stalls there."""
 
     def __init__(self, port: int, after: int, stalls: bool = False) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -194,7 +194,9 @@ def line(settings: dict[str, Any], after: int, stalls: bool = False) -> Iterator
         proxy.close()
 
 
-def test_wherever_the_line_breaks_it_says_what_is_known(sftp_settings: dict[str, Any], quiet_sandbox: Sandbox) -> None:
+def test_wherever_the_connection_breaks_the_error_says_what_is_known(
+    sftp_settings: dict[str, Any], quiet_sandbox: Sandbox
+) -> None:
     body = os.urandom(100_000)
     with line(sftp_settings, 10_000_000) as (through, proxy), SftpTransport.connect(through) as remote:
         before = proxy.passed
@@ -221,7 +223,7 @@ def test_wherever_the_line_breaks_it_says_what_is_known(sftp_settings: dict[str,
     assert {"Unreachable", "Unclear"} <= seen
 
 
-def test_a_line_that_stalls_ends_in_time(
+def test_a_stalled_connection_ends_in_time(
     sftp_settings: dict[str, Any], quiet_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "SFTP_TOTAL_SECONDS", 1.0)
@@ -236,7 +238,7 @@ def test_a_line_that_stalls_ends_in_time(
 
 
 @pytest.mark.parametrize("fault", ["smsportal:drop-connection", "smsportal:drop-at-close"])
-def test_a_server_that_drops_the_line_leaves_it_unclear(
+def test_a_server_that_drops_the_connection_leaves_it_unclear(
     sftp_settings: dict[str, Any], sandbox: Sandbox, fault: str
 ) -> None:
     sandbox.fault(fault)

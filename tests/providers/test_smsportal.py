@@ -89,7 +89,7 @@ def test_without_a_template_every_text_is_rendered() -> None:
         {"own_text": "Mail me@@value1@@", "text": "Mail me@@value1@@"},
     ],
 )
-def test_two_at_signs_in_a_value_or_an_own_text_render_every_text(delicate: dict[str, Any]) -> None:
+def test_two_at_signs_in_a_value_or_a_message_render_every_text(delicate: dict[str, Any]) -> None:
     written = inner(
         CampaignSpec("Hi @@value1@@", ""),
         message("1111111111", "Hi Bob", values={"value1": "Bob"}),
@@ -137,7 +137,7 @@ def codes(problems: list[Problem]) -> list[str]:
     return [problem.code for problem in problems]
 
 
-def test_a_plain_text_has_no_objection() -> None:
+def test_a_plain_text_has_no_problem() -> None:
     assert Adapter().problems(CampaignSpec("", ""), message("1", "Hi {you} @ € 5")) == []
 
 
@@ -186,13 +186,13 @@ def test_each_protocol_has_its_port(
 
 
 @pytest.mark.parametrize(("protocol", "port", "right"), [("sftp", "21", "22"), ("ftp", "22", "21")])
-def test_the_other_protocols_port_is_a_slip(protocol: str, port: str, right: str) -> None:
+def test_the_other_protocols_port_is_refused(protocol: str, port: str, right: str) -> None:
     form = Adapter.SettingsForm({**FORM, "protocol": protocol, "port": port})
     assert list(form.errors) == ["port"]
     assert f"Enter {right}" in form.errors["port"][0]
 
 
-def test_an_account_stored_before_there_was_a_choice_goes_on_over_sftp() -> None:
+def test_an_account_stored_before_there_was_a_choice_still_uses_sftp() -> None:
     settings = {**FORM, "port": 22}
     assert Adapter().transport_for(settings) is SftpTransport
     assert Adapter().host(settings) == "ftp.smsportal.com:22"

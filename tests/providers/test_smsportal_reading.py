@@ -1,4 +1,4 @@
-"""What SMSPortal's three folders mean, rule by rule."""
+"""The meaning of SMSPortal's three folders, rule by rule."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def faults(interpretation: Interpretation) -> dict[str, str]:
 # -- where the file is
 
 
-def test_nothing_was_looked_at_yet() -> None:
+def test_nothing_was_polled_yet() -> None:
     assert read([attempt(1)]).state is ProviderState.UNKNOWN
 
 
@@ -149,7 +149,7 @@ def test_errors_after_which_some_may_have_been_texted_are_unclear(code: str) -> 
     assert interpretation.state is ProviderState.UNKNOWN
 
 
-def test_an_unknown_word_is_unclear_and_never_accepted() -> None:
+def test_an_unknown_code_is_unclear_and_never_accepted() -> None:
     interpretation = read([attempt(1)], poll(*failed(1, "File.OnHoliday")))
     assert interpretation.unclear
     assert interpretation.reason == "UNKNOWN"
@@ -179,7 +179,7 @@ def test_an_error_without_a_report_waits_a_minute_and_is_then_unclear() -> None:
         (json.dumps({"faults": [{"row": 3, "code": "MSISDN.Optout"}]}), "MSISDN.Optout"),
     ],
 )
-def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str, code: str) -> None:
+def test_an_error_about_one_unnamed_recipient_is_no_rejection(report: str, code: str) -> None:
     files = (zipped("Errors", 1), file("Errors", f"{STEM}-a1.zip.report", report))
     assert read([attempt(1)], poll(*files)).state is ProviderState.PROCESSING
     late = read([attempt(1)], poll(*files), poll(*files, after=60))
@@ -190,7 +190,7 @@ def test_a_word_about_one_recipient_who_is_not_told_is_no_rejection(report: str,
     )
 
 
-def test_a_word_about_the_file_counts_beside_one_about_a_recipient_who_is_not_told() -> None:
+def test_an_error_about_the_file_counts_beside_one_about_an_unnamed_recipient() -> None:
     report = "row 1: MSISDN.Optout\nEmptySend.NoValidMessages"
     interpretation = read([attempt(1)], poll(file("Errors", f"{STEM}-a1.zip.txt", report)))
     assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "EmptySend.NoValidMessages")
@@ -199,7 +199,7 @@ def test_a_word_about_the_file_counts_beside_one_about_a_recipient_who_is_not_to
 @pytest.mark.parametrize(
     "about_the_file", ["InternalServerError", "File.ParseError", "File.OnHoliday", "File.DuplicateFound", ""]
 )
-def test_an_unclear_file_settles_only_those_of_whom_its_report_is_sure(about_the_file: str) -> None:
+def test_an_unclear_file_settles_only_recipients_its_report_is_certain_about(about_the_file: str) -> None:
     report = (
         f"{about_the_file}\n{NUMBERS[0]};InternalServerError\n{NUMBERS[0]};MSISDN.Optout\n"
         f"{NUMBERS[1]};MSISDN.NoNetworkFound\n{NUMBERS[2]};InternalServerError\n{NUMBERS[3]};MSISDN.Odd"
@@ -211,7 +211,7 @@ def test_an_unclear_file_settles_only_those_of_whom_its_report_is_sure(about_the
     assert [outcome.msisdn for outcome in interpretation.outcomes if outcome.opted_out] == [NUMBERS[0]]
 
 
-def test_an_opt_out_is_kept_though_it_cannot_be_told_which_attempt_failed() -> None:
+def test_an_opt_out_is_kept_when_the_failed_attempt_cannot_be_identified() -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", f"{NUMBERS[0]} MSISDN.Optout")
     interpretation = read([attempt(1, Ending.UNCLEAR), attempt(2)], poll(entry))
     assert (interpretation.reason, faults(interpretation)) == ("errors_by_inner_name", {NUMBERS[0]: "MSISDN.Optout"})
@@ -222,7 +222,7 @@ def test_the_report_may_come_before_the_file() -> None:
     assert read([attempt(1)], poll(report)).state is ProviderState.REJECTED
 
 
-def test_an_inner_name_in_errors_speaks_for_an_only_attempt() -> None:
+def test_an_inner_name_in_errors_identifies_an_only_attempt() -> None:
     entry = file("Errors", f"{STEM}.json.report.txt", "InsufficientCredits")
     assert read([attempt(1)], poll(entry)).state is ProviderState.REJECTED
 
@@ -259,7 +259,7 @@ def test_corrupt_is_no_rejection_of_an_interrupted_attempt(ending: Ending) -> No
 
 @pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
 def test_while_the_report_on_an_interrupted_attempt_is_awaited_nothing_is_repeated(ending: Ending) -> None:
-    """It may say that the upload was dropped, which permits another, or that some were texted, which does not."""
+    """A report may say that the upload was dropped, which permits another, or that some were texted, which does not."""
     interpretation = read([attempt(1, ending)], poll(zipped("Errors", 1)))
     assert (interpretation.state, interpretation.waits) == (ProviderState.UNKNOWN, True)
     interpretation = read([attempt(1, ending)], poll(zipped("Errors", 1)), poll(zipped("Errors", 1), after=60))
@@ -350,7 +350,7 @@ EXPECTED = {NUMBERS[0]: "MSISDN.NoNetworkFound", NUMBERS[1]: "MSISDN.Optout"}
     ],
 )
 @pytest.mark.parametrize("folder", ["Processed", "Errors"])
-def test_a_fault_report_names_numbers_of_ours(report: bytes, folder: str) -> None:
+def test_a_fault_report_names_our_numbers(report: bytes, folder: str) -> None:
     interpretation = read([attempt(1)], poll(zipped("Processed", 1), file(folder, f"{STEM}-a1.zip.report", report)))
     assert interpretation.state is ProviderState.ACCEPTED
     assert faults(interpretation) == EXPECTED
@@ -367,7 +367,7 @@ def test_text_and_csv_faults_name_their_line() -> None:
 
 
 @pytest.mark.parametrize(("twin", "expected"), [("27825550105", {NUMBERS[0]: "MSISDN.Optout"}), ("44825550101", {})])
-def test_a_number_may_be_said_as_in_its_own_country_where_only_one_ends_so(twin: str, expected: dict[str, str]) -> None:
+def test_a_number_may_be_in_national_form_where_only_one_ends_like_it(twin: str, expected: dict[str, str]) -> None:
     people = [Message(number, "Hi", {}, "", "", "") for number in [*NUMBERS, twin]]
     payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), people)
     report = file("Errors", f"{STEM}-a1.zip.txt", "0825550101;MSISDN.Optout")
@@ -376,7 +376,7 @@ def test_a_number_may_be_said_as_in_its_own_country_where_only_one_ends_so(twin:
     assert faults(interpretation) == expected
 
 
-def test_an_unknown_word_on_a_number_is_unknown_with_an_alarm() -> None:
+def test_an_unknown_code_on_a_number_is_unknown_with_an_alarm() -> None:
     report = json.dumps({"faults": [{"rawDestination": NUMBERS[0], "status": "InvalidDestination"}]})
     interpretation = read([attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", report)))
     assert faults(interpretation) == {NUMBERS[0]: "UNKNOWN"}
@@ -398,7 +398,7 @@ def test_our_own_file_unpacked_is_no_report() -> None:
     assert interpretation.alarm == ""
 
 
-def test_a_report_cut_short_is_read_as_far_as_it_goes_and_said() -> None:
+def test_a_truncated_report_is_read_as_far_as_it_goes_and_reported() -> None:
     cut = JSON_REPORT[: JSON_REPORT.index("MSISDN.Optout") - 20]
     interpretation = read(
         [attempt(1)], poll(zipped("Processed", 1), file("Processed", f"{STEM}-a1.json", cut, size=len(JSON_REPORT)))
@@ -414,7 +414,7 @@ def test_another_attempts_report_says_nothing_about_the_numbers() -> None:
     assert interpretation.outcomes == ()
 
 
-def test_all_eleven_words_of_the_document_are_said_plainly() -> None:
+def test_all_eleven_codes_of_the_document_have_a_plain_sentence() -> None:
     assert len(WORDS) == 11
 
 

@@ -45,7 +45,7 @@ def connected(settings: dict[str, Any]) -> Iterator[Any]:
 
 @pytest.fixture(params=["openssh", "vsftpd"])
 def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The home folder and the account's settings at a server that nobody here wrote."""
+    """The home folder and the account's settings at a third-party server."""
     protocol = "sftp" if request.param == "openssh" else "ftp"
     with getattr(servers, request.param)(tmp_path, request.node.nodeid) as server:
         for folder in FOLDERS:
@@ -72,7 +72,7 @@ def checks(settings: dict[str, Any], now: datetime) -> dict[str, Check]:
         return {check.code: check for check in ADAPTER.check(remote, now)}
 
 
-def test_a_foreign_server_takes_the_rendered_file(foreign: tuple[Path, dict[str, Any]]) -> None:
+def test_a_third_party_server_takes_the_rendered_file(foreign: tuple[Path, dict[str, Any]]) -> None:
     home, settings = foreign
     with connected(settings) as remote:
         ADAPTER.commit(remote, PAYLOAD, attempt(1))
@@ -124,7 +124,7 @@ def test_the_test_of_the_connection_names_a_missing_folder(foreign: tuple[Path, 
     assert list((home / "Send_SMS").iterdir()) == []
 
 
-def test_the_line_is_said_to_be_what_it_is(foreign: tuple[Path, dict[str, Any]]) -> None:
+def test_the_test_says_whether_the_connection_is_encrypted(foreign: tuple[Path, dict[str, Any]]) -> None:
     _, settings = foreign
     found = checks(settings, datetime.now(UTC))
     if settings["protocol"] == "sftp":
@@ -172,7 +172,7 @@ def test_the_sandbox_texts_what_was_handed_over(at_sandbox: dict[str, Any], sand
 
 
 @pytest.mark.parametrize("fault", ["drop-connection", "drop-at-close"])
-def test_a_line_that_breaks_leaves_it_unclear(at_sandbox: dict[str, Any], sandbox: Sandbox, fault: str) -> None:
+def test_a_connection_that_breaks_leaves_it_unclear(at_sandbox: dict[str, Any], sandbox: Sandbox, fault: str) -> None:
     stem = f"c3-b1-g1-{at_sandbox['protocol']}-{fault}"
     people = [Message(f"2782555{number:04}", os.urandom(40).hex(), {}, "", "", str(number)) for number in range(3000)]
     payload = ADAPTER.render(stem, 7, CampaignSpec("", ""), people)

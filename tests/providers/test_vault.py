@@ -14,7 +14,7 @@ def test_it_gives_back_what_it_was_given(settings: Settings) -> None:
     assert vault.decrypt(stored) == {"password": "sésame"}
 
 
-def test_no_secrets_are_no_secrets() -> None:
+def test_an_empty_set_of_secrets_stays_empty() -> None:
     assert vault.decrypt("") == {}
     assert vault.rotate("") == ""
 
@@ -44,7 +44,7 @@ def test_a_rotated_secret_needs_only_the_newest_key(settings: Settings) -> None:
     assert vault.decrypt(rotated) == {"password": "x"}
 
 
-def test_a_broken_key_is_said_plainly(settings: Settings) -> None:
+def test_a_broken_key_gives_a_plain_error(settings: Settings) -> None:
     settings.ACCOUNT_KEYS = ["short"]
     with pytest.raises(vault.VaultError, match="ACCOUNT_KEYS"):
         vault.encrypt({})

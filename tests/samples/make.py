@@ -1,4 +1,4 @@
-"""Makes ``customers.xlsx``, the sample of the demo and the tests: the same bytes whenever it is run.
+"""Makes ``customers.xlsx``, the sample of the demo and the tests: every run produces the same bytes.
 
 ``python -m tests.samples.make``. The numbers are invented. In the sandbox no network is known for one that ends with
 99901, and one that ends with 99902 has opted out.
@@ -20,7 +20,7 @@ FIRST_NAMES = (
     "Riaan", "Naledi", "Imraan", "Chantal", "Themba", "Palesa", "Zoë", "René", "Priya", "Andile", "Mandla", "Ayesha",
 )  # fmt: skip
 SPECIAL = ("0825599901", "+27 83 559 9901", "0725599901", "0825599902", "27835599902")
-# Twelve rows that are wrong each in its own way: a number, or what became of it, and what a person would see.
+# Twelve rows, each wrong in its own way: a number, or what became of it, and what a person would see.
 BAD: tuple[Any, ...] = (
     "2.78E+10", "2.7835E+10", "082 55", "0835550", "unknown", "call reception", "", "0990000000",
     "0825550999 / 0835550999", "08255501234567",
@@ -42,7 +42,7 @@ def rows() -> list[list[Any]]:
         people[position] = [special]
     for bad in BAD:
         people.insert(chance.randrange(30, len(people)), [bad])
-    # Two people are in the sheet twice, the second time written in another way.
+    # Two people are in the sheet twice, the second time in a different notation.
     people += [["+27825599901"], ["0027835599902"]]
     for position, person in enumerate(people, start=1):
         person += [chance.choice(FIRST_NAMES), round(chance.uniform(20, 4_000), 2), f"C{10_000 + position}"]
@@ -78,7 +78,7 @@ def make(path: Path = SAMPLE) -> None:
 
 
 def _timeless(workbook: bytes) -> bytes:
-    """The same workbook without the moment of its making."""
+    """The same workbook without its creation time."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():

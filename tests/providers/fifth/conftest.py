@@ -35,7 +35,7 @@ def dropped_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def database(db: None) -> None:
-    """Every test here stores something."""
+    """Every test here uses the database."""
 
 
 @pytest.fixture(scope="module")

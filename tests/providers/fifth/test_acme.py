@@ -1,4 +1,4 @@
-"""*Add a provider*: two files are dropped in, an adapter and a pretend provider, and everything works with them."""
+"""*Add a provider*: dropping in two files, an adapter and a sandbox provider, makes everything work with it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ def sandbox(ready: dict[str, Any], settings: Settings) -> Iterator[dict[str, Any
 
 @pytest.fixture
 def people() -> ContactList:
-    """Five people, of whom Acme says that one has opted out and that one is barred."""
+    """Five people; Acme reports one as opted out and one as barred."""
     made = ContactList.objects.create(name="People", country="ZA", labels=demo.LABELS)
     numbers = ["27825550101", "27825550102", "27825550103", "27825599901", "27825599902"]
     Contact.objects.bulk_create(Contact(list=made, msisdn=number, phone="x") for number in numbers)
@@ -53,7 +53,7 @@ def people() -> ContactList:
 
 
 @pytest.mark.parametrize("promise", PROMISES.values(), ids=PROMISES)
-def test_it_is_held_to_the_contract(promise: Callable[..., None]) -> None:
+def test_it_fulfils_the_contract(promise: Callable[..., None]) -> None:
     marks = [mark for mark in getattr(promise, "pytestmark", []) if mark.name == "parametrize"]
     if not marks:
         promise(registry.adapter("acme"))
@@ -63,7 +63,7 @@ def test_it_is_held_to_the_contract(promise: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("promise", SITE_PROMISES.values(), ids=SITE_PROMISES)
-def test_its_pretend_provider_is_held_to_the_contract(promise: Callable[..., None]) -> None:
+def test_its_sandbox_provider_fulfils_the_contract(promise: Callable[..., None]) -> None:
     promise(all_sites()["acme"])
 
 

@@ -19,7 +19,7 @@ def contact(number: str = "27825550100", **more: Any) -> dict[str, Any]:
 
 
 def wire(contacts: list[Any] | None = None, *, version: str = "version: 7\n", **body: Any) -> bytes:
-    """A file as the document's examples show it; ``contacts`` one person unless given."""
+    """A file as the document's examples show it; ``contacts`` is one person unless given."""
     document = {**TEMPLATE, "contacts": [contact()] if contacts is None else contacts, **body}
     return (version + json.dumps({key: value for key, value in document.items() if value != "absent"})).encode()
 
@@ -32,7 +32,7 @@ def zipped(inner: str, content: bytes) -> bytes:
 
 
 def until(ask: Callable[[], Any]) -> Any:
-    """What ``ask`` says as soon as it says something true."""
+    """The first true result of ``ask``."""
     return wait_until(ask, "the pretend provider")
 
 
@@ -55,10 +55,10 @@ class Client:
     def folder_of(self, name: str) -> str:
         """Where the gateway put a file: Processed or Errors."""
 
-        def look() -> str:
+        def folder_or_empty() -> str:
             return next((folder for folder in ("Processed", "Errors") if name in self.sftp.listdir(folder)), "")
 
-        return until(look)
+        return until(folder_or_empty)
 
     def read(self, path: str) -> bytes:
         with self.sftp.open(path) as file:

@@ -1,4 +1,4 @@
-"""Power cuts: a gateway dies at each of its steps towards the disk, one after the other.
+"""Power cuts: a gateway dies at each of its writes to the disk, one after the other.
 
 for folder, power_cut in power_cuts(tmp_path):
     with power_cut:
@@ -22,7 +22,7 @@ class _Dead(Exception):
 
 
 class PowerCut:
-    """The block ends at its step ``step`` (from 0), whatever it was about to do; ``came`` when it took so many."""
+    """Ends the block at write ``step`` (from 0), whatever it was about to do; ``came`` is true if it got that far."""
 
     def __init__(self, step: int) -> None:
         self._left = step
@@ -49,7 +49,7 @@ class PowerCut:
 
 
 def power_cuts(tmp_path: Path) -> Iterator[tuple[Path, PowerCut]]:
-    """A new folder for each step of what is tried in it, the last time without a cut."""
+    """A new folder for each step of the code under test; the last time without a cut."""
     for step in range(100):
         folder, power_cut = tmp_path / str(step), PowerCut(step)
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""What one account remembers: credit, quota, stop_dup_id, scheduled batches; whatever instant it dies at."""
+"""What one account stores: credit, quota, stop_dup_id, scheduled batches; at whatever instant the process dies."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_it_answers_with_a_positive_batch_id_of_its_own(tmp_path: Path) -> None:
 def test_it_repeats_its_answer_to_a_stop_dup_id_for_some_hours(tmp_path: Path) -> None:
     first = gateway_in(tmp_path).submit({"batch_data": TWO, "stop_dup_id": "7"}, NOW)
     other = "msisdn,message\n27825550199,Other\n"
-    # Also in a process that started anew, and whatever the batch says.
+    # Also in a restarted process, and whatever the batch contains.
     again = gateway_in(tmp_path).submit({"batch_data": other, "stop_dup_id": "7"}, NOW + timedelta(hours=2))
     assert again == first
     assert numbers(tmp_path) == ["27825550100", "27825550101"]

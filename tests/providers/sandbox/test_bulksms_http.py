@@ -259,7 +259,7 @@ def test_connections_at_once_are_counted(sandbox: Sandbox, client: Client) -> No
 
 
 def in_a_thread(action: Coroutine[Any, Any, None]) -> None:
-    """Playwright's event loop may live in this one."""
+    """Playwright's event loop may run in this thread."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, action).result()
 
@@ -289,7 +289,7 @@ def test_half_a_request_is_none(sandbox: Sandbox, client: Client) -> None:
     assert texted(sandbox) == before
 
 
-def test_it_is_where_it_was_and_remembers_after_kill_9(tmp_path: Path) -> None:
+def test_it_listens_where_it_did_and_keeps_its_state_after_kill_9(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path)
     sandbox.start()
     account = sandbox.providers["bulksms"]

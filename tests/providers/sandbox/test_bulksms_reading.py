@@ -1,4 +1,4 @@
-"""How one send_batch request is read and processed, without any socket."""
+"""How one send_batch request is parsed and processed, without any socket."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -98,7 +98,7 @@ def test_it_reads_any_text_to_its_end(data: str) -> None:
         '"27825550100","rubbish" behind',
     ],
 )
-def test_it_drops_a_bad_line_without_a_word(bad: str) -> None:
+def test_it_drops_a_bad_line_silently(bad: str) -> None:
     assert texts(f'"27825550198","before"\n{bad}\n"27825550199","after"\n') == [
         ("27825550198", "before"),
         ("27825550199", "after"),
@@ -138,7 +138,7 @@ def test_it_shows_what_a_phone_would_show() -> None:
         "ΔΦΓΛΩΠΨΣΘΞ"
     )
     assert seven_bit("ç á °\t\x80") == "c a ?.."
-    # UTF-8 by mistake.
+    # Sent as UTF-8 by mistake.
     assert seven_bit("é".encode().decode("latin-1")) == "A?"
 
 
@@ -157,7 +157,7 @@ def test_it_shows_what_a_phone_would_show() -> None:
         ("a" * 152 + "~" + "a" * 152, 2, 304, 2),
     ],
 )
-def test_it_cuts_what_does_not_fit(text: str, most: int, length: int, parts: int) -> None:
+def test_it_truncates_what_does_not_fit(text: str, most: int, length: int, parts: int) -> None:
     assert truncate(text, most) == (text[:length], parts)
 
 
@@ -211,7 +211,7 @@ def test_nothing_is_scheduled_beyond_two_years() -> None:
     assert code_of("27825550100,a\n", send_time_unixtime=str(beyond)) == 24
 
 
-def test_a_status_ripens() -> None:
+def test_a_status_becomes_final_later() -> None:
     ages = [timedelta(0), timedelta(seconds=1), timedelta(seconds=3)]
     assert [status_after(age, 11) for age in ages] == [0, 10, 11]
     assert [status_after(age, 53) for age in ages] == [0, 10, 53]

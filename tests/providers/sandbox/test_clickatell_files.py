@@ -1,4 +1,4 @@
-"""How one Clickatell file is read and processed, without any socket."""
+"""How one Clickatell file is parsed and processed, without any socket."""
 
 from datetime import UTC, datetime
 
@@ -90,7 +90,7 @@ def test_it_has_a_result_for_any_bytes(body: bytes) -> None:
     assert check_file(body, LOGIN, opted_out=(), credit=1).error in CODES
 
 
-# -- what is refused -------------------------------------------------------------------------------------------------
+# -- refused files ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_gsm_lacks_becomes_a_question_mark() -> None:
 # -- the log ---------------------------------------------------------------------------------------------------------
 
 
-def test_log_lines_have_the_words_of_the_error_code_page() -> None:
+def test_log_lines_use_the_wording_of_the_error_code_page() -> None:
     at, identities = datetime(2026, 11, 21, 10, 0, 1, tzinfo=UTC), ["a" * 32, "b" * 32]
     result = result_of(f"{ONE}to:123\ntext:Hi\n")
     assert log_of(result, identities, at, LogStyle()) == [

@@ -1,4 +1,4 @@
-"""The pretend Clickatell over its real FTP server: scan, log, memory, and every fault by its name."""
+"""The Clickatell sandbox over its real FTP server: scan, log, memory, and every fault by its name."""
 
 import ftplib
 import io
@@ -103,7 +103,7 @@ def test_a_file_that_is_still_being_written_is_left_and_a_broken_one_is_taken(sa
         assert texted(sandbox, "open.txt") == []
         assert client.read("open.txt.log") == ""
         line.sendall(b"to:27825550101\ntext:Half a te")
-        # The client dies: control and data connection are gone in the middle of the text.
+        # The client dies: control and data connection are lost in the middle of the text.
         slow.ftp.close()
     assert len(client.log("open.txt").splitlines()) == 2
     assert texted(sandbox, "open.txt") == ["27825550100", "27825550101"]
@@ -297,7 +297,7 @@ def test_a_renamed_file_is_taken_again(tmp_path: Path) -> None:
     assert gateway.scan(now) == 1
 
 
-def test_a_delayed_message_bears_the_time_it_is_texted_at(tmp_path: Path) -> None:
+def test_a_delayed_message_records_the_time_it_is_texted_at(tmp_path: Path) -> None:
     gateway, now = gateway_in(tmp_path), datetime.now(UTC)
     (gateway.home / "a.txt").write_text(wire(f"deliv_time:90\n{ONE}"))
     gateway.scan(now)

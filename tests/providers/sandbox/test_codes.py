@@ -80,7 +80,7 @@ def _damaged() -> bytes:
         ("folder.zip", zipped("inside/file.json", wire())),
         ("ending.zip", zipped("ending.csv", wire())),
     ],
-    # A zip names the time when it was made, and each worker must give a test the same name.
+    # A zip contains the time of its making, and each worker must give a test the same name.
     ids=lambda value: value if isinstance(value, str) else "body",
 )
 def test_it_says_corrupt(name: str, body: bytes, client: Client) -> None:

@@ -27,7 +27,7 @@ def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_and_ends_in_order(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def test_it_prints_its_address_and_stops_cleanly(process: subprocess.Popen[str], number: signal.Signals) -> None:
     assert process.stdout
     said = []
     while (line := process.stdout.readline().strip()) != "ready":
@@ -50,7 +50,7 @@ def test_it_listens_on_a_chosen_port(tmp_path: Path) -> None:
         assert second.port == port
 
 
-def test_a_busy_port_and_a_busy_directory_are_said_in_a_line(tmp_path: Path) -> None:
+def test_a_busy_port_and_a_busy_directory_are_reported_in_one_line(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "one") as first:
         with pytest.raises(CannotStart, match=f"Port {first.port} cannot be used"):
             Sandbox(tmp_path / "two", port=first.port).start()
@@ -66,7 +66,7 @@ def test_it_refuses_what_it_does_not_know(arguments: list[str], tmp_path: Path) 
 
 
 def refused(*arguments: str) -> str:
-    """What the command says instead of starting."""
+    """The error that the command prints instead of starting."""
     ran = subprocess.run(
         [sys.executable, str(MANAGE), "sandbox", *arguments], capture_output=True, text=True, timeout=30
     )

@@ -1,4 +1,4 @@
-"""Whatever instant the sandbox dies at, no message is lost from its ledger and none is in it twice."""
+"""At whatever instant the sandbox dies, its ledger loses no message and contains none twice."""
 
 from datetime import UTC, datetime
 from pathlib import Path

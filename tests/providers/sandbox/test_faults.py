@@ -98,7 +98,7 @@ def test_the_connection_can_break_after_the_last_byte(sandbox: Sandbox, client: 
     file.write(zipped("last.json", wire()))
     with pytest.raises(BROKEN):  # noqa: PT012
         file.close()
-        # paramiko may swallow a break while closing; the line is broken all the same.
+        # paramiko may swallow the error while closing; the connection is broken all the same.
         other.sftp.listdir("Send_SMS")
     other.close()
     assert client.folder_of("last.zip") == "Processed"

@@ -17,8 +17,8 @@ from tests.providers.sandbox.conftest import Client, messages_of, names_in, unti
 PASSWORD = "secret"
 
 
-class Ground:
-    """One FTP server over a folder of its own, and what a test wants to see of it."""
+class Environment:
+    """One FTP server on a folder of its own, and what the tests check about it."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -45,8 +45,8 @@ class Ground:
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    made = Ground(tmp_path)
+def env(tmp_path: Path) -> Iterator[Environment]:
+    made = Environment(tmp_path)
     yield made
     for server in made.servers:
         server.close()
@@ -59,9 +59,9 @@ def login(server: FtpServer, password: str = PASSWORD) -> ftplib.FTP:
     return client
 
 
-def login_with_tls(ground: Ground, server: FtpServer, host: str = "127.0.0.1") -> ftplib.FTP_TLS:
-    context = ssl.create_default_context(cadata=public_certificate(ground.certificate))
-    # As later versions of Python do by themselves.
+def login_with_tls(env: Environment, server: FtpServer, host: str = "127.0.0.1") -> ftplib.FTP_TLS:
+    context = ssl.create_default_context(cadata=public_certificate(env.certificate))
+    # As later versions of Python do by default.
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     client = ftplib.FTP_TLS(context=context, timeout=20)  # noqa: S321
     client.connect(host, server.port)
@@ -74,8 +74,8 @@ def store(client: ftplib.FTP, name: str, body: bytes) -> str:
     return client.storbinary(f"STOR {name}", io.BytesIO(body))
 
 
-def test_it_stores_lists_renames_reads_and_deletes(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_it_stores_lists_renames_reads_and_deletes(env: Environment) -> None:
+    client = login(env.serve())
     body = bytes(range(256)) * 1000
     assert store(client, "a.csv", body).startswith("226")
     assert client.nlst() == ["a.csv"]
@@ -90,17 +90,17 @@ def test_it_stores_lists_renames_reads_and_deletes(ground: Ground) -> None:
     assert client.nlst() == []
 
 
-def test_a_rename_overwrites_what_is_there(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_a_rename_overwrites_what_is_there(env: Environment) -> None:
+    client = login(env.serve())
     store(client, "new", b"new")
     store(client, "old", b"old")
     client.rename("new", "old")
-    assert (ground.home / "old").read_bytes() == b"new"
+    assert (env.home / "old").read_bytes() == b"new"
 
 
-def test_it_keeps_a_client_in_its_home(ground: Ground, tmp_path: Path) -> None:
+def test_it_keeps_a_client_in_its_home(env: Environment, tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("x")
-    client = login(ground.serve())
+    client = login(env.serve())
     assert client.pwd() == "/"
     client.cwd("/../..")
     assert client.pwd() == "/"
@@ -110,16 +110,16 @@ def test_it_keeps_a_client_in_its_home(ground: Ground, tmp_path: Path) -> None:
         client.cwd("nowhere")
 
 
-def test_it_refuses_a_wrong_password(ground: Ground) -> None:
-    server = ground.serve()
+def test_it_refuses_a_wrong_password(env: Environment) -> None:
+    server = env.serve()
     with pytest.raises(ftplib.error_perm, match="530"):
         login(server, "wrong")
 
 
-def test_it_refuses_what_the_rules_forbid(ground: Ground) -> None:
+def test_it_refuses_what_the_rules_forbid(env: Environment) -> None:
     rules = Rules(EVERYTHING.replace("m", "").replace("M", ""), lambda permission, name: name != "kept")
-    client = login(ground.serve(rules))
-    (ground.home / "kept").write_text("x")
+    client = login(env.serve(rules))
+    (env.home / "kept").write_text("x")
     store(client, "other", b"x")
     forbidden: list[Callable[[], object]] = [
         lambda: client.mkd("folder"),
@@ -132,60 +132,60 @@ def test_it_refuses_what_the_rules_forbid(ground: Ground) -> None:
     for attempt in forbidden:
         with pytest.raises(ftplib.error_perm, match="550"):
             attempt()
-    assert names_in(ground.home) == {"kept", "other"}
-    assert (ground.home / "kept").read_text() == "x"
+    assert names_in(env.home) == {"kept", "other"}
+    assert (env.home / "kept").read_text() == "x"
 
 
-def test_an_upload_is_known_as_one_until_it_ends(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_an_upload_is_known_as_one_until_it_ends(env: Environment) -> None:
+    client = login(env.serve())
     line = client.transfercmd("STOR a.csv")
-    path = ground.home / "a.csv"
+    path = env.home / "a.csv"
     line.sendall(b"half")
-    assert until(lambda: ground.uploads.is_open(path))
+    assert until(lambda: env.uploads.is_open(path))
     line.close()
     assert client.voidresp().startswith("226")
-    assert not ground.uploads.is_open(path)
+    assert not env.uploads.is_open(path)
 
 
-def test_a_client_that_dies_leaves_what_looks_like_a_whole_file(ground: Ground) -> None:
-    server = ground.serve()
+def test_a_client_that_dies_leaves_what_looks_like_a_whole_file(env: Environment) -> None:
+    server = env.serve()
     client = login(server)
     line = client.transfercmd("STOR a.csv")
     line.sendall(b"half")
-    path = ground.home / "a.csv"
+    path = env.home / "a.csv"
     until(lambda: path.exists() and path.read_bytes() == b"half")
-    assert ground.uploads.is_open(path)
+    assert env.uploads.is_open(path)
     line.close()
     client.close()
-    until(lambda: not ground.uploads.is_open(path))
+    until(lambda: not env.uploads.is_open(path))
     assert path.read_bytes() == b"half"
     assert login(server).nlst() == ["a.csv"]
 
 
-def test_an_upload_without_a_data_connection_ends_with_its_client(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_an_upload_without_a_data_connection_ends_with_its_client(env: Environment) -> None:
+    client = login(env.serve())
     client.sendcmd("PASV")
     client.putcmd("STOR a.csv")
     client.getline()
-    path = ground.home / "a.csv"
-    assert ground.uploads.is_open(path)
+    path = env.home / "a.csv"
+    assert env.uploads.is_open(path)
     client.close()
-    until(lambda: not ground.uploads.is_open(path))
+    until(lambda: not env.uploads.is_open(path))
 
 
-def test_an_upload_without_a_data_connection_ends_with_the_next_one(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_an_upload_without_a_data_connection_ends_with_the_next_one(env: Environment) -> None:
+    client = login(env.serve())
     for name in ("a.csv", "b.csv"):
         client.sendcmd("PASV")
         client.putcmd(f"STOR {name}")
         client.getline()
-    assert ground.uploads.is_open(ground.home / "b.csv")
-    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
+    assert env.uploads.is_open(env.home / "b.csv")
+    until(lambda: not env.uploads.is_open(env.home / "a.csv"))
 
 
-def test_a_change_of_folder_does_not_move_the_process(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    (ground.home / "inner").mkdir()
-    client = login(ground.serve())
+def test_a_change_of_folder_leaves_the_process_in_its_own(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    (env.home / "inner").mkdir()
+    client = login(env.serve())
 
     def chdir(path: object) -> None:
         raise AssertionError
@@ -195,62 +195,62 @@ def test_a_change_of_folder_does_not_move_the_process(ground: Ground, monkeypatc
     assert client.pwd() == "/inner"
 
 
-def test_it_does_not_choose_names_itself(ground: Ground) -> None:
-    server = ground.serve()
-    for client in (login(server), login_with_tls(ground, server)):
+def test_it_does_not_choose_names_itself(env: Environment) -> None:
+    server = env.serve()
+    for client in (login(server), login_with_tls(env, server)):
         with pytest.raises(ftplib.error_perm, match="500"):
             client.sendcmd("STOU")
 
 
-def test_fault_refuse_login(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:refuse-login", 1)
+def test_fault_refuse_login(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:refuse-login", 1)
     with pytest.raises(ftplib.error_perm, match="530"):
         login(server)
     login(server)
 
 
-def test_fault_drop_connection(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:drop-connection", 1)
+def test_fault_drop_connection(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:drop-connection", 1)
     with pytest.raises((EOFError, OSError)):
         store(login(server), "a.csv", b"0123456789")
-    assert (ground.home / "a.csv").read_bytes() == b"01234"
-    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
+    assert (env.home / "a.csv").read_bytes() == b"01234"
+    until(lambda: not env.uploads.is_open(env.home / "a.csv"))
 
 
-def test_fault_slow(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:slow")
+def test_fault_slow(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:slow")
     client = login(server)
     line = client.transfercmd("STOR a.csv")
     line.sendall(bytes(1_000_000))
     line.close()
-    # Whoever is not slow is served in the meantime.
+    # Other clients are served in the meantime.
     assert login(server).nlst() == ["a.csv"]
-    assert ground.uploads.is_open(ground.home / "a.csv")
+    assert env.uploads.is_open(env.home / "a.csv")
 
 
-def test_fault_drop_at_close(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:drop-at-close", 1)
+def test_fault_drop_at_close(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:drop-at-close", 1)
     client = login(server)
     with pytest.raises((EOFError, OSError)):
         store(client, "a.csv", b"0123456789")
-    assert (ground.home / "a.csv").read_bytes() == b"0123456789"
+    assert (env.home / "a.csv").read_bytes() == b"0123456789"
 
 
-def test_fault_drop_after_rename(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_fault_drop_after_rename(env: Environment) -> None:
+    client = login(env.serve())
     store(client, "a.csv", b"x")
-    ground.faults.set("acme:drop-after-rename", 1)
+    env.faults.set("acme:drop-after-rename", 1)
     with pytest.raises((EOFError, OSError)):
         client.rename("a.csv", "b.csv")
-    assert names_in(ground.home) == {"b.csv"}
+    assert names_in(env.home) == {"b.csv"}
 
 
-def test_fault_stale_listing(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_fault_stale_listing(env: Environment) -> None:
+    client = login(env.serve())
     store(client, "a", b"x")
     store(client, "b", b"xyz")
     store(client, "d", b"wxyz")
@@ -261,48 +261,48 @@ def test_fault_stale_listing(ground: Ground) -> None:
         return [client.nlst(), sorted(name for name, _ in client.mlsd()), [line.split()[-1] for line in lines]]
 
     assert listed() == [["a", "b", "d"]] * 3
-    ground.faults.set("acme:stale-listing")
+    env.faults.set("acme:stale-listing")
     client.rename("a", "c")
     assert listed() == [["a", "b", "d"]] * 3
     assert "size=3;" in client.sendcmd("MLST b")
     assert "size=4;" in client.sendcmd("MLST d")
-    ground.faults.clear()
+    env.faults.clear()
     assert listed() == [["b", "c", "d"]] * 3
 
 
-def test_fault_no_size_and_no_mlsd(ground: Ground) -> None:
-    client = login(ground.serve())
+def test_fault_no_size_and_no_mlsd(env: Environment) -> None:
+    client = login(env.serve())
     store(client, "a.csv", b"x")
-    ground.faults.set("acme:no-size")
-    ground.faults.set("acme:no-mlsd")
+    env.faults.set("acme:no-size")
+    env.faults.set("acme:no-mlsd")
     with pytest.raises(ftplib.error_perm, match="502"):
         client.size("a.csv")
     with pytest.raises(ftplib.error_perm, match="502"):
         list(client.mlsd())
 
 
-def test_fault_down_and_refuses(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:down", 1)
+def test_fault_down_and_refuses(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:down", 1)
     with pytest.raises((EOFError, OSError)):
         login(server)
-    ground.faults.set("acme:refuses", 1)
+    env.faults.set("acme:refuses", 1)
     with pytest.raises(ftplib.error_temp, match="421"):
         login(server)
     login(server)
 
 
-def test_fault_hangs(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:hangs", 1)
+def test_fault_hangs(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:hangs", 1)
     with pytest.raises(TimeoutError):
         ftplib.FTP(timeout=0.3).connect("127.0.0.1", server.port)  # noqa: S321
     login(server)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_it_speaks_tls_with_a_certificate_that_a_client_can_check(ground: Ground, host: str) -> None:
-    client = login_with_tls(ground, ground.serve(), host)
+def test_it_speaks_tls_with_a_certificate_that_a_client_can_check(env: Environment, host: str) -> None:
+    client = login_with_tls(env, env.serve(), host)
     body = bytes(range(256)) * 1000
     assert store(client, "a.csv", body).startswith("226")
     read: list[bytes] = []
@@ -313,44 +313,44 @@ def test_it_speaks_tls_with_a_certificate_that_a_client_can_check(ground: Ground
     client.quit()
 
 
-def test_the_certificate_stays_and_its_key_is_nobody_elses(ground: Ground, tmp_path: Path) -> None:
-    before = ground.certificate.read_bytes()
+def test_the_certificate_stays_and_its_key_is_nobody_elses(env: Environment, tmp_path: Path) -> None:
+    before = env.certificate.read_bytes()
     assert certificate_file(tmp_path).read_bytes() == before
-    assert ground.certificate.stat().st_mode & 0o077 == 0
-    assert "PRIVATE" not in public_certificate(ground.certificate)
+    assert env.certificate.stat().st_mode & 0o077 == 0
+    assert "PRIVATE" not in public_certificate(env.certificate)
 
 
 @pytest.mark.parametrize("fault", ["drop-connection", "drop-at-close"])
-def test_faults_break_an_encrypted_upload(ground: Ground, fault: str) -> None:
-    client = login_with_tls(ground, ground.serve())
-    ground.faults.set(f"acme:{fault}", 1)
+def test_faults_break_an_encrypted_upload(env: Environment, fault: str) -> None:
+    client = login_with_tls(env, env.serve())
+    env.faults.set(f"acme:{fault}", 1)
     with pytest.raises((EOFError, OSError)):
         store(client, "a.csv", b"0123456789")
-    until(lambda: not ground.uploads.is_open(ground.home / "a.csv"))
-    assert (ground.home / "a.csv").read_bytes() == (b"01234" if fault == "drop-connection" else b"0123456789")
+    until(lambda: not env.uploads.is_open(env.home / "a.csv"))
+    assert (env.home / "a.csv").read_bytes() == (b"01234" if fault == "drop-connection" else b"0123456789")
 
 
-def test_fault_drop_after_an_encrypted_rename(ground: Ground) -> None:
-    client = login_with_tls(ground, ground.serve())
+def test_fault_drop_after_an_encrypted_rename(env: Environment) -> None:
+    client = login_with_tls(env, env.serve())
     store(client, "a.csv", b"x")
-    ground.faults.set("acme:drop-after-rename", 1)
+    env.faults.set("acme:drop-after-rename", 1)
     with pytest.raises((EOFError, OSError)):
         client.rename("a.csv", "b.csv")
-    assert names_in(ground.home) == {"b.csv"}
+    assert names_in(env.home) == {"b.csv"}
 
 
-def test_fault_slow_with_tls(ground: Ground) -> None:
-    client = login_with_tls(ground, ground.serve())
-    ground.faults.set("acme:slow")
+def test_fault_slow_with_tls(env: Environment) -> None:
+    client = login_with_tls(env, env.serve())
+    env.faults.set("acme:slow")
     assert store(client, "a.csv", bytes(20_000)).startswith("226")
-    assert (ground.home / "a.csv").read_bytes() == bytes(20_000)
+    assert (env.home / "a.csv").read_bytes() == bytes(20_000)
 
 
-def test_fault_no_tls(ground: Ground) -> None:
-    server = ground.serve()
-    ground.faults.set("acme:no-tls")
+def test_fault_no_tls(env: Environment) -> None:
+    server = env.serve()
+    env.faults.set("acme:no-tls")
     with pytest.raises(ftplib.error_perm, match="502"):
-        login_with_tls(ground, server)
+        login_with_tls(env, server)
     login(server)
 
 

@@ -1,4 +1,4 @@
-"""What happens to a file at the pretend GatewayAPI, from its rename to its last name, by folder and by FTP."""
+"""What happens to a file at the GatewayAPI sandbox, from its rename to its final name, by folder and by FTP."""
 
 import ftplib
 import hashlib
@@ -25,7 +25,7 @@ BODY = b"msisdn,message,userref\n4510203040,Hello,r1\n4510203041,Hi,r2\n"
 
 
 class Account:
-    """A gateway without a server, looked after by hand."""
+    """A gateway without a server; the tests call its scans themselves."""
 
     def __init__(self, folder: Path, credit: int = 100) -> None:
         self.faults = Faults(Site.faults())
@@ -44,7 +44,7 @@ class Account:
         return names_in(self.gateway.home)
 
     def end_of(self, name: str, body: bytes = BODY) -> bytes:
-        """What stands at the bottom of a file that was rejected."""
+        """The text at the bottom of a rejected file."""
         self.put(name, body)
         (rejected,) = self.scan(2)
         assert rejected.endswith(".rejected")
@@ -148,10 +148,10 @@ def test_the_cause_can_have_other_shapes(name: str, wanted: bytes, account: Acco
     assert account.end_of("a.ready") == wanted
 
 
-def test_an_internal_error_is_tried_again_after_half_an_hour_of_looks(account: Account) -> None:
+def test_an_internal_error_is_tried_again_after_half_an_hour_of_scans(account: Account) -> None:
     account.faults.set("gatewayapi:internal-error", 2)
     account.put("a.ready")
-    # One look picks it up, and one attempt fails.
+    # The first scan picks it up, and one attempt fails.
     assert account.scan(2 + 2 * SCANS_BETWEEN - 1) == {f"a.{STAMP}.processing"}
     assert account.scan() == {f"a.{STAMP}.success"}
     assert account.texted() == ["4510203040", "4510203041"]
@@ -232,7 +232,7 @@ class Remote:
         return client
 
     def ending(self, stem: str) -> str:
-        """How the name of a file ends once it is finished."""
+        """The ending of a file's name once it is finished."""
 
         def finished() -> str:
             ends = [name.rpartition(".")[2] for name in names_in(self.home) if name.startswith(f"{stem}.")]

@@ -1,4 +1,4 @@
-"""What the pretend GatewayAPI makes of a file, each rule beside its words in the document."""
+"""How the GatewayAPI sandbox processes a file, each rule beside its wording in the document."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from providers.sandbox.gsm import not_gsm
 
 GSM = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./09:;<=>?¡AZÄÖÑÜ§¿azäöñüà^{}\\[~]|€\r\f\t".replace("\t", "")
 
-# The document's examples; the header of the first lacks a quote there, which "must match exactly" does not forgive.
+# The document's examples; the header of the first lacks a quote there, which "must match exactly" does not permit.
 UNIX = """\
 "userref","msisdn","sender","class","message"
 "test","4510203040","MyCompany","standard","I'm John Doe, who ""randomly"" quote things."
@@ -169,7 +169,7 @@ def test_the_name_may_say_the_encoding() -> None:
     assert said("a.cp1252.ready", b"msisdn,message\n4510203040,\x81\n") == "encoding"
 
 
-def test_detection_takes_for_utf8_whatever_can_be_read_as_such() -> None:
+def test_detection_chooses_utf8_wherever_it_can_decode_the_file() -> None:
     # "Although auto detection is very good, there are a few rare edgecases."
     body = "msisdn;message\n4510203040;Ã¦\n".encode("cp1252")
     assert check_file("a.excel.ready", body).texts[0].text == "æ"
@@ -202,7 +202,7 @@ def test_numbers_cause_trouble_by_how_they_end() -> None:
     assert cause("a.ready", rows("4510299912,a")) == "blacklisted"
 
 
-def test_every_cause_has_a_code_and_words() -> None:
+def test_every_cause_has_a_code_and_a_sentence() -> None:
     assert all(code.startswith("0x") and len(code) == 6 and words for code, words in CAUSES.values())
 
 

@@ -1,4 +1,4 @@
-"""A line of the ledger says which bytes it came in: those of the file or request, without the login at its front."""
+"""A line of the ledger records its source bytes: those of the file or request, without the login at its front."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -46,7 +46,7 @@ def test_it_holds_a_bare_file_and_one_in_a_zip_for_the_same(take: Callable[..., 
     assert take("b.zip", zipped("A.JSON", wire())) == "Errors"
 
 
-def test_it_lets_two_zips_bear_one_name(gateway: Gateway, take: Callable[..., str]) -> None:
+def test_it_lets_two_zips_have_the_same_name(gateway: Gateway, take: Callable[..., str]) -> None:
     take("a.zip", zipped("a.json", wire()))
     take("a.zip", zipped("b.json", wire()))
     assert names_in(gateway.home / "Processed") == {"a.zip", "a-2.zip"}

@@ -1,4 +1,4 @@
-"""What every pretend provider promises; a new file in providers/sandbox is held to it at once."""
+"""The contract of every sandbox provider; a new one in providers/sandbox is tested automatically."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def site(request: pytest.FixtureRequest) -> type[BaseSite]:
     return all_sites()[request.param]
 
 
-def test_it_bears_its_file_name(site: type[BaseSite]) -> None:
+def test_its_name_is_its_file_name(site: type[BaseSite]) -> None:
     assert site.__module__.split(".")[2] == site.slug
     assert all_sites()[site.slug] is site
 

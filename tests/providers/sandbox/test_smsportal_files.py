@@ -1,4 +1,4 @@
-"""How one file is read and processed, without any socket."""
+"""How one file is parsed and processed, without any socket."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -100,7 +100,7 @@ def test_it_refuses_a_sender(sender: Any) -> None:
         ({"start": "2026-04-31 08:00"}, "File.ParseError"),
     ],
 )
-def test_it_wants_the_end_after_the_start(times: dict[str, Any], error: str) -> None:
+def test_it_requires_the_end_after_the_start(times: dict[str, Any], error: str) -> None:
     assert result_of(wire(**times)).error == error
 
 
@@ -148,7 +148,7 @@ def test_it_stops_at_more_errors_than_allowed() -> None:
     assert (refused.error, refused.texts, len(refused.faults)) == ("File.ParseError", (), 3)
 
 
-def test_it_scrubs_its_own_opt_outs_unless_told_not_to() -> None:
+def test_it_removes_its_own_opt_outs_unless_told_not_to() -> None:
     contacts = [contact("27825550100"), contact("27825550101")]
     scrubbed = result_of(wire(contacts), opted_out={"27825550101"})
     assert [(fault.msisdn, fault.code) for fault in scrubbed.faults] == [("27825550101", "MSISDN.Optout")]

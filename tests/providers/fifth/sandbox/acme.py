@@ -1,4 +1,4 @@
-"""A pretend Acme: reads tab-separated files from an FTP folder.
+"""The Acme sandbox: reads tab-separated files from an FTP folder.
 
 Numbers that always cause trouble, by their last digits: ``99901`` is refused as barred, ``99902`` as opted out (stop).
 """

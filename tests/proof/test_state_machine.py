@@ -1,4 +1,4 @@
-"""The batch life as a state machine: the promise holds whatever happens, and a broken Baton is found out."""
+"""Batches as a state machine: the promise holds whatever happens, and deliberate defects are detected."""
 
 import os
 from typing import Any
@@ -17,19 +17,19 @@ from campaigns.querysets import RecipientQuerySet
 from campaigns.timing import Clock
 from providers.base import GuardKind
 from providers.locks import Lock
-from tests.proof.machine import BatchLife, Figures
+from tests.proof.machine import BatchMachine, Figures
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
 
 PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
-#: The same examples in every run of the tests; ``make proof`` asks for more, and other ones each time.
+#: The same examples in every run of the tests; ``make proof`` runs more, and different ones each time.
 IN_EVERY_RUN = 200
-#: The tests run on PostgreSQL once more, where each lock is a connection: there a part of them is enough.
+#: The tests run on PostgreSQL once more, where each lock is a connection: a part of the examples is enough there.
 ON_POSTGRESQL = connection.vendor == "postgresql"
 EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", 50 if ON_POSTGRESQL else IN_EVERY_RUN))
 
 
-#: What a run is not worth much without.
+#: What a run must have covered to prove anything.
 MUST_BE_MET = (
     "a process died",
     "batch superseded",
@@ -57,55 +57,57 @@ def options(examples: int, **more: Any) -> settings:
     )
 
 
-def test_a_dozen_lives_break_nothing(life: type[BatchLife]) -> None:
-    run_state_machine_as_test(life, settings=options(12, phases=PHASES))
+def test_a_dozen_examples_break_nothing(machine_type: type[BatchMachine]) -> None:
+    run_state_machine_as_test(machine_type, settings=options(12, phases=PHASES))
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-def test_the_promise_holds_when_older_copies_come_back(life: type[BatchLife], figures: Figures) -> None:
-    run_state_machine_as_test(life, settings=options(EXAMPLES // 4, phases=PHASES))
+def test_the_promise_holds_when_older_copies_come_back(machine_type: type[BatchMachine], figures: Figures) -> None:
+    run_state_machine_as_test(machine_type, settings=options(EXAMPLES // 4, phases=PHASES))
 
     assert figures.met["a copy was restored"] or EXAMPLES < IN_EVERY_RUN, "no older copy ever came back"
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-def test_the_promise_holds_whatever_happens(life: type[BatchLife], figures: Figures) -> None:
-    life.restores = False
-    run_state_machine_as_test(life, settings=options(EXAMPLES, phases=PHASES))
+def test_the_promise_holds_whatever_happens(machine_type: type[BatchMachine], figures: Figures) -> None:
+    machine_type.restores = False
+    run_state_machine_as_test(machine_type, settings=options(EXAMPLES, phases=PHASES))
 
     if EXAMPLES >= IN_EVERY_RUN:
-        assert not [met for met in MUST_BE_MET if not figures.met[met]], "the machine is blind to some of it"
+        assert not [met for met in MUST_BE_MET if not figures.met[met]], "the machine never reached some of it"
     print()
     print(f"{figures.examples:,} examples, 0 violations:")
     for met, count in sorted(figures.met.items()):
         print(f"  {count:>8,}  {met}")
 
 
-def is_found(life: type[BatchLife], words: str, *guards: GuardKind) -> None:
+def is_found(machine_type: type[BatchMachine], words: str, *guards: GuardKind) -> None:
     """The machine finds the violation within a few hundred examples."""
-    # None of these has to do with older copies, and lives without them are much shorter.
-    life.restores = False
-    life.guards = guards or life.guards
+    # None of these depends on older copies, and examples without them are much shorter.
+    machine_type.restores = False
+    machine_type.guards = guards or machine_type.guards
     few = options(400, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError, match=words):
-        run_state_machine_as_test(life, settings=few)
+        run_state_machine_as_test(machine_type, settings=few)
 
 
 @pytest.mark.slow
-def test_a_repeat_without_a_guard_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeat_without_a_guard_is_found(machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     def always_repeat(situation: Situation) -> Decision:
         return RepeatRename(otherwise=PollAgain(situation.now))
 
     monkeypatch.setattr(recovery, "decide", always_repeat)
 
-    # What the first repeat leads to that breaks the promise depends on the examples.
-    is_found(life, "texted twice|was texted", GuardKind.NONE)
+    # Which violation the first repeat leads to depends on the examples.
+    is_found(machine_type, "texted twice|was texted", GuardKind.NONE)
 
 
 @pytest.mark.slow
-def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_that_starts_over_is_found(
+    machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
 
     def start_over(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
@@ -113,19 +115,21 @@ def test_a_recovery_that_starts_over_is_found(life: type[BatchLife], monkeypatch
 
     monkeypatch.setattr(drain, "recover", start_over)
 
-    is_found(life, "texted")
+    is_found(machine_type, "texted")
 
 
 @pytest.mark.slow
-def test_a_gate_that_forgets_opt_outs_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_forgets_opt_outs_is_found(
+    machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(RecipientQuerySet, "opted_out", lambda recipients: recipients.none())
 
-    is_found(life, "had opted out")
+    is_found(machine_type, "had opted out")
 
 
 @pytest.mark.slow
-def test_a_batch_without_a_due_time_is_found(life: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_a_due_time_is_found(machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (commit, drain, unresolved):
         monkeypatch.setattr(module, "retry_fields", lambda batch, now: {"due_at": None})
 
-    is_found(life, "is silent")
+    is_found(machine_type, "is silent")

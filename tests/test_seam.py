@@ -1,4 +1,4 @@
-"""What import-linter cannot say: which parts of Django the outside of the provider seam may not touch."""
+"""What import-linter cannot check: the parts of Django that code outside the provider seam may not import."""
 
 import ast
 from pathlib import Path
@@ -20,7 +20,7 @@ def imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("part", PLAIN)
-def test_adapters_and_transports_see_no_database_and_no_setting(part: str) -> None:
+def test_adapters_and_transports_import_no_database_and_no_settings(part: str) -> None:
     place = Path(settings.BASE_DIR, "providers", part)
     files = [place] if place.is_file() else list(place.rglob("*.py"))
     assert files
