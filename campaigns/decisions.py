@@ -1,9 +1,7 @@
 """What people decide: approve, pause, cancel, release a held batch, decide an unclear batch."""
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,17 +23,11 @@ from campaigns.lifecycle import (
     require_permission,
     transition,
 )
-from campaigns.models import Batch, Campaign, Recipient
-from campaigns.results.evidence import evidence_fingerprint, keep_observation
+from campaigns.models import Batch, Campaign
+from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
-from campaigns.results.settle import write_outcomes
-from providers import reports
-from providers.base import Observation, ObservedFile, Outcome
+from campaigns.results.uploaded_log import UploadedLog, accept_named
 from providers.locks import LockLost, hold
-
-_NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
-#: Words next to a number that mean it was not texted.
-_FAILED = re.compile(r"\b(err(or)?|fail\w*|invalid|refus\w*|reject\w*|undeliver\w*)\b", re.IGNORECASE)
 
 #: The decisions about an unclear batch, and the words to choose from.
 DECISIONS = {
@@ -212,16 +204,8 @@ def cancel_batch(batch: Batch, user: Any, why: str) -> None:
     cancel_unless_journalled(batch, timezone.now(), user=user, reason="cancelled", sentence=_require_reason(why))
 
 
-@dataclass(frozen=True)
-class Log:
-    """A provider's log that a person uploaded. The numbers it lists were texted."""
-
-    name: str
-    body: bytes
-
-
 def decide(
-    batch: Batch, user: Any, decision: str, why: str, now: datetime, log: Log | None = None, *, seen: str
+    batch: Batch, user: Any, decision: str, why: str, now: datetime, log: UploadedLog | None = None, *, seen: str
 ) -> None:
     """Decide an unclear batch, with a reason. Only *again* and *partly* make a new generation.
 
@@ -247,13 +231,13 @@ def decide(
         _carry_out(batch, user, decision, f"{DECISIONS[decision]}. {why}", now, log)
 
 
-def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datetime, log: Log | None) -> None:
+def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datetime, log: UploadedLog | None) -> None:
     if decision == "again":
         _hand_over_rest(batch, user, sentence, now)
     elif decision == "partly":
         with transaction.atomic():
             lock_campaign(batch.campaign_id)
-            _accept_named(batch, user, log, now)
+            accept_named(batch, user, log, now, everybody=DECISIONS["accepted"])
             _hand_over_rest(batch, user, sentence, now)
     elif decision == "cancel":
         transition(
@@ -299,7 +283,7 @@ def decide_many(
     decision: str,
     why: str,
     now: datetime,
-    log: Log | None = None,
+    log: UploadedLog | None = None,
     *,
     seen: Mapping[int, str],
 ) -> dict[Batch, str]:
@@ -331,46 +315,6 @@ def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> No
 def _restart_patience(campaign: Campaign, now: datetime) -> None:
     """Count patience from now: a batch that was released an hour late by a person is not late."""
     Campaign.objects.filter(pk=campaign.pk).update(resumed_at=now)
-
-
-def _accept_named(batch: Batch, user: Any, log: Log | None, now: datetime) -> None:
-    """Keep the log as evidence, and store an acceptance for each recipient of the batch that it lists."""
-    if log is None or not log.body:
-        raise Refusal(
-            "no_log", "Choose the provider's log: the numbers it lists were texted. After logging in, choose it again."
-        )
-    left = set(Recipient.objects.open_in_batch(batch).values_list("msisdn", flat=True))
-    named: dict[str, int] = {}
-    for piece in reports.pieces(log.body):
-        found = left.intersection(_NUMBER.findall(piece.number_words))
-        if found and (piece.is_fault or _FAILED.search(piece.words)):
-            where = f"Line {piece.line} of {log.name}" if piece.line else log.name
-            raise Refusal(
-                "log_names_failures",
-                f"{where} lists recipients of {batch.name} next to a word for a failure. Choose a log that lists only "
-                "those who were texted.",
-            )
-        named |= dict.fromkeys(found, piece.line)
-    if not named:
-        raise Refusal("log_names_nobody", _why_nobody(batch, log, len(left)))
-    if len(named) == len(left):
-        raise Refusal("log_names_all", f"{log.name} lists all of {batch.name}: choose “{DECISIONS['accepted']}”.")
-    seen = ObservedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
-    keep_observation(batch, Observation(now, (f"uploaded by {user}",), (seen,)))
-    words = "The provider's log lists this number."
-    outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
-    write_outcomes(batch, outcomes)
-
-
-def _why_nobody(batch: Batch, log: Log, left: int) -> str:
-    everybody = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
-    numbers = {number for piece in reports.pieces(log.body) for number in _NUMBER.findall(piece.number_words)}
-    if known := len(everybody & numbers):
-        return (
-            f"Baton already knows what {log.name} says: it lists {known:,} of {batch.name} that are settled, "
-            f"and none of the {left:,} that remain."
-        )
-    return f"{log.name} lists no recipient of {batch.name}, so it does not show who was texted."
 
 
 def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) -> None:

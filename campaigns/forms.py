@@ -7,8 +7,9 @@ from django import forms
 from django.utils import timezone
 
 from campaigns.audience.texts import compile_text
-from campaigns.decisions import DECISIONS, Log
+from campaigns.decisions import DECISIONS
 from campaigns.models import Batch, Campaign, CampaignList, Template
+from campaigns.results.uploaded_log import UploadedLog
 from campaigns.tables import OUTCOME_WORDS
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
@@ -266,13 +267,13 @@ class DecideForm(ReasonForm):
 
     field_order = ("decision", "log", "why")
 
-    def clean_log(self) -> Log | None:
+    def clean_log(self) -> UploadedLog | None:
         uploaded = self.cleaned_data["log"]
         if uploaded is None:
             return None
         if uploaded.size > LARGEST_LOG:
             raise forms.ValidationError("The log is larger than 5 MB. Upload only the part about these files.")
-        return Log(uploaded.name[:100], uploaded.read())
+        return UploadedLog(uploaded.name[:100], uploaded.read())
 
 
 class DecideManyForm(DecideForm):

@@ -14,6 +14,7 @@ from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
 from campaigns.results import balance, settle
 from campaigns.results.evidence import evidence_fingerprint, keep_observation
+from campaigns.results.uploaded_log import UploadedLog
 from contacts.errors import Refusal
 from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
 from providers.models import Account
@@ -275,7 +276,7 @@ def test_a_decision_needs_an_approver_and_a_reason(unclear: Batch, approver: Use
 
 
 def test_part_of_it_was_texted(unclear: Batch, approver: User) -> None:
-    log = decisions.Log("log.txt", b"ok 27825550101\nERR to nobody\n+27825550103 queued\n27999999999 not ours\n")
+    log = UploadedLog("log.txt", b"ok 27825550101\nERR to nobody\n+27825550103 queued\n27999999999 not ours\n")
 
     decisions.decide(
         unclear,
@@ -319,7 +320,7 @@ def test_a_log_that_settles_nothing_is_refused(unclear: Batch, approver: User, b
             "partly",
             "So it says.",
             timezone.now(),
-            decisions.Log("log.txt", body),
+            UploadedLog("log.txt", body),
             seen=evidence_fingerprint(unclear),
         )
     assert code_of(refusal) == code
@@ -332,7 +333,7 @@ def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_els
     unclear: Batch, approver: User
 ) -> None:
     settle.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
-    log = decisions.Log("log.txt", b"ok 27825550101\n")
+    log = UploadedLog("log.txt", b"ok 27825550101\n")
 
     with pytest.raises(Refusal) as refusal:
         decisions.decide(

@@ -22,6 +22,7 @@ from campaigns.audience.approval import audience_digest
 from campaigns.handover import drain, restore
 from campaigns.models import Attempt, Batch, Campaign, Event, Evidence, Recipient, RecipientOutcome
 from campaigns.results import balance, evidence
+from campaigns.results.uploaded_log import UploadedLog
 from contacts import suppression
 from contacts.errors import Refusal
 from contacts.models import Consent, Suppression
@@ -423,7 +424,7 @@ class BatchMachine(RuleBasedStateMachine):
             # After a restore another file of the campaign may have contained them.
             takes = [take for take in self.provider.ledger if _campaign(take) == batch.campaign_id]
             numbers = [number for take in takes for number, _ in take.texted]
-            log = decisions.Log("log.txt", "\n".join(numbers).encode())
+            log = UploadedLog("log.txt", "\n".join(numbers).encode())
         self.met[f"decided {decision}"] += 1
         seen, said = evidence.evidence_fingerprint(batch), "The provider said so."
         decisions.decide(batch, self.setup.approver, decision, said, self.clock(), log, seen=seen)
