@@ -17,7 +17,7 @@ help: ## List the commands
 	@echo
 	@echo "  PORT=8000 and DATA=var choose the port and the data directory."
 
-demo: $(VENV)/installed-sandbox ## Start Baton with pretend providers and a sample campaign through each, and stay up
+demo: $(VENV)/installed-sandbox ## Start Baton with sandbox providers and a sample campaign through each, and stay up
 	@$(PY) -m config.supervisor demo --with-parent
 
 run: $(VENV)/installed ## Start Baton for real work
@@ -29,18 +29,18 @@ PYTEST := -m pytest -n auto --dist worksteal
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
 	@$(PY) $(PYTEST) -m "not slow"
 
-test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what may differ there
+test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what can differ there
 	@$(PY) $(PYTEST) -m slow
 	@$(PY) -m tests.postgresql $(PYTEST) -m postgresql
 
 chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
 
-proof: $(VENV)/installed-dev ## Live N= lives of batches (5000) in a state machine, and check the promise after each step
+proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, and check the promise after each step
 	@PROOF_EXAMPLES=$(or $(N),5000) $(PY) -m pytest -q -s tests/proof -k promise
 
 check: export DATA := $(VENV)/check
-check: $(VENV)/installed-dev ## Check format, style, types, floors, settings and migrations
+check: $(VENV)/installed-dev ## Check format, style, types, layers, settings, migrations and templates
 	@$(PY) -m config.installation
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .

@@ -64,7 +64,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not debian.lacking:
         return
-    terminalreporter.section("not tested, because Debian lacks something")
+    terminalreporter.section("not tested, because a Debian package is missing")
     for name, tests in sorted(debian.lacking.items()):
         terminalreporter.line(f"{name}: {len(tests)} tests")
     packages = " ".join(sorted(debian.PACKAGES[name] for name in debian.lacking))

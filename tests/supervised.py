@@ -122,7 +122,7 @@ class Baton:
         before = set(self.pids())
         client = Redis.from_url(self.redis_url())
         job = Queue("results", connection=client, serializer=JSONSerializer).enqueue("time.sleep", seconds)
-        wait_until(lambda: job.get_status() == JobStatus.STARTED, "the horse has loaded the job")
+        wait_until(lambda: job.get_status() == JobStatus.STARTED, "the job process has loaded the job")
         client.close()
         return int((set(self.pids()) - before).pop())
 

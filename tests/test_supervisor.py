@@ -77,7 +77,7 @@ def test_ctrl_c_twice_ends_everything_at_once(baton: Baton) -> None:
     baton.start().until_ready()
     baton.run_job(300)
     baton.signal(signal.SIGINT)
-    wait_until(lambda: "finishing a step" in baton.said(), "the worker is waited for")
+    wait_until(lambda: "finishing a step" in baton.said(), "the supervisor waits for the worker")
     asked_at = time.monotonic()
     baton.signal(signal.SIGINT)
     assert baton.exit_code() == 0
@@ -130,7 +130,7 @@ def test_a_crashed_worker_takes_its_horse_along_and_is_started_again(shared_bato
     horse = baton.run_job(300)
     crashed = baton.pid_of("rqworker", "results")
     os.kill(crashed, signal.SIGKILL)
-    wait_until(lambda: horse not in baton.pids(), "the horse is gone", 5)
+    wait_until(lambda: horse not in baton.pids(), "the job process has ended", 5)
     wait_until(lambda: baton.pid_of("rqworker", "results") not in (0, crashed), "the worker is back", 10)
     assert "worker-results ended (signal SIGKILL)" in baton.said()
 

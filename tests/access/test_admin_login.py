@@ -77,7 +77,7 @@ def test_forty_wrong_passwords_are_refused(root: User) -> None:
     assert "_auth_user_id" not in client.session
 
 
-def test_the_second_step_is_asked_for_on_the_way_to_the_admin(root: User) -> None:
+def test_the_admin_requires_the_second_step(root: User) -> None:
     TOTP.activate(root, SECRET)
     client = Client()
     answer = client.post(

@@ -363,7 +363,7 @@ def test_actions_are_post_only(
     assert logged_in(operator).get(f"/campaigns/{campaign.pk}/{verb}/{account.pk}/").status_code == 405
 
 
-def test_a_quote_is_asked_for_the_first_recipient_with_the_options_it_would_have(
+def test_a_quote_is_requested_for_the_first_recipient_with_the_options_it_would_have(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account)
@@ -373,7 +373,7 @@ def test_a_quote_is_asked_for_the_first_recipient_with_the_options_it_would_have
     assert f"Acme main quotes 1.50 credits by route 3 for {length} characters" in page
 
 
-def test_bulksms_is_asked_over_its_own_wire(
+def test_bulksms_is_queried_over_its_own_protocol(
     sandbox: Sandbox, account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     bulksms = Account(name="BulkSMS main", provider="bulksms")

@@ -145,7 +145,7 @@ def test_the_check_shows_the_equation_and_a_real_recipient(
     assert "2 of 5" in second
 
 
-def test_texts_that_cannot_go_are_listed_with_their_sentence_and_block_the_freeze(
+def test_refused_texts_are_listed_with_their_sentence_and_block_the_freeze(
     account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account, text="Hi 中")

@@ -93,7 +93,7 @@ def test_a_double_click_approves_once(frozen: Campaign, approver: User) -> None:
     assert Event.objects.filter(to_status="approved").count() == 1
 
 
-def test_a_rejection_needs_a_reason_and_forgets_the_people(frozen: Campaign, approver: User) -> None:
+def test_a_rejection_needs_a_reason_and_deletes_the_recipients(frozen: Campaign, approver: User) -> None:
     with pytest.raises(Refusal) as refusal:
         decisions.reject(frozen, approver, "  ")
     assert code_of(refusal) == "no_reason"
@@ -329,9 +329,7 @@ def test_a_log_that_settles_nothing_is_refused(unclear: Batch, approver: User, b
     assert unclear.outcomes.count() == 0
 
 
-def test_a_log_that_says_no_more_than_is_known_is_told_from_one_of_something_else(
-    unclear: Batch, approver: User
-) -> None:
+def test_a_log_without_news_is_distinguished_from_an_unrelated_log(unclear: Batch, approver: User) -> None:
     settle.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
     log = UploadedLog("log.txt", b"ok 27825550101\n")
 

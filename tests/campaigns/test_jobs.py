@@ -228,7 +228,7 @@ def test_a_freeze_that_loses_its_lock_deletes_nobody_whom_the_next_has_copied(
 
 
 @pytest.mark.parametrize(("status", "left"), [("draft", 5), ("cancelled", 0)])
-def test_a_freeze_that_was_ended_and_has_lost_its_lock_forgets_only_what_nobody_freezes_again(
+def test_a_freeze_that_was_ended_and_has_lost_its_lock_deletes_only_what_nobody_freezes_again(
     freezing: Campaign,
     monkeypatch: pytest.MonkeyPatch,
     status: str,

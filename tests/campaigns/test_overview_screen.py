@@ -103,7 +103,7 @@ def test_people_in_unclear_files_are_counted_in_the_running_table(
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("operator", False), ("approver", True)])
-def test_only_who_may_decide_is_told_that_the_decision_is_theirs(
+def test_only_people_who_may_decide_see_that_the_decision_is_theirs(
     account: Account, make_running: MakeCampaign, logged_in: LogIn, request: pytest.FixtureRequest, role: str, may: bool
 ) -> None:
     make_running(account)
@@ -210,7 +210,7 @@ def test_every_screen_describes_an_account_alike(
     assert said("Test failed") == [True] * 3
 
 
-def test_a_campaign_without_a_start_says_when_it_goes(
+def test_a_campaign_without_a_start_says_when_it_is_handed_over(
     account: Account, make_campaign: Callable[..., Campaign], viewer: User, logged_in: LogIn
 ) -> None:
     make_campaign(account)

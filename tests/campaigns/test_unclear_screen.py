@@ -87,7 +87,7 @@ def test_the_evidence_is_shown_side_by_side(campaign: Campaign, viewer: User, lo
     assert "Decide about the chosen files" not in page
 
 
-def test_it_says_until_when_a_repeat_is_relied_on(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
+def test_the_page_says_how_long_a_repeat_can_be_relied_on(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get(url_of(campaign)).content.decode()
     assert page.count("Baton relies on the provider to drop this file") == 3
     assert page.count("left), Baton relies on the provider to drop this file if it is uploaded again.") == 3
@@ -346,7 +346,7 @@ def test_a_refusal_is_shown_when_somebody_else_decided_meanwhile(campaign: Campa
     assert "no longer needs a decision" in answer.content.decode()
 
 
-def test_the_password_is_asked_before_a_log_is_chosen(
+def test_the_password_is_required_before_a_log_is_chosen(
     campaign: Campaign, proven: Client, approver: User, logged_in: LogIn
 ) -> None:
     batch = campaign.batches.get(number=2)

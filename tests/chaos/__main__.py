@@ -86,7 +86,7 @@ def shares(database: str, batches: int) -> list[tuple[str, int]]:
     if database != "both":
         return [(database, batches)]
     if debian.find("postgresql") is None:
-        print("PostgreSQL is not installed: all of it runs on SQLite.")
+        print("PostgreSQL is not installed: everything runs on SQLite.")
         return [("sqlite", batches)]
     return [("sqlite", batches - batches // 2), ("postgresql", batches // 2)]
 
@@ -113,7 +113,7 @@ def run(database: str, batches: int, data: Path, seed: int | None) -> dict[str, 
         parent = os.getpid()
         done = subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=lambda: die_with(parent))
     if done.returncode:
-        raise SystemExit(f"The run on {database} did not come to its end; its files are in {own}.")
+        raise SystemExit(f"The run on {database} did not finish; its files are in {own}.")
     found: dict[str, Any] = json.loads((own / "chaos-run.json").read_bytes())
     return found
 
@@ -133,7 +133,7 @@ def lacking(database: str, found: dict[str, Any]) -> list[str]:
     sentences = []
     naive, points = found["naive"], found["points"]
     if naive["duplicates"] == 0:
-        sentences.append("The naive uploader texted nobody twice: these faults would not show what they are to show.")
+        sentences.append("The naive uploader texted nobody twice: these faults detect nothing.")
     if found["wanted"] < SHORT:
         return sentences
     if naive["duplicates_by_network"] == 0:

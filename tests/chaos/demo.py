@@ -45,7 +45,7 @@ def start(baton: Baton) -> None:
             baton.until_ready()
             return
         baton.kill_everything()
-    raise SystemExit(f"The demo does not start any more:\n{baton.said()}")
+    raise SystemExit(f"The demo no longer starts:\n{baton.said()}")
 
 
 def people(baton: Baton, *arguments: str, check: bool = False) -> str:

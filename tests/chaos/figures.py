@@ -49,7 +49,7 @@ INVARIANTS = {
     "duplicates": "Texted twice",
     "losses": "Accepted, not texted",
     "opted_out": "Texted after an opt-out",
-    "unapproved": "Texted, not approved so",
+    "unapproved": "Texted, not as approved",
     "silent": "Silent batches",
     "bytes_differ": "Bytes that differ",
     "without_evidence": "Unclear without evidence",
@@ -91,7 +91,7 @@ def table(figures: Mapping[str, Any]) -> str:
     rows.append(("Cut short at Clickatell", [f"{run['cut_short']:,}" for run in runs]))
     for kind, words in (("plain", "To state, p95"), ("guarded", "  where the guard waits")):
         rows.append((words, [f"{run['time_to_state'][kind]['p95']:.1f} s" for run in runs]))
-    rows.append(("  killed, never in a state", [f"{len(run['time_to_state']['never']):,}" for run in runs]))
+    rows.append(("  killed, no final status", [f"{len(run['time_to_state']['never']):,}" for run in runs]))
     rows.append(("Naive: uploads texted", [f"{run['naive']['texted']:,}" for run in runs]))
     rows.append(("Naive: duplicates", [f"{run['naive']['duplicates']:,}" for run in runs]))
     rows.append(("  not killed on purpose", [f"{run['naive']['duplicates_by_network']:,}" for run in runs]))

@@ -162,7 +162,7 @@ def _campaign(
             found.unapproved.append(f"{where} was texted although nobody should have been")
             continue
         if person.pk in row_errors:
-            found.unapproved.append(f"{where} was texted although the provider's word is that nobody was")
+            found.unapproved.append(f"{where} was texted although the provider reports that nobody was")
         approved = finished_text(text, person)
         if person.excluded_reason or not all(_is_approved(line, approved, batch) for line in lines):
             found.unapproved.append(f"{where} got a text that was not approved")
@@ -192,7 +192,7 @@ def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: 
     if campaign.status == "running" and campaign.recipients.waiting().exists():
         last_cut_at = campaign.batches.aggregate(latest=Max("created_at"))["latest"]
         if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
-            found.silent.append(f"{where} and nobody cuts those who wait")
+            found.silent.append(f"{where} and no batches are created for those who wait")
     is_over = not (books.waiting or books.outcomes["open"])
     # The last thing that ended is in its history.
     ended_at = campaign.events.aggregate(latest=Max("at"))["latest"]
@@ -230,7 +230,7 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
         except BytesDiffer as error:
             found.bytes_differ.append(str(error))
         if batches.render(batch.campaign, batch.number, batch.generation, people).sha256 != batch.sha256:
-            found.bytes_differ.append(f"{batch.name} would be rendered otherwise now")
+            found.bytes_differ.append(f"{batch.name} would be rendered differently now")
         if batch.status == "accepted" and _keeps_its_bytes(batch):
             lines = [line for person in people for line in texted.get(person.msisdn, [])]
             if others := {line["file"] for line in lines if line["sha256"] != batch.sha256}:
@@ -248,7 +248,7 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
     at = batch.poll_at if is_polled else batch.due_at
     longest = _LONGEST_UNTIL_A_POLL if is_polled else _LONGEST_WAIT
     if at is None:
-        found.silent.append(f"{batch.name} is {batch.status} and nothing is to come")
+        found.silent.append(f"{batch.name} is {batch.status} and nothing will happen")
     elif at < now - HONOURED_WITHIN:
         found.silent.append(f"{batch.name} is {batch.status} and was due {(now - at).total_seconds():.0f} s ago")
     elif at > now + longest:

@@ -47,7 +47,7 @@ def make_account(route: Route) -> Account:
     known = route.settings
     form = made.adapter.SettingsForm({name: known.get(name, field.initial) for name, field in fields.items()})
     if not form.is_valid():
-        raise SystemExit(f"The account's form refuses the gateway: {form.errors.as_text()}")
+        raise SystemExit(f"The account form rejects the gateway: {form.errors.as_text()}")
     made.host_key = " ".join(str(known.get("host_key", "")).split()[:2])
     made.save_settings(form.cleaned_data)
     return made

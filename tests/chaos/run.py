@@ -123,7 +123,7 @@ class Run:
             self.queue.extend(Plan(provider, phase="rehearsal") for _ in range(2))
         if not self.until(lambda: not self.queue and not self.forming and self.all_settled(), 240):
             found = list(Batch.objects.values_list("name", "status", "reason"))
-            raise SystemExit(f"Without any trouble it does not work either: {found}")
+            raise SystemExit(f"It does not work without faults either: {found}")
 
     def kill_at_every_point(self) -> None:
         """Half of the batches at most."""
@@ -428,7 +428,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     """Run, write the figures to ``DATA/chaos-run.json``, and return 0; the caller interprets them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=1000)
-    parser.add_argument("--patience", type=float, default=150.0, help="seconds that the end is waited for")
+    parser.add_argument("--patience", type=float, default=150.0, help="how many seconds to wait for the end")
     parser.add_argument("--seed", type=int, default=None)
     chosen = parser.parse_args(None if arguments is None else list(arguments))
     random.seed(chosen.seed)

@@ -298,7 +298,7 @@ def test_people_without_a_batch_are_silent(
     transition(campaign, "running", started_at=timezone.now() - timedelta(seconds=since))
     found = find()
     assert broken(found) == ({"silent"} if is_silent else set())
-    assert all("nobody cuts" in sentence for sentence in found.silent)
+    assert all("no batches are created" in sentence for sentence in found.silent)
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])

@@ -686,7 +686,7 @@ SAYS_ENOUGH = ("cannot_poll", "silent", "restored_differs", "bytes_differ")
 def _trouble(action: str, point: str) -> Exception:
     """The fault that the point allows: a commit that may have arrived is unclear, a poll never is."""
     if point in ("provider:commit:half", "provider:commit:end"):
-        return Unclear("line_broke", "The line broke.")
+        return Unclear("line_broke", "The connection broke.")
     if action == "refused_account" or (point == "provider:connect" and action.startswith("refused")):
         return Refused("login_refused", "The login was refused.", account=True)
     if action == "refused_holds":
@@ -694,8 +694,8 @@ def _trouble(action: str, point: str) -> Exception:
     if action == "refused" and "poll" not in point:
         return Refused("too_big", "The file was refused.")
     if action == "unclear" and point == "provider:commit:begin":
-        return Unclear("line_broke", "The line broke.")
-    return Unreachable("no_line", "The line broke before anything was handed over.")
+        return Unclear("line_broke", "The connection broke.")
+    return Unreachable("no_line", "The connection broke before anything was handed over.")
 
 
 def _campaign(take: Take) -> int:

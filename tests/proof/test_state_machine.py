@@ -119,7 +119,7 @@ def test_a_recovery_that_starts_over_is_found(
 
 
 @pytest.mark.slow
-def test_a_gate_that_forgets_opt_outs_is_found(
+def test_a_gate_that_ignores_opt_outs_is_found(
     machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RecipientQuerySet, "opted_out", lambda recipients: recipients.none())

@@ -44,7 +44,7 @@ def test_a_blank_password_keeps_the_stored_one(account: Account) -> None:
 
 
 @pytest.mark.parametrize("change", [{"host": "elsewhere.example"}, {"port": 2222}])
-def test_another_server_forgets_the_confirmed_key(account: Account, change: dict[str, Any]) -> None:
+def test_another_server_clears_the_confirmed_key(account: Account, change: dict[str, Any]) -> None:
     account.save_settings({**SETTINGS, **change})
     assert account.host_key == ""
 

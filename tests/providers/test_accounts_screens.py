@@ -77,7 +77,7 @@ def test_the_password_is_never_shown_and_a_blank_one_keeps_it(client: Client, ac
     assert account.open_settings()["password"] == stored
 
 
-def test_another_host_needs_the_password_again_and_forgets_the_key(client: Client, account: Account) -> None:
+def test_another_host_needs_the_password_again_and_clears_the_key(client: Client, account: Account) -> None:
     there = {**FORM, **account.settings, "host": "sftp.example.org"}
     page = client.post(account.get_absolute_url(), {**there, "password": ""})
     assert "The host changed" in page.content.decode()
@@ -289,7 +289,7 @@ def add(client: Client, slug: str, sandbox: Sandbox) -> Account:
     return added
 
 
-def test_every_provider_is_offered_with_what_tells_it_apart(client: Client) -> None:
+def test_every_provider_is_offered_with_its_distinguishing_features(client: Client) -> None:
     page = client.get(reverse("providers:account_add")).content.decode()
     for slug, adapter in registry.all_adapters().items():
         assert f"?provider={slug}" in page

@@ -304,7 +304,7 @@ def test_a_text_arrives_as_it_was_written_or_is_refused_by_name(texts: list[str]
         assert "allow_concat_text_sms" not in fields
 
 
-def test_a_text_made_to_look_like_rows_stays_one_text() -> None:
+def test_a_text_resembling_rows_stays_one_text() -> None:
     text = 'x"\n"27820000000","y\n27820000001,z'
     _, arrived = parsed(body(spec(), message("27825550100", text)))
     assert arrived == [("27825550100", text)]

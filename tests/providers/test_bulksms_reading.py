@@ -314,7 +314,7 @@ def test_a_rehearsal_with_a_wrong_password_is_about_the_account(server: Server) 
 # Polling
 
 
-def test_the_report_is_asked_for_by_the_number_of_the_batch(server: Server) -> None:
+def test_the_report_is_requested_by_the_number_of_the_batch(server: Server) -> None:
     server.body = report("27825550100|11")
     with connected(server) as remote:
         seen = ADAPTER.poll(remote, payload(), [TAKEN], NOON)
@@ -324,20 +324,20 @@ def test_the_report_is_asked_for_by_the_number_of_the_batch(server: Server) -> N
     assert form == b"username=acme%26co&password=p%E4%2Bss&batch_id=30430"
 
 
-def test_each_number_is_asked_for_once(server: Server) -> None:
+def test_each_number_is_requested_once(server: Server) -> None:
     again = attempt(b"0|IN_PROGRESS|30430", "30430", number=2)
     other = attempt(b"0|IN_PROGRESS|30431", "30431", number=3)
     with connected(server) as remote:
         assert len(ADAPTER.poll(remote, payload(), [TAKEN, again, other], NOON).replies) == 2
 
 
-def test_without_a_number_nothing_is_asked(server: Server) -> None:
+def test_without_a_number_nothing_is_requested(server: Server) -> None:
     with connected(server) as remote:
         assert ADAPTER.poll(remote, payload(), [attempt(ending=Ending.UNCLEAR)], NOON) == Observation(NOON, ())
     assert server.dialled == 0
 
 
-def test_before_its_start_no_report_is_asked_for(server: Server) -> None:
+def test_before_its_start_no_report_is_requested(server: Server) -> None:
     early = payload(start_at=NOON + timedelta(hours=1))
     with connected(server) as remote:
         assert ADAPTER.poll(remote, early, [SCHEDULED], NOON).replies == ()
@@ -648,7 +648,7 @@ def quoted(server: Server, body: bytes, text: str = "Hi Ω\n", **options: Any) -
 
 
 @pytest.mark.parametrize(("said", "words"), [("2.00", "2 credits"), ("1.50", "1.50 credits"), ("1", "1 credit")])
-def test_what_a_quote_says(server: Server, said: str, words: str) -> None:
+def test_the_sentence_of_a_quote(server: Server, said: str, words: str) -> None:
     assert quoted(server, f"0|Quotation issued|{said}".encode()) == words
 
 

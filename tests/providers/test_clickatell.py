@@ -224,7 +224,7 @@ def test_callback_none_is_written_out() -> None:
     assert "\ncallback:0\n" in body(CampaignSpec("Hi", "", options={"callback": "0"}), message("1234567", "Hi"))
 
 
-def test_letters_beyond_ascii_are_iso_8859_1_unless_asked_otherwise() -> None:
+def test_letters_beyond_ascii_are_iso_8859_1_unless_chosen_otherwise() -> None:
     assert Adapter().render(STEM, 7, CampaignSpec("", ""), [message("1", "é £")]).body.endswith(b"text:\xe9 \xa3\n")
     spec = CampaignSpec("", "", options={"charset": "utf-8"})
     assert Adapter().render(STEM, 7, spec, [message("1", "é €")]).body.endswith("text:é €\n".encode())
@@ -282,7 +282,7 @@ def test_the_host_is_a_name() -> None:
     assert list(form.errors) == ["host"]
 
 
-def test_attempts_can_be_told_apart() -> None:
+def test_attempts_can_be_distinguished() -> None:
     payload = Adapter().render(STEM, 7, CampaignSpec("Hi", ""), [message("1", "Hi")])
     assert payload.name == f"{STEM}.txt"
     assert [Adapter().attempt_name(payload, number) for number in (1, 2)] == [f"{STEM}-a1.txt", f"{STEM}-a2.txt"]
@@ -471,7 +471,7 @@ def test_spaces_at_the_edge_of_a_line_are_refused(text: str) -> None:
     assert codes(CampaignSpec(text, "", options={"unicode": True}), message("1", text)) == []
 
 
-def test_spaces_at_the_edge_of_a_value_are_refused_only_where_the_value_must_stand_alone() -> None:
+def test_spaces_at_the_edge_of_a_value_are_refused_only_where_it_is_sent_on_its_own() -> None:
     one_line, two_lines = "Hi @@value1@@!", "Hi @@value1@@!\nBye"
     assert codes(CampaignSpec(one_line, ""), filled(one_line, "1", " Ann")) == []
     problem = only(Adapter().problems(CampaignSpec(two_lines, ""), filled(two_lines, "1", " Ann")))

@@ -467,7 +467,7 @@ def test_two_uploads_in_the_log_raise_an_alarm() -> None:
     assert "twice" in interpretation.alarm
 
 
-def test_an_upload_that_never_arrived_and_did_raises_an_alarm() -> None:
+def test_an_upload_reported_both_missing_and_arrived_raises_an_alarm() -> None:
     interpretation = read(poll(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
     assert "never arrived" in interpretation.alarm
 

@@ -55,7 +55,7 @@ def test_the_optional_fields_of_the_document_are_left_out_or_empty() -> None:
     )
 
 
-def test_texts_that_detection_would_misread_do_not_go_as_excel() -> None:
+def test_texts_that_detection_would_misread_are_refused_for_excel() -> None:
     excel = CampaignSpec("", "", options={"encoding": "excel"})
     for text, codes in {"\u00c5\u00a1": ["text_ambiguous"], "caf\u00e9": [], "plain": []}.items():
         message = Message("27825550100", text, {}, "", "", "r1")
@@ -82,7 +82,7 @@ def test_line_feeds_commas_and_backslashes_stay_in_a_text() -> None:
 
 
 @pytest.mark.parametrize("encoding", [None, "", "utf8", "cp1252", "excel"])
-def test_the_name_tells_the_dialect_and_there_is_no_byte_order_mark(encoding: str | None) -> None:
+def test_the_name_gives_the_dialect_and_there_is_no_byte_order_mark(encoding: str | None) -> None:
     payload = Adapter().render(STEM, 7, spec(encoding=encoding), [message("4510203040", "å")])
     assert payload.name == f"{STEM}.csv.{encoding or 'utf8'}.ready"
     assert payload.body.startswith(b'"userref"')
@@ -180,7 +180,7 @@ def test_gatewayapi_holds_nothing_back() -> None:
     assert codes(Adapter().spec_problems(CampaignSpec("", "", start_at=NOON))) == ["start_unsupported"]
 
 
-def test_texts_that_cannot_go() -> None:
+def test_texts_that_are_refused() -> None:
     adapter = Adapter()
     assert codes(adapter.problems(spec(), message("1", " \n"))) == ["text_empty"]
     assert codes(adapter.problems(spec(), message("1", "a\r\nb"))) == ["text_has_cr"]
@@ -282,7 +282,7 @@ def test_it_is_uploaded_under_an_inert_name_and_renamed_once(
     assert Adapter().interpret(PAYLOAD, [attempt(staged)], [observation]).state is ProviderState.TAKEN
 
 
-def test_staging_again_replaces_what_lies_there(remote: FtpRemote, tmp_path: Path) -> None:
+def test_staging_again_replaces_the_earlier_upload(remote: FtpRemote, tmp_path: Path) -> None:
     (tmp_path / f"{STEM}-a1.csv").write_bytes(b"half of it")
     stage(remote)
     assert (tmp_path / f"{STEM}-a1.csv").read_bytes() == PAYLOAD.body
@@ -365,7 +365,7 @@ def test_a_rename_without_an_answer_is_polled_for_on_both_servers(tmp_path: Path
     assert {file.host for file in observation.files} == set(observation.hosts)
 
 
-def test_only_rejected_files_that_bear_the_stem_are_read(remote: FtpRemote, tmp_path: Path) -> None:
+def test_only_rejected_files_named_after_the_stem_are_read(remote: FtpRemote, tmp_path: Path) -> None:
     rejected = PAYLOAD.body + b"\nInsufficient credit (0x0216)\n"
     (tmp_path / f"{STEM}.csv.utf8.20261121T120000.rejected").write_bytes(rejected)
     (tmp_path / f"{STEM}.csv.utf8.20261121T110000.processing").write_bytes(PAYLOAD.body)

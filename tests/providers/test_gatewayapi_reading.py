@@ -105,7 +105,7 @@ def test_an_undocumented_name_is_unknown_and_permits_nothing(name: str) -> None:
     assert name in interpretation.sentence
 
 
-def test_what_was_once_seen_does_not_go_back() -> None:
+def test_a_state_that_was_once_observed_does_not_go_back() -> None:
     assert read(poll(file(PROCESSING)), poll(after=5)).state is ProviderState.PROCESSING
     assert read(poll(file(PROCESSING)), poll(file(READY), after=5)).state is ProviderState.PROCESSING
     assert read(poll(file(READY)), poll(file(SOURCE), after=5)).state is ProviderState.TAKEN
@@ -287,14 +287,14 @@ def test_a_code_that_decides_nothing_still_has_a_plain_sentence() -> None:
     assert WORDS["0x021D"] in rejected("0x021D SMS not enabled for account\n").sentence
 
 
-def test_texts_of_ours_are_no_cause() -> None:
+def test_our_own_texts_are_no_cause() -> None:
     for quoted in (f"{TEXT} 45", f"{TEXT} 45".replace('"', '""')):
         interpretation = rejected(f'Cannot go on at "{quoted}"\n')
         assert (interpretation.reason, interpretation.unclear) == ("UNKNOWN", True)
         assert "Low" not in interpretation.sentence
 
 
-def test_the_rows_above_are_no_cause_even_where_they_look_like_one() -> None:
+def test_the_rows_above_are_no_cause_even_where_they_resemble_one() -> None:
     payload = rendered("0x0216 Insufficient credit")
     interpretation = rejected("Something else\n", payload=payload)
     assert (interpretation.reason, interpretation.unclear) == ("UNKNOWN", True)

@@ -307,7 +307,7 @@ def test_an_answer_over_the_limit_is_discarded(server: Server) -> None:
     assert post(settings(server.server_port), at_most=1000) == (200, server.body)
 
 
-def test_plain_http_is_spoken_only_where_the_account_says_so(server: Server) -> None:
+def test_plain_http_is_used_only_where_the_account_allows_it(server: Server) -> None:
     found = trouble(settings(server.server_port, allow_plain_http=False))
     assert isinstance(found, Refused)
     assert found.code == "plain_http_refused"

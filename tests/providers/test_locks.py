@@ -106,7 +106,7 @@ def test_a_program_that_is_started_does_not_inherit_the_lock(name: str) -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a lock is a connection")
-def test_a_database_that_lets_nobody_in_is_django_s_trouble(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_raises_djangos_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = {**connection.get_connection_params(), "port": 9}
     monkeypatch.setattr(connection, "get_connection_params", lambda: nobody)
 

@@ -1,7 +1,7 @@
 from providers import points
 
 
-def test_nobody_listens_unless_asked() -> None:
+def test_no_listener_is_called_unless_registered() -> None:
     reached: list[str] = []
     points.reach("commit:begin")
     points.listen(reached.append)

@@ -124,7 +124,7 @@ def test_errors_that_may_be_retried(sftp_settings: dict[str, Any], change: dict[
     assert trouble.code == code
 
 
-def test_a_server_that_says_nothing_is_given_up(sftp_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_given_up(sftp_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SFTP_BANNER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         trouble = refusal({**sftp_settings, "port": mute.getsockname()[1]})

@@ -147,7 +147,7 @@ def test_characters_outside_gsm_are_named() -> None:
     assert problem.characters == "á😀"
 
 
-def test_other_texts_that_cannot_go() -> None:
+def test_other_texts_that_are_refused() -> None:
     spec = CampaignSpec("", "")
     assert codes(Adapter().problems(spec, message("1", " \n"))) == ["text_empty"]
     assert codes(Adapter().problems(spec, message("1", "Hi @@value2@@"))) == ["text_has_field"]

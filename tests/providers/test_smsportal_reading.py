@@ -418,7 +418,7 @@ def test_all_eleven_codes_of_the_document_have_a_plain_sentence() -> None:
     assert len(WORDS) == 11
 
 
-def test_an_interrupted_upload_that_waits_is_not_taken_for_whole() -> None:
+def test_an_interrupted_upload_that_waits_does_not_count_as_whole() -> None:
     interpretation = read([attempt(1, Ending.UNCLEAR)], poll(zipped("Send_SMS", 1)))
     assert (interpretation.state, interpretation.reason, interpretation.unclear) == (
         ProviderState.UNKNOWN,

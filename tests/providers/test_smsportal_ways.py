@@ -136,7 +136,7 @@ def test_the_test_says_whether_the_connection_is_encrypted(foreign: tuple[Path, 
         assert "host_key" not in found
 
 
-def test_a_fresh_file_tells_the_clock(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_fresh_file_shows_the_providers_clock(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with servers.openssh(tmp_path, request.node.nodeid) as server:
         for folder in FOLDERS:
             (server.home / folder).mkdir()

@@ -277,7 +277,7 @@ def test_requests_of_one_account_at_the_same_time_are_refused(tmp_path: Path) ->
     in_a_thread(site.close())
 
 
-def test_half_a_request_is_none(sandbox: Sandbox, client: Client) -> None:
+def test_half_a_request_is_ignored(sandbox: Sandbox, client: Client) -> None:
     before = texted(sandbox)
     account = sandbox.providers["bulksms"]
     with socket.create_connection((account["host"], account["port"]), timeout=10) as half:

@@ -56,7 +56,7 @@ def test_it_reads_the_example_of_the_batch_form() -> None:
     ]
 
 
-def test_values_are_parted_at_a_comma_unless_the_file_says_otherwise() -> None:
+def test_values_are_separated_by_commas_unless_the_file_sets_another_delimiter() -> None:
     assert texts("text:#field1#\ncsv:27825550100,one,two\n") == [("27825550100", "one")]
     assert texts("delimiter:\x1f\ntext:#field1#\ncsv:27825550100\x1fone,two\n") == [("27825550100", "one,two")]
 
@@ -77,7 +77,7 @@ def test_only_one_space_after_the_colon_is_dropped() -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\r")))
-def test_what_a_text_says_is_never_a_parameter(text: str) -> None:
+def test_the_content_of_a_text_is_never_a_parameter(text: str) -> None:
     lines = "".join(f"text: {line}\n" for line in text.split("\n"))
     file_result = result_of(f"{ONE}concat:35\n{lines}")
     assert [result.msisdn for result in file_result.results] == ["27825550100"]
@@ -174,7 +174,7 @@ def test_it_leaves_out_one_number_and_texts_the_others(number: str, code: str) -
     assert codes(body, opted_out=("27825550199",)) == ["", code, ""]
 
 
-def test_a_text_may_take_three_parts_unless_the_file_says_otherwise() -> None:
+def test_a_text_may_take_three_parts_unless_the_file_sets_another_limit() -> None:
     assert codes(f"{ONE}text:{'a' * 459}\n") == [""]
     assert codes(f"{ONE}text:{'a' * 460}\n") == ["113"]
     assert codes(f"{ONE}concat:1\ntext:{'a' * 161}\n") == ["113"]

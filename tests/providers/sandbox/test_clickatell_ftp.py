@@ -192,7 +192,7 @@ def test_statuses_can_follow(sandbox: Sandbox, client: Client) -> None:
 
 
 @pytest.mark.parametrize("code", STATUSES)
-def test_the_log_can_say_any_status_of_everybody(code: str, tmp_path: Path) -> None:
+def test_the_log_can_give_everybody_any_status(code: str, tmp_path: Path) -> None:
     faults, now = Faults(Site.faults()), datetime.now(UTC)
     faults.set(f"clickatell:status:{code}")
     gateway = gateway_in(tmp_path, faults)
@@ -233,7 +233,7 @@ def test_each_fault_has_a_name_and_a_sentence(sandbox: Sandbox) -> None:
         sandbox.fault(name)
 
 
-def test_the_state_says_no_secret_and_credentials_stay(tmp_path: Path) -> None:
+def test_the_state_contains_no_secret_and_credentials_stay(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, every=0.1)
     with sandbox:
         first = sandbox.providers["clickatell"]

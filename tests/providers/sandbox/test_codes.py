@@ -83,14 +83,14 @@ def _damaged() -> bytes:
     # A zip contains the time of its making, and each worker must give a test the same name.
     ids=lambda value: value if isinstance(value, str) else "body",
 )
-def test_it_says_corrupt(name: str, body: bytes, client: Client) -> None:
+def test_it_reports_a_corrupt_file(name: str, body: bytes, client: Client) -> None:
     client.upload(name, body)
 
     assert client.folder_of(name) == "Errors"
     assert client.report(name)["errorCode"] == "File.Corrupt"
 
 
-def test_it_says_when_the_credit_is_too_small(tmp_path: Any) -> None:
+def test_it_reports_insufficient_credit(tmp_path: Any) -> None:
     with Sandbox(tmp_path, every=0.1, credit=2) as sandbox:
         client = Client(sandbox)
         client.upload("one.zip", zipped("one.json", wire()))

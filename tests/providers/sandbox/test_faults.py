@@ -140,7 +140,7 @@ def test_each_fault_can_be_switched_on_and_seen(sandbox: Sandbox) -> None:
     assert sandbox.state()["faults"] == {}
 
 
-def test_the_state_says_what_lies_where(sandbox: Sandbox, client: Client) -> None:
+def test_the_state_lists_the_files_of_each_folder(sandbox: Sandbox, client: Client) -> None:
     client.upload("seen.zip", zipped("seen.json", wire()))
     client.folder_of("seen.zip")
     state = sandbox.state()

@@ -56,12 +56,12 @@ def test_a_recipient_that_is_there_twice_rejects_the_file() -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("unknown-user", "0x0210"), ("operator", "0x021F"), ("priority", "0x0311")])
-def test_causes_that_no_file_has_can_be_asked_for_by_name(name: str, code: str) -> None:
+def test_causes_that_no_file_has_can_be_forced_by_name(name: str, code: str) -> None:
     assert CAUSES[name][0] == code
     assert f"gatewayapi:reject:{name}" in Site.faults()
 
 
-def test_cells_beside_standard_must_say_standard_too() -> None:
+def test_a_class_must_be_the_same_in_every_row() -> None:
     # "it must be the same for all messages in the file"
     header = "msisdn,class,message"
     assert cause("a.ready", rows("4510203040,standard,a", "4510203041,,b", header=header)) == "different-classes"
@@ -156,7 +156,7 @@ def test_a_file_of_excel_itself_is_rejected() -> None:
         assert cause("a.excel.ready", start + rows("4510203040,a")) == "columns"
 
 
-def test_the_name_may_say_the_encoding() -> None:
+def test_the_name_may_give_the_encoding() -> None:
     def said(name: str, body: bytes) -> str:
         result = check_file(name, body)
         return result.texts[0].text if result.texts else result.cause
@@ -197,7 +197,7 @@ def test_a_file_of_more_than_30_mb_is_rejected() -> None:
     assert cause("a.ready", body) == "too-large"
 
 
-def test_numbers_cause_trouble_by_how_they_end() -> None:
+def test_the_last_digits_of_a_number_choose_its_error() -> None:
     assert cause("a.ready", rows("4510299911,a")) == "destination"
     assert cause("a.ready", rows("4510299912,a")) == "blacklisted"
 

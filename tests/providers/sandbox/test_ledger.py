@@ -28,7 +28,7 @@ def test_it_writes_one_object_a_line(tmp_path: Path) -> None:
     }
 
 
-def test_it_drops_a_take_that_was_cut_off(tmp_path: Path) -> None:
+def test_it_drops_an_incomplete_take(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     ledger = Ledger(path)
     ledger.add("smsportal/demo", "1", [line("27825550100")])
