@@ -209,7 +209,7 @@ def test_a_text_to_somebody_the_provider_named_in_error_is_unapproved(accepted: 
     assert broken(find(lines[1:])) == set()
     found = find(lines)
     assert broken(found) == {"unapproved"}
-    assert "the provider's word" in found.unapproved[0]
+    assert "the provider reports" in found.unapproved[0]
 
 
 def test_a_campaign_that_nobody_approved_is_unapproved(accepted: Batch) -> None:

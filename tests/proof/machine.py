@@ -138,7 +138,7 @@ class Figures:
     met: Counter[str] = field(default_factory=Counter)
 
 
-class BatchMachine(RuleBasedStateMachine):
+class BatchLife(RuleBasedStateMachine):
     """Drives the real jobs and decisions. ``setup``, ``clock`` and ``figures`` are set by the test."""
 
     setup: ClassVar[Setup]
@@ -150,7 +150,7 @@ class BatchMachine(RuleBasedStateMachine):
     restores: ClassVar[bool] = True
     decides_late: ClassVar[bool] = True
     #: The machine that is running: the test's listeners call it.
-    current: ClassVar["BatchMachine | None"] = None
+    current: ClassVar["BatchLife | None"] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class BatchMachine(RuleBasedStateMachine):
         self.example = transaction.atomic()
         self.example.__enter__()
         self.depth = len(connection.savepoint_ids)
-        BatchMachine.current = self
+        BatchLife.current = self
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
@@ -602,7 +602,7 @@ class BatchMachine(RuleBasedStateMachine):
                 self.come_to_rest()
                 self.count_up()
         finally:
-            BatchMachine.current = None
+            BatchLife.current = None
             connection.run_on_commit = []
             transaction.set_rollback(True)
             self.example.__exit__(None, None, None)

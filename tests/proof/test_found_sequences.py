@@ -10,20 +10,20 @@ import pytest
 from campaigns import decisions
 from campaigns.models import Batch, Campaign
 from providers.base import GuardKind
-from tests.proof.machine import BatchMachine, Incident
+from tests.proof.machine import BatchLife, Incident
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def begun(machine_type: type[BatchMachine]) -> Iterator[BatchMachine]:
+def begun(machine_type: type[BatchLife]) -> Iterator[BatchLife]:
     """One campaign of five people, with a provider that remembers every key, before its batches are created."""
     with started_machine(machine_type, GuardKind.KEY) as machine:
         yield machine
 
 
 @contextmanager
-def started_machine(machine_type: type[BatchMachine], guard: GuardKind) -> Iterator[BatchMachine]:
+def started_machine(machine_type: type[BatchLife], guard: GuardKind) -> Iterator[BatchLife]:
     """One campaign of five people, with a provider of that guard, before its batches are created."""
     machine_type.guards = (guard,)
     machine = machine_type()
@@ -35,13 +35,13 @@ def started_machine(machine_type: type[BatchMachine], guard: GuardKind) -> Itera
         machine.teardown()
 
 
-def sweep_repeatedly(machine: BatchMachine, times: int, *, seconds: int) -> None:
+def sweep_repeatedly(machine: BatchLife, times: int, *, seconds: int) -> None:
     """The sweep runs this many times, each so many seconds later."""
     for _ in range(times):
         machine.soon(seconds=seconds, incident=None)
 
 
-def unclear_for_days(machine: BatchMachine) -> Batch:
+def unclear_for_days(machine: BatchLife) -> Batch:
     """A batch of which the provider showed nothing until Baton stopped polling."""
     machine.soon(seconds=0, incident=None)
     machine.provider_changes(behaviour="hiding")
@@ -52,7 +52,7 @@ def unclear_for_days(machine: BatchMachine) -> Batch:
     return Batch.objects.filter(status="unclear").earliest("pk")
 
 
-def test_a_text_changed_and_put_back_is_never_texted(begun: BatchMachine) -> None:
+def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_text_is_changed_behind_the_approval(which=0)
     begun.somebody_opts_out(person=0)
@@ -66,7 +66,7 @@ def test_a_text_changed_and_put_back_is_never_texted(begun: BatchMachine) -> Non
     begun.check()
 
 
-def test_a_batch_that_a_person_marks_as_handed_over_is_polled(begun: BatchMachine) -> None:
+def test_a_batch_that_a_person_marks_as_handed_over_is_polled(begun: BatchLife) -> None:
     batch = unclear_for_days(begun)
     begun.decide(batch, "handed_over")
     sweep_repeatedly(begun, 2, seconds=61)
@@ -74,7 +74,7 @@ def test_a_batch_that_a_person_marks_as_handed_over_is_polled(begun: BatchMachin
     begun.check()
 
 
-def test_a_copy_from_before_the_batches_texts_nobody_again(begun: BatchMachine) -> None:
+def test_a_copy_from_before_the_batches_texts_nobody_again(begun: BatchLife) -> None:
     begun.the_database_is_copied()
     begun.soon(seconds=0, incident=None)
     begun.somebody_opts_out(person=1)
@@ -88,7 +88,7 @@ def test_a_copy_from_before_the_batches_texts_nobody_again(begun: BatchMachine) 
 
 @pytest.mark.parametrize("guard", list(GuardKind))
 def test_a_copy_from_before_the_batches_texts_nobody_in_an_additional_file(
-    machine_type: type[BatchMachine], guard: GuardKind
+    machine_type: type[BatchLife], guard: GuardKind
 ) -> None:
     with started_machine(machine_type, guard) as machine:
         machine.the_database_is_copied()
@@ -105,7 +105,7 @@ def test_a_copy_from_before_the_batches_texts_nobody_in_an_additional_file(
 @pytest.mark.parametrize("guard", [GuardKind.KEY, GuardKind.RENAME])
 @pytest.mark.parametrize("was_made_anew", [False, True])
 def test_a_copy_from_within_a_commit_repeats_nothing_that_was_withdrawn(
-    machine_type: type[BatchMachine], guard: GuardKind, was_made_anew: bool
+    machine_type: type[BatchLife], guard: GuardKind, was_made_anew: bool
 ) -> None:
     with started_machine(machine_type, guard) as machine:
         machine.run("create_batches", machine.campaign_ids[0])
@@ -121,7 +121,7 @@ def test_a_copy_from_within_a_commit_repeats_nothing_that_was_withdrawn(
         assert Batch.objects.filter(status="unclear", reason="restored").count() == 1
 
 
-def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchMachine) -> None:
+def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
     begun.run("hand_over", begun.account_id, Incident("commit", 0, "unreachable", 0))
@@ -132,7 +132,7 @@ def test_after_a_restore_a_repeat_has_a_number_of_its_own(begun: BatchMachine) -
     begun.check()
 
 
-def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchMachine) -> None:
+def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchLife) -> None:
     begun.the_database_is_copied()
     sweep_repeatedly(begun, 3, seconds=3)
     begun.somebody_opts_out(person=0)
@@ -142,7 +142,7 @@ def test_bytes_that_nobody_was_texted_are_never_accepted(begun: BatchMachine) ->
     begun.check()
 
 
-def test_a_batch_in_the_journal_is_not_cancelled_unseen(begun: BatchMachine) -> None:
+def test_a_batch_in_the_journal_is_not_cancelled_unseen(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.the_database_is_copied()
     sweep_repeatedly(begun, 2, seconds=3)
@@ -154,7 +154,7 @@ def test_a_batch_in_the_journal_is_not_cancelled_unseen(begun: BatchMachine) -> 
     assert not Batch.objects.filter(status="cancelled").exists()
 
 
-def test_a_file_that_was_damaged_after_the_hand_over_is_unclear(begun: BatchMachine) -> None:
+def test_a_file_that_was_damaged_after_the_hand_over_is_unclear(begun: BatchLife) -> None:
     begun.soon(seconds=0, incident=None)
     begun.provider_changes(behaviour="hiding")
     begun.soon(seconds=3, incident=None)

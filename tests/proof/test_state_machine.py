@@ -17,7 +17,7 @@ from campaigns.querysets import RecipientQuerySet
 from campaigns.timing import Clock
 from providers.base import GuardKind
 from providers.locks import Lock
-from tests.proof.machine import BatchMachine, Figures
+from tests.proof.machine import BatchLife, Figures
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
 
@@ -57,13 +57,13 @@ def options(examples: int, **more: Any) -> settings:
     )
 
 
-def test_a_dozen_examples_break_nothing(machine_type: type[BatchMachine]) -> None:
+def test_a_dozen_examples_break_nothing(machine_type: type[BatchLife]) -> None:
     run_state_machine_as_test(machine_type, settings=options(12, phases=PHASES))
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-def test_the_promise_holds_when_older_copies_come_back(machine_type: type[BatchMachine], figures: Figures) -> None:
+def test_the_promise_holds_when_older_copies_come_back(machine_type: type[BatchLife], figures: Figures) -> None:
     run_state_machine_as_test(machine_type, settings=options(EXAMPLES // 4, phases=PHASES))
 
     assert figures.met["a copy was restored"] or EXAMPLES < IN_EVERY_RUN, "no older copy ever came back"
@@ -71,7 +71,7 @@ def test_the_promise_holds_when_older_copies_come_back(machine_type: type[BatchM
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-def test_the_promise_holds_whatever_happens(machine_type: type[BatchMachine], figures: Figures) -> None:
+def test_the_promise_holds_whatever_happens(machine_type: type[BatchLife], figures: Figures) -> None:
     machine_type.restores = False
     run_state_machine_as_test(machine_type, settings=options(EXAMPLES, phases=PHASES))
 
@@ -83,7 +83,7 @@ def test_the_promise_holds_whatever_happens(machine_type: type[BatchMachine], fi
         print(f"  {count:>8,}  {met}")
 
 
-def is_found(machine_type: type[BatchMachine], words: str, *guards: GuardKind) -> None:
+def is_found(machine_type: type[BatchLife], words: str, *guards: GuardKind) -> None:
     """The machine finds the violation within a few hundred examples."""
     # None of these depends on older copies, and examples without them are much shorter.
     machine_type.restores = False
@@ -94,7 +94,7 @@ def is_found(machine_type: type[BatchMachine], words: str, *guards: GuardKind) -
 
 
 @pytest.mark.slow
-def test_a_repeat_without_a_guard_is_found(machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeat_without_a_guard_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     def always_repeat(situation: Situation) -> Decision:
         return RepeatRename(otherwise=PollAgain(situation.now))
 
@@ -105,9 +105,7 @@ def test_a_repeat_without_a_guard_is_found(machine_type: type[BatchMachine], mon
 
 
 @pytest.mark.slow
-def test_a_recovery_that_starts_over_is_found(
-    machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_recovery_that_starts_over_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
 
     def start_over(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
@@ -119,16 +117,14 @@ def test_a_recovery_that_starts_over_is_found(
 
 
 @pytest.mark.slow
-def test_a_gate_that_ignores_opt_outs_is_found(
-    machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gate_that_ignores_opt_outs_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RecipientQuerySet, "opted_out", lambda recipients: recipients.none())
 
     is_found(machine_type, "had opted out")
 
 
 @pytest.mark.slow
-def test_a_batch_without_a_due_time_is_found(machine_type: type[BatchMachine], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_a_due_time_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (commit, drain, unresolved):
         monkeypatch.setattr(module, "retry_fields", lambda batch, now: {"due_at": None})
 
