@@ -168,7 +168,7 @@ class Transport:
         yield Remote(settings, provider)
 
 
-class PretendAdapter(BaseAdapter):
+class SimulatedAdapter(BaseAdapter):
     """What the three ways have in common; ``interpret`` trusts positive evidence only."""
 
     label = "Pretend"
@@ -275,13 +275,13 @@ def _outcomes(file: ObservedFile) -> tuple[Outcome, ...]:
     return (Outcome(msisdn, "row_error", code, "Refused.", code == "opted_out", file.name, 1),)
 
 
-class KeyAdapter(PretendAdapter):
+class KeyAdapter(SimulatedAdapter):
     """The provider remembers a key for a while and drops a repeat with it."""
 
     guard = Guard.key(window=RELIED_ON)
 
 
-class RenameAdapter(PretendAdapter):
+class RenameAdapter(SimulatedAdapter):
     """The bytes are staged under a name of their own; a rename of that one source hands them over."""
 
     guard = Guard.rename()
@@ -315,7 +315,7 @@ class RenameAdapter(PretendAdapter):
         return Interpretation(ProviderState.UNKNOWN)
 
 
-class NoneAdapter(PretendAdapter):
+class NoneAdapter(SimulatedAdapter):
     """Nothing prevents a repeat from texting twice."""
 
     guard = Guard.none()
@@ -324,7 +324,7 @@ class NoneAdapter(PretendAdapter):
         return payload.name
 
 
-ADAPTERS: dict[GuardKind, type[PretendAdapter]] = {
+ADAPTERS: dict[GuardKind, type[SimulatedAdapter]] = {
     GuardKind.KEY: KeyAdapter,
     GuardKind.RENAME: RenameAdapter,
     GuardKind.NONE: NoneAdapter,
