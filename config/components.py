@@ -65,6 +65,12 @@ def notice(content: str, kind: str) -> SafeString:
 
 
 @register.simple_block_tag
+def more_menu(content: str) -> SafeString:
+    """The quiet menu beside a page's primary action; the block holds its ``<li>`` elements."""
+    return render_to_string("components/more_menu.html", {"items": SafeString(content.strip())})
+
+
+@register.simple_block_tag
 def blank_state(content: str, title: str, icon: str = "inbox", url: str = "", label: str = "") -> SafeString:
     """What would be here, why there is nothing, and the one thing to do: ``url`` and its ``label``, optional."""
     text = SafeString(content.strip())

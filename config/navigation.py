@@ -1,4 +1,7 @@
-"""The main navigation: its entries, and which of them a view belongs to."""
+"""Navigation between the apps: the entries of the main navigation, and the buttons of an account's page.
+
+An app's own templates name no view of an app above it; here the views of all apps may be named.
+"""
 
 from typing import Any, NamedTuple
 
@@ -33,6 +36,22 @@ OUTSIDE = ("campaigns:search",)
 """Views that belong to no entry."""
 
 
+class AccountLink(NamedTuple):
+    """A button on an account's page. It posts to ``view``, whose only argument is the account's primary key."""
+
+    heading: str
+    label: str
+    view: str
+    permission: str
+    needs_folder: bool = False
+    """Whether it makes sense only with a provider that exchanges files in a folder."""
+
+
+ACCOUNT_LINKS = (
+    AccountLink("Files", "Show the provider's folder", "campaigns:folder", "providers.open_folder", needs_folder=True),
+)
+
+
 def find_active(view: str, entries: list[Entry]) -> Entry | None:
     """The entry that the view named ``view`` belongs to, None where it belongs to none."""
     if view.startswith(OUTSIDE):
@@ -54,3 +73,15 @@ def main_nav(context: Context) -> dict[str, Any]:
     match = request.resolver_match if request else None
     active = find_active(match.view_name, entries) if match else None
     return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
+
+
+@register.inclusion_tag("components/account_links.html", takes_context=True)
+def account_links(context: Context) -> dict[str, Any]:
+    """The rows of an account's facts that lead to other apps, for the user and the account of the context."""
+    account, user = context["account"], context["user"]
+    links = [
+        (link, reverse(link.view, args=[account.pk]))
+        for link in ACCOUNT_LINKS
+        if user.has_perm(link.permission) and (account.adapter.keeps_folder or not link.needs_folder)
+    ]
+    return {"links": links}

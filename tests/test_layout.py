@@ -88,6 +88,13 @@ def test_every_template_compiles_and_loads_nothing_from_other_sites(template: Pa
     assert not re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//", template.read_text())
 
 
+@pytest.mark.parametrize("app", ["providers", "contacts"])
+def test_the_templates_of_a_lower_app_name_nothing_of_campaigns(app: str) -> None:
+    pages = list((TEMPLATES / app).rglob("*.html"))
+    assert pages
+    assert not [page.name for page in pages if re.search(r"campaigns[:/.]", page.read_text())]
+
+
 def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     there = set(re.findall(r'<symbol id="([\w-]+)"', (STATIC / "vendor/bootstrap-icons/icons.svg").read_text()))
     text = "".join(page.read_text() for page in PAGES)

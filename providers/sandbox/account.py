@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,9 @@ from uuid import uuid4
 from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
 from providers.sandbox.ledger import Ledger, Line
+
+#: What a new account starts with, in message parts.
+CREDIT = 1_000_000
 
 
 class Account(ABC):
@@ -68,6 +71,39 @@ class Account(ABC):
 
     def _line(self, at: str, file: str, msisdn: str, sender: str, text: str, reference: str, sha256: str) -> Line:
         return Line(at, self.slug, self.account, file, msisdn, sender, text, reference, sha256)
+
+
+class FolderAccount(Account):
+    """An account whose client reads and writes files in the folder ``home``.
+
+    ``being_written`` tells whether a client still has a file open; ``credit`` is what a new account starts with, in
+    message parts.
+    """
+
+    #: Folders inside ``home``.
+    folders: ClassVar[tuple[str, ...]] = ()
+    #: What a new account's state holds besides its credit.
+    first_state: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        ledger: Ledger,
+        faults: Faults,
+        being_written: Callable[[Path], bool],
+        credit: int = CREDIT,
+    ) -> None:
+        super().__init__(folder, account, ledger, faults)
+        self.home = folder / "home"
+        self._being_written = being_written
+        for path in (self.home, *(self.home / name for name in self.folders)):
+            path.mkdir(parents=True, exist_ok=True)
+        self._prepare()
+        self._begin({"credit": credit, **self.first_state})
+
+    def _prepare(self) -> None:
+        """Set up what else the account needs. Called when its folders exist, before unfinished steps are repeated."""
 
 
 def oldest_first(folder: Path) -> list[Path]:

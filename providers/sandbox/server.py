@@ -21,6 +21,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from providers.sandbox.account import CREDIT
 from providers.sandbox.control import ControlServer
 from providers.sandbox.disk import write_secret
 from providers.sandbox.faults import Faults, UnknownFault
@@ -28,7 +29,6 @@ from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.registry import all_sites, module_names
 from providers.sandbox.site import BaseSite, CannotStart, Ports, SiteContext
 
-CREDIT = 1_000_000
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

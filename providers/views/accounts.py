@@ -125,7 +125,6 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
             "key_changed": any(check["code"] == "host_key_changed" for check in found.check_result)
             or found.stopped_code == "host_key_changed",
             "may_test": may_test(request.user),
-            "may_view": may_view(request.user),
         },
     )
 
@@ -166,11 +165,6 @@ def line_of(account: Account) -> str:
 def may_test(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether the user may test connections: administrators and approvers may."""
     return isinstance(user, PermissionsMixin) and user.has_perm("providers.test_account")
-
-
-def may_view(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether the user may see the files at a provider: those who may test, and operators, whose files they are."""
-    return isinstance(user, PermissionsMixin) and user.has_perm("providers.open_folder")
 
 
 def _adapters() -> list[type[BaseAdapter]]:

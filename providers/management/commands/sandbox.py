@@ -8,8 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from providers.sandbox.account import CREDIT
 from providers.sandbox.faults import UnknownFault
-from providers.sandbox.server import CREDIT, Options, Ready, run
+from providers.sandbox.server import Options, Ready, run
 from providers.sandbox.site import CannotStart
 
 

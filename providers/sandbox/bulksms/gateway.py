@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from providers.sandbox.account import Account
+from providers.sandbox.account import CREDIT, Account
 from providers.sandbox.bulksms.codes import CODES, NEVER_TEXTED, SLUG, Answer, Failed
 from providers.sandbox.bulksms.submission import Submission, Text, read_submission, whole_number
 from providers.sandbox.disk import write_durably
@@ -40,7 +40,7 @@ class Gateway(Account):
         account: str,
         ledger: Ledger,
         faults: Faults,
-        credit: int = 1_000_000,
+        credit: int = CREDIT,
         daily_quota: int = DAILY_QUOTA,
     ) -> None:
         super().__init__(folder, account, ledger, faults)

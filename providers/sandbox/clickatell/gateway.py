@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from providers.sandbox.account import Account, oldest_first
+from providers.sandbox.account import CREDIT, FolderAccount, oldest_first
 from providers.sandbox.clickatell.codes import CODES, SLUG, STATUSES, UNDELIVERED, UNNAMED, WHOLE_FILE
 from providers.sandbox.clickatell.files import FileResult, Login, check_file, without_login
 from providers.sandbox.clickatell.log import LogStyle, log_of
@@ -22,10 +22,11 @@ FILES_KEPT = timedelta(hours=48)
 SCANS_LATE = 2
 
 
-class Gateway(Account):
+class Gateway(FolderAccount):
     """One account's folder, stored state and credit under ``folder``. Not thread-safe."""
 
     slug = SLUG
+    first_state = {"taken": {}, "late": []}
 
     def __init__(
         self,
@@ -35,16 +36,14 @@ class Gateway(Account):
         ledger: Ledger,
         faults: Faults,
         being_written: Callable[[Path], bool],
-        credit: int = 1_000_000,
+        credit: int = CREDIT,
     ) -> None:
-        super().__init__(folder, account, ledger, faults)
-        self.home = folder / "home"
+        super().__init__(folder, account, ledger, faults, being_written, credit)
         self.login = login
-        self.opt_outs_path = folder / "optouts.txt"
-        self._being_written = being_written
-        self.home.mkdir(parents=True, exist_ok=True)
+
+    def _prepare(self) -> None:
+        self.opt_outs_path = self.folder / "optouts.txt"
         self.opt_outs_path.touch()
-        self._begin({"credit": credit, "taken": {}, "late": []})
 
     def scan(self, now: datetime) -> int:
         """Process the files in the folder at ``now`` (UTC), oldest first; return how many were processed."""

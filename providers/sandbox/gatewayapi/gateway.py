@@ -4,18 +4,15 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from providers.sandbox.account import Account
+from providers.sandbox.account import FolderAccount
 from providers.sandbox.disk import sync_folder, write_durably
-from providers.sandbox.faults import Faults
 from providers.sandbox.gatewayapi.codes import CAUSES, SLUG
 from providers.sandbox.gatewayapi.faults import REJECTIONS
 from providers.sandbox.gatewayapi.files import FileResult, check_file
-from providers.sandbox.ledger import Ledger
 
 READY = ".ready"
 PROCESSING = ".processing"
@@ -33,7 +30,7 @@ def allows(permission: str, name: str) -> bool:
     return permission not in "dfwa" or not name.endswith(PROCESSING)
 
 
-class Gateway(Account):
+class Gateway(FolderAccount):
     """One account's folder and credit under ``folder``. Not thread-safe.
 
     One scan picks a file up, a later scan finishes it.
@@ -41,24 +38,11 @@ class Gateway(Account):
 
     slug = SLUG
 
-    def __init__(
-        self,
-        folder: Path,
-        account: str,
-        ledger: Ledger,
-        faults: Faults,
-        being_written: Callable[[Path], bool],
-        credit: int = 1_000_000,
-    ) -> None:
-        super().__init__(folder, account, ledger, faults)
-        self.home = folder / "home"
-        self._being_written = being_written
-        self._rejected_path = folder / "rejected.new"
+    def _prepare(self) -> None:
+        self._rejected_path = self.folder / "rejected.new"
         # Both by name in processing: internal errors so far, and scans left until the next attempt.
         self._failures: Counter[str] = Counter()
         self._waits: Counter[str] = Counter()
-        self.home.mkdir(parents=True, exist_ok=True)
-        self._begin({"credit": credit})
 
     def scan(self, now: datetime) -> None:
         """Continue the files in processing, then pick up those that are ready, at ``now`` (UTC)."""

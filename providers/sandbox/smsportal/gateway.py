@@ -4,15 +4,13 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from providers.sandbox.account import Account, oldest_first
+from providers.sandbox.account import FolderAccount, oldest_first
 from providers.sandbox.disk import sync_folder, write_durably
-from providers.sandbox.faults import Faults
-from providers.sandbox.ledger import Ledger
 from providers.sandbox.smsportal.codes import CODES, CONTACT_ERRORS, FILE_ERRORS, SLUG
 from providers.sandbox.smsportal.files import Fault, FileResult, check_file
 
@@ -21,28 +19,16 @@ FOLDERS = ("Send_SMS", "Processed", "Errors")
 NAMES_KEPT = timedelta(hours=48)
 
 
-class Gateway(Account):
+class Gateway(FolderAccount):
     """One account's folders, stored state and opt-outs under ``folder``. Not thread-safe."""
 
     slug = SLUG
+    folders = FOLDERS
+    first_state = {"names": {}}
 
-    def __init__(
-        self,
-        folder: Path,
-        account: str,
-        ledger: Ledger,
-        faults: Faults,
-        being_written: Callable[[Path], bool],
-        credit: int = 1_000_000,
-    ) -> None:
-        super().__init__(folder, account, ledger, faults)
-        self.home = folder / "home"
-        self.opt_outs_path = folder / "optouts.txt"
-        self._being_written = being_written
-        for name in FOLDERS:
-            (self.home / name).mkdir(parents=True, exist_ok=True)
+    def _prepare(self) -> None:
+        self.opt_outs_path = self.folder / "optouts.txt"
         self.opt_outs_path.touch()
-        self._begin({"credit": credit, "names": {}})
 
     def scan(self, now: datetime) -> int:
         """Process the files in Send_SMS at ``now`` (UTC), oldest first; return how many were processed."""
