@@ -1,10 +1,9 @@
-"""What to do about a commit whose result is not known: a pure decision, without database, network or clock.
+"""What to do after a commit that failed or has no result: pure decisions, without database, network or clock.
 
 Positive evidence has been settled before. Here nothing proves that the commit arrived, and the absence of evidence
 never permits another commit, except where the provider's guard makes a repeat harmless.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,10 +28,10 @@ class Situation:
     """Everything the decision depends on. Times are in UTC.
 
     ``first_intent_at`` is when the batch was first allowed through the gate, ``latest_attempt_at`` when its latest
-    attempt began. The three questions cost queries, so they are asked only when the answer matters:
-    ``is_contradicted`` is whether a journal shows that the database is an older copy; ``has_opt_outs_since_restore``
-    is whether an intent that only the journal knows includes somebody who has opted out; ``is_still_staged`` is
-    whether every poll since the latest attempt, over the guard's pause, saw its pinned source untouched.
+    attempt began. ``is_contradicted`` is whether a journal shows that the database is an older copy;
+    ``has_opt_outs_since_restore`` is whether an intent that only the journal knows includes somebody who has opted
+    out; ``is_still_staged``, which only a rename depends on, is whether every poll since the latest attempt, over the
+    guard's pause, saw its pinned source untouched.
     """
 
     guard: Guard
@@ -43,9 +42,9 @@ class Situation:
     campaign_status: str
     patience: timedelta
     is_account_stopped: bool
-    is_contradicted: Callable[[], bool]
-    has_opt_outs_since_restore: Callable[[], bool]
-    is_still_staged: Callable[[], bool]
+    is_contradicted: bool
+    has_opt_outs_since_restore: bool
+    is_still_staged: bool
 
     @property
     def age(self) -> timedelta:
@@ -99,7 +98,7 @@ def decide(situation: Situation) -> Decision:
         return AskAPerson("clock_set_back", shown or CLOCK_SET_BACK)
     if situation.interpretation.waits:
         return PollAgain(situation.now + timing.RECOVERY_POLL_PAUSE)
-    if situation.is_contradicted():
+    if situation.is_contradicted:
         return AskAPerson(RESTORED, f"{CONTRADICTED} {shown or NOTHING_SHOWN}")
     give_up = AskAPerson(situation.interpretation.reason or "no_evidence", shown or NO_EVIDENCE)
     if situation.guard.kind is GuardKind.KEY:
@@ -114,7 +113,7 @@ def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
     now, pause = situation.now, situation.guard.pause
     if situation.age >= min(situation.guard.window, situation.patience):
         return give_up
-    if situation.has_opt_outs_since_restore():
+    if situation.has_opt_outs_since_restore:
         # The journalled intent may have been withdrawn in the database that was lost.
         return give_up
     if situation.campaign_status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
@@ -136,6 +135,6 @@ def _decide_with_rename(situation: Situation, give_up: AskAPerson) -> Decision:
         and situation.age < situation.patience
         and not situation.is_account_stopped
     )
-    if may_repeat and situation.is_still_staged():
+    if may_repeat and situation.is_still_staged:
         return RepeatRename(otherwise=poll_again)
     return poll_again

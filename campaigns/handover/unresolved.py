@@ -5,16 +5,16 @@ from datetime import datetime
 from campaigns.handover import recovery
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import gate, next_attempt, still_committing
-from campaigns.handover.recovery import RESTORED, AskAPerson, Decision, PollAgain, RepeatUpload, Situation
-from campaigns.handover.restore import journal_contradicts, replay_intents
+from campaigns.handover.recovery import AskAPerson, Decision, PollAgain, RepeatUpload, Situation
+from campaigns.handover.restore import has_opt_outs_since_restore, journal_contradicts, replay_intents
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.lifecycle import transition
-from campaigns.models import Attempt, Batch, Campaign, Recipient
+from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of, payload_of, plain_attempt
 from campaigns.results.poll import poll
 from campaigns.results.schedule import unclear_fields
 from campaigns.timing import Clock
-from providers.base import Interpretation, ProviderState, Staged
+from providers.base import GuardKind, Interpretation, ProviderState, Staged
 from providers.errors import Trouble
 from providers.locks import Lock
 from providers.points import reach
@@ -60,8 +60,9 @@ def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
 def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, now: datetime) -> Situation:
     """What the decision about a committing batch depends on; ``latest`` is its latest attempt."""
     campaign = Campaign.objects.get(pk=batch.campaign_id)
+    guard = batch.account.adapter.guard
     return Situation(
-        guard=batch.account.adapter.guard,
+        guard=guard,
         interpretation=interpretation,
         now=now,
         first_intent_at=batch.first_intent_at or now,
@@ -69,9 +70,9 @@ def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, 
         campaign_status=campaign.status,
         patience=campaign.patience,
         is_account_stopped=batch.account.is_stopped,
-        is_contradicted=lambda: journal_contradicts(batch),
-        has_opt_outs_since_restore=lambda: _has_opt_outs_since_restore(batch),
-        is_still_staged=lambda: _is_still_staged(batch, latest),
+        is_contradicted=journal_contradicts(batch),
+        has_opt_outs_since_restore=has_opt_outs_since_restore(batch),
+        is_still_staged=guard.kind is GuardKind.RENAME and _is_still_staged(batch, latest),
     )
 
 
@@ -112,10 +113,6 @@ def ask_a_person(batch: Batch, decision: AskAPerson, now: datetime) -> None:
         sentence=decision.sentence,
         **unclear_fields(batch, now),
     )
-
-
-def _has_opt_outs_since_restore(batch: Batch) -> bool:
-    return batch.reason == RESTORED and Recipient.objects.of_batch(batch).opted_out().exists()
 
 
 def _is_still_staged(batch: Batch, latest: Attempt) -> bool:

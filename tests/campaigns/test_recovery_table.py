@@ -49,23 +49,11 @@ def situation(guard: Guard, **changes: object) -> Situation:
         campaign_status="running",
         patience=PATIENCE,
         is_account_stopped=False,
-        is_contradicted=lambda: False,
-        has_opt_outs_since_restore=lambda: False,
-        is_still_staged=lambda: guard is RENAME,
+        is_contradicted=False,
+        has_opt_outs_since_restore=False,
+        is_still_staged=guard is RENAME,
     )
     return replace(usual, **changes)  # type: ignore[arg-type]
-
-
-def yes() -> bool:
-    return True
-
-
-def no() -> bool:
-    return False
-
-
-def never_asked() -> bool:
-    pytest.fail("this does not depend on it")
 
 
 UPLOAD = RepeatUpload(otherwise=GIVE_UP)
@@ -97,22 +85,22 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     "key, waits": (situation(KEY, interpretation=WAITS), IN_FIVE_SECONDS),
     "rename, waits": (situation(RENAME, interpretation=WAITS), IN_FIVE_SECONDS),
     "none, waits": (situation(NONE, interpretation=WAITS), IN_FIVE_SECONDS),
-    "waits, before the journal": (situation(KEY, interpretation=WAITS, is_contradicted=never_asked), IN_FIVE_SECONDS),
+    "waits, before the journal": (situation(KEY, interpretation=WAITS, is_contradicted=True), IN_FIVE_SECONDS),
     "waits, also after the guard's window": (
         situation(KEY, interpretation=WAITS, first_intent_at=ago(hours=30)),
         IN_FIVE_SECONDS,
     ),
     # The journal knows more than the restored database.
-    "key, contradicted": (situation(KEY, is_contradicted=yes), RESTORED),
-    "rename, contradicted": (situation(RENAME, is_contradicted=yes), RESTORED),
-    "none, contradicted": (situation(NONE, is_contradicted=yes), RESTORED),
+    "key, contradicted": (situation(KEY, is_contradicted=True), RESTORED),
+    "rename, contradicted": (situation(RENAME, is_contradicted=True), RESTORED),
+    "none, contradicted": (situation(NONE, is_contradicted=True), RESTORED),
     "contradicted, the provider's own words": (
-        situation(KEY, is_contradicted=yes, interpretation=UNKNOWN),
+        situation(KEY, is_contradicted=True, interpretation=UNKNOWN),
         AskAPerson("restored", f"{CONTRADICTED} No server answered."),
     ),
     # A key that the provider remembers.
     "key": (situation(KEY), UPLOAD),
-    "key, the staged source does not matter": (situation(KEY, is_still_staged=never_asked), UPLOAD),
+    "key, the staged source does not matter": (situation(KEY, is_still_staged=True), UPLOAD),
     "key, just within patience": (situation(KEY, first_intent_at=ago(minutes=29, seconds=59)), UPLOAD),
     "key, patience is over": (situation(KEY, first_intent_at=NOW - PATIENCE), GIVE_UP),
     "key, just within the window": (
@@ -147,28 +135,28 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     ),
     "key, cancelled": (situation(KEY, campaign_status="cancelled"), GIVE_UP),
     "key, closed": (situation(KEY, campaign_status="closed"), GIVE_UP),
-    "key, opted out since the restore": (situation(KEY, has_opt_outs_since_restore=yes), GIVE_UP),
+    "key, opted out since the restore": (situation(KEY, has_opt_outs_since_restore=True), GIVE_UP),
     "key, opted out since the restore, paused": (
-        situation(KEY, has_opt_outs_since_restore=yes, campaign_status="paused"),
+        situation(KEY, has_opt_outs_since_restore=True, campaign_status="paused"),
         GIVE_UP,
     ),
     # A rename of a pinned source.
     "rename, source untouched": (situation(RENAME), RENAME_AGAIN),
     "rename, opt-outs are the first intent's": (
-        situation(RENAME, has_opt_outs_since_restore=never_asked),
+        situation(RENAME, has_opt_outs_since_restore=True),
         RENAME_AGAIN,
     ),
     "rename, the pause is in the polls": (situation(RENAME, latest_attempt_at=ago(seconds=1)), RENAME_AGAIN),
-    "rename, source not seen": (situation(RENAME, is_still_staged=no), IN_A_MINUTE),
-    "rename, paused": (situation(RENAME, campaign_status="paused", is_still_staged=never_asked), IN_A_MINUTE),
-    "rename, cancelled": (situation(RENAME, campaign_status="cancelled", is_still_staged=never_asked), IN_A_MINUTE),
-    "rename, account stopped": (situation(RENAME, is_account_stopped=True, is_still_staged=never_asked), IN_A_MINUTE),
+    "rename, source not seen": (situation(RENAME, is_still_staged=False), IN_A_MINUTE),
+    "rename, paused": (situation(RENAME, campaign_status="paused", is_still_staged=True), IN_A_MINUTE),
+    "rename, cancelled": (situation(RENAME, campaign_status="cancelled", is_still_staged=True), IN_A_MINUTE),
+    "rename, account stopped": (situation(RENAME, is_account_stopped=True, is_still_staged=True), IN_A_MINUTE),
     "rename, patience is over": (
-        situation(RENAME, patience=timedelta(minutes=5), is_still_staged=never_asked),
+        situation(RENAME, patience=timedelta(minutes=5), is_still_staged=True),
         IN_A_MINUTE,
     ),
     "rename, almost 15 minutes": (situation(RENAME, first_intent_at=ago(minutes=14, seconds=59)), RENAME_AGAIN),
-    "rename, 15 minutes": (situation(RENAME, is_still_staged=never_asked, **AT_THE_EDGE), GIVE_UP),
+    "rename, 15 minutes": (situation(RENAME, is_still_staged=True, **AT_THE_EDGE), GIVE_UP),
     "rename, 15 minutes, the provider's own words": (
         situation(RENAME, interpretation=UNKNOWN, **AT_THE_EDGE),
         AskAPerson("no_answer", "No server answered."),
@@ -176,7 +164,7 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     # No guard: absence of evidence is always unclear.
     "none": (situation(NONE), GIVE_UP),
     "none, at once": (situation(NONE, first_intent_at=NOW, latest_attempt_at=NOW), GIVE_UP),
-    "none, source untouched": (situation(NONE, is_still_staged=yes), GIVE_UP),
+    "none, source untouched": (situation(NONE, is_still_staged=True), GIVE_UP),
     "none, paused": (situation(NONE, campaign_status="paused"), GIVE_UP),
     "none, the provider's own words": (
         situation(NONE, interpretation=UNKNOWN),
