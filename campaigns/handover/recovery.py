@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns import timing
-from campaigns.statuses import CampaignStatus
+from campaigns.statuses import BatchStatus, CampaignStatus
 from providers.base import Guard, GuardKind, Interpretation
+from providers.errors import Refused, Trouble, Unreachable
 
 #: The reason of batches and campaigns about which a journal knows more than the restored database.
 RESTORED = "restored"
@@ -21,6 +22,7 @@ CONTRADICTED = (
 )
 NOTHING_SHOWN = "The provider shows nothing about this file."
 NO_EVIDENCE = "The connection broke at the commit, and the provider shows nothing about this file."
+OWN_ERROR = "An error in Baton keeps it from finding out whether this file arrived. See the log."
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,27 @@ class RepeatRename:
     otherwise: PollAgain
 
 
+@dataclass(frozen=True)
+class RetryLater:
+    """Leave the batch as it is, and try again after the pause that grows with each failure."""
+
+
+@dataclass(frozen=True)
+class PrepareAgain:
+    """Withdraw the intent and move the batch back to prepared, for this reason; it passes the gate again later."""
+
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Withdraw the intent and hold the batch, for this reason: a person releases or cancels it."""
+
+    reason: str
+    sentence: str
+
+
 Decision = PollAgain | AskAPerson | RepeatUpload | RepeatRename
 
 
@@ -138,3 +161,41 @@ def _decide_with_rename(situation: Situation, give_up: AskAPerson) -> Decision:
     if may_repeat and situation.is_still_staged:
         return RepeatRename(otherwise=poll_again)
     return poll_again
+
+
+def decide_after_failed_poll(
+    trouble: Trouble, first_intent_at: datetime | None, now: datetime, give_up_after: timedelta
+) -> RetryLater | AskAPerson:
+    """Decide what to do about a committing batch whose poll failed with ``trouble``.
+
+    ``give_up_after`` is the adapter's: how long after the first intent a person is asked.
+    """
+    if first_intent_at and now - first_intent_at > give_up_after:
+        return AskAPerson("cannot_poll", trouble.sentence)
+    return RetryLater()
+
+
+def decide_after_own_error(batch_status: str, first_intent_at: datetime | None, now: datetime) -> AskAPerson | None:
+    """Decide whether to ask a person about a batch after an error of Baton's own; None if it only waits for a retry."""
+    is_committing = batch_status == BatchStatus.COMMITTING
+    if is_committing and first_intent_at and now - first_intent_at > timing.ASK_A_PERSON_AFTER:
+        return AskAPerson("unreadable", OWN_ERROR)
+    return None
+
+
+def decide_after_refusal(
+    trouble: Refused | Unreachable, is_alone: bool
+) -> RetryLater | AskAPerson | PrepareAgain | Hold:
+    """Decide what to do about a batch after a commit of which nothing arrived.
+
+    ``is_alone`` is whether every other attempt is known not to have arrived either. If not, the refusal says nothing
+    about the batch as a whole.
+    """
+    if isinstance(trouble, Unreachable):
+        return PrepareAgain(trouble.code, trouble.sentence) if is_alone else RetryLater()
+    if not is_alone:
+        return AskAPerson(trouble.code, trouble.sentence)
+    if trouble.account and not trouble.holds:
+        # The account is stopped, and the batch waits until a connection test passes.
+        return PrepareAgain(trouble.code, trouble.sentence)
+    return Hold(trouble.code, trouble.sentence)

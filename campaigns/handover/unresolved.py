@@ -51,10 +51,12 @@ def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> N
 def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be polled: try again later, and ask a person once that has lasted too long."""
     stop_account_if_refused(batch, trouble)
-    if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        ask_a_person(batch, AskAPerson("cannot_poll", trouble.sentence), now)
-        return
-    Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
+    give_up_after = batch.account.adapter.give_up_after
+    decision = recovery.decide_after_failed_poll(trouble, batch.first_intent_at, now, give_up_after)
+    if isinstance(decision, AskAPerson):
+        ask_a_person(batch, decision, now)
+    else:
+        Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
 
 
 def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, now: datetime) -> Situation:

@@ -1,4 +1,4 @@
-"""The decision about a commit with an unknown result: one row for each rule."""
+"""The decisions about a commit that failed or has no result: one row for each rule."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,15 +10,24 @@ from campaigns.handover.recovery import (
     CONTRADICTED,
     NO_EVIDENCE,
     NOTHING_SHOWN,
+    OWN_ERROR,
     AskAPerson,
     Decision,
+    Hold,
     PollAgain,
+    PrepareAgain,
     RepeatRename,
     RepeatUpload,
+    RetryLater,
     Situation,
     decide,
+    decide_after_failed_poll,
+    decide_after_own_error,
+    decide_after_refusal,
 )
+from campaigns.statuses import BatchStatus
 from providers.base import Guard, Interpretation, ProviderState
+from providers.errors import Refused, Unreachable
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 WINDOW, PAUSE = timedelta(hours=24), timedelta(seconds=60)
@@ -182,3 +191,77 @@ def test_it_decides(facts: Situation, decision: Decision) -> None:
 @pytest.mark.parametrize("guard", [KEY, RENAME, NONE], ids=["key", "rename", "none"])
 def test_nothing_is_repeated_unless_the_campaign_runs(guard: Guard, status: str) -> None:
     assert not isinstance(decide(situation(guard, campaign_status=status)), RepeatUpload | RepeatRename)
+
+
+GIVE_UP_AFTER = timedelta(hours=2)
+NO_LINE = Unreachable("no_line", "There is no line.")
+NO_LOGIN = Refused("login_refused", "The login was refused.", account=True)
+
+FAILED_POLLS: dict[str, tuple[datetime | None, Decision | RetryLater]] = {
+    "no intent": (None, RetryLater()),
+    "at once": (NOW, RetryLater()),
+    "just within the time": (NOW - GIVE_UP_AFTER, RetryLater()),
+    "for too long": (NOW - GIVE_UP_AFTER - timedelta(seconds=1), AskAPerson("cannot_poll", "There is no line.")),
+    "clock set back": (in_(hours=48), RetryLater()),
+}
+
+
+@pytest.mark.parametrize(("first_intent_at", "decision"), FAILED_POLLS.values(), ids=FAILED_POLLS.keys())
+def test_it_decides_after_a_failed_poll(first_intent_at: datetime | None, decision: Decision | RetryLater) -> None:
+    assert decide_after_failed_poll(NO_LINE, first_intent_at, NOW, GIVE_UP_AFTER) == decision
+
+
+ASK_ABOUT_OWN_ERROR = AskAPerson("unreadable", OWN_ERROR)
+
+OWN_ERRORS: dict[str, tuple[BatchStatus, datetime | None, AskAPerson | None]] = {
+    "committing, at once": (BatchStatus.COMMITTING, NOW, None),
+    "committing, 15 minutes": (BatchStatus.COMMITTING, ago(minutes=15), None),
+    "committing, longer": (BatchStatus.COMMITTING, ago(minutes=15, seconds=1), ASK_ABOUT_OWN_ERROR),
+    "committing, clock set back": (BatchStatus.COMMITTING, in_(hours=48), None),
+    "committing, no intent": (BatchStatus.COMMITTING, None, None),
+    "prepared again": (BatchStatus.PREPARED, ago(hours=1), None),
+    "uploading": (BatchStatus.UPLOADING, ago(hours=1), None),
+    "handed over": (BatchStatus.HANDED_OVER, ago(hours=1), None),
+}
+
+
+@pytest.mark.parametrize(("status", "first_intent_at", "decision"), OWN_ERRORS.values(), ids=OWN_ERRORS.keys())
+def test_it_decides_after_an_own_error(
+    status: BatchStatus, first_intent_at: datetime | None, decision: AskAPerson | None
+) -> None:
+    assert decide_after_own_error(status, first_intent_at, NOW) == decision
+
+
+AfterRefusal = RetryLater | AskAPerson | PrepareAgain | Hold
+
+REFUSALS: dict[str, tuple[Refused | Unreachable, bool, AfterRefusal]] = {
+    "unreachable": (NO_LINE, True, PrepareAgain("no_line", "There is no line.")),
+    "unreachable, another attempt may have arrived": (NO_LINE, False, RetryLater()),
+    "account refused": (NO_LOGIN, True, PrepareAgain("login_refused", "The login was refused.")),
+    "account refused, another attempt may have arrived": (
+        NO_LOGIN,
+        False,
+        AskAPerson("login_refused", "The login was refused."),
+    ),
+    "account refused, the batch is held": (
+        Refused("no_credit", "No credit.", account=True, holds=True),
+        True,
+        Hold("no_credit", "No credit."),
+    ),
+    "account refused, the batch is held, another attempt may have arrived": (
+        Refused("no_credit", "No credit.", account=True, holds=True),
+        False,
+        AskAPerson("no_credit", "No credit."),
+    ),
+    "batch refused": (Refused("bad_file", "Bad file."), True, Hold("bad_file", "Bad file.")),
+    "batch refused, another attempt may have arrived": (
+        Refused("bad_file", "Bad file."),
+        False,
+        AskAPerson("bad_file", "Bad file."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("trouble", "is_alone", "decision"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_it_decides_after_a_refusal(trouble: Refused | Unreachable, is_alone: bool, decision: AfterRefusal) -> None:
+    assert decide_after_refusal(trouble, is_alone) == decision
