@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from campaigns import timing
-from campaigns.handover import journal
+from campaigns.handover import journal, recovery
 from campaigns.handover.gate import still_committing
+from campaigns.handover.recovery import AskAPerson, Hold, PrepareAgain, RetryLater
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Attempt, Batch
@@ -36,11 +37,8 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
             # What the gate allowed may no longer be allowed. Nothing was committed, so the batch passes the gate again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
         receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
-    except Refused as trouble:
-        commit_refused(batch, attempt, trouble, clock())
-        raise SessionBroken from trouble
-    except Unreachable as trouble:
-        commit_unreachable(batch, attempt, trouble, clock())
+    except (Refused, Unreachable) as trouble:
+        commit_did_not_arrive(batch, attempt, trouble, clock())
         raise SessionBroken from trouble
     except Unclear as trouble:
         now = clock()
@@ -97,50 +95,31 @@ def _withdraw(batch: Batch, attempt: Attempt, now: datetime) -> None:
         journal.withdraw(batch, attempt.number, now)
 
 
-def commit_refused(batch: Batch, attempt: Attempt, trouble: Refused, now: datetime) -> None:
-    """The provider refused a commit. That counts only if no other attempt may have arrived."""
+def commit_did_not_arrive(batch: Batch, attempt: Attempt, trouble: Refused | Unreachable, now: datetime) -> None:
+    """Nothing of this attempt arrived. Withdraw the intent, unless another attempt may have arrived."""
     with transaction.atomic():
-        alone = no_other_attempt_may_have_arrived(batch, attempt)
-        _end_attempt(attempt, Ending.REFUSED, now, trouble)
-        if not alone:
-            transition(
-                batch,
-                Batch.Status.UNCLEAR,
-                reason=trouble.code,
-                sentence=trouble.sentence,
-                **unclear_fields(batch, now),
-            )
-        elif trouble.account and not trouble.holds:
-            fields = retry_fields(batch, now) | {"first_intent_at": None}
-            transition(batch, Batch.Status.PREPARED, reason=trouble.code, sentence=trouble.sentence, **fields)
-        else:
-            transition(
-                batch,
-                Batch.Status.HELD,
-                reason=trouble.code,
-                sentence=trouble.sentence,
-                due_at=None,
-                first_intent_at=None,
-            )
+        is_alone = no_other_attempt_may_have_arrived(batch, attempt)
+        ending = Ending.REFUSED if isinstance(trouble, Refused) else Ending.UNREACHABLE
+        _end_attempt(attempt, ending, now, trouble)
+        _carry_out(recovery.decide_after_refusal(trouble, is_alone), batch, now)
     reach("refusal:stored")
-    if alone:
+    if is_alone:
         _withdraw(batch, attempt, now)
-    stop_account_if_refused(batch, trouble)
+    if isinstance(trouble, Refused):
+        stop_account_if_refused(batch, trouble)
 
 
-def commit_unreachable(batch: Batch, attempt: Attempt, trouble: Unreachable, now: datetime) -> None:
-    """Nothing of this attempt arrived: withdraw the intent, unless another attempt may have arrived."""
-    with transaction.atomic():
-        alone = no_other_attempt_may_have_arrived(batch, attempt)
-        _end_attempt(attempt, Ending.UNREACHABLE, now, trouble)
-        if alone:
-            fields = retry_fields(batch, now) | {"first_intent_at": None}
-            transition(batch, Batch.Status.PREPARED, reason=trouble.code, sentence=trouble.sentence, **fields)
-        else:
-            still_committing(batch).update(**retry_fields(batch, now))
-    reach("refusal:stored")
-    if alone:
-        _withdraw(batch, attempt, now)
+def _carry_out(decision: RetryLater | AskAPerson | PrepareAgain | Hold, batch: Batch, now: datetime) -> None:
+    if isinstance(decision, RetryLater):
+        still_committing(batch).update(**retry_fields(batch, now))
+        return
+    if isinstance(decision, AskAPerson):
+        to, fields = Batch.Status.UNCLEAR, unclear_fields(batch, now)
+    elif isinstance(decision, PrepareAgain):
+        to, fields = Batch.Status.PREPARED, retry_fields(batch, now) | {"first_intent_at": None}
+    else:
+        to, fields = Batch.Status.HELD, {"due_at": None, "first_intent_at": None}
+    transition(batch, to, reason=decision.reason, sentence=decision.sentence, **fields)
 
 
 def no_other_attempt_may_have_arrived(batch: Batch, attempt: Attempt) -> bool:

@@ -7,10 +7,10 @@ from rq.timeouts import BaseTimeoutException
 
 from campaigns import timing
 from campaigns.audience.approval import is_as_approved
+from campaigns.handover import recovery
 from campaigns.handover.batches import supersede
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
-from campaigns.handover.recovery import AskAPerson
 from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.handover.unresolved import ask_a_person, recover
@@ -74,14 +74,9 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
     log_failure(batch_id, error)
     Batch.objects.filter(pk=batch_id).update(due_at=now + timing.RETRY_AFTER_OWN_ERROR)
     batch = Batch.objects.select_related("campaign").get(pk=batch_id)
-    if (
-        batch.status == Batch.Status.COMMITTING
-        and batch.first_intent_at
-        and now - batch.first_intent_at > timing.ASK_A_PERSON_AFTER
-    ):
-        sentence = "An error in Baton keeps it from finding out whether this file arrived. See the log."
+    if decision := recovery.decide_after_own_error(batch.status, batch.first_intent_at, now):
         with suppress(StaleTransition):
-            ask_a_person(batch, AskAPerson("unreadable", sentence), now)
+            ask_a_person(batch, decision, now)
 
 
 def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:

@@ -1,16 +1,16 @@
-"""What to do about a commit whose result is not known: a pure decision, without database, network or clock.
+"""What to do after a commit that failed or has no result: pure decisions, without database, network or clock.
 
 Positive evidence has been settled before. Here nothing proves that the commit arrived, and the absence of evidence
 never permits another commit, except where the provider's guard makes a repeat harmless.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns import timing
-from campaigns.statuses import CampaignStatus
+from campaigns.statuses import BatchStatus, CampaignStatus
 from providers.base import Guard, GuardKind, Interpretation
+from providers.errors import Refused, Trouble, Unreachable
 
 #: The reason of batches and campaigns about which a journal knows more than the restored database.
 RESTORED = "restored"
@@ -22,6 +22,7 @@ CONTRADICTED = (
 )
 NOTHING_SHOWN = "The provider shows nothing about this file."
 NO_EVIDENCE = "The connection broke at the commit, and the provider shows nothing about this file."
+OWN_ERROR = "An error in Baton keeps it from finding out whether this file arrived. See the log."
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Situation:
     """Everything the decision depends on. Times are in UTC.
 
     ``first_intent_at`` is when the batch was first allowed through the gate, ``latest_attempt_at`` when its latest
-    attempt began. The three questions cost queries, so they are asked only when the answer matters:
-    ``is_contradicted`` is whether a journal shows that the database is an older copy; ``has_opt_outs_since_restore``
-    is whether an intent that only the journal knows includes somebody who has opted out; ``is_still_staged`` is
-    whether every poll since the latest attempt, over the guard's pause, saw its pinned source untouched.
+    attempt began. ``is_contradicted`` is whether a journal shows that the database is an older copy;
+    ``has_opt_outs_since_restore`` is whether an intent that only the journal knows includes somebody who has opted
+    out; ``is_still_staged``, which only a rename depends on, is whether every poll since the latest attempt, over the
+    guard's pause, saw its pinned source untouched.
     """
 
     guard: Guard
@@ -43,9 +44,9 @@ class Situation:
     campaign_status: str
     patience: timedelta
     is_account_stopped: bool
-    is_contradicted: Callable[[], bool]
-    has_opt_outs_since_restore: Callable[[], bool]
-    is_still_staged: Callable[[], bool]
+    is_contradicted: bool
+    has_opt_outs_since_restore: bool
+    is_still_staged: bool
 
     @property
     def age(self) -> timedelta:
@@ -88,6 +89,27 @@ class RepeatRename:
     otherwise: PollAgain
 
 
+@dataclass(frozen=True)
+class RetryLater:
+    """Leave the batch as it is, and try again after the pause that grows with each failure."""
+
+
+@dataclass(frozen=True)
+class PrepareAgain:
+    """Withdraw the intent and move the batch back to prepared, for this reason; it passes the gate again later."""
+
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Withdraw the intent and hold the batch, for this reason: a person releases or cancels it."""
+
+    reason: str
+    sentence: str
+
+
 Decision = PollAgain | AskAPerson | RepeatUpload | RepeatRename
 
 
@@ -99,7 +121,7 @@ def decide(situation: Situation) -> Decision:
         return AskAPerson("clock_set_back", shown or CLOCK_SET_BACK)
     if situation.interpretation.waits:
         return PollAgain(situation.now + timing.RECOVERY_POLL_PAUSE)
-    if situation.is_contradicted():
+    if situation.is_contradicted:
         return AskAPerson(RESTORED, f"{CONTRADICTED} {shown or NOTHING_SHOWN}")
     give_up = AskAPerson(situation.interpretation.reason or "no_evidence", shown or NO_EVIDENCE)
     if situation.guard.kind is GuardKind.KEY:
@@ -114,7 +136,7 @@ def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
     now, pause = situation.now, situation.guard.pause
     if situation.age >= min(situation.guard.window, situation.patience):
         return give_up
-    if situation.has_opt_outs_since_restore():
+    if situation.has_opt_outs_since_restore:
         # The journalled intent may have been withdrawn in the database that was lost.
         return give_up
     if situation.campaign_status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
@@ -136,6 +158,44 @@ def _decide_with_rename(situation: Situation, give_up: AskAPerson) -> Decision:
         and situation.age < situation.patience
         and not situation.is_account_stopped
     )
-    if may_repeat and situation.is_still_staged():
+    if may_repeat and situation.is_still_staged:
         return RepeatRename(otherwise=poll_again)
     return poll_again
+
+
+def decide_after_failed_poll(
+    trouble: Trouble, first_intent_at: datetime | None, now: datetime, give_up_after: timedelta
+) -> RetryLater | AskAPerson:
+    """Decide what to do about a committing batch whose poll failed with ``trouble``.
+
+    ``give_up_after`` is the adapter's: how long after the first intent a person is asked.
+    """
+    if first_intent_at and now - first_intent_at > give_up_after:
+        return AskAPerson("cannot_poll", trouble.sentence)
+    return RetryLater()
+
+
+def decide_after_own_error(batch_status: str, first_intent_at: datetime | None, now: datetime) -> AskAPerson | None:
+    """Decide whether to ask a person about a batch after an error of Baton's own; None if it only waits for a retry."""
+    is_committing = batch_status == BatchStatus.COMMITTING
+    if is_committing and first_intent_at and now - first_intent_at > timing.ASK_A_PERSON_AFTER:
+        return AskAPerson("unreadable", OWN_ERROR)
+    return None
+
+
+def decide_after_refusal(
+    trouble: Refused | Unreachable, is_alone: bool
+) -> RetryLater | AskAPerson | PrepareAgain | Hold:
+    """Decide what to do about a batch after a commit of which nothing arrived.
+
+    ``is_alone`` is whether every other attempt is known not to have arrived either. If not, the refusal says nothing
+    about the batch as a whole.
+    """
+    if isinstance(trouble, Unreachable):
+        return PrepareAgain(trouble.code, trouble.sentence) if is_alone else RetryLater()
+    if not is_alone:
+        return AskAPerson(trouble.code, trouble.sentence)
+    if trouble.account and not trouble.holds:
+        # The account is stopped, and the batch waits until a connection test passes.
+        return PrepareAgain(trouble.code, trouble.sentence)
+    return Hold(trouble.code, trouble.sentence)

@@ -9,7 +9,7 @@ from campaigns import timing
 from campaigns.handover import journal
 from campaigns.handover.recovery import RESTORED
 from campaigns.lifecycle import record_event, transition
-from campaigns.models import Attempt, Batch, Campaign
+from campaigns.models import Attempt, Batch, Campaign, Recipient
 from campaigns.results.schedule import unclear_fields
 from campaigns.results.settle import RESTORED_OTHER_BYTES
 from contacts.suppression import reapply_journal
@@ -28,7 +28,7 @@ def replay_intents(batch: Batch, now: datetime) -> bool:
     """Store the intents of a prepared or committing batch that only a journal has; return whether there were any.
 
     The attempts are stored again with an unknown ending, so that Baton polls before anything else. If an intent was
-    about other bytes, no evidence can speak for this batch, and a person is asked.
+    about other bytes, evidence cannot settle this batch, and a person is asked.
     """
     forgotten = missing_intents(batch)
     if not forgotten:
@@ -89,6 +89,11 @@ def journal_contradicts(batch: Batch) -> bool:
     withdrawn = journal.withdrawn(batch.stem)
     state = batch.attempts.filter(number__in=withdrawn).exclude(ending__in=NOT_ARRIVED)
     return state.exists() or journal_is_ahead(batch.campaign)
+
+
+def has_opt_outs_since_restore(batch: Batch) -> bool:
+    """Whether a batch whose intent only a journal had includes somebody who has opted out."""
+    return batch.reason == RESTORED and Recipient.objects.of_batch(batch).opted_out().exists()
 
 
 def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetime) -> bool:

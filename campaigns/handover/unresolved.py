@@ -5,16 +5,16 @@ from datetime import datetime
 from campaigns.handover import recovery
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import gate, next_attempt, still_committing
-from campaigns.handover.recovery import RESTORED, AskAPerson, Decision, PollAgain, RepeatUpload, Situation
-from campaigns.handover.restore import journal_contradicts, replay_intents
+from campaigns.handover.recovery import AskAPerson, Decision, PollAgain, RepeatUpload, Situation
+from campaigns.handover.restore import has_opt_outs_since_restore, journal_contradicts, replay_intents
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.lifecycle import transition
-from campaigns.models import Attempt, Batch, Campaign, Recipient
+from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of, payload_of, plain_attempt
 from campaigns.results.poll import poll
 from campaigns.results.schedule import unclear_fields
 from campaigns.timing import Clock
-from providers.base import Interpretation, ProviderState, Staged
+from providers.base import GuardKind, Interpretation, ProviderState, Staged
 from providers.errors import Trouble
 from providers.locks import Lock
 from providers.points import reach
@@ -51,17 +51,20 @@ def recover(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> N
 def poll_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:
     """The provider cannot even be polled: try again later, and ask a person once that has lasted too long."""
     stop_account_if_refused(batch, trouble)
-    if batch.first_intent_at and now - batch.first_intent_at > batch.account.adapter.give_up_after:
-        ask_a_person(batch, AskAPerson("cannot_poll", trouble.sentence), now)
-        return
-    Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
+    give_up_after = batch.account.adapter.give_up_after
+    decision = recovery.decide_after_failed_poll(trouble, batch.first_intent_at, now, give_up_after)
+    if isinstance(decision, AskAPerson):
+        ask_a_person(batch, decision, now)
+    else:
+        Batch.objects.filter(pk=batch.pk).update(**retry_fields(batch, now))
 
 
 def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, now: datetime) -> Situation:
     """What the decision about a committing batch depends on; ``latest`` is its latest attempt."""
     campaign = Campaign.objects.get(pk=batch.campaign_id)
+    guard = batch.account.adapter.guard
     return Situation(
-        guard=batch.account.adapter.guard,
+        guard=guard,
         interpretation=interpretation,
         now=now,
         first_intent_at=batch.first_intent_at or now,
@@ -69,9 +72,9 @@ def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, 
         campaign_status=campaign.status,
         patience=campaign.patience,
         is_account_stopped=batch.account.is_stopped,
-        is_contradicted=lambda: journal_contradicts(batch),
-        has_opt_outs_since_restore=lambda: _has_opt_outs_since_restore(batch),
-        is_still_staged=lambda: _is_still_staged(batch, latest),
+        is_contradicted=journal_contradicts(batch),
+        has_opt_outs_since_restore=has_opt_outs_since_restore(batch),
+        is_still_staged=guard.kind is GuardKind.RENAME and _is_still_staged(batch, latest),
     )
 
 
@@ -112,10 +115,6 @@ def ask_a_person(batch: Batch, decision: AskAPerson, now: datetime) -> None:
         sentence=decision.sentence,
         **unclear_fields(batch, now),
     )
-
-
-def _has_opt_outs_since_restore(batch: Batch) -> bool:
-    return batch.reason == RESTORED and Recipient.objects.of_batch(batch).opted_out().exists()
 
 
 def _is_still_staged(batch: Batch, latest: Attempt) -> bool:

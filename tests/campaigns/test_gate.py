@@ -219,7 +219,7 @@ def test_no_other_attempt_is_stored_while_an_intent_is_withdrawn(
 
     monkeypatch.setattr(commit, "_end_attempt", end_slowly)
     with started:
-        commit.commit_unreachable(uploading, first, Unreachable("no_line", "No line."), timezone.now())
+        commit.commit_did_not_arrive(uploading, first, Unreachable("no_line", "No line."), timezone.now())
 
     assert len(refused) == 1
     assert Attempt.objects.count() == 1

@@ -1,4 +1,4 @@
-"""The decision about a commit with an unknown result: one row for each rule."""
+"""The decisions about a commit that failed or has no result: one row for each rule."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,15 +10,24 @@ from campaigns.handover.recovery import (
     CONTRADICTED,
     NO_EVIDENCE,
     NOTHING_SHOWN,
+    OWN_ERROR,
     AskAPerson,
     Decision,
+    Hold,
     PollAgain,
+    PrepareAgain,
     RepeatRename,
     RepeatUpload,
+    RetryLater,
     Situation,
     decide,
+    decide_after_failed_poll,
+    decide_after_own_error,
+    decide_after_refusal,
 )
+from campaigns.statuses import BatchStatus
 from providers.base import Guard, Interpretation, ProviderState
+from providers.errors import Refused, Unreachable
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 WINDOW, PAUSE = timedelta(hours=24), timedelta(seconds=60)
@@ -49,23 +58,11 @@ def situation(guard: Guard, **changes: object) -> Situation:
         campaign_status="running",
         patience=PATIENCE,
         is_account_stopped=False,
-        is_contradicted=lambda: False,
-        has_opt_outs_since_restore=lambda: False,
-        is_still_staged=lambda: guard is RENAME,
+        is_contradicted=False,
+        has_opt_outs_since_restore=False,
+        is_still_staged=guard is RENAME,
     )
     return replace(usual, **changes)  # type: ignore[arg-type]
-
-
-def yes() -> bool:
-    return True
-
-
-def no() -> bool:
-    return False
-
-
-def never_asked() -> bool:
-    pytest.fail("this does not depend on it")
 
 
 UPLOAD = RepeatUpload(otherwise=GIVE_UP)
@@ -97,22 +94,22 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     "key, waits": (situation(KEY, interpretation=WAITS), IN_FIVE_SECONDS),
     "rename, waits": (situation(RENAME, interpretation=WAITS), IN_FIVE_SECONDS),
     "none, waits": (situation(NONE, interpretation=WAITS), IN_FIVE_SECONDS),
-    "waits, before the journal": (situation(KEY, interpretation=WAITS, is_contradicted=never_asked), IN_FIVE_SECONDS),
+    "waits, before the journal": (situation(KEY, interpretation=WAITS, is_contradicted=True), IN_FIVE_SECONDS),
     "waits, also after the guard's window": (
         situation(KEY, interpretation=WAITS, first_intent_at=ago(hours=30)),
         IN_FIVE_SECONDS,
     ),
     # The journal knows more than the restored database.
-    "key, contradicted": (situation(KEY, is_contradicted=yes), RESTORED),
-    "rename, contradicted": (situation(RENAME, is_contradicted=yes), RESTORED),
-    "none, contradicted": (situation(NONE, is_contradicted=yes), RESTORED),
+    "key, contradicted": (situation(KEY, is_contradicted=True), RESTORED),
+    "rename, contradicted": (situation(RENAME, is_contradicted=True), RESTORED),
+    "none, contradicted": (situation(NONE, is_contradicted=True), RESTORED),
     "contradicted, the provider's own words": (
-        situation(KEY, is_contradicted=yes, interpretation=UNKNOWN),
+        situation(KEY, is_contradicted=True, interpretation=UNKNOWN),
         AskAPerson("restored", f"{CONTRADICTED} No server answered."),
     ),
     # A key that the provider remembers.
     "key": (situation(KEY), UPLOAD),
-    "key, the staged source does not matter": (situation(KEY, is_still_staged=never_asked), UPLOAD),
+    "key, the staged source does not matter": (situation(KEY, is_still_staged=True), UPLOAD),
     "key, just within patience": (situation(KEY, first_intent_at=ago(minutes=29, seconds=59)), UPLOAD),
     "key, patience is over": (situation(KEY, first_intent_at=NOW - PATIENCE), GIVE_UP),
     "key, just within the window": (
@@ -147,28 +144,28 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     ),
     "key, cancelled": (situation(KEY, campaign_status="cancelled"), GIVE_UP),
     "key, closed": (situation(KEY, campaign_status="closed"), GIVE_UP),
-    "key, opted out since the restore": (situation(KEY, has_opt_outs_since_restore=yes), GIVE_UP),
+    "key, opted out since the restore": (situation(KEY, has_opt_outs_since_restore=True), GIVE_UP),
     "key, opted out since the restore, paused": (
-        situation(KEY, has_opt_outs_since_restore=yes, campaign_status="paused"),
+        situation(KEY, has_opt_outs_since_restore=True, campaign_status="paused"),
         GIVE_UP,
     ),
     # A rename of a pinned source.
     "rename, source untouched": (situation(RENAME), RENAME_AGAIN),
     "rename, opt-outs are the first intent's": (
-        situation(RENAME, has_opt_outs_since_restore=never_asked),
+        situation(RENAME, has_opt_outs_since_restore=True),
         RENAME_AGAIN,
     ),
     "rename, the pause is in the polls": (situation(RENAME, latest_attempt_at=ago(seconds=1)), RENAME_AGAIN),
-    "rename, source not seen": (situation(RENAME, is_still_staged=no), IN_A_MINUTE),
-    "rename, paused": (situation(RENAME, campaign_status="paused", is_still_staged=never_asked), IN_A_MINUTE),
-    "rename, cancelled": (situation(RENAME, campaign_status="cancelled", is_still_staged=never_asked), IN_A_MINUTE),
-    "rename, account stopped": (situation(RENAME, is_account_stopped=True, is_still_staged=never_asked), IN_A_MINUTE),
+    "rename, source not seen": (situation(RENAME, is_still_staged=False), IN_A_MINUTE),
+    "rename, paused": (situation(RENAME, campaign_status="paused", is_still_staged=True), IN_A_MINUTE),
+    "rename, cancelled": (situation(RENAME, campaign_status="cancelled", is_still_staged=True), IN_A_MINUTE),
+    "rename, account stopped": (situation(RENAME, is_account_stopped=True, is_still_staged=True), IN_A_MINUTE),
     "rename, patience is over": (
-        situation(RENAME, patience=timedelta(minutes=5), is_still_staged=never_asked),
+        situation(RENAME, patience=timedelta(minutes=5), is_still_staged=True),
         IN_A_MINUTE,
     ),
     "rename, almost 15 minutes": (situation(RENAME, first_intent_at=ago(minutes=14, seconds=59)), RENAME_AGAIN),
-    "rename, 15 minutes": (situation(RENAME, is_still_staged=never_asked, **AT_THE_EDGE), GIVE_UP),
+    "rename, 15 minutes": (situation(RENAME, is_still_staged=True, **AT_THE_EDGE), GIVE_UP),
     "rename, 15 minutes, the provider's own words": (
         situation(RENAME, interpretation=UNKNOWN, **AT_THE_EDGE),
         AskAPerson("no_answer", "No server answered."),
@@ -176,7 +173,7 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     # No guard: absence of evidence is always unclear.
     "none": (situation(NONE), GIVE_UP),
     "none, at once": (situation(NONE, first_intent_at=NOW, latest_attempt_at=NOW), GIVE_UP),
-    "none, source untouched": (situation(NONE, is_still_staged=yes), GIVE_UP),
+    "none, source untouched": (situation(NONE, is_still_staged=True), GIVE_UP),
     "none, paused": (situation(NONE, campaign_status="paused"), GIVE_UP),
     "none, the provider's own words": (
         situation(NONE, interpretation=UNKNOWN),
@@ -194,3 +191,77 @@ def test_it_decides(facts: Situation, decision: Decision) -> None:
 @pytest.mark.parametrize("guard", [KEY, RENAME, NONE], ids=["key", "rename", "none"])
 def test_nothing_is_repeated_unless_the_campaign_runs(guard: Guard, status: str) -> None:
     assert not isinstance(decide(situation(guard, campaign_status=status)), RepeatUpload | RepeatRename)
+
+
+GIVE_UP_AFTER = timedelta(hours=2)
+NO_LINE = Unreachable("no_line", "There is no line.")
+NO_LOGIN = Refused("login_refused", "The login was refused.", account=True)
+
+FAILED_POLLS: dict[str, tuple[datetime | None, Decision | RetryLater]] = {
+    "no intent": (None, RetryLater()),
+    "at once": (NOW, RetryLater()),
+    "just within the time": (NOW - GIVE_UP_AFTER, RetryLater()),
+    "for too long": (NOW - GIVE_UP_AFTER - timedelta(seconds=1), AskAPerson("cannot_poll", "There is no line.")),
+    "clock set back": (in_(hours=48), RetryLater()),
+}
+
+
+@pytest.mark.parametrize(("first_intent_at", "decision"), FAILED_POLLS.values(), ids=FAILED_POLLS.keys())
+def test_it_decides_after_a_failed_poll(first_intent_at: datetime | None, decision: Decision | RetryLater) -> None:
+    assert decide_after_failed_poll(NO_LINE, first_intent_at, NOW, GIVE_UP_AFTER) == decision
+
+
+ASK_ABOUT_OWN_ERROR = AskAPerson("unreadable", OWN_ERROR)
+
+OWN_ERRORS: dict[str, tuple[BatchStatus, datetime | None, AskAPerson | None]] = {
+    "committing, at once": (BatchStatus.COMMITTING, NOW, None),
+    "committing, 15 minutes": (BatchStatus.COMMITTING, ago(minutes=15), None),
+    "committing, longer": (BatchStatus.COMMITTING, ago(minutes=15, seconds=1), ASK_ABOUT_OWN_ERROR),
+    "committing, clock set back": (BatchStatus.COMMITTING, in_(hours=48), None),
+    "committing, no intent": (BatchStatus.COMMITTING, None, None),
+    "prepared again": (BatchStatus.PREPARED, ago(hours=1), None),
+    "uploading": (BatchStatus.UPLOADING, ago(hours=1), None),
+    "handed over": (BatchStatus.HANDED_OVER, ago(hours=1), None),
+}
+
+
+@pytest.mark.parametrize(("status", "first_intent_at", "decision"), OWN_ERRORS.values(), ids=OWN_ERRORS.keys())
+def test_it_decides_after_an_own_error(
+    status: BatchStatus, first_intent_at: datetime | None, decision: AskAPerson | None
+) -> None:
+    assert decide_after_own_error(status, first_intent_at, NOW) == decision
+
+
+AfterRefusal = RetryLater | AskAPerson | PrepareAgain | Hold
+
+REFUSALS: dict[str, tuple[Refused | Unreachable, bool, AfterRefusal]] = {
+    "unreachable": (NO_LINE, True, PrepareAgain("no_line", "There is no line.")),
+    "unreachable, another attempt may have arrived": (NO_LINE, False, RetryLater()),
+    "account refused": (NO_LOGIN, True, PrepareAgain("login_refused", "The login was refused.")),
+    "account refused, another attempt may have arrived": (
+        NO_LOGIN,
+        False,
+        AskAPerson("login_refused", "The login was refused."),
+    ),
+    "account refused, the batch is held": (
+        Refused("no_credit", "No credit.", account=True, holds=True),
+        True,
+        Hold("no_credit", "No credit."),
+    ),
+    "account refused, the batch is held, another attempt may have arrived": (
+        Refused("no_credit", "No credit.", account=True, holds=True),
+        False,
+        AskAPerson("no_credit", "No credit."),
+    ),
+    "batch refused": (Refused("bad_file", "Bad file."), True, Hold("bad_file", "Bad file.")),
+    "batch refused, another attempt may have arrived": (
+        Refused("bad_file", "Bad file."),
+        False,
+        AskAPerson("bad_file", "Bad file."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("trouble", "is_alone", "decision"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_it_decides_after_a_refusal(trouble: Refused | Unreachable, is_alone: bool, decision: AfterRefusal) -> None:
+    assert decide_after_refusal(trouble, is_alone) == decision

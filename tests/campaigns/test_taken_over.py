@@ -23,7 +23,7 @@ from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
 from providers.base import Ending, Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
-from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.errors import Refused, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, default_options, hand_over, in_thread, until_closed
@@ -107,10 +107,10 @@ def test_a_held_batch_that_a_person_cancels_is_polled_when_the_journal_knows_it(
 
 
 @pytest.mark.parametrize(
-    ("action", "trouble", "becomes"),
+    ("trouble", "becomes"),
     [
-        (commit.commit_unreachable, Unreachable("lost", "The line was lost."), "committing"),
-        (commit.commit_refused, Refused("login_refused", "The login was refused.", account=True), "unclear"),
+        (Unreachable("lost", "The line was lost."), "committing"),
+        (Refused("login_refused", "The login was refused.", account=True), "unclear"),
     ],
     ids=["unreachable", "refused"],
 )
@@ -120,8 +120,7 @@ def test_a_late_refusal_does_not_overrule_a_later_attempt(
     make_running: MakeCampaign,
     sandbox: Sandbox,
     clock: Clock,
-    action: Callable[..., None],
-    trouble: Trouble,
+    trouble: Refused | Unreachable,
     becomes: str,
 ) -> None:
     account = account_at("gatewayapi")
@@ -143,7 +142,7 @@ def test_a_late_refusal_does_not_overrule_a_later_attempt(
         account.adapter.commit(remote_session.remote(), payload, plain_attempt(later))
         commit._end_attempt(later, Ending.UNCLEAR, clock(), Unclear("rename_broken", "The answer was lost."))
 
-    action(batch, stopped, trouble, clock())
+    commit.commit_did_not_arrive(batch, stopped, trouble, clock())
 
     assert batch_of(campaign).status == becomes
     assert [line["attempt"] for line in journal.intents(batch.stem)] == [1, 2]
