@@ -33,7 +33,7 @@ def zipped(inner: str, content: bytes) -> bytes:
 
 def until(ask: Callable[[], Any]) -> Any:
     """The first true result of ``ask``."""
-    return wait_until(ask, "the pretend provider")
+    return wait_until(ask, "the sandbox provider")
 
 
 class Client:
