@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns.models import Batch, Campaign, Recipient, Template
+from contacts.fields import FIELD_LABELS, FROZEN_FIELDS, TABLE_FIELDS, VALUE_FIELDS
 
 CAMPAIGN_KINDS: dict[str, str] = {
     Campaign.Status.DRAFT: "waiting",
@@ -98,6 +99,8 @@ REASON_WORDS = {
     "worker_died": "The worker ended",
 }
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
+#: The frozen fields that tell people who a recipient is; the values only fill in the text.
+IDENTITY_FIELDS = tuple(field for field in FROZEN_FIELDS if field in TABLE_FIELDS and field not in VALUE_FIELDS)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
@@ -159,16 +162,19 @@ class RecipientTable(tables.Table):
     """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each."""
 
     msisdn = tables.Column(verbose_name="Number")
-    name = tables.Column()
-    customer_id = tables.Column(verbose_name="Customer ID")
     outcome = tables.Column(orderable=False)
     detail = tables.Column(verbose_name="Why", orderable=False, attrs=_WORDS)
     batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
 
     class Meta:
         attrs = {"aria-label": "Recipients"}
+        sequence = ("msisdn", *IDENTITY_FIELDS, "...")
         order_by = "msisdn"
         empty_text = "No recipients match this filter."
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        columns = [(field, tables.Column(verbose_name=FIELD_LABELS[field])) for field in IDENTITY_FIELDS]
+        super().__init__(*args, extra_columns=columns, **kwargs)
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

@@ -1,4 +1,4 @@
-"""Shows the sandbox's pretend providers and switches their faults, over HTTP with the sandbox's control server.
+"""Shows the sandbox providers and switches their faults, over HTTP with the sandbox's control server.
 
 This is the only way in which production code uses the sandbox. Its answers may have any form: unexpected parts are
 left out of the page.
@@ -61,8 +61,8 @@ class FaultGroup:
 
 
 @dataclass(frozen=True)
-class PretendAccount:
-    """An account at a pretend provider; ``credit`` is None if it is not known, ``facts`` are labels and counts."""
+class SandboxAccount:
+    """An account at a sandbox provider; ``credit`` is None if it is not known, ``facts`` are labels and counts."""
 
     name: str
     credit: Any
@@ -70,10 +70,10 @@ class PretendAccount:
 
 
 @dataclass(frozen=True)
-class PretendProvider:
+class SandboxProvider:
     slug: str
     label: str
-    accounts: tuple[PretendAccount, ...]
+    accounts: tuple[SandboxAccount, ...]
     groups: tuple[FaultGroup, ...]
 
     @property
@@ -89,7 +89,7 @@ class PretendProvider:
 class Rehearsal:
     """The present state of the sandbox; ``texted`` is the number of messages in its ledger."""
 
-    providers: tuple[PretendProvider, ...]
+    providers: tuple[SandboxProvider, ...]
     texted: int
 
     @property
@@ -106,7 +106,7 @@ def poll(url: str) -> Rehearsal:
         name: words for name, words in known.items() if name.partition(":")[0] not in _mapping(state.get("providers"))
     }
     if elsewhere:
-        providers.append(PretendProvider("", "Other", (), _groups(elsewhere, on, {})))
+        providers.append(SandboxProvider("", "Other", (), _groups(elsewhere, on, {})))
     texted = _mapping(state.get("ledger")).get("count")
     return Rehearsal(tuple(providers), texted if isinstance(texted, int) else 0)
 
@@ -136,11 +136,11 @@ def _ask(url: str, method: str, path: str, document: Mapping[str, Any] | None = 
     return said
 
 
-def _provider(slug: str, said: Any, known: Mapping[str, Any], on: Mapping[str, Any]) -> PretendProvider:
+def _provider(slug: str, said: Any, known: Mapping[str, Any], on: Mapping[str, Any]) -> SandboxProvider:
     told = _mapping(said)
     accounts = told.get("accounts")
     own = {name: words for name, words in known.items() if name.partition(":")[0] == slug}
-    return PretendProvider(
+    return SandboxProvider(
         slug=slug,
         label=str(told.get("label") or slug),
         accounts=tuple(_account(account) for account in accounts) if isinstance(accounts, list) else (),
@@ -159,11 +159,11 @@ def _groups(known: Mapping[str, Any], on: Mapping[str, Any], headings: Mapping[s
     return tuple(groups)
 
 
-def _account(said: Any) -> PretendAccount:
+def _account(said: Any) -> SandboxAccount:
     told = _mapping(said)
     facts = [(folder, len(names)) for folder, names in _mapping(told.get("files")).items() if isinstance(names, list)]
     name = told.get("username") or told.get("name") or told.get("account") or "Account"
-    return PretendAccount(str(name), told.get("credit", told.get("credits")), tuple(facts))
+    return SandboxAccount(str(name), told.get("credit", told.get("credits")), tuple(facts))
 
 
 def _mapping(said: Any) -> Mapping[str, Any]:

@@ -30,18 +30,23 @@ def as_csv(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> H
     return response
 
 
-def as_xlsx(name: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> HttpResponseBase:
-    """``rows`` as ``name``.xlsx, in which every cell is text."""
+def as_xlsx(
+    name: str, header: Iterable[str], rows: Iterable[Iterable[str]], title: str | None = None
+) -> HttpResponseBase:
+    """``rows`` as ``name``.xlsx, in which every cell is text; ``title`` names the sheet.
+
+    Characters that a workbook cannot contain, such as vertical tabs, are left out.
+    """
     workbook = Workbook(write_only=True)
     titles = list(header)
     sheet = None
     for number, row in enumerate(rows):
         if sheet is None or number % (SHEET_ROWS - 1) == 0:
-            sheet = workbook.create_sheet()
+            sheet = workbook.create_sheet(title)
             sheet.append(_cells(sheet, titles))
         sheet.append(_cells(sheet, row))
     if sheet is None:
-        sheet = workbook.create_sheet()
+        sheet = workbook.create_sheet(title)
         sheet.append(_cells(sheet, titles))
     file = TemporaryFile()  # noqa: SIM115 - the response closes it after streaming
     workbook.save(file)

@@ -1,4 +1,4 @@
-"""What the accounts of all pretend providers share: stored state, and processing of files that survives a crash."""
+"""What the accounts of all sandbox providers share: stored state, and processing of files that survives a crash."""
 
 import contextlib
 import json

@@ -1,7 +1,7 @@
 """The sandbox's control server on loopback: JSON over HTTP for tests, the demo and a page that shows the sandbox.
 
 * ``GET /health``: ``{"ok": true}``
-* ``GET /state``: the state and fault names of each pretend provider, the faults that are on, the ledger
+* ``GET /state``: the state and fault names of each sandbox provider, the faults that are on, the ledger
 * ``GET /faults``: ``{"known": {name: sentence}, "on": {name: times left or null}}``
 * ``POST /faults`` with ``{"name", "times"}``: switch one on, for ``times`` uses or until cleared
 * ``DELETE /faults`` or ``/faults/<name>``: switch all or one off

@@ -1,4 +1,4 @@
-"""GSM 03.38 as the pretend providers count it: its characters, and how many SMS parts a text takes."""
+"""GSM 03.38 as the sandbox providers count it: its characters, and how many SMS parts a text takes."""
 
 from collections.abc import Sequence
 

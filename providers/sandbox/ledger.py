@@ -1,4 +1,4 @@
-"""The ledger: a durable file of every message that a pretend provider would have texted, one JSON object a line.
+"""The ledger: a durable file of every message that a sandbox provider would have texted, one JSON object a line.
 
 A line is ``{"at", "provider", "account", "file", "msisdn", "sender", "text", "reference", "sha256"}``. All lines of one
 file are written together or not at all, and never twice, whatever crashes: a small journal beside the ledger records

@@ -1,4 +1,4 @@
-"""Runs all pretend providers in one process; ``Sandbox`` starts and controls that process for tests."""
+"""Runs all sandbox providers in one process; ``Sandbox`` starts and controls that process for tests."""
 
 import asyncio
 import fcntl

@@ -1,4 +1,4 @@
-"""The interface between the sandbox and each pretend provider."""
+"""The interface between the sandbox and each of its providers."""
 
 import json
 from abc import ABC, abstractmethod
@@ -79,7 +79,7 @@ class SiteContext:
 
 
 class BaseSite(ABC):
-    """One pretend provider: its servers, and the code that processes its files.
+    """One sandbox provider: its servers, and the code that processes its files.
 
     A subclass named ``Site`` in ``providers/sandbox/<slug>.py``, or exported by the package of that name, is found by
     the registry, which sets ``slug``.

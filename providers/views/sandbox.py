@@ -1,4 +1,4 @@
-"""The sandbox page: the state of the pretend providers, and the faults that can be switched on for them."""
+"""The sandbox page: the state of the sandbox providers, and the faults that can be switched on for them."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ TIMES = {"1": 1, "5": 5, "": None}
 @require_GET
 @permission_required("providers.view_account", raise_exception=True)
 def sandbox(request: HttpRequest) -> HttpResponse:
-    """The pretend providers, and every fault of one of them (``?provider=``)."""
+    """The sandbox providers, and every fault of one of them (``?provider=``)."""
     url = _sandbox_url()
     context: dict[str, Any] = {"may_rehearse": _may_switch_faults(request.user)}
     try:

@@ -190,6 +190,18 @@ def test_the_export_holds_text_and_no_formulas(running: Campaign, operator: User
     assert table[1][1] == "'=1+1"
 
 
+def test_the_export_has_the_frozen_fields_and_leaves_out_what_a_workbook_cannot_contain(
+    running: Campaign, operator: User, logged_in: LogIn
+) -> None:
+    running.recipients.update(name="Thandi\x0bM", value1="a\x0bb", message="Own")
+    response = logged_in(operator).get(f"/campaigns/{running.pk}/export/", {"format": "xlsx"})
+    book = openpyxl.load_workbook(io.BytesIO(response.getvalue()))
+    header, *rows = [[cell.value for cell in row] for row in book["Recipients"].rows]
+    values = [f"Value {number}" for number in range(1, 7)]
+    assert header == ["Number", "Name", "Customer ID", "Outcome", "Why", "File", *values, "Own text"]
+    assert {(row[1], row[6], row[12]) for row in rows} == {("ThandiM", "ab", "Own")}
+
+
 def test_the_export_keeps_the_filter(running: Campaign, operator: User, logged_in: LogIn) -> None:
     with_row_error(running)
     query = {"format": "csv", "outcome": "row_error"}

@@ -48,7 +48,7 @@ def machine_type(
     clock = Clock()
     monkeypatch.setattr(timezone, "now", clock)
     for kind, adapter in ADAPTERS.items():
-        monkeypatch.setitem(registry.all_adapters(), f"pretend_{kind}", adapter)
+        monkeypatch.setitem(registry.all_adapters(), f"proof_{kind}", adapter)
     monkeypatch.setattr(contacts.jobs, "sweep", dict)
     monkeypatch.setattr(queues, "_allow_next", lambda job, pk: None)
     tell_the_machine(monkeypatch)
@@ -136,7 +136,7 @@ def make_setup(operator: User) -> dict[GuardKind, tuple[int, int]]:
     lists = [make_list("Everybody", range(PEOPLE)), make_list("Some", range(1, 4))]
     for kind in ADAPTERS:
         account = Account.objects.create(
-            name=kind, provider=f"pretend_{kind}", settings={"host": kind, "username": "baton"}
+            name=kind, provider=f"proof_{kind}", settings={"host": kind, "username": "baton"}
         )
         campaigns = [make_frozen(account, chosen, operator) for chosen in lists]
         made[kind] = (campaigns[0].pk, campaigns[1].pk)

@@ -168,10 +168,10 @@ class Transport:
         yield Remote(settings, provider)
 
 
-class SimulatedAdapter(BaseAdapter):
+class ProofAdapter(BaseAdapter):
     """What the three ways have in common; ``interpret`` trusts positive evidence only."""
 
-    label = "Pretend"
+    label = "Proof"
     transport = Transport
     limits: ClassVar[Limits] = Limits(rows=2, bytes=100_000, connections=2)
     give_up_after = timedelta(hours=2)
@@ -275,13 +275,13 @@ def _outcomes(file: ObservedFile) -> tuple[Outcome, ...]:
     return (Outcome(msisdn, "row_error", code, "Refused.", code == "opted_out", file.name, 1),)
 
 
-class KeyAdapter(SimulatedAdapter):
+class KeyAdapter(ProofAdapter):
     """The provider remembers a key for a while and drops a repeat with it."""
 
     guard = Guard.key(window=RELIED_ON)
 
 
-class RenameAdapter(SimulatedAdapter):
+class RenameAdapter(ProofAdapter):
     """The bytes are staged under a name of their own; a rename of that one source hands them over."""
 
     guard = Guard.rename()
@@ -315,7 +315,7 @@ class RenameAdapter(SimulatedAdapter):
         return Interpretation(ProviderState.UNKNOWN)
 
 
-class NoneAdapter(SimulatedAdapter):
+class NoneAdapter(ProofAdapter):
     """Nothing prevents a repeat from texting twice."""
 
     guard = Guard.none()
@@ -324,7 +324,7 @@ class NoneAdapter(SimulatedAdapter):
         return payload.name
 
 
-ADAPTERS: dict[GuardKind, type[SimulatedAdapter]] = {
+ADAPTERS: dict[GuardKind, type[ProofAdapter]] = {
     GuardKind.KEY: KeyAdapter,
     GuardKind.RENAME: RenameAdapter,
     GuardKind.NONE: NoneAdapter,

@@ -15,7 +15,7 @@ from providers.sandbox.site import CannotStart
 
 
 class Command(BaseCommand):
-    help = "Run the pretend providers: real servers on this machine that text nobody and record every message."
+    help = "Run the sandbox providers: real servers on this machine that text nobody and record every message."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

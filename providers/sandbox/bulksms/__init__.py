@@ -1,4 +1,4 @@
-"""A pretend BulkSMS: the EAPI over HTTP and HTTPS, its forgiving CSV, duplicate memory and delivery reports.
+"""The sandbox's BulkSMS: the EAPI over HTTP and HTTPS, its forgiving CSV, duplicate memory and delivery reports.
 
 Written from BulkSMS's document alone ("BulkSMS EAPI": send_batch, get_report, get_credits, quote_sms), so that it and
 the adapter check each other. Where the document is silent, the assumption is stated; where it can be read in two ways,

@@ -1,4 +1,4 @@
-"""One account of the pretend BulkSMS: credit, memory, batches and reports."""
+"""One account of the sandbox's BulkSMS: credit, memory, batches and reports."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The servers of the pretend BulkSMS: HTTP and HTTPS, and the release of scheduled batches."""
+"""The servers of the sandbox's BulkSMS: HTTP and HTTPS, and the release of scheduled batches."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""A pretend Clickatell FTP: scans an account's folder, processes each file as the document says and writes the log.
+"""The sandbox's Clickatell FTP: scans an account's folder, processes each file as the document says and writes the log.
 
 Written from Clickatell's document alone ("Clickatell FTP": the page of 2007 and the archived reference), so that it and
 the adapter check each other. Where the document is silent, the assumption is stated; where it can be read in two ways,

@@ -1,4 +1,4 @@
-"""One account of the pretend Clickatell: folder, stored state and credit."""
+"""One account of the sandbox's Clickatell: folder, stored state and credit."""
 
 import contextlib
 import hashlib

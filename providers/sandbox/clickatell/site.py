@@ -1,4 +1,4 @@
-"""The FTP server of the pretend Clickatell."""
+"""The FTP server of the sandbox's Clickatell."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""A pretend GatewayAPI over FTP: processes and renames files as its document says.
+"""The sandbox's GatewayAPI over FTP: processes and renames files as its document says.
 
 Written from GatewayAPI's document alone ("GatewayAPI FTP"), so that it and the adapter check each other. Where the
 document is silent, the assumption is stated; where it can be read in two ways, this code follows the stricter one.

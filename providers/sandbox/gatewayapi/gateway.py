@@ -1,4 +1,4 @@
-"""One account of the pretend GatewayAPI: its folder and credit."""
+"""One account of the sandbox's GatewayAPI: its folder and credit."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The two FTP servers of the pretend GatewayAPI."""
+"""The two FTP servers of the sandbox's GatewayAPI."""
 
 from collections.abc import Callable
 from datetime import datetime

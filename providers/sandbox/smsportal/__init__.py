@@ -1,4 +1,4 @@
-"""A pretend SMSPortal "SFTP to SMS": processes files as its document says, in its three folders.
+"""The sandbox's SMSPortal "SFTP to SMS": processes files as its document says, in its three folders.
 
 SFTP and FTP both reach the folders, as the document's table of ports says.
 Written from SMSPortal's document alone ("SMSPortal SFTP"), so that it and the adapter check each other. Where the

@@ -1,4 +1,4 @@
-"""One account of the pretend SMSPortal: folders, stored state, credit and opt-outs."""
+"""One account of the sandbox's SMSPortal: folders, stored state, credit and opt-outs."""
 
 import hashlib
 import itertools

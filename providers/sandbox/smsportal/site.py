@@ -1,4 +1,4 @@
-"""The SFTP and FTP servers of the pretend SMSPortal."""
+"""The SFTP and FTP servers of the sandbox's SMSPortal."""
 
 from datetime import datetime
 from pathlib import Path
