@@ -15,7 +15,6 @@ from campaigns.audience.freeze import delete_recipients
 from campaigns.handover.batches import supersede
 from campaigns.handover.restore import cancel_unless_journalled
 from campaigns.lifecycle import (
-    Refusal,
     StaleTransition,
     batch_lock_name,
     campaign_lock_name,
@@ -27,6 +26,8 @@ from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
 from campaigns.results.uploaded_log import UploadedLog, accept_named
+from campaigns.statuses import PAUSED_BY_USER
+from contacts.errors import Refusal
 from providers.locks import LockLost, hold
 
 #: The decisions about an unclear batch, and the words to choose from.
@@ -104,12 +105,12 @@ def pause(campaign: Campaign, user: Any) -> None:
     require_permission(user, "campaigns.change_campaign")
     if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
-    transition(campaign, Campaign.Status.PAUSED, user=user, reason="paused", sentence="Paused by a user.")
+    transition(campaign, Campaign.Status.PAUSED, user=user, reason=PAUSED_BY_USER, sentence="Paused by a user.")
 
 
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     """Continue handing over. A campaign that Baton paused by itself can only be resumed by an approver."""
-    by_hand = campaign.reason == "paused"
+    by_hand = campaign.reason == PAUSED_BY_USER
     require_permission(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
     if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused.")
@@ -131,7 +132,7 @@ def cancel(campaign: Campaign, user: Any) -> None:
             # A batch that a worker has claimed is cancelled at its gate, or by the sweep once it is prepared again.
             with suppress(StaleTransition), transaction.atomic():
                 cancel_unless_journalled(batch, timezone.now(), user=user, reason="campaign_cancelled")
-    if before == "freezing":
+    if before == Campaign.Status.FREEZING:
         delete_recipients(campaign)
 
 
@@ -313,7 +314,7 @@ def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> No
 
 
 def _restart_patience(campaign: Campaign, now: datetime) -> None:
-    """Count patience from now: a batch that was released an hour late by a person is not late."""
+    """Count patience from now, so that a batch a person has just released does not count as late."""
     Campaign.objects.filter(pk=campaign.pk).update(resumed_at=now)
 
 

@@ -2,7 +2,7 @@
 
 from django.db.models import TextChoices
 
-from providers.base import Ending
+from providers.base import Ending, Result
 
 
 class CampaignStatus(TextChoices):
@@ -51,5 +51,11 @@ class ExcludedReason(TextChoices):
 
 
 class RecipientResult(TextChoices):
-    ROW_ERROR = "row_error", "Failed number"
-    ACCEPTED = "accepted", "Accepted"
+    """``providers.base.Result`` with words to show."""
+
+    ROW_ERROR = Result.ROW_ERROR.value, "Failed number"
+    ACCEPTED = Result.ACCEPTED.value, "Accepted"
+
+
+#: The reason of a campaign that a user paused. With any other reason, Baton paused it.
+PAUSED_BY_USER = "paused"

@@ -34,6 +34,7 @@ TEXT = "Your balance is R @@value2|0@@. Our sale ends on Sunday: show this text 
 SHEET = Path(__file__).parent / "samples" / "customers.xlsx"
 OPT_OUTS = 3
 PATIENCE = 300.0
+ENDED = (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
 
 
 def main(url: str) -> None:
@@ -42,12 +43,12 @@ def main(url: str) -> None:
     passwords = make_people(settings.DATA / "demo-logins.txt")
     people = {role: User.objects.get(username=role) for role in ROLES}
     contact_list, _ = ContactList.objects.get_or_create(name=LIST, defaults={"country": "ZA", "labels": LABELS})
-    if not contact_list.imports.filter(status="done").exists():
+    if not contact_list.imports.filter(status=Import.Status.DONE).exists():
         import_sheet(contact_list, people["operator"])
     if not Suppression.objects.exists():
         record_opt_outs(contact_list, people["operator"])
     campaigns = compose_all(sandbox, contact_list, people["operator"])
-    run([campaign for campaign in campaigns if campaign.status not in ("closed", "cancelled")], people)
+    run([campaign for campaign in campaigns if campaign.status not in ENDED], people)
     say()
     for campaign in campaigns:
         say(sheet(campaign, balance.of(campaign)))
@@ -102,19 +103,21 @@ def connect_account(slug: str, label: str, known: dict[str, Any]) -> Account:
 def import_sheet(contact_list: ContactList, operator: User) -> None:
     """Bring the sample spreadsheet in, as an operator would: upload, take the guessed columns, import what is good."""
     say(f"  Importing {SHEET.name} ", end="")
-    found = contact_list.imports.exclude(status__in=("failed", "cancelled")).order_by("id").last()
+    found = (
+        contact_list.imports.exclude(status__in=(Import.Status.FAILED, Import.Status.CANCELLED)).order_by("id").last()
+    )
     if found is None:
         with SHEET.open("rb") as sheet_file:
             found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
     if not found.mapping:
         importing.confirm(found, columns.guess(found.header, contact_list.labels))
     queues.enqueue_once(contacts_jobs.check_import, found.pk)
-    follow(found, {"uploaded", "checking"})
-    if found.status == "checked":
+    follow(found, {Import.Status.UPLOADED, Import.Status.CHECKING})
+    if found.status == Import.Status.CHECKED:
         importing.begin_apply(found)
         queues.enqueue_once(contacts_jobs.apply_import, found.pk)
-    follow(found, {"applying"})
-    if found.status != "done":
+    follow(found, {Import.Status.APPLYING})
+    if found.status != Import.Status.DONE:
         raise SystemExit(f"\nThe sample could not be imported. {found.failure_sentence}")
     buckets = ("created", "duplicate", "opted_out", "invalid", "blank")
     counts = ", ".join(f"{getattr(found, bucket):,} {bucket.replace('_', ' ')}" for bucket in buckets)
@@ -180,19 +183,19 @@ def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
         return
     say("  Running a sample campaign through each provider")
     for campaign in campaigns:
-        if campaign.status == "draft":
+        if campaign.status == Campaign.Status.DRAFT:
             audience_freeze.begin_freeze(campaign, people["operator"], timezone.now())
             queues.enqueue_once(jobs.freeze, campaign.pk)
-    wait(campaigns, lambda campaign: campaign.status != "freezing")
+    wait(campaigns, lambda campaign: campaign.status != Campaign.Status.FREEZING)
     for campaign in campaigns:
-        if campaign.status == "draft":
+        if campaign.status == Campaign.Status.DRAFT:
             raise SystemExit(f"{campaign} could not be frozen. {campaign.sentence}")
-        if campaign.status == "frozen":
+        if campaign.status == Campaign.Status.FROZEN:
             decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
             queues.enqueue_once(jobs.create_batches, campaign.pk)
-    wait(campaigns, lambda campaign: campaign.status in ("closed", "cancelled"))
+    wait(campaigns, lambda campaign: campaign.status in ENDED)
     for campaign in campaigns:
-        if campaign.status != "closed":
+        if campaign.status != Campaign.Status.CLOSED:
             say(f"  {campaign} is {campaign.get_status_display().lower()}. {campaign.sentence}")
 
 
@@ -211,8 +214,8 @@ def wait(campaigns: list[Campaign], is_over: Callable[[Campaign], bool]) -> None
             if told.get(campaign.pk) != line:
                 say(line)
                 told[campaign.pk] = line
-            needs_somebody = campaign.status in ("draft", "held", "paused") or books.needs_decision
-            if is_over(campaign) or needs_somebody:
+            is_stuck = campaign.status in (Campaign.Status.DRAFT, Campaign.Status.HELD, Campaign.Status.PAUSED)
+            if is_over(campaign) or is_stuck or books.needs_decision:
                 left.remove(campaign)
         time.sleep(0.3)
 

@@ -154,18 +154,25 @@ class ProviderState(StrEnum):
     REJECTED = "rejected"
 
 
+class Result(StrEnum):
+    """What became of one recipient: the provider accepted the text or refused the row."""
+
+    ACCEPTED = "accepted"
+    ROW_ERROR = "row_error"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What the provider reports about one recipient.
 
-    ``result`` is ``row_error`` or ``accepted``. ``code`` is the provider's own code, ``sentence`` explains it in plain
+    ``code`` is the provider's own code, ``sentence`` explains it in plain
     English. ``opted_out`` is true if the provider reports an opt-out, which Baton then records as its own. ``source``
     and ``line`` name the file and the line (from 1; 0 if there is none) that prove it. ``delivery`` is ``delivered``,
     ``undelivered``, or ``""`` if it is not known.
     """
 
     msisdn: str
-    result: str
+    result: Result
     code: str = ""
     sentence: str = ""
     opted_out: bool = False

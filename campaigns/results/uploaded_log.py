@@ -10,7 +10,7 @@ from campaigns.results.evidence import keep_observation
 from campaigns.results.settle import write_outcomes
 from contacts.errors import Refusal
 from providers import reports
-from providers.base import Observation, ObservedFile, Outcome
+from providers.base import Observation, ObservedFile, Outcome, Result
 
 _NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 #: Words next to a number that mean it was not texted.
@@ -54,7 +54,9 @@ def accept_named(batch: Batch, user: Any, log: UploadedLog | None, now: datetime
     seen = ObservedFile("uploaded", log.name, len(log.body), None, log.body, f"uploaded by {user}")
     keep_observation(batch, Observation(now, (f"uploaded by {user}",), (seen,)))
     words = "The provider's log lists this number."
-    outcomes = [Outcome(msisdn, "accepted", "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()]
+    outcomes = [
+        Outcome(msisdn, Result.ACCEPTED, "uploaded_log", words, False, log.name, at) for msisdn, at in named.items()
+    ]
     write_outcomes(batch, outcomes)
 
 

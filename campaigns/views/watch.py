@@ -22,6 +22,7 @@ from campaigns.audience.texts import compile_text
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
+from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
@@ -206,7 +207,7 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
     """The actions that this user may take now, and the numbers for their confirmations."""
     may_change = request.user.has_perm("campaigns.change_campaign")
     may_approve = request.user.has_perm("campaigns.approve_campaign")
-    stopped_by_itself = row.status == Campaign.Status.PAUSED and row.reason != "paused"
+    stopped_by_itself = row.status == Campaign.Status.PAUSED and row.reason != PAUSED_BY_USER
     return {
         "may_pause": may_change and row.status == Campaign.Status.RUNNING,
         "may_resume": row.status == Campaign.Status.PAUSED and (may_approve if stopped_by_itself else may_change),

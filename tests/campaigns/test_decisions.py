@@ -16,7 +16,7 @@ from campaigns.results import balance, settle
 from campaigns.results.evidence import evidence_fingerprint, keep_observation
 from campaigns.results.uploaded_log import UploadedLog
 from contacts.errors import Refusal
-from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState
+from providers.base import Interpretation, Observation, ObservedFile, Outcome, ProviderState, Result
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 
@@ -330,7 +330,7 @@ def test_a_log_that_settles_nothing_is_refused(unclear: Batch, approver: User, b
 
 
 def test_a_log_without_news_is_distinguished_from_an_unrelated_log(unclear: Batch, approver: User) -> None:
-    settle.write_outcomes(unclear, [Outcome("27825550101", "accepted", "logged", "It has a message id.")])
+    settle.write_outcomes(unclear, [Outcome("27825550101", Result.ACCEPTED, "logged", "It has a message id.")])
     log = UploadedLog("log.txt", b"ok 27825550101\n")
 
     with pytest.raises(Refusal) as refusal:

@@ -22,7 +22,7 @@ from contacts.models import ContactList
 from contacts.suppression import is_suppressed, suppress
 from providers import points
 from providers.adapters.smsportal import Adapter
-from providers.base import Ending, Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Staged
+from providers.base import Ending, Interpretation, Observation, Outcome, Payload, ProviderState, Receipt, Result, Staged
 from providers.errors import Refused, Unclear, Unreachable
 from providers.models import Account
 from providers.sandbox.server import Sandbox
@@ -231,7 +231,7 @@ def test_a_poll_that_began_before_a_decision_settles_nobody_after_it(
     )
     one = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)[0]
 
-    seen = Interpretation(ProviderState.UNKNOWN, outcomes=(Outcome(one, "accepted", "id"),), unclear=True)
+    seen = Interpretation(ProviderState.UNKNOWN, outcomes=(Outcome(one, Result.ACCEPTED, "id"),), unclear=True)
     settle.settle(polled_at, seen, clock())
 
     assert not batch.outcomes.exists()
@@ -255,7 +255,7 @@ def test_two_polls_at_once_count_an_outcome_once(
         transition(batch, "processing")
     one, other = batch_of(campaign), batch_of(campaign)
     person = Recipient.objects.of_batch(batch)[0].msisdn
-    seen = Interpretation(ProviderState.PROCESSING, outcomes=(Outcome(person, "row_error", "id"),))
+    seen = Interpretation(ProviderState.PROCESSING, outcomes=(Outcome(person, Result.ROW_ERROR, "id"),))
     at("settle:begin", lambda: settle.settle(other, seen, clock()))
 
     settle.settle(one, seen, clock())
@@ -313,7 +313,7 @@ def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
 ) -> None:
     batch = make_unclear(batch_of(make_running(account)), clock)
     Batch.objects.update(reason=settle.RESTORED_OTHER_BYTES)
-    opted_out = Outcome("27825550101", "row_error", "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
+    opted_out = Outcome("27825550101", Result.ROW_ERROR, "MSISDN.Optout", "Opted out.", True, "report.txt", 1)
     monkeypatch.setattr(Adapter, "poll", lambda *rest: Observation(clock(), ("ftp.example.org",)))
     accepted = Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,))
     monkeypatch.setattr(Adapter, "interpret", lambda *rest: accepted)

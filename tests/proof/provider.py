@@ -30,6 +30,7 @@ from providers.base import (
     Problem,
     ProviderState,
     Receipt,
+    Result,
     Staged,
 )
 from providers.errors import Refused, Unreachable
@@ -272,7 +273,7 @@ def _outcomes(file: ObservedFile) -> tuple[Outcome, ...]:
     if not file.body:
         return ()
     code, msisdn = file.body.decode().split(" ")
-    return (Outcome(msisdn, "row_error", code, "Refused.", code == "opted_out", file.name, 1),)
+    return (Outcome(msisdn, Result.ROW_ERROR, code, "Refused.", code == "opted_out", file.name, 1),)
 
 
 class KeyAdapter(ProofAdapter):

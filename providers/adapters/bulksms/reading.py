@@ -7,7 +7,7 @@ from providers.adapters.bulksms.answers import NO_ANSWER, Answer, batch_ids_of
 from providers.adapters.bulksms.reports import Reports, report_alarms, report_outcomes
 from providers.adapters.bulksms.wire import ParsedPayload
 from providers.adapters.bulksms.words import ACCOUNT_FAILURES, FAILURES, REJECTIONS, SCHEDULED, UNKNOWN
-from providers.base import Attempt, Interpretation, Observation, Outcome, ProviderState
+from providers.base import Attempt, Interpretation, Observation, Outcome, ProviderState, Result
 
 # How long to wait for a report before BulkSMS's answer to the hand-over counts alone.
 REPORT_PATIENCE = timedelta(minutes=30)
@@ -40,7 +40,7 @@ def interpret_refusal(
 def rehearsal_outcomes(batch: ParsedPayload) -> Iterator[Outcome]:
     """Yield an outcome for each recipient, whose page then says that it was only a rehearsal."""
     for msisdn in sorted(batch.numbers):
-        yield Outcome(msisdn, "accepted", "rehearsal", "Rehearsal: nobody was texted.")
+        yield Outcome(msisdn, Result.ACCEPTED, "rehearsal", "Rehearsal: nobody was texted.")
 
 
 def interpret_acceptance(

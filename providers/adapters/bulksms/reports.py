@@ -8,7 +8,7 @@ from datetime import timedelta
 from providers.adapters.bulksms.answers import Answer, kept_bytes
 from providers.adapters.bulksms.wire import REPORT, ParsedPayload, encode_credentials, encode_form
 from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED, MISSING, STATUSES, UNKNOWN
-from providers.base import Observation, Outcome
+from providers.base import Observation, Outcome, Result
 from providers.errors import Refused
 from providers.transports.http import HttpRemote
 
@@ -127,13 +127,13 @@ def report_outcomes(reports: Reports) -> Iterator[Outcome]:
         meaning = STATUSES.get(code)
         if meaning is None:
             sentence = f"BulkSMS reports the unknown status {code} for this number."
-            yield Outcome(msisdn, "accepted", UNKNOWN, sentence, source=REPORT, line=line)
+            yield Outcome(msisdn, Result.ACCEPTED, UNKNOWN, sentence, source=REPORT, line=line)
         elif meaning.result:
             # If one part of a text was accepted and others were refused, the text is undelivered, not refused.
-            is_split = meaning.result == "row_error" and len({STATUSES.get(each) for each, _ in rows}) > 1
+            is_split = meaning.result is Result.ROW_ERROR and len({STATUSES.get(each) for each, _ in rows}) > 1
             yield Outcome(
                 msisdn,
-                "accepted" if is_split else meaning.result,
+                Result.ACCEPTED if is_split else meaning.result,
                 str(code),
                 meaning.sentence,
                 opted_out=meaning.opted_out,
@@ -143,7 +143,7 @@ def report_outcomes(reports: Reports) -> Iterator[Outcome]:
             )
     for msisdn in sorted(reports.missing):
         sentence = "BulkSMS silently dropped this line of the batch: its report does not list the number."
-        yield Outcome(msisdn, "row_error", MISSING, sentence, source=REPORT)
+        yield Outcome(msisdn, Result.ROW_ERROR, MISSING, sentence, source=REPORT)
 
 
 def _deciding_row(rows: Sequence[_Row]) -> _Row:

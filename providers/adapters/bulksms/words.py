@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from providers.base import Result
+
 # send_batch, "Possible values for status_code": a code to count and a sentence to show.
 FAILURES = {
     22: ("internal_error", "BulkSMS had an internal error; whether anybody was texted is not known."),
@@ -26,53 +28,55 @@ REJECTIONS = (24, 201)
 
 
 class StatusMeaning(NamedTuple):
-    """What a status means for one recipient; ``result`` is ``""`` while the status is not final."""
+    """What a status means for one recipient; ``result`` is None while the status is not final."""
 
-    result: str
+    result: Result | None
     delivery: str
     sentence: str
     opted_out: bool = False
 
 
-_OPEN = StatusMeaning("", "", "")
+_OPEN = StatusMeaning(None, "", "")
 # get_report, list of status codes. A row error is only a message that BulkSMS itself refused before any network had it.
 # If a network may have had it, the message counts as accepted, so that no follow-up campaign texts the person again.
 STATUSES = {
     0: _OPEN,
     1: _OPEN,
     10: _OPEN,
-    11: StatusMeaning("accepted", "delivered", "Delivered to the phone."),
+    11: StatusMeaning(Result.ACCEPTED, "delivered", "Delivered to the phone."),
     12: _OPEN,
-    22: StatusMeaning("accepted", "undelivered", "BulkSMS had an internal error with this message."),
-    23: StatusMeaning("row_error", "", "BulkSMS refused the login for this message."),
-    24: StatusMeaning("row_error", "", "BulkSMS says that this number or text is not valid."),
-    25: StatusMeaning("row_error", "", "There were not enough credits for this message."),
-    26: StatusMeaning("accepted", "undelivered", "BulkSMS was short of credits with the network."),
-    27: StatusMeaning("row_error", "", "The account's daily quota was used up."),
-    28: StatusMeaning("accepted", "undelivered", "BulkSMS had used up its quota with the network."),
-    29: StatusMeaning("row_error", "", "This message was cancelled at BulkSMS."),
-    30: StatusMeaning("accepted", "undelivered", "BulkSMS treated this message as a test and texted nobody."),
-    31: StatusMeaning("row_error", "", "BulkSMS has no route to this number."),
-    32: StatusMeaning("row_error", "", "BulkSMS blocks this number because its owner complained.", opted_out=True),
-    33: StatusMeaning("row_error", "", "BulkSMS censored this text."),
+    22: StatusMeaning(Result.ACCEPTED, "undelivered", "BulkSMS had an internal error with this message."),
+    23: StatusMeaning(Result.ROW_ERROR, "", "BulkSMS refused the login for this message."),
+    24: StatusMeaning(Result.ROW_ERROR, "", "BulkSMS says that this number or text is not valid."),
+    25: StatusMeaning(Result.ROW_ERROR, "", "There were not enough credits for this message."),
+    26: StatusMeaning(Result.ACCEPTED, "undelivered", "BulkSMS was short of credits with the network."),
+    27: StatusMeaning(Result.ROW_ERROR, "", "The account's daily quota was used up."),
+    28: StatusMeaning(Result.ACCEPTED, "undelivered", "BulkSMS had used up its quota with the network."),
+    29: StatusMeaning(Result.ROW_ERROR, "", "This message was cancelled at BulkSMS."),
+    30: StatusMeaning(Result.ACCEPTED, "undelivered", "BulkSMS treated this message as a test and texted nobody."),
+    31: StatusMeaning(Result.ROW_ERROR, "", "BulkSMS has no route to this number."),
+    32: StatusMeaning(Result.ROW_ERROR, "", "BulkSMS blocks this number because its owner complained.", opted_out=True),
+    33: StatusMeaning(Result.ROW_ERROR, "", "BulkSMS censored this text."),
     40: _OPEN,
-    50: StatusMeaning("accepted", "undelivered", "The message failed. BulkSMS gives no reason."),
-    51: StatusMeaning("accepted", "undelivered", "The message could not be delivered to the phone."),
-    52: StatusMeaning("accepted", "undelivered", "The message could not be delivered to the network."),
-    53: StatusMeaning("accepted", "undelivered", "The message expired before it could be delivered."),
-    54: StatusMeaning("accepted", "undelivered", "The message failed in the other network."),
-    55: StatusMeaning("accepted", "undelivered", "The other network blocked the message."),
-    56: StatusMeaning("accepted", "undelivered", "The other network censored the message."),
+    50: StatusMeaning(Result.ACCEPTED, "undelivered", "The message failed. BulkSMS gives no reason."),
+    51: StatusMeaning(Result.ACCEPTED, "undelivered", "The message could not be delivered to the phone."),
+    52: StatusMeaning(Result.ACCEPTED, "undelivered", "The message could not be delivered to the network."),
+    53: StatusMeaning(Result.ACCEPTED, "undelivered", "The message expired before it could be delivered."),
+    54: StatusMeaning(Result.ACCEPTED, "undelivered", "The message failed in the other network."),
+    55: StatusMeaning(Result.ACCEPTED, "undelivered", "The other network blocked the message."),
+    56: StatusMeaning(Result.ACCEPTED, "undelivered", "The other network censored the message."),
     57: StatusMeaning(
-        "accepted", "undelivered", "The phone could not receive the message, for example because its memory is full."
+        Result.ACCEPTED,
+        "undelivered",
+        "The phone could not receive the message, for example because its memory is full.",
     ),
     60: _OPEN,
     61: _OPEN,
     62: _OPEN,
     63: _OPEN,
     64: _OPEN,
-    70: StatusMeaning("accepted", "", "The network gave BulkSMS an unknown status."),
-    201: StatusMeaning("row_error", "", "The batch had too many messages."),
+    70: StatusMeaning(Result.ACCEPTED, "", "The network gave BulkSMS an unknown status."),
+    201: StatusMeaning(Result.ROW_ERROR, "", "The batch had too many messages."),
 }
 MISSING = "missing_from_report"
 REHEARSALS = {

@@ -16,7 +16,7 @@ from providers.adapters.clickatell.words import (
     UNKNOWN,
     WORDS,
 )
-from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload
+from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload, Result
 
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
@@ -153,7 +153,7 @@ def _row_error(line: LogLine) -> Outcome:
     sentence = WORDS.get(line.error, f"Clickatell reports an unknown error for this number: {_error_words(line)}")
     return Outcome(
         msisdn=line.msisdn,
-        result="row_error",
+        result=Result.ROW_ERROR,
         code=line.error,
         sentence=sentence,
         opted_out=line.error == OPTED_OUT,
@@ -173,7 +173,7 @@ def _accepted(msisdn: str, line: LogLine) -> Outcome:
     sentence = STATUSES.get(line.status, "Clickatell gave this text a message id.")
     return Outcome(
         msisdn=msisdn,
-        result="accepted",
+        result=Result.ACCEPTED,
         code=line.status,
         sentence=sentence,
         source=line.source,

@@ -25,6 +25,7 @@ from providers.base import (
     Outcome,
     Payload,
     ProviderState,
+    Result,
     Staged,
 )
 
@@ -286,6 +287,12 @@ def _outcomes(cause: str, tail: _Tail, source: str, payload: Payload) -> tuple[O
             (code,), (msisdn,) = codes, numbers
             number = tail.line + index if tail.line else 0
             found[msisdn] = Outcome(
-                msisdn, "row_error", code, ABOUT_A_NUMBER[code], opted_out=code == "0x0215", source=source, line=number
+                msisdn,
+                Result.ROW_ERROR,
+                code,
+                ABOUT_A_NUMBER[code],
+                opted_out=code == "0x0215",
+                source=source,
+                line=number,
             )
     return tuple(found.values())

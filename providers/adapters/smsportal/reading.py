@@ -22,6 +22,7 @@ from providers.base import (
     Outcome,
     Payload,
     ProviderState,
+    Result,
 )
 
 # A fault report may appear later than the file it is about; a file in Errors waits this long for its report.
@@ -329,7 +330,7 @@ def _outcomes(faults: Sequence[_Fault]) -> tuple[Outcome, ...]:
     return tuple(
         Outcome(
             msisdn=fault.msisdn,
-            result="row_error",
+            result=Result.ROW_ERROR,
             code=fault.code,
             sentence=WORDS.get(
                 fault.code, f"SMSPortal reports this number with a code that Baton does not know: {fault.raw}"

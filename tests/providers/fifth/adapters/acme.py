@@ -26,6 +26,7 @@ from providers.base import (
     Problem,
     ProviderState,
     Receipt,
+    Result,
     Staged,
 )
 from providers.fields import HostField, SecretField
@@ -98,7 +99,7 @@ class Adapter(BaseAdapter):
             refused = files.get(f"{payload.name}.refused")
             lines = refused.body.decode().splitlines() if refused and refused.body else []
             outcomes = [
-                Outcome(msisdn, "row_error", word, WORDS.get(word, word), word == "stop", refused.name, number)
+                Outcome(msisdn, Result.ROW_ERROR, word, WORDS.get(word, word), word == "stop", refused.name, number)
                 for number, (msisdn, word) in enumerate((line.split("\t") for line in lines), start=1)
                 if refused
             ]
