@@ -33,7 +33,7 @@ test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what can
 	@$(PY) $(PYTEST) -m slow
 	@$(PY) -m tests.postgresql $(PYTEST) -m postgresql
 
-chaos: $(VENV)/installed-dev ## Break everything on purpose, N= batches (2000), and count who was texted twice
+chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
 
 proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, and check the promise after each step

@@ -12,8 +12,8 @@ Clock = Callable[[], datetime]
 DRAIN_FOR = timedelta(seconds=60)
 #: What the gate checked (approval, opt-outs, window) counts for this long. A worker that wakes later withdraws.
 GATE_HOLDS_FOR = timedelta(seconds=60)
-#: Pauses before the next try while a provider cannot be reached, in seconds: longer each time, then the last one.
-RETRY_PAUSES = (2, 5, 15, 30, 60, 120)
+#: Pauses before the next try while a provider cannot be reached: longer each time, then the last one again.
+RETRY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 30, 60, 120))
 #: After an error of Baton's own with one batch, so that the others go first.
 RETRY_AFTER_OWN_ERROR = timedelta(seconds=60)
 #: Another worker holds the campaign's lock; it needs it for a moment only.
@@ -72,7 +72,7 @@ AUDIT_ENDED_EVERY = timedelta(days=4)
 
 def retry_pause(failures: int) -> timedelta:
     """How long to wait after so many failures in a row to reach a provider."""
-    return timedelta(seconds=RETRY_PAUSES[min(failures, len(RETRY_PAUSES) - 1)])
+    return RETRY_PAUSES[min(failures, len(RETRY_PAUSES) - 1)]
 
 
 def duration_in_words(lapse: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""Who may come in: people are added by an administrator, nobody signs up, and a second step can be asked of all."""
+"""Login: administrators add people, sign-up is closed, two-step login can be required."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -38,7 +38,7 @@ WITHOUT_DEVICE = {"account_reauthenticate", "mfa_activate_totp"}
 
 
 class ClosedSignup(DefaultAccountAdapter):
-    """allauth with its sign-up closed, and with Baton's own words for what goes wrong at the door."""
+    """allauth with its sign-up closed, and with Baton's own error messages."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -64,7 +64,7 @@ class ClosedSignup(DefaultAccountAdapter):
             return request.META.get("REMOTE_ADDR") or "unknown"
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failures count for a name from one address: a stranger's do not lock its owner out."""
+        """Failed logins count per user name and address, so a stranger cannot lock an account."""
         return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{ratelimit.get_ip(request)}"
 
 
@@ -117,7 +117,7 @@ def has_passed(request: HttpRequest) -> bool:
 
 @receiver(authenticator_added)
 def record_first_code(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
-    """Count the code that set the device up as the second step of that session: it proves the same as the next one."""
+    """Setting up a device also completes the second step for this session: its code proves the same as the next one."""
     if authenticator.type == Authenticator.Type.TOTP:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 

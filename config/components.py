@@ -1,4 +1,4 @@
-"""Template tags for what every screen is built of: icons, chips, notices, fields. Built in: no template loads them."""
+"""Template tags for elements that all screens share: icons, chips, notices, fields. Templates need not load them."""
 
 from typing import Any
 

@@ -18,7 +18,8 @@ from campaigns.audience import freeze as audience_freeze
 from campaigns.management.commands.balance import sheet
 from campaigns.models import Campaign, CampaignList, Template
 from campaigns.results import balance
-from config.terminal import say
+from config import timing
+from config.terminal import Step, say, step
 from contacts import columns, importing, queues, suppression
 from contacts import jobs as contacts_jobs
 from contacts.models import ContactList, Import, Suppression
@@ -33,12 +34,11 @@ ACCOUNT = "{provider} sandbox"
 TEXT = "Your balance is R @@value2|0@@. Our sale ends on Sunday: show this text for 20 % off. Reply STOP to opt out."
 SHEET = Path(__file__).parent / "samples" / "customers.xlsx"
 OPT_OUTS = 3
-PATIENCE = 300.0
 ENDED = (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
 
 
 def main(url: str) -> None:
-    """Bring about what is missing of the demo; a second time there is nothing left to do."""
+    """Create whatever the demo still lacks; a second run changes nothing."""
     sandbox = json.loads(os.environ["BATON_SANDBOX"])
     passwords = make_people(settings.DATA / "demo-logins.txt")
     people = {role: User.objects.get(username=role) for role in ROLES}
@@ -56,8 +56,8 @@ def main(url: str) -> None:
     say()
     for role in ROLES:
         known = people[role].check_password(passwords.get(role, ""))
-        say(f"  log in as {role:<14} password {passwords[role] if known else 'as you changed it'}")
-    say(f"  data lies in {settings.DATA}")
+        say(f"  log in as {role:<14} password: {passwords[role] if known else 'the one you set'}")
+    say(f"  The data is in {settings.DATA}.")
     say()
 
 
@@ -80,7 +80,7 @@ def make_people(kept: Path) -> dict[str, str]:
 
 
 def connect_account(slug: str, label: str, known: dict[str, Any]) -> Account:
-    """Return the account at a pretend provider, made if missing, with its server's key pinned if it has one.
+    """Return the account at a sandbox provider, made if missing, with its server's key pinned if it has one.
 
     ``label`` is the name people know the provider by. ``known`` is what the sandbox says of the account: the fields of
     the adapter's form, and ``host_key``.
@@ -102,44 +102,44 @@ def connect_account(slug: str, label: str, known: dict[str, Any]) -> Account:
 
 def import_sheet(contact_list: ContactList, operator: User) -> None:
     """Bring the sample spreadsheet in, as an operator would: upload, take the guessed columns, import what is good."""
-    say(f"  Importing {SHEET.name} ", end="")
-    found = (
-        contact_list.imports.exclude(status__in=(Import.Status.FAILED, Import.Status.CANCELLED)).order_by("id").last()
-    )
-    if found is None:
-        with SHEET.open("rb") as sheet_file:
-            found = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
-    if not found.mapping:
-        importing.confirm(found, columns.guess(found.header, contact_list.labels))
-    queues.enqueue_once(contacts_jobs.check_import, found.pk)
-    follow(found, {Import.Status.UPLOADED, Import.Status.CHECKING})
-    if found.status == Import.Status.CHECKED:
-        importing.begin_apply(found)
-        queues.enqueue_once(contacts_jobs.apply_import, found.pk)
-    follow(found, {Import.Status.APPLYING})
-    if found.status != Import.Status.DONE:
-        raise SystemExit(f"\nThe sample could not be imported. {found.failure_sentence}")
-    buckets = ("created", "duplicate", "opted_out", "invalid", "blank")
-    counts = ", ".join(f"{getattr(found, bucket):,} {bucket.replace('_', ' ')}" for bucket in buckets)
-    say(f" {found.read:,} rows read: {counts}")
+    with step(f"Importing {SHEET.name}") as shown:
+        import_ = (
+            contact_list.imports.exclude(status__in=(Import.Status.FAILED, Import.Status.CANCELLED))
+            .order_by("id")
+            .last()
+        )
+        if import_ is None:
+            with SHEET.open("rb") as sheet_file:
+                import_ = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
+        if not import_.mapping:
+            importing.confirm(import_, columns.guess(import_.header, contact_list.labels))
+        queues.enqueue_once(contacts_jobs.check_import, import_.pk)
+        follow(import_, {Import.Status.UPLOADED, Import.Status.CHECKING}, shown)
+        if import_.status == Import.Status.CHECKED:
+            importing.begin_apply(import_)
+            queues.enqueue_once(contacts_jobs.apply_import, import_.pk)
+        follow(import_, {Import.Status.APPLYING}, shown)
+        if import_.status != Import.Status.DONE:
+            raise SystemExit(f"The sample could not be imported. {import_.failure_sentence}")
+        buckets = ("created", "duplicate", "opted_out", "invalid", "blank")
+        counts = ", ".join(f"{getattr(import_, bucket):,} {bucket.replace('_', ' ')}" for bucket in buckets)
+        shown.result = f"{import_.read:,} rows read, {counts}"
 
 
-def follow(found: Import, statuses: set[str]) -> None:
-    """Wait with a dot for every second while the import is in one of ``statuses``."""
-    until, shown = time.monotonic() + PATIENCE, time.monotonic()
-    while found.status in statuses and time.monotonic() < until:
-        time.sleep(0.1)
-        found.refresh_from_db()
-        if time.monotonic() > shown + 1:
-            shown += 1
-            say(".", end="")
+def follow(import_: Import, statuses: set[str], shown: Step) -> None:
+    """Wait while the import is in one of ``statuses``, or until the time limit passes."""
+    until = time.monotonic() + timing.DEMO_STEP
+    while import_.status in statuses and time.monotonic() < until:
+        time.sleep(timing.IMPORT_PAUSE)
+        import_.refresh_from_db()
+        shown.tick()
 
 
 def record_opt_outs(contact_list: ContactList, operator: User) -> None:
-    """Some of the list have asked not to be texted."""
-    numbers = contact_list.contacts.order_by("msisdn").values_list("msisdn", flat=True)[:OPT_OUTS]
-    suppression.suppress(numbers, "manual", "Asked on the telephone", operator)
-    say(f"  Recorded {OPT_OUTS} opt-outs")
+    """Opt out the first few contacts of the list."""
+    with step(f"Recording {OPT_OUTS} opt-outs"):
+        numbers = contact_list.contacts.order_by("msisdn").values_list("msisdn", flat=True)[:OPT_OUTS]
+        suppression.suppress(numbers, "manual", "Asked on the telephone", operator)
 
 
 def compose_all(sandbox: dict[str, Any], contact_list: ContactList, operator: User) -> list[Campaign]:
@@ -154,9 +154,9 @@ def compose_all(sandbox: dict[str, Any], contact_list: ContactList, operator: Us
 def compose(label: str, account: Account, contact_list: ContactList, operator: User) -> Campaign:
     """Return the provider's sample campaign, made from a campaign template if it does not exist yet."""
     name = CAMPAIGN.format(provider=label)
-    found = Campaign.objects.filter(name=name).order_by("id").first()
-    if found:
-        return found
+    existing = Campaign.objects.filter(name=name).order_by("id").first()
+    if existing:
+        return existing
     template, _ = Template.objects.get_or_create(
         name="Sale", defaults={"text": TEXT, "labels": LABELS, "created_by": operator}
     )
@@ -178,46 +178,46 @@ def compose(label: str, account: Account, contact_list: ContactList, operator: U
 
 
 def run(campaigns: list[Campaign], people: dict[str, User]) -> None:
-    """Take campaigns from wherever they stand to their end: the operator freezes, the approver approves, RQ works."""
+    """Take campaigns from their current status to the end: the operator freezes, the approver approves, RQ works."""
     if not campaigns:
         return
-    say("  Running a sample campaign through each provider")
-    for campaign in campaigns:
-        if campaign.status == Campaign.Status.DRAFT:
-            audience_freeze.begin_freeze(campaign, people["operator"], timezone.now())
-            queues.enqueue_once(jobs.freeze, campaign.pk)
-    wait(campaigns, lambda campaign: campaign.status != Campaign.Status.FREEZING)
-    for campaign in campaigns:
-        if campaign.status == Campaign.Status.DRAFT:
-            raise SystemExit(f"{campaign} could not be frozen. {campaign.sentence}")
-        if campaign.status == Campaign.Status.FROZEN:
-            decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
-            queues.enqueue_once(jobs.create_batches, campaign.pk)
-    wait(campaigns, lambda campaign: campaign.status in ENDED)
-    for campaign in campaigns:
-        if campaign.status != Campaign.Status.CLOSED:
-            say(f"  {campaign} is {campaign.get_status_display().lower()}. {campaign.sentence}")
+    with step("Running a sample campaign through each provider") as shown:
+        for campaign in campaigns:
+            if campaign.status == Campaign.Status.DRAFT:
+                audience_freeze.begin_freeze(campaign, people["operator"], timezone.now())
+                queues.enqueue_once(jobs.freeze, campaign.pk)
+        wait(campaigns, lambda campaign: campaign.status != Campaign.Status.FREEZING, shown)
+        for campaign in campaigns:
+            if campaign.status == Campaign.Status.DRAFT:
+                raise SystemExit(f"{campaign} could not be frozen. {campaign.sentence}")
+            if campaign.status == Campaign.Status.FROZEN:
+                decisions.approve(campaign, people["approver"], campaign.approval_hash, timezone.now())
+                queues.enqueue_once(jobs.create_batches, campaign.pk)
+        wait(campaigns, lambda campaign: campaign.status in ENDED, shown)
+        for campaign in campaigns:
+            if campaign.status != Campaign.Status.CLOSED:
+                shown.detail(f"{campaign} is {campaign.get_status_display().lower()}. {campaign.sentence}")
 
 
-def wait(campaigns: list[Campaign], is_over: Callable[[Campaign], bool]) -> None:
-    """Wait with a line for every change until each is over or somebody is asked, or patience ends."""
-    until = time.monotonic() + PATIENCE
+def wait(campaigns: list[Campaign], is_over: Callable[[Campaign], bool], shown: Step) -> None:
+    """Print each change until each ends or needs a person, or the time limit passes."""
+    until = time.monotonic() + timing.DEMO_STEP
     told: dict[int, str] = {}
     left = list(campaigns)
     while left and time.monotonic() < until:
         for campaign in list(left):
             campaign.refresh_from_db()
             books = balance.of(campaign)
-            line = f"    {campaign}: {campaign.get_status_display().lower()}"
+            line = f"{campaign}: {campaign.get_status_display().lower()}"
             if books.batched:
                 line += f", {books.settled:,} of {books.included:,} settled, {books.with_provider:,} with the provider"
             if told.get(campaign.pk) != line:
-                say(line)
+                shown.detail(line)
                 told[campaign.pk] = line
             is_stuck = campaign.status in (Campaign.Status.DRAFT, Campaign.Status.HELD, Campaign.Status.PAUSED)
             if is_over(campaign) or is_stuck or books.needs_decision:
                 left.remove(campaign)
-        time.sleep(0.3)
+        time.sleep(timing.CAMPAIGNS_PAUSE)
 
 
 def count_lines(path: Path) -> int:

@@ -16,8 +16,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from config import timing
+
 SALT = "first administrator"
-LASTS_SECONDS = 24 * 60 * 60
 
 
 class FirstAdministratorForm(BaseUserCreationForm):
@@ -41,7 +42,7 @@ def make_path() -> str:
 
 def is_valid(token: str) -> bool:
     try:
-        signing.loads(token, salt=SALT, max_age=LASTS_SECONDS)
+        signing.loads(token, salt=SALT, max_age=timing.FIRST_ADMINISTRATOR_LINK)
     except signing.BadSignature:
         return False
     return is_missing()

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponse
 
-#: The groups that the first migration makes, from the least to the most powerful.
+#: The groups that the first migration makes, up to the role with the most permissions.
 ROLES = ("viewer", "operator", "approver", "administrator")
 FIELDS = ("username", "first_name", "last_name", "email", "is_active")
 

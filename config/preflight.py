@@ -11,12 +11,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from config import installation, valkey
+from config.errors import CannotStart
 
 HOST = "127.0.0.1"
-
-
-class Refusal(Exception):
-    """Why nothing was started, or why everything was ended: one line for the terminal."""
 
 
 def is_busy(port: int) -> bool:
@@ -32,13 +29,13 @@ def is_busy(port: int) -> bool:
 
 @contextmanager
 def only_supervisor(directory: Path) -> Iterator[None]:
-    """Hold the lock of the only supervisor of a data directory. Raises Refusal when another holds it."""
+    """Hold the lock of the only supervisor of a data directory. Raises CannotStart when another holds it."""
     with (directory / "supervisor").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Refusal(
+            raise CannotStart(
                 f"Baton is already running on {settings.DATA} (process {lock.read().strip()}). "
                 "End that one first, or choose another data directory with DATA=."
             ) from None
@@ -51,31 +48,28 @@ def only_supervisor(directory: Path) -> Iterator[None]:
 def lock_directory() -> Path:
     """Create what the installation needs and return the directory of its locks.
 
-    Raises Refusal when the settings are wrong or the data directory cannot be used.
+    Raises CannotStart when the settings are wrong or the data directory cannot be used.
     """
     try:
         installation.prepare()
         directory: Path = settings.LOCK_DIR
         directory.mkdir(parents=True, exist_ok=True)
     except (OSError, ImproperlyConfigured) as trouble:
-        raise Refusal(f"the settings cannot be used: {trouble}") from None
+        raise CannotStart(f"the settings cannot be used: {trouble}") from None
     return directory
 
 
 def check_requirements(port: int) -> None:
-    """Check the port, Redis and the socket directory before anything starts. Raises Refusal."""
+    """Check the port, Redis and the socket directory before anything starts. Raises CannotStart."""
     if not 1 <= port <= 65535:
-        raise Refusal(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
+        raise CannotStart(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
     if is_busy(port):
         other = port % 60000 + 1
-        raise Refusal(
+        raise CannotStart(
             f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."
         )
     if os.environ.get("REDIS_URL"):
         if not valkey.answers(settings.REDIS_URL):
-            raise Refusal("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
+            raise CannotStart("The server that REDIS_URL names does not answer. Start it, or unset REDIS_URL.")
         return
-    try:
-        valkey.make_private(settings.RUN_DIR)
-    except valkey.SocketRefused as trouble:
-        raise Refusal(str(trouble)) from None
+    valkey.make_private(settings.RUN_DIR)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from config import timing
 from config.lifeline import die_with
 
 #: A log file larger than this many bytes is set aside when its program starts.
@@ -25,7 +26,7 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    patience: float = 15.0
+    patience: float = timing.END_PROCESS
     when_parent_dies: signal.Signals = signal.SIGKILL
 
 

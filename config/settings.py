@@ -36,6 +36,8 @@ MFA_REQUIRED = env.bool("MFA_REQUIRED", default=False)
 # The address of the sandbox's control server; empty when there is none.
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30))
+# An approval that is not acted on is void after this: audience and prices change. For a later start it counts until
+# the start may no longer be caught up on (START_PATIENCE).
 APPROVAL_LASTS = timedelta(days=7)
 
 # One directory that every host shares: the intent journals and the suppressions, outside the database.
@@ -131,7 +133,9 @@ RUN_DIR = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{hashlib.sha256(st
 VALKEY_SOCKET = RUN_DIR / "valkey.sock"
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{VALKEY_SOCKET}"
 
-# One worker process for each queue. Seconds a job may take; a hand-over job stops by itself long before that.
+# One worker process for each queue, and the seconds a job may take before RQ kills it; a later job then continues.
+# Two hours: an import or a freeze of millions of rows. 15 minutes: a hand-over or result job stops by itself after a
+# minute plus its last batch, so only a stuck one takes this long.
 QUEUE_TIMEOUTS = {"imports": 7200, "campaigns": 7200, "handover": 900, "results": 900}
 RQ_QUEUES = {
     name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "rq.serializers.JSONSerializer"}

@@ -1,4 +1,4 @@
-"""Where payloads, evidence and uploads are kept: files that are on the disk before any row names them."""
+"""Where payloads, evidence and uploads are kept: files are fsynced before a database row refers to them."""
 
 import os
 from pathlib import Path

@@ -16,17 +16,12 @@ from typing import Any
 
 from django.conf import settings
 
-from config import valkey
+from config import timing, valkey
+from config.errors import CannotStart
 from config.lifeline import adopt_orphans, die_with
-from config.preflight import HOST, Refusal, check_requirements, lock_directory, only_supervisor
+from config.preflight import HOST, check_requirements, lock_directory, only_supervisor
 from config.processes import Child, Program, call, children_of, manage, spawn
-from config.terminal import last_lines, say
-
-TICK = 0.1
-# A child that has ended this often within this many seconds is not restarted again.
-DEATHS, WITHIN = 5, 60.0
-# A hand-over job runs for a minute plus its last batch; killing one that runs longer is safe.
-STEP_PATIENCE = 120.0
+from config.terminal import last_lines, say, step
 
 
 class StopRequested(Exception):
@@ -76,12 +71,12 @@ class Supervisor:
         if self.is_asked or (self.terminal and self.terminal.poll(0)):
             self.is_asked = True
             raise StopRequested
-        time.sleep(TICK)
+        time.sleep(timing.TICK)
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def start(self, mode: str) -> None:
-        """Start everything. Raises Refusal with the last lines of what did not start, or StopRequested."""
+        """Start everything. Raises CannotStart with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
         self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
         self._run("Reading the journals", manage("replay_journal"))
@@ -93,8 +88,8 @@ class Supervisor:
         for queue in settings.QUEUE_TIMEOUTS:
             serializer = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
             command = manage("rqworker", queue, *serializer)
-            self._launch(self.workers, Program(f"worker-{queue}", command, self.environment, STEP_PATIENCE))
-        self._launch(self.web, Program("clock", manage("sweep", "--every", "2"), self.environment))
+            self._launch(self.workers, Program(f"worker-{queue}", command, self.environment, timing.END_WORKER))
+        self._launch(self.web, Program("clock", manage("sweep", "--every", str(timing.SWEEP_EVERY)), self.environment))
         self._launch(self.web, Program("web", self._gunicorn(), self.environment))
         self._await("Starting workers, clock and web", self._answers, [*self.workers, *self.web])
         if mode == "demo":
@@ -109,7 +104,7 @@ class Supervisor:
             *(sys.executable, "-m", "gunicorn", "config.wsgi"),
             *("--bind", f"{HOST}:{self.port}"),
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
-            *("--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"),
+            *("--timeout", str(timing.WEB_TIMEOUT), "--graceful-timeout", str(timing.WEB_GRACE), "--no-control-socket"),
         ]
 
     def _launch(self, group: list[Child], program: Program) -> Child:
@@ -122,10 +117,10 @@ class Supervisor:
         data = settings.DATA / "valkey"
         try:
             self._try_valkey(data)
-        except Refusal as refusal:
+        except CannotStart as error:
             # The database rows say what is due, so losing the jobs in a damaged file loses nothing.
             aside = data.with_name(f"valkey-damaged-{int(time.time())}")
-            say(f"{refusal}\n  Its files are kept in {aside}; Valkey starts without them.")
+            say(f"{error}\n  Its files are kept in {aside}; Valkey starts without them.")
             data.rename(aside)
             self._try_valkey(data)
 
@@ -135,13 +130,13 @@ class Supervisor:
         command = valkey.command(settings.VALKEY_SOCKET, data)
         child = Child(Program("valkey", command, when_parent_dies=signal.SIGTERM), self.logs / "valkey.log")
         self.valkey = [child]
-        self._await("Starting Valkey", lambda: valkey.answers(settings.REDIS_URL), self.valkey, give_up=30)
+        self._await("Starting Valkey", lambda: valkey.answers(settings.REDIS_URL), self.valkey, timing.START_VALKEY)
 
     def _start_sandbox(self) -> None:
         """Start the sandbox on the ports of its last start, so that accounts keep their addresses."""
         data = settings.DATA / "sandbox"
         data.mkdir(mode=0o700, exist_ok=True)
-        command = manage("sandbox", "--json", "--every", "1", "--data", str(data))
+        command = manage("sandbox", "--json", "--every", str(timing.SANDBOX_EVERY), "--data", str(data))
         child = self._launch(
             self.sandbox, Program("sandbox", command, {"PYTHONUNBUFFERED": "1"}, when_parent_dies=signal.SIGTERM)
         )
@@ -152,59 +147,47 @@ class Supervisor:
         self.sandbox_line = json.dumps(line)
 
     def _run(self, what: str, command: Sequence[str]) -> None:
-        """Run one step to its end, printing a dot each second. Raises Refusal with its last lines."""
+        """Run one step to its end, printing a dot each second. Raises CannotStart with its last lines."""
         log = self.logs / "start.log"
-        say(f"  {what} ", end="")
-        began = time.monotonic()
-        with log.open("wb") as output:
-            self.step = spawn(Program("start", command, self.environment), output.fileno())
-        self._follow(began)
-        if self.step.returncode:
-            say("failed")
-            raise Refusal(f"{what} failed:\n{last_lines(log.read_text(errors='replace'))}")
-        say(f"done ({time.monotonic() - began:.1f} s)")
+        with step(what) as shown:
+            with log.open("wb") as output:
+                self.step = spawn(Program("start", command, self.environment), output.fileno())
+            while self.step.poll() is None:
+                self._tick()
+                shown.tick()
+            if self.step.returncode:
+                raise CannotStart(f"{what} failed:\n{last_lines(log.read_text(errors='replace'))}")
 
     def _show(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run one step that writes to the terminal itself. Raises Refusal when it fails."""
+        """Run one step that writes to the terminal itself. Raises CannotStart when it fails."""
         self.step = spawn(Program("start", command, {**self.environment, **environment}), None)
         while self.step.poll() is None:
             self._tick()
             self._restart_ended()
         if self.step.returncode:
-            raise Refusal("The setup failed; the reason is printed above.")
+            raise CannotStart("The setup failed; the reason is printed above.")
 
-    def _follow(self, began: float) -> None:
-        assert self.step
-        shown = 0
-        while self.step.poll() is None:
-            self._tick()
-            if time.monotonic() - began > shown + 1:
-                shown += 1
-                say(".", end="")
+    def _await(
+        self, what: str, is_up: Callable[[], bool], children: Sequence[Child], give_up: float = timing.START
+    ) -> None:
+        """Wait until ``is_up()``.
 
-    def _await(self, what: str, is_up: Callable[[], bool], children: Sequence[Child], give_up: float = 60) -> None:
-        """Wait until ``is_up()``. Raises Refusal when one of the children ends first, or after ``give_up`` seconds."""
-        say(f"  {what} ", end="")
-        began, shown = time.monotonic(), 0
-        while not is_up():
-            self._tick()
-            for child in children:
-                if child.ended():
-                    say("failed")
-                    raise Refusal(f"{child.program.name} did not start:\n{last_lines(child.output())}")
-            passed = time.monotonic() - began
-            if passed > give_up:
-                say("failed")
-                raise Refusal(f"No answer within {give_up:.0f} seconds; {self.logs} may say why.")
-            if passed > shown + 1:
-                shown += 1
-                say(".", end="")
-        say(f"done ({time.monotonic() - began:.1f} s)")
+        Raises CannotStart when one of the children ends first, or after ``give_up`` seconds.
+        """
+        with step(what) as shown:
+            while not is_up():
+                self._tick()
+                for child in children:
+                    if child.ended():
+                        raise CannotStart(f"{child.program.name} did not start:\n{last_lines(child.output())}")
+                if shown.seconds() > give_up:
+                    raise CannotStart(f"No answer within {give_up:.0f} seconds; {self.logs} may say why.")
+                shown.tick()
 
     def _answers(self) -> bool:
         host = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else HOST
         headers = {"Host": HOST if host == "*" else host, "X-Forwarded-Proto": "https"}
-        asking = HTTPConnection(HOST, self.port, timeout=2)
+        asking = HTTPConnection(HOST, self.port, timeout=timing.HEALTH_ANSWER)
         try:
             asking.request("GET", "/healthz", headers=headers)
             return asking.getresponse().status == 200
@@ -216,7 +199,7 @@ class Supervisor:
     # -- running -----------------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Restart what ends, until asked to stop. Raises StopRequested, or Refusal when a child keeps ending."""
+        """Restart what ends, until asked to stop. Raises StopRequested, or CannotStart when a child keeps ending."""
         while True:
             self._tick()
             self._restart_ended()
@@ -232,14 +215,14 @@ class Supervisor:
         self._reap()
 
     def _plan_restart(self, child: Child, now: float) -> None:
-        child.ended_at = [moment for moment in child.ended_at if now - moment < WITHIN] + [now]
+        child.ended_at = [moment for moment in child.ended_at if now - moment < timing.DEATHS_WITHIN] + [now]
         name, code = child.program.name, child.process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
         lines = last_lines(child.output())
         said = f" Its last lines:\n{lines}" if lines else ""
-        if len(child.ended_at) >= DEATHS:
-            raise Refusal(f"{name} ended {DEATHS} times within a minute ({how}), so Baton stops.{said}")
-        wait = 0.5 * 2 ** (len(child.ended_at) - 1)
+        if len(child.ended_at) >= timing.DEATHS:
+            raise CannotStart(f"{name} ended {timing.DEATHS} times within a minute ({how}), so Baton stops.{said}")
+        wait = timing.FIRST_RESTART_PAUSE * 2 ** (len(child.ended_at) - 1)
         child.due_at = now + wait
         say(f"{name} ended ({how}) and will be restarted in {wait:g} s.{said}")
         self._end_orphans()
@@ -274,11 +257,11 @@ class Supervisor:
             passed = time.monotonic() - began
             if self.is_urgent or passed > max(child.program.patience for child in left):
                 break
-            if passed > 2 and not told:
+            if passed > timing.SAY_WHAT_IS_ENDING_AFTER and not told:
                 told = True
                 names = ", ".join(child.program.name for child in left)
                 say(f"\n    {names}: finishing a step. Press Ctrl-C again to end everything at once. ", end="")
-            time.sleep(TICK)
+            time.sleep(timing.TICK)
         for child in left:
             child.signal(signal.SIGKILL)
             child.process.wait()
@@ -332,8 +315,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with only_supervisor(lock_directory()):
             check_requirements(chosen.port)
             return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo"), chosen.mode)
-    except Refusal as refusal:
-        say(f"Baton did not start: {refusal}")
+    except CannotStart as error:
+        say(f"Baton did not start: {error}")
         return 1
 
 
@@ -347,8 +330,8 @@ def supervise(supervisor: Supervisor, mode: str) -> int:
     except StopRequested:
         say()
         return 0
-    except Refusal as refusal:
-        say(str(refusal))
+    except CannotStart as error:
+        say(str(error))
         return 1
     finally:
         supervisor.stop()

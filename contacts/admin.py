@@ -63,7 +63,7 @@ class ContactAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def get_form(self, request: HttpRequest, obj: Contact | None = None, change: bool = False, **kwargs: Any) -> Any:
-        """A person who may only look gets a page without fields, which ContactForm does not expect."""
+        """A person with read access only gets a page without fields, which ContactForm does not expect."""
         if not self.has_change_permission(request, obj):
             kwargs["form"] = ModelForm
         return super().get_form(request, obj, change=change, **kwargs)

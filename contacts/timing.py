@@ -24,5 +24,8 @@ PEEK_SECONDS = 60
 #: CPU seconds after which the kernel ends the process that reads a sheet: a second limit, independent of the parent.
 SHEET_READER_CPU_SECONDS = 1_800
 
-#: Seconds between two requests for the progress of an import that is being checked or applied.
-REFRESH_PROGRESS_SECONDS = 2
+#: Seconds between two requests of a page that shows progress, here and in campaigns: often enough to look live, and
+#: each request takes a few queries.
+REFRESH_SECONDS = 2
+#: The HTTP status that makes htmx stop these requests.
+STOP_POLLING = 286

@@ -80,7 +80,7 @@ def declared_licence(name: str) -> str:
 
 
 def vendored() -> Iterator[tuple[str, str, str]]:
-    """Folder, version and licence of everything under static/vendor; the version stands at the top of its files."""
+    """Folder, version and licence of everything under static/vendor; the version is at the top of its files."""
     for folder in sorted((PROJECT / "static" / "vendor").iterdir()):
         licence = (
             next(folder.glob("LICENSE*"))

@@ -4,10 +4,11 @@
 class Trouble(Exception):
     """What went wrong with a provider.
 
-    ``code`` is a word to count (``login_refused``), ``sentence`` tells people what is wrong and what to do. Neither
-    ever contains a secret or a phone number. ``account`` is true if the account itself is refused (login, host key,
-    folder, credit): then every batch of the account waits, not only this one. ``reply`` holds the bytes of the
-    provider's answer, if there was one; they are stored with the attempt, where the adapter's ``interpret`` reads them.
+    ``code`` is a stable identifier to count (``login_refused``), ``sentence`` tells people what is wrong and what to
+    do. Neither ever contains a secret or a phone number. ``account`` is true if the account itself is refused (login,
+    host key, folder, credit): then every batch of the account waits, not only this one. ``reply`` holds the bytes of
+    the provider's answer, if there was one; they are stored with the attempt, where the adapter's ``interpret`` reads
+    them.
     """
 
     def __init__(self, code: str, sentence: str, *, account: bool = False, reply: bytes = b"") -> None:

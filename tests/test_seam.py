@@ -1,10 +1,14 @@
-"""What import-linter cannot check: the parts of Django that code outside the provider seam may not import."""
+"""What import-linter cannot check: imports of Django outside the provider seam, and that its own lists are complete."""
 
 import ast
+from configparser import ConfigParser
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from django.conf import settings
+
+import providers
 
 PLAIN = ("adapters", "transports", "base.py", "formats.py", "gsm.py")
 
@@ -27,3 +31,11 @@ def test_adapters_and_transports_import_no_database_and_no_settings(part: str) -
     for file in files:
         forbidden = {name for name in imported(file) if name.startswith(("django.conf", "django.db"))}
         assert not forbidden, f"{file.name} imports {', '.join(forbidden)}"
+
+
+def test_the_sandbox_may_import_no_part_of_providers_but_itself() -> None:
+    contracts = ConfigParser()
+    contracts.read(Path(settings.BASE_DIR, ".importlinter"))
+    forbidden = contracts["importlinter:contract:sandbox-reads-for-itself"]["forbidden_modules"].split()
+    parts = {module.name for module in iter_modules(providers.__path__)} - {"sandbox"}
+    assert {name for name in forbidden if name.startswith("providers.")} == {f"providers.{part}" for part in parts}

@@ -20,6 +20,7 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance
 from campaigns.templatetags.badges import reason_word, zoned
+from contacts.timing import REFRESH_SECONDS
 from providers import checking
 from providers.models import Account
 
@@ -84,6 +85,7 @@ def _live() -> dict[str, Any]:
             row.status in (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.APPROVED)
             for row in campaigns
         ),
+        "refresh_seconds": REFRESH_SECONDS,
     }
 
 

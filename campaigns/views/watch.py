@@ -28,10 +28,10 @@ from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
+from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
 ROWS_A_PAGE = 50
-STOP_POLLING = 286
 #: Plural words for the tiles.
 TILE_WORDS = {"row_error": "Failed numbers"}
 
@@ -123,6 +123,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "files": page,
         "causes": _causes(row, batches),
         "is_live": is_live,
+        "refresh_seconds": REFRESH_SECONDS,
         "seen": digest,
         "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
         if row.status == Campaign.Status.FREEZING

@@ -13,7 +13,7 @@ class ImportRefusal(Refusal):
 
 
 class Overtaken(Exception):
-    """Another worker took this import, or a user cancelled it: this worker changes nothing any more."""
+    """Another worker took this import, or a user cancelled it: this worker must stop."""
 
 
 def advance(import_id: int, claim: int, expected: Import.Status, /, **changes: Any) -> None:

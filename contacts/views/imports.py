@@ -17,7 +17,7 @@ from contacts.export_log import record_export
 from contacts.forms import ENCODING_LABELS, ColumnsForm, EncodingForm, UploadForm
 from contacts.models import TO_CHECK, ContactList, Import
 from contacts.tables import ImportTable, zoned
-from contacts.timing import REFRESH_PROGRESS_SECONDS
+from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import exports
 
 #: Statuses in which a worker is working on the import or is about to, so that its page refreshes.
@@ -32,8 +32,6 @@ BUCKET_LABELS = {
     "blank": "blank",
 }
 SHOWN_ISSUES = 20
-#: The HTTP status that makes htmx stop polling.
-STOP_POLLING = 286
 
 
 @require_GET
@@ -193,7 +191,7 @@ def _progress(import_: Import) -> dict[str, Any]:
         "stage": f"contacts/_import_{stage}.html",
         "step": 2 if import_.status in (*TO_CHECK, Import.Status.CHECKED) else 3,
         "is_live": is_live,
-        "refresh_seconds": REFRESH_PROGRESS_SECONDS,
+        "refresh_seconds": REFRESH_SECONDS,
         "buckets": buckets(import_),
         "has_opted_out": bool(import_.opted_out or import_.forecast.get("opted_out")),
         "issues": issues[:SHOWN_ISSUES],

@@ -1,4 +1,4 @@
-"""Jobs are nudges: one at a time, lost ones import_ again by the sweep, doubled ones harmless."""
+"""A job is enqueued once at a time; the sweep enqueues a lost one again; running one twice changes nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -9,6 +9,8 @@ from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED
 from providers.base import Check
 from providers.transports.http import HttpRemote
 
+# The server's clock comes with an answer that may have been on its way for as long as HTTP_TOTAL_SECONDS (over three
+# minutes), and a difference only shifts a planned start by as much.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 

@@ -35,7 +35,8 @@ FOLDER_SETTINGS = {SEND: "send_folder", PROCESSED: "processed_folder", ERRORS: "
 _READ_AT_MOST = 1_000_000
 # No file name contains this, so a listing for it is empty.
 _MATCHES_NOTHING = "/"
-# Clocks that differ by no more than this are taken to agree.
+# Clocks that differ by no more than this are taken to agree. A listing may round times to minutes, so less would raise
+# false alarms; more would start a campaign noticeably late, because a file gives its start to the minute.
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
