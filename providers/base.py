@@ -189,7 +189,7 @@ class Interpretation:
     ``reason`` is a code and ``sentence`` explains it. ``alarm`` is a sentence for people if the evidence contradicts
     itself. ``unclear`` is true if only a person can decide. ``account`` is true if the account itself was refused
     (login, credit); it is then stopped as well. ``waits`` is true while the provider may still report something that
-    permits another attempt: until then there is none. It never stays true for long.
+    allows another attempt: no attempt is made before that, and the wait is short.
     """
 
     state: ProviderState

@@ -101,10 +101,9 @@ def poll(url: str) -> Rehearsal:
     """Return the state of the sandbox whose control server is at ``url``. Raises SandboxTrouble."""
     state, faults = _ask(url, "GET", "/state"), _ask(url, "GET", "/faults")
     known, on = _mapping(faults.get("known")), _mapping(faults.get("on"))
-    providers = [_provider(slug, said, known, on) for slug, said in _mapping(state.get("providers")).items()]
-    elsewhere = {
-        name: words for name, words in known.items() if name.partition(":")[0] not in _mapping(state.get("providers"))
-    }
+    states = _mapping(state.get("providers"))
+    providers = [_provider(slug, provider_state, known, on) for slug, provider_state in states.items()]
+    elsewhere = {name: words for name, words in known.items() if name.partition(":")[0] not in states}
     if elsewhere:
         providers.append(SandboxProvider("", "Other", (), _groups(elsewhere, on, {})))
     texted = _mapping(state.get("ledger")).get("count")
@@ -121,30 +120,30 @@ def switch_off(url: str, name: str = "") -> None:
     _ask(url, "DELETE", f"/faults/{quote(name, safe='')}" if name else "/faults")
 
 
-def _ask(url: str, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _ask(url: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
     # Only to the address in the settings: no proxy, and no redirect to another address.
     try:
         with httpx.Client(timeout=timing.SANDBOX_SECONDS, trust_env=False, follow_redirects=False) as client:
-            answer = client.request(method, url.rstrip("/") + path, json=document)
-            said = answer.json() if len(answer.content) <= LARGEST_ANSWER else None
+            answer = client.request(method, url.rstrip("/") + path, json=body)
+            document = answer.json() if len(answer.content) <= LARGEST_ANSWER else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise SandboxTrouble("The sandbox does not answer. Start it, or ask the person who runs it.") from error
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         raise SandboxTrouble("What answers at the sandbox's address is not a sandbox.")
     if answer.status_code != httpx.codes.OK:
-        raise SandboxTrouble(str(said.get("error") or "The sandbox refused the request and does not say why."))
-    return said
+        raise SandboxTrouble(str(document.get("error") or "The sandbox refused the request and does not say why."))
+    return document
 
 
-def _provider(slug: str, said: Any, known: Mapping[str, Any], on: Mapping[str, Any]) -> SandboxProvider:
-    told = _mapping(said)
-    accounts = told.get("accounts")
+def _provider(slug: str, answer: Any, known: Mapping[str, Any], on: Mapping[str, Any]) -> SandboxProvider:
+    fields = _mapping(answer)
+    accounts = fields.get("accounts")
     own = {name: words for name, words in known.items() if name.partition(":")[0] == slug}
     return SandboxProvider(
         slug=slug,
-        label=str(told.get("label") or slug),
+        label=str(fields.get("label") or slug),
         accounts=tuple(_account(account) for account in accounts) if isinstance(accounts, list) else (),
-        groups=_groups(own, on, _mapping(told.get("fault_groups"))),
+        groups=_groups(own, on, _mapping(fields.get("fault_groups"))),
     )
 
 
@@ -159,12 +158,12 @@ def _groups(known: Mapping[str, Any], on: Mapping[str, Any], headings: Mapping[s
     return tuple(groups)
 
 
-def _account(said: Any) -> SandboxAccount:
-    told = _mapping(said)
-    facts = [(folder, len(names)) for folder, names in _mapping(told.get("files")).items() if isinstance(names, list)]
-    name = told.get("username") or told.get("name") or told.get("account") or "Account"
-    return SandboxAccount(str(name), told.get("credit", told.get("credits")), tuple(facts))
+def _account(answer: Any) -> SandboxAccount:
+    fields = _mapping(answer)
+    facts = [(folder, len(names)) for folder, names in _mapping(fields.get("files")).items() if isinstance(names, list)]
+    name = fields.get("username") or fields.get("name") or fields.get("account") or "Account"
+    return SandboxAccount(str(name), fields.get("credit", fields.get("credits")), tuple(facts))
 
 
-def _mapping(said: Any) -> Mapping[str, Any]:
-    return said if isinstance(said, Mapping) else {}
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,4 +1,4 @@
-// The frame's behaviour: theme, questions before what cannot be undone, copying, and no double submits.
+// Behaviour shared by all pages: theme, confirmation before irreversible actions, copying, and no double submits.
 // Loaded in the head before the styles, so the theme is set before the first paint.
 (() => {
   "use strict";
@@ -84,7 +84,8 @@
       event.preventDefault();
       event.stopImmediatePropagation();
       // Missing fields are reported before the question, not after it.
-      if (trigger.type === "submit" && trigger.form && !trigger.formNoValidate && !trigger.form.noValidate && !trigger.form.reportValidity()) {
+      const form = trigger.type === "submit" ? trigger.form : null;
+      if (form && !trigger.formNoValidate && !form.noValidate && !form.reportValidity()) {
         return;
       }
       if (await ask(trigger)) {
@@ -122,7 +123,7 @@
     }
   });
 
-  // <form data-once>: the first submit counts. The buttons are only disabled afterwards, so their values still go along.
+  // <form data-once>: only the first submit counts. The buttons are disabled after it, so that their values are sent.
   const release = (form) => {
     delete form.dataset.busy;
     for (const button of form.querySelectorAll("button[data-was-enabled]")) {
@@ -141,7 +142,7 @@
     }
     form.dataset.busy = "yes";
     setTimeout(() => {
-      for (const button of form.querySelectorAll("button[type=submit]:not([disabled]), button:not([type]):not([disabled])")) {
+      for (const button of form.querySelectorAll(":is(button[type=submit], button:not([type])):not([disabled])")) {
         button.dataset.wasEnabled = "yes";
         button.disabled = true;
       }

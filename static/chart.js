@@ -3,7 +3,10 @@
 //   {{ days|json_script:"days-data" }}
 //   <div class="chart"><canvas data-days="days-data" role="img" aria-label="... in words ..."></canvas></div>
 //
-// days = {"days": ["2026-11-01", ...], "series": [{"kind": "accepted", "label": "Accepted", "values": [64000, ...]}, ...]}
+// days = {
+//   "days": ["2026-11-01", ...],
+//   "series": [{"kind": "accepted", "label": "Accepted", "values": [64000, ...]}, ...]
+// }
 // kind is one of accepted, provider, waiting, decision, rejected, excluded; one value for each day.
 (() => {
   "use strict";
@@ -13,7 +16,12 @@
   const figure = new Intl.NumberFormat("en-GB");
   const shortFigure = new Intl.NumberFormat("en-GB", { notation: "compact" });
   const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
-  const longDay = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "long", timeZone: "UTC" });
+  const longDay = new Intl.DateTimeFormat("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "long",
+    timeZone: "UTC",
+  });
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   const draw = (canvas) => {
@@ -41,7 +49,12 @@
           maintainAspectRatio: false,
           interaction: { mode: "index", intersect: false },
           scales: {
-            x: { stacked: true, grid: { display: false }, border: { color: colour("line") }, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 16 } },
+            x: {
+              stacked: true,
+              grid: { display: false },
+              border: { color: colour("line") },
+              ticks: { color: ink, maxRotation: 0, autoSkipPadding: 16 },
+            },
             y: {
               stacked: true,
               beginAtZero: true,
@@ -51,7 +64,11 @@
             },
           },
           plugins: {
-            legend: { position: "bottom", align: "start", labels: { color: colour("ink"), boxWidth: 12, boxHeight: 12 } },
+            legend: {
+              position: "bottom",
+              align: "start",
+              labels: { color: colour("ink"), boxWidth: 12, boxHeight: 12 },
+            },
             tooltip: {
               callbacks: {
                 title: ([item]) => longDay.format(dates[item.dataIndex]),

@@ -1,4 +1,5 @@
-// Uploading a spreadsheet: drop it anywhere on the zone, and see how far it has come. Without this the form works as it is.
+// Uploading a spreadsheet: drop it anywhere in the drop zone, with a progress bar. Without this script the form
+// still works.
 (() => {
   "use strict";
 

@@ -14,15 +14,15 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
     return {
         "lists": campaign.ordered_lists(),
         "option_rows": [
-            (field.label or name.replace("_", " ").capitalize(), said(field, campaign.options.get(name)))
+            (field.label or name.replace("_", " ").capitalize(), display_value(field, campaign.options.get(name)))
             for name, field in fields.items()
         ],
         "rehearsal": rehearsal_of(campaign),
     }
 
 
-def said(field: forms.Field, value: Any) -> str:
-    """The value of an option as its form shows it: a choice by its label, never by its code."""
+def display_value(field: forms.Field, value: Any) -> str:
+    """Return the value of an option as its form shows it: a choice by its label, never by its code."""
     if isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
         for code, label in choices:

@@ -16,7 +16,7 @@ REPORT_PATIENCE = timedelta(minutes=30)
 def interpret_refusal(
     batch: ParsedPayload, attempts: Sequence[Attempt], answers: Mapping[int, Answer]
 ) -> Interpretation:
-    """Interpret a batch no attempt of which was answered with 0 or 1.
+    """Interpret a batch none of whose attempts was answered with 0 or 1.
 
     If there is no readable answer at all, the guard permits a repeat.
     """

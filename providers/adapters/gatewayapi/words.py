@@ -11,11 +11,11 @@ WORDS = {
     "0x0214": "GatewayAPI has temporarily blocked a number of the file.",
     "0x0215": "GatewayAPI has a number of the file on its blacklist.",
     "0x0216": "GatewayAPI reports too little credit for this file. Top up the account.",
-    "0x0217": "GatewayAPI does not let this account text the country of a number of the file.",
+    "0x0217": "GatewayAPI does not allow this account to text the country of a number in this file.",
     "0x0218": "GatewayAPI does not know the message class of the file.",
     "0x021D": "GatewayAPI has not switched on texting for this account.",
     "0x021E": "GatewayAPI has not set up the message class of the file for this account.",
-    "0x021F": "GatewayAPI does not let this account text the operator of a number of the file.",
+    "0x021F": "GatewayAPI does not allow this account to text the operator of a number in this file.",
     "0x0220": "GatewayAPI does not accept one of the columns of the file.",
     "0x0222": "GatewayAPI reports that a column it requires is missing from the file.",
     "0x022A": "GatewayAPI has frozen the account.",
@@ -38,8 +38,8 @@ ABOUT_THE_FILE = frozenset(
 ABOUT_THE_ACCOUNT = frozenset({"0x0210", "0x0216", "0x021D", "0x022A", "credit"})
 ABOUT_A_NUMBER = {
     "0x0215": "GatewayAPI has this number on its blacklist.",
-    "0x0217": "GatewayAPI does not let this account text the country of this number.",
-    "0x021F": "GatewayAPI does not let this account text the operator of this number.",
+    "0x0217": "GatewayAPI does not allow this account to text the country of this number.",
+    "0x021F": "GatewayAPI does not allow this account to text the operator of this number.",
 }
 # assumption: the wording of a cause is not documented; a line that names a subject and says that something is wrong is
 # taken to be about that subject.

@@ -227,7 +227,7 @@ def _awaited(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int
     sentence = "SMSPortal put the file into Errors; its report has not arrived yet."
     has_open_report = "" in verdicts.values()
     if has_open_report and not any(evidence.is_whole(number) for number in evidence.attempts):
-        # The report may show that an interrupted upload was dropped, which permits another; until then there is none.
+        # The report may show that an interrupted upload was dropped, which allows another attempt; wait for it.
         return Interpretation(ProviderState.UNKNOWN, "errors_waiting", sentence, waits=True)
     unexplained = set(evidence.attempts) - set(verdicts)
     if has_open_report or (unexplained and len(interrupted) < len(verdicts)):
