@@ -134,9 +134,7 @@ def sweep(now: datetime) -> dict[str, int]:
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:
     """Accounts with a batch that could be handed over or recovered right now."""
-    ready = Q(batches__status=Batch.Status.PREPARED, batches__campaign__status=Campaign.Status.RUNNING, stopped_at=None)
-    left = Q(batches__status__in=(Batch.Status.UPLOADING, Batch.Status.COMMITTING))
-    accounts = Account.objects.filter(Q(batches__due_at__lte=now) & (ready | left)).distinct()
+    accounts = Account.objects.filter(batches__due_at__lte=now).distinct()
     return [account for account in accounts if drain.due_batches(account, now)]
 
 

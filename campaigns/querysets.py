@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from campaigns.models import Batch, Recipient  # noqa: F401 - the base classes below name them
 
 
+#: Included and in no batch yet: the condition of ``waiting``, for views that combine it with others.
+IS_WAITING = Q(excluded_reason="", batch_number=None)
+
+
 class RecipientQuerySet(models.QuerySet["Recipient"]):
+    def included(self) -> "RecipientQuerySet":
+        """Those who were not excluded, at the freeze or later."""
+        return self.filter(excluded_reason="")
+
     def waiting(self) -> "RecipientQuerySet":
         """Those who are included and in no batch yet."""
-        return self.filter(excluded_reason="", batch_number=None)
+        return self.filter(IS_WAITING)
 
     def opted_out(self) -> "RecipientQuerySet":
         """Those who have an active suppression: a join over all of them."""
@@ -29,7 +37,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
         These are the recipients with its number, except those who got an outcome in an earlier generation.
         """
-        numbered = self.filter(campaign_id=batch.campaign_id, batch_number=batch.number, excluded_reason="")
+        numbered = self.included().filter(campaign_id=batch.campaign_id, batch_number=batch.number)
         if batch.generation == 1:
             return numbered
         return numbered.exclude(outcomes__batch__generation__lt=batch.generation)

@@ -47,11 +47,13 @@ POLL_PAUSE_DIVISOR = 4
 #: ... from the shortest to the longest, while a result is awaited ...
 SHORTEST_POLL_PAUSE = timedelta(seconds=2)
 LONGEST_POLL_PAUSE = timedelta(minutes=2)
-#: ... and once there is one, or until a start that lies ahead: late news is rare.
+#: ... and once there is one, or before a future start: few results arrive then.
 SHORTEST_LATE_POLL_PAUSE = timedelta(minutes=1)
 LONGEST_LATE_POLL_PAUSE = timedelta(hours=6)
 #: Polling continues this long after a batch was settled: late fault files, late reports.
 POLL_AFTER_END = timedelta(hours=72)
+#: The overview checks the books of campaigns that ended this recently: as long as polling may still change them.
+CHECK_ENDED_FOR = POLL_AFTER_END
 #: The connection failed, for all batches that were due to be polled over it.
 POLL_AGAIN_AFTER_FAILURE = timedelta(seconds=20)
 #: Baton could not read what the provider shows; it will hardly read it sooner by asking often.

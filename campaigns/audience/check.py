@@ -70,7 +70,7 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
     """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
     if campaign.counts:
-        included = campaign.recipients.filter(excluded_reason="")
+        included = campaign.recipients.included()
         total = included.count()
         found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
         recipients: list[Recipient] = list(found)

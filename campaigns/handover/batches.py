@@ -108,8 +108,10 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
             # A poll has settled a recipient since they were read.
             raise StaleTransition(batch)
         if gone_ids:
-            taken_out = Recipient.objects.filter(pk__in=gone_ids, excluded_reason="").update(
-                excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
+            taken_out = (
+                Recipient.objects.included()
+                .filter(pk__in=gone_ids)
+                .update(excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None)
             )
             if taken_out != len(gone_ids):
                 raise StaleTransition(batch)
@@ -168,7 +170,7 @@ def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered,
         first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
         taken = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
         if taken != len(rendered.recipients):
-            raise Refusal("changed_while_cut", f"The recipients of {campaign} changed while batches were created.")
+            raise Refusal("changed_meanwhile", f"The recipients of {campaign} changed while batches were created.")
 
 
 def _write(campaign: Campaign, rendered: Rendered) -> str:

@@ -9,7 +9,7 @@ from campaigns.models import Attempt, Batch, Campaign
 from campaigns.timing import duration_in_words
 from providers.base import NOT_ARRIVED
 
-#: Reasons for which an attempt was withdrawn that lie in the campaign itself and say nothing about the provider.
+#: Withdrawal reasons caused by the campaign, not the provider.
 _NO_CAUSE = ("no_progress", "not_running", "approval_differs")
 #: Characters of a cause that are shown with the pause; the file's own page shows all of it.
 CAUSE_LENGTH = 200

@@ -122,7 +122,7 @@ def audit(campaign: Campaign) -> Balance:
                 f"Excluded as {reason}: {balance.excluded.get(reason, 0):,} expected, {reasons[reason]:,} found."
             )
             return balance
-    included = Recipient.objects.filter(campaign=campaign, excluded_reason="")
+    included = campaign.recipients.included()
     found = dict(included.exclude(batch_number=None).values_list("batch_number").annotate(n=Count("id")))
     said: Counter[int] = Counter()
     outcomes = {

@@ -21,7 +21,7 @@ from providers.points import reach
 logger = logging.getLogger(__name__)
 
 
-#: The reason of an unclear batch whose journalled intent was about other bytes: no evidence can speak for it.
+#: The reason of an unclear batch whose journalled intent was about other bytes: evidence cannot settle it.
 RESTORED_OTHER_BYTES = "restored_differs"
 
 
@@ -240,7 +240,7 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
 
 
 def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether a doubt differs from the one that a person has already decided."""
+    """Whether the reason for unclear differs from the one a person already decided."""
     if batch.reason != "decided":
         return True
     asked = batch.events.filter(to_status=Batch.Status.UNCLEAR).order_by("-id").first()

@@ -229,11 +229,11 @@ def unclear(request: HttpRequest, pk: int) -> HttpResponse:
         batch.left = batch.rows - batch.row_errors - batch.accepted_rows  # type: ignore[attr-defined]
         batch.is_chosen = str(batch.pk) in kept["batches"]  # type: ignore[attr-defined]
     form = DecideManyForm(campaign=campaign, initial={"why": kept["why"], "decision": kept["decision"]})
-    unread = [batch for batch in shown if batch.beside["may_yet_be_read"]]  # type: ignore[attr-defined]
+    unread = [batch for batch in shown if batch.beside["may_still_be_processed"]]  # type: ignore[attr-defined]
     if unread:
         numbers = ", ".join(f"{batch.number:,}" for batch in unread)
         files = f"file{'' if len(unread) == 1 else 's'} {numbers}"
-        warn_of_unread(form, f"Still at the provider, and may yet be read: {files}.")
+        warn_of_unread(form, f"Still at the provider, and may still be processed: {files}.")
     must_confirm = kept_form.must_confirm(request)
     if must_confirm:
         kept_form.await_password(form)

@@ -52,8 +52,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     left = row.rows - row.row_errors - row.accepted_rows
     people = f"{left:,} recipient{'' if left == 1 else 's'}"
     known = beside(row, timezone.now())
-    if known["may_yet_be_read"]:
-        warn_of_unread(form, "A file of this batch is still at the provider and may yet be read.")
+    if known["may_still_be_processed"]:
+        warn_of_unread(form, "A file of this batch is still at the provider and may still be processed.")
     context = {
         "batch": row,
         "campaign": row.campaign,
@@ -100,7 +100,7 @@ def beside(row: Batch, now: datetime, polls: int = 100) -> dict[str, Any]:
         "not_asked": not_asked(row, attempts),
         "size_there": next((size for size in sizes.values() if size and size != row.size), None),
         "seen_of_it": _seen_of_it(observations, sizes),
-        "may_yet_be_read": may_yet_be_read(row),
+        "may_still_be_processed": may_still_be_processed(row),
     }
 
 
@@ -132,7 +132,7 @@ def _seen_of_it(observations: list[Evidence], sizes: dict[str, int | None]) -> s
     return ""
 
 
-def may_yet_be_read(row: Batch) -> bool:
+def may_still_be_processed(row: Batch) -> bool:
     """Whether the last poll saw a file of the batch that the provider had not read, or not to its end.
 
     A file may stay there long after it was read: if the provider has reported about it, it was read.

@@ -1,7 +1,7 @@
 """The overview: what needs a decision, what is running, what comes next, and the health of the accounts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +16,20 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
+from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance
+from campaigns.statuses import PAUSED_BY_USER
 from campaigns.templatetags.badges import reason_word, zoned
 from contacts.timing import REFRESH_SECONDS
 from providers import checking
 from providers.models import Account
 
 DAYS = 30
+
+#: One line of the inbox.
+Line = dict[str, Any]
 
 
 @require_GET
@@ -61,7 +66,7 @@ def _live() -> dict[str, Any]:
     recent = (
         Campaign.objects.filter(
             status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
-            closed_at__gte=timezone.now() - timedelta(days=3),
+            closed_at__gte=timezone.now() - timing.CHECK_ENDED_FOR,
         )
         .select_related("account")
         .prefetch_related("batches")
@@ -89,21 +94,39 @@ def _live() -> dict[str, Any]:
     }
 
 
-def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[dict[str, Any]]:
+def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[Line]:
     """What needs a person's attention, the most serious first: one line for each campaign and cause."""
-    lines: list[dict[str, Any]] = []
-    for campaign in [*campaigns, *ended]:
+    return [
+        *_mismatches([*campaigns, *ended]),
+        *_stopped_accounts(accounts),
+        *_files_to_decide(),
+        *_contradictions(),
+        *_waiting_campaigns(campaigns),
+    ]
+
+
+def _mismatches(campaigns: list[Campaign]) -> Iterator[Line]:
+    """Campaigns whose books do not balance."""
+    for campaign in campaigns:
         mismatch = campaign.alarm or campaign.books.mismatch  # type: ignore[attr-defined]
         if mismatch:
-            lines.append(_line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red"))
+            yield _line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red")
+
+
+def _stopped_accounts(accounts: Sequence[Account]) -> Iterator[Line]:
+    """Accounts that hand nothing over until a connection test passes."""
     for account in accounts:
         if account.is_stopped:
             sentence = f"{account.stopped_sentence} Nothing is handed over until a connection test passes."
-            lines.append(_line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at))
-    moves = Event.objects.filter(batch=OuterRef("pk"), to_status=OuterRef("status")).order_by("-id")
+            yield _line(account.name, "stopped", sentence, account.get_absolute_url(), at=account.stopped_at)
+
+
+def _files_to_decide() -> Iterator[Line]:
+    """Unclear and held files: one line for each campaign and reason."""
+    events = Event.objects.filter(batch=OuterRef("pk"), to_status=OuterRef("status")).order_by("-id")
     groups = (
         Batch.objects.filter(status__in=(Batch.Status.UNCLEAR, Batch.Status.HELD))
-        .annotate(moved_at=Subquery(moves.values("at")[:1]))
+        .annotate(changed_at=Subquery(events.values("at")[:1]))
         .order_by()
         .values("campaign_id", "campaign__name", "status", "reason")
         .annotate(
@@ -113,7 +136,7 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
             number=Min("number"),
             one_sentence=Min("sentence"),
             other_sentence=Max("sentence"),
-            since=Min("moved_at"),
+            since=Min("changed_at"),
         )
     )
     for group in groups:
@@ -129,7 +152,11 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
         sentence = group["one_sentence"]
         if group["other_sentence"] != sentence:
             sentence = f"{reason_word(group['reason'])}. One of them: {sentence}"
-        lines.append(_line(group["campaign__name"], what, sentence, url, at=group["since"]))
+        yield _line(group["campaign__name"], what, sentence, url, at=group["since"])
+
+
+def _contradictions() -> Iterator[Line]:
+    """Files with an alarm: one line for each campaign and alarm."""
     alarms = (
         Batch.objects.exclude(alarm="")
         .order_by()
@@ -138,8 +165,12 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
     )
     for alarm in alarms:
         url = reverse("campaigns:batch", args=[alarm["first"]])
-        lines.append(_line(alarm["campaign__name"], "evidence contradicts itself", alarm["alarm"], url, "red"))
-    since = _standing_since(campaigns)
+        yield _line(alarm["campaign__name"], "evidence contradicts itself", alarm["alarm"], url, "red")
+
+
+def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
+    """Campaigns that wait for a person: missed starts, those that Baton paused, approvals."""
+    since = _in_status_since(campaigns)
     for campaign in campaigns:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == Campaign.Status.HELD:
@@ -148,31 +179,30 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
                 if campaign.effective_start_at
                 else campaign.sentence
             )
-            lines.append(_line(campaign.name, "missed its start", start, url, at=at))
-        elif campaign.status == Campaign.Status.PAUSED and campaign.reason != "paused":
-            lines.append(_line(campaign.name, "paused by Baton", campaign.sentence, url, at=at))
+            yield _line(campaign.name, "missed its start", start, url, at=at)
+        elif campaign.status == Campaign.Status.PAUSED and campaign.reason != PAUSED_BY_USER:
+            yield _line(campaign.name, "paused by Baton", campaign.sentence, url, at=at)
         elif campaign.status == Campaign.Status.FROZEN:
             what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
-            lines.append(_line(campaign.name, what, campaign.sentence, url, at=at))
-    return lines
+            yield _line(campaign.name, what, campaign.sentence, url, at=at)
 
 
-def _standing_since(campaigns: list[Campaign]) -> dict[int, datetime]:
+def _in_status_since(campaigns: list[Campaign]) -> dict[int, datetime]:
     """Since when the campaigns that wait for a person have had their status."""
     waiting = [
         row.pk
         for row in campaigns
         if row.status in (Campaign.Status.HELD, Campaign.Status.PAUSED, Campaign.Status.FROZEN)
     ]
-    moves = Event.objects.filter(campaign__in=waiting, batch=None, to_status=F("campaign__status"))
-    return dict(moves.order_by().values_list("campaign_id").annotate(at=Max("at")))
+    events = Event.objects.filter(campaign__in=waiting, batch=None, to_status=F("campaign__status"))
+    return dict(events.order_by().values_list("campaign_id").annotate(at=Max("at")))
 
 
 def _people(count: int) -> str:
     return f"{count:,} recipient{'' if count == 1 else 's'}"
 
 
-def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: datetime | None = None) -> dict[str, Any]:
+def _line(who: str, what: str, sentence: str, url: str, colour: str = "", at: datetime | None = None) -> Line:
     return {"who": who, "what": what, "sentence": sentence, "url": url, "is_red": colour == "red", "at": at}
 
 

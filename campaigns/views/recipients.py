@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.forms import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.querysets import IS_WAITING
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 
 
@@ -51,7 +52,7 @@ def _with_outcome(
     if outcome in RecipientOutcome.Result.values:
         fits |= Q(Exists(own.filter(result=outcome)))
     if outcome == unbatched:
-        fits |= Q(batch_number__isnull=True, excluded_reason="")
+        fits |= IS_WAITING
     return rows.filter(fits)
 
 

@@ -18,7 +18,7 @@ from campaigns.handover import journal
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results.evidence import keep_observation
-from campaigns.views.evidence import may_yet_be_read
+from campaigns.views.evidence import may_still_be_processed
 from providers.adapters import smsportal
 from providers.base import Guard, Limits, Observation, ObservedFile
 from providers.models import Account
@@ -164,16 +164,16 @@ def test_without_a_poll_nothing_is_reported_missing(campaign: Campaign, viewer: 
 
 
 @pytest.mark.parametrize(("folder", "warnings"), [("Send_SMS", 3), ("Errors", 0)])
-def test_a_warning_is_shown_for_a_file_that_may_yet_be_read(
+def test_a_warning_is_shown_for_a_file_that_may_still_be_processed(
     campaign: Campaign, proven: Client, folder: str, warnings: int
 ) -> None:
     batch = campaign.batches.get(number=2)
     seen = ObservedFile(folder, f"{batch.stem}-a1.zip", 10, timezone.now(), None, "ftp.example.org")
     keep_observation(batch, Observation(timezone.now(), ("ftp.example.org",), (seen,)))
     page = proven.get(reverse("campaigns:batch", args=[batch.pk])).content.decode()
-    assert page.count("is still at the provider and may yet be read.") == warnings
+    assert page.count("is still at the provider and may still be processed.") == warnings
     page = proven.get(url_of(campaign)).content.decode()
-    assert page.count("Still at the provider, and may yet be read: file 2.") == warnings
+    assert page.count("Still at the provider, and may still be processed: file 2.") == warnings
     assert page.count("A file of this batch is still at the provider") == (1 if warnings else 0)
 
 
@@ -184,11 +184,11 @@ def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) ->
     batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
     upload = ObservedFile("", f"{batch.stem}-a1.txt", 10, now, None, "ftp.example.org")
     keep_observation(batch, Observation(now, ("ftp.example.org",), (upload,)))
-    assert may_yet_be_read(Batch.objects.get(pk=batch.pk))
+    assert may_still_be_processed(Batch.objects.get(pk=batch.pk))
 
     log = ObservedFile("", f"{batch.stem}-a1.txt.log", 30, now, b"ERR: 901, Internal error", "ftp.example.org")
     keep_observation(batch, Observation(now, ("ftp.example.org",), (upload, log)))
-    assert not may_yet_be_read(Batch.objects.get(pk=batch.pk))
+    assert not may_still_be_processed(Batch.objects.get(pk=batch.pk))
 
 
 def test_the_page_is_shown_where_the_evidence_cannot_be_read(

@@ -188,13 +188,13 @@ def _accepted(evidence: _Evidence) -> Interpretation:
 
 
 def _failed(evidence: _Evidence) -> Interpretation:
-    verdicts = {number: _verdict(evidence, number) for number in evidence.failures}
-    interrupted = {number for number, code in verdicts.items() if _is_interruption(evidence, number, code)}
+    codes = {number: _code_of(evidence, number) for number in evidence.failures}
+    interrupted = {number for number, code in codes.items() if _is_interruption(evidence, number, code)}
     alarm = " ".join(_report_alarms(evidence))
     return (
-        _undecided(evidence, set(verdicts.values()), alarm)
-        or _awaited(evidence, verdicts, interrupted)
-        or _decided(evidence, verdicts, interrupted, alarm)
+        _undecided(evidence, set(codes.values()), alarm)
+        or _awaited(evidence, codes, interrupted)
+        or _decided(evidence, codes, interrupted, alarm)
     )
 
 
@@ -222,25 +222,25 @@ def _undecided(evidence: _Evidence, codes: set[str], alarm: str) -> Interpretati
     return None
 
 
-def _awaited(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int]) -> Interpretation | None:
+def _awaited(evidence: _Evidence, codes: dict[int, str], interrupted: set[int]) -> Interpretation | None:
     """The interpretation while a report, or the result of another attempt, may still come, else None."""
     sentence = "SMSPortal put the file into Errors; its report has not arrived yet."
-    has_open_report = "" in verdicts.values()
+    has_open_report = "" in codes.values()
     if has_open_report and not any(evidence.is_whole(number) for number in evidence.attempts):
         # The report may show that an interrupted upload was dropped, which allows another attempt; wait for it.
         return Interpretation(ProviderState.UNKNOWN, "errors_waiting", sentence, waits=True)
-    unexplained = set(evidence.attempts) - set(verdicts)
-    if has_open_report or (unexplained and len(interrupted) < len(verdicts)):
+    unexplained = set(evidence.attempts) - set(codes)
+    if has_open_report or (unexplained and len(interrupted) < len(codes)):
         return Interpretation(ProviderState.PROCESSING, "errors_waiting", sentence)
     return None
 
 
-def _decided(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int], alarm: str) -> Interpretation:
+def _decided(evidence: _Evidence, codes: dict[int, str], interrupted: set[int], alarm: str) -> Interpretation:
     """The interpretation where every attempt in Errors has its reason."""
     reasons = {
-        number: code for number, code in verdicts.items() if number not in interrupted and code != "File.DuplicateFound"
+        number: code for number, code in codes.items() if number not in interrupted and code != "File.DuplicateFound"
     }
-    is_duplicate = "File.DuplicateFound" in verdicts.values()
+    is_duplicate = "File.DuplicateFound" in codes.values()
     if is_duplicate:
         reasons = {number: code for number, code in reasons.items() if code != "File.Corrupt"}
     if reasons:
@@ -257,7 +257,7 @@ def _decided(evidence: _Evidence, verdicts: dict[int, str], interrupted: set[int
     )
 
 
-def _verdict(evidence: _Evidence, number: int) -> str:
+def _code_of(evidence: _Evidence, number: int) -> str:
     """Return the one reason for an attempt in Errors: a code, UNKNOWN, or ``""`` while its report may still come.
 
     A code of ``ABOUT_ONE_RECIPIENT`` means that the wait for a report is over and only single recipients were
