@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign
-from campaigns.views.facts import said
+from campaigns.views.facts import display_value
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
 from providers.base import CampaignSpec
@@ -125,7 +125,7 @@ def test_the_options_are_worded_alike_from_the_draft_to_the_end(
 
 def test_a_value_that_is_no_longer_a_choice_is_shown_unchanged() -> None:
     kinds = forms.ChoiceField(choices=[("", "Usual"), ("0", "None"), ("1", "Some")])
-    assert [said(kinds, value) for value in ("", None, "0", 0, 1, "9")] == [
+    assert [display_value(kinds, value) for value in ("", None, "0", 0, 1, "9")] == [
         "Usual",
         "Usual",
         "None",
@@ -133,6 +133,6 @@ def test_a_value_that_is_no_longer_a_choice_is_shown_unchanged() -> None:
         "Some",
         "9",
     ]
-    assert [said(forms.BooleanField(), value) for value in (True, False, None)] == ["Yes", "No", "No"]
-    assert [said(forms.CharField(), value) for value in ("x", "", None)] == ["x", "—", "—"]
-    assert said(forms.IntegerField(), 0) == "0"
+    assert [display_value(forms.BooleanField(), value) for value in (True, False, None)] == ["Yes", "No", "No"]
+    assert [display_value(forms.CharField(), value) for value in ("x", "", None)] == ["x", "—", "—"]
+    assert display_value(forms.IntegerField(), 0) == "0"
