@@ -21,7 +21,7 @@ from providers.base import (
     ProviderState,
     Staged,
 )
-from providers.transports.files import Entry
+from providers.transports.files import Entry, ReadFiles
 
 STEM = "c1-b1-g1-0a1b2c3d"
 REFERENCE = "c1b1g10a1b2c3d"
@@ -585,6 +585,7 @@ class Folder:
         self.files = {name.replace("__", "."): body.encode() for name, body in files.items()}
         self.dates: dict[str, datetime | None] = {}
         self.read_names: list[str] = []
+        self.already_read = ReadFiles()
 
     def put(self, name: str, body: str, at: datetime | None = NOON) -> "Folder":
         self.files[name] = body.encode()

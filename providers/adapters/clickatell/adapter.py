@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from providers import gsm
 from providers.adapters.clickatell import forms
-from providers.adapters.clickatell.batch_log import BatchLog, first_start
+from providers.adapters.clickatell.batch_log import BatchLog, first_start, oldest_change
 from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
 from providers.adapters.clickatell.problems import (
     MAX_LINE_BYTES,
@@ -51,6 +51,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
+from providers.transports.files import Entry, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 
@@ -189,28 +190,22 @@ class Adapter(BaseAdapter):
     def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """List the folder: our own uploads with their sizes, and every other file that is about this batch.
 
-        Our own uploads are never read back, because they contain credentials. Credentials in a log are masked.
+        Our own uploads are never read back, because they contain credentials. Credentials in a log are masked. A file
+        that has not changed since the first attempt, or since an earlier poll read it, is not downloaded.
         """
         names = BatchNames.of(payload)
         since = first_start(attempts, now)
+        entries = [
+            entry for entry in remote.listdir() if is_safe_name(entry.name) and not names.belongs_to_another(entry.name)
+        ]
+        oldest = oldest_change(attempts, [entry for entry in entries if names.is_upload(entry.name)])
         files = []
-        for entry in remote.listdir():
-            if not is_safe_name(entry.name) or names.belongs_to_another(entry.name):
-                continue
+        for entry in entries:
             if names.is_upload(entry.name):
                 files.append(ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
-                continue
-            body = remote.read(entry.name, MAX_LOG_BYTES)
-            if body is None:
-                continue
-            kept = mask_secrets(body, remote.settings)
-            # Masking changes the length; the size must not suggest that the log was cut short.
-            size = entry.size + len(kept) - len(body)
-            # A name whose bytes are not UTF-8 cannot be stored.
-            name = entry.name.encode("utf-8", "replace").decode()
-            file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
-            if names.may_be_about(file, since):
-                files.append(file)
+            elif names.is_named(entry.name) or oldest is None or not entry.modified_at or entry.modified_at >= oldest:
+                file = _kept_log(remote, entry, names, since)
+                files += [file] if file else []
         return Observation(now, (remote.host,), tuple(files))
 
     def interpret(
@@ -261,3 +256,28 @@ class Adapter(BaseAdapter):
             ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
         ]
         return Observation(now, (remote.host,), tuple(files))
+
+
+def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetime) -> ObservedFile | None:
+    """Return a log with what earlier polls kept of it, or what is read now; None if it is not about the batch."""
+    read = remote.already_read
+    # A name whose bytes are not UTF-8 cannot be stored.
+    name = entry.name.encode("utf-8", "replace").decode()
+    version = version_of(name, entry.size, entry.modified_at)
+    unrelated = f"{version} {since.isoformat()}"
+    if version and unrelated in read.unrelated:
+        return None
+    kept, size = read.bodies.get(version) if version else None, entry.size
+    if kept is None:
+        body = remote.read(entry.name, MAX_LOG_BYTES)
+        if body is None:
+            return None
+        kept = mask_secrets(body, remote.settings)
+        # Masking changes the length; the size must not suggest that the log was cut short.
+        size = entry.size + len(kept) - len(body)
+    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
+    if names.may_be_about(file, since):
+        return file
+    if version:
+        read.unrelated.add(unrelated)
+    return None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from providers.adapters.clickatell.log import ERR, NUMBER, TO, BatchNames, LogLine, decode_log
 from providers.adapters.clickatell.words import (
@@ -17,6 +17,7 @@ from providers.adapters.clickatell.words import (
     WORDS,
 )
 from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload
+from providers.transports.files import Entry
 
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
@@ -29,6 +30,21 @@ def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
     started = [attempt.started_at for attempt in _possible(attempts).values()]
     # FTP gives times in whole seconds.
     return min(started, default=otherwise).replace(microsecond=0)
+
+
+def oldest_change(attempts: Sequence[Attempt], uploads: Sequence[Entry]) -> datetime | None:
+    """Return when the first attempt began, by the server's clock where an upload in the folder shows it.
+
+    A file that was last changed before it cannot be about the batch. None if that is not known. ``uploads`` are the
+    batch's own files in the folder. If the server's clock is behind Baton's, an upload bears a time before its attempt.
+    """
+    if not attempts:
+        return None
+    started = {attempt.name: attempt.started_at for attempt in attempts}
+    behind = [
+        started[entry.name] - entry.modified_at for entry in uploads if entry.name in started and entry.modified_at
+    ]
+    return (min(started.values()) - max([timedelta(0), *behind])).replace(microsecond=0)
 
 
 @dataclass
