@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from config.processes import Program, spawn
 from providers.sandbox.clickatell.site import login_of
@@ -50,6 +51,7 @@ class Gateways:
     ledger: Path
     entrances: list[Entrance]
     served_by: dict[str, str]
+    control_url: str
     secrets: list[str] = field(default_factory=list)
     #: How often each fault of the network really struck, by ``provider channel direction kind``.
     struck: Counter[str] = field(default_factory=Counter)
@@ -57,6 +59,12 @@ class Gateways:
     def doors(self) -> list[Door]:
         """Every door that Baton goes through."""
         return [door for each in self.entrances if each.name != NAIVE for door in each.doors]
+
+    def fault(self, name: str) -> None:
+        """Have the next use of a pretend provider go wrong in this way."""
+        body = json.dumps({"name": name, "times": 1}).encode()
+        with urlopen(Request(f"{self.control_url}/faults", body, method="POST"), timeout=10):
+            pass
 
     def of(self, provider: str, name: str) -> Entrance:
         return next(each for each in self.entrances if (each.provider, each.name) == (provider, name))
@@ -103,7 +111,12 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
             "bulksms": "HTTP",
         }
         yield Gateways(
-            Path(ready["ledger"]), entrances, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck
+            Path(ready["ledger"]),
+            entrances,
+            served_by,
+            ready["control"],
+            [*passwords.values(), servers.PASSWORD],
+            proxy.struck,
         )
 
 

@@ -135,6 +135,11 @@ class Plans:
         random.shuffle(plans)
         return plans
 
+    def read_early(self) -> list[Plan]:
+        """Files that Clickatell reads while they are still being uploaded."""
+        arm = Arm("commit:begin#1", "network", "hand_over", fault="clickatell:read-while-uploading")
+        return [Plan("clickatell", [arm], "network") for _ in range(3)]
+
     def missed(self) -> list[Plan]:
         """A kill at every point where there was none yet; a batch for each alone, as the first on its line."""
         plans = []

@@ -272,6 +272,37 @@ def test_a_broken_upload_is_asked_about_once_its_log_stands_still(part: list[Obs
     assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == interpretation.reason
 
 
+@pytest.mark.parametrize(
+    ("payload", "apart", "truncated"),
+    [
+        (PAYLOAD, "all of those with an id may have received a truncated text", NUMBERS[:2]),
+        (ROWS, "the last of those with an id may have received a truncated text", NUMBERS[1:2]),
+    ],
+)
+def test_a_whole_file_whose_log_stands_still_was_read_while_it_was_uploaded(
+    payload: Any, apart: str, truncated: list[str]
+) -> None:
+    whole = upload(len(payload.body) + CREDENTIAL_BYTES)
+    begun, grown = (
+        poll(whole, log(*taken(0))),
+        poll(whole, log(*taken(0, 1)), after=timedelta(minutes=4)),
+    )
+    assert read(begun, grown, payload=payload).reason == "log_growing"
+    almost = replace(grown, seen_at=NOON + timedelta(minutes=6, seconds=59))
+    assert read(begun, grown, almost, payload=payload).state is ProviderState.PROCESSING
+    still = replace(grown, seen_at=NOON + timedelta(minutes=7))
+    interpretation = read(begun, grown, still, payload=payload)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert interpretation.reason == "read_while_uploading"
+    assert "The whole file arrived" in interpretation.sentence
+    assert "2 of 3 have a message id" in interpretation.sentence
+    assert apart in interpretation.sentence
+    assert accepted(interpretation) == set(NUMBERS[:2])
+    assert [each.msisdn for each in interpretation.outcomes if each.code == "TRUNCATED"] == truncated
+    complete = poll(whole, log(*taken(0, 1, 2)), after=timedelta(minutes=8))
+    assert read(begun, grown, still, complete, payload=payload).state is ProviderState.ACCEPTED
+
+
 def test_a_log_that_grows_for_others_only_stands_still() -> None:
     heading, name = f"--- {UPLOAD} ---", "history.log"
     ours = [heading, *taken(0)]
@@ -287,8 +318,10 @@ def test_a_log_that_grows_for_others_only_stands_still() -> None:
 def test_a_file_that_was_seen_whole_is_believed_whatever_was_seen_before() -> None:
     polls = [poll(upload(10)), poll(upload()), poll(log(*taken(0, 1, 2)))]
     assert read(*polls, attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
-    some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(hours=1))]
+    some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(minutes=3))]
     assert read(*some, attempts=[UNCLEAR]).state is ProviderState.PROCESSING
+    still = read(*some, poll(log(*taken(0)), after=timedelta(hours=1)), attempts=[UNCLEAR])
+    assert (still.reason, still.unclear) == ("read_while_uploading", True)
 
 
 def test_a_file_of_a_size_nobody_expected_proves_nothing_of_its_texts() -> None:
