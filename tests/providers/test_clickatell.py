@@ -177,6 +177,34 @@ def test_the_delimiter_is_in_no_value() -> None:
     assert gsm.unsupported("`") == "`"
 
 
+@pytest.mark.parametrize(
+    "template", ["Order #@@value1@@", "Order @@value1@@# today", "@@value1@@#1", "Order @@value1@@@@value2@@"]
+)
+def test_where_a_hash_touches_a_field_whole_texts_go_out(template: str) -> None:
+    people = [filled(template, "1234567891", "A1", "x"), filled(template, "1234567892", "B2", "y")]
+    written = body(CampaignSpec(template, ""), *people)
+    rows = "".join(f"csv:{person.msisdn}|{person.text}\n" for person in people)
+    assert written == f"{OURS}text:#field1#\ndelimiter:|\n{rows}"
+    assert all(codes(CampaignSpec(template, ""), person) == [] for person in people)
+
+
+def test_where_a_value_holds_half_a_field_whole_texts_go_out() -> None:
+    template = "Hi @@value1@@ 1#"
+    people = [filled(template, "1234567891", "my #field"), filled(template, "1234567892", "my #FIELDs")]
+    rows = "".join(f"csv:{person.msisdn}|{person.text}\n" for person in people)
+    assert body(CampaignSpec(template, ""), *people) == f"{OURS}text:#field1#\ndelimiter:|\n{rows}"
+
+
+def test_a_hash_beside_a_field_in_a_text_of_several_lines_is_refused_by_name() -> None:
+    for template in ("Hi\nOrder #@@value1@@", "Hi\n@@value1@@#", "Hi\n@@value1@@@@value2@@"):
+        problem = only(Adapter().problems(CampaignSpec(template, ""), filled(template, "1", "A1", "x")))
+        assert (problem.code, problem.field) == ("field_touches_hash", "text")
+        assert codes(CampaignSpec(template, "", options={"unicode": True}), filled(template, "1", "A1", "x")) == []
+    spaced = "Hi\nOrder # @@value1@@ #"
+    assert codes(CampaignSpec(spaced, ""), filled(spaced, "1", "A1")) == []
+    assert codes(CampaignSpec(spaced, ""), filled(spaced, "1", "#field")) == ["field_touches_hash"]
+
+
 def test_unicode_is_hexadecimal() -> None:
     spec = CampaignSpec("", "", options={"unicode": True})
     assert body(spec, message("279990001", "This")) == (f"{OURS}unicode:1\nto:279990001\ntext:0054006800690073\n")

@@ -16,6 +16,9 @@ DEFAULT_PARTS = 3
 # The last one is not a GSM character, so no value contains it.
 _DELIMITERS = "|~^;`"
 _FIELD = re.compile(r"@@(value[1-6])@@")
+# A field beside a "#", or beside another field, which is written with "#": where one ends can be read in two ways.
+_TOUCHING = re.compile(r"#@@value[1-6]@@|@@value[1-6]@@(?:#|@@value[1-6]@@)")
+_HALF_FIELD = re.compile(r"#field", re.IGNORECASE)
 CREDENTIAL = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _TIMED = re.compile(rb"(deliv_at|valid_until|validity):([^\n]*)\n")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
@@ -93,8 +96,22 @@ def can_use_template(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
     if not spec.template or any(message.own_text for message in messages):
         return False
     if "\n" in spec.template:
+        # ``problems`` has refused what the template cannot express.
         return True
+    if touches_hash(spec.template) or any(has_half_field(spec, message) for message in messages):
+        return False
     return all(value == value.strip(" ") != "" for message in messages for value in field_values(spec, message))
+
+
+@lru_cache(maxsize=64)
+def touches_hash(template: str) -> bool:
+    """Return whether ``#`` touches a field: ``##field1#`` could be read as a field named ``#field1``."""
+    return bool(_TOUCHING.search(template))
+
+
+def has_half_field(spec: CampaignSpec, message: Message) -> bool:
+    """Return whether a value contains ``#field``, which could form a field together with what follows it."""
+    return any(_HALF_FIELD.search(value) for value in field_values(spec, message))
 
 
 @lru_cache(maxsize=64)
