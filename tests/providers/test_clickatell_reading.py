@@ -498,6 +498,53 @@ def test_two_uploads_in_the_log_raise_an_alarm() -> None:
     assert "twice" in interpretation.alarm
 
 
+@pytest.mark.parametrize("ending", [Ending.UNREACHABLE, Ending.UNCLEAR])
+@pytest.mark.parametrize("is_one_log", [False, True])
+def test_two_uploads_of_which_one_texted_nobody_are_no_alarm(ending: Ending, is_one_log: bool) -> None:
+    empty, whole = ["ERR: 108, Invalid or missing API ID"], taken(0, 1, 2)
+    logs = [log(*empty, name=f"{STEM}-a1.txt.log"), log(*whole, name=f"{STEM}-a2.txt.log")]
+    if is_one_log:
+        logs = [log(f"--- {STEM}-a1.txt", *empty, f"--- {STEM}-a2.txt", *whole, name="history.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, ending), attempt(2)])
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.alarm == ""
+    assert "more than one upload" in interpretation.note
+
+
+def test_two_uploads_that_texted_different_people_are_no_alarm() -> None:
+    logs = [log(*taken(0), name=f"{STEM}-a1.txt.log"), log(*taken(1, 2), name=f"{STEM}-a2.txt.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)])
+    assert (interpretation.state, interpretation.alarm) == (ProviderState.ACCEPTED, "")
+    assert interpretation.note
+
+
+@pytest.mark.parametrize("is_one_log", [False, True])
+def test_two_uploads_that_texted_the_same_people_are_an_alarm(is_one_log: bool) -> None:
+    first, second = [f"ID: {identity(9)} To: {NUMBERS[0]}"], taken(0, 1, 2)
+    logs = [log(*first, name=f"{STEM}-a1.txt.log"), log(*second, name=f"{STEM}-a2.txt.log")]
+    if is_one_log:
+        logs = [log(f"--- {STEM}-a1.txt", *first, f"--- {STEM}-a2.txt", *second, name="history.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)])
+    assert "texted twice" in interpretation.alarm
+    assert interpretation.note == ""
+
+
+def test_ids_without_a_number_in_two_uploads_are_an_alarm() -> None:
+    logs = [log(f"ID: {identity(number)}", name=f"{STEM}-a{number}.txt.log") for number in (1, 2)]
+    assert "twice" in read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)]).alarm
+
+
+def test_the_same_ids_in_a_second_log_that_names_no_upload_are_no_alarm() -> None:
+    logs = [log(*taken(0, 1, 2)), log(*taken(0, 1, 2), name="report.txt")]
+    assert read(poll(*logs)).alarm == ""
+
+
+def test_an_upload_that_never_arrived_and_texted_somebody_beside_another_is_an_alarm() -> None:
+    logs = [log(*taken(0), name=f"{STEM}-a1.txt.log"), log(*taken(1, 2), name=f"{STEM}-a2.txt.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert "never arrived" in interpretation.alarm
+
+
 def test_an_upload_that_never_arrived_and_did_raises_an_alarm() -> None:
     interpretation = read(poll(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
     assert "never arrived" in interpretation.alarm

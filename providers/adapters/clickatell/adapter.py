@@ -1,6 +1,7 @@
 """The Clickatell adapter."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from providers import gsm
@@ -225,7 +226,8 @@ class Adapter(BaseAdapter):
         if log.has_answers:
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
-            return require_whole_upload(interpretation, payload, log, attempts, observations)
+            interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
+            return replace(interpretation, note=log.note())
         return interpret_folder(payload, log, observations)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
