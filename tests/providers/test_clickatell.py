@@ -377,6 +377,38 @@ def test_the_end_shortens_the_validity(validity: int | None, before: timedelta, 
     assert stored == CREDENTIALS + line + f"{OURS}to:1\ntext:Hi\n".encode()
 
 
+@pytest.mark.parametrize(
+    ("validity", "length", "before", "lines"),
+    [
+        # Shorter than the default of a day, though the end is more than a day away.
+        (None, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:475\n"),
+        (60, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:60\n"),
+        (None, timedelta(days=3), timedelta(days=2), b"deliv_time:2880\n"),
+        (600, timedelta(hours=8), timedelta(days=2, seconds=1), b"deliv_time:2881\nvalidity:474\n"),
+        (None, timedelta(minutes=7), timedelta(seconds=1), b"deliv_time:1\nvalidity:1\n"),
+        # The start has come: no delay.
+        (None, timedelta(hours=8), timedelta(minutes=-60), b"validity:420\n"),
+    ],
+)
+def test_with_a_delay_the_validity_ends_at_the_end_even_if_the_delivery_is_late(
+    validity: int | None, length: timedelta, before: timedelta, lines: bytes
+) -> None:
+    spec = CampaignSpec("Hi", "", START, START + length, {"validity": validity})
+    assert Adapter().spec_problems(spec) == []
+    at = START - before
+    assert wire(spec, message("1", "Hi"), at=at) == CREDENTIALS + lines + f"{OURS}to:1\ntext:Hi\n".encode()
+    minutes = {name: int(value) for name, value in re.findall(r"(deliv_time|validity):(\d+)", lines.decode())}
+    late = timedelta(minutes=5 if "deliv_time" in minutes else 0)
+    if length < timedelta(days=1):
+        # By either reading: counted from the delayed delivery, or from the upload.
+        assert at + late + timedelta(minutes=sum(minutes.values())) <= START + length
+
+
+def test_an_end_right_after_a_delayed_start_is_refused() -> None:
+    spec = CampaignSpec("Hi", "", START, START + timedelta(minutes=6, seconds=59))
+    assert [problem.code for problem in Adapter().spec_problems(spec)] == ["end_before_start"]
+
+
 def test_only_our_own_lines_at_the_top_are_turned_into_minutes() -> None:
     text = "deliv_at:2026-11-21T14:30:00Z"
     assert wire(CampaignSpec("", ""), message("1", text)) == CREDENTIALS + f"{OURS}to:1\ntext:{text}\n".encode()
@@ -435,7 +467,7 @@ def test_senders_the_document_does_not_allow(sender: str) -> None:
 def test_the_end_must_be_after_the_start() -> None:
     early = CampaignSpec("Hi", "", START, START + timedelta(seconds=59))
     assert [problem.code for problem in Adapter().spec_problems(early)] == ["end_before_start"]
-    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=1))) == []
+    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=7))) == []
 
 
 def only(problems: Sequence[Problem]) -> Problem:

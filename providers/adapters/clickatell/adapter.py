@@ -17,6 +17,7 @@ from providers.adapters.clickatell.problems import (
 )
 from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
 from providers.adapters.clickatell.wire import (
+    DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
     can_use_template,
     charset_of,
@@ -112,8 +113,12 @@ class Adapter(BaseAdapter):
                     "sender",
                 )
             )
-        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + timedelta(minutes=1):
-            found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
+        # The start is rounded up to a minute and may be late; a validity of a minute must still fit in before the end.
+        shortest = DELAY_TOLERANCE + timedelta(minutes=2)
+        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + shortest:
+            minutes = shortest // timedelta(minutes=1)
+            sentence = f"The end must be at least {minutes} minutes after the start, which Clickatell may be late for."
+            found.append(Problem("end_before_start", sentence, "end_at"))
         return found
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:

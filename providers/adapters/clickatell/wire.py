@@ -11,6 +11,8 @@ from providers.errors import Refused
 
 # "Delivery delay ... of up to 7 days".
 MAX_DELAY_MINUTES = 10_080
+# "Delivery may be up to 5 minutes late".
+DELAY_TOLERANCE = timedelta(minutes=5)
 _DEFAULT_VALIDITY = 1440
 DEFAULT_PARTS = 3
 # The last one is not a GSM character, so no value contains it.
@@ -171,14 +173,19 @@ def minutes_until_start(body: bytes, at: datetime) -> int:
 
 
 def wire_form(body: bytes, at: datetime) -> bytes:
-    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes."""
+    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes.
+
+    assumption: validity counts from the delayed delivery, because with the default of 1,440 minutes a delay of "up to
+    7 days" could not work otherwise. If it counts from the upload, texts expire earlier: never after the end.
+    """
     timed, rest = _timed(body)
-    lines = b""
+    lines, released_at = b"", at
     if minutes := minutes_until_start(body, at):
         lines += b"deliv_time:%d\n" % min(minutes, MAX_DELAY_MINUTES)
+        released_at += timedelta(minutes=minutes) + DELAY_TOLERANCE
     validity = int(timed.get(b"validity", 0))
     if b"valid_until" in timed:
-        left = max((_moment(timed[b"valid_until"]) - at) // timedelta(minutes=1), 1)
+        left = max((_moment(timed[b"valid_until"]) - released_at) // timedelta(minutes=1), 1)
         validity = left if left < (validity or _DEFAULT_VALIDITY) else validity
     if validity:
         lines += b"validity:%d\n" % validity
