@@ -180,9 +180,10 @@ class Interpretation:
     """What the observations of a batch mean.
 
     ``reason`` is a code and ``sentence`` explains it. ``alarm`` is a sentence for people if the evidence contradicts
-    itself. ``unclear`` is true if only a person can decide. ``account`` is true if the account itself was refused
-    (login, credit); it is then stopped as well. ``waits`` is true while the provider may still report something that
-    permits another attempt: until then there is none. It never stays true for long.
+    itself; ``note`` is a sentence for the history that asks nobody to act. ``unclear`` is true if only a person can
+    decide. ``account`` is true if the account itself was refused (login, credit); it is then stopped as well. ``waits``
+    is true while the provider may still report something that permits another attempt: until then there is none. It
+    never stays true for long.
     """
 
     state: ProviderState
@@ -193,6 +194,7 @@ class Interpretation:
     alarm: str = ""
     account: bool = False
     waits: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import timing
 from campaigns.models import Batch
 from campaigns.results import settle
+from campaigns.results.already_read import known_lines, recall_files, remember_unrelated
 from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
 from campaigns.results.schedule import GIVEN_UP
 from campaigns.timing import Clock
@@ -19,14 +20,15 @@ from providers.errors import Refused, Trouble
 from providers.locks import account_slot
 from providers.models import Account
 from providers.points import reach
+from providers.transports.shared import SharedRemote, shared
 
 logger = logging.getLogger(__name__)
 
 
 def collect(account_id: int, clock: Clock, until: datetime) -> int:
-    """Poll every due batch of an account over one connection; return how many were polled.
+    """Poll every due batch of an account over one connection, with one listing of each folder for all of them.
 
-    Stops at ``until`` (UTC), or if all connection slots of the account are taken.
+    Returns how many were polled. Stops at ``until`` (UTC), or if all connection slots of the account are taken.
     """
     account = Account.objects.get(pk=account_id)
     polled = 0
@@ -42,7 +44,11 @@ def collect(account_id: int, clock: Clock, until: datetime) -> int:
         if not due:
             return 0
         try:
-            with connect(account) as remote:
+            with (
+                connect(account) as opened,
+                known_lines(account, opened),
+                shared(opened, [batch.stem for batch in due], clock) as remote,
+            ):
                 for batch in due:
                     if clock() >= until:
                         break
@@ -87,15 +93,24 @@ def log_failure(batch_id: int, error: Exception) -> None:
 
 
 def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
-    """Poll once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble if the poll fails."""
+    """Poll once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble if the poll fails.
+
+    If the remote is shared with other batches, what it shows was seen when the folder was listed for the first of them.
+    """
     adapter = batch.account.adapter
+    is_shared = isinstance(remote, SharedRemote)
     payload = payload_of(batch)
     attempts = attempts_of(batch)
     reach("poll:begin")
-    observation = adapter.poll(remote, payload, attempts, now)
+    if is_shared:
+        remote.already_read = recall_files(batch)
+    seen_at = min(now, remote.listed_at or now) if is_shared else now
+    observation = adapter.poll(remote, payload, attempts, seen_at)
     reach("poll:end")
     keep_observation(batch, observation)
     Account.objects.filter(pk=batch.account_id).update(polled_at=now)
+    if is_shared:
+        remember_unrelated(batch, remote.already_read)
     reach("evidence:kept")
     # A person has already decided about everything seen or uploaded before they gave the batch up.
     known = [observation] if batch.status in GIVEN_UP else observations_of(batch)

@@ -197,6 +197,8 @@ def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
 def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     if interpretation.alarm and interpretation.alarm != batch.alarm:
         raise_alarm(batch, interpretation.reason, interpretation.alarm)
+    if interpretation.note and not batch.events.filter(sentence=interpretation.note).exists():
+        record_event(batch.campaign, "note", interpretation.note, batch=batch)
     to = (
         Batch.Status.UNCLEAR
         if interpretation.unclear or _is_dropped(batch, interpretation)

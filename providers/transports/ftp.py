@@ -11,7 +11,7 @@ from providers.errors import Refused, Unclear, Unreachable
 from providers.points import reach
 from providers.transports import ftp_listing
 from providers.transports.dial import time_limit
-from providers.transports.files import Entry, folder_forbidden, name_taken
+from providers.transports.files import Entry, ReadFiles, folder_forbidden, name_taken
 from providers.transports.ftp_connection import FAILURES, Connection, as_bytes, reply_code
 from providers.transports.ftp_login import hosts, log_in_at, log_in_at_first, lost
 
@@ -22,7 +22,8 @@ _STORED = ("226", "250")
 class FtpRemote:
     """An open FTP session in binary mode, at the folder where the login starts. Paths are relative to that folder.
 
-    ``host`` is the connected host as ``name:port``.
+    ``host`` is the connected host as ``name:port``. ``known_lines`` holds the times of files by the digests of
+    their lines in a LIST, for a server without MLSD; if it is None, it is asked about each file anew.
     """
 
     def __init__(self, settings: Mapping[str, Any], connection: Connection) -> None:
@@ -30,6 +31,8 @@ class FtpRemote:
         self.host = connection.at.label
         self._connection = connection
         self._has_mlsd = True
+        self.already_read = ReadFiles()
+        self.known_lines: dict[str, datetime | None] | None = None
 
     def hosts(self) -> tuple[str, ...]:
         """Every configured host as ``name:port``, connected or not."""
@@ -45,12 +48,14 @@ class FtpRemote:
             raise Unreachable("host_removed", f"{host_label} is no longer one of the account's hosts.")
         connection = log_in_at(host, self.settings)
         try:
-            yield FtpRemote(self.settings, connection)
+            other = FtpRemote(self.settings, connection)
+            other.known_lines = self.known_lines
+            yield other
         finally:
             connection.disconnect()
 
-    def listdir(self, folder: str = "", containing: str = "") -> list[Entry]:
-        """Return the files of ``folder`` whose names contain ``containing``; sub-folders are left out.
+    def listdir(self, folder: str = "", containing: str | tuple[str, ...] = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names contain ``containing``, or one of several; no sub-folders.
 
         Names come without a path; bytes that are not UTF-8 become surrogates. A server without MLSD is asked for the
         size and time of each name separately, which is slow in a full folder unless ``containing`` narrows it down; a
@@ -61,6 +66,9 @@ class FtpRemote:
             entries = ftp_listing.by_mlsd(self._connection, containing) if self._has_mlsd else None
             if entries is None:
                 self._has_mlsd = False
+                if self.known_lines is not None:
+                    entries = ftp_listing.by_list(self._connection, folder, containing, self.known_lines)
+            if entries is None:
                 entries = ftp_listing.by_nlst(self._connection, folder, containing)
         return entries
 

@@ -6,11 +6,12 @@ The caller is in the folder already and turns the failures of the connection int
 # ruff: noqa: S321 - some providers document nothing safer; FTPS is offered and SFTP preferred where there is a choice.
 
 import ftplib
+import hashlib
 import re
 from datetime import UTC, datetime
 
 from providers.errors import Refused, Unreachable
-from providers.transports.files import Entry, folder_forbidden, folder_missing
+from providers.transports.files import Entry, contains_any, folder_forbidden, folder_missing
 from providers.transports.ftp_connection import Connection, reply_code
 
 # Far more than the names of 10,000 files.
@@ -20,10 +21,14 @@ _FORBIDDEN = re.compile(r"permission|permitted|denied|privileg|forbid|not allowe
 # vsftpd reports an unreadable folder in a closing 226.
 _UNREAD = re.compile(r"failed to open", re.IGNORECASE)
 _SIZE = re.compile(r"213\s+(\d+)")
+# Links are left to NLST: their line ends in another name.
+_UNIX_FILE = re.compile(
+    r"-[-rwxsStT]{9}\S?\s+\d+\s+\S+\s+\S+\s+(?P<size>\d+) [A-Z][a-z]{2} [ \d]\d +(?:\d\d:\d\d|\d{4}) (?P<name>.+)"
+)
 _TIMESTAMP = re.compile(r"(\d{14})(?:\.\d+)?$")
 
 
-def by_mlsd(connection: Connection, containing: str) -> list[Entry] | None:
+def by_mlsd(connection: Connection, containing: str | tuple[str, ...]) -> list[Entry] | None:
     """Return the files of the current folder, None when the server refuses MLSD."""
     try:
         listing, _ = _listing(connection, "MLSD")
@@ -34,14 +39,14 @@ def by_mlsd(connection: Connection, containing: str) -> list[Entry] | None:
         facts, _, name = line.partition(" ")
         by_key = dict(fact.lower().partition("=")[::2] for fact in facts.split(";"))
         name = _base_name(name)
-        if by_key.get("type") not in ("dir", "cdir", "pdir") and name and containing in name:
+        if by_key.get("type") not in ("dir", "cdir", "pdir") and name and contains_any(name, containing):
             size_fact = by_key.get("size", "")
             modified = _parse_timestamp(by_key.get("modify", ""))
             entries.append(Entry(name, int(size_fact) if size_fact.isdecimal() else 0, modified))
     return entries
 
 
-def by_nlst(connection: Connection, folder: str, containing: str) -> list[Entry]:
+def by_nlst(connection: Connection, folder: str, containing: str | tuple[str, ...]) -> list[Entry]:
     """Return the files of the current folder, which is ``folder``; size and time are asked for one by one."""
     try:
         listing, reply = _listing(connection, "NLST")
@@ -55,7 +60,45 @@ def by_nlst(connection: Connection, folder: str, containing: str) -> list[Entry]
     if _UNREAD.search(reply):
         raise folder_forbidden(folder)
     names = dict.fromkeys(_base_name(line) for line in _lines(listing))
-    return [entry for name in names if name and containing in name and (entry := _entry(connection, folder, name))]
+    return [
+        entry
+        for name in names
+        if name and contains_any(name, containing) and (entry := _entry(connection, folder, name))
+    ]
+
+
+def by_list(
+    connection: Connection, folder: str, containing: str | tuple[str, ...], known: dict[str, datetime | None]
+) -> list[Entry] | None:
+    """Return the files of the current folder, None when the server's LIST is not of the Unix form.
+
+    A line of LIST shows the size, and the time to the minute only. So size and time are asked for as ``by_nlst`` does,
+    but only of files whose line is not in ``known``, to which their times are added under a digest of the line.
+    """
+    try:
+        listing, reply = _listing(connection, "LIST")
+    except (ftplib.error_perm, ftplib.error_temp):
+        return None
+    if _UNREAD.search(reply):
+        raise folder_forbidden(folder)
+    lines = [line for line in _lines(listing) if line.strip() and not line.startswith(("total ", "d"))]
+    shown = [_UNIX_FILE.fullmatch(line) for line in lines]
+    entries = []
+    for match in shown:
+        if match is None or match["name"] != _base_name(match["name"]):
+            return None
+        if not contains_any(match["name"], containing):
+            continue
+        name, shown_size = match["name"], int(match["size"])
+        line = f"{connection.at.label} {folder} {match[0]}".encode("utf-8", "surrogateescape")
+        key = hashlib.sha256(line).hexdigest()[:16]
+        if key in known:
+            entries.append(Entry(name, shown_size, known[key]))
+        elif entry := _entry(connection, folder, name):
+            entries.append(entry)
+            if entry.size == shown_size:
+                known[key] = entry.modified_at
+    return entries
 
 
 def size(connection: Connection, path: str) -> int:

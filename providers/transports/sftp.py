@@ -20,6 +20,7 @@ from providers.transports.dial import dial, time_limit
 from providers.transports.files import (
     Entry,
     connection_lost,
+    contains_any,
     folder_forbidden,
     folder_missing,
     login_refused,
@@ -42,8 +43,8 @@ class SftpRemote:
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
 
-    def listdir(self, folder: str, containing: str = "") -> list[Entry]:
-        """Return the files of ``folder`` whose names contain ``containing``; sub-folders are left out.
+    def listdir(self, folder: str, containing: str | tuple[str, ...] = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names contain ``containing``, or one of several; no sub-folders.
 
         Raises Refused (``folder_missing``, ``folder_forbidden``, both with ``account``) or Unreachable.
         """
@@ -62,7 +63,7 @@ class SftpRemote:
                 datetime.fromtimestamp(item.st_mtime, UTC) if item.st_mtime is not None else None,
             )
             for item in found
-            if containing in item.filename and not (item.st_mode and stat.S_ISDIR(item.st_mode))
+            if contains_any(item.filename, containing) and not (item.st_mode and stat.S_ISDIR(item.st_mode))
         ]
 
     def read(self, path: str, at_most: int) -> bytes | None:

@@ -197,9 +197,13 @@ def decode_log(body: bytes) -> str:
         return body.decode("cp1252", "replace")
 
 
+def split_lines(text: str) -> list[str]:
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _split(text: str) -> list[str]:
     """Return the lines of a log, each cut off where it repeats the text of a message."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = split_lines(text)
     return [line[: echo.start()] if (echo := _ECHO.search(line)) else line for line in lines]
 
 
