@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import paramiko
-from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
+from paramiko.message import Message
+from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, SFTP_OP_UNSUPPORTED, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
 from providers import timing
@@ -29,6 +30,16 @@ from providers.transports.files import (
 _CHUNK = 32768
 _WRITES_AHEAD = 64
 _FAILURES = (paramiko.SSHException, OSError, EOFError)
+
+
+class _Unsupported(OSError):
+    """The server answered that it does not support the operation."""
+
+
+# How a server answers an exclusive create that it does not support, although it would create the file plainly.
+_NOT_EXCLUSIVELY = (_Unsupported, PermissionError)
+# What is raised for a failure that the server reports; anything else means that the connection broke.
+_ANSWERED = (OSError, _Unsupported, FileNotFoundError, PermissionError)
 
 
 class SftpRemote:
@@ -74,7 +85,7 @@ class SftpRemote:
         except (FileNotFoundError, PermissionError):
             return None
         except _FAILURES as error:
-            if self._transport.is_active() and type(error) is OSError:
+            if not self._is_broken(error):
                 # The server answered that it failed: the file cannot be read, but the connection works.
                 return None
             raise connection_lost(error) from error
@@ -82,7 +93,8 @@ class SftpRemote:
     def create(self, path: str, body: bytes) -> None:
         """Write a new file; returns only when the server has confirmed every byte and the close.
 
-        No stat follows, because the gateway may have taken the file already. Raises Refused (``name_taken``,
+        A server that knows no exclusive create is asked for the name first, and then for a plain create. No stat
+        follows the upload, because the gateway may have taken the file already. Raises Refused (``name_taken``,
         ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable while at most an empty file can
         exist, and Unclear for anything later.
         """
@@ -96,20 +108,51 @@ class SftpRemote:
                 "The connection broke while the file was being written; it may have arrived.",
             ) from error
 
+    def creates_exclusively(self, folder: str) -> bool:
+        """Whether the server creates files exclusively, found out without creating any: ``folder`` is already there.
+
+        A server that answers that a folder may not be opened counts as one that does not. Raises Unreachable.
+        """
+        try:
+            with self._within(timing.SFTP_REPLY_SECONDS):
+                self._sftp.open(folder, "x").close()
+        except _NOT_EXCLUSIVELY:
+            return False
+        except _FAILURES as error:
+            if self._is_broken(error):
+                raise connection_lost(error) from error
+        return True
+
     def _open_new(self, path: str) -> paramiko.SFTPFile:
+        try:
+            return self._open_to_write(path, "wx")
+        except _NOT_EXCLUSIVELY:
+            # AWS Transfer Family and others refuse an exclusive create, not the file. Every attempt has a new name.
+            if self._exists(path):
+                raise name_taken() from None
+            return self._open_to_write(path, "w")
+
+    def _open_to_write(self, path: str, mode: str) -> paramiko.SFTPFile:
+        """Open ``path``; with the mode ``wx``, what says that only this mode is refused is raised as it is."""
         try:
             with self._within(timing.SFTP_REPLY_SECONDS):
                 reach("sftp:open")
-                return self._sftp.open(path, "wx")
-        except (FileNotFoundError, PermissionError) as error:
-            raise _folder_trouble(path.rpartition("/")[0], error) from error
+                return self._sftp.open(path, mode)
         except _FAILURES as error:
-            # SFTP version 3 has no status for "already exists": the server reports a general failure.
-            if not self._transport.is_active() or type(error) is not OSError:
+            if mode == "wx" and isinstance(error, _NOT_EXCLUSIVELY):
+                raise
+            if isinstance(error, FileNotFoundError | PermissionError):
+                raise _folder_trouble(path.rpartition("/")[0], error) from error
+            if self._is_broken(error):
                 raise connection_lost(error) from error
-            if self._exists(path):
+            # SFTP version 3 has no status for "already exists": the server reports a general failure.
+            if mode == "wx" and self._exists(path):
                 raise name_taken() from error
             raise Refused("upload_refused", "The server refuses the file and does not say why.") from error
+
+    def _is_broken(self, error: BaseException) -> bool:
+        """Whether the connection broke, as opposed to the server answering that it failed."""
+        return not self._transport.is_active() or type(error) not in _ANSWERED
 
     def _exists(self, path: str) -> bool:
         try:
@@ -117,6 +160,8 @@ class SftpRemote:
                 self._sftp.stat(path)
         except FileNotFoundError:
             return False
+        except PermissionError as error:
+            raise _folder_trouble(path.rpartition("/")[0], error) from error
         except _FAILURES as error:
             raise connection_lost(error) from error
         return True
@@ -149,6 +194,15 @@ class SftpRemote:
 
 
 class _Client(paramiko.SFTPClient):
+    def _convert_status(self, msg: Message) -> None:
+        """As paramiko's, but *unsupported* is told apart from a general failure."""
+        start = msg.packet.tell()
+        code = msg.get_int()
+        if code == SFTP_OP_UNSUPPORTED:
+            raise _Unsupported(msg.get_text())
+        msg.packet.seek(start)
+        super()._convert_status(msg)  # type: ignore[misc]
+
     def listdir_attr(self, path: str = ".") -> list[paramiko.SFTPAttributes]:
         """As paramiko's, but a name that is not UTF-8 is kept as surrogates instead of failing the whole list."""
         handle = self._request(CMD_OPENDIR, path.encode())[1].get_string()  # type: ignore[attr-defined]

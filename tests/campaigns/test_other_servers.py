@@ -22,6 +22,7 @@ from tests.providers import servers
 TEXT = 'Hi @@value1@@, "20 %"; off\\on'
 WAYS = {
     "smsportal through openssh": ("smsportal", "openssh", {}),
+    "smsportal through SFTP without exclusive create": ("smsportal", "plain_create", {}),
     "smsportal through vsftpd": ("smsportal", "vsftpd", {}),
     "gatewayapi through vsftpd": ("gatewayapi", "vsftpd", {}),
     "gatewayapi through vsftpd with TLS": ("gatewayapi", "vsftpd", {"tls": True}),

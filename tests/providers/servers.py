@@ -9,6 +9,7 @@ The programs are children of the test; where Debian lacks one the test is skippe
 the given folder is touched.
 """
 
+import asyncio
 import io
 import ipaddress
 import os
@@ -18,7 +19,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from asyncssh.constants import FXF_EXCL
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -166,6 +168,76 @@ _TLS_LINES = {
     "require_ssl_reuse": "YES",
     "ssl_ciphers": "HIGH",
 }
+
+
+class _Login(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == ("baton", PASSWORD)
+
+
+class NoExclusiveCreate(asyncssh.SFTPServer):
+    """Answers an exclusive create as AWS Transfer Family and others do; ``refusal`` is what it answers."""
+
+    refusal: Callable[[str], Exception] = asyncssh.SFTPOpUnsupported
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        if pflags & FXF_EXCL:
+            raise self.refusal("Exclusive create is not supported")
+        return super().open(path, pflags, attrs)
+
+
+@contextmanager
+def asyncssh_server(
+    home: Path,
+    folders: type[asyncssh.SFTPServer] = asyncssh.SFTPServer,
+    login: type[asyncssh.SSHServer] = _Login,
+    key_type: str = "ssh-ed25519",
+    **options: Any,
+) -> Iterator[FileServer]:
+    """Serve the folder ``home`` by SFTP in a thread; ``options`` are those of ``asyncssh.create_server``."""
+    home.mkdir(exist_ok=True)
+    key = asyncssh.generate_private_key(key_type)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(
+            login,
+            HOST,
+            0,
+            server_host_keys=[key],
+            sftp_factory=lambda channel: folders(channel, chroot=os.fsencode(home)),
+            **options,
+        )
+
+    async def stop(acceptor: asyncssh.SSHAcceptor) -> None:
+        acceptor.close()
+        await acceptor.wait_closed()
+
+    acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
+    try:
+        host_key = " ".join(key.export_public_key().decode().split()[:2])
+        yield FileServer(home, acceptor.get_port(), "baton", host_key=host_key)
+    finally:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(stop(acceptor), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def plain_create(folder: Path, who: str) -> Iterator[FileServer]:
+    """Run asyncssh without exclusive create for the test ``who``, which it never skips."""
+    with asyncssh_server(folder / "home", NoExclusiveCreate) as server:
+        yield server
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
 from providers import timing
@@ -67,6 +68,43 @@ def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbo
         assert not caught.value.account
         assert remote.read("Send_SMS/once.zip", 100) == b"first"
     there.unlink()
+
+
+@pytest.mark.parametrize("refusal", [asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied])
+def test_a_server_without_exclusive_create_is_asked_for_the_name_first(tmp_path: Path, refusal: Any) -> None:
+    folders = type("Folders", (servers.NoExclusiveCreate,), {"refusal": refusal})
+    body = os.urandom(100_000)
+    with servers.asyncssh_server(tmp_path / "home", folders) as server:
+        (server.home / "Send_SMS").mkdir()
+        with SftpTransport.connect(server.settings()) as remote:
+            assert not remote.creates_exclusively("Send_SMS")
+            remote.create("Send_SMS/new.zip", body)
+            with pytest.raises(Refused) as caught:
+                remote.create("Send_SMS/new.zip", b"second")
+            assert caught.value.code == "name_taken"
+            with pytest.raises(Refused) as caught:
+                remote.create("Nowhere/new.zip", body)
+            assert caught.value.code == "folder_missing"
+        assert {path.name: path.read_bytes() for path in (server.home / "Send_SMS").iterdir()} == {"new.zip": body}
+
+
+def test_a_folder_that_really_may_not_be_written_stops_the_account(tmp_path: Path) -> None:
+    class ReadOnly(asyncssh.SFTPServer):
+        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+            raise asyncssh.SFTPPermissionDenied("Read only")
+
+    with servers.asyncssh_server(tmp_path / "home", ReadOnly) as server:
+        with pytest.raises(Refused) as caught, SftpTransport.connect(server.settings()) as remote:
+            remote.create("new.zip", b"x")
+        assert (caught.value.code, caught.value.account) == ("folder_forbidden", True)
+
+
+def test_a_server_with_exclusive_create_is_recognised(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        (server.home / "Send_SMS").mkdir()
+        with SftpTransport.connect(server.settings()) as remote:
+            assert remote.creates_exclusively("Send_SMS")
+        assert list((server.home / "Send_SMS").iterdir()) == []
 
 
 def test_a_missing_folder_stops_the_account(sftp_settings: dict[str, Any]) -> None:
