@@ -152,6 +152,9 @@ class Connection(ftplib.FTP):
         with self.open_data(command) as connection:
             while len(body) <= at_most and (piece := connection.recv(_CHUNK)):
                 body += piece
+            if len(body) <= at_most:
+                # Servers that insist on the end of TLS answer 426 to a download that is merely closed.
+                _end_tls(connection)
         if len(body) <= at_most:
             return bytes(body), self.voidresp()
         # Baton hung up early, so the closing reply does not matter. Never ABOR: servers differ in what it does.

@@ -520,6 +520,16 @@ def test_a_certificate_that_nobody_vouches_for(encrypted: FileServer, tmp_path: 
     assert named(trouble_of(encrypted.settings(tls_certificate="ä"))) == (Refused, "certificate_unreadable")
 
 
+def test_a_server_that_insists_on_the_end_of_tls_is_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.vsftpd(tmp_path, request.node.nodeid, tls=True, strict_ssl_write_shutdown="YES") as server:
+        body = os.urandom(200_000)
+        with FtpTransport.connect(server.settings()) as remote:
+            remote.store("a.zip", body)
+            assert [(entry.name, entry.size) for entry in remote.listdir("")] == [("a.zip", len(body))]
+            assert remote.read("a.zip", 1_000_000) == body
+            assert remote.read("a.zip", 10) == body[:10]
+
+
 def test_a_server_that_wants_encryption_says_so(encrypted: FileServer) -> None:
     trouble = trouble_of(encrypted.settings(use_tls=False))
     assert named(trouble) == (Refused, "tls_required")
