@@ -182,7 +182,9 @@ class Interpretation:
     ``reason`` is a code and ``sentence`` explains it. ``alarm`` is a sentence for people if the evidence contradicts
     itself. ``unclear`` is true if only a person can decide. ``account`` is true if the account itself was refused
     (login, credit); it is then stopped as well. ``waits`` is true while the provider may still report something that
-    permits another attempt: until then there is none. It never stays true for long.
+    permits another attempt: until then there is none. It never stays true for long. ``dropped`` is true if the provider
+    reported that it dropped the file of every attempt unread, so that no attempt can have texted anybody: while the
+    batch is committing, its commit may be repeated if the guard permits; once it was handed over, a person decides.
     """
 
     state: ProviderState
@@ -193,6 +195,7 @@ class Interpretation:
     alarm: str = ""
     account: bool = False
     waits: bool = False
+    dropped: bool = False
 
 
 @dataclass(frozen=True)
