@@ -230,7 +230,8 @@ class FtpRemote:
 
 
 class FtpTransport:
-    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, allow_private_hosts.
+    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, greeting_seconds,
+    allow_private_hosts.
 
     ``hosts`` are tried in order; a host may be ``name:port``. With ``use_tls`` (explicit FTPS) nothing, least of all
     the password, goes out before the server's certificate is verified: against ``tls_certificate`` (PEM) if given,

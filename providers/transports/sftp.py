@@ -12,24 +12,23 @@ from typing import Any
 import paramiko
 from paramiko.message import Message
 from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, SFTP_OP_UNSUPPORTED, int64
-from paramiko.ssh_exception import IncompatiblePeer
 
 from providers import timing
-from providers.errors import Refused, Unclear, Unreachable
+from providers.errors import Refused, Unclear
 from providers.points import reach
-from providers.transports.dial import dial, time_limit
+from providers.transports import ssh
+from providers.transports.dial import time_limit
 from providers.transports.files import (
     Entry,
     connection_lost,
     folder_forbidden,
     folder_missing,
-    login_refused,
     name_taken,
 )
+from providers.transports.ssh import FAILURES
 
 _CHUNK = 32768
 _WRITES_AHEAD = 64
-_FAILURES = (paramiko.SSHException, OSError, EOFError)
 
 
 class _Unsupported(OSError):
@@ -45,7 +44,7 @@ _ANSWERED = (OSError, _Unsupported, FileNotFoundError, PermissionError)
 class SftpRemote:
     """An open SFTP session."""
 
-    def __init__(self, settings: Mapping[str, Any], transport: paramiko.Transport, sftp: paramiko.SFTPClient) -> None:
+    def __init__(self, settings: Mapping[str, Any], transport: ssh.Transport, sftp: paramiko.SFTPClient) -> None:
         self.settings = settings
         self._transport = transport
         self._sftp = sftp
@@ -64,7 +63,7 @@ class SftpRemote:
                 found = self._sftp.listdir_attr(folder)
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(folder, error) from error
-        except _FAILURES as error:
+        except FAILURES as error:
             raise connection_lost(error) from error
         return [
             Entry(
@@ -84,7 +83,7 @@ class SftpRemote:
                 return remote_file.read(at_most)
         except (FileNotFoundError, PermissionError):
             return None
-        except _FAILURES as error:
+        except FAILURES as error:
             if not self._is_broken(error):
                 # The server answered that it failed: the file cannot be read, but the connection works.
                 return None
@@ -102,7 +101,7 @@ class SftpRemote:
         try:
             with self._within(timing.SFTP_TOTAL_SECONDS):
                 self._write(handle, body)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise Unclear(
                 "upload_broken",
                 "The connection broke while the file was being written; it may have arrived.",
@@ -118,7 +117,7 @@ class SftpRemote:
                 self._sftp.open(folder, "x").close()
         except _NOT_EXCLUSIVELY:
             return False
-        except _FAILURES as error:
+        except FAILURES as error:
             if self._is_broken(error):
                 raise connection_lost(error) from error
         return True
@@ -138,7 +137,7 @@ class SftpRemote:
             with self._within(timing.SFTP_REPLY_SECONDS):
                 reach("sftp:open")
                 return self._sftp.open(path, mode)
-        except _FAILURES as error:
+        except FAILURES as error:
             if mode == "wx" and isinstance(error, _NOT_EXCLUSIVELY):
                 raise
             if isinstance(error, FileNotFoundError | PermissionError):
@@ -162,7 +161,7 @@ class SftpRemote:
             return False
         except PermissionError as error:
             raise _folder_trouble(path.rpartition("/")[0], error) from error
-        except _FAILURES as error:
+        except FAILURES as error:
             raise connection_lost(error) from error
         return True
 
@@ -222,7 +221,7 @@ class _Client(paramiko.SFTPClient):
 
 
 class SftpTransport:
-    """``settings``: host, port, username, password, host_key, allow_private_hosts."""
+    """``settings``: host, port, username, password, host_key, greeting_seconds, allow_private_hosts."""
 
     @staticmethod
     @contextmanager
@@ -230,7 +229,8 @@ class SftpTransport:
         """Connect, verify the host key, log in, and yield the open remote.
 
         Raises Unreachable (DNS, refused connection, timeouts) or Refused with ``account`` set: ``host_private``,
-        ``host_key_unknown``, ``host_key_changed``, ``login_refused``, ``sftp_refused``.
+        ``host_key_unknown``, ``host_key_changed``, ``no_common_encryption``, ``login_refused``, ``login_asks_more``,
+        ``sftp_refused``.
         """
         if not settings.get("host_key"):
             raise Refused(
@@ -239,13 +239,14 @@ class SftpTransport:
                 account=True,
             )
         pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
-        transport = _transport(settings, pinned_type)
+        transport = ssh.open_transport(settings, pinned_type)
         try:
-            with time_limit(transport.close, _login_limit()):
-                seen = _handshake(transport, settings)
+            with time_limit(transport.close, _login_limit(settings)):
+                seen = ssh.handshake(transport, settings)
                 if seen != f"{pinned_type} {pinned_key}":
-                    raise _host_key_changed(settings)
-                sftp = _log_in(transport, settings)
+                    raise ssh.host_key_changed(settings)
+                ssh.log_in(transport, settings)
+                sftp = _open_sftp(transport)
             yield SftpRemote(settings, transport, sftp)
         finally:
             transport.close()
@@ -253,10 +254,10 @@ class SftpTransport:
     @staticmethod
     def host_key(settings: Mapping[str, Any]) -> str:
         """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
-        transport = _transport(settings, "")
+        transport = ssh.open_transport(settings, "")
         try:
-            with time_limit(transport.close, timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS):
-                return _handshake(transport, settings)
+            with time_limit(transport.close, timing.CONNECT_SECONDS + ssh.greeting_seconds(settings)):
+                return ssh.handshake(transport, settings)
         finally:
             transport.close()
 
@@ -270,60 +271,14 @@ def fingerprint(host_key: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def _transport(settings: Mapping[str, Any], key_type: str) -> paramiko.Transport:
-    allow_private = bool(settings.get("allow_private_hosts"))
-    connection = dial(str(settings["host"]), int(settings["port"]), timing.CONNECT_SECONDS, allow_private)
-    transport = paramiko.Transport(connection)
-    transport.banner_timeout = timing.SFTP_BANNER_SECONDS
-    transport.handshake_timeout = timing.SFTP_BANNER_SECONDS
-    transport.auth_timeout = timing.SFTP_LOGIN_SECONDS
-    transport.channel_timeout = timing.SFTP_REPLY_SECONDS
-    transport.clear_to_send_timeout = timing.SFTP_REPLY_SECONDS
-    options = transport.get_security_options()
-    # Measured: GCM is by far the fastest cipher in paramiko.
-    options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher != "aes128-gcm@openssh.com")
-    if key_type == "ssh-rsa":
-        options.key_types = [name for name in options.key_types if name.startswith("rsa-sha2-")]
-    elif key_type in options.key_types:
-        options.key_types = [key_type]
-    return transport
-
-
-def _handshake(transport: paramiko.Transport, settings: Mapping[str, Any]) -> str:
-    try:
-        transport.start_client(timeout=timing.SFTP_BANNER_SECONDS)
-        key = transport.get_remote_server_key()
-    except IncompatiblePeer as error:
-        if settings.get("host_key") and "host key" in str(error):
-            raise _host_key_changed(settings) from error
-        raise Refused(
-            "no_common_encryption", "The server offers no encryption that Baton accepts.", account=True
-        ) from error
-    except _FAILURES as error:
-        raise Unreachable(
-            "no_ssh_answer",
-            f"{settings['host']} port {settings['port']} is open but does not answer as an SFTP server.",
-        ) from error
-    return f"{key.get_name()} {key.get_base64()}"
-
-
-def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> paramiko.SFTPClient:
-    try:
-        transport.auth_password(str(settings["username"]), str(settings["password"]))
-    except paramiko.AuthenticationException as error:
-        # paramiko raises the same exception for a dropped connection and a late answer as for a refusal.
-        if "transport shut down" in str(error) or "timeout" in str(error).lower():
-            raise Unreachable("login_unanswered", "The server did not answer the login.") from error
-        raise login_refused() from error
-    except _FAILURES as error:
-        raise connection_lost(error) from error
+def _open_sftp(transport: ssh.Transport) -> paramiko.SFTPClient:
     try:
         sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
         raise Refused(
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True
         ) from error
-    except _FAILURES as error:
+    except FAILURES as error:
         raise connection_lost(error) from error
     if sftp is None:
         raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
@@ -331,17 +286,9 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
     return sftp
 
 
-def _login_limit() -> float:
-    return timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS + timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
-
-
-def _host_key_changed(settings: Mapping[str, Any]) -> Refused:
-    return Refused(
-        "host_key_changed",
-        f"The key of {settings['host']} is not the one that was confirmed. Nothing is handed over until an "
-        "administrator has asked the provider whether it changed its key, and confirmed the new fingerprint.",
-        account=True,
-    )
+def _login_limit(settings: Mapping[str, Any]) -> float:
+    login = timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
+    return timing.CONNECT_SECONDS + ssh.greeting_seconds(settings) + login
 
 
 def _folder_trouble(folder: str, error: OSError) -> Refused:

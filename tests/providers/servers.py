@@ -170,7 +170,7 @@ _TLS_LINES = {
 }
 
 
-class _Login(asyncssh.SSHServer):
+class Login(asyncssh.SSHServer):
     def begin_auth(self, username: str) -> bool:
         return True
 
@@ -196,7 +196,7 @@ class NoExclusiveCreate(asyncssh.SFTPServer):
 def asyncssh_server(
     home: Path,
     folders: type[asyncssh.SFTPServer] = asyncssh.SFTPServer,
-    login: type[asyncssh.SSHServer] = _Login,
+    login: type[asyncssh.SSHServer] = Login,
     key_type: str = "ssh-ed25519",
     **options: Any,
 ) -> Iterator[FileServer]:
@@ -241,8 +241,12 @@ def plain_create(folder: Path, who: str) -> Iterator[FileServer]:
 
 
 @contextmanager
-def openssh(folder: Path, who: str) -> Iterator[FileServer]:
+def openssh(
+    folder: Path, who: str, *, key_type: str = "ssh-ed25519", lines: tuple[str, ...] = ()
+) -> Iterator[FileServer]:
     """Run OpenSSH's sshd with its SFTP server and a password login for the test ``who`` (its node id).
+
+    ``lines`` are further lines of its configuration.
 
     sshd reads passwords from /etc/shadow only, so it lives in a root folder of its own below ``folder``; that takes
     root, and who is not root skips the test.
@@ -252,9 +256,11 @@ def openssh(folder: Path, who: str) -> Iterator[FileServer]:
         refuse = pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip
         refuse("only root can give sshd a root folder of its own")
     root = folder / "sshd"
-    key = _sshd_root(root, program)
+    key = _sshd_root(root, program, key_type)
     server = FileServer(root / "home", free_port(), "baton", host_key=key)
-    (root / "etc/ssh/sshd_config").write_text(_SSHD.format(host=HOST, port=server.port))
+    (root / "etc/ssh/sshd_config").write_text(
+        _SSHD.format(host=HOST, port=server.port) + "".join(f"{line}\n" for line in lines)
+    )
     with _child(["chroot", str(root), program, "-D", "-e", "-f", "/etc/ssh/sshd_config"], server):
         yield server
 
@@ -274,7 +280,7 @@ ForceCommand internal-sftp
 _SHADOW = "$6$baton$RRcKFoVaHyXt6nEJF8TWB3MXT2F8afvwo/6./GLC0o8A4UUjGhAgF0Q8SOVMmBxjQlE7Lt1mdcNMloPd1aUJv."
 
 
-def _sshd_root(root: Path, program: str) -> str:
+def _sshd_root(root: Path, program: str, key_type: str) -> str:
     """Lay out what sshd needs to live in ``root``; returns its host key as an account pins it."""
     for place in ("etc/ssh", "run/sshd", "dev", "home"):
         (root / place).mkdir(parents=True)
@@ -288,7 +294,7 @@ def _sshd_root(root: Path, program: str) -> str:
     (root / "etc/passwd").write_text(f"baton:x:0:0::/home:{program}\nsshd:x:65534:65534::/run/sshd:/usr/sbin/nologin\n")
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
     (root / "etc/shadow").write_text(f"baton:{_SHADOW}:20000:0:99999:7:::\n")
-    key = asyncssh.generate_private_key("ssh-ed25519")
+    key = asyncssh.generate_private_key(key_type)
     key_file = root / "etc/ssh/host_key"
     key.write_private_key(str(key_file))
     key_file.chmod(0o600)
