@@ -1,4 +1,4 @@
-"""What an FTP server shows of a folder and of one file: MLSD where it has it, else NLST, SIZE and MDTM.
+"""What an FTP server shows of a folder and of one file: MLSD where it has it, else NLST with SIZE and MDTM, else LIST.
 
 The caller is in the folder already and turns the failures of the connection into trouble.
 """
@@ -19,7 +19,19 @@ _LISTING_AT_MOST = 20_000_000
 _FORBIDDEN = re.compile(r"permission|permitted|denied|privileg|forbid|not allowed", re.IGNORECASE)
 # vsftpd reports an unreadable folder in a closing 226.
 _UNREAD = re.compile(r"failed to open", re.IGNORECASE)
-_SIZE = re.compile(r"213\s+(\d+)")
+_UNKNOWN_COMMAND = ("500", "501", "502", "504")
+_NOT_FOUND = ("450", "550")
+_SIZE = re.compile(r"213\s+(\d+)\s*$")
+# ls -l: type and rights, links, owner, group (some servers leave one out), size, day, and time or year.
+_UNIX = re.compile(
+    r"(?P<type>[-dlbcps])[-a-zA-Z]{9}[+.@]?\s+(?:\d+\s+)?(?:\S+\s+){0,2}?(?P<size>\d+)\s+"
+    r"(?:[^\W\d]{3,4}\.?\s+\d{1,2}|\d{1,2}\s+[^\W\d]{3,4}\.?|\d{4}-\d\d-\d\d)\s+(?:\d{1,2}:\d\d(?::\d\d)?|\d{4})\s"
+    r"(?P<name>.+)"
+)
+_WINDOWS = re.compile(
+    r"\d{2,4}[-/.]\d\d[-/.]\d{2,4}\s+\d{1,2}:\d\d\s?(?:[AP]M)?\s+(?:(?P<type><DIR>)|(?P<size>[\d,.]+))\s+(?P<name>.+)",
+    re.IGNORECASE,
+)
 _TIMESTAMP = re.compile(r"(\d{14})(?:\.\d+)?$")
 
 
@@ -27,7 +39,9 @@ def by_mlsd(connection: Connection, containing: str) -> list[Entry] | None:
     """Return the files of the current folder, None when the server refuses MLSD."""
     try:
         listing, _ = _listing(connection, "MLSD")
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        if isinstance(error, ftplib.error_temp) and reply_code(error) not in _NOT_FOUND:
+            raise
         return None
     entries = []
     for line in _lines(listing):
@@ -41,12 +55,81 @@ def by_mlsd(connection: Connection, containing: str) -> list[Entry] | None:
     return entries
 
 
-def by_nlst(connection: Connection, folder: str, containing: str) -> list[Entry]:
-    """Return the files of the current folder, which is ``folder``; size and time are asked for one by one."""
+def by_nlst(connection: Connection, folder: str, containing: str) -> list[Entry] | None:
+    """Return the files of the current folder, which is ``folder``; size and time are asked for one by one.
+
+    None when the server knows no NLST, or when it knows no SIZE and LIST shows the sizes instead.
+    """
+    listing = _names(connection, "NLST", folder)
+    if listing is None:
+        return None
+    names = [name for line in listing if (name := _base_name(line)) and containing in name]
+    if (
+        names
+        and not _knows_size(connection, names[0])
+        and (listed := by_list(connection, folder, containing)) is not None
+    ):
+        return listed
+    return [entry for name in dict.fromkeys(names) if (entry := _entry(connection, folder, name))]
+
+
+def by_list(connection: Connection, folder: str, containing: str) -> list[Entry] | None:
+    """Return the files of the current folder, which is ``folder``, from the Unix or the Windows form of LIST.
+
+    The times in it are in a time zone that is not known, so they are asked for one by one. None when the server knows
+    no LIST. Raises Refused (``listing_unreadable``) for a line in another form: it may be about a file of ours.
+    """
+    listing = _names(connection, "LIST", folder)
+    if listing is None:
+        return None
+    entries = []
+    for line in listing:
+        if not line.strip() or re.fullmatch(r"total\s+\d+", line.strip(), re.IGNORECASE):
+            continue
+        match = _UNIX.fullmatch(line) or _WINDOWS.fullmatch(line)
+        if not match:
+            raise Refused(
+                "listing_unreadable",
+                "The server lists its files (LIST) in a form that Baton cannot read, and knows neither MLSD nor NLST. "
+                "Ask the provider to switch on MLSD.",
+                account=True,
+            )
+        kind, name = match["type"], match["name"]
+        if kind == "l":
+            name = name.partition(" -> ")[0]
+        name = _base_name(name)
+        if not name or containing not in name or kind in ("d", "<DIR>", "<dir>"):
+            continue
+        if kind == "l" and _is_folder(connection, folder, name):
+            continue
+        found_size = int(re.sub(r"\D", "", match["size"]))
+        entries.append(Entry(name, found_size, modified_at(connection, name)))
+    return entries
+
+
+def listing_unsupported() -> Refused:
+    """The server knows none of the commands that list a folder."""
+    return Refused(
+        "listing_unsupported",
+        "The server cannot list its files: it knows neither MLSD nor NLST nor LIST. Ask the provider to switch on one "
+        "of them.",
+        account=True,
+    )
+
+
+def is_unknown(error: ftplib.Error) -> bool:
+    """Whether the server does not know the command, as opposed to the file."""
+    return reply_code(error) in _UNKNOWN_COMMAND
+
+
+def _names(connection: Connection, command: str, folder: str) -> list[str] | None:
+    """The lines that NLST or LIST yield of the current folder, which is ``folder``; None when it is not known."""
     try:
-        listing, reply = _listing(connection, "NLST")
+        listing, reply = _listing(connection, command)
     except (ftplib.error_perm, ftplib.error_temp) as error:
-        if reply_code(error) not in ("450", "550"):
+        if is_unknown(error):
+            return None
+        if reply_code(error) not in _NOT_FOUND:
             raise
         if is_forbidden(str(error)):
             raise folder_trouble(folder, str(error)) from error
@@ -54,14 +137,22 @@ def by_nlst(connection: Connection, folder: str, containing: str) -> list[Entry]
         return []
     if _UNREAD.search(reply):
         raise folder_forbidden(folder)
-    names = dict.fromkeys(_base_name(line) for line in _lines(listing))
-    return [entry for name in names if name and containing in name and (entry := _entry(connection, folder, name))]
+    return _lines(listing)
+
+
+def _knows_size(connection: Connection, name: str) -> bool:
+    try:
+        size(connection, name)
+    except ftplib.error_perm as error:
+        return not is_unknown(error)
+    return True
 
 
 def size(connection: Connection, path: str) -> int:
     """Return a file's size in bytes. Raises ftplib.error_perm when there is no such file, or no SIZE command."""
     reply = connection.sendcmd(f"SIZE {path}")
-    if not (match := _SIZE.match(reply)):
+    # Of a reply of several lines, the last one counts.
+    if not (match := _SIZE.match(reply.rpartition("\n")[2])):
         raise ftplib.error_reply(reply)
     return int(match[1])
 
@@ -69,7 +160,7 @@ def size(connection: Connection, path: str) -> int:
 def modified_at(connection: Connection, path: str) -> datetime | None:
     """Return when a file was changed, by the server's clock, in UTC; None when the server does not say."""
     try:
-        return _parse_timestamp(connection.sendcmd(f"MDTM {path}")[3:].strip())
+        return _parse_timestamp(connection.sendcmd(f"MDTM {path}").rpartition("\n")[2][3:].strip())
     except ftplib.error_perm:
         return None
 

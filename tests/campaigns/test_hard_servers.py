@@ -187,7 +187,7 @@ def _until_ended(campaign: Campaign, clock: Clock) -> Batch:
 # -- the disk of the server is full
 
 
-class FullDisk(servers._Folders):
+class FullDisk(servers.Folders):
     """A folder where a file can be made, but nothing can be written while ``is_full``."""
 
     is_full = True
@@ -211,7 +211,7 @@ class _Unwritable:
 @pytest.fixture
 def full_disk(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FileServer:
     monkeypatch.setattr(FullDisk, "is_full", True)
-    monkeypatch.setattr(servers, "_Folders", FullDisk)
+    monkeypatch.setattr(servers, "Folders", FullDisk)
     return serve()
 
 
@@ -354,13 +354,16 @@ def test_a_rename_that_is_denied_holds_the_batch_and_the_upload_stays_inert(
 
 def test_without_size_nothing_is_renamed(serve: Serve, make_running: MakeCampaign, clock: Clock) -> None:
     """Whether the upload is whole cannot be known then."""
-    server = serve(without=("SIZE",))
+    server = serve(without=("SIZE", "LIST", "MLSD", "MLST"))
     campaign = running_at(account_at_server("gatewayapi", server), make_running)
 
     batch = in_turn(campaign, clock, 3, seconds=30)
 
     assert (batch.status, batch.reason) == ("held", "size_unsupported")
-    assert batch.sentence == "The server cannot say how large a file is."
+    assert batch.sentence == (
+        "The server cannot say how large a file is: it knows neither SIZE nor LIST, nor MLSD with sizes. Ask the "
+        "provider to switch on SIZE."
+    )
     assert files_in(server.home) == [f"{batch.stem}-a1.csv"]
 
 

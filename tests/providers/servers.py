@@ -1,4 +1,4 @@
-"""File servers that nobody here wrote, on a loopback port: vsftpd and OpenSSH's sshd, pyftpdlib in a thread.
+"""File servers that nobody here wrote, on a loopback port: programs of Debian's, pyftpdlib and asyncssh in a thread.
 
     with servers.vsftpd(tmp_path, request.node.nodeid) as server:
         (server.home / "Send_SMS").mkdir()
@@ -10,14 +10,17 @@ the given folder is touched.
 """
 
 import asyncio
+import grp
 import io
 import ipaddress
 import os
+import pwd
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,21 +81,32 @@ class FileServer:
 
 
 @contextmanager
-def pyftpdlib(home: Path, *, tls: bool = False, perm: str = "elradfmw") -> Iterator[FileServer]:
+def pyftpdlib(
+    home: Path,
+    *,
+    tls: bool = False,
+    perm: str = "elradfmw",
+    handler: type[FTPHandler] | None = None,
+    without: tuple[str, ...] = (),
+    **others: Any,
+) -> Iterator[FileServer]:
     """Serve the folder ``home`` by FTP, with MLSD; with ``tls`` nobody gets in without, and a certificate lies beside.
 
-    ``perm`` is what the login may do, in pyftpdlib's letters.
+    ``perm`` is what the login may do, in pyftpdlib's letters; ``without`` are commands that the server does not know;
+    ``others`` are attributes of the handler.
     """
     home.mkdir(exist_ok=True)
     authorizer = DummyAuthorizer()
     authorizer.add_user("baton", PASSWORD, str(home), perm=perm)
-    attributes: dict[str, Any] = {"authorizer": authorizer, "abstracted_fs": _Folders, "auth_failed_timeout": 0}
+    attributes: dict[str, Any] = {"authorizer": authorizer, "abstracted_fs": Folders, "auth_failed_timeout": 0}
     if tls:
         attributes |= {"tls_control_required": True, "tls_data_required": True}
         attributes["certfile"] = str(home.parent / "server.pem")
     shown = certificate(home.parent) if tls else ""
-    handler = type("Handler", (TLS_FTPHandler if tls else FTPHandler,), attributes)
-    server = FTPServer((HOST, 0), handler, ioloop=IOLoop())
+    base = handler or (TLS_FTPHandler if tls else FTPHandler)
+    known = {name: told for name, told in base.proto_cmds.items() if name not in without}
+    served = type("Handler", (base,), {**attributes, "proto_cmds": known, **others})
+    server = FTPServer((HOST, 0), served, ioloop=IOLoop())
     stopped = threading.Event()
 
     def serve() -> None:
@@ -109,7 +123,7 @@ def pyftpdlib(home: Path, *, tls: bool = False, perm: str = "elradfmw") -> Itera
         thread.join()
 
 
-class _Folders(AbstractedFS):
+class Folders(AbstractedFS):
     def chdir(self, path: str) -> None:
         # pyftpdlib's own moves the whole process, which is this test's.
         os.listdir(path)
@@ -168,6 +182,81 @@ _TLS_LINES = {
     "require_ssl_reuse": "YES",
     "ssl_ciphers": "HIGH",
 }
+
+
+@contextmanager
+def proftpd(folder: Path, who: str, *, tls: bool = False) -> Iterator[FileServer]:
+    """Run ProFTPD, which has MLSD, for the test ``who``; with ``tls`` it takes nobody without, and reuses sessions."""
+    program = debian.require("proftpd", who)
+    home = folder / "proftpd" / "home"
+    home.mkdir(parents=True)
+    own = home.parent
+    server = FileServer(home, free_port(), "baton", tls_certificate=certificate(own) if tls else "")
+    passwords = own / "passwd"
+    passwords.write_text(f"baton:{_SHADOW}:{os.getuid()}:{os.getgid()}::{home}:/bin/false\n")
+    passwords.chmod(0o600)
+    lines = [
+        "ServerType standalone",
+        f"DefaultAddress {HOST}",
+        f"Port {server.port}",
+        "UseReverseDNS off",
+        f"User {pwd.getpwuid(os.getuid()).pw_name}",
+        f"Group {grp.getgrgid(os.getgid()).gr_name}",
+        "RootLogin on",
+        f"AuthUserFile {passwords}",
+        "AuthOrder mod_auth_file.c",
+        "RequireValidShell off",
+        f"PidFile {own / 'pid'}",
+        f"ScoreboardFile {own / 'scoreboard'}",
+        "DelayTable none",
+        "WtmpLog off",
+        "TransferLog none",
+        "AllowOverwrite on",
+        f"DefaultRoot {home}",
+    ]
+    if tls:
+        modules = Path(program).parents[1] / "lib" / "proftpd"
+        lines = [f"ModulePath {modules}", "LoadModule mod_tls.c", *lines, "TLSEngine on", "TLSRequired on"]
+        pem = own / "server.pem"
+        pem.chmod(0o600)
+        lines += [f"TLSECCertificateFile {pem}", f"TLSECCertificateKeyFile {pem}"]
+    configuration = own / "proftpd.conf"
+    configuration.write_text("".join(f"{line}\n" for line in lines))
+    with _child([program, "-n", "-c", str(configuration)], server):
+        yield server
+
+
+@contextmanager
+def pure_ftpd(folder: Path, who: str, *, tls: bool = False) -> Iterator[FileServer]:
+    """Run Pure-FTPd for the test ``who``; with ``tls`` it takes nobody without. It has MLSD.
+
+    It serves no file of root's, so the folder belongs to nobody; that takes root, and who is not root skips the test.
+    """
+    program = debian.require("pure-ftpd", who)
+    if os.geteuid() != 0:
+        refuse = pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip
+        refuse("only root can give Pure-FTPd a folder of nobody's")
+    home = folder / "pure-ftpd" / "home"
+    home.mkdir(parents=True)
+    own = home.parent
+    server = FileServer(home, free_port(), "baton", tls_certificate=certificate(own) if tls else "")
+    listed, known = own / "passwd", own / "passwd.pdb"
+    listed.write_text(f"baton:{_SHADOW}:{_NOBODY}:{_NOBODY}::{home}/./::::::::::::\n")
+    pure_pw = Path(program).parents[1] / "bin" / "pure-pw"
+    subprocess.run([str(pure_pw), "mkdb", str(known), "-f", str(listed)], check=True)
+    os.chown(home, _NOBODY, _NOBODY)
+    # Its clients leave their privileges, and must pass all folders above.
+    for above in (own, folder, *folder.parents):
+        if above.owner() == "root" and str(above).startswith(tempfile.gettempdir() + "/"):
+            above.chmod(above.stat().st_mode | 0o011)
+    options = ["-S", f"{HOST},{server.port}", "-l", f"puredb:{known}", "-E", "-H", "-g", str(own / "pid")]
+    if tls:
+        options += ["-Y", "2", "-2", str(own / "server.pem")]
+    with _child([program, *options], server):
+        yield server
+
+
+_NOBODY = 65534
 
 
 class Login(asyncssh.SSHServer):

@@ -79,6 +79,7 @@ class Scripted:
             "MDTM": "500 no such thing",
             "STOR": "150 go on",
             "STOR-END": "226 stored",
+            "LIST": "502 no such thing",
             "NLST": "150 here",
             "RETR": "150 here",
             "END": "226 done",
@@ -123,7 +124,7 @@ class Scripted:
                 self.commands.append(line.strip())
                 if command == "PASV" and not self.answers["PASV"]:
                     connection.sendall(f"227 here (10,0,0,1,{port >> 8},{port & 255})\r\n".encode())
-                elif command in ("STOR", "NLST", "MLSD", "RETR"):
+                elif command in ("STOR", "NLST", "MLSD", "LIST", "RETR"):
                     if not self._transfer(connection, passive, command):
                         return
                 elif not self._answer(connection, command):
