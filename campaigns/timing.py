@@ -52,6 +52,8 @@ SHORTEST_LATE_POLL_PAUSE = timedelta(minutes=1)
 LONGEST_LATE_POLL_PAUSE = timedelta(hours=6)
 #: Polling continues this long after a batch was settled: late fault files, late reports.
 POLL_AFTER_END = timedelta(hours=72)
+#: One listing of a folder serves all batches that are polled over the connection, for this long.
+LISTING_HOLDS_FOR = timedelta(seconds=30)
 #: The connection failed, for all batches that were due to be polled over it.
 POLL_AGAIN_AFTER_FAILURE = timedelta(seconds=20)
 #: Baton could not read what the provider shows; it will hardly read it sooner by asking often.

@@ -15,6 +15,9 @@ from django import forms
 
 from providers import gsm
 
+#: What stands in evidence in place of a password.
+MASK = b"****"
+
 
 @dataclass(frozen=True)
 class CampaignSpec:
@@ -183,7 +186,9 @@ class Interpretation:
     itself; ``note`` is a sentence for the history that asks nobody to act. ``unclear`` is true if only a person can
     decide. ``account`` is true if the account itself was refused (login, credit); it is then stopped as well. ``waits``
     is true while the provider may still report something that permits another attempt: until then there is none. It
-    never stays true for long.
+    never stays true for long. ``dropped`` is true if the provider reported that it dropped the file of every attempt
+    unread, so that no attempt can have texted anybody: while the batch is committing, its commit may be repeated if the
+    guard permits; once it was handed over, a person decides.
     """
 
     state: ProviderState
@@ -195,6 +200,7 @@ class Interpretation:
     account: bool = False
     waits: bool = False
     note: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

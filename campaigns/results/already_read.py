@@ -17,9 +17,12 @@ from redis.exceptions import RedisError
 from campaigns import timing
 from campaigns.models import Batch
 from campaigns.results.evidence import kept_body
+from campaigns.timing import Clock
+from providers.base import MASK
 from providers.models import Account
 from providers.transports.files import ReadFiles, version_of
 from providers.transports.ftp import FtpRemote
+from providers.transports.ftp_listing import KnownTimes
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +46,12 @@ def recall_files(batch: Batch) -> ReadFiles:
     if last := batch.evidence.order_by("-id").first():
         for seen in last.files:
             modified_at = datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None
-            if seen["body"] and (version := version_of(seen["name"], seen["size"], modified_at)):
-                bodies[version] = kept_body(seen["body"])
+            if not seen["body"] or not (version := version_of(seen["name"], seen["size"], modified_at)):
+                continue
+            body = kept_body(seen["body"])
+            # Where a password was masked, the size kept is not that of the file.
+            if MASK not in body:
+                bodies[version] = body
     return ReadFiles(bodies, _Digests(_get(_key(batch), [])))
 
 
@@ -55,20 +62,19 @@ def remember_unrelated(batch: Batch, read: ReadFiles) -> None:
 
 
 @contextmanager
-def known_lines(account: Account, remote: Any) -> Iterator[None]:
+def known_times(account: Account, remote: Any, clock: Clock) -> Iterator[None]:
     """Let an FTP remote use what earlier polls of the account were told about files, and keep what it is told now."""
     if not isinstance(remote, FtpRemote):
         yield
         return
-    key = f"lines:{account.pk}"
-    before = _get(key, {})
-    known = {line: datetime.fromisoformat(at) if at else None for line, at in before.items()}
-    remote.known_lines = known
+    key = f"times:{account.pk}"
+    times, shown_since = _get(key, ({}, {}))
+    known = remote.known_times = KnownTimes(clock, dict(times), dict(shown_since))
     yield
-    if len(known) > _MOST_LINES:
-        known = {}
-    if len(known) != len(before):
-        _set(key, {line: at.isoformat() if at else "" for line, at in known.items()})
+    if len(known.times) + len(known.shown_since) > _MOST_LINES:
+        known.times, known.shown_since = {}, {}
+    if (known.times, known.shown_since) != (times, shown_since):
+        _set(key, (known.times, known.shown_since))
 
 
 def _get(key: str, otherwise: Any) -> Any:

@@ -250,10 +250,13 @@ def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
 
 
 def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether the file that the provider was processing is proven to be gone, and no attempt arrived whole.
+    """Whether the file that was handed over is proven to be gone: every attempt was dropped, or none arrived whole.
 
-    Nothing is repeated automatically from this status, and no further report will come, so a person is asked at once.
+    Nothing is repeated automatically from these statuses, and no further report will come, so a person is asked at
+    once.
     """
+    if interpretation.dropped and batch.status in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING):
+        return True
     if (
         batch.status != Batch.Status.PROCESSING
         or interpretation.state is not ProviderState.ABSENT

@@ -18,8 +18,8 @@ class SharedRemote:
     """An open FTP or SFTP remote, for polls that only read: listings and contents are kept while it is open.
 
     ``stems`` are those of the batches to poll; files whose names contain none of them may be left out of a listing
-    that asks for one of them. ``listed_at`` is when the first listing began, in UTC: what a batch is shown is as old
-    as that. ``already_read`` is set anew for each batch. Other methods and attributes are those of ``remote``.
+    that asks for one of them. ``listed_at`` is when this host's first listing began, in UTC, None before it.
+    ``already_read`` is set anew for each batch. Other methods and attributes are those of ``remote``.
     """
 
     remote: Any
@@ -33,16 +33,28 @@ class SharedRemote:
     _bodies: dict[tuple[str, int], bytes | None] = field(default_factory=dict)
     _others: dict[str, "SharedRemote | Trouble"] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Drop listings and contents, of every host, so that what is shown next is new. Connections stay open."""
+        self.listed_at = None
+        self._listings.clear()
+        self._drop_bodies()
+        for other in self._others.values():
+            if isinstance(other, SharedRemote):
+                other.forget()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.remote, name)
 
     def listdir(self, folder: str = "", containing: str = "") -> list[Entry]:
         """As the remote's ``listdir``, but each folder is listed only once."""
         if containing and containing not in self.stems:
+            self._drop_bodies()
             return list(self.remote.listdir(folder, containing))
         key = (folder, bool(containing))
         if key not in self._listings:
             self.listed_at = self.listed_at or self.clock()
+            # A content read before may be older than what this listing shows.
+            self._drop_bodies()
             self._listings[key] = self.remote.listdir(folder, tuple(self.stems) if containing else "")
         return [entry for entry in self._listings[key] if containing in entry.name]
 
@@ -55,6 +67,10 @@ class SharedRemote:
         if self._kept_bytes <= _KEPT_BYTES:
             self._bodies[path, at_most] = body
         return body
+
+    def _drop_bodies(self) -> None:
+        self._bodies.clear()
+        self._kept_bytes = 0
 
     @contextmanager
     def on(self, host_label: str) -> Iterator["SharedRemote"]:

@@ -270,9 +270,10 @@ def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetim
     read = remote.already_read
     # A name whose bytes are not UTF-8 cannot be stored.
     name = entry.name.encode("utf-8", "replace").decode()
-    version = version_of(name, entry.size, entry.modified_at)
+    # Two such names may look the same.
+    version = version_of(name, entry.size, entry.modified_at) if name == entry.name else ""
     unrelated = f"{version} {since.isoformat()}"
-    if version and unrelated in read.unrelated:
+    if version and unrelated in read.unrelated and not names.is_named(name):
         return None
     kept, size = read.bodies.get(version) if version else None, entry.size
     if kept is None:

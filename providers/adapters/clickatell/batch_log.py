@@ -19,6 +19,9 @@ from providers.adapters.clickatell.words import (
 from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload
 from providers.transports.files import Entry
 
+_LONGEST_UPLOAD = timedelta(minutes=10)
+_CLOCK_UNKNOWN = timedelta(days=1)
+
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
     """Return the attempts that may have arrived, by number."""
@@ -33,10 +36,11 @@ def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
 
 
 def oldest_change(attempts: Sequence[Attempt], uploads: Sequence[Entry]) -> datetime | None:
-    """Return when the first attempt began, by the server's clock where an upload in the folder shows it.
+    """Return a time by the server's clock; a file that was last changed before it cannot be about the batch.
 
-    A file that was last changed before it cannot be about the batch. None if that is not known. ``uploads`` are the
-    batch's own files in the folder. If the server's clock is behind Baton's, an upload bears a time before its attempt.
+    None if that is not known. ``uploads`` are the batch's own files in the folder. If the server's clock is behind
+    Baton's, an upload has a time before its attempt. That time is when the upload ended, hence ``_LONGEST_UPLOAD``.
+    Without an upload in the folder, the clock is not known, hence ``_CLOCK_UNKNOWN``.
     """
     if not attempts:
         return None
@@ -44,7 +48,8 @@ def oldest_change(attempts: Sequence[Attempt], uploads: Sequence[Entry]) -> date
     behind = [
         started[entry.name] - entry.modified_at for entry in uploads if entry.name in started and entry.modified_at
     ]
-    return (min(started.values()) - max([timedelta(0), *behind])).replace(microsecond=0)
+    allowance = max(timedelta(0), *behind) + _LONGEST_UPLOAD if behind else _CLOCK_UNKNOWN
+    return (min(started.values()) - allowance).replace(microsecond=0)
 
 
 @dataclass

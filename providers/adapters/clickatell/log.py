@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.adapters.clickatell.wire import client_message_id
 from providers.adapters.clickatell.words import UNKNOWN, WORDS
-from providers.base import Check, ObservedFile, Payload
+from providers.base import MASK, Check, ObservedFile, Payload
 
 # At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000
@@ -37,8 +37,8 @@ def mask_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
     """Return a log with the account's passwords, and whatever follows ``password:``, replaced by asterisks."""
     for name in ("api_password", "password"):
         if secret := str(settings.get(name) or "").encode():
-            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", b"****", body)
-    return _PASSWORD.sub(rb"\1****", body)
+            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", MASK, body)
+    return _PASSWORD.sub(rb"\1" + MASK, body)
 
 
 def check_clock(newest: datetime | None, now: datetime) -> Check:
