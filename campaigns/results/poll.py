@@ -105,7 +105,7 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     reach("poll:begin")
     if is_shared:
         remote.already_read = recall_files(batch)
-        if not _may_use(remote.listed_at, batch, attempts, now):
+        if not may_use(remote.listed_at, batch, attempts, now):
             remote.forget()
     seen_at = min(now, remote.listed_at or now) if is_shared else now
     observation = adapter.poll(remote, payload, attempts, seen_at)
@@ -123,7 +123,7 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     return interpretation
 
 
-def _may_use(listed_at: datetime | None, batch: Batch, attempts: Sequence[Attempt], now: datetime) -> bool:
+def may_use(listed_at: datetime | None, batch: Batch, attempts: Sequence[Attempt], now: datetime) -> bool:
     """Whether a batch may be judged by a listing that was made for another one.
 
     Not if its last commit has no confirmed result: the time between two polls then decides about a repeat, so each has

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from django.core.cache import cache
 
 from campaigns.models import Campaign
+from campaigns.results import already_read
+from campaigns.results.evidence import attempts_of
+from campaigns.results.poll import may_use
 from contacts.models import ContactList
 from providers.base import Limits
 from providers.models import Account
@@ -147,6 +151,61 @@ def test_our_own_log_is_read_once_and_settles_its_batch(
     assert second.status == "accepted"
     first.refresh_from_db()
     assert first.status == "handed_over"
+
+
+@pytest.mark.parametrize("ending", ["unclear", "none"])
+def test_a_batch_whose_commit_is_not_confirmed_has_a_listing_of_its_own(
+    ending: str, open_batches: Callable[[str], tuple[Campaign, Path]], commands: list[str], clock: Clock
+) -> None:
+    campaign, _ = open_batches("gatewayapi")
+    for batch in campaign.batches.order_by("poll_at")[3:6]:
+        batch.attempts.update(ending=ending)
+    commands.clear()
+
+    collect(campaign, clock)
+
+    own = 3
+    assert 1 + own <= commands.count("MLSD") <= 1 + 2 * own
+
+
+def test_a_batch_committed_or_seen_after_the_listing_is_listed_again(
+    open_batches: Callable[[str], tuple[Campaign, Path]], clock: Clock
+) -> None:
+    campaign, _ = open_batches("clickatell")
+    batch = campaign.batches.order_by("number")[0]
+    attempts = attempts_of(batch)
+    now = clock()
+    assert may_use(now, batch, attempts, now + timedelta(seconds=30))
+    assert not may_use(None, batch, attempts, now)
+    assert not may_use(now, batch, attempts, now + timedelta(seconds=31))
+    assert not may_use(attempts[-1].started_at, batch, attempts, now)
+    collect(campaign, clock)
+    assert not may_use(now - timedelta(seconds=1), batch, attempts, now)
+
+
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_a_lost_or_wrong_cache_changes_nothing_about_our_own_log(
+    is_wrong: bool,
+    open_batches: Callable[[str], tuple[Campaign, Path]],
+    commands: list[str],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign, home = open_batches("clickatell")
+    batch = campaign.batches.order_by("number")[0]
+    number = campaign.recipients.get(batch_number=batch.number).msisdn
+    collect(campaign, clock)
+    (home / f"{batch.stem}-a1.txt.log").write_text(f"ID: {'f' * 32} To: {number}\n")
+    if is_wrong:
+        monkeypatch.setattr(already_read._Digests, "__contains__", lambda versions, version: True)
+    else:
+        cache.clear()
+    clock.forward(minutes=3)
+
+    collect(campaign, clock)
+
+    batch.refresh_from_db()
+    assert batch.status == "accepted"
 
 
 @pytest.mark.parametrize("slug", ["clickatell", "gatewayapi"])
