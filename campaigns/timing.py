@@ -54,6 +54,8 @@ LONGEST_LATE_POLL_PAUSE = timedelta(hours=6)
 POLL_AFTER_END = timedelta(hours=72)
 #: The overview checks the books of campaigns that ended this recently: as long as polling may still change them.
 CHECK_ENDED_FOR = POLL_AFTER_END
+#: One listing of a folder serves all batches that are polled over the connection, for this long.
+LISTING_HOLDS_FOR = timedelta(seconds=30)
 #: The connection failed, for all batches that were due to be polled over it.
 POLL_AGAIN_AFTER_FAILURE = timedelta(seconds=20)
 #: Baton could not read what the provider shows; it will hardly read it sooner by asking often.

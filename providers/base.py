@@ -15,6 +15,9 @@ from django import forms
 
 from providers import gsm
 
+#: What stands in evidence in place of a password.
+MASK = b"****"
+
 
 @dataclass(frozen=True)
 class CampaignSpec:
@@ -187,9 +190,12 @@ class Interpretation:
     """What the observations of a batch mean.
 
     ``reason`` is a code and ``sentence`` explains it. ``alarm`` is a sentence for people if the evidence contradicts
-    itself. ``unclear`` is true if only a person can decide. ``account`` is true if the account itself was refused
-    (login, credit); it is then stopped as well. ``waits`` is true while the provider may still report something that
-    allows another attempt: no attempt is made before that, and the wait is short.
+    itself; ``note`` is a sentence for the history that asks nobody to act. ``unclear`` is true if only a person can
+    decide. ``account`` is true if the account itself was refused (login, credit); it is then stopped as well. ``waits``
+    is true while the provider may still report something that allows another attempt: no attempt is made before that,
+    and the wait is short. ``dropped`` is true if the provider reported that it dropped the file of every attempt
+    unread, so that no attempt can have texted anybody: while the batch is committing, its commit may be repeated if the
+    guard permits; once it was handed over, a person decides.
     """
 
     state: ProviderState
@@ -200,6 +206,8 @@ class Interpretation:
     alarm: str = ""
     account: bool = False
     waits: bool = False
+    note: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,12 @@ FTP_TOTAL_SECONDS = 240.0
 #: For a reply that changes nothing: to QUIT, to the end of TLS, or after a transfer broke. Some servers never send it.
 FTP_FAREWELL_SECONDS = 2.0
 
-#: For the SSH banner and the key exchange.
-SFTP_BANNER_SECONDS = 10.0
+#: Until the time of a file whose line in a LIST stayed the same is believed: longer than the minute that a line shows.
+FTP_LINE_SETTLED_SECONDS = 120.0
+
+#: For the SSH banner and the key exchange, unless the account says otherwise. Servers that look up the name of each
+#: client have been seen to take 15 seconds.
+SFTP_BANNER_SECONDS = 30.0
 #: For the answer to the password.
 SFTP_LOGIN_SECONDS = 20.0
 #: For the reply to one SFTP request.

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from glob import glob
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,13 @@ import pytest
 PACKAGES = {
     "chromium": "chromium",
     "postgresql": "postgresql",
+    "proftpd": "proftpd-core",
+    "pure-ftpd": "pure-ftpd",
     "sshd": "openssh-server",
     "vsftpd": "vsftpd",
 }
+# Debian's FTP servers exclude each other, so all but vsftpd are unpacked into this folder instead of installed.
+UNPACKED = Path(os.environ.get("BATON_TEST_SERVERS", Path(__file__).parents[1] / "var" / "debian"))
 NOT_ON_THE_PATH: dict[str, Callable[[], str | None]] = {
     "postgresql": lambda: max(glob("/usr/lib/postgresql/*/bin/postgres"), default=None),
 }
@@ -24,7 +29,7 @@ def find(name: str) -> str | None:
     """The path of a program, or None where it is not installed; also searches /usr/sbin, which users' PATH lacks."""
     if name in NOT_ON_THE_PATH:
         return NOT_ON_THE_PATH[name]()
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{UNPACKED / 'usr/sbin'}")
 
 
 def needs(name: str) -> pytest.MarkDecorator:

@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
                 ("text", models.TextField()),
-                ("sender", models.CharField(blank=True, max_length=15)),
+                ("sender", models.CharField(blank=True, max_length=16)),
                 (
                     "start_at",
                     models.DateTimeField(blank=True, help_text="Empty means the moment of approval.", null=True),
@@ -440,7 +440,7 @@ class Migration(migrations.Migration):
                         blank=True, default=dict, help_text='What the fields hold: {"value1": "First name"}.'
                     ),
                 ),
-                ("sender", models.CharField(blank=True, max_length=15)),
+                ("sender", models.CharField(blank=True, max_length=16)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (

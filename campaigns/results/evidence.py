@@ -106,12 +106,12 @@ def observations_of(batch: Batch) -> list[base.Observation]:
                 name=seen["name"],
                 size=seen["size"],
                 modified_at=datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None,
-                body=_body(seen["body"]) if seen["body"] else None,
+                body=kept_body(seen["body"]) if seen["body"] else None,
                 host=seen["host"],
             )
             for seen in row.files
         )
-        replies = tuple(_body(path) for path in row.replies)
+        replies = tuple(kept_body(path) for path in row.replies)
         moments: Sequence[datetime] = (row.seen_at,) if row.polls == 1 else (row.seen_at, row.last_seen_at)
         observations += [base.Observation(moment, tuple(row.hosts), files, replies) for moment in moments]
     return observations
@@ -128,6 +128,6 @@ def _keep_body(body: bytes) -> str:
         return path
 
 
-def _body(path: str) -> bytes:
+def kept_body(path: str) -> bytes:
     with default_storage.open(path) as handle:
         return handle.read()

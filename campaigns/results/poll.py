@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,23 +11,25 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import timing
 from campaigns.models import Batch
 from campaigns.results import settle
+from campaigns.results.already_read import known_times, recall_files, remember_unrelated
 from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
 from campaigns.results.schedule import GIVEN_UP
 from campaigns.timing import Clock
-from providers.base import Interpretation
+from providers.base import Attempt, Ending, Interpretation
 from providers.connections import connect
 from providers.errors import Refused, Trouble
 from providers.locks import account_slot
 from providers.models import Account
 from providers.points import reach
+from providers.transports.shared import SharedRemote, shared
 
 logger = logging.getLogger(__name__)
 
 
 def collect(account_id: int, clock: Clock, until: datetime) -> int:
-    """Poll every due batch of an account over one connection; return how many were polled.
+    """Poll every due batch of an account over one connection, with one listing of each folder for all of them.
 
-    Stops at ``until`` (UTC), or if all connection slots of the account are taken.
+    Returns how many were polled. Stops at ``until`` (UTC), or if all connection slots of the account are taken.
     """
     account = Account.objects.get(pk=account_id)
     polled = 0
@@ -42,7 +45,11 @@ def collect(account_id: int, clock: Clock, until: datetime) -> int:
         if not due:
             return 0
         try:
-            with connect(account) as remote:
+            with (
+                connect(account) as opened,
+                known_times(account, opened, clock),
+                shared(opened, [batch.stem for batch in due], clock) as remote,
+            ):
                 for batch in due:
                     if clock() >= until:
                         break
@@ -87,15 +94,26 @@ def log_failure(batch_id: int, error: Exception) -> None:
 
 
 def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
-    """Poll once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble if the poll fails."""
+    """Poll once, keep what was seen, and settle what it proves. Raises BytesDiffer, or Trouble if the poll fails.
+
+    If the remote is shared with other batches, what it shows was seen when the folder was listed for one of them.
+    """
     adapter = batch.account.adapter
+    is_shared = isinstance(remote, SharedRemote)
     payload = payload_of(batch)
     attempts = attempts_of(batch)
     reach("poll:begin")
-    observation = adapter.poll(remote, payload, attempts, now)
+    if is_shared:
+        remote.already_read = recall_files(batch)
+        if not may_use(remote.listed_at, batch, attempts, now):
+            remote.forget()
+    seen_at = min(now, remote.listed_at or now) if is_shared else now
+    observation = adapter.poll(remote, payload, attempts, seen_at)
     reach("poll:end")
     keep_observation(batch, observation)
     Account.objects.filter(pk=batch.account_id).update(polled_at=now)
+    if is_shared:
+        remember_unrelated(batch, remote.already_read)
     reach("evidence:kept")
     # A person has already decided about everything seen or uploaded before they gave the batch up.
     known = [observation] if batch.status in GIVEN_UP else observations_of(batch)
@@ -103,3 +121,16 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     settle.settle(batch, interpretation, now)
     reach("settle:end")
     return interpretation
+
+
+def may_use(listed_at: datetime | None, batch: Batch, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether a batch may be judged by a listing that was made for another one.
+
+    Not if its last commit has no confirmed result: the time between two polls then decides about a repeat, so each has
+    a listing of its own. Nor if the listing is older than an attempt, or than what another poll has seen.
+    """
+    if listed_at is None or now - listed_at > timing.LISTING_HOLDS_FOR:
+        return False
+    if not attempts or attempts[-1].ending is not Ending.DONE or attempts[-1].started_at >= listed_at:
+        return False
+    return not batch.evidence.filter(last_seen_at__gt=listed_at).exists()

@@ -197,6 +197,8 @@ def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
 def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     if interpretation.alarm and interpretation.alarm != batch.alarm:
         raise_alarm(batch, interpretation.reason, interpretation.alarm)
+    if interpretation.note and not batch.events.filter(sentence=interpretation.note).exists():
+        record_event(batch.campaign, "note", interpretation.note, batch=batch)
     to = (
         Batch.Status.UNCLEAR
         if interpretation.unclear or _is_dropped(batch, interpretation)
@@ -248,10 +250,13 @@ def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
 
 
 def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether the file that the provider was processing is proven to be gone, and no attempt arrived whole.
+    """Whether the file that was handed over is proven to be gone: every attempt was dropped, or none arrived whole.
 
-    Nothing is repeated automatically from this status, and no further report will come, so a person is asked at once.
+    Nothing is repeated automatically from these statuses, and no further report will come, so a person is asked at
+    once.
     """
+    if interpretation.dropped and batch.status in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING):
+        return True
     if (
         batch.status != Batch.Status.PROCESSING
         or interpretation.state is not ProviderState.ABSENT

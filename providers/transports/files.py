@@ -1,6 +1,6 @@
 """What SFTP and FTP have in common: the entries of a folder, and the errors that both report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from providers.errors import Refused, Unreachable
@@ -13,6 +13,28 @@ class Entry:
     name: str
     size: int
     modified_at: datetime | None
+
+
+@dataclass
+class ReadFiles:
+    """What earlier polls of one batch have read, so that a file that has not changed is not downloaded again.
+
+    Keys are versions: what tells one state of a file from the next. ``bodies`` holds the files that are about the
+    batch, as they were kept; ``unrelated`` the versions that say nothing about it.
+    """
+
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    unrelated: set[str] = field(default_factory=set)
+
+
+def version_of(name: str, size: int, modified_at: datetime | None) -> str:
+    """Return what tells one state of a file from the next; ``""`` if the server shows too little to tell."""
+    return f"{size} {modified_at.isoformat()} {name}" if size and modified_at else ""
+
+
+def contains_any(name: str, containing: str | tuple[str, ...]) -> bool:
+    """Whether a name contains ``containing``, or one of several strings."""
+    return containing in name if isinstance(containing, str) else any(part in name for part in containing)
 
 
 def is_plain(name: str) -> bool:

@@ -7,29 +7,32 @@ from datetime import datetime
 from typing import Any
 
 from providers import timing
-from providers.errors import Refused, Unclear, Unreachable
+from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.points import reach
 from providers.transports import ftp_listing
 from providers.transports.dial import time_limit
-from providers.transports.files import Entry, folder_forbidden, name_taken
+from providers.transports.files import Entry, ReadFiles, folder_forbidden, name_taken
 from providers.transports.ftp_connection import FAILURES, Connection, as_bytes, reply_code
+from providers.transports.ftp_listing import KnownTimes
 from providers.transports.ftp_login import hosts, log_in_at, log_in_at_first, lost
 
-_UNKNOWN_COMMAND = ("500", "501", "502", "504")
 _STORED = ("226", "250")
 
 
 class FtpRemote:
     """An open FTP session in binary mode, at the folder where the login starts. Paths are relative to that folder.
 
-    ``host`` is the connected host as ``name:port``.
+    ``host`` is the connected host as ``name:port``. ``known_times`` holds the times of files that a
+    server without MLSD gave earlier; if it is None, the server is asked about each file again.
     """
 
     def __init__(self, settings: Mapping[str, Any], connection: Connection) -> None:
         self.settings = settings
         self.host = connection.at.label
         self._connection = connection
-        self._has_mlsd = True
+        self._has_mlsd = self._has_nlst = True
+        self.already_read = ReadFiles()
+        self.known_times: KnownTimes | None = None
 
     def hosts(self) -> tuple[str, ...]:
         """Every configured host as ``name:port``, connected or not."""
@@ -45,23 +48,33 @@ class FtpRemote:
             raise Unreachable("host_removed", f"{host_label} is no longer one of the account's hosts.")
         connection = log_in_at(host, self.settings)
         try:
-            yield FtpRemote(self.settings, connection)
+            other = FtpRemote(self.settings, connection)
+            other.known_times = self.known_times
+            yield other
         finally:
             connection.disconnect()
 
-    def listdir(self, folder: str = "", containing: str = "") -> list[Entry]:
-        """Return the files of ``folder`` whose names contain ``containing``; sub-folders are left out.
+    def listdir(self, folder: str = "", containing: str | tuple[str, ...] = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names contain ``containing``, or one of several; no sub-folders.
 
         Names come without a path; bytes that are not UTF-8 become surrogates. A server without MLSD is asked for the
         size and time of each name separately, which is slow in a full folder unless ``containing`` narrows it down; a
-        size that it does not give is 0. Raises Refused (``folder_missing``, ``folder_forbidden``, both with
-        ``account``) or Unreachable.
+        size that it does not give is 0. Raises Refused with ``account`` (``folder_missing``, ``folder_forbidden``,
+        ``listing_unsupported``, ``listing_unreadable``) or Unreachable.
         """
         with self._exchange(), self._inside(folder):
             entries = ftp_listing.by_mlsd(self._connection, containing) if self._has_mlsd else None
             if entries is None:
                 self._has_mlsd = False
-                entries = ftp_listing.by_nlst(self._connection, folder, containing)
+                if self.known_times is not None:
+                    entries = ftp_listing.by_known_times(self._connection, folder, containing, self.known_times)
+                if entries is None and self._has_nlst:
+                    entries = ftp_listing.by_nlst(self._connection, folder, containing)
+            if entries is None:
+                self._has_nlst = False
+                entries = ftp_listing.by_list(self._connection, folder, containing)
+        if entries is None:
+            raise ftp_listing.listing_unsupported()
         return entries
 
     def read(self, path: str, at_most: int) -> bytes | None:
@@ -78,7 +91,7 @@ class FtpRemote:
         return body
 
     def size(self, path: str) -> int | None:
-        """Return a file's size in bytes, None when there is no such file.
+        """Return a file's size in bytes, None when there is no such file. Without SIZE, it is taken from the listing.
 
         Raises Unreachable, or Refused (``size_unsupported``) when the server cannot say.
         """
@@ -86,9 +99,9 @@ class FtpRemote:
             try:
                 return ftp_listing.size(self._connection, path)
             except ftplib.error_perm as error:
-                if reply_code(error) in _UNKNOWN_COMMAND:
-                    raise Refused("size_unsupported", "The server cannot say how large a file is.") from error
-                return None
+                if not ftp_listing.is_unknown(error):
+                    return None
+                return self._listed_size(path)
 
     def server_clock(self, path: str) -> datetime | None:
         """Return when a file was changed, by the server's clock, in UTC; None when the server does not say."""
@@ -118,6 +131,9 @@ class FtpRemote:
                 "The connection broke while the file was being written; it may have arrived.",
                 reply=self._connection.final_reply(),
             ) from error
+        if reply[:3] == "426" and self._is_whole(path, body):
+            # Some servers answer this to a whole file whose connection was closed in a way they did not expect.
+            return
         if reply[:3] not in _STORED:
             # Even if the server refuses explicitly: what was written before the refusal may be there.
             raise Unclear(
@@ -216,6 +232,27 @@ class FtpRemote:
             folder, _, name = path.rpartition("/")
             return any(entry.name == name for entry in self.listdir(folder, name))
 
+    def _listed_size(self, path: str) -> int | None:
+        folder, _, name = path.rpartition("/")
+        with self._inside(folder):
+            # MLSD may leave the size out; LIST never does.
+            entries = ftp_listing.by_list(self._connection, folder, name)
+            if entries is None:
+                entries = ftp_listing.by_mlsd(self._connection, name)
+                if entries is None or any(entry.name == name and not entry.size for entry in entries):
+                    raise Refused(
+                        "size_unsupported",
+                        "The server cannot say how large a file is: it knows neither SIZE nor LIST, nor MLSD with "
+                        "sizes. Ask the provider to switch on SIZE.",
+                    )
+        return next((entry.size for entry in entries if entry.name == name), None)
+
+    def _is_whole(self, path: str, body: bytes) -> bool:
+        """Whether the server, which answered that it aborted an upload, shows the file with its full size."""
+        with suppress(Trouble):
+            return self.size(path) == len(body)
+        return False
+
     def _upload_refused(self, path: str, error: ftplib.Error) -> Refused:
         folder = path.rpartition("/")[0]
         with self._inside(folder):
@@ -230,7 +267,8 @@ class FtpRemote:
 
 
 class FtpTransport:
-    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, allow_private_hosts.
+    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, greeting_seconds,
+    allow_private_hosts.
 
     ``hosts`` are tried in order; a host may be ``name:port``. With ``use_tls`` (explicit FTPS) nothing, least of all
     the password, goes out before the server's certificate is verified: against ``tls_certificate`` (PEM) if given,

@@ -85,9 +85,9 @@ class Connection(ftplib.FTP):
         reach("ftp:reply")
         return line.rstrip("\r\n")
 
-    def read_greeting(self) -> None:
-        """Wait for the server's greeting. Raises one of FAILURES."""
-        with self.reply_within(timing.FTP_GREETING_SECONDS):
+    def read_greeting(self, seconds: float) -> None:
+        """Wait so long for the server's greeting. Raises one of FAILURES."""
+        with self.reply_within(seconds):
             self.welcome = self.getresp()
         if not self.welcome.startswith("2"):
             raise ftplib.error_temp(self.welcome)
@@ -112,14 +112,7 @@ class Connection(ftplib.FTP):
 
     def open_data(self, command: str) -> socket.socket:
         """Open a data connection for ``command``, once the server has answered that the transfer may begin."""
-        try:
-            _, port = self.makepasv()
-        except ftplib.error_perm as error:
-            raise Refused(
-                "passive_refused",
-                "The server refuses passive transfers, which are the only kind that Baton uses.",
-                account=True,
-            ) from error
+        port = self._passive_port()
         # The address in a PASV reply could point anywhere, so the host that was already checked is dialled again.
         self._data = dial(self.sock.getpeername()[0], port, timing.CONNECT_SECONDS, self._allow_private)
         try:
@@ -137,6 +130,24 @@ class Connection(ftplib.FTP):
             raise
         return self._data
 
+    def _passive_port(self) -> int:
+        """Ask for a port with PASV, and with EPSV where the server knows only that (always over IPv6)."""
+        peer = self.sock.getpeername()
+        commands = ("PASV", "EPSV") if self.af == socket.AF_INET else ("EPSV",)
+        for command in commands:
+            try:
+                reply = self.sendcmd(command)
+            except ftplib.error_perm as error:
+                refusal = error
+                continue
+            # Some servers answer PASV in the form of EPSV.
+            return (ftplib.parse229(reply, peer) if reply.startswith("229") else ftplib.parse227(reply))[1]
+        raise Refused(
+            "passive_refused",
+            "The server refuses passive transfers (PASV and EPSV), which are the only kind that Baton uses.",
+            account=True,
+        ) from refusal
+
     def _encrypted(self, data: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
         # The same TLS session: that is how servers know that both connections come from one client.
         session = getattr(self.sock, "session", None)
@@ -152,6 +163,9 @@ class Connection(ftplib.FTP):
         with self.open_data(command) as connection:
             while len(body) <= at_most and (piece := connection.recv(_CHUNK)):
                 body += piece
+            if len(body) <= at_most:
+                # Servers that insist on the end of TLS answer 426 to a download that is merely closed.
+                _end_tls(connection)
         if len(body) <= at_most:
             return bytes(body), self.voidresp()
         # Baton hung up early, so the closing reply does not matter. Never ABOR: servers differ in what it does.

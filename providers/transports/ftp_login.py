@@ -49,7 +49,7 @@ def log_in_at(host: Host, settings: Mapping[str, Any]) -> Connection:
     connected = dial(host.name, host.port, timing.CONNECT_SECONDS, allow_private)
     connection = Connection(host, connected, allow_private)
     try:
-        _read_greeting(connection)
+        _read_greeting(connection, float(settings.get("greeting_seconds") or timing.FTP_GREETING_SECONDS))
         with time_limit(connection.shut_down, timing.FTP_LOGIN_SECONDS):
             if context:
                 _start_tls(connection, context)
@@ -67,9 +67,9 @@ def lost(error: BaseException) -> Unreachable:
     return connection_lost(error)
 
 
-def _read_greeting(connection: Connection) -> None:
+def _read_greeting(connection: Connection, seconds: float) -> None:
     try:
-        connection.read_greeting()
+        connection.read_greeting(seconds)
     except (ftplib.error_temp, ftplib.error_perm) as error:
         raise Unreachable(
             "greeting_refused",

@@ -10,31 +10,42 @@ from datetime import UTC, datetime
 from typing import Any
 
 import paramiko
-from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, int64
-from paramiko.ssh_exception import IncompatiblePeer
+from paramiko.message import Message
+from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, SFTP_OP_UNSUPPORTED, int64
 
 from providers import timing
-from providers.errors import Refused, Unclear, Unreachable
+from providers.errors import Refused, Unclear
 from providers.points import reach
-from providers.transports.dial import dial, time_limit
+from providers.transports import ssh
+from providers.transports.dial import time_limit
 from providers.transports.files import (
     Entry,
     connection_lost,
+    contains_any,
     folder_forbidden,
     folder_missing,
-    login_refused,
     name_taken,
 )
+from providers.transports.ssh import FAILURES
 
 _CHUNK = 32768
 _WRITES_AHEAD = 64
-_FAILURES = (paramiko.SSHException, OSError, EOFError)
+
+
+class _Unsupported(OSError):
+    """The server answered that it does not support the operation."""
+
+
+# How a server answers an exclusive create that it does not support, although it would create the file plainly.
+_NOT_EXCLUSIVELY = (_Unsupported, PermissionError)
+# What is raised for a failure that the server reports; anything else means that the connection broke.
+_ANSWERED = (OSError, _Unsupported, FileNotFoundError, PermissionError)
 
 
 class SftpRemote:
     """An open SFTP session."""
 
-    def __init__(self, settings: Mapping[str, Any], transport: paramiko.Transport, sftp: paramiko.SFTPClient) -> None:
+    def __init__(self, settings: Mapping[str, Any], transport: ssh.Transport, sftp: paramiko.SFTPClient) -> None:
         self.settings = settings
         self._transport = transport
         self._sftp = sftp
@@ -42,8 +53,8 @@ class SftpRemote:
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
 
-    def listdir(self, folder: str, containing: str = "") -> list[Entry]:
-        """Return the files of ``folder`` whose names contain ``containing``; sub-folders are left out.
+    def listdir(self, folder: str, containing: str | tuple[str, ...] = "") -> list[Entry]:
+        """Return the files of ``folder`` whose names contain ``containing``, or one of several; no sub-folders.
 
         Raises Refused (``folder_missing``, ``folder_forbidden``, both with ``account``) or Unreachable.
         """
@@ -53,7 +64,7 @@ class SftpRemote:
                 found = self._sftp.listdir_attr(folder)
         except (FileNotFoundError, PermissionError) as error:
             raise _folder_trouble(folder, error) from error
-        except _FAILURES as error:
+        except FAILURES as error:
             raise connection_lost(error) from error
         return [
             Entry(
@@ -62,7 +73,7 @@ class SftpRemote:
                 datetime.fromtimestamp(item.st_mtime, UTC) if item.st_mtime is not None else None,
             )
             for item in found
-            if containing in item.filename and not (item.st_mode and stat.S_ISDIR(item.st_mode))
+            if contains_any(item.filename, containing) and not (item.st_mode and stat.S_ISDIR(item.st_mode))
         ]
 
     def read(self, path: str, at_most: int) -> bytes | None:
@@ -73,8 +84,8 @@ class SftpRemote:
                 return remote_file.read(at_most)
         except (FileNotFoundError, PermissionError):
             return None
-        except _FAILURES as error:
-            if self._transport.is_active() and type(error) is OSError:
+        except FAILURES as error:
+            if not self._is_broken(error):
                 # The server answered that it failed: the file cannot be read, but the connection works.
                 return None
             raise connection_lost(error) from error
@@ -82,7 +93,8 @@ class SftpRemote:
     def create(self, path: str, body: bytes) -> None:
         """Write a new file; returns only when the server has confirmed every byte and the close.
 
-        No stat follows, because the gateway may have taken the file already. Raises Refused (``name_taken``,
+        A server that knows no exclusive create is asked for the name first, and then for a plain create. No stat
+        follows the upload, because the gateway may have taken the file already. Raises Refused (``name_taken``,
         ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable while at most an empty file can
         exist, and Unclear for anything later.
         """
@@ -90,26 +102,57 @@ class SftpRemote:
         try:
             with self._within(timing.SFTP_TOTAL_SECONDS):
                 self._write(handle, body)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise Unclear(
                 "upload_broken",
                 "The connection broke while the file was being written; it may have arrived.",
             ) from error
 
+    def creates_exclusively(self, folder: str) -> bool:
+        """Whether the server creates files exclusively, found out without creating any: ``folder`` is already there.
+
+        A server that answers that a folder may not be opened counts as one that does not. Raises Unreachable.
+        """
+        try:
+            with self._within(timing.SFTP_REPLY_SECONDS):
+                self._sftp.open(folder, "x").close()
+        except _NOT_EXCLUSIVELY:
+            return False
+        except FAILURES as error:
+            if self._is_broken(error):
+                raise connection_lost(error) from error
+        return True
+
     def _open_new(self, path: str) -> paramiko.SFTPFile:
+        try:
+            return self._open_to_write(path, "wx")
+        except _NOT_EXCLUSIVELY:
+            # AWS Transfer Family and others refuse an exclusive create, not the file. Every attempt has a new name.
+            if self._exists(path):
+                raise name_taken() from None
+            return self._open_to_write(path, "w")
+
+    def _open_to_write(self, path: str, mode: str) -> paramiko.SFTPFile:
+        """Open ``path``; with the mode ``wx``, what says that only this mode is refused is raised as it is."""
         try:
             with self._within(timing.SFTP_REPLY_SECONDS):
                 reach("sftp:open")
-                return self._sftp.open(path, "wx")
-        except (FileNotFoundError, PermissionError) as error:
-            raise _folder_trouble(path.rpartition("/")[0], error) from error
-        except _FAILURES as error:
-            # SFTP version 3 has no status for "already exists": the server reports a general failure.
-            if not self._transport.is_active() or type(error) is not OSError:
+                return self._sftp.open(path, mode)
+        except FAILURES as error:
+            if mode == "wx" and isinstance(error, _NOT_EXCLUSIVELY):
+                raise
+            if isinstance(error, FileNotFoundError | PermissionError):
+                raise _folder_trouble(path.rpartition("/")[0], error) from error
+            if self._is_broken(error):
                 raise connection_lost(error) from error
-            if self._exists(path):
+            # SFTP version 3 has no status for "already exists": the server reports a general failure.
+            if mode == "wx" and self._exists(path):
                 raise name_taken() from error
             raise Refused("upload_refused", "The server refuses the file and does not say why.") from error
+
+    def _is_broken(self, error: BaseException) -> bool:
+        """Whether the connection broke, as opposed to the server answering that it failed."""
+        return not self._transport.is_active() or type(error) not in _ANSWERED
 
     def _exists(self, path: str) -> bool:
         try:
@@ -117,7 +160,9 @@ class SftpRemote:
                 self._sftp.stat(path)
         except FileNotFoundError:
             return False
-        except _FAILURES as error:
+        except PermissionError as error:
+            raise _folder_trouble(path.rpartition("/")[0], error) from error
+        except FAILURES as error:
             raise connection_lost(error) from error
         return True
 
@@ -149,6 +194,15 @@ class SftpRemote:
 
 
 class _Client(paramiko.SFTPClient):
+    def _convert_status(self, msg: Message) -> None:
+        """As paramiko's, but *unsupported* is told apart from a general failure."""
+        start = msg.packet.tell()
+        code = msg.get_int()
+        if code == SFTP_OP_UNSUPPORTED:
+            raise _Unsupported(msg.get_text())
+        msg.packet.seek(start)
+        super()._convert_status(msg)  # type: ignore[misc]
+
     def listdir_attr(self, path: str = ".") -> list[paramiko.SFTPAttributes]:
         """As paramiko's, but a name that is not UTF-8 is kept as surrogates instead of failing the whole list."""
         handle = self._request(CMD_OPENDIR, path.encode())[1].get_string()  # type: ignore[attr-defined]
@@ -168,7 +222,7 @@ class _Client(paramiko.SFTPClient):
 
 
 class SftpTransport:
-    """``settings``: host, port, username, password, host_key, allow_private_hosts."""
+    """``settings``: host, port, username, password, host_key, greeting_seconds, allow_private_hosts."""
 
     @staticmethod
     @contextmanager
@@ -176,7 +230,8 @@ class SftpTransport:
         """Connect, verify the host key, log in, and yield the open remote.
 
         Raises Unreachable (DNS, refused connection, timeouts) or Refused with ``account`` set: ``host_private``,
-        ``host_key_unknown``, ``host_key_changed``, ``login_refused``, ``sftp_refused``.
+        ``host_key_unknown``, ``host_key_changed``, ``no_common_encryption``, ``login_refused``, ``login_asks_more``,
+        ``sftp_refused``.
         """
         if not settings.get("host_key"):
             raise Refused(
@@ -185,13 +240,14 @@ class SftpTransport:
                 account=True,
             )
         pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
-        transport = _transport(settings, pinned_type)
+        transport = ssh.open_transport(settings, pinned_type)
         try:
-            with time_limit(transport.close, _login_limit()):
-                seen = _handshake(transport, settings)
+            with time_limit(transport.close, _login_limit(settings)):
+                seen = ssh.handshake(transport, settings)
                 if seen != f"{pinned_type} {pinned_key}":
-                    raise _host_key_changed(settings)
-                sftp = _log_in(transport, settings)
+                    raise ssh.host_key_changed(settings)
+                ssh.log_in(transport, settings)
+                sftp = _open_sftp(transport)
             yield SftpRemote(settings, transport, sftp)
         finally:
             transport.close()
@@ -199,10 +255,10 @@ class SftpTransport:
     @staticmethod
     def host_key(settings: Mapping[str, Any]) -> str:
         """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
-        transport = _transport(settings, "")
+        transport = ssh.open_transport(settings, "")
         try:
-            with time_limit(transport.close, timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS):
-                return _handshake(transport, settings)
+            with time_limit(transport.close, timing.CONNECT_SECONDS + ssh.greeting_seconds(settings)):
+                return ssh.handshake(transport, settings)
         finally:
             transport.close()
 
@@ -216,60 +272,14 @@ def fingerprint(host_key: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def _transport(settings: Mapping[str, Any], key_type: str) -> paramiko.Transport:
-    allow_private = bool(settings.get("allow_private_hosts"))
-    connection = dial(str(settings["host"]), int(settings["port"]), timing.CONNECT_SECONDS, allow_private)
-    transport = paramiko.Transport(connection)
-    transport.banner_timeout = timing.SFTP_BANNER_SECONDS
-    transport.handshake_timeout = timing.SFTP_BANNER_SECONDS
-    transport.auth_timeout = timing.SFTP_LOGIN_SECONDS
-    transport.channel_timeout = timing.SFTP_REPLY_SECONDS
-    transport.clear_to_send_timeout = timing.SFTP_REPLY_SECONDS
-    options = transport.get_security_options()
-    # Measured: GCM is by far the fastest cipher in paramiko.
-    options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher != "aes128-gcm@openssh.com")
-    if key_type == "ssh-rsa":
-        options.key_types = [name for name in options.key_types if name.startswith("rsa-sha2-")]
-    elif key_type in options.key_types:
-        options.key_types = [key_type]
-    return transport
-
-
-def _handshake(transport: paramiko.Transport, settings: Mapping[str, Any]) -> str:
-    try:
-        transport.start_client(timeout=timing.SFTP_BANNER_SECONDS)
-        key = transport.get_remote_server_key()
-    except IncompatiblePeer as error:
-        if settings.get("host_key") and "host key" in str(error):
-            raise _host_key_changed(settings) from error
-        raise Refused(
-            "no_common_encryption", "The server offers no encryption that Baton accepts.", account=True
-        ) from error
-    except _FAILURES as error:
-        raise Unreachable(
-            "no_ssh_answer",
-            f"{settings['host']} port {settings['port']} is open but does not answer as an SFTP server.",
-        ) from error
-    return f"{key.get_name()} {key.get_base64()}"
-
-
-def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> paramiko.SFTPClient:
-    try:
-        transport.auth_password(str(settings["username"]), str(settings["password"]))
-    except paramiko.AuthenticationException as error:
-        # paramiko raises the same exception for a dropped connection and a late answer as for a refusal.
-        if "transport shut down" in str(error) or "timeout" in str(error).lower():
-            raise Unreachable("login_unanswered", "The server did not answer the login.") from error
-        raise login_refused() from error
-    except _FAILURES as error:
-        raise connection_lost(error) from error
+def _open_sftp(transport: ssh.Transport) -> paramiko.SFTPClient:
     try:
         sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
         raise Refused(
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True
         ) from error
-    except _FAILURES as error:
+    except FAILURES as error:
         raise connection_lost(error) from error
     if sftp is None:
         raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
@@ -277,17 +287,9 @@ def _log_in(transport: paramiko.Transport, settings: Mapping[str, Any]) -> param
     return sftp
 
 
-def _login_limit() -> float:
-    return timing.CONNECT_SECONDS + timing.SFTP_BANNER_SECONDS + timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
-
-
-def _host_key_changed(settings: Mapping[str, Any]) -> Refused:
-    return Refused(
-        "host_key_changed",
-        f"The key of {settings['host']} is not the one that was confirmed. Nothing is handed over until an "
-        "administrator has asked the provider whether it changed its key, and confirmed the new fingerprint.",
-        account=True,
-    )
+def _login_limit(settings: Mapping[str, Any]) -> float:
+    login = timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
+    return timing.CONNECT_SECONDS + ssh.greeting_seconds(settings) + login
 
 
 def _folder_trouble(folder: str, error: OSError) -> Refused:

@@ -243,3 +243,27 @@ def test_nobody_sees_anything_without_logging_in(client: Client, db: None) -> No
     response = client.get("/campaigns/")
     assert response.status_code == 302
     assert "/login/" in response.headers["Location"]
+
+
+@pytest.mark.parametrize(("digits", "is_taken"), [(16, True), (17, False)])
+def test_a_sender_of_16_digits_is_for_clickatell_to_judge(
+    digits: int,
+    is_taken: bool,
+    make_list: Callable[..., ContactList],
+    operator: User,
+    logged_in: LogIn,
+) -> None:
+    account = Account(name="Clickatell main", provider="clickatell")
+    account.save_settings(dict.fromkeys(account.adapter.SettingsForm.base_fields, "x") | {"port": 9})
+    posted = filled(account, make_list(), sender="1" * digits)
+    response = logged_in(operator).post("/campaigns/new/", posted)
+    assert response.status_code == (302 if is_taken else 422)
+    assert Campaign.objects.filter(sender="1" * digits).exists() == is_taken
+
+
+def test_a_sender_of_16_digits_is_refused_by_providers_that_take_15(
+    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+) -> None:
+    response = logged_in(operator).post("/campaigns/new/", filled(account, make_list(), sender="1" * 16))
+    assert response.status_code == 422
+    assert "up to 15 digits" in response.content.decode()

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from pyftpdlib.handlers import FTPHandler
 from pytest_django import Settings
 
+from campaigns.decisions import decide
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance
+from campaigns.results.evidence import evidence_fingerprint
 from contacts.models import ContactList
 from providers import points
 from providers.adapters.gatewayapi import Adapter as GatewayApi
@@ -184,7 +187,7 @@ def _until_ended(campaign: Campaign, clock: Clock) -> Batch:
 # -- the server's disk is full
 
 
-class FullDisk(servers._Folders):
+class FullDisk(servers.Folders):
     """A folder where files can be created, but not written to while ``is_full``."""
 
     is_full = True
@@ -208,7 +211,7 @@ class _Unwritable:
 @pytest.fixture
 def full_disk(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FileServer:
     monkeypatch.setattr(FullDisk, "is_full", True)
-    monkeypatch.setattr(servers, "_Folders", FullDisk)
+    monkeypatch.setattr(servers, "Folders", FullDisk)
     return serve()
 
 
@@ -263,6 +266,44 @@ def test_a_full_disk_at_smsportal_leaves_a_half_zip_and_the_repeat_goes_through(
     assert batch.attempts.count() == 2
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["report with the zip", "report after the zip"])
+def test_a_zip_that_was_read_before_its_upload_ended_is_no_rejection(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    make_running: MakeCampaign,
+    approver: User,
+    clock: Clock,
+    is_late: bool,
+) -> None:
+    """The upload ended well, yet SMSPortal dropped what it had read of it: nobody was texted, so nobody is lost."""
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        campaign = running_at(account_at_server("smsportal", server), make_running)
+        hand_over(campaign, clock)
+        batch = the_only(campaign)
+        name = batch.attempts.get().name
+        assert (batch.status, batch.attempts.get().ending) == ("handed_over", "done")
+        (server.home / "Send_SMS" / name).rename(server.home / "Errors" / name)
+        if is_late:
+            clock.forward(seconds=5)
+            collect(campaign, clock)
+            assert the_only(campaign).status == "processing"
+        report = {"fileName": name, "errorCode": "File.Corrupt", "errorReport": {"faults": []}}
+        (server.home / "Errors" / f"{name}.report.json").write_text(json.dumps(report))
+        clock.forward(seconds=5)
+
+        collect(campaign, clock)
+
+        batch = the_only(campaign)
+        assert (batch.status, batch.reason) == ("unclear", "File.Corrupt")
+        assert batch.sentence == "SMSPortal read the file before its upload had ended, and dropped it."
+        decide(batch, approver, "again", "SMSPortal dropped it.", clock(), seen=evidence_fingerprint(batch))
+        hand_over(campaign, clock)
+        second = campaign.batches.get(generation=2).attempts.get().name
+        (server.home / "Send_SMS" / second).rename(server.home / "Processed" / second)
+        until_closed(campaign, clock)
+        assert balance.audit(campaign).outcomes["accepted"] == batch.rows
+
+
 def test_a_full_disk_at_clickatell_is_for_a_person(
     full_disk: FileServer, make_running: MakeCampaign, clock: Clock
 ) -> None:
@@ -313,13 +354,16 @@ def test_a_rename_that_is_denied_holds_the_batch_and_the_upload_stays_inert(
 
 def test_without_size_nothing_is_renamed(serve: Serve, make_running: MakeCampaign, clock: Clock) -> None:
     """Without it, Baton cannot know whether the upload is complete."""
-    server = serve(without=("SIZE",))
+    server = serve(without=("SIZE", "LIST", "MLSD", "MLST"))
     campaign = running_at(account_at_server("gatewayapi", server), make_running)
 
     batch = in_turn(campaign, clock, 3, seconds=30)
 
     assert (batch.status, batch.reason) == ("held", "size_unsupported")
-    assert batch.sentence == "The server cannot say how large a file is."
+    assert batch.sentence == (
+        "The server cannot say how large a file is: it knows neither SIZE nor LIST, nor MLSD with sizes. Ask the "
+        "provider to switch on SIZE."
+    )
     assert files_in(server.home) == [f"{batch.stem}-a1.csv"]
 
 

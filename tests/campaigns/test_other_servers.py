@@ -1,4 +1,4 @@
-"""The same files on third-party servers: one campaign through OpenSSH, and one through vsftpd."""
+"""The same files on third-party servers: one campaign through each of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +22,20 @@ from tests.providers import servers
 TEXT = 'Hi @@value1@@, "20 %"; off\\on'
 WAYS = {
     "smsportal through openssh": ("smsportal", "openssh", {}),
+    "smsportal through SFTP without exclusive create": ("smsportal", "plain_create", {}),
     "smsportal through vsftpd": ("smsportal", "vsftpd", {}),
     "gatewayapi through vsftpd": ("gatewayapi", "vsftpd", {}),
     "gatewayapi through vsftpd with TLS": ("gatewayapi", "vsftpd", {"tls": True}),
     "clickatell through vsftpd": ("clickatell", "vsftpd", {}),
 }
+#: ProFTPD and Pure-FTPd; only GatewayAPI documents FTP with TLS, and only its account offers it.
+FURTHER_WAYS = {
+    f"{slug} through {program}{' with TLS' if tls else ''}": (slug, program, {"tls": tls})
+    for program in ("proftpd", "pure_ftpd")
+    for slug, tls in (("smsportal", False), ("gatewayapi", False), ("gatewayapi", True), ("clickatell", False))
+}
+CASES = [pytest.param(*way, id=name) for name, way in WAYS.items()]
+CASES += [pytest.param(*way, id=name, marks=pytest.mark.slow) for name, way in FURTHER_WAYS.items()]
 
 
 def settings_at(slug: str, server: servers.FileServer) -> dict[str, Any]:
@@ -37,7 +46,7 @@ def settings_at(slug: str, server: servers.FileServer) -> dict[str, Any]:
     return {**server.settings(), **hosts, "protocol": protocol}
 
 
-@pytest.mark.parametrize(("slug", "program", "options"), WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(("slug", "program", "options"), CASES)
 def test_what_they_take_is_what_the_preview_showed(
     slug: str,
     program: str,
@@ -58,6 +67,9 @@ def test_what_they_take_is_what_the_preview_showed(
         home.parent.mkdir(parents=True)
         home.symlink_to(server.home)
         with Sandbox(tmp_path / "sandbox") as sandbox:
+            for folder in server.home.iterdir():
+                # The sandbox has made them; Pure-FTPd's logins are nobody.
+                folder.chmod(0o777)
             account = Account(name=slug, provider=slug)
             known = sandbox.providers[slug] | settings_at(slug, server)
             fields = account.adapter.SettingsForm.base_fields

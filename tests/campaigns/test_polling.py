@@ -100,6 +100,17 @@ def test_a_batch_unclear_before_its_start_is_polled_until_three_days_after_it(ea
     assert asked["poll_until"] == NOW + timedelta(days=6)
 
 
+def test_a_note_becomes_one_line_of_the_history_and_no_alarm(early: Batch) -> None:
+    found = Interpretation(ProviderState.ACCEPTED, "logged", note="The log has two uploads.")
+
+    settle.settle(early, found, NOW + timedelta(seconds=5))
+    settle.settle(early, found, NOW + timedelta(seconds=10))
+
+    assert list(early.events.filter(reason="note").values_list("sentence", flat=True)) == ["The log has two uploads."]
+    early.refresh_from_db()
+    assert (early.status, early.alarm) == ("accepted", "")
+
+
 @pytest.mark.parametrize(("ending", "status"), [("unclear", "unclear"), ("none", "unclear"), ("done", "processing")])
 def test_an_interrupted_upload_that_was_dropped_while_processing_is_unclear_at_once(
     early: Batch, ending: str, status: str

@@ -210,6 +210,10 @@ class Answers:
                 signal_quietly(pid, signal.SIGCONT)
 
     def _break_suddenly(self, campaign_id: int, text: str) -> None:
+        if ":" in text:
+            self.arena.gateways.fault(text)
+            self.counted[text] += 1
+            return
         account = Account.objects.get(campaigns=campaign_id)
         name = account.name.removeprefix(f"{account.provider} ")
         fault = sudden_fault(text)

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from config.processes import Program, spawn
 from providers.sandbox.clickatell.site import login_of
@@ -50,6 +51,7 @@ class Gateways:
     ledger: Path
     routes: list[Route]
     served_by: dict[str, str]
+    control_url: str
     secrets: list[str] = field(default_factory=list)
     #: How often each network fault really struck, by ``provider channel direction kind``.
     struck: Counter[str] = field(default_factory=Counter)
@@ -60,6 +62,12 @@ class Gateways:
 
     def of(self, provider: str, name: str) -> Route:
         return next(each for each in self.routes if (each.provider, each.name) == (provider, name))
+
+    def fault(self, name: str) -> None:
+        """Inject this fault into the next use of a sandbox provider."""
+        body = json.dumps({"name": name, "times": 1}).encode()
+        with urlopen(Request(f"{self.control_url}/faults", body, method="POST"), timeout=10):
+            pass
 
 
 @contextmanager
@@ -102,7 +110,14 @@ def gateways(data: Path, every: float = 0.3) -> Iterator[Gateways]:
             "clickatell": "pyftpdlib",
             "bulksms": "HTTP",
         }
-        yield Gateways(Path(ready["ledger"]), routes, served_by, [*passwords.values(), servers.PASSWORD], proxy.struck)
+        yield Gateways(
+            Path(ready["ledger"]),
+            routes,
+            served_by,
+            ready["control"],
+            [*passwords.values(), servers.PASSWORD],
+            proxy.struck,
+        )
 
 
 def _known(ready: dict[str, Any], name: str, passwords: dict[str, str]) -> dict[str, dict[str, Any]]:

@@ -135,6 +135,11 @@ class Plans:
         random.shuffle(plans)
         return plans
 
+    def read_early(self) -> list[Plan]:
+        """Files that Clickatell reads while they are still being uploaded."""
+        arm = Arm("commit:begin#1", "network", "hand_over", fault="clickatell:read-while-uploading")
+        return [Plan("clickatell", [arm], "network") for _ in range(3)]
+
     def missed(self) -> list[Plan]:
         """A kill at every point that had none yet; each for a batch alone, the first on its connection."""
         plans = []

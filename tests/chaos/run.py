@@ -139,6 +139,9 @@ class Run:
         self.phase = "anything"
         room = self.left() // 4
         strikes = self.plans.strikes()
+        if self.wanted >= SHORT:
+            # Their log must stand still for three minutes, which the short form has no time for.
+            self.queue.extend(self.plans.read_early())
         # In a long run all of them.
         self.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
         losses = self.plans.losses()

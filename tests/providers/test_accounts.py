@@ -16,6 +16,7 @@ SETTINGS: dict[str, Any] = {
     "username": "acme",
     "password": "sesame-7",
     "base_folder": "",
+    "greeting_seconds": None,
     "send_folder": "Send_SMS",
     "processed_folder": "Processed",
     "errors_folder": "Errors",

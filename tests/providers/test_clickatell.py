@@ -177,6 +177,34 @@ def test_the_delimiter_is_in_no_value() -> None:
     assert gsm.unsupported("`") == "`"
 
 
+@pytest.mark.parametrize(
+    "template", ["Order #@@value1@@", "Order @@value1@@# today", "@@value1@@#1", "Order @@value1@@@@value2@@"]
+)
+def test_where_a_hash_touches_a_field_whole_texts_go_out(template: str) -> None:
+    people = [filled(template, "1234567891", "A1", "x"), filled(template, "1234567892", "B2", "y")]
+    written = body(CampaignSpec(template, ""), *people)
+    rows = "".join(f"csv:{person.msisdn}|{person.text}\n" for person in people)
+    assert written == f"{OURS}text:#field1#\ndelimiter:|\n{rows}"
+    assert all(codes(CampaignSpec(template, ""), person) == [] for person in people)
+
+
+def test_where_a_value_holds_half_a_field_whole_texts_go_out() -> None:
+    template = "Hi @@value1@@ 1#"
+    people = [filled(template, "1234567891", "my #field"), filled(template, "1234567892", "my #FIELDs")]
+    rows = "".join(f"csv:{person.msisdn}|{person.text}\n" for person in people)
+    assert body(CampaignSpec(template, ""), *people) == f"{OURS}text:#field1#\ndelimiter:|\n{rows}"
+
+
+def test_a_hash_beside_a_field_in_a_text_of_several_lines_is_refused_by_name() -> None:
+    for template in ("Hi\nOrder #@@value1@@", "Hi\n@@value1@@#", "Hi\n@@value1@@@@value2@@"):
+        problem = only(Adapter().problems(CampaignSpec(template, ""), filled(template, "1", "A1", "x")))
+        assert (problem.code, problem.field) == ("field_touches_hash", "text")
+        assert codes(CampaignSpec(template, "", options={"unicode": True}), filled(template, "1", "A1", "x")) == []
+    spaced = "Hi\nOrder # @@value1@@ #"
+    assert codes(CampaignSpec(spaced, ""), filled(spaced, "1", "A1")) == []
+    assert codes(CampaignSpec(spaced, ""), filled(spaced, "1", "#field")) == ["field_touches_hash"]
+
+
 def test_unicode_is_hexadecimal() -> None:
     spec = CampaignSpec("", "", options={"unicode": True})
     assert body(spec, message("279990001", "This")) == (f"{OURS}unicode:1\nto:279990001\ntext:0054006800690073\n")
@@ -349,6 +377,38 @@ def test_the_end_shortens_the_validity(validity: int | None, before: timedelta, 
     assert stored == CREDENTIALS + line + f"{OURS}to:1\ntext:Hi\n".encode()
 
 
+@pytest.mark.parametrize(
+    ("validity", "length", "before", "lines"),
+    [
+        # Shorter than the default of a day, though the end is more than a day away.
+        (None, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:475\n"),
+        (60, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:60\n"),
+        (None, timedelta(days=3), timedelta(days=2), b"deliv_time:2880\n"),
+        (600, timedelta(hours=8), timedelta(days=2, seconds=1), b"deliv_time:2881\nvalidity:474\n"),
+        (None, timedelta(minutes=7), timedelta(seconds=1), b"deliv_time:1\nvalidity:1\n"),
+        # The start has come: no delay.
+        (None, timedelta(hours=8), timedelta(minutes=-60), b"validity:420\n"),
+    ],
+)
+def test_with_a_delay_the_validity_ends_at_the_end_even_if_the_delivery_is_late(
+    validity: int | None, length: timedelta, before: timedelta, lines: bytes
+) -> None:
+    spec = CampaignSpec("Hi", "", START, START + length, {"validity": validity})
+    assert Adapter().spec_problems(spec) == []
+    at = START - before
+    assert wire(spec, message("1", "Hi"), at=at) == CREDENTIALS + lines + f"{OURS}to:1\ntext:Hi\n".encode()
+    minutes = {name: int(value) for name, value in re.findall(r"(deliv_time|validity):(\d+)", lines.decode())}
+    late = timedelta(minutes=5 if "deliv_time" in minutes else 0)
+    if length < timedelta(days=1):
+        # By either reading: counted from the delayed delivery, or from the upload.
+        assert at + late + timedelta(minutes=sum(minutes.values())) <= START + length
+
+
+def test_an_end_right_after_a_delayed_start_is_refused() -> None:
+    spec = CampaignSpec("Hi", "", START, START + timedelta(minutes=6, seconds=59))
+    assert [problem.code for problem in Adapter().spec_problems(spec)] == ["end_before_start"]
+
+
 def test_only_our_own_lines_at_the_top_are_turned_into_minutes() -> None:
     text = "deliv_at:2026-11-21T14:30:00Z"
     assert wire(CampaignSpec("", ""), message("1", text)) == CREDENTIALS + f"{OURS}to:1\ntext:{text}\n".encode()
@@ -407,7 +467,7 @@ def test_senders_the_document_does_not_allow(sender: str) -> None:
 def test_the_end_must_be_after_the_start() -> None:
     early = CampaignSpec("Hi", "", START, START + timedelta(seconds=59))
     assert [problem.code for problem in Adapter().spec_problems(early)] == ["end_before_start"]
-    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=1))) == []
+    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=7))) == []
 
 
 def only(problems: Sequence[Problem]) -> Problem:

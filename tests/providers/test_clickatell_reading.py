@@ -21,7 +21,7 @@ from providers.base import (
     ProviderState,
     Staged,
 )
-from providers.transports.files import Entry
+from providers.transports.files import Entry, ReadFiles
 
 STEM = "c1-b1-g1-0a1b2c3d"
 REFERENCE = "c1b1g10a1b2c3d"
@@ -274,6 +274,37 @@ def test_an_interrupted_upload_is_unclear_once_its_log_stops_growing(part: list[
     assert read(begun, grown, in_the_end, attempts=[UNCLEAR]).reason == interpretation.reason
 
 
+@pytest.mark.parametrize(
+    ("payload", "apart", "truncated"),
+    [
+        (PAYLOAD, "all of those with an id may have received a truncated text", NUMBERS[:2]),
+        (ROWS, "the last of those with an id may have received a truncated text", NUMBERS[1:2]),
+    ],
+)
+def test_a_whole_file_whose_log_stands_still_was_read_while_it_was_uploaded(
+    payload: Any, apart: str, truncated: list[str]
+) -> None:
+    whole = upload(len(payload.body) + CREDENTIAL_BYTES)
+    begun, grown = (
+        poll(whole, log(*taken(0))),
+        poll(whole, log(*taken(0, 1)), after=timedelta(minutes=4)),
+    )
+    assert read(begun, grown, payload=payload).reason == "log_growing"
+    almost = replace(grown, seen_at=NOON + timedelta(minutes=6, seconds=59))
+    assert read(begun, grown, almost, payload=payload).state is ProviderState.PROCESSING
+    still = replace(grown, seen_at=NOON + timedelta(minutes=7))
+    interpretation = read(begun, grown, still, payload=payload)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert interpretation.reason == "read_while_uploading"
+    assert "The whole file arrived" in interpretation.sentence
+    assert "2 of 3 have a message id" in interpretation.sentence
+    assert apart in interpretation.sentence
+    assert accepted(interpretation) == set(NUMBERS[:2])
+    assert [each.msisdn for each in interpretation.outcomes if each.code == "TRUNCATED"] == truncated
+    complete = poll(whole, log(*taken(0, 1, 2)), after=timedelta(minutes=8))
+    assert read(begun, grown, still, complete, payload=payload).state is ProviderState.ACCEPTED
+
+
 def test_a_log_that_grows_for_others_only_counts_as_not_growing() -> None:
     heading, name = f"--- {UPLOAD} ---", "history.log"
     ours = [heading, *taken(0)]
@@ -289,8 +320,10 @@ def test_a_log_that_grows_for_others_only_counts_as_not_growing() -> None:
 def test_a_file_that_was_seen_whole_outweighs_earlier_observations() -> None:
     polls = [poll(upload(10)), poll(upload()), poll(log(*taken(0, 1, 2)))]
     assert read(*polls, attempts=[UNCLEAR]).state is ProviderState.ACCEPTED
-    some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(hours=1))]
+    some = [*polls[:2], poll(log(*taken(0))), poll(log(*taken(0)), after=timedelta(minutes=3))]
     assert read(*some, attempts=[UNCLEAR]).state is ProviderState.PROCESSING
+    still = read(*some, poll(log(*taken(0)), after=timedelta(hours=1)), attempts=[UNCLEAR])
+    assert (still.reason, still.unclear) == ("read_while_uploading", True)
 
 
 def test_a_file_of_a_size_nobody_expected_proves_nothing_of_its_texts() -> None:
@@ -467,6 +500,53 @@ def test_two_uploads_in_the_log_raise_an_alarm() -> None:
     assert "twice" in interpretation.alarm
 
 
+@pytest.mark.parametrize("ending", [Ending.UNREACHABLE, Ending.UNCLEAR])
+@pytest.mark.parametrize("is_one_log", [False, True])
+def test_two_uploads_of_which_one_texted_nobody_are_no_alarm(ending: Ending, is_one_log: bool) -> None:
+    empty, whole = ["ERR: 108, Invalid or missing API ID"], taken(0, 1, 2)
+    logs = [log(*empty, name=f"{STEM}-a1.txt.log"), log(*whole, name=f"{STEM}-a2.txt.log")]
+    if is_one_log:
+        logs = [log(f"--- {STEM}-a1.txt", *empty, f"--- {STEM}-a2.txt", *whole, name="history.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, ending), attempt(2)])
+    assert interpretation.state is ProviderState.ACCEPTED
+    assert interpretation.alarm == ""
+    assert "more than one upload" in interpretation.note
+
+
+def test_two_uploads_that_texted_different_people_are_no_alarm() -> None:
+    logs = [log(*taken(0), name=f"{STEM}-a1.txt.log"), log(*taken(1, 2), name=f"{STEM}-a2.txt.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)])
+    assert (interpretation.state, interpretation.alarm) == (ProviderState.ACCEPTED, "")
+    assert interpretation.note
+
+
+@pytest.mark.parametrize("is_one_log", [False, True])
+def test_two_uploads_that_texted_the_same_people_are_an_alarm(is_one_log: bool) -> None:
+    first, second = [f"ID: {identity(9)} To: {NUMBERS[0]}"], taken(0, 1, 2)
+    logs = [log(*first, name=f"{STEM}-a1.txt.log"), log(*second, name=f"{STEM}-a2.txt.log")]
+    if is_one_log:
+        logs = [log(f"--- {STEM}-a1.txt", *first, f"--- {STEM}-a2.txt", *second, name="history.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)])
+    assert "texted twice" in interpretation.alarm
+    assert interpretation.note == ""
+
+
+def test_ids_without_a_number_in_two_uploads_are_an_alarm() -> None:
+    logs = [log(f"ID: {identity(number)}", name=f"{STEM}-a{number}.txt.log") for number in (1, 2)]
+    assert "twice" in read(poll(*logs), attempts=[attempt(1, Ending.UNCLEAR), attempt(2)]).alarm
+
+
+def test_the_same_ids_in_a_second_log_that_names_no_upload_are_no_alarm() -> None:
+    logs = [log(*taken(0, 1, 2)), log(*taken(0, 1, 2), name="report.txt")]
+    assert read(poll(*logs)).alarm == ""
+
+
+def test_an_upload_that_never_arrived_and_texted_somebody_beside_another_is_an_alarm() -> None:
+    logs = [log(*taken(0), name=f"{STEM}-a1.txt.log"), log(*taken(1, 2), name=f"{STEM}-a2.txt.log")]
+    interpretation = read(poll(*logs), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
+    assert "never arrived" in interpretation.alarm
+
+
 def test_an_upload_reported_both_missing_and_arrived_raises_an_alarm() -> None:
     interpretation = read(poll(log(*taken(0, 1, 2))), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)])
     assert "never arrived" in interpretation.alarm
@@ -587,6 +667,7 @@ class Folder:
         self.files = {name.replace("__", "."): body.encode() for name, body in files.items()}
         self.dates: dict[str, datetime | None] = {}
         self.read_names: list[str] = []
+        self.already_read = ReadFiles()
 
     def put(self, name: str, body: str, at: datetime | None = NOON) -> "Folder":
         self.files[name] = body.encode()

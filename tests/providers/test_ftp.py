@@ -79,6 +79,7 @@ class Scripted:
             "MDTM": "500 no such thing",
             "STOR": "150 go on",
             "STOR-END": "226 stored",
+            "LIST": "502 no such thing",
             "NLST": "150 here",
             "RETR": "150 here",
             "END": "226 done",
@@ -123,7 +124,7 @@ class Scripted:
                 self.commands.append(line.strip())
                 if command == "PASV" and not self.answers["PASV"]:
                     connection.sendall(f"227 here (10,0,0,1,{port >> 8},{port & 255})\r\n".encode())
-                elif command in ("STOR", "NLST", "MLSD", "RETR"):
+                elif command in ("STOR", "NLST", "MLSD", "LIST", "RETR"):
                     if not self._transfer(connection, passive, command):
                         return
                 elif not self._answer(connection, command):
@@ -520,6 +521,16 @@ def test_an_untrusted_certificate(encrypted: FileServer, tmp_path: Path) -> None
         assert trouble.account
     assert named(trouble_of(encrypted.settings(host="localhost"))) == (Refused, "certificate_refused")
     assert named(trouble_of(encrypted.settings(tls_certificate="ä"))) == (Refused, "certificate_unreadable")
+
+
+def test_a_server_that_requires_the_tls_shutdown_is_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.vsftpd(tmp_path, request.node.nodeid, tls=True, strict_ssl_write_shutdown="YES") as server:
+        body = os.urandom(200_000)
+        with FtpTransport.connect(server.settings()) as remote:
+            remote.store("a.zip", body)
+            assert [(entry.name, entry.size) for entry in remote.listdir("")] == [("a.zip", len(body))]
+            assert remote.read("a.zip", 1_000_000) == body
+            assert remote.read("a.zip", 10) == body[:10]
 
 
 def test_a_server_that_requires_encryption_is_recognised(encrypted: FileServer) -> None:

@@ -3,11 +3,13 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
 from providers import timing
@@ -67,6 +69,43 @@ def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbo
         assert not caught.value.account
         assert remote.read("Send_SMS/once.zip", 100) == b"first"
     there.unlink()
+
+
+@pytest.mark.parametrize("refusal", [asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied])
+def test_a_server_without_exclusive_create_is_asked_for_the_name_first(tmp_path: Path, refusal: Any) -> None:
+    folders = type("Folders", (servers.NoExclusiveCreate,), {"refusal": refusal})
+    body = os.urandom(100_000)
+    with servers.asyncssh_server(tmp_path / "home", folders) as server:
+        (server.home / "Send_SMS").mkdir()
+        with SftpTransport.connect(server.settings()) as remote:
+            assert not remote.creates_exclusively("Send_SMS")
+            remote.create("Send_SMS/new.zip", body)
+            with pytest.raises(Refused) as caught:
+                remote.create("Send_SMS/new.zip", b"second")
+            assert caught.value.code == "name_taken"
+            with pytest.raises(Refused) as caught:
+                remote.create("Nowhere/new.zip", body)
+            assert caught.value.code == "folder_missing"
+        assert {path.name: path.read_bytes() for path in (server.home / "Send_SMS").iterdir()} == {"new.zip": body}
+
+
+def test_a_folder_that_really_may_not_be_written_stops_the_account(tmp_path: Path) -> None:
+    class ReadOnly(asyncssh.SFTPServer):
+        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+            raise asyncssh.SFTPPermissionDenied("Read only")
+
+    with servers.asyncssh_server(tmp_path / "home", ReadOnly) as server:
+        with pytest.raises(Refused) as caught, SftpTransport.connect(server.settings()) as remote:
+            remote.create("new.zip", b"x")
+        assert (caught.value.code, caught.value.account) == ("folder_forbidden", True)
+
+
+def test_a_server_with_exclusive_create_is_recognised(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        (server.home / "Send_SMS").mkdir()
+        with SftpTransport.connect(server.settings()) as remote:
+            assert remote.creates_exclusively("Send_SMS")
+        assert list((server.home / "Send_SMS").iterdir()) == []
 
 
 def test_a_missing_folder_stops_the_account(sftp_settings: dict[str, Any]) -> None:
@@ -130,6 +169,127 @@ def test_a_silent_server_is_given_up(sftp_settings: dict[str, Any], monkeypatch:
         trouble = refusal({**sftp_settings, "port": mute.getsockname()[1]})
     assert isinstance(trouble, Unreachable)
     assert trouble.code == "no_ssh_answer"
+
+
+class Prompts(servers.Login):
+    """A login that is nothing but prompts, as with PAM; ``prompts`` come one after another."""
+
+    prompts: tuple[tuple[str, bool], ...] = (("Password: ", False),)
+
+    def __init__(self) -> None:
+        self.left = list(self.prompts)
+
+    def password_auth_supported(self) -> bool:
+        return False
+
+    def kbdint_auth_supported(self) -> bool:
+        return True
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+        return ("", "", "", [self.left.pop(0)])
+
+    def validate_kbdint_response(self, username: str, responses: Any) -> Any:
+        if list(responses) != [servers.PASSWORD]:
+            return False
+        return ("", "", "", [self.left.pop(0)]) if self.left else True
+
+
+def test_a_server_that_only_prompts_for_the_password_gets_it(tmp_path: Path) -> None:
+    with servers.asyncssh_server(tmp_path / "home", login=Prompts) as server:
+        with SftpTransport.connect(server.settings()) as remote:
+            remote.create("a.zip", b"x")
+        assert (server.home / "a.zip").read_bytes() == b"x"
+        assert refusal(server.settings(password="wrong")).code == "login_refused"
+
+
+@pytest.mark.parametrize(
+    "prompts", [(("Password: ", False), ("One-time code: ", False)), (("One-time code: ", True),)], ids=["2", "1"]
+)
+def test_a_server_that_asks_for_more_than_a_password_is_refused_by_name(
+    tmp_path: Path, prompts: tuple[tuple[str, bool], ...]
+) -> None:
+    with servers.asyncssh_server(tmp_path / "home", login=type("Login", (Prompts,), {"prompts": prompts})) as server:
+        trouble = refusal(server.settings())
+    assert (trouble.code, trouble.account) == ("login_asks_more", True)
+    assert "(One-time code)" in trouble.sentence
+
+
+def test_the_key_exchange_is_known_by_its_standard_name(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    lines = ("KexAlgorithms curve25519-sha256",)
+    with (
+        servers.openssh(tmp_path, request.node.nodeid, lines=lines) as server,
+        SftpTransport.connect(server.settings()) as remote,
+    ):
+        assert remote.listdir(".") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (("HostKeyAlgorithms ssh-rsa",), ("only ssh-rsa (RSA with SHA-1", "rsa-sha2-512")),
+        (("KexAlgorithms diffie-hellman-group14-sha1",), ("only diffie-hellman-group14-sha1,", "curve25519-sha256")),
+        (("Ciphers chacha20-poly1305@openssh.com",), ("only chacha20-poly1305@openssh.com,", "aes256-ctr")),
+    ],
+    ids=["host key", "key exchange", "cipher"],
+)
+def test_a_server_with_old_algorithms_is_refused_by_their_names(
+    tmp_path: Path, request: pytest.FixtureRequest, lines: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid, key_type="ssh-rsa", lines=lines) as server:
+        trouble = refusal(server.settings())
+        with pytest.raises(Refused) as caught:
+            SftpTransport.host_key(server.settings(host_key=""))
+    for refused in (trouble, caught.value):
+        assert (refused.code, refused.account) == ("no_common_encryption", True)
+        assert all(word in refused.sentence for word in words), refused.sentence
+        assert "Ask the provider" in refused.sentence
+
+
+def test_other_keys_than_the_pinned_one_are_a_changed_key(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    lines = ("HostKeyAlgorithms ssh-rsa",)
+    with servers.openssh(tmp_path, request.node.nodeid, key_type="ssh-rsa", lines=lines) as server:
+        assert refusal(server.settings(host_key=OTHER_KEY)).code == "host_key_changed"
+
+
+@contextmanager
+def late_banner(server: servers.FileServer, seconds: float) -> Iterator[dict[str, Any]]:
+    """The settings of a line to the server on which its banner comes so late."""
+    with socket.create_server((servers.HOST, 0)) as listening:
+
+        def carry() -> None:
+            with suppress(OSError):
+                client, _ = listening.accept()
+                time.sleep(seconds)
+                with client, socket.create_connection((server.host, server.port)) as there:
+                    back = threading.Thread(target=copy, args=(there, client), daemon=True)
+                    back.start()
+                    copy(client, there)
+
+        def copy(source: socket.socket, target: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    target.sendall(data)
+
+        threading.Thread(target=carry, daemon=True).start()
+        yield server.settings(port=listening.getsockname()[1])
+
+
+def test_how_long_a_banner_may_take_is_the_accounts_choice(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with servers.openssh(tmp_path, request.node.nodeid) as server:
+        with late_banner(server, 1.0) as settings:
+            assert refusal({**settings, "greeting_seconds": 0.3}).code == "no_ssh_answer"
+        with late_banner(server, 1.0) as settings, SftpTransport.connect({**settings, "greeting_seconds": 9}) as remote:
+            assert remote.listdir(".") == []
+
+
+@pytest.mark.slow
+def test_a_banner_may_take_fifteen_seconds(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with (
+        servers.openssh(tmp_path, request.node.nodeid) as server,
+        late_banner(server, 15.0) as settings,
+        SftpTransport.connect(settings) as remote,
+    ):
+        assert remote.listdir(".") == []
 
 
 def test_a_private_address_is_never_dialled() -> None:

@@ -99,6 +99,19 @@ def test_two_at_signs_in_a_value_or_a_message_render_every_text(delicate: dict[s
     assert '{"msisdn":"1111111111","message":"Hi Bob"}' in written
 
 
+@pytest.mark.parametrize(
+    "template", ["Mail info@@@value1@@", "Mail @@value1@@@ours", "@@value2@@@@Value1@@", "@@@value1@@@"]
+)
+def test_an_at_sign_that_touches_a_field_renders_every_text(template: str) -> None:
+    """Read from the left, the field in info@@@value1@@ would be called @value1."""
+    values = {"value1": "Bob", "value2": "Ann"}
+    written = inner(CampaignSpec(template, ""), message("1111111111", "Mail info@Bob", values=values))
+    assert "message_template" not in written
+    assert '{"msisdn":"1111111111","message":"Mail info@Bob"}' in written
+    native = inner(CampaignSpec("Mail info@ @@value1@@", ""), message("1111111111", "Mail info@ Bob", values=values))
+    assert '"message_template": "Mail info@ @@value1@@"' in native
+
+
 def test_the_bytes_never_change() -> None:
     spec = CampaignSpec("Hi @@value1@@", "ACME")
     people = [message("1111111111", "Hi Bob", values={"value1": "Bob"})]

@@ -128,7 +128,6 @@ def test_attempt_ten_is_not_attempt_one() -> None:
         "IncorrectScheduledDate",
         "RequiredParameter.Missing",
         "File.InvalidVersion",
-        "File.Corrupt",
         "EmptySend.NoValidMessages",
     ],
 )
@@ -250,11 +249,27 @@ def test_no_rejection_while_another_attempt_waits_or_is_unexplained() -> None:
 # -- interrupted attempts and duplicates
 
 
-@pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])
-def test_corrupt_is_no_rejection_of_an_interrupted_attempt(ending: Ending) -> None:
+@pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR, Ending.DONE])
+def test_corrupt_is_no_rejection(ending: Ending) -> None:
+    """The gateway may have read a zip that was still being written, also where its upload then ended well."""
     interpretation = read([attempt(1, ending)], poll(*failed(1, "File.Corrupt")))
     assert interpretation.state is ProviderState.ABSENT
     assert not interpretation.unclear
+    assert interpretation.dropped
+    assert ("before its upload had ended" in interpretation.sentence) == (ending is Ending.DONE)
+
+
+def test_while_another_attempt_may_have_arrived_not_everything_was_dropped() -> None:
+    interpretation = read([attempt(1), attempt(2)], poll(*failed(1, "File.Corrupt")))
+    assert (interpretation.state, interpretation.dropped) == (ProviderState.ABSENT, False)
+    interpretation = read([attempt(1), attempt(2)], poll(*failed(1, "File.Corrupt"), *failed(2, "File.Corrupt")))
+    assert (interpretation.state, interpretation.dropped) == (ProviderState.ABSENT, True)
+
+
+def test_corrupt_does_not_hide_the_reason_of_another_attempt() -> None:
+    files = (*failed(1, "InsufficientCredits"), *failed(2, "File.Corrupt"))
+    interpretation = read([attempt(1), attempt(2)], poll(*files))
+    assert (interpretation.state, interpretation.reason) == (ProviderState.REJECTED, "InsufficientCredits")
 
 
 @pytest.mark.parametrize("ending", [Ending.NONE, Ending.UNCLEAR])

@@ -121,6 +121,8 @@ def test_the_test_of_the_connection_names_a_missing_folder(foreign: tuple[Path, 
         "folder_errors_folder": False,
     }
     assert "Errors" in found["folder_errors_folder"].sentence
+    is_exclusive = "only if its name is free" in found["create"].sentence
+    assert (found["create"].passed, is_exclusive) == (True, settings["protocol"] == "sftp")
     assert list((home / "Send_SMS").iterdir()) == []
 
 
@@ -134,6 +136,20 @@ def test_the_test_says_whether_the_connection_is_encrypted(foreign: tuple[Path, 
         assert "encrypts nothing" in found["encryption"].sentence
         assert (found["encryption"].passed, found["encryption"].is_warning) == (None, True)
         assert "host_key" not in found
+
+
+def test_a_server_without_exclusive_create_passes_and_is_said_to_be_one(tmp_path: Path) -> None:
+    with servers.plain_create(tmp_path, "") as server:
+        for folder in FOLDERS:
+            (server.home / folder).mkdir()
+        settings = server.settings(protocol="sftp")
+        create = checks(settings, datetime.now(UTC))["create"]
+        assert create.passed
+        assert "looks each name up" in create.sentence
+        assert list((server.home / "Send_SMS").iterdir()) == []
+        with connected(settings) as remote:
+            ADAPTER.commit(remote, PAYLOAD, attempt(1))
+        assert (server.home / "Send_SMS" / f"{STEM}-a1.zip").read_bytes() == PAYLOAD.body
 
 
 def test_a_fresh_file_shows_the_providers_clock(tmp_path: Path, request: pytest.FixtureRequest) -> None:

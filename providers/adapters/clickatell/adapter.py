@@ -1,11 +1,12 @@
 """The Clickatell adapter."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from providers import gsm
 from providers.adapters.clickatell import forms
-from providers.adapters.clickatell.batch_log import BatchLog, first_start
+from providers.adapters.clickatell.batch_log import BatchLog, first_start, oldest_change
 from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
 from providers.adapters.clickatell.problems import (
     MAX_LINE_BYTES,
@@ -16,6 +17,7 @@ from providers.adapters.clickatell.problems import (
 )
 from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
 from providers.adapters.clickatell.wire import (
+    DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
     can_use_template,
     charset_of,
@@ -51,6 +53,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
+from providers.transports.files import Entry, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 
@@ -110,8 +113,12 @@ class Adapter(BaseAdapter):
                     "sender",
                 )
             )
-        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + timedelta(minutes=1):
-            found.append(Problem("end_before_start", "The end must be at least one minute after the start.", "end_at"))
+        # The start is rounded up to a minute and may be late; a validity of a minute must still fit in before the end.
+        shortest = DELAY_TOLERANCE + timedelta(minutes=2)
+        if spec.start_at and spec.end_at and spec.end_at < spec.start_at + shortest:
+            minutes = shortest // timedelta(minutes=1)
+            sentence = f"The end must be at least {minutes} minutes after the start, which Clickatell may be late for."
+            found.append(Problem("end_before_start", sentence, "end_at"))
         return found
 
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
@@ -189,28 +196,22 @@ class Adapter(BaseAdapter):
     def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
         """List the folder: our own uploads with their sizes, and every other file that is about this batch.
 
-        Our own uploads are never read back, because they contain credentials. Credentials in a log are masked.
+        Our own uploads are never read back, because they contain credentials. Credentials in a log are masked. A file
+        that has not changed since the first attempt, or since an earlier poll read it, is not downloaded.
         """
         names = BatchNames.of(payload)
         since = first_start(attempts, now)
+        entries = [
+            entry for entry in remote.listdir() if is_safe_name(entry.name) and not names.belongs_to_another(entry.name)
+        ]
+        oldest = oldest_change(attempts, [entry for entry in entries if names.is_upload(entry.name)])
         files = []
-        for entry in remote.listdir():
-            if not is_safe_name(entry.name) or names.belongs_to_another(entry.name):
-                continue
+        for entry in entries:
             if names.is_upload(entry.name):
                 files.append(ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host))
-                continue
-            body = remote.read(entry.name, MAX_LOG_BYTES)
-            if body is None:
-                continue
-            kept = mask_secrets(body, remote.settings)
-            # Masking changes the length; the size must not suggest that the log was cut short.
-            size = entry.size + len(kept) - len(body)
-            # A name whose bytes are not UTF-8 cannot be stored.
-            name = entry.name.encode("utf-8", "replace").decode()
-            file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
-            if names.may_be_about(file, since):
-                files.append(file)
+            elif names.is_named(entry.name) or oldest is None or not entry.modified_at or entry.modified_at >= oldest:
+                file = _kept_log(remote, entry, names, since)
+                files += [file] if file else []
         return Observation(now, (remote.host,), tuple(files))
 
     def interpret(
@@ -230,7 +231,8 @@ class Adapter(BaseAdapter):
         if log.has_answers:
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
-            return require_whole_upload(interpretation, payload, log, attempts, observations)
+            interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
+            return replace(interpretation, note=log.note())
         return interpret_folder(payload, log, observations)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
@@ -261,3 +263,29 @@ class Adapter(BaseAdapter):
             ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in remote.listdir()
         ]
         return Observation(now, (remote.host,), tuple(files))
+
+
+def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetime) -> ObservedFile | None:
+    """Return a log with what earlier polls kept of it, or what is read now; None if it is not about the batch."""
+    read = remote.already_read
+    # A name whose bytes are not UTF-8 cannot be stored.
+    name = entry.name.encode("utf-8", "replace").decode()
+    # Two such names may look the same.
+    version = version_of(name, entry.size, entry.modified_at) if name == entry.name else ""
+    unrelated = f"{version} {since.isoformat()}"
+    if version and unrelated in read.unrelated and not names.is_named(name):
+        return None
+    kept, size = read.bodies.get(version) if version else None, entry.size
+    if kept is None:
+        body = remote.read(entry.name, MAX_LOG_BYTES)
+        if body is None:
+            return None
+        kept = mask_secrets(body, remote.settings)
+        # Masking changes the length; the size must not suggest that the log was cut short.
+        size = entry.size + len(kept) - len(body)
+    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
+    if names.may_be_about(file, since):
+        return file
+    if version:
+        read.unrelated.add(unrelated)
+    return None

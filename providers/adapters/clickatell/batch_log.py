@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from providers.adapters.clickatell.log import ERR, NUMBER, TO, BatchNames, LogLine, decode_log
+from providers.adapters.clickatell.log import ERR, NUMBER, TO, BatchNames, LogLine, decode_log, split_lines
 from providers.adapters.clickatell.words import (
     DELIVERED,
     INTERNAL_ERROR,
@@ -17,6 +17,10 @@ from providers.adapters.clickatell.words import (
     WORDS,
 )
 from providers.base import Attempt, Observation, ObservedFile, Outcome, Payload, Result
+from providers.transports.files import Entry
+
+_LONGEST_UPLOAD = timedelta(minutes=10)
+_CLOCK_UNKNOWN = timedelta(days=1)
 
 
 def _possible(attempts: Sequence[Attempt]) -> dict[int, Attempt]:
@@ -31,11 +35,29 @@ def first_start(attempts: Sequence[Attempt], otherwise: datetime) -> datetime:
     return min(started, default=otherwise).replace(microsecond=0)
 
 
+def oldest_change(attempts: Sequence[Attempt], uploads: Sequence[Entry]) -> datetime | None:
+    """Return a time by the server's clock; a file that was last changed before it cannot be about the batch.
+
+    None if that is not known. ``uploads`` are the batch's own files in the folder. If the server's clock is behind
+    Baton's, an upload has a time before its attempt. That time is when the upload ended, hence ``_LONGEST_UPLOAD``.
+    Without an upload in the folder, the clock is not known, hence ``_CLOCK_UNKNOWN``.
+    """
+    if not attempts:
+        return None
+    started = {attempt.name: attempt.started_at for attempt in attempts}
+    behind = [
+        started[entry.name] - entry.modified_at for entry in uploads if entry.name in started and entry.modified_at
+    ]
+    allowance = max(timedelta(0), *behind) + _LONGEST_UPLOAD if behind else _CLOCK_UNKNOWN
+    return (min(started.values()) - allowance).replace(microsecond=0)
+
+
 @dataclass
 class BatchLog:
     """All answers about a batch in all its logs, keyed by msisdn, and the uploads that the logs mention.
 
-    ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn.
+    ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn. ``people``
+    maps each upload (0: the log does not say which) to those with an id from it (``""``: somebody without a number).
     """
 
     names: BatchNames
@@ -48,6 +70,7 @@ class BatchLog:
     nameless_ids: set[str] = field(default_factory=set)
     nameless_errors: list[LogLine] = field(default_factory=list)
     known_attempts: set[int] = field(default_factory=set)
+    people: dict[int, set[str]] = field(default_factory=dict)
     cut_short: bool = False
 
     @classmethod
@@ -59,8 +82,9 @@ class BatchLog:
             text = decode_log(file.body or b"")
             log.known_attempts |= {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
             log.cut_short |= file.size > len(file.body or b"")
+            uploads = _uploads_by_line(file.name, text, pattern)
             for line in log.names.lines(file, since):
-                log._add(line)
+                log._add(line, uploads[line.number - 1])
         return log
 
     @property
@@ -82,7 +106,7 @@ class BatchLog:
         """Errors of numbers without a message id. An id from an earlier line or another upload takes precedence."""
         return [line for msisdn, line in self.errors.items() if msisdn not in self.ids]
 
-    def _add(self, line: LogLine) -> None:
+    def _add(self, line: LogLine, upload: int) -> None:
         numbers = self.names.numbers
         msisdn = line.msisdn
         if not msisdn and line.message_id:
@@ -95,6 +119,8 @@ class BatchLog:
             elif self.errors.get(msisdn, line).error in (line.error, UNKNOWN):
                 self.errors[msisdn] = replace(line, msisdn=msisdn)
             return
+        if line.message_id:
+            self.people.setdefault(upload, set()).add(msisdn)
         if line.message_id and not msisdn:
             self.nameless_ids.add(line.message_id)
         elif line.message_id and line.message_id not in self.owners:
@@ -109,11 +135,33 @@ class BatchLog:
         """Uploads in the logs that, as far as Baton knew, were refused or never arrived."""
         return self.known_attempts - set(self.attempts)
 
+    @property
+    def may_be_twice(self) -> bool:
+        """Whether somebody has two ids, or an id from two uploads; an id without a number may be anybody's."""
+        if any(len(lines) > 1 for lines in self.ids.values()):
+            return True
+        if 0 in self.people and len(self.known_attempts) > 1:
+            return True
+        uploads = [people for number, people in self.people.items() if number]
+        met: set[str] = set()
+        for people in uploads:
+            if met & people or (len(uploads) > 1 and "" in people):
+                return True
+            met |= people
+        return False
+
+    @property
+    def has_stray_answers(self) -> bool:
+        """Whether an upload that, as far as Baton knew, never arrived has ids in the logs, or is alone in them."""
+        return bool(self.strays) and (
+            self.strays >= self.known_attempts or not self.people.keys() <= set(self.attempts)
+        )
+
     def alarm(self) -> str:
         alarms = []
-        if len(self.known_attempts) > 1 or any(len(lines) > 1 for lines in self.ids.values()):
+        if self.may_be_twice:
             alarms.append("Clickatell's log has more than one upload of this file: people may have been texted twice.")
-        elif self.strays:
+        elif self.has_stray_answers:
             alarms.append("Clickatell's log has an upload that, as far as Baton knew, never arrived.")
         both = set(self.ids) & set(self.errors)
         if both:
@@ -121,6 +169,12 @@ class BatchLog:
         if self.cut_short:
             alarms.append("A log is longer than Baton reads, so some answers may be missing from the results.")
         return " ".join(alarms)
+
+    def note(self) -> str:
+        """Return a line for the history if the logs have several uploads, and nobody has an id from two of them."""
+        if len(self.known_attempts) < 2 or self.may_be_twice or self.has_stray_answers:
+            return ""
+        return "Clickatell's log has more than one upload of this file, but nobody has a message id from two of them."
 
     def outcomes(self, *, with_accepted: bool) -> tuple[Outcome, ...]:
         """Return the row errors and the numbers with a status; ``with_accepted`` adds every number with an id."""
@@ -147,6 +201,16 @@ def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
             elif file.body not in (other.body for other in kept):
                 kept.append(file)
     return [file for kept in found.values() for file in kept]
+
+
+def _uploads_by_line(name: str, text: str, pattern: re.Pattern[str]) -> list[int]:
+    """Return for each line of a log the attempt that it or the nearest line above names, else the file's name; or 0."""
+    found = []
+    current = int(named[-1]) if (named := pattern.findall(name)) else 0
+    for line in split_lines(text):
+        current = int(named[-1]) if (named := pattern.findall(line)) else current
+        found.append(current)
+    return found
 
 
 def _row_error(line: LogLine) -> Outcome:

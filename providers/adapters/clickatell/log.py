@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.adapters.clickatell.wire import client_message_id
 from providers.adapters.clickatell.words import UNKNOWN, WORDS
-from providers.base import Check, ObservedFile, Payload
+from providers.base import MASK, Check, ObservedFile, Payload
 
 # At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000
@@ -37,8 +37,8 @@ def mask_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
     """Return a log with the account's passwords, and whatever follows ``password:``, replaced by asterisks."""
     for name in ("api_password", "password"):
         if secret := str(settings.get(name) or "").encode():
-            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", b"****", body)
-    return _PASSWORD.sub(rb"\1****", body)
+            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", MASK, body)
+    return _PASSWORD.sub(rb"\1" + MASK, body)
 
 
 def check_clock(newest: datetime | None, now: datetime) -> Check:
@@ -197,9 +197,13 @@ def decode_log(body: bytes) -> str:
         return body.decode("cp1252", "replace")
 
 
+def split_lines(text: str) -> list[str]:
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _split(text: str) -> list[str]:
     """Return the lines of a log, each cut off where it repeats the text of a message."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = split_lines(text)
     return [line[: echo.start()] if (echo := _ECHO.search(line)) else line for line in lines]
 
 

@@ -3,7 +3,15 @@
 import re
 
 from providers import gsm
-from providers.adapters.clickatell.wire import charset_of, encode_hex, field_values, template_lines, uses_unicode
+from providers.adapters.clickatell.wire import (
+    charset_of,
+    encode_hex,
+    field_values,
+    has_half_field,
+    template_lines,
+    touches_hash,
+    uses_unicode,
+)
 from providers.base import CampaignSpec, Message, Problem
 
 # "Using the FTP API": "each line can be up to 8192 bytes". assumption: the line break counts.
@@ -78,6 +86,13 @@ def _break_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
             if "\n" in value
         ]
         if "\n" in spec.template:
+            if touches_hash(spec.template) or has_half_field(spec, message):
+                sentence = (
+                    "In a text of several lines, a # may not be next to a field, nor #field in a value, nor two fields "
+                    "next to each other: Clickatell marks its own fields with #. Put a space between them, or choose "
+                    "Unicode."
+                )
+                found.append(Problem("field_touches_hash", sentence, "text"))
             # Only the template can express several lines, so this value is on its own between two delimiters.
             found += [
                 Problem(

@@ -12,10 +12,22 @@ from providers.adapters.clickatell.words import (
     INTERNAL_ERROR,
     NO_CREDIT,
     OF_ONE_RECIPIENT,
+    TRUNCATED,
     UNKNOWN,
     WORDS,
+    WORDS_TRUNCATED,
 )
-from providers.base import Attempt, Ending, Interpretation, Observation, ObservedFile, Payload, ProviderState
+from providers.base import (
+    Attempt,
+    Ending,
+    Interpretation,
+    Observation,
+    ObservedFile,
+    Outcome,
+    Payload,
+    ProviderState,
+    Result,
+)
 
 # Clickatell scans the folder once a minute, so it has finished with a broken upload after a few minutes.
 _LOG_PATIENCE = timedelta(minutes=3)
@@ -123,12 +135,54 @@ def require_whole_upload(
         return replace(interpretation, sentence=f"{_interruption_sentence(has_part)} {interpretation.sentence}")
     if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
         return interpretation
-    if is_whole or not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
+    if not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
         return interpretation
+    if is_whole:
+        is_part = not is_settled and not log.nameless_errors
+        return _read_while_uploading(interpretation, payload, log) if is_part else interpretation
     sentence = f"{_interruption_sentence(has_part)} {_truncation_sentence(payload, log)}"
     reason = "upload_cut" if has_part else "upload_unproven"
-    outcomes = log.outcomes(with_accepted=True)
+    outcomes = _outcomes_of_a_part(payload, log)
     return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+
+
+def _read_while_uploading(interpretation: Interpretation, payload: Payload, log: BatchLog) -> Interpretation:
+    """Interpret a log that stands still with recipients missing, although the whole file arrived.
+
+    assumption: Clickatell reads a file that is in the folder at its scan whether or not it is complete, and only once.
+    """
+    minutes = int(_LOG_PATIENCE.total_seconds() // 60)
+    sentence = (
+        f"The whole file arrived, but Clickatell's log has not grown for {minutes} minutes and does not name "
+        "everybody: Clickatell may have read the file while it was still being uploaded. "
+        + _truncation_sentence(payload, log)
+    )
+    outcomes = _outcomes_of_a_part(payload, log)
+    reason = "read_while_uploading" if interpretation.reason == "log_growing" else interpretation.reason
+    return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+
+
+def _outcomes_of_a_part(payload: Payload, log: BatchLog) -> tuple[Outcome, ...]:
+    """Return the outcomes if only a part of the file was read: whoever may have got a truncated text is set apart."""
+    truncated = _possibly_truncated(payload, log)
+    return tuple(
+        replace(outcome, code=TRUNCATED, sentence=WORDS_TRUNCATED)
+        if outcome.msisdn in truncated and outcome.result == Result.ACCEPTED
+        else outcome
+        for outcome in log.outcomes(with_accepted=True)
+    )
+
+
+def _possibly_truncated(payload: Payload, log: BatchLog) -> set[str]:
+    """Return the numbers whose text may be cut short: all with an id in the basic form, the last in the batch form."""
+    if not _is_batch_form(payload):
+        return set(log.ids)
+    places = {msisdn: max((line.source, line.number) for line in lines) for msisdn, lines in log.ids.items()}
+    return {max(places, key=lambda msisdn: places[msisdn])} if places else set()
+
+
+def _is_batch_form(payload: Payload) -> bool:
+    return re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
 
 
 def _arrival(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> tuple[bool, bool]:
@@ -163,12 +217,13 @@ def _interruption_sentence(has_part: bool) -> str:
 
 def _truncation_sentence(payload: Payload, log: BatchLog) -> str:
     """Say whose text may be cut short: everybody's in the basic form, the last row's in the batch form."""
-    is_batch_form = re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
-    whose = "the last" if is_batch_form else "all"
     total, refused = len(log.names.numbers), len(log.refused)
     counts = f"In its log {log.accepted:,} of {total:,} have a message id and {refused:,} an error"
     others = "" if log.accepted + refused >= total else " It says nothing about the others."
-    return f"{counts}; {whose} of those with an id may have received a truncated text.{others}"
+    if not _is_batch_form(payload):
+        return f"{counts}; all of those with an id may have received a truncated text.{others}"
+    apart = f" The other {log.accepted - 1:,} received all of theirs." if log.accepted > 1 else ""
+    return f"{counts}; the last of those with an id may have received a truncated text.{apart}{others}"
 
 
 def _wire_size(payload: Payload, attempt: Attempt) -> int:

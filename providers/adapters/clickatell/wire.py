@@ -11,11 +11,16 @@ from providers.errors import Refused
 
 # "Delivery delay ... of up to 7 days".
 MAX_DELAY_MINUTES = 10_080
+# "Delivery may be up to 5 minutes late".
+DELAY_TOLERANCE = timedelta(minutes=5)
 _DEFAULT_VALIDITY = 1440
 DEFAULT_PARTS = 3
 # The last one is not a GSM character, so no value contains it.
 _DELIMITERS = "|~^;`"
 _FIELD = re.compile(r"@@(value[1-6])@@")
+# A field beside a "#", or beside another field, which is written with "#": where one ends can be read in two ways.
+_TOUCHING = re.compile(r"#@@value[1-6]@@|@@value[1-6]@@(?:#|@@value[1-6]@@)")
+_HALF_FIELD = re.compile(r"#field", re.IGNORECASE)
 CREDENTIAL = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _TIMED = re.compile(rb"(deliv_at|valid_until|validity):([^\n]*)\n")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
@@ -93,8 +98,22 @@ def can_use_template(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
     if not spec.template or any(message.own_text for message in messages):
         return False
     if "\n" in spec.template:
+        # ``problems`` has refused what the template cannot express.
         return True
+    if touches_hash(spec.template) or any(has_half_field(spec, message) for message in messages):
+        return False
     return all(value == value.strip(" ") != "" for message in messages for value in field_values(spec, message))
+
+
+@lru_cache(maxsize=64)
+def touches_hash(template: str) -> bool:
+    """Return whether ``#`` touches a field: ``##field1#`` could be read as a field named ``#field1``."""
+    return bool(_TOUCHING.search(template))
+
+
+def has_half_field(spec: CampaignSpec, message: Message) -> bool:
+    """Return whether a value contains ``#field``, which could form a field together with what follows it."""
+    return any(_HALF_FIELD.search(value) for value in field_values(spec, message))
 
 
 @lru_cache(maxsize=64)
@@ -154,14 +173,19 @@ def minutes_until_start(body: bytes, at: datetime) -> int:
 
 
 def wire_form(body: bytes, at: datetime) -> bytes:
-    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes."""
+    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes.
+
+    assumption: validity counts from the delayed delivery, because with the default of 1,440 minutes a delay of "up to
+    7 days" could not work otherwise. If it counts from the upload, texts expire earlier: never after the end.
+    """
     timed, rest = _timed(body)
-    lines = b""
+    lines, released_at = b"", at
     if minutes := minutes_until_start(body, at):
         lines += b"deliv_time:%d\n" % min(minutes, MAX_DELAY_MINUTES)
+        released_at += timedelta(minutes=minutes) + DELAY_TOLERANCE
     validity = int(timed.get(b"validity", 0))
     if b"valid_until" in timed:
-        left = max((_moment(timed[b"valid_until"]) - at) // timedelta(minutes=1), 1)
+        left = max((_moment(timed[b"valid_until"]) - released_at) // timedelta(minutes=1), 1)
         validity = left if left < (validity or _DEFAULT_VALIDITY) else validity
     if validity:
         lines += b"validity:%d\n" % validity

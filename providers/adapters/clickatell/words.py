@@ -1,6 +1,9 @@
 """Clickatell's codes and statuses, and what they mean to Baton."""
 
 UNKNOWN = "UNKNOWN"
+# Baton's own: the provider may have read only a part of this text.
+TRUNCATED = "TRUNCATED"
+WORDS_TRUNCATED = "Clickatell gave this text a message id, but may have read only a part of it."
 # "API error codes", the codes that apply to files.
 WORDS = {
     "001": "Clickatell refused the user name or password inside the file. Check the API user of the account.",

@@ -241,10 +241,13 @@ def _check_scratch(remote: FtpRemote, now: datetime) -> list[Check]:
     renamed = f"{name}2"
     try:
         remote.store(name, b"Baton tests the connection. This file may be deleted.\n")
+        # Each upload's size is compared before it is renamed.
+        remote.size(name)
         clock = remote.server_clock(name)
         remote.rename(name, renamed)
     except (Refused, Unclear) as trouble:
-        return [Check("rename", "Rename", False, trouble.sentence)]
+        code, label = ("size", "File size") if trouble.code == "size_unsupported" else ("rename", "Rename")
+        return [Check(code, label, False, trouble.sentence)]
     finally:
         removed = [_remove(remote, left) for left in (name, renamed)]
     sentence = "A scratch file was uploaded, renamed and removed."

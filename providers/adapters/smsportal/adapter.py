@@ -129,6 +129,8 @@ class Adapter(BaseAdapter):
         for folder in (SEND, PROCESSED, ERRORS):
             check, entries = _check_folder(remote, folder)
             checks.append(check)
+            if folder == SEND and check.passed:
+                checks.append(_check_create(remote))
             newest += [entry.modified_at for entry in entries if entry.modified_at]
         return [*checks, _check_clock(max(newest, default=None), now)]
 
@@ -182,6 +184,18 @@ def _check_folder(remote: Remote, folder: str) -> tuple[Check, list[Entry]]:
         sentence = f"{trouble.sentence} Check the folder's name in the account's settings."
         return Check(code, label, False, sentence), []
     return Check(code, label, True, f"{path} exists."), entries
+
+
+def _check_create(remote: Remote) -> Check:
+    """Say how new files are created, without creating one."""
+    if isinstance(remote, SftpRemote) and remote.creates_exclusively(_path(remote, SEND)):
+        sentence = "The server creates a file only if its name is free."
+    else:
+        sentence = (
+            "The server does not check whether a name is free. Baton looks each name up, then creates the file; "
+            "every attempt has a new name."
+        )
+    return Check("create", "New files", True, sentence)
 
 
 def _check_clock(newest: datetime | None, now: datetime) -> Check:

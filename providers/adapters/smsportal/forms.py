@@ -31,6 +31,14 @@ class SettingsForm(forms.Form):
     )
     username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
     password = SecretField(label="Password")
+    greeting_seconds = forms.IntegerField(
+        label="Seconds to wait for the server's greeting",
+        required=False,
+        min_value=5,
+        max_value=60,
+        help_text="Blank for the default: 30 for SFTP, 10 for FTP. Raise it if the connection test says that the "
+        "server does not answer.",
+    )
     # The document does not say whether the folders are directly under the login's home folder.
     base_folder = forms.CharField(
         label="Base folder",

@@ -189,12 +189,13 @@ def _accepted(evidence: _Evidence) -> Interpretation:
 
 def _failed(evidence: _Evidence) -> Interpretation:
     codes = {number: _code_of(evidence, number) for number in evidence.failures}
-    interrupted = {number for number, code in codes.items() if _is_interruption(evidence, number, code)}
+    # The gateway may read a zip before its upload has ended, also where the upload then ends well.
+    dropped = {number for number, code in codes.items() if code == "File.Corrupt"}
     alarm = " ".join(_report_alarms(evidence))
     return (
         _undecided(evidence, set(codes.values()), alarm)
-        or _awaited(evidence, codes, interrupted)
-        or _decided(evidence, codes, interrupted, alarm)
+        or _awaited(evidence, codes, dropped)
+        or _decided(evidence, codes, dropped, alarm)
     )
 
 
@@ -222,7 +223,7 @@ def _undecided(evidence: _Evidence, codes: set[str], alarm: str) -> Interpretati
     return None
 
 
-def _awaited(evidence: _Evidence, codes: dict[int, str], interrupted: set[int]) -> Interpretation | None:
+def _awaited(evidence: _Evidence, codes: dict[int, str], dropped: set[int]) -> Interpretation | None:
     """The interpretation while a report, or the result of another attempt, may still come, else None."""
     sentence = "SMSPortal put the file into Errors; its report has not arrived yet."
     has_open_report = "" in codes.values()
@@ -230,19 +231,16 @@ def _awaited(evidence: _Evidence, codes: dict[int, str], interrupted: set[int]) 
         # The report may show that an interrupted upload was dropped, which allows another attempt; wait for it.
         return Interpretation(ProviderState.UNKNOWN, "errors_waiting", sentence, waits=True)
     unexplained = set(evidence.attempts) - set(codes)
-    if has_open_report or (unexplained and len(interrupted) < len(codes)):
+    if has_open_report or (unexplained and len(dropped) < len(codes)):
         return Interpretation(ProviderState.PROCESSING, "errors_waiting", sentence)
     return None
 
 
-def _decided(evidence: _Evidence, codes: dict[int, str], interrupted: set[int], alarm: str) -> Interpretation:
+def _decided(evidence: _Evidence, codes: dict[int, str], dropped: set[int], alarm: str) -> Interpretation:
     """The interpretation where every attempt in Errors has its reason."""
     reasons = {
-        number: code for number, code in codes.items() if number not in interrupted and code != "File.DuplicateFound"
+        number: code for number, code in codes.items() if number not in dropped and code != "File.DuplicateFound"
     }
-    is_duplicate = "File.DuplicateFound" in codes.values()
-    if is_duplicate:
-        reasons = {number: code for number, code in reasons.items() if code != "File.Corrupt"}
     if reasons:
         code = reasons[max(reasons)]
         # SMSPortal would refuse the next file for the same reason.
@@ -250,11 +248,14 @@ def _decided(evidence: _Evidence, codes: dict[int, str], interrupted: set[int], 
         return Interpretation(
             ProviderState.REJECTED, code, WORDS[code], _outcomes(evidence.all_failures), alarm=alarm, account=is_account
         )
-    if is_duplicate:
+    if "File.DuplicateFound" in codes.values():
         return _duplicate(evidence)
-    return Interpretation(
-        ProviderState.ABSENT, "File.Corrupt", "The interrupted upload arrived incomplete and SMSPortal dropped it."
-    )
+    if any(evidence.is_whole(number) for number in dropped):
+        sentence = "SMSPortal read the file before its upload had ended, and dropped it."
+    else:
+        sentence = "The interrupted upload arrived incomplete and SMSPortal dropped it."
+    is_all = set(evidence.attempts) <= dropped
+    return Interpretation(ProviderState.ABSENT, "File.Corrupt", sentence, dropped=is_all)
 
 
 def _code_of(evidence: _Evidence, number: int) -> str:
@@ -274,11 +275,6 @@ def _code_of(evidence: _Evidence, number: int) -> str:
     if evidence.seen_at - evidence.failed_since[number] < _REPORT_PATIENCE:
         return ""
     return next((fault.code for fault in faults if fault.code in ABOUT_ONE_RECIPIENT), UNKNOWN)
-
-
-def _is_interruption(evidence: _Evidence, number: int, code: str) -> bool:
-    attempt = evidence.attempts.get(number)
-    return code == "File.Corrupt" and (attempt is None or attempt.ending is not Ending.DONE)
 
 
 def _duplicate(evidence: _Evidence) -> Interpretation:

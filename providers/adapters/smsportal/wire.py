@@ -15,6 +15,8 @@ from providers.base import (
 
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _LITERAL_FIELD = re.compile(r"@@value\d+@@", re.IGNORECASE)
+# assumption: which of the signs in @@@value1@@ begins the field is not documented.
+_FIELD_TOUCHED = re.compile(r"@@@value\d+@@|@@value\d+@@@", re.IGNORECASE)
 # SMSPortal SFTP, "Start" and "End": YYYY-MM-DD hh:mm in UTC.
 _TIME_FORMAT = "%Y-%m-%d %H:%M"
 
@@ -60,7 +62,11 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
     SMSPortal's own template with values is used if every text can be expressed with it; otherwise each text is
     rendered here.
     """
-    is_native = bool(spec.template) and not any(_could_be_filled_in(message) for message in messages)
+    is_native = (
+        bool(spec.template)
+        and not _FIELD_TOUCHED.search(spec.template)
+        and not any(_could_be_filled_in(message) for message in messages)
+    )
     head: dict[str, Any] = {}
     if spec.start_at:
         head["start"] = _format_time(spec.start_at)

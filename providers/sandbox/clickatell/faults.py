@@ -30,6 +30,7 @@ _STATUSES = {
 _PICKUP = {
     f"{SLUG}:silent": "Files are not picked up.",
     f"{SLUG}:eager": "Files are picked up while they are still being written.",
+    f"{SLUG}:read-while-uploading": "Files are read when only a part has arrived, and not again once they are whole.",
     f"{SLUG}:utf-8": "Files are read as UTF-8 instead of ISO-8859-1.",
 }
 GROUPS = {

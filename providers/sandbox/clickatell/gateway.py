@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from providers.sandbox.account import CREDIT, FolderAccount, oldest_first
 from providers.sandbox.clickatell.codes import CODES, SLUG, STATUSES, UNDELIVERED, UNNAMED, WHOLE_FILE
-from providers.sandbox.clickatell.files import FileResult, Login, check_file, without_login
+from providers.sandbox.clickatell.files import FileResult, Login, check_file, first_part, without_login
 from providers.sandbox.clickatell.log import LogStyle, log_of
 from providers.sandbox.disk import sync_folder, write_durably
 from providers.sandbox.faults import Faults
@@ -20,6 +20,8 @@ from providers.sandbox.ledger import Ledger
 FILES_KEPT = timedelta(hours=48)
 # assumption: a late log, or a status, appears this many scans later.
 SCANS_LATE = 2
+# The version of a file that is not read again, however much of it arrives later.
+_NOT_AGAIN = "read while it was being uploaded"
 
 
 class Gateway(FolderAccount):
@@ -64,7 +66,9 @@ class Gateway(FolderAccount):
             except FileNotFoundError:
                 # The client has deleted it.
                 continue
-            if is_quiet and self._load_state()["taken"].get(path.name) != version:
+            if is_quiet and self._load_state()["taken"].get(path.name) not in (version, _NOT_AGAIN):
+                if self._faults.use("clickatell:read-while-uploading"):
+                    version, body = _NOT_AGAIN, first_part(body)
                 self._process(path, version, body, now)
                 taken += 1
         return taken

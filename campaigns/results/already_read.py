@@ -1,0 +1,100 @@
+"""What earlier polls have read of a provider's files, so that what has not changed is not asked for again.
+
+Versions of files that say nothing about a batch, and the sizes and times of files at servers without MLSD, are kept in
+the cache. If it is lost, they are read once more.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from campaigns import timing
+from campaigns.models import Batch
+from campaigns.results.evidence import kept_body
+from campaigns.timing import Clock
+from providers.base import MASK
+from providers.models import Account
+from providers.transports.files import ReadFiles, version_of
+from providers.transports.ftp import FtpRemote
+from providers.transports.ftp_listing import KnownTimes
+
+logger = logging.getLogger(__name__)
+
+# Lines of files that are gone stay in the cache; beyond this many it starts anew.
+_MOST_LINES = 20_000
+
+
+class _Digests(set[str]):
+    """Versions as short digests: a provider's file names need not be in the cache."""
+
+    def __contains__(self, version: object) -> bool:
+        return super().__contains__(_digest(str(version)))
+
+    def add(self, version: str) -> None:
+        super().add(_digest(version))
+
+
+def recall_files(batch: Batch) -> ReadFiles:
+    """Return what earlier polls have read: the logs of the last one, and the versions about other batches."""
+    bodies = {}
+    if last := batch.evidence.order_by("-id").first():
+        for seen in last.files:
+            modified_at = datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None
+            if not seen["body"] or not (version := version_of(seen["name"], seen["size"], modified_at)):
+                continue
+            body = kept_body(seen["body"])
+            # Where a password was masked, the size kept is not that of the file.
+            if MASK not in body:
+                bodies[version] = body
+    return ReadFiles(bodies, _Digests(_get(_key(batch), [])))
+
+
+def remember_unrelated(batch: Batch, read: ReadFiles) -> None:
+    """Keep the versions that a poll found to be about other batches, until Baton no longer polls for this one."""
+    if len(_get(_key(batch), [])) != len(read.unrelated):
+        _set(_key(batch), sorted(read.unrelated))
+
+
+@contextmanager
+def known_times(account: Account, remote: Any, clock: Clock) -> Iterator[None]:
+    """Let an FTP remote use what earlier polls of the account were told about files, and keep what it is told now."""
+    if not isinstance(remote, FtpRemote):
+        yield
+        return
+    key = f"times:{account.pk}"
+    times, shown_since = _get(key, ({}, {}))
+    known = remote.known_times = KnownTimes(clock, dict(times), dict(shown_since))
+    yield
+    if len(known.times) + len(known.shown_since) > _MOST_LINES:
+        known.times, known.shown_since = {}, {}
+    if (known.times, known.shown_since) != (times, shown_since):
+        _set(key, (known.times, known.shown_since))
+
+
+def _get(key: str, otherwise: Any) -> Any:
+    try:
+        return cache.get(key, otherwise)
+    except (RedisError, OSError):
+        logger.warning("The cache does not answer, so files are read again.")
+        return otherwise
+
+
+def _set(key: str, value: Any) -> None:
+    try:
+        cache.set(key, value, timing.POLL_AFTER_END.total_seconds())
+    except (RedisError, OSError):
+        logger.warning("The cache does not answer, so files will be read again.")
+
+
+def _key(batch: Batch) -> str:
+    return f"read:{batch.stem}"
+
+
+def _digest(version: str) -> str:
+    return hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,0 +1,170 @@
+"""FTP servers that know less, or say it otherwise: each is mastered, or refused by naming what is missing."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyftpdlib.handlers import FTPHandler
+
+from providers.adapters.gatewayapi import Adapter as GatewayApi
+from providers.errors import Refused, Unclear
+from providers.transports.ftp import FtpTransport
+from tests.providers import servers
+from tests.providers.test_ftp import Scripted, named, scripted, trouble_of
+
+__all__ = ["scripted"]
+
+BODY = os.urandom(200_000)
+NO_NAMES = ("MLSD", "MLST", "NLST")
+
+
+class WindowsFolders(servers.Folders):
+    """Lists as IIS does."""
+
+    def format_list(self, basedir: str, listing: list[str], ignore_err: bool = True) -> Iterator[bytes]:
+        for name in listing:
+            path = Path(basedir, name)
+            size = "<DIR>         " if path.is_dir() else f"{path.stat().st_size:>20}"
+            yield f"11-21-26  12:01PM {size} {name}\r\n".encode("utf-8", "surrogateescape")
+
+
+class ExtendedAnswer(FTPHandler):
+    """Answers PASV in the form of EPSV."""
+
+    def ftp_PASV(self, line: str) -> None:
+        self._make_epasv(extmode=True)
+
+
+class Aborts(FTPHandler):
+    """Answers 426 to an upload that arrived whole."""
+
+    is_storing = False
+
+    def respond(self, resp: str, *arguments: Any, **named: Any) -> None:
+        super().respond(resp.replace("226", "426", 1) if self.is_storing else resp, *arguments, **named)
+
+    def ftp_STOR(self, *arguments: Any, **named: Any) -> Any:
+        self.is_storing = True
+        return super().ftp_STOR(*arguments, **named)
+
+    def ftp_SIZE(self, path: str) -> Any:
+        self.is_storing = False
+        return super().ftp_SIZE(path)
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "LIST in the Unix form only": {"without": NO_NAMES},
+    "LIST in the Windows form only": {"without": NO_NAMES, "abstracted_fs": WindowsFolders},
+    "LIST only, neither SIZE nor MDTM": {"without": (*NO_NAMES, "SIZE", "MDTM")},
+    "NLST without SIZE": {"without": ("MLSD", "MLST", "SIZE")},
+    "MLSD without SIZE": {"without": ("SIZE",)},
+    "MLSD without SIZE and LIST": {"without": ("SIZE", "LIST")},
+    "EPSV only": {"without": ("PASV",)},
+    "229 to PASV": {"handler": ExtendedAnswer},
+    "426 after a whole upload": {"handler": Aborts},
+    "UTF-8 off": {"encoding": "latin-1"},
+    "neither PWD nor NOOP": {"without": ("PWD", "NOOP", "FEAT", "OPTS")},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_server_that_knows_less_takes_and_shows_every_file(tmp_path: Path, way: dict[str, Any]) -> None:
+    with servers.pyftpdlib(tmp_path / "home", **way) as server:
+        (server.home / "Send_SMS" / "deeper").mkdir(parents=True)
+        (server.home / "Processed").mkdir()
+        with FtpTransport.connect(server.settings()) as remote:
+            assert remote.listdir("Processed") == []
+            remote.create("Send_SMS/a b.zip", BODY)
+            assert (server.home / "Send_SMS" / "a b.zip").read_bytes() == BODY
+            (server.home / "Send_SMS" / "linked.zip").symlink_to(server.home / "Send_SMS" / "a b.zip")
+            (server.home / "Send_SMS" / "é.txt").write_bytes(b"here")
+            accented = "\udce9.txt" if "encoding" in way else "é.txt"
+            with pytest.raises(Refused) as caught:
+                remote.create("Send_SMS/a b.zip", b"second")
+            assert caught.value.code == "name_taken"
+            sizes = {entry.name: entry.size for entry in remote.listdir("Send_SMS")}
+            assert (sizes["a b.zip"], sizes[accented]) == (len(BODY), 4)
+            assert set(sizes) == {"a b.zip", "linked.zip", accented}
+            assert [entry.name for entry in remote.listdir("Send_SMS", "a b")] == ["a b.zip"]
+            assert remote.size("Send_SMS/a b.zip") == len(BODY)
+            assert remote.size("Send_SMS/nothing.zip") is None
+            remote.rename("Send_SMS/a b.zip", "Send_SMS/c d.zip")
+            assert remote.read("Send_SMS/c d.zip", 1_000_000) == BODY
+
+
+def test_a_server_that_cannot_list_is_refused_by_name(tmp_path: Path) -> None:
+    with servers.pyftpdlib(tmp_path / "home", without=(*NO_NAMES, "LIST")) as server:
+        trouble = trouble_of(server.settings(), lambda remote: remote.listdir(""))
+    assert (named(trouble), trouble.account) == ((Refused, "listing_unsupported"), True)
+    assert "neither MLSD nor NLST nor LIST" in trouble.sentence
+
+
+def test_a_server_without_passive_transfers_is_refused_by_name(tmp_path: Path) -> None:
+    with servers.pyftpdlib(tmp_path / "home", without=("PASV", "EPSV")) as server:
+        trouble = trouble_of(server.settings(), lambda remote: remote.listdir(""))
+    assert (named(trouble), trouble.account) == ((Refused, "passive_refused"), True)
+    assert "PASV and EPSV" in trouble.sentence
+
+
+def test_the_connection_test_names_a_size_that_cannot_be_compared(scripted: Callable[..., Scripted]) -> None:
+    server = scripted()
+    with FtpTransport.connect(server.settings()) as remote:
+        checks = {check.code: check for check in GatewayApi().check(remote, datetime.now(UTC))}
+    assert checks["size"].passed is False
+    assert "neither SIZE nor LIST" in checks["size"].sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"-rw-r--r--   1 owner    group         213 Aug 26 16:31 a b.zip",
+        b"-rw-r--r--   1 owner    213 Aug 26  2026 a b.zip",
+        b"-rwxrwxrwx+  1 1000 domain-users 213 26 Aug 16:31 a b.zip",
+        b"-rw------- 1 u g 213 2026-08-26 16:31 a b.zip",
+        b"08-26-26  04:31PM                  213 a b.zip",
+        b"2026-08-26  16:31                  213 a b.zip",
+    ],
+)
+def test_every_form_of_a_line_of_list(scripted: Callable[..., Scripted], line: bytes) -> None:
+    listing = b"total 12\r\ndrwxr-xr-x 2 u g 4096 Aug 26 16:31 deeper\r\n08-26-26  04:31PM  <DIR>  more\r\n" + line
+    server = scripted({"NLST": "502 no", "LIST": "150 here"}, listing=listing + b"\r\n")
+    with FtpTransport.connect(server.settings()) as remote:
+        assert [(entry.name, entry.size) for entry in remote.listdir()] == [("a b.zip", 213)]
+    assert "FEAT" not in server.commands
+
+
+def test_a_line_of_list_that_cannot_be_read_hides_no_file(scripted: Callable[..., Scripted]) -> None:
+    server = scripted({"NLST": "502 no", "LIST": "150 here"}, listing=b"a.zip, 213 bytes\r\n")
+    trouble = trouble_of(server.settings(), lambda remote: remote.listdir())
+    assert (named(trouble), trouble.account) == ((Refused, "listing_unreadable"), True)
+
+
+@pytest.mark.parametrize("no", ["450 No files found", "550 No files found"])
+@pytest.mark.parametrize("names", ["450 No files found", "550 No files found", "502 no"])
+def test_an_empty_folder_is_empty_however_it_is_called(scripted: Callable[..., Scripted], no: str, names: str) -> None:
+    with FtpTransport.connect(scripted({"MLSD": no, "NLST": names, "LIST": no}).settings()) as remote:
+        assert remote.listdir("Processed") == []
+        assert remote.listdir() == []
+
+
+def test_replies_may_have_several_lines(scripted: Callable[..., Scripted]) -> None:
+    answers = {
+        "GREETING": "220-hello\r\n220-213 99\r\n220 go on",
+        "PASS": "230-in\r\n230 come",
+        "SIZE": "213-213 99\r\n213 12",
+        "MDTM": "213-soon\r\n213 20261121120102",
+    }
+    with FtpTransport.connect(scripted(answers, listing=b"a.zip\r\n").settings()) as remote:
+        (entry,) = remote.listdir("Send_SMS")
+    assert (entry.size, entry.modified_at) == (12, datetime(2026, 11, 21, 12, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("size", ["213 5", "550 no such file", "421 bye", "502 no"])
+def test_an_aborted_upload_that_is_not_shown_whole_stays_unclear(scripted: Callable[..., Scripted], size: str) -> None:
+    server = scripted({"STOR-END": "426 aborted", "SIZE": size})
+    trouble = trouble_of(server.settings(), lambda remote: remote.store("Send_SMS/a.zip", BODY))
+    assert named(trouble) == (Unclear, "upload_broken")
+    assert trouble.reply == b"426 aborted"
