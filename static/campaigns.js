@@ -60,7 +60,7 @@
     for (const button of document.querySelectorAll("button[data-counts]")) {
       button.textContent = `Decide about ${what}`;
       button.dataset.confirmTitle = `Decide about ${what}?`;
-      button.dataset.confirm = `The decision about ${what} cannot be taken back.`;
+      button.dataset.confirm = `The decision about ${what} cannot be undone.`;
     }
   };
   document.addEventListener("change", countChosen);

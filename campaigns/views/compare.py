@@ -38,7 +38,7 @@ def choose(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     else:
-        messages.success(request, f"{campaign} now goes through {account}. Check its options before you freeze.")
+        messages.success(request, f"{campaign} now goes through {account}. Check its options before you submit it.")
     return redirect("campaigns:check", pk)
 
 
