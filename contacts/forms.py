@@ -160,7 +160,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.fields["country"].initial = upload.country
-        guessed = columns.guess(upload.header, upload.list.labels)
+        guessed = columns.guess(upload.header, upload.contact_list.labels)
         for number, title in enumerate(upload.header):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 label=f"{title or f'Column {number + 1}'} goes to",
@@ -170,7 +170,7 @@ class ColumnsForm(forms.Form):
             )
 
     def _goals(self) -> list[tuple[str, str]]:
-        labels = self.upload.list.labels
+        labels = self.upload.contact_list.labels
         goals = [
             (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
             for field, label in FIELD_LABELS.items()

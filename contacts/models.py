@@ -85,6 +85,28 @@ class Contact(ContactData):
         return f"{self.msisdn} on {self.list}"
 
 
+class Segment(models.Model):
+    """A saved filter over the contacts of a list. ``conditions``: see contacts.segments."""
+
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="segments")
+    name = models.CharField(max_length=100)
+    conditions = models.JSONField(default=builtins.list, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["list", "name"], name="a_list_has_a_segment_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.list}"
+
+
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def active(self) -> Self:
         """Opt-outs in force: these numbers must not be texted."""
@@ -109,6 +131,7 @@ class SuppressionSource(models.TextChoices):
     IMPORT = "import", "Import"
     PROVIDER = "provider", "Reported by the provider"
     COMMAND = "command", "Command line"
+    REPLY = "reply", "Reply"
 
 
 class Suppression(models.Model):
@@ -190,6 +213,8 @@ class ImportStatus(models.TextChoices):
     CHECKED = "checked", "Checked"
     APPLYING = "applying", "Importing"
     DONE = "done", "Done"
+    UNDOING = "undoing", "Undoing"
+    UNDONE = "undone", "Undone"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
 
@@ -197,20 +222,31 @@ class ImportStatus(models.TextChoices):
 #: Statuses of an import whose rows are still to be checked.
 TO_CHECK = (ImportStatus.UPLOADED, ImportStatus.CHECKING)
 
+
+class ImportPurpose(models.TextChoices):
+    CONTACTS = "contacts", "Contacts"
+    OPT_OUTS = "opt_outs", "Opt-outs"
+
+
 #: Each row read is counted in one of these, or in ``waiting`` until it is applied.
-BUCKETS = ("created", "updated", "unchanged", "duplicate", "opted_out", "invalid", "blank")
+CONTACT_BUCKETS = ("created", "updated", "unchanged", "duplicate", "opted_out", "invalid", "blank")
+OPT_OUT_BUCKETS = ("added", "already", "invalid", "blank")
+BUCKETS = tuple(dict.fromkeys(CONTACT_BUCKETS + OPT_OUT_BUCKETS))
 
 
 class Import(models.Model):
-    """One spreadsheet that is imported into one list.
+    """One spreadsheet of contacts that is imported into one list, or one of opt-outs, which belongs to no list.
 
-    Every row read is in exactly one of the counters ``waiting`` (checked and good, not applied yet), ``created``,
-    ``updated``, ``unchanged``, ``duplicate``, ``opted_out``, ``invalid`` and ``blank``; a constraint enforces it.
+    Every row read is in exactly one of the counters ``waiting`` (checked and good, not applied yet) and ``BUCKETS``;
+    a constraint enforces it. ``left_out`` counts the rows of the file that are not read, by reason:
+    ``above_header``, ``hidden``, ``swallowed``.
     """
 
     Status: TypeAlias = ImportStatus
+    Purpose: TypeAlias = ImportPurpose
 
-    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="imports")
+    purpose = models.CharField(max_length=10, choices=ImportPurpose.choices, default=ImportPurpose.CONTACTS)
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, null=True, blank=True, related_name="imports")
     file = models.FileField(upload_to=import_path)
     original_name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64, blank=True)
@@ -218,9 +254,20 @@ class Import(models.Model):
     country = models.CharField(max_length=2)
     encoding = models.CharField(max_length=20, blank=True)
     sheet = models.CharField(max_length=100, blank=True)
+    # The visible sheets with data, ``[title, rows]``, and the titles of the hidden ones.
+    sheets = models.JSONField(default=builtins.list, blank=True)
+    hidden_sheets = models.JSONField(default=builtins.list, blank=True)
+    # The row that holds the titles; 0: there is none. ``first_rows``: ``[number, cells]`` as they are in the sheet.
+    header_row = models.PositiveIntegerField(default=0)
+    first_rows = models.JSONField(default=builtins.list, blank=True)
     header = models.JSONField(default=builtins.list, blank=True)
     samples = models.JSONField(default=builtins.list, blank=True)
     mapping = models.JSONField(default=dict, blank=True)
+    hidden_rows = models.PositiveIntegerField(default=0)
+    takes_hidden_rows = models.BooleanField(default=False)
+    # Which numbers are taken in besides mobiles: see contacts.phones.Accepted.
+    takes_fixed_lines = models.BooleanField(default=False)
+    takes_countries = models.JSONField(default=builtins.list, blank=True)
 
     read = models.PositiveIntegerField(default=0)
     waiting = models.PositiveIntegerField(default=0)
@@ -229,8 +276,13 @@ class Import(models.Model):
     unchanged = models.PositiveIntegerField(default=0)
     duplicate = models.PositiveIntegerField(default=0)
     opted_out = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    already = models.PositiveIntegerField(default=0)
     invalid = models.PositiveIntegerField(default=0)
     blank = models.PositiveIntegerField(default=0)
+    left_out = models.JSONField(default=dict, blank=True)
+    # Rows of an undone import: ``reverted``, ``kept`` (changed since) and ``in_use`` (by a campaign).
+    undo_counts = models.JSONField(default=dict, blank=True)
     # What each bucket would hold if the import were applied now.
     forecast = models.JSONField(default=dict, blank=True)
 
@@ -260,46 +312,78 @@ class Import(models.Model):
                 condition=Q(read=reduce(operator.add, map(F, ("waiting", *BUCKETS)))),
                 name="every_row_read_is_in_one_bucket",
             ),
+            models.CheckConstraint(
+                condition=Q(purpose=ImportPurpose.CONTACTS, list__isnull=False)
+                | Q(purpose=ImportPurpose.OPT_OUTS, list__isnull=True),
+                name="an_import_of_contacts_has_a_list",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.original_name} into {self.list}"
+        return f"{self.original_name} into {self.list or 'opt-outs'}"
+
+    @property
+    def contact_list(self) -> ContactList:
+        """The list of an import of contacts. Raises ValueError for one of opt-outs."""
+        if self.list is None:
+            raise ValueError("An import of opt-outs has no list.")
+        return self.list
 
     def get_absolute_url(self) -> str:
         return reverse("contacts:import", args=[self.pk])
 
 
 class ImportIssue(models.Model):
-    """Why a row is not imported. ``row`` is the number the spreadsheet shows; the header is row 1."""
+    """Why a row is not imported, or, as a warning, what to look at in a row that is.
+
+    ``row`` is the number the spreadsheet shows. ``cells``: the whole row. ``column_number``: the cell at fault, counted
+    from 0; None where the row as a whole is.
+    """
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="issues", db_column="import_id")
     row = models.PositiveIntegerField()
     column = models.CharField(max_length=200, blank=True)
+    column_number = models.PositiveIntegerField(null=True, blank=True)
     code = models.CharField(max_length=40)
     sentence = models.CharField(max_length=500)
     value = models.CharField(max_length=200, blank=True)
+    cells = models.JSONField(default=list, blank=True)
+    is_warning = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["import_of", "row"]
         constraints = [
-            models.UniqueConstraint(fields=["import_of", "row"], name="a_row_has_one_issue"),
+            models.UniqueConstraint(
+                fields=["import_of", "row"], condition=Q(is_warning=False), name="a_row_has_one_issue"
+            ),
+            models.UniqueConstraint(
+                fields=["import_of", "row", "code"], condition=Q(is_warning=True), name="a_row_has_a_warning_once"
+            ),
         ]
+        indexes = [models.Index(fields=["import_of", "code", "row"], name="issues_by_reason")]
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.sentence}"
 
 
 class ImportRow(ContactData):
-    """A checked, good row in staging: it is not shown anywhere until it is applied. Duplicates keep the first row."""
+    """A checked, good row in staging: it is not shown anywhere until it is applied. Duplicates keep the first row.
+
+    Applied rows stay, so that the import can be undone: ``bucket`` is the counter the row went into, and ``before``
+    holds the fields that an updated contact had.
+    """
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_column="import_id")
     row = models.PositiveIntegerField()
     msisdn = models.CharField(max_length=15)
+    bucket = models.CharField(max_length=10, blank=True)
+    before = models.JSONField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["import_of", "msisdn"], name="the_first_of_duplicates_wins"),
         ]
+        indexes = [models.Index(fields=["import_of", "row"], name="staged_rows_in_order")]
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.msisdn}"

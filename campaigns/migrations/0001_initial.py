@@ -23,6 +23,9 @@ OPERATOR = {
         "add_suppression",
         "change_suppression",
         "add_consent",
+        "add_segment",
+        "change_segment",
+        "delete_segment",
         "export_numbers",
     ),
     "campaigns": (

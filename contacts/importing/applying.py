@@ -58,7 +58,7 @@ def apply_range(import_id: int, claim: int) -> bool:
         advance(import_id, claim, Import.Status.APPLYING)
         import_ = Import.objects.get(pk=import_id)
         # Two imports into one list take turns, so that each counts only its own changes.
-        ContactList.objects.select_for_update().get(pk=import_.list_id)
+        ContactList.objects.select_for_update().get(pk=import_.contact_list.pk)
         low = import_.applied_up_to
         staged = ImportRow.objects.filter(import_of=import_id, msisdn__gt=low).order_by("msisdn")
         numbers = list(staged.values_list("msisdn", flat=True)[:APPLY_ROWS])

@@ -15,7 +15,7 @@ from contacts.fields import FIELD_LABELS, FIELD_NAMES, MAX_LENGTHS
 from contacts.importing.merging import STAGING_TABLE, classify
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import local_copy
-from contacts.models import BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -92,7 +92,7 @@ def forecast(import_id: int) -> dict[str, int]:
     import_ = Import.objects.get(pk=import_id)
     counts = classify(import_, "", "")
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
-    return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in BUCKETS}
+    return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
 
 def _claim(import_: Import) -> int | None:
@@ -189,14 +189,14 @@ def _stage(import_: Import, claim: int, checked: CheckedRows) -> None:
 
 def _insert(import_id: int, rows: Mapping[str, tuple[int, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", *FIELD_NAMES)
+    names = ("import_id", "row", "msisdn", "bucket", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
     quoted = ", ".join(map(connection.ops.quote_name, names))
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
             [
-                (import_id, number, msisdn, *(values.get(name, "") for name in FIELD_NAMES))
+                (import_id, number, msisdn, "", *(values.get(name, "") for name in FIELD_NAMES))
                 for msisdn, (number, values) in rows.items()
             ],
         )

@@ -21,9 +21,9 @@ def classify(import_: Import, low: str, high: str) -> dict[str, int]:
     is_same = " AND ".join(f"c.{name} = s.{name}" for name in _mapped(import_))
     sql = (
         f"SELECT CASE WHEN {_IS_OPTED_OUT} THEN 'opted_out' WHEN c.id IS NULL THEN 'created'"
-        f" WHEN {is_same} THEN 'unchanged' ELSE 'updated' END AS bucket, COUNT(*)"
+        f" WHEN {is_same} THEN 'unchanged' ELSE 'updated' END AS counted_as, COUNT(*)"
         f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
-        " WHERE s.import_id = %s AND s.msisdn > %s" + (" AND s.msisdn <= %s" if high else "") + " GROUP BY bucket"
+        " WHERE s.import_id = %s AND s.msisdn > %s" + (" AND s.msisdn <= %s" if high else "") + " GROUP BY counted_as"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [import_.list_id, import_.pk, low, *([high] if high else [])])

@@ -91,7 +91,7 @@ def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
 
 def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
     """Label the value fields that have no label with the column's heading; give an empty list the import's country."""
-    contact_list = import_.list
+    contact_list = import_.contact_list
     for column, field in mapping.items():
         if field in VALUE_FIELDS and not contact_list.labels.get(field):
             contact_list.labels[field] = import_.header[column][:60]

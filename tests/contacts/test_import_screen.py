@@ -83,7 +83,7 @@ def test_it_stores_an_upload_and_asks_about_the_columns(
 
 def test_it_makes_a_new_list(client: Client) -> None:
     client.post("/contacts/upload/", {"list": "", "new_list": "October", "file": a_file()})
-    assert Import.objects.get().list.name == "October"
+    assert Import.objects.get().contact_list.name == "October"
 
 
 def test_an_upload_by_script_gets_the_next_page_as_json(client: Client, customers: ContactList) -> None:

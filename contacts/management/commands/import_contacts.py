@@ -12,7 +12,7 @@ from django.db import transaction
 from contacts import columns, importing, phones, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
-from contacts.models import BUCKETS, ContactList, Import
+from contacts.models import CONTACT_BUCKETS, ContactList, Import
 
 #: Issues in the output.
 MAX_ISSUES = 100
@@ -90,7 +90,7 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
         if matching[0] in chosen:
             raise CommandError(f"The column {title} is mapped twice. Keep one of them.")
         chosen[matching[0]] = field.strip()
-    guessed = columns.guess(import_.header, import_.list.labels)
+    guessed = columns.guess(import_.header, import_.contact_list.labels)
     rest = {column: field for column, field in guessed.items() if field not in chosen.values() and column not in chosen}
     return {**chosen, **rest}
 
@@ -99,15 +99,15 @@ def result_of(import_: Import) -> dict[str, Any]:
     """The result for scripts: the number of rows in each bucket, and the first issues."""
     issues = import_.issues.order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
     return {
-        "list": import_.list.name,
+        "list": import_.contact_list.name,
         "read": import_.read,
-        **{bucket: getattr(import_, bucket) for bucket in BUCKETS},
+        **{bucket: getattr(import_, bucket) for bucket in CONTACT_BUCKETS},
         "issues": list(issues),
     }
 
 
 def as_text(result: dict[str, Any]) -> str:
     """The result for people."""
-    counts = " + ".join(f"{result[bucket]:,} {bucket.replace('_', ' ')}" for bucket in BUCKETS)
+    counts = " + ".join(f"{result[bucket]:,} {bucket.replace('_', ' ')}" for bucket in CONTACT_BUCKETS)
     issues = [f"  row {issue['row']}, {issue['column']}: {issue['sentence']}" for issue in result["issues"]]
     return "\n".join([f"{result['list']}: {result['read']:,} rows read = {counts}", *issues])
