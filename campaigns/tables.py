@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns.models import Batch, Campaign, Recipient, Template
-from contacts.fields import FIELD_LABELS, FROZEN_FIELDS, TABLE_FIELDS, VALUE_FIELDS
+from contacts.fields import FIELD_LABELS
 
 CAMPAIGN_KINDS: dict[str, str] = {
     Campaign.Status.DRAFT: "waiting",
@@ -99,8 +99,6 @@ REASON_WORDS = {
     "worker_died": "The worker ended",
 }
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
-#: The frozen fields that tell people who a recipient is; the values only fill in the text.
-IDENTITY_FIELDS = tuple(field for field in FROZEN_FIELDS if field in TABLE_FIELDS and field not in VALUE_FIELDS)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
@@ -158,8 +156,13 @@ class TemplateTable(tables.Table):
         return value if len(value) <= 80 else f"{value[:79]}…"
 
 
+def shown_fields(labels: dict[str, str]) -> dict[str, str]:
+    """The fields that show who a recipient is, with their labels: the customer ID, then the labelled values."""
+    return {"customer_id": FIELD_LABELS["customer_id"], **labels}
+
+
 class RecipientTable(tables.Table):
-    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each."""
+    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each. ``labels``: see Campaign.value_labels."""
 
     msisdn = tables.Column(verbose_name="Number")
     outcome = tables.Column(orderable=False)
@@ -168,13 +171,13 @@ class RecipientTable(tables.Table):
 
     class Meta:
         attrs = {"aria-label": "Recipients"}
-        sequence = ("msisdn", *IDENTITY_FIELDS, "...")
         order_by = "msisdn"
         empty_text = "No recipients match this filter."
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        columns = [(field, tables.Column(verbose_name=FIELD_LABELS[field])) for field in IDENTITY_FIELDS]
-        super().__init__(*args, extra_columns=columns, **kwargs)
+    def __init__(self, *args: Any, labels: dict[str, str], **kwargs: Any) -> None:
+        shown = shown_fields(labels)
+        columns = [(field, tables.Column(verbose_name=label)) for field, label in shown.items()]
+        super().__init__(*args, extra_columns=columns, sequence=("msisdn", *shown, "..."), **kwargs)
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

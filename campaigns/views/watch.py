@@ -194,7 +194,7 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
     found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
-    table = RecipientTable(found)
+    table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
     recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
@@ -231,7 +231,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "why_not": why_not,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk], finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],
