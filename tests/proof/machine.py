@@ -47,7 +47,7 @@ class Died(BaseException):
 # -- incidents inside a job ----------------------------------------------------------------------------------------
 
 BEHAVIOURS = (
-    *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "begin", "work"),
+    *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "early", "early", "begin", "work"),
     *("accept", "reject", "row_error", "opted_out"),
 )
 TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "unclear")
@@ -440,6 +440,8 @@ class BatchLife(RuleBasedStateMachine):
             provider.is_down = True
         elif behaviour == "slow":
             provider.is_slow = True
+        elif behaviour == "early":
+            provider.reads_early = True
         elif behaviour == "hiding":
             provider.shown = []
         elif behaviour == "stale":
@@ -673,6 +675,8 @@ class BatchLife(RuleBasedStateMachine):
             self.met[f"event {reason}"] += 1
         self.met["commits repeated"] += sum(gate.is_repeated for gates in self.gates.values() for gate in gates)
         self.met["repeats dropped by the provider"] += self.provider.dropped
+        committing_again = Event.objects.filter(from_status__in=("handed_over", "processing"), to_status="committing")
+        self.met["committing again after it was dropped unread"] += committing_again.count()
         self.met["texted"] += sum(len(take.texted) for take in self.provider.ledger)
         self.met["batches"] += Batch.objects.count()
         self.figures.examples += 1
