@@ -14,6 +14,7 @@ from campaigns.tables import IDENTITY_FIELDS, OUTCOME_WORDS
 from campaigns.views import recipients
 from contacts.export_log import record_export
 from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
+from contacts.snapshots import snapshot
 from contacts.views import exports
 
 #: The frozen fields that come after what the table shows.
@@ -37,15 +38,24 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     campaign = get_object_or_404(Campaign, pk=pk)
     batches = list(campaign.batches.all())
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
-    rows = recipients.filtered(campaign, batches, form).order_by("pk")
+    rows = recipients.filtered(campaign, batches, form)
     record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=rows.count())
-    name, lines = f"campaign-{campaign.pk}-recipients", _lines(campaign, batches, rows)
+    name, lines = f"campaign-{campaign.pk}-recipients", _lines(pk, form)
     if request.GET.get("format") == "csv":
         return exports.as_csv(name, HEADER, lines)
     return exports.as_xlsx(name, HEADER, lines, title="Recipients")
 
 
-def _lines(campaign: Campaign, batches: Sequence[Batch], rows: QuerySet[Recipient]) -> Iterator[list[str]]:
+def _lines(pk: int, form: RecipientFilter) -> Iterator[list[str]]:
+    """Every line of the file, from one snapshot: no line shows a recipient before, and another after, a rebuild."""
+    with snapshot():
+        campaign = Campaign.objects.get(pk=pk)
+        batches = list(campaign.batches.all())
+        rows = recipients.filtered(campaign, batches, form).order_by("pk")
+        yield from _lines_of(campaign, batches, rows)
+
+
+def _lines_of(campaign: Campaign, batches: Sequence[Batch], rows: QuerySet[Recipient]) -> Iterator[list[str]]:
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk
