@@ -16,6 +16,7 @@ from contacts.importing.merging import STAGING_TABLE, classify
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import local_copy
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -89,8 +90,9 @@ def check_rows(import_id: int) -> None:
 
 def forecast(import_id: int) -> dict[str, int]:
     """What each bucket would hold if the import were applied now."""
-    import_ = Import.objects.get(pk=import_id)
-    counts = classify(import_, "", "")
+    with snapshot():
+        import_ = Import.objects.get(pk=import_id)
+        counts = classify(import_, "", "")
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
