@@ -11,7 +11,7 @@ from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
-from contacts.importing.uploading import confirm, inspect_upload, local_copy, store_unread, upload
+from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
 
 __all__ = [
     "DOWNLOADS",
@@ -29,6 +29,7 @@ __all__ = [
     "forecast",
     "inspect_upload",
     "local_copy",
+    "reader_options",
     "recheck",
     "replace_file",
     "rows_of",

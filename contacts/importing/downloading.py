@@ -5,9 +5,10 @@ from itertools import islice
 
 from contacts.importing.checking import corrections_of
 from contacts.importing.merging import buckets_of
-from contacts.importing.rows import Row, corrected
+from contacts.importing.rows import corrected
 from contacts.importing.uploading import open_upload
 from contacts.models import CONTACT_BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
+from contacts.sheets import Row
 
 #: The heading of the column that is added behind the operator's own.
 REASON_HEADING = "Reason"
@@ -44,7 +45,7 @@ def rows_of(import_: Import, wanted: str) -> Iterator[list[str]]:
     width = len(import_.header)
     corrections = corrections_of(import_)
     with open_upload(import_) as sheet:
-        rows = (Row(*row) for row in sheet.rows())
+        rows = sheet.rows()
         while chunk := list(islice(rows, _CHUNK)):
             reasons = _reasons(import_, wanted, chunk)
             for row in chunk:

@@ -1,6 +1,7 @@
 """Correcting an import before it is applied: one cell in place, or the whole file by another one."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from django.core.files import File
@@ -12,10 +13,11 @@ from contacts import columns
 from contacts.importing.checking import check_chunk, store
 from contacts.importing.downloading import REASON_HEADING
 from contacts.importing.merging import buckets_of
-from contacts.importing.rows import Row, RowChecker, corrected
+from contacts.importing.rows import RowChecker, corrected
 from contacts.importing.state import ImportRefusal, cancel
 from contacts.importing.uploading import confirm, upload
 from contacts.models import Import, ImportCorrection, ImportIssue
+from contacts.sheets import Options, Row, SheetError
 
 
 def fix_cell(import_: Import, row: int, text: str, user: Any = None) -> ImportIssue | None:
@@ -80,7 +82,7 @@ def replace_file(import_: Import, file: File, name: str, user: Any = None) -> Im
     the check; otherwise somebody has to confirm them. The old import is cancelled, unless the file holds only the rows
     that were left out, as they were downloaded. Raises SheetError and ImportRefusal.
     """
-    new = upload(import_.contact_list, file, name, user, import_.country, import_.encoding)
+    new = _upload(import_, file, name, user)
     is_left_out_only = new.header == [*import_.header, REASON_HEADING]
     if new.header == import_.header or is_left_out_only:
         Import.objects.filter(pk=new.pk).update(
@@ -90,3 +92,15 @@ def replace_file(import_: Import, file: File, name: str, user: Any = None) -> Im
     if not is_left_out_only and import_.status != Import.Status.FAILED:
         cancel(import_)
     return new
+
+
+def _upload(import_: Import, file: File, name: str, user: Any) -> Import:
+    """Upload a file that is to be read as the one of ``import_``; its sheet and header may be in another place."""
+    header_row = None if import_.header_row else 0
+    options = Options(import_.encoding, import_.sheet, header_row, import_.takes_hidden_rows)
+    try:
+        return upload(import_.contact_list, file, name, user, import_.country, options)
+    except SheetError as error:
+        if error.code != "no_sheet":
+            raise
+    return upload(import_.contact_list, file, name, user, import_.country, replace(options, sheet=""))
