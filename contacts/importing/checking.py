@@ -163,7 +163,8 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
         try:
             msisdn, values = checker.check(row)
         except RowError as error:
-            checked.issues.append(checker.issue(row, error.column, error.code, error.sentence))
+            issue = checker.issue(row, error.column, error.code, error.sentence, country=error.country)
+            checked.issues.append(issue)
             continue
         if msisdn in checked.staged:
             checked.duplicates.append((msisdn, row, values))
