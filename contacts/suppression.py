@@ -105,7 +105,7 @@ def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list
     A sheet whose first row contains a phone number has no header.
     """
     with sheets.open_sheet(path, name, encoding) as sheet:
-        guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
+        guessed = {field: column for column, field in columns.guess(sheet.header, [], {}, country).mapping.items()}
         column = guessed.get("phone", _first_number(sheet.header, country))
         if column is None:
             raise sheets.SheetError(
