@@ -110,10 +110,14 @@ def chip(kind: str, word: str) -> SafeString:
 
 
 class CampaignTable(tables.Table):
+    """Rows are Campaigns. The view adds the ``summary`` of its result to each."""
+
     name = tables.Column(verbose_name="Campaign")
     status = tables.Column()
     account = tables.Column(order_by="account__name")
     recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
+    accepted = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
+    failed = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
     effective_start_at = tables.TemplateColumn(
         "{% load badges %}{% if record.effective_start_at and not record.is_early %}"
         "{{ record.effective_start_at|zoned }}{% else %}{{ record.start_at|zoned|default:'Once approved' }}{% endif %}",
@@ -131,10 +135,21 @@ class CampaignTable(tables.Table):
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
 
     def render_status(self, record: Campaign) -> SafeString:
-        return chip(CAMPAIGN_KINDS[record.status], record.get_status_display())
+        summary = record.summary  # type: ignore[attr-defined]
+        return chip(summary.kind or CAMPAIGN_KINDS[record.status], summary.words or record.get_status_display())
 
     def render_recipients(self, value: dict[str, Any]) -> str:
         return f"{value['included']:,}" if value else "—"
+
+    def render_accepted(self, record: Campaign) -> str:
+        return self._count(record, record.summary.accepted)  # type: ignore[attr-defined]
+
+    def render_failed(self, record: Campaign) -> str:
+        return self._count(record, record.summary.failed)  # type: ignore[attr-defined]
+
+    def _count(self, record: Campaign, count: int) -> str:
+        """The count, or a dash for a campaign that has handed nothing over yet."""
+        return f"{count:,}" if record.started_at else "—"
 
 
 class TemplateTable(tables.Table):
