@@ -62,6 +62,13 @@ PHONE = (
     "τηλεφων*", "dien thoai", "sdt", "电话", "電話", "联系方式", "전화", "연락처", "هاتف", "تلفون", "تليفون",
     "تلفن", "טלפון", "फोन", "फ़ोन", "ফোন", "โทร", "ስልክ", "فون",
 )  # fmt: skip
+#: Complete titles that people usually give to a column of phone numbers.
+PHONE_TITLES = (
+    "phone", "phone number", "mobile number", "mobile", "cell number", "cell", "cellphone", "cellphone number",
+    "cell phone", "cell phone number", "mobile phone", "mobile phone number", "msisdn", "telephone",
+    "telephone number", "tel", "tel no", "phone no", "mobile no", "cell no", "contact number", "contact no",
+    "handset", "gsm", "handy", "handynummer", "telefon", "telefonnummer", "mobilnummer",
+)  # fmt: skip
 #: A number by which the person is reached less surely than by a plain mobile or phone.
 QUALIFIED = (
     "home", "house", "work", "office", "business", "company", "landline", "land line", "fixed", "alt", "alternate",

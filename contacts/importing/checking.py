@@ -63,17 +63,27 @@ def check_rows(import_id: int) -> None:
                 "broken", "Reading this file failed several times. Save it as .csv and upload that."
             )
         delete_rows(import_id)
-        _check_sheet(import_, claim)
+        left_out = _check_sheet(import_, claim)
         totals = forecast(import_id)
-        advance(import_id, claim, Import.Status.CHECKING, status=Import.Status.CHECKED, forecast=totals)
+        advance(
+            import_id,
+            claim,
+            Import.Status.CHECKING,
+            status=Import.Status.CHECKED,
+            forecast=totals,
+            total=F("read"),
+            left_out=left_out,
+        )
     except Overtaken:
         return
     except (sheets.SheetError, columns.ColumnsError) as error:
         _fail(import_id, claim, error)
 
 
-def _check_sheet(import_: Import, claim: int) -> None:
-    """Check and stage the rows of the file, in chunks. Raises Overtaken, SheetError and ColumnsError.
+def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
+    """Check and stage the rows of the file, in chunks; return how many the reader left out, by reason.
+
+    Raises Overtaken, SheetError and ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
@@ -81,13 +91,15 @@ def _check_sheet(import_: Import, claim: int) -> None:
     corrections = corrections_of(import_)
     last: dict[int, Row] = {}
     with open_upload(import_) as sheet:
-        columns.validate(columns.restored(import_.mapping), sheet.header)
+        columns.validate(columns.restored(import_.mapping), sheet.layout.header)
         checker = RowChecker.of(import_)
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
+        left_out = sheet.left_out
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, check_chunk(checker, rows))
+    return left_out
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
