@@ -9,7 +9,7 @@ from django.db import connection
 
 from campaigns.audience.spec import compose_spec, finished_text
 from campaigns.audience.statistics import Measured, measure_texts
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.texts import Text, compile_text, foreign_fields
 from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
@@ -40,8 +40,9 @@ class Sample:
     position: int
     total: int
     msisdn: str
-    name: str
     list_name: str
+    #: Label and value of each labelled field that the recipient has.
+    values: list[tuple[str, str]]
     text: str
     measure: gsm.Measure
 
@@ -52,6 +53,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    refuse_foreign_fields(campaign)
     check = AudienceCheck()
     reasons = count_reasons(lists, text)
     check.selected = sum(reasons.values())
@@ -81,12 +83,13 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
         return None
     recipient = recipients[0]
     body = finished_text(text, recipient)
+    contact_list = ContactList.objects.filter(pk=recipient.list_id).first()
     return Sample(
         position=position,
         total=total,
         msisdn=recipient.msisdn,
-        name=recipient.name,
-        list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
+        list_name=contact_list.name if contact_list else "",
+        values=contact_list.labelled_values(recipient) if contact_list else [],
         text=body,
         measure=campaign.account.adapter.measure(compose_spec(campaign, text), body),
     )
@@ -100,6 +103,18 @@ def usable_text_of(campaign: Campaign) -> Text:
     return text
 
 
+def refuse_foreign_fields(campaign: Campaign) -> None:
+    """Raise Refusal if the text has what looks like a field of another program and nobody confirmed it as it stands."""
+    found = [field for field in foreign_fields(campaign.text) if field not in campaign.confirmed_literals]
+    if found:
+        named = ", ".join(f"“{field}”" for field in found)
+        raise Refusal(
+            "looks_like_a_field",
+            f"{named} {'looks' if len(found) == 1 else 'look'} like a field of another program and would be texted as"
+            " it stands. Insert one of the list's fields instead, or confirm below the text that it is meant as it is.",
+        )
+
+
 def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
     """Return the compiled text, if these lists in this order could be frozen with it. Raises Refusal otherwise."""
     text = compile_text(source)
@@ -110,7 +125,7 @@ def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
         if len(labels) > 1:
             said = ", ".join(f"“{label}”" for label in sorted(labels))
             raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
-    importing = Import.objects.applying().filter(list__in=lists).first()
+    importing = Import.objects.changing_contacts().filter(list__in=lists).first()
     if importing:
         raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has finished.")
     return text

@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
                 ("text", models.TextField()),
+                ("confirmed_literals", models.JSONField(blank=True, default=list, editable=False)),
                 ("sender", models.CharField(blank=True, max_length=16)),
                 (
                     "start_at",
@@ -362,7 +363,6 @@ class Migration(migrations.Migration):
                 ("contact_id", models.BigIntegerField()),
                 ("msisdn", models.CharField(max_length=15)),
                 ("customer_id", models.CharField(blank=True, max_length=100)),
-                ("name", models.CharField(blank=True, max_length=200)),
                 ("value1", models.TextField(blank=True)),
                 ("value2", models.TextField(blank=True)),
                 ("value3", models.TextField(blank=True)),

@@ -21,13 +21,14 @@ from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.results import balance
+from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
+from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
@@ -44,29 +45,22 @@ def find(pk: int) -> Campaign:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def campaign(request: HttpRequest, pk: int) -> HttpResponse:
-    row = find(pk)
+    with snapshot():
+        row = find(pk)
+        context = _page(request, row) if row.status != Campaign.Status.DRAFT else {}
     if row.status == Campaign.Status.DRAFT:
         return check_page(request, row)
-    batches = list(row.batches.all())
-    context = {
-        "campaign": row,
-        "events": _events(row),
-        **facts_of(row),
-        **_progress(request, row, batches),
-        **_actions(request, row, batches),
-    }
-    if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
-        context |= _to_approve(request, row)
-    if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
-        return render(request, f"campaigns/{row.status}.html", context)
-    return render(request, "campaigns/watch.html", context | _recipients(request, row, batches))
+    is_frozen = row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN)
+    return render(request, f"campaigns/{row.status if is_frozen else 'watch'}.html", context)
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that refreshes itself: 204 if unchanged; 286 stops polling."""
-    row = find(pk)
+    with snapshot():
+        row = find(pk)
+        context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
     if (
         row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
         or request.GET.get("status", row.status) != row.status
@@ -74,7 +68,6 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
     fragment = render_to_string("campaigns/_progress.html", context, request)
     if not context["is_live"]:
         return HttpResponse(fragment, status=STOP_POLLING)
@@ -86,9 +79,27 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def recipients(request: HttpRequest, pk: int) -> HttpResponse:
-    row = find(pk)
-    context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
+    with snapshot():
+        row = find(pk)
+        context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
     return render(request, "campaigns/recipients.html", context)
+
+
+def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+    """Everything that the page of a campaign that is no draft shows."""
+    batches = list(row.batches.all())
+    context = {
+        "campaign": row,
+        "events": _events(row),
+        **facts_of(row),
+        **_progress(request, row, batches),
+        **_actions(request, row, batches),
+    }
+    if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
+        context |= _to_approve(request, row)
+    if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
+        return context
+    return context | _recipients(request, row, batches)
 
 
 def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
@@ -118,7 +129,8 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
         "tiles": _tiles(row, books),
-        "done": books.settled,
+        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "segments": _segments(books),
         "pace": _pace(row, books, now),
         "files": page,
         "causes": _causes(row, batches),
@@ -154,6 +166,17 @@ def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
         }
         for outcome, number in numbers.items()
         if number or outcome in always
+    ]
+
+
+def _segments(books: balance.Balance) -> list[tuple[str, int]]:
+    """The kind and the number of recipients of each segment of the bar."""
+    return [
+        ("accepted", books.outcomes["accepted"]),
+        ("rejected", books.failed),
+        ("excluded", books.outcomes["cancelled"] + books.cancelled),
+        ("provider", books.with_provider),
+        ("decision", books.needs_decision),
     ]
 
 
@@ -194,7 +217,7 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
     found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
-    table = RecipientTable(found)
+    table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
     recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
@@ -231,7 +254,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "why_not": why_not,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk], finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

@@ -106,19 +106,28 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
         if matching[0] in chosen:
             raise CommandError(f"The column {title} is mapped twice. Keep one of them.")
         chosen[matching[0]] = field.strip()
-    guessed = columns.guess(import_.header, import_.contact_list.labels)
-    rest = {column: field for column, field in guessed.items() if field not in chosen.values() and column not in chosen}
+    guessed = columns.guess(import_.header, import_.samples, import_.contact_list.labels, import_.country)
+    if guessed.asked and "phone" not in chosen.values():
+        titles = [columns.title_of(column, import_.header) for column in guessed.asked]
+        raise CommandError(
+            f'These columns look like phone numbers: {", ".join(titles)}. Choose one: --map "{titles[0]}=phone"'
+        )
+    rest = {
+        column: field
+        for column, field in guessed.mapping.items()
+        if field not in chosen.values() and column not in chosen
+    }
     return {**chosen, **rest}
 
 
 def result_of(import_: Import) -> dict[str, Any]:
     """The result for scripts: the number of rows in each bucket, and the first issues."""
-    issues = import_.issues.order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
+    bad = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES]
     return {
         "list": import_.contact_list.name,
         "read": import_.read,
         **{bucket: getattr(import_, bucket) for bucket in CONTACT_BUCKETS},
-        "issues": list(issues),
+        "issues": list(bad.values("row", "column", "code", "sentence")),
     }
 
 
