@@ -33,6 +33,8 @@ class Values:
         self._formats = formats
         self._is_1904 = is_1904
         self._changes_text = {style for style, each in formats.items() if each.changes_text}
+        #: Whether a cell with a value may look empty.
+        self.may_show_nothing = not all(map(str.strip, strings)) or any(each.hides_zero for each in formats.values())
 
     def show(self, kind: str, style: str, value: str) -> Shown:
         """The cell whose type, style and value these are. Raises SheetError for a shared string that does not exist."""

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def open_workbook(path: Path, options: Options) -> Source:
     sheets = list(_worksheets(root, parts))
     values = _values(archive, root, workbook, parts)
     scans = {
-        sheet.title: worksheet.scan(archive.open(sheet.part), values)
+        sheet.title: worksheet.scan(partial(archive.open, sheet.part), values)
         for sheet in sheets
         if sheet.is_visible or sheet.title == options.sheet
     }
