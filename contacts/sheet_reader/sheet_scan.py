@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import IO
 
-from contacts.sheet_reader.archive import broken, reading
+from contacts.sheet_reader.parts import broken, reading
 from contacts.sheet_reader.types import MAX_ROWS, SheetError, too_many_rows
 
 #: The first and the last row, the first and the last column; columns count from 0.
@@ -102,6 +102,16 @@ def merge_of(reference: str) -> Merge | None:
     first, last = sorted((int(found[2]), int(found[4])))
     left, right = sorted((column_number(found[1]), column_number(found[3])))
     return first, last, left, right
+
+
+def column_letters(column: int) -> str:
+    """The letters of a column counted from 0: A, B ... Z, AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
 
 
 def column_number(letters: str) -> int:

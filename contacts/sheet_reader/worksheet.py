@@ -1,13 +1,14 @@
 """Reads the rows of one worksheet of an Open XML workbook, from its XML and in one pass."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import IO
 
-from contacts.sheet_reader.archive import broken
+from contacts.sheet_reader.parts import broken
 from contacts.sheet_reader.sheet_scan import (
     Merge,
     Scan,
+    column_letters,
     column_number,
     is_hidden_row,
     merge_of,
@@ -38,16 +39,11 @@ def scan(open_part: Callable[[], IO[bytes]], values: Values) -> Scan:
     return found
 
 
-def has_data(part: IO[bytes], values: Values) -> bool:
-    """Whether any cell of the sheet has a value. Raises SheetError."""
-    return any(True for _ in SheetParser(values).stored_rows(part))
-
-
 def rows(part: IO[bytes], values: Values, scanned: Scan) -> Iterator[Row]:
     """The rows with data in their order, hidden ones too. Raises SheetError."""
     stored = (row for _, _, row in SheetParser(values).stored_rows(part))
     in_order = stored if scanned.is_in_order else _sorted(stored)
-    for row in _without_merged(in_order, scanned.merges) if scanned.merges else in_order:
+    for row in without_merged(in_order, scanned.merges):
         yield row
         if row.number == scanned.last_row:
             return
@@ -72,8 +68,11 @@ def _sorted(unsorted: Iterator[Row]) -> Iterator[Row]:
     yield from held
 
 
-def _without_merged(all_rows: Iterator[Row], merges: list[Merge]) -> Iterator[Row]:
+def without_merged(all_rows: Iterable[Row], merges: list[Merge]) -> Iterator[Row]:
     """A merged range shows only its first cell; what is stored in the others cannot be seen."""
+    if not merges:
+        yield from all_rows
+        return
     waiting = sorted(merges, reverse=True)
     active: list[Merge] = []
     for row in all_rows:
@@ -226,13 +225,3 @@ class SheetParser:
         self._has_number = True
         if self._number > MAX_ROWS:
             raise too_many_rows()
-
-
-def column_letters(column: int) -> str:
-    """The letters of a column counted from 0: A, B ... Z, AA."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import IO
 from xml.parsers import expat
 
-from contacts.sheet_reader.archive import broken, reading
+from contacts.sheet_reader.parts import broken, reading
 
 #: Bytes that are parsed at once.
 PIECE = 256 * 1024

@@ -20,7 +20,7 @@ MAX_RATIO = 300
 SMALL = 10_000_000
 
 
-class Archive:
+class Parts:
     """The archive at ``path``. Raises SheetError if it is damaged or far larger when unpacked."""
 
     def __init__(self, path: Path) -> None:
