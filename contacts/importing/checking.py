@@ -18,6 +18,7 @@ from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -130,8 +131,9 @@ def recheck(import_: Import, **switches: Any) -> None:
 
 def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
-    import_ = Import.objects.select_related("list").get(pk=import_id)
-    counts = classify(import_)
+    with snapshot():
+        import_ = Import.objects.select_related("list").get(pk=import_id)
+        counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
