@@ -14,10 +14,11 @@ from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
 from contacts.importing.merging import STAGING_TABLE, classify
-from contacts.importing.rows import Row, RowChecker, RowError, corrected
+from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -35,10 +36,10 @@ class CheckedRows:
 
     read: int = 0
     blank: int = 0
-    staged: dict[str, tuple[Row, dict[str, str]]] = field(default_factory=dict)
+    staged: dict[str, tuple[sheets.Row, dict[str, str]]] = field(default_factory=dict)
     issues: list[ImportIssue] = field(default_factory=list)
     warnings: list[ImportIssue] = field(default_factory=list)
-    duplicates: list[tuple[str, Row, dict[str, str]]] = field(default_factory=list)
+    duplicates: list[tuple[str, sheets.Row, dict[str, str]]] = field(default_factory=list)
 
 
 def check_rows(import_id: int) -> None:
@@ -64,13 +65,12 @@ def check_rows(import_id: int) -> None:
             )
         delete_rows(import_id)
         left_out = _check_sheet(import_, claim)
-        totals = forecast(import_id)
         advance(
             import_id,
             claim,
             Import.Status.CHECKING,
             status=Import.Status.CHECKED,
-            forecast=totals,
+            forecast=forecast(import_id),
             total=F("read"),
             left_out=left_out,
         )
@@ -81,25 +81,22 @@ def check_rows(import_id: int) -> None:
 
 
 def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
-    """Check and stage the rows of the file, in chunks; return how many the reader left out, by reason.
-
-    Raises Overtaken, SheetError and ColumnsError.
+    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
     """
     corrections = corrections_of(import_)
-    last: dict[int, Row] = {}
+    last: dict[int, sheets.Row] = {}
     with open_upload(import_) as sheet:
         columns.validate(columns.restored(import_.mapping), sheet.layout.header)
         checker = RowChecker.of(import_)
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
-        left_out = sheet.left_out
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, check_chunk(checker, rows))
-    return left_out
+    return sheet.left_out
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
@@ -131,8 +128,9 @@ def recheck(import_: Import, **switches: Any) -> None:
 
 def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
-    import_ = Import.objects.select_related("list").get(pk=import_id)
-    counts = classify(import_)
+    with snapshot():
+        import_ = Import.objects.select_related("list").get(pk=import_id)
+        counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
@@ -155,7 +153,7 @@ def _claim(import_: Import) -> int | None:
     return import_.claim + 1 if taken else None
 
 
-def check_chunk(checker: RowChecker, rows: Iterable[Row]) -> CheckedRows:
+def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
     """Check rows without writing anything. Duplicates are found among these rows only."""
     checked = CheckedRows()
     for row in rows:
@@ -167,7 +165,8 @@ def check_chunk(checker: RowChecker, rows: Iterable[Row]) -> CheckedRows:
         try:
             msisdn, values = checker.check(row)
         except RowError as error:
-            checked.issues.append(checker.issue(row, error.column, error.code, error.sentence))
+            issue = checker.issue(row, error.column, error.code, error.sentence, country=error.country)
+            checked.issues.append(issue)
             continue
         if msisdn in checked.staged:
             checked.duplicates.append((msisdn, row, values))
@@ -212,7 +211,7 @@ def store(import_: Import, checked: CheckedRows) -> Counter[str]:
 
 
 def _duplicate(
-    checker: RowChecker, row: Row, values: Mapping[str, str], first: int, first_values: Mapping[str, str]
+    checker: RowChecker, row: sheets.Row, values: Mapping[str, str], first: int, first_values: Mapping[str, str]
 ) -> list[ImportIssue]:
     """The issue of a row that repeats the number of the row ``first``, with a warning if its other values differ."""
     phone = checker.column_of("phone")
@@ -229,7 +228,7 @@ def _duplicate(
     return issues
 
 
-def _insert(import_id: int, rows: Mapping[str, tuple[Row, dict[str, str]]]) -> None:
+def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
     names = ("import_id", "row", "msisdn", "bucket", "undone_as", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
@@ -262,7 +261,7 @@ def _fail(import_id: int, claim: int, error: Refusal) -> None:
     delete_rows(import_id)
 
 
-def _chunks(rows: Iterable[Any], size: int) -> Iterator[list[Row]]:
+def _chunks(rows: Iterable[sheets.Row], size: int) -> Iterator[list[sheets.Row]]:
     rest = iter(rows)
-    while chunk := [Row(*row) for row in islice(rest, size)]:
+    while chunk := list(islice(rest, size)):
         yield chunk

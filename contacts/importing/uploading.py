@@ -127,7 +127,8 @@ def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
 @contextmanager
 def open_upload(import_: Import) -> Iterator[sheets.Sheet]:
     """The uploaded sheet, read with the choices that the import records. Raises SheetError, also while it is read."""
-    with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, reader_options(import_)) as sheet:
+    options = reader_options(import_)
+    with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
         yield sheet
 
 
