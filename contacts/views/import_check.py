@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from contacts import countries, importing, jobs, queues, sheets
@@ -16,6 +17,7 @@ from contacts.export_log import record_export
 from contacts.forms import CorrectedFileForm
 from contacts.importing import ImportRefusal
 from contacts.models import CHANGING_CONTACTS, TO_CHECK, Import
+from contacts.pace import pace
 from contacts.tables import zoned
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import check_page, exports
@@ -54,6 +56,7 @@ def _progress(import_: Import, request: HttpRequest) -> dict[str, Any]:
         "step": 2 if import_.status in (*TO_CHECK, Import.Status.CHECKED) else 3,
         "is_live": is_live,
         "refresh_seconds": REFRESH_SECONDS,
+        "pace": pace(import_.progress, import_.total, import_.started_at, timezone.now()),
     }
     return context if is_live else {**context, **_settled(import_, request)}
 
