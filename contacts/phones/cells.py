@@ -16,11 +16,12 @@ _LABEL = re.compile(
     r"\s*[:.]+\s*(?://)?|[☎☏✆✉📞📱📲📟]\s*)+(?=[+(\d'\"])",
     re.IGNORECASE,
 )
-_POINT_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
+# A spreadsheet adds .0 to a whole number; 20123456.00 is an amount.
+_POINT_ZERO = re.compile(r"(\+?[0-9]{6,}(?=.0\Z)|\+?[0-9]{9,})[.,]0+")
 _SCIENTIFIC = re.compile(r"([+-]?)([0-9]{1,3})(?:[.,]([0-9]+))?\s*(?:[eE]\+?|[x×*]\s*10\s*\^?\s*)([0-9]{1,2})")
 # A zero in brackets after the calling code, as in +27 (0)82 555 0100, is dialled only inside the country.
 _TRUNK_ZERO = re.compile(
-    r"^(\(?(?:\+|00)?[1-9][0-9]{0,2}\)?[\s.\-/]*|\(?(?:\+|00)[\s.]*[1-9][0-9]{0,2}\)?[\s.\-/]*)\(\s*0\s*\)"
+    r"^(\(?(?:\+|00)?[1-9][0-9]{0,2}\)?[\s.\-/]*|\(?(?:\+|00)[\s.]*[1-9][0-9]{0,2}\)?[\s.\-/]*)[(\[]\s*0\s*[)\]]"
 )
 _GROUP = re.compile(r"\+?[0-9]+")
 _DECORATION = re.compile(r"[\s().\-/_·•]")
@@ -98,9 +99,7 @@ def why_no_number(cell: str) -> PhoneError:
         return refusal("footnote")
     if re.search(r"\d\s*,\s*\d", cell):
         return refusal("thousands_separators")
-    if any(unicodedata.category(character)[0] in "LS" for character in cell.replace("+", "")):
-        return refusal("words")
-    return refusal("not_a_number")
+    return refusal("words")
 
 
 def is_short_number(digits: str, country: str) -> bool:
