@@ -23,6 +23,8 @@ _SCIENTIFIC = re.compile(r"([+-]?)([0-9]{1,3})(?:[.,]([0-9]+))?\s*(?:[eE]\+?|[x�
 _TRUNK_ZERO = re.compile(
     r"^(\(?(?:\+|00)?[1-9][0-9]{0,2}\)?[\s.\-/]*|\(?(?:\+|00)[\s.]*[1-9][0-9]{0,2}\)?[\s.\-/]*)[(\[]\s*0\s*[)\]]"
 )
+#: A longer cell is no phone number, whatever it holds.
+_MAX_LENGTH = 200
 _GROUP = re.compile(r"\+?[0-9]+")
 _DECORATION = re.compile(r"[\s().\-/_·•]")
 _PLAIN = re.compile(r"\+?[0-9]+")
@@ -56,6 +58,8 @@ def normalised(text: str) -> str:
 
 def refuse_other_content(cell: str) -> None:
     """Raises PhoneError if a normalised cell holds something else than a number: a date, an amount, an address..."""
+    if len(cell) > _MAX_LENGTH:
+        raise refusal("not_a_number")
     if code := content.code_of(cell):
         raise refusal(code)
 

@@ -35,8 +35,8 @@ _SIMPLE = re.compile(
 _SEPARATOR = re.compile(r"[ \u00a0()-]")
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
-#: Longer texts are not searched for several numbers.
-_MAX_GROUPS = 24
+#: A number of 15 digits with a space between each two has as many groups.
+_MAX_GROUPS = 15
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def readings(text: str, country: str) -> list[str]:
     if match:
         return [calling_code(country) + match["national"]]
     cell, country = cells.normalised(text), country.upper()
-    groups = cells.groups(cell)[:_MAX_GROUPS]
+    groups = cells.groups(cell)
     found = _read_parts(groups, country, (_mobiles, _every_reading))
     whole = _joined(groups) or ""
     if not _mobiles(whole, country):
@@ -273,7 +273,7 @@ def _read_parts(groups: list[str], country: str, reads: tuple[Callable[[str, str
     found: dict[int, list[str]] = {}
     unused = set(range(len(groups)))
     for read in reads:
-        for length in range(len(groups), 0, -1):
+        for length in range(min(len(groups), _MAX_GROUPS), 0, -1):
             for begin in range(len(groups) - length + 1):
                 part = range(begin, begin + length)
                 digits = _joined(groups[begin : begin + length])
