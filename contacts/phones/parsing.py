@@ -181,7 +181,11 @@ def _candidates(digits: str, country: str) -> tuple[_Number, ...]:
             continue
         # phonenumbers takes more prefixes for calls abroad than it should: 0055 in Brazil, 99 in Finland.
         if text.startswith("+") or str(number.country_code) == calling_code(country):
-            found.append(_Number(str(number.country_code), phonenumbers.national_significant_number(number)))
+            national = phonenumbers.national_significant_number(number)
+            # Until 2019 mobile numbers in Mexico had a 1 after the calling code; many exports still have it.
+            if number.country_code == 52 and len(national) == 11:
+                national = national.removeprefix("1")
+            found.append(_Number(str(number.country_code), national))
     return tuple(found)
 
 
