@@ -126,6 +126,19 @@ def test_it_refuses_an_invalid_number_at_its_field(client: Client, customers: Co
     assert not Contact.objects.exists()
 
 
+def test_it_adds_a_fixed_line_that_a_person_enters(client: Client, customers: ContactList) -> None:
+    client.post(f"/contacts/{customers.pk}/add/", {"phone": "011 555 0100"})
+    assert customers.contacts.get().msisdn == "27115550100"
+
+
+def test_a_number_that_is_not_changed_is_not_read_again(client: Client, customers: ContactList) -> None:
+    """An import can take in numbers of another country without a plus, which the form would refuse."""
+    jo = Contact.objects.create(list=customers, msisdn="447911123456", phone="447911123456", name="Jo")
+    client.post(f"/contacts/people/{jo.pk}/", {"phone": "447911123456", "name": "Joe"})
+    jo.refresh_from_db()
+    assert (jo.msisdn, jo.name) == ("447911123456", "Joe")
+
+
 def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact) -> None:
     answer = client.post(f"/contacts/{thandi.list_id}/add/", {"phone": "+27 82 555 0100"})
     assert answer.context["form"].errors == {
