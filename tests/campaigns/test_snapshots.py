@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_the_pages_show_the_books_of_one_moment(
     client = logged_in(viewer)
 
     for url in (running.get_absolute_url(), f"{running.get_absolute_url()}progress/"):
-        response = between_statements(running, lambda url=url: client.get(url))
+        response = between_statements(running, partial(client.get, url))
         assert (response.context["books"].waiting, response.context["books"].mismatch) == (0, "")
     response = between_statements(running, lambda: client.get("/"))
     [shown] = response.context["running"]
