@@ -81,7 +81,9 @@ def check_rows(import_id: int) -> None:
 
 
 def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
-    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
+    """Check and stage the rows of the file, in chunks; return how many the reader left out, by reason.
+
+    Raises Overtaken, SheetError and ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
