@@ -91,7 +91,9 @@ def test_two_cells_are_fixed_in_place_and_the_import_is_undone(
     spreadsheet: Path,
 ) -> None:
     operator: User = make_user("operator")
-    page = browser.new_context(**browser_context_args, viewport=WIDE, base_url=live_server.url).new_page()
+    page = browser.new_context(
+        **browser_context_args, viewport=WIDE, reduced_motion="reduce", base_url=live_server.url
+    ).new_page()
     page.goto("/contacts/upload/")
     page.get_by_label("Username or email").fill("operator")
     page.get_by_label("Password").fill(PASSWORD)
