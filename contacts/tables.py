@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from contacts import phones
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
-from contacts.models import Contact, ContactList, Import, ImportIssue, Suppression
+from contacts.models import Contact, ContactList, Import, Suppression
 
 #: The kind of chip for each status of an import.
 IMPORT_CHIPS = {
@@ -120,18 +120,6 @@ class ImportTable(tables.Table):
 
     def render_imported(self, record: Import) -> int:
         return record.created + record.updated + record.unchanged
-
-
-class IssueTable(tables.Table):
-    row = tables.Column(attrs=_FIGURE)
-    value = tables.Column(attrs={"td": {"class": "mono"}})
-    sentence = tables.Column(verbose_name="Why it was left out")
-
-    class Meta:
-        model = ImportIssue
-        fields = ("row", "column", "value", "sentence")
-        attrs = {"aria-label": "Rows left out"}
-        orderable = False
 
 
 class OptOutTable(tables.Table):
