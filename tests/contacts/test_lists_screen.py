@@ -133,10 +133,10 @@ def test_it_adds_a_fixed_line_that_a_person_enters(client: Client, customers: Co
 
 def test_a_number_that_is_not_changed_is_not_read_again(client: Client, customers: ContactList) -> None:
     """An import can take in numbers of another country without a plus, which the form would refuse."""
-    jo = Contact.objects.create(list=customers, msisdn="447911123456", phone="447911123456", name="Jo")
-    client.post(f"/contacts/people/{jo.pk}/", {"phone": "447911123456", "name": "Joe"})
+    jo = Contact.objects.create(list=customers, msisdn="447911123456", phone="447911123456", customer_id="Jo")
+    client.post(f"/contacts/people/{jo.pk}/", {"phone": "447911123456", "customer_id": "Joe"})
     jo.refresh_from_db()
-    assert (jo.msisdn, jo.name) == ("447911123456", "Joe")
+    assert (jo.msisdn, jo.customer_id) == ("447911123456", "Joe")
 
 
 def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact) -> None:
