@@ -126,8 +126,16 @@ def validate(mapping: Mapping[int, str], header: Sequence[str]) -> None:
 
 
 def apply(mapping: Mapping[int, str], row: Sequence[str]) -> dict[str, str]:
-    """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty."""
-    return {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
+    """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty.
+
+    A line break in a value becomes a blank; a message and a phone keep theirs.
+    """
+    cells = {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
+    return {goal: cell if goal in ("phone", "message") else _one_line(cell) for goal, cell in cells.items()}
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(line.strip() for line in cell.splitlines()) if "\n" in cell else cell
 
 
 def stored(mapping: Mapping[int, str]) -> dict[str, str]:

@@ -219,6 +219,10 @@ def test_it_gives_the_cells_of_a_row_by_field() -> None:
         "value1": "Ann",
         "value2": "",
     }
+    assert columns.apply({0: "value1", 1: "message"}, ["Thandi\n K", "Hi\nyou"]) == {
+        "value1": "Thandi K",
+        "message": "Hi\nyou",
+    }
 
 
 def test_a_stored_mapping_is_restored() -> None:
