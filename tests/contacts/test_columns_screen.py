@@ -178,6 +178,14 @@ def test_the_labels_of_the_list_are_kept(client: Client, customers: ContactList)
     assert customers.labels == {"value1": "First name", "value2": "Town", "value3": "Balance"}
 
 
+def test_columns_are_proposed_as_they_were_confirmed_for_the_last_sheet(client: Client, customers: ContactList) -> None:
+    imported(customers)
+    import_ = upload(customers, PLAIN.replace("Thandi", "Anika"))
+    main_button(client, import_)
+    # The town was left out.
+    assert import_.mapping == {"0": "value1", "1": "phone"}
+
+
 def test_the_same_file_is_said_for_any_list_with_date_and_person(
     client: Client, customers: ContactList, operator: User
 ) -> None:
