@@ -69,7 +69,7 @@ def a_file(chance: random.Random, delimiter: str) -> tuple[list[str], list[list[
     titles = chance.choice(HEADERS)
     rows = [[a_cell(chance, title, person) for title in titles] for person in range(chance.choice([2, 3, 5, 20]))]
     out = io.StringIO()
-    quoting = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    quoting = csv.QUOTE_ALL if chance.random() < 0.5 else csv.QUOTE_MINIMAL
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator="\n")
     writer.writerows([titles, *rows])
     return titles, rows, out.getvalue().splitlines(keepends=True)
