@@ -69,9 +69,10 @@ def a_file(chance: random.Random, delimiter: str) -> tuple[list[str], list[list[
     titles = chance.choice(HEADERS)
     rows = [[a_cell(chance, title, person) for title in titles] for person in range(chance.choice([2, 3, 5, 20]))]
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if chance.random() < 0.5 else csv.QUOTE_MINIMAL
-    writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator="\n")
-    writer.writerows([titles, *rows])
+    if chance.random() < 0.5:
+        csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows([titles, *rows])
+    else:
+        csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([titles, *rows])
     return titles, rows, out.getvalue().splitlines(keepends=True)
 
 
