@@ -97,7 +97,7 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
 
 def result_of(import_: Import) -> dict[str, Any]:
     """The result for scripts: the number of rows in each bucket, and the first issues."""
-    issues = import_.issues.order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
+    issues = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
     return {
         "list": import_.contact_list.name,
         "read": import_.read,
