@@ -8,6 +8,8 @@ from django.template.loader import render_to_string
 from django.utils.formats import localize
 from django.utils.safestring import SafeString
 
+from contacts import phones
+
 register = template.Library()
 
 CHIP_ICONS = {
@@ -47,6 +49,12 @@ def chip_icon(kind: str) -> str:
 def notice_icon(level: str) -> str:
     """The icon of a notice or a message of this level."""
     return NOTICE_ICONS.get(level, "info-circle")
+
+
+@register.filter
+def formatted(msisdn: str) -> str:
+    """An msisdn as people write it, such as ``+27 82 555 0100``."""
+    return phones.formatted(msisdn)
 
 
 @register.filter
