@@ -52,7 +52,6 @@ class RowChecker:
             self._refuse_unusable(column, name, row.cells[column] if column < len(row.cells) else "")
         values = columns.apply(self.mapping, row.cells)
         try:
-            phones.refuse_rounded(values["phone"])
             return phones.parse(values["phone"], self.country), values
         except phones.PhoneError as error:
             raise RowError(self.column_of("phone"), error.code, error.sentence) from error
@@ -66,7 +65,7 @@ class RowChecker:
     def _refuse_unusable(self, column: int, name: str, value: str) -> None:
         if len(value.strip()) > MAX_LENGTHS[name]:
             if name == "phone":
-                raise RowError(column, "not_a_number", phones.NOT_A_NUMBER)
+                raise RowError(column, "not_a_number", phones.SENTENCES["not_a_number"])
             raise RowError(
                 column,
                 "text_too_long",
