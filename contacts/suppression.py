@@ -56,7 +56,7 @@ def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = No
     added = already = 0
     rest = iter(msisdns)
     while chunk := list(islice(rest, CHUNK)):
-        new = _suppress_chunk(dict.fromkeys(chunk, note), source, user)
+        new = len(suppress_with_proof(dict.fromkeys(chunk, note), source, user))
         added += new
         already += len(chunk) - new
     return added, already
@@ -85,7 +85,7 @@ def suppress_typed(
                 continue
             repeated += msisdn in notes
             notes.setdefault(msisdn, ", ".join(filter(None, [proof, f"line {number}", note])))
-        added = _suppress_chunk(notes, source, user)
+        added = len(suppress_with_proof(notes, source, user))
         result.added += added
         result.already += len(notes) - added + repeated
     return result
@@ -126,8 +126,12 @@ def _first_number(header: list[str], country: str) -> int | None:
     return None
 
 
-def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
-    """Record opt-outs in one transaction; return how many are new. ``notes``: note by msisdn."""
+def suppress_with_proof(notes: Mapping[str, str], source: str, user: Any = None) -> set[str]:
+    """Record opt-outs in one transaction, each with its own note; return the numbers that are new.
+
+    ``notes``: note by msisdn (digits), a few thousand at most. ``source`` is one of ``Suppression.Source``. The
+    journal has the opt-outs before the transaction is committed.
+    """
     # On SQLite ignore_conflicts would silently skip a row with an unknown source.
     source = Suppression.Source(source)
     with transaction.atomic():
@@ -144,9 +148,9 @@ def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
         )
         # Another process may have recorded some of them a moment ago; only ours have this time.
         ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
-        added = list(ours.values_list("msisdn", flat=True))
+        added = sorted(ours.values_list("msisdn", flat=True))
         _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
-    return len(added)
+    return set(added)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
