@@ -4,7 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -386,7 +386,7 @@ def test_an_export_is_recorded_once_and_every_row_is_counted(operator: User, log
     uploaded = Reply.objects.get(provider_ref="10")
     assert (uploaded.msisdn, uploaded.source, uploaded.acted_by) == ("27825550104", "upload", operator)
     assert json.loads(bytes(uploaded.raw))["row"] == 3
-    assert uploaded.received_at == timezone.datetime.fromisoformat("2026-11-27T12:06:00+00:00")
+    assert uploaded.received_at == datetime.fromisoformat("2026-11-27T12:06:00+00:00")
 
 
 @pytest.mark.parametrize("header", ["Name,Text", "From,Name"])
