@@ -49,7 +49,7 @@ class CampaignAdmin(ReadOnlyAdmin):
 
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyAdmin):
-    list_display = ("msisdn", "campaign", "name", "excluded_reason", "batch_number")
+    list_display = ("msisdn", "campaign", "customer_id", "excluded_reason", "batch_number")
     list_filter = ("excluded_reason", "campaign")
     list_select_related = ("campaign",)
     search_fields = ("msisdn__exact", "customer_id__exact")

@@ -130,6 +130,17 @@ class Campaign(models.Model):
         """The chosen contact lists, in the chosen order."""
         return [row.contact_list for row in self.campaignlist_set.select_related("contact_list").order_by("position")]
 
+    def value_labels(self) -> dict[str, str]:
+        """The value fields that its lists label, with their labels: ``{"value1": "First name"}``.
+
+        Where lists label a field differently, the labels are joined: ``"City / Balance"``.
+        """
+        found: dict[str, dict[str, None]] = {}
+        for contact_list in self.ordered_lists():
+            for field, label in contact_list.labelled_fields().items():
+                found.setdefault(field, {})[label] = None
+        return {field: " / ".join(found[field]) for field in VALUE_FIELDS if field in found}
+
 
 class CampaignList(models.Model):
     """A contact list chosen for a campaign, with its position in the order."""
@@ -159,7 +170,6 @@ class Recipient(models.Model):
     contact_id = models.BigIntegerField()
     msisdn = models.CharField(max_length=15)
     customer_id = models.CharField(max_length=100, blank=True)
-    name = models.CharField(max_length=200, blank=True)
     value1 = models.TextField(blank=True)
     value2 = models.TextField(blank=True)
     value3 = models.TextField(blank=True)

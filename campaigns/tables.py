@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns.models import Batch, Campaign, Recipient, Template
-from contacts.fields import FIELD_LABELS, FROZEN_FIELDS, TABLE_FIELDS, VALUE_FIELDS
+from contacts.fields import FIELD_LABELS
 
 CAMPAIGN_KINDS: dict[str, str] = {
     Campaign.Status.DRAFT: "waiting",
@@ -99,8 +99,6 @@ REASON_WORDS = {
     "worker_died": "The worker ended",
 }
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
-#: The frozen fields that tell people who a recipient is; the values only fill in the text.
-IDENTITY_FIELDS = tuple(field for field in FROZEN_FIELDS if field in TABLE_FIELDS and field not in VALUE_FIELDS)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
@@ -112,10 +110,14 @@ def chip(kind: str, word: str) -> SafeString:
 
 
 class CampaignTable(tables.Table):
+    """Rows are Campaigns. The view adds the ``summary`` of its result to each."""
+
     name = tables.Column(verbose_name="Campaign")
     status = tables.Column()
     account = tables.Column(order_by="account__name")
     recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
+    accepted = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
+    failed = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
     effective_start_at = tables.TemplateColumn(
         "{% load badges %}{% if record.effective_start_at and not record.is_early %}"
         "{{ record.effective_start_at|zoned }}{% else %}{{ record.start_at|zoned|default:'Once approved' }}{% endif %}",
@@ -133,10 +135,21 @@ class CampaignTable(tables.Table):
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
 
     def render_status(self, record: Campaign) -> SafeString:
-        return chip(CAMPAIGN_KINDS[record.status], record.get_status_display())
+        summary = record.summary  # type: ignore[attr-defined]
+        return chip(summary.kind or CAMPAIGN_KINDS[record.status], summary.words or record.get_status_display())
 
     def render_recipients(self, value: dict[str, Any]) -> str:
         return f"{value['included']:,}" if value else "—"
+
+    def render_accepted(self, record: Campaign) -> str:
+        return self._count(record, record.summary.accepted)  # type: ignore[attr-defined]
+
+    def render_failed(self, record: Campaign) -> str:
+        return self._count(record, record.summary.failed)  # type: ignore[attr-defined]
+
+    def _count(self, record: Campaign, count: int) -> str:
+        """The count, or a dash for a campaign that has handed nothing over yet."""
+        return f"{count:,}" if record.started_at else "—"
 
 
 class TemplateTable(tables.Table):
@@ -158,8 +171,13 @@ class TemplateTable(tables.Table):
         return value if len(value) <= 80 else f"{value[:79]}…"
 
 
+def shown_fields(labels: dict[str, str]) -> dict[str, str]:
+    """The fields that show who a recipient is, with their labels: the customer ID, then the labelled values."""
+    return {"customer_id": FIELD_LABELS["customer_id"], **labels}
+
+
 class RecipientTable(tables.Table):
-    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each."""
+    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each. ``labels``: see Campaign.value_labels."""
 
     msisdn = tables.Column(verbose_name="Number")
     outcome = tables.Column(orderable=False)
@@ -168,13 +186,13 @@ class RecipientTable(tables.Table):
 
     class Meta:
         attrs = {"aria-label": "Recipients"}
-        sequence = ("msisdn", *IDENTITY_FIELDS, "...")
         order_by = "msisdn"
         empty_text = "No recipients match this filter."
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        columns = [(field, tables.Column(verbose_name=FIELD_LABELS[field])) for field in IDENTITY_FIELDS]
-        super().__init__(*args, extra_columns=columns, **kwargs)
+    def __init__(self, *args: Any, labels: dict[str, str], **kwargs: Any) -> None:
+        shown = shown_fields(labels)
+        columns = [(field, tables.Column(verbose_name=label)) for field, label in shown.items()]
+        super().__init__(*args, extra_columns=columns, sequence=("msisdn", *shown, "..."), **kwargs)
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

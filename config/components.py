@@ -1,5 +1,6 @@
 """Template tags for elements that all screens share: icons, chips, notices, fields. Templates need not load them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -86,6 +87,21 @@ def progress(done: int, total: int | None = None, unit: str = "", words: str = "
     ``total`` None: not known yet, so no bar and only the count so far. ``name`` is what screen readers call the bar.
     """
     return {"done": done, "total": total, "unknown": total is None, "unit": unit, "words": words, "name": name}
+
+
+@register.inclusion_tag("components/outcome_bar.html")
+def outcome_bar(segments: Iterable[tuple[str, int]], total: int, name: str = "") -> dict[str, Any]:
+    """A bar with one coloured segment for each ``(kind, count)``, as shares of ``total``; the rest of it stays empty.
+
+    The page must show the same numbers in words: screen readers only hear the bar's ``name``.
+    """
+    left, parts = 0.0, []
+    for kind, count in segments:
+        width = 100 * count / total if total else 0.0
+        if width:
+            parts.append({"kind": kind, "x": f"{left:.3f}", "width": f"{width:.3f}"})
+        left += width
+    return {"parts": parts, "name": name}
 
 
 @register.inclusion_tag("components/field.html")

@@ -39,10 +39,6 @@ _PHONE_HEADINGS = (
     "handset", "gsm", "handy", "handynummer", "telefon", "telefonnummer", "mobilnummer", "number", "destination",
     "recipient", "to",
 )  # fmt: skip
-_NAME_HEADINGS = (
-    "name", "full name", "customer name", "client name", "contact name", "first name", "firstname", "given name",
-    "forename", "contact", "surname", "last name",
-)  # fmt: skip
 _CUSTOMER_ID_HEADINGS = (
     "customer id", "customer number", "customer no", "customer", "client id", "client number", "client no",
     "account number", "account no", "account id", "account", "member number", "member id", "membership number",
@@ -54,7 +50,6 @@ _MESSAGE_HEADINGS = ("message", "own text", "sms text", "sms", "text", "message 
 FIELDS = (
     # The table shows and campaigns freeze the digits that were read from it (``msisdn``), not the phone as typed.
     ContactField("phone", "Phone", 60, headings=_PHONE_HEADINGS, is_in_table=False, is_frozen=False),
-    ContactField("name", "Name", 200, headings=_NAME_HEADINGS),
     ContactField("customer_id", "Customer ID", 100, headings=_CUSTOMER_ID_HEADINGS),
     *(ContactField(f"value{number}", f"Value {number}", 500, has_list_label=True) for number in range(1, 7)),
     # 1,600 characters are about ten SMS parts.

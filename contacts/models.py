@@ -46,12 +46,16 @@ class ContactList(models.Model):
         """The value fields that this list has a label for, with their labels."""
         return {field: self.labels[field] for field in VALUE_FIELDS if self.labels.get(field)}
 
+    def labelled_values(self, person: models.Model) -> builtins.list[tuple[str, str]]:
+        """Label and value of each labelled field that ``person`` (contact or recipient) has: ``("City", "Paarl")``."""
+        values = ((label, getattr(person, field)) for field, label in self.labelled_fields().items())
+        return [(label, value) for label, value in values if value]
+
 
 class ContactData(models.Model):
     """The columns of what is known about a contact, as declared in ``contacts.fields``."""
 
     phone = models.CharField(max_length=60, blank=True, help_text="The number as it was entered.")
-    name = models.CharField(max_length=200, blank=True)
     customer_id = models.CharField("customer ID", max_length=100, blank=True)
     value1 = models.CharField(max_length=500, blank=True)
     value2 = models.CharField(max_length=500, blank=True)
@@ -83,6 +87,9 @@ class Contact(ContactData):
 
     def __str__(self) -> str:
         return f"{self.msisdn} on {self.list}"
+
+    def labelled_values(self) -> builtins.list[tuple[str, str]]:
+        return self.list.labelled_values(self)
 
 
 class Segment(models.Model):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from contacts.views import imports, lists, opt_outs
+from contacts.views import import_check, imports, lists, opt_outs
 
 app_name = "contacts"
 
@@ -16,12 +16,12 @@ urlpatterns = [
     path("people/<int:pk>/delete/", lists.contact_delete, name="contact_delete"),
     path("upload/", imports.upload, name="upload"),
     path("imports/", imports.imports, name="imports"),
-    path("imports/<int:pk>/", imports.import_page, name="import"),
+    path("imports/<int:pk>/", import_check.import_page, name="import"),
     path("imports/<int:pk>/columns/", imports.columns, name="columns"),
-    path("imports/<int:pk>/apply/", imports.import_apply, name="import_apply"),
-    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
-    path("imports/<int:pk>/progress/", imports.import_progress, name="import_progress"),
-    path("imports/<int:pk>/rows-left-out/", imports.import_issues, name="import_issues"),
+    path("imports/<int:pk>/apply/", import_check.import_apply, name="import_apply"),
+    path("imports/<int:pk>/cancel/", import_check.import_cancel, name="import_cancel"),
+    path("imports/<int:pk>/progress/", import_check.import_progress, name="import_progress"),
+    path("imports/<int:pk>/rows-left-out/", import_check.import_issues, name="import_issues"),
     path("opt-outs/", opt_outs.opt_outs, name="opt_outs"),
     path("opt-outs/add/", opt_outs.opt_out_add, name="opt_out_add"),
     path("opt-outs/paste/", opt_outs.opt_out_paste, name="opt_out_paste"),

@@ -40,8 +40,9 @@ class Sample:
     position: int
     total: int
     msisdn: str
-    name: str
     list_name: str
+    #: Label and value of each labelled field that the recipient has.
+    values: list[tuple[str, str]]
     text: str
     measure: gsm.Measure
 
@@ -81,12 +82,13 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
         return None
     recipient = recipients[0]
     body = finished_text(text, recipient)
+    contact_list = ContactList.objects.filter(pk=recipient.list_id).first()
     return Sample(
         position=position,
         total=total,
         msisdn=recipient.msisdn,
-        name=recipient.name,
-        list_name=ContactList.objects.filter(pk=recipient.list_id).values_list("name", flat=True).first() or "",
+        list_name=contact_list.name if contact_list else "",
+        values=contact_list.labelled_values(recipient) if contact_list else [],
         text=body,
         measure=campaign.account.adapter.measure(compose_spec(campaign, text), body),
     )

@@ -365,7 +365,6 @@ class Migration(migrations.Migration):
                 ("contact_id", models.BigIntegerField()),
                 ("msisdn", models.CharField(max_length=15)),
                 ("customer_id", models.CharField(blank=True, max_length=100)),
-                ("name", models.CharField(blank=True, max_length=200)),
                 ("value1", models.TextField(blank=True)),
                 ("value2", models.TextField(blank=True)),
                 ("value3", models.TextField(blank=True)),

@@ -66,6 +66,10 @@ class Balance:
         )
 
     @property
+    def failed(self) -> int:
+        return self.outcomes["row_error"] + self.outcomes["rejected"]
+
+    @property
     def settled(self) -> int:
         return self.batched - self.outcomes["open"]
 

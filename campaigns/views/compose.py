@@ -16,6 +16,7 @@ from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.models import Campaign, Template
+from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.compare import compared
 from campaigns.views.facts import facts_of
@@ -52,6 +53,10 @@ def campaigns(request: HttpRequest) -> HttpResponse:
             rows = rows.filter(status=form.cleaned_data["status"])
     table = CampaignTable(rows)
     RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
+    shown = [line.record for line in table.page.object_list]
+    summaries = summary.of(shown)
+    for row in shown:
+        row.summary = summaries[row.pk]
     is_filtered = any(request.GET.get(name) for name in ("name", "status"))
     return render(request, "campaigns/list.html", {"table": table, "filter": form, "is_filtered": is_filtered})
 

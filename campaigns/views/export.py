@@ -10,22 +10,12 @@ from django.views.decorators.http import require_GET
 
 from campaigns.forms import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient
-from campaigns.tables import IDENTITY_FIELDS, OUTCOME_WORDS
+from campaigns.tables import OUTCOME_WORDS, shown_fields
 from campaigns.views import recipients
 from contacts.export_log import record_export
 from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
 from contacts.views import exports
 
-#: The frozen fields that come after what the table shows.
-OTHER_FIELDS = tuple(field for field in FROZEN_FIELDS if field not in IDENTITY_FIELDS)
-HEADER = (
-    "Number",
-    *(FIELD_LABELS[field] for field in IDENTITY_FIELDS),
-    "Outcome",
-    "Why",
-    "File",
-    *(FIELD_LABELS[field] for field in OTHER_FIELDS),
-)
 CHUNK = 2000
 
 
@@ -39,22 +29,32 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
     rows = recipients.filtered(campaign, batches, form).order_by("pk")
     record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=rows.count())
-    name, lines = f"campaign-{campaign.pk}-recipients", _lines(campaign, batches, rows)
+    shown = shown_fields(campaign.value_labels())
+    others = {field: FIELD_LABELS[field] for field in FROZEN_FIELDS if field not in shown}
+    header = ("Number", *shown.values(), "Outcome", "Why", "File", *others.values())
+    name, lines = f"campaign-{campaign.pk}-recipients", _lines(campaign, batches, rows, tuple(shown), tuple(others))
     if request.GET.get("format") == "csv":
-        return exports.as_csv(name, HEADER, lines)
-    return exports.as_xlsx(name, HEADER, lines, title="Recipients")
+        return exports.as_csv(name, header, lines)
+    return exports.as_xlsx(name, header, lines, title="Recipients")
 
 
-def _lines(campaign: Campaign, batches: Sequence[Batch], rows: QuerySet[Recipient]) -> Iterator[list[str]]:
+def _lines(
+    campaign: Campaign,
+    batches: Sequence[Batch],
+    rows: QuerySet[Recipient],
+    shown: tuple[str, ...],
+    others: tuple[str, ...],
+) -> Iterator[list[str]]:
+    """``shown``: the fields before the outcome; ``others``: those after the file."""
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk
         for row in recipients.add_outcomes(campaign, batches, chunk):
             yield [
                 row.msisdn,
-                *(getattr(row, field) for field in IDENTITY_FIELDS),
+                *(getattr(row, field) for field in shown),
                 OUTCOME_WORDS[row.outcome],  # type: ignore[attr-defined]
                 row.detail,  # type: ignore[attr-defined]
                 str(row.batch_number or ""),
-                *(getattr(row, field) for field in OTHER_FIELDS),
+                *(getattr(row, field) for field in others),
             ]

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
-from campaigns.results import balance
+from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.templatetags.badges import reason_word, zoned
 from contacts.timing import REFRESH_SECONDS
@@ -27,6 +27,8 @@ from providers import checking
 from providers.models import Account
 
 DAYS = 30
+#: Recently finished campaigns shown.
+FINISHED = 10
 
 #: One line of the inbox.
 Line = dict[str, Any]
@@ -85,6 +87,7 @@ def _live() -> dict[str, Any]:
             (row for row in campaigns if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
             key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
         ),
+        "finished": _finished(ended),
         "accounts": accounts,
         "is_live": any(
             row.status in (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.APPROVED)
@@ -92,6 +95,14 @@ def _live() -> dict[str, Any]:
         ),
         "refresh_seconds": REFRESH_SECONDS,
     }
+
+
+def _finished(ended: list[Campaign]) -> list[Campaign]:
+    """The campaigns that ended lately, the newest first, each with its result as ``summary``."""
+    for campaign in ended:
+        books = campaign.books  # type: ignore[attr-defined]
+        campaign.summary = summary.summarize(campaign, books.outcomes["accepted"], books.failed)  # type: ignore[attr-defined]
+    return sorted(ended, key=lambda row: row.closed_at or row.created_at, reverse=True)[:FINISHED]
 
 
 def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[Line]:

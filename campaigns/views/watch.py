@@ -21,7 +21,7 @@ from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.results import balance
+from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views import recipients as recipient_outcomes
@@ -118,7 +118,8 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
         "tiles": _tiles(row, books),
-        "done": books.settled,
+        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "segments": _segments(books),
         "pace": _pace(row, books, now),
         "files": page,
         "causes": _causes(row, batches),
@@ -154,6 +155,17 @@ def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
         }
         for outcome, number in numbers.items()
         if number or outcome in always
+    ]
+
+
+def _segments(books: balance.Balance) -> list[tuple[str, int]]:
+    """The kind and the number of recipients of each segment of the bar."""
+    return [
+        ("accepted", books.outcomes["accepted"]),
+        ("rejected", books.failed),
+        ("excluded", books.outcomes["cancelled"] + books.cancelled),
+        ("provider", books.with_provider),
+        ("decision", books.needs_decision),
     ]
 
 
@@ -194,7 +206,7 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
     found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
-    table = RecipientTable(found)
+    table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
     recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
@@ -231,7 +243,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "why_not": why_not,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk], finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

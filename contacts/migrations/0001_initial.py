@@ -196,7 +196,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("phone", models.CharField(blank=True, help_text="The number as it was entered.", max_length=60)),
-                ("name", models.CharField(blank=True, max_length=200)),
                 ("customer_id", models.CharField(blank=True, max_length=100, verbose_name="customer ID")),
                 ("value1", models.CharField(blank=True, max_length=500)),
                 ("value2", models.CharField(blank=True, max_length=500)),
@@ -310,7 +309,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("phone", models.CharField(blank=True, help_text="The number as it was entered.", max_length=60)),
-                ("name", models.CharField(blank=True, max_length=200)),
                 ("customer_id", models.CharField(blank=True, max_length=100, verbose_name="customer ID")),
                 ("value1", models.CharField(blank=True, max_length=500)),
                 ("value2", models.CharField(blank=True, max_length=500)),

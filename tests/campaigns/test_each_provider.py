@@ -55,7 +55,7 @@ LINES = "Hi @@value1@@,\nto:27820000002\napi_id:1\nstays a text"
 def difficult_list(make_list: Callable[..., ContactList]) -> ContactList:
     made = make_list(count=0)
     Contact.objects.bulk_create(
-        Contact(list=made, msisdn=f"2782555{number:04}", phone="x", value1=value, name=what)
+        Contact(list=made, msisdn=f"2782555{number:04}", phone="x", value1=value, customer_id=what)
         for number, (what, value) in enumerate(NASTY.items(), start=1000)
     )
     return made
@@ -104,7 +104,7 @@ def test_what_the_ledger_has_is_what_the_preview_showed_or_was_refused_by_name(
     assert all(problem["sentence"] for problem in campaign.problems)
     assert sandbox.messages(slug) == []
 
-    kept = set(difficult_list.contacts.exclude(msisdn__in=refused).values_list("name", flat=True))
+    kept = set(difficult_list.contacts.exclude(msisdn__in=refused).values_list("customer_id", flat=True))
     assert {"quotes", "commas", "semicolons", "accents", "an apostrophe", "a formula"} <= kept
     difficult_list.contacts.filter(msisdn__in=refused).delete()
     previews = run(campaign, operator, approver, clock)
@@ -128,7 +128,7 @@ def test_unicode_can_send_every_character(
 ) -> None:
     account = account_at(slug)
     options = default_options(account, **option)
-    difficult_list.contacts.filter(name__in=["a field", "another template's field", "spaces"]).delete()
+    difficult_list.contacts.filter(customer_id__in=["a field", "another template's field", "spaces"]).delete()
     campaign = make_campaign(
         account, difficult_list, text="Hi @@value1@@,\nok 🎉", sender="BATON678901", options=options
     )

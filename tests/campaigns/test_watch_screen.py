@@ -175,31 +175,31 @@ def test_the_question_before_cancelling_names_both_numbers(running: Campaign, op
 
 
 def test_the_export_holds_text_and_no_formulas(running: Campaign, operator: User, logged_in: LogIn) -> None:
-    running.recipients.update(name="=1+1")
+    running.recipients.update(value1="=1+1")
     client = logged_in(operator)
     book = openpyxl.load_workbook(
         io.BytesIO(client.get(f"/campaigns/{running.pk}/export/", {"format": "xlsx"}).getvalue())
     )
     rows = list(book["Recipients"].rows)
-    assert [cell.value for cell in rows[0]][:4] == ["Number", "Name", "Customer ID", "Outcome"]
-    assert {(row[1].value, row[1].data_type) for row in rows[1:]} == {("=1+1", "s")}
+    assert [cell.value for cell in rows[0]][:4] == ["Number", "Customer ID", "First name", "Outcome"]
+    assert {(row[2].value, row[2].data_type) for row in rows[1:]} == {("=1+1", "s")}
     assert rows[1][3].value == "Ready"
     lines = client.get(f"/campaigns/{running.pk}/export/", {"format": "csv"}).getvalue().decode("utf-8-sig")
     table = list(csv.reader(io.StringIO(lines)))
     assert len(table) == 6
-    assert table[1][1] == "'=1+1"
+    assert table[1][2] == "'=1+1"
 
 
 def test_the_export_has_the_frozen_fields_and_leaves_out_what_a_workbook_cannot_contain(
     running: Campaign, operator: User, logged_in: LogIn
 ) -> None:
-    running.recipients.update(name="Thandi\x0bM", value1="a\x0bb", message="Own")
+    running.recipients.update(value1="Thandi\x0bM", value2="a\x0bb", message="Own")
     response = logged_in(operator).get(f"/campaigns/{running.pk}/export/", {"format": "xlsx"})
     book = openpyxl.load_workbook(io.BytesIO(response.getvalue()))
     header, *rows = [[cell.value for cell in row] for row in book["Recipients"].rows]
-    values = [f"Value {number}" for number in range(1, 7)]
-    assert header == ["Number", "Name", "Customer ID", "Outcome", "Why", "File", *values, "Own text"]
-    assert {(row[1], row[6], row[12]) for row in rows} == {("ThandiM", "ab", "Own")}
+    values = [f"Value {number}" for number in range(2, 7)]
+    assert header == ["Number", "Customer ID", "First name", "Outcome", "Why", "File", *values, "Own text"]
+    assert {(row[2], row[6], row[11]) for row in rows} == {("ThandiM", "ab", "Own")}
 
 
 def test_the_export_keeps_the_filter(running: Campaign, operator: User, logged_in: LogIn) -> None:

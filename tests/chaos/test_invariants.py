@@ -227,7 +227,7 @@ def test_a_campaign_that_was_changed_after_its_approval_is_unapproved(accepted: 
 
 
 def test_people_who_were_changed_after_the_freeze_are_unapproved(accepted: Batch) -> None:
-    accepted.campaign.recipients.update(name="Somebody else")
+    accepted.campaign.recipients.update(value6="Somebody else")
     found = find(lines_of(accepted))
     assert broken(found) == {"unapproved"}
     assert "other recipients" in found.unapproved[0]

@@ -26,7 +26,7 @@ def client(db: None) -> Client:
 @pytest.fixture
 def rows(db: None) -> dict[str, Any]:
     customers = ContactList.objects.create(name="Customers")
-    contact = Contact.objects.create(list=customers, msisdn="27825550100", phone="0825550100", name="Thandi")
+    contact = Contact.objects.create(list=customers, msisdn="27825550100", phone="0825550100", value1="Thandi")
     import_ = Import.objects.create(list=customers, original_name="a.csv", country="ZA", file="imports/a.csv")
     issue = ImportIssue.objects.create(import_of=import_, row=2, code="x", sentence="Wrong.")
     row = ImportRow.objects.create(import_of=import_, row=3, msisdn="27825550101")
@@ -70,9 +70,9 @@ def test_a_contact_is_corrected_and_its_number_read_in_the_country_of_its_list(
     client: Client, rows: dict[str, Any]
 ) -> None:
     at = f"/admin/contacts/contact/{rows['contact'].pk}/change/"
-    assert client.post(at, {"phone": "082 555 0122", "name": "Thandi M"}).status_code == 302
+    assert client.post(at, {"phone": "082 555 0122", "value1": "Thandi M"}).status_code == 302
     rows["contact"].refresh_from_db()
-    assert (rows["contact"].msisdn, rows["contact"].name) == ("27825550122", "Thandi M")
+    assert (rows["contact"].msisdn, rows["contact"].value1) == ("27825550122", "Thandi M")
     assert "too short" in client.post(at, {"phone": "12345"}).content.decode()
 
 

@@ -16,7 +16,7 @@ def test_it_recognizes_many_headings_of_a_phone_column(title: str) -> None:
 def test_it_guesses_the_other_fields() -> None:
     header = ["Account number", "First name", "Cell", "Text", "Value 1", "value2", "VALUE_3", "Colour"]
     assert columns.guess(header, {}) == {
-        0: "customer_id", 1: "name", 2: "phone", 3: "message", 4: "value1", 5: "value2", 6: "value3",
+        0: "customer_id", 2: "phone", 3: "message", 4: "value1", 5: "value2", 6: "value3",
     }  # fmt: skip
 
 
@@ -36,11 +36,11 @@ def test_it_leaves_unknown_columns_out() -> None:
 @pytest.mark.parametrize(
     ("mapping", "code"),
     [
-        ({0: "name"}, "no_phone_column"),
+        ({0: "value1"}, "no_phone_column"),
         ({}, "no_phone_column"),
         ({0: "phone", 1: "phone"}, "field_twice"),
         ({0: "phone", 1: "colour"}, "unknown_field"),
-        ({0: "phone", 7: "name"}, "unknown_column"),
+        ({0: "phone", 7: "value1"}, "unknown_column"),
     ],
 )
 def test_a_mapping_that_cannot_be_used_is_refused(mapping: dict[int, str], code: str) -> None:
@@ -55,13 +55,13 @@ def test_a_valid_mapping_is_accepted() -> None:
 
 
 def test_it_gives_the_cells_of_a_row_by_field() -> None:
-    assert columns.apply({2: "phone", 0: "name", 5: "value1"}, [" Ann ", "x", "0825550100"]) == {
+    assert columns.apply({2: "phone", 0: "value1", 5: "value2"}, [" Ann ", "x", "0825550100"]) == {
         "phone": "0825550100",
-        "name": "Ann",
-        "value1": "",
+        "value1": "Ann",
+        "value2": "",
     }
 
 
 def test_a_stored_mapping_is_restored() -> None:
-    mapping = {10: "phone", 2: "name"}
+    mapping = {10: "phone", 2: "value1"}
     assert columns.restored(columns.stored(mapping)) == mapping

@@ -44,4 +44,4 @@ def test_the_form_and_the_table_follow_the_declaration() -> None:
     assert form.fields["value2"].label == "Balance"
     table = ContactTable([], contact_list=contact_list, opted_out=set())
     assert tuple(table.sequence) == ("msisdn", "status", *TABLE_FIELDS)
-    assert [column.verbose_name for column in table.columns] == ["Number", "Status", "Name", "Customer ID", "Balance"]
+    assert [column.verbose_name for column in table.columns] == ["Number", "Status", "Customer ID", "Balance"]

@@ -27,7 +27,7 @@ SHEET = """Cell,Name,Balance
 ,Eve,60
 
 """
-MAPPING = {0: "phone", 1: "name", 2: "value1"}
+MAPPING = {0: "phone", 1: "value1", 2: "value2"}
 Prepare = Callable[..., Import]
 
 
@@ -69,7 +69,7 @@ def test_every_row_is_in_one_bucket(prepare: Prepare) -> None:
     assert finish(import_) == expected
     assert (import_.status, import_.read, import_.waiting) == ("done", 7, 0)
     assert {bucket: count for bucket, count in import_.forecast.items() if count} == expected
-    assert sorted(Contact.objects.values_list("msisdn", "name", "value1", "phone")) == [
+    assert sorted(Contact.objects.values_list("msisdn", "value1", "value2", "phone")) == [
         ("27825550100", "Ann", "10", "0825550100"),
         ("27825550101", "Ben", "20", "0825550101"),
         ("27825550102", "Dan", "50", "0825550102"),
@@ -101,11 +101,11 @@ def test_the_same_file_again_changes_nothing(prepare: Prepare) -> None:
 
 def test_mapped_columns_replace_and_the_others_are_left_alone(prepare: Prepare) -> None:
     finish(prepare())
-    Contact.objects.filter(msisdn="27825550100").update(customer_id="C1", value1="kept")
+    Contact.objects.filter(msisdn="27825550100").update(customer_id="C1", value2="kept")
     content = "Cell,Name\n0825550100,\n0825550101,Ben\n0825550109,New\n"
-    assert finish(prepare(content, {0: "phone", 1: "name"})) == {"created": 1, "updated": 1, "unchanged": 1}
+    assert finish(prepare(content, {0: "phone", 1: "value1"})) == {"created": 1, "updated": 1, "unchanged": 1}
     ann = Contact.objects.get(msisdn="27825550100")
-    assert (ann.name, ann.customer_id, ann.value1) == ("", "C1", "kept")
+    assert (ann.value1, ann.customer_id, ann.value2) == ("", "C1", "kept")
 
 
 def test_duplicates_are_found_across_chunks_and_ranges(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_nothing_is_applied_before_a_user_starts_it(prepare: Prepare) -> None:
 def test_it_refuses_a_mapping_without_phone_and_a_refused_file_leaves_nothing(people: ContactList) -> None:
     import_ = importing.upload(people, ContentFile(SHEET.encode()), "people.csv")
     with pytest.raises(ColumnsError):
-        importing.confirm(import_, {1: "name"})
+        importing.confirm(import_, {1: "value1"})
     with pytest.raises(ImportRefusal) as refused:
         importing.check_rows(import_.pk)
     assert refused.value.code == "not_mapped"
@@ -226,7 +226,7 @@ def test_it_refuses_a_mapping_without_phone_and_a_refused_file_leaves_nothing(pe
 
 
 def test_a_cell_that_is_too_long_is_refused_and_not_cut(prepare: Prepare) -> None:
-    import_ = prepare("Cell,Name\n0825550100," + "x" * 201 + "\n", {0: "phone", 1: "name"})
+    import_ = prepare("Cell,Name\n0825550100," + "x" * 501 + "\n", {0: "phone", 1: "value1"})
     importing.check_rows(import_.pk)
     assert [(issue.column, issue.code) for issue in import_.issues.all()] == [("Name", "text_too_long")]
 

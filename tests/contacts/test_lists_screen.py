@@ -24,7 +24,7 @@ def customers(db: None) -> ContactList:
 @pytest.fixture
 def thandi(customers: ContactList) -> Contact:
     return Contact.objects.create(
-        list=customers, msisdn="27825550100", phone="082 555 0100", name="Thandi", value1="T."
+        list=customers, msisdn="27825550100", phone="082 555 0100", value1="Thandi", value2="T."
     )
 
 
@@ -88,8 +88,8 @@ def test_it_refuses_a_list_at_the_field(
 
 
 @pytest.mark.parametrize("words", ["082 555 0100", "0100", "thandi", "T. Thandi"])
-def test_it_finds_people_by_number_name_and_value(client: Client, thandi: Contact, words: str) -> None:
-    Contact.objects.create(list=thandi.list, msisdn="27825550999", name="Sipho")
+def test_it_finds_people_by_number_and_value(client: Client, thandi: Contact, words: str) -> None:
+    Contact.objects.create(list=thandi.list, msisdn="27825550999", value1="Sipho")
     page = client.get(f"/contacts/{thandi.list_id}/", {"q": words}).content.decode()
     assert "27825550100" in page
     assert "27825550999" not in page
@@ -97,13 +97,13 @@ def test_it_finds_people_by_number_name_and_value(client: Client, thandi: Contac
 
 def test_it_pages_and_sorts(client: Client, customers: ContactList) -> None:
     Contact.objects.bulk_create(
-        Contact(list=customers, msisdn=f"2782555{n:04}", name=f"Person {9999 - n}") for n in range(60)
+        Contact(list=customers, msisdn=f"2782555{n:04}", value1=f"Person {9999 - n}") for n in range(60)
     )
     first = client.get(f"/contacts/{customers.pk}/").content.decode()
     assert "27825550000" in first
     assert "27825550059" not in first
     assert "27825550059" in client.get(f"/contacts/{customers.pk}/?page=2").content.decode()
-    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?sort=name").content.decode()
+    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?sort=value1").content.decode()
 
 
 def test_it_shows_who_has_opted_out(client: Client, thandi: Contact) -> None:
@@ -114,9 +114,9 @@ def test_it_shows_who_has_opted_out(client: Client, thandi: Contact) -> None:
 
 
 def test_it_adds_one_person(client: Client, customers: ContactList) -> None:
-    client.post(f"/contacts/{customers.pk}/add/", {"phone": "082 555 0111", "name": "Sipho", "value1": "S."})
+    client.post(f"/contacts/{customers.pk}/add/", {"phone": "082 555 0111", "value1": "Sipho", "value2": "S."})
     added = Contact.objects.get()
-    assert (added.msisdn, added.phone, added.name, added.value1) == ("27825550111", "082 555 0111", "Sipho", "S.")
+    assert (added.msisdn, added.phone, added.value1, added.value2) == ("27825550111", "082 555 0111", "Sipho", "S.")
 
 
 def test_it_refuses_an_invalid_number_at_its_field(client: Client, customers: ContactList) -> None:
@@ -135,9 +135,9 @@ def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact
 
 
 def test_it_changes_and_deletes_a_person(client: Client, thandi: Contact) -> None:
-    client.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122", "name": "Thandi M"})
+    client.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122", "value1": "Thandi M"})
     thandi.refresh_from_db()
-    assert (thandi.msisdn, thandi.name, thandi.value1) == ("27825550122", "Thandi M", "")
+    assert (thandi.msisdn, thandi.value1, thandi.value2) == ("27825550122", "Thandi M", "")
     suppression.suppress([thandi.msisdn], "manual")
     client.post(f"/contacts/people/{thandi.pk}/delete/")
     assert not Contact.objects.exists()
