@@ -120,6 +120,6 @@ class ImportRowAdmin(ReadOnlyAdmin):
 def _digits(term: str) -> str:
     """The digits of ``term`` if it is a complete phone number, else ``term`` itself."""
     try:
-        return phones.parse(term, settings.DEFAULT_COUNTRY)
+        return phones.parse(term, settings.DEFAULT_COUNTRY, phones.TYPED)
     except phones.PhoneError:
         return term

@@ -89,17 +89,19 @@ class ContactForm(forms.ModelForm):
 
     def clean_phone(self) -> str:
         phone = self.cleaned_data["phone"]
-        self.instance.msisdn = parsed(phone, self.instance.list.country)
+        # A number that an import took in, such as one of another country without a plus, stays when it is not changed.
+        if self.instance.pk is None or phone != self.initial["phone"]:
+            self.instance.msisdn = parsed(phone, self.instance.list.country, phones.TYPED)
         others = Contact.objects.filter(list=self.instance.list, msisdn=self.instance.msisdn)
         if others.exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(ON_LIST_ALREADY, code="on_list_already")
         return phone
 
 
-def parsed(phone: str, country: str) -> str:
+def parsed(phone: str, country: str, accepted: phones.Accepted) -> str:
     """The msisdn of ``phone`` as entered. Raises ValidationError."""
     try:
-        return phones.parse(phone, country)
+        return phones.parse(phone, country, accepted)
     except phones.PhoneError as error:
         raise forms.ValidationError(error.sentence, code=error.code) from error
 
@@ -223,7 +225,8 @@ class OptOutForm(forms.Form):
         cleaned = self.cleaned_data
         if "phone" in cleaned:
             try:
-                cleaned["msisdn"] = parsed(cleaned["phone"], cleaned.get("country", settings.DEFAULT_COUNTRY))
+                country = cleaned.get("country", settings.DEFAULT_COUNTRY)
+                cleaned["msisdn"] = parsed(cleaned["phone"], country, phones.EVERYTHING)
             except forms.ValidationError as error:
                 self.add_error("phone", error)
         return cleaned

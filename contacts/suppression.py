@@ -67,6 +67,7 @@ def suppress_typed(
 ) -> OptOutResult:
     """Record opt-outs of numbers as people typed them. ``lines``: (line number, text); blank lines are not counted.
 
+    Every number that a text can mean is opted out and counted as read: one too many does less harm than one missed.
     The note of each opt-out holds ``proof`` (the name of a file, or "pasted"), its line and ``note``. The result has
     the first 100 issues.
     """
@@ -75,16 +76,19 @@ def suppress_typed(
         notes: dict[str, str] = {}
         repeated = 0
         for number, text in chunk:
-            result.read += 1
             try:
-                msisdn = phones.parse(text, country)
+                msisdns = phones.readings(text, country)
             except phones.PhoneError as error:
+                result.read += 1
                 result.invalid += 1
                 if len(result.issues) < MAX_ISSUES:
                     result.issues.append(Issue(number, text[:60], error.code, error.sentence))
                 continue
-            repeated += msisdn in notes
-            notes.setdefault(msisdn, ", ".join(filter(None, [proof, f"line {number}", note])))
+            line_note = ", ".join(filter(None, [proof, f"line {number}", note]))
+            for msisdn in msisdns:
+                result.read += 1
+                repeated += msisdn in notes
+                notes.setdefault(msisdn, line_note)
         added = len(suppress_with_proof(notes, source, user))
         result.added += added
         result.already += len(notes) - added + repeated
@@ -119,7 +123,7 @@ def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list
 def _first_number(header: list[str], country: str) -> int | None:
     for column, text in enumerate(header):
         try:
-            phones.parse(text, country)
+            phones.parse(text, country, phones.TYPED)
         except phones.PhoneError:
             continue
         return column

@@ -88,7 +88,7 @@ def msisdn_of(phone: str) -> str:
     written = re.sub(r"^00", "", digits)
     for text in (f"+{written}", phone):
         try:
-            return phones.parse(text, settings.DEFAULT_COUNTRY)
+            return phones.parse(text, settings.DEFAULT_COUNTRY, phones.EVERYTHING)
         except phones.PhoneError:
             continue
     is_number = 9 <= len(written) <= 15 and not written.startswith("0") and not any(map(str.isalpha, phone))

@@ -14,7 +14,7 @@ from campaigns.models import Batch, Recipient
 from campaigns.views import recipients
 from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, Suppression
-from contacts.phones import PhoneError, parse
+from contacts.phones import EVERYTHING, PhoneError, parse
 
 SHOWN = 200
 
@@ -26,7 +26,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if not typed:
         return render(request, "campaigns/search.html", {})
     try:
-        msisdn = parse(typed, settings.DEFAULT_COUNTRY)
+        msisdn = parse(typed, settings.DEFAULT_COUNTRY, EVERYTHING)
     except PhoneError as error:
         return render(
             request, "campaigns/search.html", {"typed": typed, "error": getattr(error, "sentence", str(error))}

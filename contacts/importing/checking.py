@@ -143,10 +143,9 @@ def _check_row(values: Mapping[str, str], country: str) -> str:
             raise RowError(
                 name, "not_a_text", f"{FIELD_LABELS[name]} contains a character that is not text. Enter it again."
             )
-    if len(values["phone"]) > MAX_LENGTHS["phone"]:
-        raise RowError("phone", "not_a_number", phones.NOT_A_NUMBER)
     try:
-        phones.refuse_rounded(values["phone"])
+        if len(values["phone"]) > MAX_LENGTHS["phone"]:
+            raise phones.refusal("not_a_number")
         return phones.parse(values["phone"], country)
     except phones.PhoneError as error:
         raise RowError("phone", error.code, error.sentence) from error

@@ -63,7 +63,7 @@ class OptOutFilter(django_filters.FilterSet):
     def by_number(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
         """A complete number is found in any notation; anything shorter is searched for in the digits."""
         try:
-            return rows.filter(msisdn=phones.parse(value, settings.DEFAULT_COUNTRY))
+            return rows.filter(msisdn=phones.parse(value, settings.DEFAULT_COUNTRY, phones.TYPED))
         except phones.PhoneError:
             digits = "".join(filter(str.isdigit, value)).lstrip("0")
             return rows.filter(msisdn__contains=digits) if digits else rows.none()

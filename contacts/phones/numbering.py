@@ -1,0 +1,164 @@
+"""The numbering plans of the countries: which digits are a mobile number in use, and which kind of number others are.
+
+phonenumbers has the plans, compiled from its metadata. For some countries the metadata is wider than the plan: it
+accepts every number of digits that was ever seen. ``NARROWED`` corrects these.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers.phonemetadata import PhoneNumberDesc
+
+from contacts.phones.refusals import refusal
+
+#: What ``kind_of`` returns for each of phonenumbers' types.
+KINDS = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "fixed_line",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "mobile_or_fixed_line",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.PREMIUM_RATE: "premium_rate",
+    PhoneNumberType.SHARED_COST: "shared_cost",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.PERSONAL_NUMBER: "personal_number",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.UAN: "uan",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+}
+#: The kinds that are never a person's mobile phone.
+OTHER_KINDS = frozenset(KINDS.values()) - {"mobile", "mobile_or_fixed_line"}
+# phonenumbers tests these kinds before mobile and fixed line.
+_BEFORE_MOBILE = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
+
+# Which of the mobile numbers of the metadata are in use, as a pattern of national numbers without the trunk prefix.
+#
+# How it was decided: of the 244 countries with mobile numbers, 204 have one length, and most others have one length
+# for each prefix; there the metadata is right. In these countries the metadata has an open range such as 8[1-4]\d{3,7}.
+# The shortest length is that of phonenumbers' own example number, unless the plan names shorter numbers by prefix.
+# Rare numbers that are left out (nine digits in Italy) can still be entered by hand.
+NARROWED = {
+    # 9 digits, as all numbers.
+    "ZA": r"[0-9]{9}",
+    # 10 digits, but 11 after 15x, 176 and 1609.
+    "DE": r"15[0-9]{9}|176[0-9]{8}|1609[0-9]{7}|1(?:60(?!9)|6[23]|7[0-57-9])[0-9]{7}",
+    # 9 digits and more; the numbers of companies contain an extension.
+    "AT": r"[0-9]{9,13}",
+    # 9 digits, and 10 after some prefixes.
+    "FI": r"[0-9]{9,10}",
+    "AX": r"[0-9]{9,10}",
+    # 10 digits; few of the first numbers, with 9 digits, are still in use.
+    "IT": r"[0-9]{10}",
+    "VA": r"[0-9]{10}",
+    # Nearly all start with 10, with 10 digits; the numbers of 9 digits ended with the second generation in 2021.
+    "KR": r"[0-9]{10}",
+    # 9 digits, but 10 after 11 and 15.
+    "MY": r"1[15][0-9]{8}|1(?![15])[0-9]{8}",
+    # 9 digits; 10 after 20, 21 and 28.
+    "NZ": r"[0-9]{9}|2[018][0-9]{8}",
+}
+
+
+@lru_cache(maxsize=256)
+def metadata(country: str) -> PhoneMetadata:
+    """The numbering plan of an ISO 3166 code. Raises PhoneError ``unknown_country``."""
+    found = PhoneMetadata.metadata_for_region(country.upper(), None)
+    if found is None:
+        raise refusal("unknown_country", country)
+    return found
+
+
+@lru_cache(maxsize=256)
+def calling_code(country: str) -> str:
+    """``"27"`` for ZA. Raises PhoneError ``unknown_country``."""
+    return str(metadata(country).country_code)
+
+
+@lru_cache(maxsize=256)
+def mobile_pattern(country: str) -> str:
+    """A pattern of the mobile numbers in use in ``country``, national digits without any prefix; never matches if
+    there are none. Where mobile and fixed numbers cannot be told apart, both match."""
+    plan = metadata(country)
+    if not (plan.mobile and plan.mobile.national_number_pattern and plan.general_desc):
+        return r"(?!)"
+    others = [getattr(plan, kind) for kind in _BEFORE_MOBILE]
+    excluded = "".join(f"(?!{_pattern_of(other)}\\Z)" for other in others if other and other.national_number_pattern)
+    narrowed = f"(?=(?:{NARROWED[country.upper()]})\\Z)" if country.upper() in NARROWED else ""
+    return f"{narrowed}{excluded}(?={_pattern_of(plan.general_desc)}\\Z){_pattern_of(plan.mobile)}"
+
+
+@lru_cache(maxsize=256)
+def is_mobile(country: str) -> Callable[[str], object]:
+    """A function that tells if national digits are a mobile number in use in ``country``."""
+    # re.ASCII: the metadata writes \d for 0 to 9.
+    return re.compile(mobile_pattern(country), re.ASCII).fullmatch
+
+
+@lru_cache(maxsize=256)
+def mobile_lengths(country: str) -> tuple[int, int]:
+    """The digits of the shortest and the longest mobile number, without prefixes; (0, 0) if there are none."""
+    plan = metadata(country)
+    if not (plan.mobile and plan.mobile.national_number_pattern and plan.general_desc):
+        return 0, 0
+    lengths = [length for length in plan.mobile.possible_length or plan.general_desc.possible_length if length > 0]
+    if narrowed := NARROWED.get(country.upper()):
+        fits = re.compile(narrowed, re.ASCII).fullmatch
+        starts = ("1" * 15, "17" * 8, "15" * 8, "21" * 8)
+        lengths = [length for length in lengths if any(fits(start[:length]) for start in starts)]
+    return min(lengths), max(lengths)
+
+
+@lru_cache(maxsize=16_384)
+def country_of(msisdn: str) -> str:
+    """The ISO 3166 code of the country that ``msisdn`` (digits) belongs to; "" if it does not exist or belongs to none.
+
+    A dependent territory with the same calling code counts as the country: Guernsey as GB.
+    """
+    number = _number(msisdn)
+    region = phonenumbers.region_code_for_number(number) if number else None
+    return main_country(region) if region and region != "001" else ""
+
+
+def main_country(region: str) -> str:
+    """``"GB"`` for Guernsey. Only the calling codes 1 and 7 are shared by countries that are not one another's
+    territories."""
+    code = metadata(region).country_code
+    return region if code in (None, 1, 7) else str(phonenumbers.region_code_for_country_code(code))
+
+
+def region_of_mobile(code: str, national: str) -> str:
+    """The region in which national digits after a calling code are a mobile number in use; "" if there is none."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    return next((region for region in regions if region != "001" and is_mobile(region)(national)), "")
+
+
+def kind_of(msisdn: str) -> str:
+    """The kind of ``msisdn`` (digits): one of the values of ``KINDS``; ``"mobile_or_fixed_line"`` where the country's
+    numbers do not tell, as in the United States; ``"unknown"`` if the number does not exist."""
+    number = _number(msisdn)
+    return KINDS.get(phonenumbers.number_type(number), "unknown") if number else "unknown"
+
+
+@lru_cache(maxsize=16_384)
+def formatted(msisdn: str) -> str:
+    """``msisdn`` (digits) as people write it: ``"+27 82 555 0100"``; ``"+"`` and the digits if it does not exist."""
+    number = _number(msisdn)
+    if number is None or not phonenumbers.is_valid_number(number):
+        return f"+{msisdn}"
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+
+
+def _number(msisdn: str) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(f"+{msisdn}")
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _pattern_of(kind: PhoneNumberDesc) -> str:
+    """The pattern of a kind of numbers, with the lengths that it may have."""
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in kind.possible_length if length > 0)
+    limit = f"(?=(?:{lengths})\\Z)" if lengths else ""
+    return f"(?:{limit}(?:{kind.national_number_pattern}))"

@@ -1,0 +1,302 @@
+"""From a cell to the digits of its number, or to the reason why it is refused."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers import NumberParseException
+
+from contacts.phones import cells
+from contacts.phones.numbering import (
+    KINDS,
+    OTHER_KINDS,
+    calling_code,
+    country_of,
+    formatted,
+    is_mobile,
+    main_country,
+    metadata,
+    mobile_lengths,
+    mobile_pattern,
+    region_of_mobile,
+)
+from contacts.phones.refusals import APPEARS_ROUNDED, PhoneError, refusal
+
+#: Digits after a complete number that are taken for an extension.
+_EXTENSION_DIGITS = 6
+#: Longer texts are not searched for several numbers.
+_MAX_GROUPS = 24
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Which numbers are taken in besides mobiles of the list's country, and mobiles of any country with + or 00.
+
+    ``fixed_lines``: fixed lines too. ``countries`` (ISO 3166 codes): bare digits that read as a mobile of these too.
+    ``every_kind``: numbers of every kind and of every length that the metadata of phonenumbers allows, for a number
+    that a person enters by hand. ``everything``: whatever ``readings`` finds; for opt-outs and searches, where refusing
+    a number does the harm.
+    """
+
+    fixed_lines: bool = False
+    countries: frozenset[str] = frozenset()
+    everything: bool = False
+    every_kind: bool = False
+
+
+MOBILES = Accepted()
+EVERYTHING = Accepted(everything=True)
+#: A number that a person enters by hand.
+TYPED = Accepted(every_kind=True)
+
+
+class _Number(NamedTuple):
+    """A calling code and the national digits after it; the number need not exist."""
+
+    code: str
+    national: str
+
+    @property
+    def msisdn(self) -> str:
+        return self.code + self.national
+
+
+def parse(text: str, country: str, accepted: Accepted = MOBILES) -> str:
+    """Return the digits of ``text`` with calling code and no plus, read as a person in ``country`` (ISO 3166) would.
+
+    Damage done by a spreadsheet is repaired where only one number can be meant: a lost leading zero, a trailing
+    ``.0``, an apostrophe, unusual spaces and dashes. Bare digits are read as a mobile number of ``country``; a number
+    written with + or 00 as one of any country. ``accepted`` takes in more. Raises PhoneError with one of the codes in
+    ``SENTENCES``.
+    """
+    match = _plain_mobile(country).fullmatch(text)
+    # Eight digits may be a date, thirteen an identity number, and zeros at the end tell that Excel rounded the number.
+    if match and len(text) not in (8, 13) and not text.endswith("000000"):
+        return calling_code(country) + match["national"]
+    if accepted.everything:
+        return readings(text, country)[0]
+    cell = cells.normalised(text)
+    cells.refuse_other_content(cell)
+    return _parse_cell(cell, country.upper(), accepted)
+
+
+def check_country(country: str) -> None:
+    """Raises PhoneError ``unknown_country`` unless ``country`` is an ISO 3166 code whose numbers Baton can read."""
+    metadata(country)
+
+
+def readings(text: str, country: str) -> list[str]:
+    """Every number that ``text`` can mean, as digits with calling code, the most likely first.
+
+    For opt-outs: one too many does less harm than one missed. Both numbers of a cell with two are returned, a number
+    among words, fixed lines, and for bare digits that are no mobile number of ``country`` also the number of another
+    country. Raises PhoneError if there is none: ``missing``, ``not_a_number``, ``too_short``, ``rounded_by_excel``...
+    """
+    match = _plain_mobile(country).fullmatch(text)
+    if match:
+        return [calling_code(country) + match["national"]]
+    cell, country = cells.normalised(text), country.upper()
+    groups = cells.groups(cell)[:_MAX_GROUPS]
+    found = _read_parts(groups, country)
+    whole = _joined(groups) or ""
+    if not _mobiles(whole, country):
+        found += _every_reading(whole, country)
+    if found:
+        return list(dict.fromkeys(found))
+    for group in groups:
+        for middle in range(7, len(group) - 6):
+            sides = [_every_reading(side, country) for side in (group[:middle], group[middle:])]
+            if all(sides):
+                return list(dict.fromkeys(sides[0] + sides[1]))
+    cells.refuse_other_content(cell)
+    _parse_cell(cell, country, MOBILES)
+    raise refusal("not_a_number")
+
+
+def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:
+    if cells.appears_rounded(cell) and not accepted.every_kind:
+        raise PhoneError("rounded_by_excel", APPEARS_ROUNDED)
+    groups = cells.groups(cell)
+    digits = cells.digits_of(cell)
+    if digits is None:
+        raise _several_numbers(cell, groups, country) or cells.why_no_number(cell)
+    try:
+        return _parse_digits(digits, country, accepted)
+    except PhoneError as error:
+        is_complete = error.code in OTHER_KINDS
+        raise (None if is_complete else _several_numbers(cell, groups, country)) or error from None
+
+
+def _parse_digits(digits: str, country: str, accepted: Accepted) -> str:
+    """The number that ``digits``, with or without a leading plus, stand for. Raises PhoneError."""
+    if digits.startswith(("+", "00")):
+        digits = "+" + digits.lstrip("+").removeprefix("00")
+    bare = not digits.startswith("+")
+    candidates = list(_candidates(digits, country))
+    for number in candidates:
+        if is_mobile(country)(number.national) and number.code == calling_code(country):
+            return number.msisdn
+        # Countries with the same calling code share one numbering plan: the number means the same in each of them.
+        is_unambiguous = not bare or number.code == calling_code(country) or _is_dialled_abroad(digits)
+        if is_unambiguous and region_of_mobile(number.code, number.national):
+            return number.msisdn
+    if bare and (other := _of_other_country(digits, candidates)):
+        region = region_of_mobile(other.code, other.national)
+        if accepted.countries & {region, main_country(region)}:
+            return other.msisdn
+        raise refusal("other_country", main_country(region), formatted(other.msisdn))
+    for number in candidates:
+        if kind := _kind(number):
+            if _takes_in(kind, accepted):
+                return number.msisdn
+            if kind in OTHER_KINDS:
+                raise refusal(kind, country_of(number.msisdn) or country)
+    raise _why_not(candidates, digits, country)
+
+
+def _takes_in(kind: str, accepted: Accepted) -> bool:
+    return accepted.every_kind or (accepted.fixed_lines and kind == "fixed_line")
+
+
+def _candidates(digits: str, country: str) -> Iterator[_Number]:
+    """The numbers that ``digits`` can be in ``country``, the most likely first."""
+    # Without a plus, phonenumbers reads 491711234567 in DE as +49 491711234567.
+    texts = [f"+{digits}", digits] if country and digits.startswith(calling_code(country)) else [digits]
+    for text in texts:
+        try:
+            number = phonenumbers.parse(text, country or None)
+        except NumberParseException:
+            continue
+        yield _Number(str(number.country_code), phonenumbers.national_significant_number(number))
+
+
+def _is_dialled_abroad(digits: str) -> bool:
+    """Whether bare digits can begin with the prefix for calls abroad, as 011 in the US.
+
+    A prefix without a zero, such as 99 in Finland, may as well be part of the number of another country.
+    """
+    return digits.startswith("0")
+
+
+def _of_other_country(digits: str, candidates: list[_Number]) -> _Number | None:
+    """The number that bare digits are if a plus is put before them and it is a mobile number in use."""
+    if digits.startswith("0"):
+        return None
+    numbers = [*candidates, *_candidates(f"+{digits}", "")]
+    return next((number for number in numbers if region_of_mobile(number.code, number.national)), None)
+
+
+def _kind(number: _Number) -> str:
+    """The kind of a number that exists according to the metadata; "" if it does not."""
+    parsed = _parsed(number)
+    return KINDS.get(phonenumbers.number_type(parsed), "") if phonenumbers.is_valid_number(parsed) else ""
+
+
+def _parsed(number: _Number) -> phonenumbers.PhoneNumber:
+    return phonenumbers.parse(f"+{number.msisdn}")
+
+
+def _why_not(candidates: list[_Number], digits: str, country: str) -> PhoneError:
+    number = candidates[0] if candidates else _Number("", digits.lstrip("+0"))
+    region = country
+    if number.code and number.code != calling_code(country):
+        region = phonenumbers.region_code_for_country_code(int(number.code))
+    shortest, longest = mobile_lengths(region) if region != "001" else (0, 0)
+    if cells.is_short_number(digits, country):
+        return refusal("short_number")
+    if (number.code and len(number.national) < shortest) or len(digits) < 6:
+        return refusal("too_short", region)
+    if (number.code and longest and len(number.national) > longest) or len(digits) > 16:
+        return refusal("too_long", region)
+    return refusal("not_in_use", region)
+
+
+def _several_numbers(cell: str, groups: list[str], country: str) -> PhoneError | None:
+    """The refusal of a complete number with something beside it: a second number, an extension or a footnote."""
+    for middle in range(1, len(groups)):
+        first, second = groups[:middle], groups[middle:]
+        if _is_complete(first, country) and _is_complete(second, country):
+            return refusal("two_numbers")
+    for middle in range(len(groups) - 1, 0, -1):
+        rest = "".join(groups[middle:])
+        if len(rest) <= _EXTENSION_DIGITS and _is_complete(groups[:middle], country):
+            return refusal(cells.kind_of_rest(cell, rest))
+        front = "".join(groups[:middle])
+        if len(front) <= 3 and groups[middle].startswith(("0", "+")) and _is_complete(groups[middle:], country):
+            return refusal("footnote")
+    for group in groups:
+        if any(
+            _is_complete([group[:middle]], country) and _is_complete([group[middle:]], country)
+            for middle in range(9, len(group) - 8)
+        ):
+            return refusal("two_numbers")
+    return None
+
+
+def _is_complete(groups: list[str], country: str) -> bool:
+    """Whether the groups are together a number that exists: one of ``country``, or one written with + or 00."""
+    digits = _joined(groups)
+    return digits is not None and any(True for _ in _valid(digits, country))
+
+
+def _joined(groups: list[str]) -> str | None:
+    """The groups as one text of digits; None if a plus is in the middle."""
+    return None if any(group.startswith("+") for group in groups[1:]) else "".join(groups)
+
+
+def _read_parts(groups: list[str], country: str) -> list[str]:
+    """The numbers that adjacent groups are together, mobile numbers in use first; each group is used once."""
+    found: dict[int, list[str]] = {}
+    unused = set(range(len(groups)))
+    for read in (_mobiles, _every_reading):
+        for length in range(len(groups), 0, -1):
+            for begin in range(len(groups) - length + 1):
+                part = range(begin, begin + length)
+                digits = _joined(groups[begin : begin + length])
+                if digits and unused.issuperset(part) and (msisdns := read(digits, country)):
+                    found[begin] = msisdns
+                    unused.difference_update(part)
+    return [msisdn for begin in sorted(found) for msisdn in found[begin]]
+
+
+def _every_reading(digits: str, country: str) -> list[str]:
+    """The numbers that exist, of any kind, that a person can have meant by ``digits``, as digits with calling code."""
+    found = [number.msisdn for number in _valid(digits, country)]
+    if not digits.startswith(("+", "0")) and not _mobiles(digits, country):
+        found += [number.msisdn for number in _valid(f"+{digits}", country)]
+    return list(dict.fromkeys(found))
+
+
+def _mobiles(digits: str, country: str) -> list[str]:
+    """The mobile numbers in use among those that ``digits`` can be in ``country``."""
+    return [number.msisdn for number in _valid(digits, country) if region_of_mobile(number.code, number.national)]
+
+
+def _valid(digits: str, country: str) -> Iterator[_Number]:
+    """The numbers that exist, of any kind, among those that ``digits`` can be."""
+    if len(digits) < 5 or len(digits) > 20:
+        return
+    if digits.startswith(("+", "00")):
+        digits = "+" + digits.lstrip("+").removeprefix("00")
+    for number in _candidates(digits, country):
+        if phonenumbers.is_valid_number(_parsed(number)):
+            yield number
+
+
+@lru_cache(maxsize=256)
+def _plain_mobile(country: str) -> re.Pattern[str]:
+    """Matches a mobile number in use of ``country`` in plain notation; the group ``national`` excludes all prefixes."""
+    plan = metadata(country)
+    prefixes = [rf"\+?{plan.country_code}", f"00{plan.country_code}"]
+    not_prefixed = ""
+    if plan.national_prefix_for_parsing:
+        # A number that may still start with a prefix can be read in two ways; phonenumbers decides which is right.
+        not_prefixed = f"(?!{plan.national_prefix_for_parsing})"
+        if plan.national_prefix_for_parsing == plan.national_prefix:
+            prefixes.append(plan.national_prefix)
+    national = f"{not_prefixed}{mobile_pattern(country)}"
+    # re.ASCII: the metadata writes \d for 0 to 9.
+    return re.compile(f"(?:{'|'.join(prefixes)}|(?!{plan.country_code}))(?P<national>{national})", re.ASCII)
