@@ -104,29 +104,28 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
-    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError.
-
-    A sheet whose first row contains a phone number has no header.
-    """
-    with sheets.open_sheet(path, name, encoding) as sheet:
-        guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
-        column = guessed.get("phone", _first_number(sheet.header, country))
+    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError."""
+    with sheets.open_sheet(path, name, sheets.Options(encoding=encoding)) as sheet:
+        guessed = {field: column for column, field in columns.guess(sheet.layout.header, {}).items()}
+        column = guessed.get("phone", _first_number(sheet.layout.first_rows, country))
         if column is None:
             raise sheets.SheetError(
                 "no_phone_column",
                 "No column appears to contain phone numbers. Give that column the heading Phone.",
             )
-        lines = [(number, cells[column]) for number, cells in sheet.rows() if column < len(cells) and cells[column]]
-        return lines if "phone" in guessed else [(1, sheet.header[column]), *lines]
+        return [
+            (row.number, row.cells[column]) for row in sheet.rows() if column < len(row.cells) and row.cells[column]
+        ]
 
 
-def _first_number(header: list[str], country: str) -> int | None:
-    for column, text in enumerate(header):
-        try:
-            phones.parse(text, country, phones.TYPED)
-        except phones.PhoneError:
-            continue
-        return column
+def _first_number(rows: Iterable[sheets.Row], country: str) -> int | None:
+    for row in rows:
+        for column, text in enumerate(row.cells):
+            try:
+                phones.parse(text, country, phones.TYPED)
+            except phones.PhoneError:
+                continue
+            return column
     return None
 
 

@@ -7,7 +7,7 @@ have. The rows of a range and the progress are written in one transaction, so th
 from contacts.importing.applying import apply, begin_apply
 from contacts.importing.checking import CheckedRows, check_rows, forecast
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
-from contacts.importing.uploading import confirm, inspect_upload, local_copy, store_unread, upload
+from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
 
 __all__ = [
     "CheckedRows",
@@ -21,6 +21,7 @@ __all__ = [
     "forecast",
     "inspect_upload",
     "local_copy",
+    "reader_options",
     "store_unread",
     "upload",
 ]

@@ -14,7 +14,7 @@ from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, FIELD_NAMES, MAX_LENGTHS
 from contacts.importing.merging import STAGING_TABLE, classify
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
-from contacts.importing.uploading import local_copy
+from contacts.importing.uploading import local_copy, reader_options
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
@@ -68,10 +68,13 @@ def check_rows(import_id: int) -> None:
                 "broken", "Reading this file failed several times. Save it as .csv and upload that."
             )
         delete_rows(import_id)
-        with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, import_.encoding) as sheet:
-            columns.validate(columns.restored(import_.mapping), sheet.header)
+        options = reader_options(import_)
+        with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
+            header = sheet.layout.header
+            columns.validate(columns.restored(import_.mapping), header)
             for rows in _chunks(sheet.rows(), CHECK_ROWS):
-                _stage(import_, claim, _check_chunk(import_, rows, sheet.header))
+                _stage(import_, claim, _check_chunk(import_, rows, header))
+            left_out = sheet.left_out
         totals = forecast(import_id)
         advance(
             import_id,
@@ -80,6 +83,7 @@ def check_rows(import_id: int) -> None:
             status=Import.Status.CHECKED,
             forecast=totals,
             total=F("read"),
+            left_out=left_out,
         )
     except (sheets.SheetError, columns.ColumnsError) as error:
         _fail(import_id, claim, error)
@@ -111,13 +115,14 @@ def _check_chunk(import_: Import, rows: Iterable[sheets.Row], header: list[str])
     mapping = columns.restored(import_.mapping)
     titles = {name: header[column] or f"column {column + 1}" for column, name in mapping.items()}
     checked = CheckedRows()
-    for number, cells in rows:
+    for number, cells, problems in rows:
         checked.read += 1
         if not cells:
             checked.blank += 1
             continue
         values = columns.apply(mapping, cells)
         try:
+            _check_problems(mapping, problems)
             msisdn = _check_row(values, import_.country)
         except RowError as error:
             name = error.field
@@ -128,6 +133,15 @@ def _check_chunk(import_: Import, rows: Iterable[sheets.Row], header: list[str])
         else:
             checked.staged[msisdn] = (number, values)
     return checked
+
+
+def _check_problems(mapping: Mapping[int, str], problems: Mapping[int, tuple[str, str]]) -> None:
+    """Raises RowError if a mapped cell, or the row as a whole, could not be read for certain."""
+    for column, (code, sentence) in sorted(problems.items()):
+        if column == sheets.WHOLE_ROW:
+            raise RowError("phone", code, sentence)
+        if column in mapping:
+            raise RowError(mapping[column], code, sentence)
 
 
 def _check_row(values: Mapping[str, str], country: str) -> str:
