@@ -64,7 +64,7 @@ def record(account: Account, path: Path, name: str, now: datetime, user: Any = N
     """
     result = Result()
     with sheets.open_sheet(path, name) as sheet:
-        columns = find_columns(sheet.header)
+        columns = find_columns(sheet.layout.header)
         received = list(_received(sheet, columns, name, result))
     result.counts = replies.record(account, received, Reply.Source.UPLOAD, now, user)
     return result
@@ -89,7 +89,7 @@ def _title(title: str) -> str:
 
 
 def _received(sheet: sheets.Sheet, columns: dict[str, int], name: str, result: Result) -> Iterator[Received]:
-    for row, cells in sheet.rows():
+    for row, cells, _ in sheet.rows():
         result.read += 1
         if not cells:
             result.blank += 1
