@@ -204,14 +204,14 @@ def import_path(instance: "Import", filename: str) -> str:
 
 
 class ImportQuerySet(models.QuerySet["Import"]):
-    def applying(self) -> Self:
-        """Imports that are changing the contacts of their list now."""
-        return self.filter(status=ImportStatus.APPLYING)
+    def changing_contacts(self) -> Self:
+        """Imports that are changing the contacts of their list now: they are being applied or undone."""
+        return self.filter(status__in=CHANGING_CONTACTS)
 
     def waiting_for_a_worker(self, now: datetime) -> Self:
-        """Imports that are to be checked or applied and that no worker has updated lately."""
+        """Imports that are to be checked, applied or undone and that no worker has updated lately."""
         is_idle = Q(beat_at=None) | Q(beat_at__lt=now - OFFER_TO_ANOTHER_WORKER_AFTER)
-        return self.filter(is_idle, status__in=(*TO_CHECK, ImportStatus.APPLYING)).exclude(mapping={})
+        return self.filter(is_idle, status__in=(*TO_CHECK, *CHANGING_CONTACTS)).exclude(mapping={})
 
 
 class ImportStatus(models.TextChoices):
@@ -228,6 +228,8 @@ class ImportStatus(models.TextChoices):
 
 #: Statuses of an import whose rows are still to be checked.
 TO_CHECK = (ImportStatus.UPLOADED, ImportStatus.CHECKING)
+#: Statuses of an import that is changing the contacts of its list.
+CHANGING_CONTACTS = (ImportStatus.APPLYING, ImportStatus.UNDOING)
 
 
 class ImportPurpose(models.TextChoices):
@@ -239,6 +241,16 @@ class ImportPurpose(models.TextChoices):
 CONTACT_BUCKETS = ("created", "updated", "unchanged", "duplicate", "opted_out", "invalid", "blank")
 OPT_OUT_BUCKETS = ("added", "already", "invalid", "blank")
 BUCKETS = tuple(dict.fromkeys(CONTACT_BUCKETS + OPT_OUT_BUCKETS))
+#: The buckets of rows that an undo takes back. Opted-out rows are among them because they change a contact too.
+UNDONE_BUCKETS = ("created", "updated", "opted_out")
+
+
+class UndoOutcome(models.TextChoices):
+    """What an undo did with a row. ``REVERTED``: the contact is as it was before the import."""
+
+    REVERTED = "reverted", "Reverted"
+    KEPT = "kept", "Kept: changed since the import"
+    IN_USE = "in_use", "Kept: in use by a campaign"
 
 
 class Import(models.Model):
@@ -288,16 +300,19 @@ class Import(models.Model):
     invalid = models.PositiveIntegerField(default=0)
     blank = models.PositiveIntegerField(default=0)
     left_out = models.JSONField(default=dict, blank=True)
-    # Rows of an undone import: ``reverted``, ``kept`` (changed since) and ``in_use`` (by a campaign).
+    # Rows of an undone import by UndoOutcome; they add up to the counters of UNDONE_BUCKETS.
     undo_counts = models.JSONField(default=dict, blank=True)
     # What each bucket would hold if the import were applied now.
     forecast = models.JSONField(default=dict, blank=True)
 
     progress = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    # The last msisdn of the ranges applied so far or, while the import is being undone, of the ranges undone so far.
     applied_up_to = models.CharField(max_length=15, blank=True)
     # Counts the workers that took this import. A worker whose number is no longer the newest changes nothing.
     claim = models.PositiveIntegerField(default=0)
+    # Counts the workers that took the check that is running. A new check starts at 0.
+    attempts = models.PositiveIntegerField(default=0)
     failure_code = models.CharField(max_length=40, blank=True)
     failure_sentence = models.CharField(max_length=500, blank=True)
     created_by = models.ForeignKey(
@@ -307,6 +322,10 @@ class Import(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True, blank=True)
     beat_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImportQuerySet.as_manager()
@@ -343,8 +362,9 @@ class Import(models.Model):
 class ImportIssue(models.Model):
     """Why a row is not imported, or, as a warning, what to look at in a row that is.
 
-    ``row`` is the number the spreadsheet shows. ``cells``: the whole row. ``column_number``: the cell at fault, counted
-    from 0; None where the row as a whole is.
+    ``row`` is the number the spreadsheet shows. ``cells``: the whole row, with corrections. ``column_number``: the cell
+    at fault, counted from 0; None where the row as a whole is. ``problems``: ``[code, sentence]`` by column, as the
+    reader reported them.
     """
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="issues", db_column="import_id")
@@ -355,6 +375,7 @@ class ImportIssue(models.Model):
     sentence = models.CharField(max_length=500)
     value = models.CharField(max_length=200, blank=True)
     cells = models.JSONField(default=list, blank=True)
+    problems = models.JSONField(default=dict, blank=True)
     is_warning = models.BooleanField(default=False)
 
     class Meta:
@@ -377,7 +398,7 @@ class ImportRow(ContactData):
     """A checked, good row in staging: it is not shown anywhere until it is applied. Duplicates keep the first row.
 
     Applied rows stay, so that the import can be undone: ``bucket`` is the counter the row went into, and ``before``
-    holds the fields that an updated contact had.
+    holds the mapped fields that an updated or opted-out contact had. ``undone_as``: its UndoOutcome.
     """
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_column="import_id")
@@ -385,6 +406,7 @@ class ImportRow(ContactData):
     msisdn = models.CharField(max_length=15)
     bucket = models.CharField(max_length=10, blank=True)
     before = models.JSONField(null=True, blank=True)
+    undone_as = models.CharField(max_length=10, blank=True)
 
     class Meta:
         constraints = [
@@ -394,3 +416,26 @@ class ImportRow(ContactData):
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.msisdn}"
+
+
+class ImportCorrection(models.Model):
+    """A cell that a person corrected on the check page. The uploaded file stays as it is; checking uses ``new``.
+
+    Corrections are only ever added: the latest one of a cell counts. ``column_number`` is counted from 0.
+    """
+
+    import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="corrections", db_column="import_id")
+    row = models.PositiveIntegerField()
+    column_number = models.PositiveIntegerField()
+    old = models.TextField(blank=True)
+    new = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"row {self.row}, column {self.column_number + 1}"

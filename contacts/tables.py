@@ -20,6 +20,8 @@ IMPORT_CHIPS = {
     Import.Status.CHECKED: "decision",
     Import.Status.APPLYING: "running",
     Import.Status.DONE: "accepted",
+    Import.Status.UNDOING: "running",
+    Import.Status.UNDONE: "excluded",
     Import.Status.FAILED: "rejected",
     Import.Status.CANCELLED: "excluded",
 }

@@ -112,7 +112,7 @@ def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
         if len(labels) > 1:
             said = ", ".join(f"“{label}”" for label in sorted(labels))
             raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
-    importing = Import.objects.applying().filter(list__in=lists).first()
+    importing = Import.objects.changing_contacts().filter(list__in=lists).first()
     if importing:
         raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has finished.")
     return text

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from contacts.importing.merging import classify, upsert
+from contacts.importing.merging import record_buckets, upsert
 from contacts.importing.state import ImportRefusal, Overtaken, advance
 from contacts.models import ContactList, Import, ImportRow
 
@@ -30,6 +30,7 @@ def begin_apply(import_: Import) -> None:
 def apply(import_id: int) -> None:
     """Write the staged rows to the list, in ranges of msisdns, until all are written. May be called again at any time.
 
+    The rows stay, so that the import can be undone.
     Does nothing when the import is done. Raises ImportRefusal ``not_begun`` before ``begin_apply``.
     """
     import_ = Import.objects.get(pk=import_id)
@@ -42,7 +43,7 @@ def apply(import_id: int) -> None:
         )
     claim = import_.claim + 1
     now = timezone.now()
-    free = Import.objects.applying().filter(pk=import_id, claim=import_.claim)
+    free = Import.objects.filter(pk=import_id, status=Import.Status.APPLYING, claim=import_.claim)
     if not free.update(claim=claim, beat_at=now, updated_at=now):
         return
     try:
@@ -66,9 +67,8 @@ def apply_range(import_id: int, claim: int) -> bool:
             advance(import_id, claim, Import.Status.APPLYING, status=Import.Status.DONE, ended_at=timezone.now())
             return False
         high = numbers[-1]
-        counts = classify(import_, low, high)
+        counts = record_buckets(import_, low, high)
         upsert(import_, low, high)
-        ImportRow.objects.filter(import_of=import_id, msisdn__gt=low, msisdn__lte=high).delete()
         changes = {bucket: F(bucket) + count for bucket, count in counts.items()}
         advance(
             import_id,

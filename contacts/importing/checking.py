@@ -1,5 +1,6 @@
 """Checking every row of an uploaded sheet: good ones are staged, bad ones become issues with a reason."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,41 +10,35 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from contacts import columns, phones, sheets
+from contacts import columns, sheets
 from contacts.errors import Refusal
-from contacts.fields import FIELD_LABELS, FIELD_NAMES, MAX_LENGTHS
+from contacts.fields import FIELD_NAMES
 from contacts.importing.merging import STAGING_TABLE, classify
+from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
-from contacts.importing.uploading import local_copy, reader_options
+from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
 CHECK_ROWS = 2_000
 #: After this many workers died while checking the same file, the file is taken for the cause.
-MAX_CLAIMS = 5
+MAX_ATTEMPTS = 5
 
 
 @dataclass
 class CheckedRows:
-    """The result of checking a chunk of rows. ``staged``: row number and values by msisdn; ``read`` counts all rows.
+    """The result of checking a chunk of rows. ``staged``: row and values by msisdn; ``read`` counts all rows.
 
-    ``duplicates``: msisdn, row number and the phone as entered of a row whose number an earlier row has.
+    ``duplicates``: msisdn, row and values of a row whose number an earlier row has.
     """
 
     read: int = 0
     blank: int = 0
-    staged: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+    staged: dict[str, tuple[sheets.Row, dict[str, str]]] = field(default_factory=dict)
     issues: list[ImportIssue] = field(default_factory=list)
-    duplicates: list[tuple[str, int, str]] = field(default_factory=list)
-
-
-class RowError(Refusal):
-    """A row cannot be imported because of what its cell for ``field`` holds."""
-
-    def __init__(self, field: str, code: str, sentence: str) -> None:
-        super().__init__(code, sentence)
-        self.field = field
+    warnings: list[ImportIssue] = field(default_factory=list)
+    duplicates: list[tuple[str, sheets.Row, dict[str, str]]] = field(default_factory=list)
 
 
 def check_rows(import_id: int) -> None:
@@ -63,38 +58,77 @@ def check_rows(import_id: int) -> None:
     if claim is None:
         return
     try:
-        if claim > MAX_CLAIMS:
+        if import_.attempts >= MAX_ATTEMPTS:
             raise sheets.SheetError(
                 "broken", "Reading this file failed several times. Save it as .csv and upload that."
             )
         delete_rows(import_id)
-        options = reader_options(import_)
-        with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
-            header = sheet.layout.header
-            columns.validate(columns.restored(import_.mapping), header)
-            for rows in _chunks(sheet.rows(), CHECK_ROWS):
-                _stage(import_, claim, _check_chunk(import_, rows, header))
-            left_out = sheet.left_out
-        totals = forecast(import_id)
+        left_out = _check_sheet(import_, claim)
         advance(
             import_id,
             claim,
             Import.Status.CHECKING,
             status=Import.Status.CHECKED,
-            forecast=totals,
+            forecast=forecast(import_id),
             total=F("read"),
             left_out=left_out,
         )
-    except (sheets.SheetError, columns.ColumnsError) as error:
-        _fail(import_id, claim, error)
     except Overtaken:
         return
+    except (sheets.SheetError, columns.ColumnsError) as error:
+        _fail(import_id, claim, error)
+
+
+def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
+    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
+
+    Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
+    other row, as it did when the cell was corrected.
+    """
+    corrections = corrections_of(import_)
+    last: dict[int, sheets.Row] = {}
+    with open_upload(import_) as sheet:
+        columns.validate(columns.restored(import_.mapping), sheet.layout.header)
+        checker = RowChecker.of(import_)
+        for rows in _chunks(sheet.rows(), CHECK_ROWS):
+            last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
+            _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
+    for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
+        _stage(import_, claim, check_chunk(checker, rows))
+    return sheet.left_out
+
+
+def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
+    """The cells that people corrected: text by row number and column. The row corrected last comes last."""
+    corrections: dict[int, dict[int, str]] = {}
+    for row, column, new in import_.corrections.order_by("id").values_list("row", "column_number", "new"):
+        corrections[row] = {**corrections.pop(row, {}), column: new}
+    return corrections
+
+
+def recheck(import_: Import, **switches: Any) -> None:
+    """Have every row checked again with other ``switches``: ``takes_fixed_lines``, ``takes_countries``.
+
+    Corrections are kept. The caller enqueues the check. Raises ImportRefusal ``not_checked``.
+    """
+    now = timezone.now()
+    # beat_at keeps the sweep from enqueuing the check while the caller does so.
+    reopened = Import.objects.filter(pk=import_.pk, status=Import.Status.CHECKED).update(
+        status=Import.Status.UPLOADED, attempts=0, beat_at=now, updated_at=now, **switches
+    )
+    import_.refresh_from_db()
+    if not reopened:
+        raise ImportRefusal(
+            "not_checked",
+            "Rows can be checked again only before they are imported."
+            f" The status of this import is “{import_.get_status_display()}”.",
+        )
 
 
 def forecast(import_id: int) -> dict[str, int]:
-    """What each bucket would hold if the import were applied now."""
-    import_ = Import.objects.get(pk=import_id)
-    counts = classify(import_, "", "")
+    """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
+    import_ = Import.objects.select_related("list").get(pk=import_id)
+    counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
@@ -106,118 +140,104 @@ def _claim(import_: Import) -> int | None:
     is_free = Q(status=Import.Status.UPLOADED) | Q(status=Import.Status.CHECKING) & is_dead
     zeros: dict[str, Any] = dict.fromkeys((*BUCKETS, "read", "waiting", "progress"), 0)
     taken = Import.objects.filter(is_free, pk=import_.pk, claim=import_.claim).update(
-        status=Import.Status.CHECKING, claim=import_.claim + 1, started_at=now, beat_at=now, updated_at=now, **zeros
+        status=Import.Status.CHECKING,
+        claim=import_.claim + 1,
+        attempts=F("attempts") + 1,
+        started_at=now,
+        beat_at=now,
+        updated_at=now,
+        **zeros,
     )
     return import_.claim + 1 if taken else None
 
 
-def _check_chunk(import_: Import, rows: Iterable[sheets.Row], header: list[str]) -> CheckedRows:
-    mapping = columns.restored(import_.mapping)
-    titles = {name: header[column] or f"column {column + 1}" for column, name in mapping.items()}
+def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
+    """Check rows without writing anything. Duplicates are found among these rows only."""
     checked = CheckedRows()
-    for number, cells, problems in rows:
+    for row in rows:
         checked.read += 1
-        if not cells:
+        if not row.cells and not row.problems:
             checked.blank += 1
             continue
-        values = columns.apply(mapping, cells)
+        checked.warnings += checker.warnings(row)
         try:
-            _check_problems(mapping, problems)
-            msisdn = _check_row(values, import_.country)
+            msisdn, values = checker.check(row)
         except RowError as error:
-            name = error.field
-            checked.issues.append(_issue(import_.pk, number, titles[name], error.code, error.sentence, values[name]))
+            checked.issues.append(checker.issue(row, error.column, error.code, error.sentence))
             continue
         if msisdn in checked.staged:
-            checked.duplicates.append((msisdn, number, values["phone"]))
+            checked.duplicates.append((msisdn, row, values))
         else:
-            checked.staged[msisdn] = (number, values)
+            checked.staged[msisdn] = (row, values)
     return checked
-
-
-def _check_problems(mapping: Mapping[int, str], problems: Mapping[int, tuple[str, str]]) -> None:
-    """Raises RowError if a mapped cell, or the row as a whole, could not be read for certain."""
-    for column, (code, sentence) in sorted(problems.items()):
-        if column == sheets.WHOLE_ROW:
-            raise RowError("phone", code, sentence)
-        if column in mapping:
-            raise RowError(mapping[column], code, sentence)
-
-
-def _check_row(values: Mapping[str, str], country: str) -> str:
-    """The msisdn of a good row. Raises RowError."""
-    for name, value in values.items():
-        if len(value) > MAX_LENGTHS[name] and name != "phone":
-            raise RowError(
-                name,
-                "text_too_long",
-                f"{FIELD_LABELS[name]} has {len(value):,} characters; the maximum is {MAX_LENGTHS[name]:,}.",
-            )
-        if "\x00" in value:
-            raise RowError(
-                name, "not_a_text", f"{FIELD_LABELS[name]} contains a character that is not text. Enter it again."
-            )
-    try:
-        if len(values["phone"]) > MAX_LENGTHS["phone"]:
-            raise phones.refusal("not_a_number")
-        return phones.parse(values["phone"], country)
-    except phones.PhoneError as error:
-        raise RowError("phone", error.code, error.sentence) from error
 
 
 def _stage(import_: Import, claim: int, checked: CheckedRows) -> None:
     """Write the rows, the issues and the counters in one short transaction. Raises Overtaken."""
-    phone = next(
-        import_.header[int(column)] or f"column {int(column) + 1}"
-        for column, name in import_.mapping.items()
-        if name == "phone"
-    )
     with transaction.atomic():
         advance(import_.pk, claim, Import.Status.CHECKING)
-        earlier = ImportRow.objects.filter(import_of=import_.pk, msisdn__in=list(checked.staged))
-        first = dict(earlier.values_list("msisdn", "row"))
-        for msisdn in first:
-            number, values = checked.staged[msisdn]
-            checked.duplicates.append((msisdn, number, values["phone"]))
-        new = {msisdn: row for msisdn, row in checked.staged.items() if msisdn not in first}
-        first |= {msisdn: number for msisdn, (number, _) in new.items()}
-        _insert(import_.pk, new)
-        repeated = [
-            _issue(import_.pk, number, phone, "duplicate", f"Row {first[msisdn]} has the same number.", text)
-            for msisdn, number, text in checked.duplicates
-        ]
-        ImportIssue.objects.bulk_create(checked.issues + repeated)
+        counts = store(import_, checked)
         advance(
             import_.pk,
             claim,
             Import.Status.CHECKING,
             read=F("read") + checked.read,
-            waiting=F("waiting") + len(new),
-            duplicate=F("duplicate") + len(repeated),
-            invalid=F("invalid") + len(checked.issues),
-            blank=F("blank") + checked.blank,
             progress=F("progress") + checked.read,
+            **{bucket: F(bucket) + count for bucket, count in counts.items()},
         )
 
 
-def _insert(import_id: int, rows: Mapping[str, tuple[int, dict[str, str]]]) -> None:
+def store(import_: Import, checked: CheckedRows) -> Counter[str]:
+    """Write the staged rows and the issues; return how many rows went into each counter. Needs a transaction.
+
+    A row whose number an earlier one has becomes a duplicate; a warning says so where its other values differ.
+    """
+    checker = RowChecker.of(import_)
+    fields = [name for name in FIELD_NAMES if name in checker.mapping.values()]
+    earlier = ImportRow.objects.filter(import_of=import_.pk, msisdn__in=list(checked.staged))
+    first = {row["msisdn"]: (row["row"], row) for row in earlier.values("msisdn", "row", *fields)}
+    new = {msisdn: row for msisdn, row in checked.staged.items() if msisdn not in first}
+    repeated = [(msisdn, *row) for msisdn, row in checked.staged.items() if msisdn in first] + checked.duplicates
+    first |= {msisdn: (row.number, values) for msisdn, (row, values) in new.items()}
+    issues = [*checked.issues, *checked.warnings]
+    for msisdn, row, values in repeated:
+        issues += _duplicate(checker, row, values, *first[msisdn])
+    _insert(import_.pk, new)
+    ImportIssue.objects.bulk_create(issues)
+    return Counter(waiting=len(new), duplicate=len(repeated), invalid=len(checked.issues), blank=checked.blank)
+
+
+def _duplicate(
+    checker: RowChecker, row: sheets.Row, values: Mapping[str, str], first: int, first_values: Mapping[str, str]
+) -> list[ImportIssue]:
+    """The issue of a row that repeats the number of the row ``first``, with a warning if its other values differ."""
+    phone = checker.column_of("phone")
+    issues = [checker.issue(row, phone, "duplicate", f"Row {first} has the same number.")]
+    differing = [
+        (column, name)
+        for column, name in checker.mapping.items()
+        if name != "phone" and values[name] != first_values[name]
+    ]
+    if differing:
+        names = ", ".join(checker.title(column) for column, _ in differing)
+        sentence = f"Row {first} has the same number but other values: {names}. Only row {first} is imported."
+        issues.append(checker.issue(row, differing[0][0], "look_alike", sentence, is_warning=True))
+    return issues
+
+
+def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", "bucket", *FIELD_NAMES)
+    names = ("import_id", "row", "msisdn", "bucket", "undone_as", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
     quoted = ", ".join(map(connection.ops.quote_name, names))
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
             [
-                (import_id, number, msisdn, "", *(values.get(name, "") for name in FIELD_NAMES))
-                for msisdn, (number, values) in rows.items()
+                (import_id, row.number, msisdn, "", "", *(values.get(name, "") for name in FIELD_NAMES))
+                for msisdn, (row, values) in rows.items()
             ],
         )
-
-
-def _issue(import_id: int, row: int, column: str, code: str, sentence: str, value: str) -> ImportIssue:
-    shown = value.replace("\x00", "")[:200]
-    return ImportIssue(import_of_id=import_id, row=row, column=column[:200], code=code, sentence=sentence, value=shown)
 
 
 def _fail(import_id: int, claim: int, error: Refusal) -> None:

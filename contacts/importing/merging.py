@@ -11,28 +11,64 @@ STAGING_TABLE = ImportRow._meta.db_table
 _IS_OPTED_OUT = (
     f"EXISTS (SELECT 1 FROM {Suppression._meta.db_table} o WHERE o.msisdn = s.msisdn AND o.lifted_at IS NULL)"
 )
+#: The rows of one import after one msisdn and up to another, with their contacts. Parameters: list, import, low, high.
+_RANGE = (
+    f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
+    " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
+)
+#: Sorts after every msisdn.
+END = ":"
 
 
-def classify(import_: Import, low: str, high: str) -> dict[str, int]:
+def classify(import_: Import, low: str = "", high: str = END) -> dict[str, int]:
     """How many staged rows would be ``created``, ``updated``, ``unchanged`` and ``opted_out``.
 
-    Rows with an msisdn after ``low`` and up to ``high``; an empty ``high`` means to the end.
+    Rows with an msisdn after ``low`` and up to ``high``.
     """
-    is_same = " AND ".join(f"c.{name} = s.{name}" for name in _mapped(import_))
+    sql = f"SELECT {_bucket(import_)} AS counted_as, COUNT(*) {_RANGE} GROUP BY counted_as"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [import_.list_id, import_.pk, low, high])
+        return dict(cursor.fetchall())
+
+
+def buckets_of(import_: Import, rows: list[int]) -> dict[int, str]:
+    """The bucket that each staged row with one of these row numbers would go into."""
+    marks = ", ".join(["%s"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.row, {_bucket(import_)} {_RANGE} AND s.row IN ({marks})",
+            [import_.list_id, import_.pk, "", END, *rows],
+        )
+        return dict(cursor.fetchall())
+
+
+def record_buckets(import_: Import, low: str, high: str) -> dict[str, int]:
+    """Store in each staged row after ``low`` up to ``high`` its bucket and what it will overwrite; return the counts.
+
+    ``before`` holds the mapped fields of an updated or opted-out contact; NULL where there is no contact yet or nothing
+    changes. Must come before ``upsert`` in the same transaction.
+    """
+    build = "jsonb_build_object" if connection.vendor == "postgresql" else "json_object"
+    before = ", ".join(f"'{name}', c.{name}" for name in mapped_fields(import_))
     sql = (
-        f"SELECT CASE WHEN {_IS_OPTED_OUT} THEN 'opted_out' WHEN c.id IS NULL THEN 'created'"
-        f" WHEN {is_same} THEN 'unchanged' ELSE 'updated' END AS counted_as, COUNT(*)"
-        f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
-        " WHERE s.import_id = %s AND s.msisdn > %s" + (" AND s.msisdn <= %s" if high else "") + " GROUP BY counted_as"
+        f"UPDATE {STAGING_TABLE} AS target SET bucket = found.bucket, before = found.before FROM ("
+        f"SELECT s.id, {_bucket(import_)} AS bucket,"
+        f" CASE WHEN c.id IS NULL OR {_bucket(import_)} = 'unchanged' THEN NULL ELSE {build}({before}) END AS before"
+        f"{_RANGE}) AS found WHERE target.id = found.id"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [import_.list_id, import_.pk, low, *([high] if high else [])])
+        cursor.execute(sql, [import_.list_id, import_.pk, low, high])
+        cursor.execute(
+            f"SELECT bucket, COUNT(*) FROM {STAGING_TABLE} s"
+            " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s GROUP BY bucket",
+            [import_.pk, low, high],
+        )
         return dict(cursor.fetchall())
 
 
 def upsert(import_: Import, low: str, high: str) -> None:
     """Write the staged rows after ``low`` up to ``high`` to the list. A contact that stays the same is not touched."""
-    mapped = _mapped(import_)
+    mapped = mapped_fields(import_)
     fields = ", ".join(FIELD_NAMES)
     values = ", ".join(f"s.{name}" for name in FIELD_NAMES)
     replaced = ", ".join(f"{name} = excluded.{name}" for name in mapped)
@@ -49,6 +85,15 @@ def upsert(import_: Import, low: str, high: str) -> None:
         cursor.execute(sql, [import_.list_id, now, now, import_.pk, low, high])
 
 
-def _mapped(import_: Import) -> list[str]:
+def mapped_fields(import_: Import) -> list[str]:
     """The fields that a column of the sheet is mapped to."""
     return [name for name in FIELD_NAMES if name in import_.mapping.values()]
+
+
+def _bucket(import_: Import) -> str:
+    """The SQL expression of the bucket of the staged row ``s`` beside its contact ``c``."""
+    is_same = " AND ".join(f"c.{name} = s.{name}" for name in mapped_fields(import_))
+    return (
+        f"CASE WHEN {_IS_OPTED_OUT} THEN 'opted_out' WHEN c.id IS NULL THEN 'created'"
+        f" WHEN {is_same} THEN 'unchanged' ELSE 'updated' END"
+    )

@@ -128,6 +128,14 @@ def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
 
 
 @contextmanager
+def open_upload(import_: Import) -> Iterator[sheets.Sheet]:
+    """The uploaded sheet, read with the choices that the import records. Raises SheetError, also while it is read."""
+    options = reader_options(import_)
+    with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
+        yield sheet
+
+
+@contextmanager
 def local_copy(import_: Import) -> Iterator[Path]:
     """The path of the uploaded file on this machine, copied from the storage if it is elsewhere."""
     try:

@@ -133,12 +133,14 @@ class Migration(migrations.Migration):
                 ("total", models.PositiveIntegerField(default=0)),
                 ("applied_up_to", models.CharField(blank=True, max_length=15)),
                 ("claim", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveIntegerField(default=0)),
                 ("failure_code", models.CharField(blank=True, max_length=40)),
                 ("failure_sentence", models.CharField(blank=True, max_length=500)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
                 ("beat_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "created_by",
@@ -160,9 +162,52 @@ class Migration(migrations.Migration):
                         to="contacts.contactlist",
                     ),
                 ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-created_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportCorrection",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("row", models.PositiveIntegerField()),
+                ("column_number", models.PositiveIntegerField()),
+                ("old", models.TextField(blank=True)),
+                ("new", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "import_of",
+                    models.ForeignKey(
+                        db_column="import_id",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="corrections",
+                        to="contacts.import",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
@@ -176,6 +221,7 @@ class Migration(migrations.Migration):
                 ("sentence", models.CharField(max_length=500)),
                 ("value", models.CharField(blank=True, max_length=200)),
                 ("cells", models.JSONField(blank=True, default=list)),
+                ("problems", models.JSONField(blank=True, default=dict)),
                 ("is_warning", models.BooleanField(default=False)),
                 (
                     "import_of",
@@ -208,6 +254,7 @@ class Migration(migrations.Migration):
                 ("msisdn", models.CharField(max_length=15)),
                 ("bucket", models.CharField(blank=True, max_length=10)),
                 ("before", models.JSONField(blank=True, null=True)),
+                ("undone_as", models.CharField(blank=True, max_length=10)),
                 (
                     "import_of",
                     models.ForeignKey(

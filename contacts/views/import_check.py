@@ -53,7 +53,7 @@ def import_progress(request: HttpRequest, pk: int) -> HttpResponse:
 def _progress(import_: Import) -> dict[str, Any]:
     stage = "unmapped" if needs_mapping(import_) else import_.status
     is_live = import_.status in LIVE and bool(import_.mapping)
-    issues = import_.issues.all()
+    issues = import_.issues.filter(is_warning=False)
     return {
         "import": import_,
         "stage": f"contacts/_import_{stage}.html",
@@ -113,7 +113,7 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def import_issues(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every row that was left out, with its number in the sheet and the reason, as a spreadsheet."""
     import_ = get_object_or_404(Import, pk=pk)
-    issues = import_.issues.order_by("row").values_list("row", "column", "value", "sentence")
+    issues = import_.issues.filter(is_warning=False).order_by("row").values_list("row", "column", "value", "sentence")
     record_export(request, import_, "rows left out", rows=issues.count())
     rows = ([str(row), *texts] for row, *texts in issues.iterator(2000))
     return exports.as_xlsx(f"import-{import_.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)

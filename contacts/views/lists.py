@@ -91,7 +91,7 @@ def _opted_out(msisdns: list[str]) -> set[str]:
 @permission_required("contacts.delete_contactlist", raise_exception=True)
 def list_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(ContactList, pk=pk)
-    if row.imports.applying().exists():
+    if row.imports.changing_contacts().exists():
         messages.error(request, f"An import into {row} is running. Wait until it is done, then delete the list.")
         return redirect(row)
     try:

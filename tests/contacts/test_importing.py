@@ -58,7 +58,7 @@ def finish(import_: Import) -> dict[str, int]:
     import_.refresh_from_db()
     importing.begin_apply(import_)
     importing.apply(import_.pk)
-    assert ImportRow.objects.filter(import_of=import_).count() == 0
+    assert not ImportRow.objects.filter(import_of=import_, bucket="").exists()
     return counts(import_)
 
 
@@ -79,12 +79,17 @@ def test_every_row_is_in_one_bucket(prepare: Prepare) -> None:
 def test_each_bad_row_is_named_with_the_reason(prepare: Prepare) -> None:
     import_ = prepare()
     importing.check_rows(import_.pk)
-    assert list(import_.issues.values_list("row", "column", "code", "value")) == [
-        (5, "Cell", "duplicate", "+27 82 555 0100"),
-        (6, "Cell", "rounded_by_excel", "2.78E+10"),
-        (8, "Cell", "missing", ""),
+    bad = import_.issues.filter(is_warning=False)
+    assert list(bad.values_list("row", "column", "column_number", "code", "value")) == [
+        (5, "Cell", 0, "duplicate", "+27 82 555 0100"),
+        (6, "Cell", 0, "rounded_by_excel", "2.78E+10"),
+        (8, "Cell", 0, "missing", ""),
     ]
-    assert import_.issues.get(row=5).sentence == "Row 2 has the same number."
+    assert bad.get(row=5).sentence == "Row 2 has the same number."
+    assert bad.get(row=6).cells == ["2.78E+10", "Cid", "40"]
+    look_alike = import_.issues.get(is_warning=True)
+    assert (look_alike.row, look_alike.code, look_alike.column_number) == (5, "look_alike", 1)
+    assert look_alike.sentence == ("Row 2 has the same number but other values: Name, Balance. Only row 2 is imported.")
 
 
 def test_nobody_sees_a_row_before_it_is_applied(prepare: Prepare) -> None:
@@ -172,7 +177,7 @@ def test_a_check_starts_again_only_after_its_worker_died(prepare: Prepare) -> No
 
 def test_a_file_that_kills_every_worker_fails(prepare: Prepare) -> None:
     import_ = prepare()
-    Import.objects.filter(pk=import_.pk).update(status="checking", claim=checking.MAX_CLAIMS, beat_at=None)
+    Import.objects.filter(pk=import_.pk).update(status="checking", attempts=checking.MAX_ATTEMPTS, beat_at=None)
     importing.check_rows(import_.pk)
     import_.refresh_from_db()
     assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)

@@ -113,12 +113,12 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
 
 def result_of(import_: Import) -> dict[str, Any]:
     """The result for scripts: the number of rows in each bucket, and the first issues."""
-    issues = import_.issues.order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
+    bad = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES]
     return {
         "list": import_.contact_list.name,
         "read": import_.read,
         **{bucket: getattr(import_, bucket) for bucket in CONTACT_BUCKETS},
-        "issues": list(issues),
+        "issues": list(bad.values("row", "column", "code", "sentence")),
     }
 
 
