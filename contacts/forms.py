@@ -17,7 +17,15 @@ from contacts.sheets import ENCODINGS, ENDINGS
 ENCODING_LABELS = {
     "utf-8": "UTF-8",
     "cp1252": "Windows, Western Europe (cp1252)",
+    "cp1250": "Windows, Central Europe (cp1250)",
+    "cp1251": "Windows, Cyrillic (cp1251)",
+    "cp1253": "Windows, Greek (cp1253)",
+    "cp1254": "Windows, Turkish (cp1254)",
+    "cp1256": "Windows, Arabic (cp1256)",
     "iso-8859-1": "Latin 1 (ISO 8859-1)",
+    "iso-8859-2": "Latin 2, Central Europe (ISO 8859-2)",
+    "mac_roman": "Mac (Mac Roman)",
+    "cp850": "DOS, Western Europe (cp850)",
     "utf-16": "UTF-16",
 }
 PHONE_REQUIRED = "Enter the phone number."

@@ -40,11 +40,24 @@ def run_bulk_action(action_id: int) -> None:
     bulk.run(action_id)
 
 
+@job("imports")
+def undo_import(import_id: int) -> None:
+    """Take back what an import changed in its list."""
+    try:
+        importing.undo(import_id)
+    except ImportRefusal as refusal:
+        logger.info("import %s: %s", import_id, refusal.code)
+
+
+#: The job that continues an import of a status; every other status that waits for a worker needs the check.
+_CONTINUES = {Import.Status.APPLYING: apply_import, Import.Status.UNDOING: undo_import}
+
+
 def sweep() -> dict[str, int]:
     """Enqueue the jobs of imports and bulk actions that wait for a worker; return how many of each were enqueued."""
     enqueued: Counter[str] = Counter()
     for import_ in Import.objects.waiting_for_a_worker(timezone.now()):
-        wanted = apply_import if import_.status == Import.Status.APPLYING else check_import
+        wanted = _CONTINUES.get(Import.Status(import_.status), check_import)
         enqueued[wanted.__name__] += queues.enqueue_once(wanted, import_.pk)
     for action in BulkAction.objects.waiting_for_a_worker(timezone.now()):
         enqueued[run_bulk_action.__name__] += queues.enqueue_once(run_bulk_action, action.pk)

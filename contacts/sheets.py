@@ -6,60 +6,89 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 from django.conf import settings
 
-from contacts.sheet_reader import ENCODINGS, ENDINGS, Row, SheetError
+from contacts.sheet_reader.types import (
+    DEFAULTS,
+    ENCODINGS,
+    ENDINGS,
+    WHOLE_ROW,
+    Layout,
+    Options,
+    Row,
+    SheetError,
+    SheetInfo,
+)
 from contacts.timing import PEEK_SECONDS, READ_SHEET_SECONDS
 
-__all__ = ["ENCODINGS", "ENDINGS", "Peek", "Row", "Sheet", "SheetError", "open_sheet", "peek"]
+__all__ = [
+    "DEFAULTS",
+    "ENCODINGS",
+    "ENDINGS",
+    "WHOLE_ROW",
+    "Layout",
+    "Options",
+    "Peek",
+    "Row",
+    "Sheet",
+    "SheetError",
+    "SheetInfo",
+    "open_sheet",
+    "peek",
+]
 
 BROKE_OFF = "The file could not be read to its end. Save it as .csv and upload that."
 
 
 @dataclass(frozen=True)
 class Peek:
-    """The beginning of a sheet. ``row_count`` is what the workbook declares, which may be wrong; text has none."""
+    """The beginning of a sheet: its layout and the first rows below the header."""
 
-    title: str
-    header: list[str]
+    layout: Layout
     rows: list[Row]
-    row_count: int | None
 
 
 class Sheet:
-    """A sheet that is being read: ``title``, ``header`` and ``rows()``."""
+    """A sheet that is being read: ``layout`` and ``rows()``, and after the last row ``left_out``.
+
+    ``left_out``: the rows of the file that are not among ``rows()``, by reason: ``above_header`` (the header is one of
+    them), ``hidden`` and ``swallowed`` (by a cell whose closing quotation mark is missing).
+    """
 
     def __init__(self, lines: Iterator[dict[str, Any]]) -> None:
-        first = next(lines)
+        self.layout = _layout(next(lines)["layout"])
+        self.left_out: dict[str, int] = {}
         self._lines = lines
-        self.title: str = first["title"]
-        self.header: list[str] = first["header"]
-        self.row_count: int | None = first["row_count"]
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header, up to the last that is not blank: the number in the sheet and the cells as text.
-
-        A blank row has no cells; trailing blank cells are left out. Can be iterated once. Raises SheetError.
-        """
+        """The rows below the header, up to the last that is not blank. Can be iterated once. Raises SheetError."""
         for line in self._lines:
-            yield from ((number, cells) for number, cells in line["rows"])
+            if "end" in line:
+                self.left_out = line["end"]["left_out"]
+                return
+            yield from map(_row, line["rows"])
 
 
 @contextmanager
 def open_sheet(
-    path: Path | str, name: str, encoding: str = "", *, rows: int = 0, seconds: float = READ_SHEET_SECONDS
+    path: Path | str,
+    name: str,
+    options: Options = DEFAULTS,
+    *,
+    rows: int = 0,
+    seconds: float = READ_SHEET_SECONDS,
 ) -> Iterator[Sheet]:
     """Open the spreadsheet at ``path``, uploaded as ``name``.
 
-    ``encoding``: one of ENCODINGS, needed only for text files that are not UTF-8. ``rows``: stop after that many (0:
-    all). ``seconds``: the time limit for reading, which includes what the caller does with the rows meanwhile.
-    Raises SheetError with a code, here and while rows are read: ``wrong_type``, ``empty``, ``no_rows``, ``broken``,
-    ``too_large``, ``too_slow``, ``encoding``, ``formulas_without_values``.
+    ``rows``: stop after that many (0: all). ``seconds``: the time limit for reading, which includes what the caller
+    does with the rows meanwhile. Raises SheetError with a code, here and while rows are read: ``wrong_type``,
+    ``empty``, ``no_rows``, ``no_header``, ``no_sheet``, ``broken``, ``too_large``, ``too_slow``, ``encoding``,
+    ``missing_quote``, ``password``, ``formulas_without_values``.
     """
     size = os.path.getsize(path)
     if size > settings.UPLOAD_MAX_BYTES:
@@ -67,10 +96,10 @@ def open_sheet(
         raise SheetError("too_large", f"The file has {size // 1024**2:,} MB; the maximum is {maximum:,} MB. Split it.")
     if size == 0:
         raise SheetError("empty", "This file is empty.")
-    arguments = [str(Path(path).resolve()), name, encoding, str(rows)]
+    asked = {"path": str(Path(path).resolve()), "name": name, "options": asdict(options), "rows": rows}
     # setpriv, of Debian's essential util-linux, ties the reader to this process, so that it never outlives it.
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "contacts.sheet_reader", *arguments],
+        ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "contacts.sheet_reader", json.dumps(asked)],
         cwd=settings.BASE_DIR,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -89,10 +118,23 @@ def open_sheet(
             process.stdout.close()
 
 
-def peek(path: Path | str, name: str, encoding: str = "", rows: int = 5) -> Peek:
-    """The header and the first ``rows`` rows. Raises SheetError as ``open_sheet`` does."""
-    with open_sheet(path, name, encoding, rows=rows, seconds=PEEK_SECONDS) as sheet:
-        return Peek(sheet.title, sheet.header, list(sheet.rows()), sheet.row_count)
+def peek(path: Path | str, name: str, options: Options = DEFAULTS, rows: int = 5) -> Peek:
+    """The layout and the first ``rows`` rows below the header. Raises SheetError as ``open_sheet`` does."""
+    with open_sheet(path, name, options, rows=rows, seconds=PEEK_SECONDS) as sheet:
+        return Peek(sheet.layout, list(sheet.rows()))
+
+
+def _layout(content: dict[str, Any]) -> Layout:
+    sheets = [SheetInfo(**sheet) for sheet in content.pop("sheets")]
+    return Layout(sheets=sheets, first_rows=[_row(row) for row in content.pop("first_rows")], **content)
+
+
+def _row(content: list[Any]) -> Row:
+    """A row from its JSON: problems are missing where there are none, and their keys are strings."""
+    number, cells, *rest = content
+    if not rest or not rest[0]:
+        return Row(number, cells)
+    return Row(number, cells, {int(column): (code, sentence) for column, (code, sentence) in rest[0].items()})
 
 
 def _lines(process: subprocess.Popen[bytes], timer: Timer) -> Iterator[dict[str, Any]]:
@@ -101,9 +143,9 @@ def _lines(process: subprocess.Popen[bytes], timer: Timer) -> Iterator[dict[str,
         content = _parsed(line)
         if "code" in content:
             raise SheetError(content["code"], content["sentence"])
+        yield content
         if "end" in content:
             return
-        yield content
     process.wait()
     if timer.finished.is_set():
         raise SheetError("too_slow", "Reading this file took too long. Save it as .csv or split it.")

@@ -56,7 +56,7 @@ def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = No
     added = already = 0
     rest = iter(msisdns)
     while chunk := list(islice(rest, CHUNK)):
-        new = _suppress_chunk(dict.fromkeys(chunk, note), source, user)
+        new = len(suppress_with_proof(dict.fromkeys(chunk, note), source, user))
         added += new
         already += len(chunk) - new
     return added, already
@@ -89,7 +89,7 @@ def suppress_typed(
                 result.read += 1
                 repeated += msisdn in notes
                 notes.setdefault(msisdn, line_note)
-        added = _suppress_chunk(notes, source, user)
+        added = len(suppress_with_proof(notes, source, user))
         result.added += added
         result.already += len(notes) - added + repeated
     return result
@@ -104,34 +104,37 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
-    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError.
-
-    A sheet whose first row contains a phone number has no header.
-    """
-    with sheets.open_sheet(path, name, encoding) as sheet:
-        guessed = {field: column for column, field in columns.guess(sheet.header, {}).items()}
-        column = guessed.get("phone", _first_number(sheet.header, country))
+    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError."""
+    with sheets.open_sheet(path, name, sheets.Options(encoding=encoding)) as sheet:
+        guessed = {field: column for column, field in columns.guess(sheet.layout.header, {}).items()}
+        column = guessed.get("phone", _first_number(sheet.layout.first_rows, country))
         if column is None:
             raise sheets.SheetError(
                 "no_phone_column",
                 "No column appears to contain phone numbers. Give that column the heading Phone.",
             )
-        lines = [(number, cells[column]) for number, cells in sheet.rows() if column < len(cells) and cells[column]]
-        return lines if "phone" in guessed else [(1, sheet.header[column]), *lines]
+        return [
+            (row.number, row.cells[column]) for row in sheet.rows() if column < len(row.cells) and row.cells[column]
+        ]
 
 
-def _first_number(header: list[str], country: str) -> int | None:
-    for column, text in enumerate(header):
-        try:
-            phones.parse(text, country, phones.TYPED)
-        except phones.PhoneError:
-            continue
-        return column
+def _first_number(rows: Iterable[sheets.Row], country: str) -> int | None:
+    for row in rows:
+        for column, text in enumerate(row.cells):
+            try:
+                phones.parse(text, country, phones.TYPED)
+            except phones.PhoneError:
+                continue
+            return column
     return None
 
 
-def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
-    """Record opt-outs in one transaction; return how many are new. ``notes``: note by msisdn."""
+def suppress_with_proof(notes: Mapping[str, str], source: str, user: Any = None) -> set[str]:
+    """Record opt-outs in one transaction, each with its own note; return the numbers that are new.
+
+    ``notes``: note by msisdn (digits), a few thousand at most. ``source`` is one of ``Suppression.Source``. The
+    journal has the opt-outs before the transaction is committed.
+    """
     # On SQLite ignore_conflicts would silently skip a row with an unknown source.
     source = Suppression.Source(source)
     with transaction.atomic():
@@ -148,9 +151,9 @@ def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
         )
         # Another process may have recorded some of them a moment ago; only ours have this time.
         ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
-        added = list(ours.values_list("msisdn", flat=True))
+        added = sorted(ours.values_list("msisdn", flat=True))
         _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
-    return len(added)
+    return set(added)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:

@@ -1,27 +1,39 @@
 """Importing a spreadsheet into a list: upload, confirm the columns, check every row into one bucket, apply in ranges.
 
+Rows can be corrected between check and application, and an applied import can be undone.
 A mapped cell overwrites what the contact had, even if the cell is blank; fields without a mapped column keep what they
 have. The rows of a range and the progress are written in one transaction, so that a crash loses and repeats nothing.
 """
 
 from contacts.importing.applying import apply, begin_apply
 from contacts.importing.checking import CheckedRows, check_rows, forecast, recheck
+from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
+from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
-from contacts.importing.uploading import confirm, inspect_upload, local_copy, store_unread, upload
+from contacts.importing.undoing import begin_undo, undo
+from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
 
 __all__ = [
+    "DOWNLOADS",
     "CheckedRows",
     "ImportRefusal",
     "Overtaken",
     "apply",
     "begin_apply",
+    "begin_undo",
     "cancel",
     "check_rows",
     "confirm",
+    "download_header",
+    "fix_cell",
     "forecast",
     "inspect_upload",
     "local_copy",
+    "reader_options",
     "recheck",
+    "replace_file",
+    "rows_of",
     "store_unread",
+    "undo",
     "upload",
 ]

@@ -14,7 +14,7 @@ from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
 from contacts.importing.merging import STAGING_TABLE, classify
-from contacts.importing.rows import Row, RowChecker, RowError, corrected
+from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
@@ -36,10 +36,10 @@ class CheckedRows:
 
     read: int = 0
     blank: int = 0
-    staged: dict[str, tuple[Row, dict[str, str]]] = field(default_factory=dict)
+    staged: dict[str, tuple[sheets.Row, dict[str, str]]] = field(default_factory=dict)
     issues: list[ImportIssue] = field(default_factory=list)
     warnings: list[ImportIssue] = field(default_factory=list)
-    duplicates: list[tuple[str, Row, dict[str, str]]] = field(default_factory=list)
+    duplicates: list[tuple[str, sheets.Row, dict[str, str]]] = field(default_factory=list)
 
 
 def check_rows(import_id: int) -> None:
@@ -64,31 +64,39 @@ def check_rows(import_id: int) -> None:
                 "broken", "Reading this file failed several times. Save it as .csv and upload that."
             )
         delete_rows(import_id)
-        _check_sheet(import_, claim)
-        totals = forecast(import_id)
-        advance(import_id, claim, Import.Status.CHECKING, status=Import.Status.CHECKED, forecast=totals)
+        left_out = _check_sheet(import_, claim)
+        advance(
+            import_id,
+            claim,
+            Import.Status.CHECKING,
+            status=Import.Status.CHECKED,
+            forecast=forecast(import_id),
+            total=F("read"),
+            left_out=left_out,
+        )
     except Overtaken:
         return
     except (sheets.SheetError, columns.ColumnsError) as error:
         _fail(import_id, claim, error)
 
 
-def _check_sheet(import_: Import, claim: int) -> None:
-    """Check and stage the rows of the file, in chunks. Raises Overtaken, SheetError and ColumnsError.
+def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
+    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
     """
     corrections = corrections_of(import_)
-    last: dict[int, Row] = {}
+    last: dict[int, sheets.Row] = {}
     with open_upload(import_) as sheet:
-        columns.validate(columns.restored(import_.mapping), sheet.header)
+        columns.validate(columns.restored(import_.mapping), sheet.layout.header)
         checker = RowChecker.of(import_)
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, check_chunk(checker, rows))
+    return sheet.left_out
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
@@ -144,7 +152,7 @@ def _claim(import_: Import) -> int | None:
     return import_.claim + 1 if taken else None
 
 
-def check_chunk(checker: RowChecker, rows: Iterable[Row]) -> CheckedRows:
+def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
     """Check rows without writing anything. Duplicates are found among these rows only."""
     checked = CheckedRows()
     for row in rows:
@@ -201,7 +209,7 @@ def store(import_: Import, checked: CheckedRows) -> Counter[str]:
 
 
 def _duplicate(
-    checker: RowChecker, row: Row, values: Mapping[str, str], first: int, first_values: Mapping[str, str]
+    checker: RowChecker, row: sheets.Row, values: Mapping[str, str], first: int, first_values: Mapping[str, str]
 ) -> list[ImportIssue]:
     """The issue of a row that repeats the number of the row ``first``, with a warning if its other values differ."""
     phone = checker.column_of("phone")
@@ -218,7 +226,7 @@ def _duplicate(
     return issues
 
 
-def _insert(import_id: int, rows: Mapping[str, tuple[Row, dict[str, str]]]) -> None:
+def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
     names = ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
@@ -259,7 +267,7 @@ def _fail(import_id: int, claim: int, error: Refusal) -> None:
     delete_rows(import_id)
 
 
-def _chunks(rows: Iterable[Any], size: int) -> Iterator[list[Row]]:
+def _chunks(rows: Iterable[sheets.Row], size: int) -> Iterator[list[sheets.Row]]:
     rest = iter(rows)
-    while chunk := [Row(*row) for row in islice(rest, size)]:
+    while chunk := list(islice(rest, size)):
         yield chunk

@@ -2,25 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from contacts import columns, phones
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, MAX_LENGTHS
 from contacts.models import Import, ImportIssue
+from contacts.sheets import WHOLE_ROW, Row
 
-#: The key of a reader's problem with a row as a whole.
-WHOLE_ROW = -1
 #: Problems of the reader that a person should look at, although the row can be read.
 WARNINGS = ("surplus_cells",)
-
-
-class Row(NamedTuple):
-    """A row of a sheet, as the reader yields it."""
-
-    number: int
-    cells: list[str]
-    problems: Mapping[int, tuple[str, str]] = {}
 
 
 class RowError(Refusal):
@@ -65,7 +55,7 @@ class RowChecker:
     def _refuse_unusable(self, column: int, name: str, value: str) -> None:
         if len(value.strip()) > MAX_LENGTHS[name]:
             if name == "phone":
-                raise RowError(column, "not_a_number", phones.SENTENCES["not_a_number"])
+                raise RowError(column, "not_a_number", phones.refusal("not_a_number").sentence)
             raise RowError(
                 column,
                 "text_too_long",

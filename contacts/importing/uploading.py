@@ -18,18 +18,22 @@ from contacts.models import ContactList, Import
 
 
 def upload(
-    contact_list: ContactList, file: File, name: str, user: Any = None, country: str = "", encoding: str = ""
+    contact_list: ContactList,
+    file: File,
+    name: str,
+    user: Any = None,
+    country: str = "",
+    options: sheets.Options = sheets.DEFAULTS,
 ) -> Import:
     """Store an uploaded sheet and read its beginning; the mapping is still to be confirmed. Raises SheetError.
 
     The returned import has ``header``, ``samples`` (the first rows) and ``sheet``. A refused file is not kept.
-    ``country`` is an ISO 3166 code, by default the list's.
+    ``country`` is an ISO 3166 code, by default the list's. ``options``: how to read the sheet, where that is known.
     """
     import_ = _stored(contact_list, file, name, user)
     import_.country = country or contact_list.country
-    import_.encoding = encoding
     try:
-        inspect_upload(import_)
+        inspect_upload(import_, options)
     except sheets.SheetError:
         import_.file.delete(save=False)
         raise
@@ -61,14 +65,37 @@ def _stored(contact_list: ContactList, file: File, name: str, user: Any) -> Impo
     return import_
 
 
-def inspect_upload(import_: Import) -> None:
-    """Fill in header, samples and the sheet's title from the file, without saving. Raises SheetError."""
+def reader_options(import_: Import) -> sheets.Options:
+    """How the file of an import is read: as it was when it was inspected, so that every row keeps its meaning."""
+    return sheets.Options(
+        encoding=import_.encoding,
+        sheet=import_.sheet,
+        header_row=import_.header_row if import_.first_rows else None,
+        hidden_rows=import_.takes_hidden_rows,
+    )
+
+
+def inspect_upload(import_: Import, options: sheets.Options | None = None) -> None:
+    """Fill in what the file holds and how it is read, without saving. Raises SheetError.
+
+    ``options``: how to read it, by default as before. To change one thing, pass
+    ``dataclasses.replace(reader_options(import_), ...)``; another sheet needs ``header_row=None``.
+    """
+    options = options or reader_options(import_)
     with local_copy(import_) as path:
-        peeked = sheets.peek(path, import_.original_name, import_.encoding)
-    import_.header = peeked.header
-    import_.samples = [cells for _, cells in peeked.rows]
-    import_.sheet = peeked.title[:100]
-    import_.total = peeked.row_count or 0
+        peeked = sheets.peek(path, import_.original_name, options)
+    layout = peeked.layout
+    import_.encoding = options.encoding
+    import_.takes_hidden_rows = options.hidden_rows
+    import_.sheet = layout.title
+    import_.sheets = [[sheet.title, sheet.rows] for sheet in layout.sheets]
+    import_.hidden_sheets = layout.hidden_sheets
+    import_.header_row = layout.header_row
+    import_.first_rows = [[row.number, row.cells] for row in layout.first_rows]
+    import_.header = layout.header
+    import_.samples = [row.cells for row in peeked.rows]
+    import_.hidden_rows = layout.hidden_rows
+    import_.total = layout.row_count or 0
 
 
 def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
@@ -103,7 +130,8 @@ def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
 @contextmanager
 def open_upload(import_: Import) -> Iterator[sheets.Sheet]:
     """The uploaded sheet, read with the choices that the import records. Raises SheetError, also while it is read."""
-    with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, import_.encoding) as sheet:
+    options = reader_options(import_)
+    with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
         yield sheet
 
 

@@ -133,10 +133,10 @@ def _previews(import_: Import) -> list[dict[str, Any]]:
     for name in sheets.ENCODINGS:
         try:
             with importing.local_copy(import_) as path:
-                peeked = sheets.peek(path, import_.original_name, name, rows=3)
+                peeked = sheets.peek(path, import_.original_name, sheets.Options(encoding=name), rows=3)
         except sheets.SheetError:
             continue
-        rows = [cells for _, cells in peeked.rows]
+        rows = [row.cells for row in peeked.rows]
         label = ENCODING_LABELS.get(name, name)
-        previews.append({"name": name, "label": label, "header": peeked.header, "rows": rows})
+        previews.append({"name": name, "label": label, "header": peeked.layout.header, "rows": rows})
     return previews

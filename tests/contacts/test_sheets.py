@@ -42,8 +42,8 @@ def text_file(tmp_path: Path, content: bytes | str, name: str = "list.csv") -> P
 
 
 def read(path: Path, encoding: str = "") -> tuple[list[str], list[tuple[int, list[str]]]]:
-    with sheets.open_sheet(path, path.name, encoding) as sheet:
-        return sheet.header, list(sheet.rows())
+    with sheets.open_sheet(path, path.name, sheets.Options(encoding=encoding)) as sheet:
+        return sheet.layout.header, [(row.number, row.cells) for row in sheet.rows()]
 
 
 def refusal(path: Path, encoding: str = "") -> str:
@@ -164,8 +164,9 @@ def test_it_peeks_at_the_first_rows(workbook: Write) -> None:
     peeked = sheets.peek(
         workbook([["Phone"], *[[f"08255501{number:02}"] for number in range(20)]]), "book.xlsx", rows=2
     )
-    assert (peeked.title, peeked.header, peeked.row_count) == ("Customers", ["Phone"], 20)
-    assert peeked.rows == [(2, ["0825550100"]), (3, ["0825550101"])]
+    layout = peeked.layout
+    assert (layout.title, layout.header, layout.row_count) == ("Customers", ["Phone"], 20)
+    assert peeked.rows == [sheets.Row(2, ["0825550100"]), sheets.Row(3, ["0825550101"])]
 
 
 def test_the_reader_ends_with_a_killed_parent(tmp_path: Path) -> None:

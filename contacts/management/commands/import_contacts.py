@@ -28,6 +28,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text that is not UTF-8"
         )
+        parser.add_argument("--sheet", default="", help="of a workbook, by its title; by default the one last open")
+        parser.add_argument(
+            "--header-row", type=row_number, metavar="N", help="row that holds the titles; 0: none; guessed by default"
+        )
+        parser.add_argument("--hidden-rows", action="store_true", help="import rows that are hidden, too")
         parser.add_argument(
             "--map",
             action="append",
@@ -42,11 +47,14 @@ class Command(BaseCommand):
         if not path.is_file():
             raise CommandError(f"File not found: {path}")
         country = (options["country"] or "").upper()
+        reading = sheets.Options(
+            options["encoding"], options["sheet"], options["header_row"], hidden_rows=options["hidden_rows"]
+        )
         try:
             phones.check_country(country or settings.DEFAULT_COUNTRY)
             with transaction.atomic(), path.open("rb") as file:
                 contact_list = find_or_create(options["list"], country)
-                import_ = importing.upload(contact_list, File(file), path.name, None, country, options["encoding"])
+                import_ = importing.upload(contact_list, File(file), path.name, None, country, reading)
                 try:
                     importing.confirm(import_, mapping_of(options["map"], import_))
                 except (columns.ColumnsError, CommandError):
@@ -66,6 +74,14 @@ class Command(BaseCommand):
             raise CommandError("A worker has taken over this import. Its result will be on the Imports page.")
         result = result_of(import_)
         self.stdout.write(json.dumps(result) if options["json"] else as_text(result))
+
+
+def row_number(text: str) -> int:
+    """``text`` as the number of a row, or 0. Raises ValueError."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def find_or_create(name: str, country: str) -> ContactList:
@@ -97,12 +113,12 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
 
 def result_of(import_: Import) -> dict[str, Any]:
     """The result for scripts: the number of rows in each bucket, and the first issues."""
-    issues = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES].values("row", "column", "code", "sentence")
+    bad = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES]
     return {
         "list": import_.contact_list.name,
         "read": import_.read,
         **{bucket: getattr(import_, bucket) for bucket in CONTACT_BUCKETS},
-        "issues": list(issues),
+        "issues": list(bad.values("row", "column", "code", "sentence")),
     }
 
 

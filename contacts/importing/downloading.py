@@ -1,0 +1,76 @@
+"""The rows of one bucket of an import, read again from the uploaded file in the operator's own columns and formats."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from contacts.importing.checking import corrections_of
+from contacts.importing.merging import buckets_of
+from contacts.importing.rows import corrected
+from contacts.importing.uploading import open_upload
+from contacts.models import CONTACT_BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
+from contacts.sheets import Row
+
+#: The heading of the column that is added behind the operator's own.
+REASON_HEADING = "Reason"
+#: The rows that are not imported for a reason: the buckets ``invalid`` and ``duplicate`` together.
+LEFT_OUT = "left_out"
+#: Rows that are imported or left out with something to look at.
+WARNINGS = "warnings"
+#: What can be downloaded: a bucket, rows left out, warnings, or what an undo did with the rows.
+DOWNLOADS = (*CONTACT_BUCKETS, LEFT_OUT, WARNINGS, *UndoOutcome.values)
+
+_REASONS = {
+    "created": "New contact",
+    "updated": "Existing contact with other values",
+    "unchanged": "Existing contact with the same values",
+    "opted_out": "Opted out: the contact is updated, but no campaign texts it",
+    "blank": "Blank row",
+    **dict(UndoOutcome.choices),
+}
+_CHUNK = 2_000
+
+
+def download_header(import_: Import) -> list[str]:
+    """The headings of the sheet, and the one of the reason."""
+    return [*import_.header, REASON_HEADING]
+
+
+def rows_of(import_: Import, wanted: str) -> Iterator[list[str]]:
+    """The rows of the file that are in ``wanted``, one of DOWNLOADS, each with its reason in the last column.
+
+    Cells that a person corrected are the corrected ones. Before the import is applied, the bucket of a good row is what
+    it would be now. A row that is wider than the header keeps its reason under the heading: its surplus cells are left
+    out. Raises SheetError.
+    """
+    width = len(import_.header)
+    corrections = corrections_of(import_)
+    with open_upload(import_) as sheet:
+        rows = sheet.rows()
+        while chunk := list(islice(rows, _CHUNK)):
+            reasons = _reasons(import_, wanted, chunk)
+            for row in chunk:
+                if row.number in reasons:
+                    cells = corrected(row, corrections.get(row.number, {})).cells
+                    yield [*(cells + [""] * width)[:width], reasons[row.number]]
+
+
+def _reasons(import_: Import, wanted: str, chunk: list[Row]) -> dict[int, str]:
+    """The reason of each row of the chunk that is in ``wanted``, by row number."""
+    numbers = [row.number for row in chunk]
+    if wanted in (LEFT_OUT, WARNINGS, "invalid", "duplicate"):
+        issues = ImportIssue.objects.filter(import_of=import_.pk, row__in=numbers, is_warning=wanted == WARNINGS)
+        if wanted == "duplicate":
+            issues = issues.filter(code="duplicate")
+        elif wanted == "invalid":
+            issues = issues.exclude(code="duplicate")
+        return dict(issues.values_list("row", "sentence"))
+    if wanted == "blank":
+        return {row.number: _REASONS["blank"] for row in chunk if not row.cells and not row.problems}
+    if wanted in UndoOutcome.values:
+        found = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, undone_as=wanted)
+        return dict.fromkeys(found.values_list("row", flat=True), _REASONS[wanted])
+    if import_.status == Import.Status.CHECKED:
+        buckets = buckets_of(import_, numbers)
+        return {row: _REASONS[wanted] for row, bucket in buckets.items() if bucket == wanted}
+    found = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, bucket=wanted)
+    return dict.fromkeys(found.values_list("row", flat=True), _REASONS[wanted])

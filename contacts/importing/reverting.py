@@ -1,0 +1,84 @@
+"""How the contacts that an import wrote are compared with what it wrote, and reverted, in SQL.
+
+Every function works on the rows of an import after the msisdn ``low`` and up to ``high``.
+"""
+
+from collections.abc import Sequence
+
+from django.db import connection
+from django.utils import timezone
+
+from contacts.fields import FIELD_NAMES
+from contacts.importing.merging import CONTACT_TABLE, STAGING_TABLE, mapped_fields
+from contacts.models import UNDONE_BUCKETS, Import, UndoOutcome
+
+_ROWS = f"FROM {STAGING_TABLE} s WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
+
+
+def decide_outcomes(import_: Import, low: str, high: str, later: Sequence[int]) -> None:
+    """Store in each row to be undone that has no outcome yet whether it will be reverted or kept.
+
+    Kept: the contact has other values than the import wrote, or a ``later`` import, by id, has a row for its number,
+    even one that changed nothing. A created contact that somebody has deleted since counts as reverted.
+    """
+    is_as_created = " AND ".join(f"c.{name} = s.{name}" for name in FIELD_NAMES)
+    is_as_updated = " AND ".join(f"c.{name} = s.{name}" for name in mapped_fields(import_))
+    is_in_later = (
+        f"EXISTS (SELECT 1 FROM {STAGING_TABLE} o WHERE o.import_id IN ({_marks(later)})"
+        " AND o.msisdn = s.msisdn AND o.bucket <> '' AND o.undone_as = '')"
+        if later
+        else "1 = 0"
+    )
+    sql = (
+        f"UPDATE {STAGING_TABLE} AS target SET undone_as = found.outcome FROM (SELECT s.id,"
+        f" CASE WHEN {is_in_later} THEN 'kept'"
+        " WHEN c.id IS NULL THEN CASE WHEN s.before IS NULL THEN 'reverted' ELSE 'kept' END"
+        f" WHEN s.before IS NULL AND {is_as_created} THEN 'reverted'"
+        f" WHEN s.before IS NOT NULL AND {is_as_updated} THEN 'reverted' ELSE 'kept' END AS outcome"
+        f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
+        " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s AND s.undone_as = ''"
+        f" AND s.bucket IN ({_marks(UNDONE_BUCKETS)})) AS found WHERE target.id = found.id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*later, import_.list_id, import_.pk, low, high, *UNDONE_BUCKETS])
+
+
+def count_outcomes(import_: Import, low: str, high: str) -> dict[str, int]:
+    """How many rows have each UndoOutcome."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.undone_as, COUNT(*) {_ROWS} AND s.undone_as <> '' GROUP BY s.undone_as", [import_.pk, low, high]
+        )
+        return dict(cursor.fetchall())
+
+
+def put_back(import_: Import, low: str, high: str) -> None:
+    """Give updated contacts whose rows are reverted the fields they had before the import."""
+    mapped = mapped_fields(import_)
+    read = "s.before ->> '{}'" if connection.vendor == "postgresql" else "json_extract(s.before, '$.{}')"
+    values = ", ".join(f"{read.format(name)} AS {name}" for name in mapped)
+    replaced = ", ".join(f"{name} = found.{name}" for name in mapped)
+    differs = " OR ".join(f"target.{name} <> found.{name}" for name in mapped)
+    moment = "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
+    sql = (
+        f"UPDATE {CONTACT_TABLE} AS target SET {replaced}, updated_at = {moment}"
+        f" FROM (SELECT s.msisdn, {values} {_ROWS} AND s.undone_as = %s AND s.before IS NOT NULL) AS found"
+        f" WHERE target.list_id = %s AND target.msisdn = found.msisdn AND ({differs})"
+    )
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [now, import_.pk, low, high, UndoOutcome.REVERTED.value, import_.list_id])
+
+
+def remove_created(import_: Import, low: str, high: str) -> None:
+    """Delete the contacts that the import created and whose rows are reverted."""
+    sql = (
+        f"DELETE FROM {CONTACT_TABLE} WHERE list_id = %s AND msisdn IN"
+        f" (SELECT s.msisdn {_ROWS} AND s.undone_as = %s AND s.before IS NULL)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [import_.list_id, import_.pk, low, high, UndoOutcome.REVERTED.value])
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))

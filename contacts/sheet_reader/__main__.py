@@ -1,0 +1,66 @@
+"""The separate process: limits itself, and writes what it reads to standard output as lines of JSON.
+
+Its only argument is a JSON object: ``path``, ``name``, ``options`` (the fields of ``Options``) and ``rows``, after
+which it stops (0: all). It writes ``{"layout": ...}``, then ``{"rows": [[number, cells, problems], ...]}`` as often as
+needed, then ``{"end": {"left_out": ...}}``; or, at any point, ``{"code": ..., "sentence": ...}`` and nothing more.
+``problems`` is left out of a row that has none.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from contacts.sheet_reader.reading import read
+from contacts.sheet_reader.types import MAX_UNPACKED, Options, Row, SheetError
+from contacts.timing import SHEET_READER_CPU_SECONDS
+
+#: Bytes of address space of the process.
+MAX_MEMORY = 1536 * 1024**2
+#: Rows in one line of output.
+CHUNK = 500
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read the sheet and write it to standard output. ``arguments``: see above."""
+    asked = json.loads(arguments[0])
+    _limit_this_process()
+    try:
+        contents = read(Path(asked["path"]), asked["name"], Options(**asked["options"]))
+        _write({"layout": asdict(contents.layout)})
+        for chunk in _chunks(islice(contents.rows, asked["rows"] or None)):
+            _write({"rows": [row if row.problems else row[:2] for row in chunk]})
+        _write({"end": {"left_out": contents.left_out}})
+    except SheetError as error:
+        _write({"code": error.code, "sentence": error.sentence})
+    except MemoryError:
+        _write({"code": "too_large", "sentence": "Reading this file takes too much memory. Save it as .csv."})
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+def _limit_this_process() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SHEET_READER_CPU_SECONDS, SHEET_READER_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_UNPACKED, MAX_UNPACKED))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _write(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
