@@ -1,8 +1,8 @@
 """Conditions on the contacts of a list, for filters and for segments, which are saved filters.
 
-A condition is a dict of three texts: ``{"field": "value1", "is": "starts_with", "value": "Cape"}``. A contact matches if
-it meets all of them. What ``value`` holds depends on the field: a text, an ISO 3166 code, a kind of number, the id of an
-import, or for ``contacted`` a number of days or an ISO 8601 date.
+A condition is a dict of three texts: ``{"field": "value1", "is": "starts_with", "value": "Cape"}``. A contact matches
+if it meets all of them. What ``value`` holds depends on the field: a text, an ISO 3166 code, a kind of number, the id
+of an import, or for ``contacted`` a number of days or an ISO 8601 date.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -170,7 +170,7 @@ def _import_query(field: str, test: str, value: str) -> Q:
 
 
 def _contacted_query(field: str, test: str, value: str) -> Q:
-    query = Q(contacted_since(_moment(value, timezone.now())))
+    query = contacted_since(_moment(value, timezone.now()))
     return ~query if test == "not_since" else query
 
 
