@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import phonenumbers
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
 
@@ -25,7 +24,7 @@ WINDOW = 10_000
 COUNT_WINDOW = 50_000
 #: Seconds that a page or a count may take before it says how far it got.
 PATIENCE = 1.0
-#: Digits of a number that are looked up.
+#: Digits that are looked up as the beginning of a number. Fewer may be part of anything.
 LEAST_DIGITS = 6
 #: A longer list is counted at most once a minute.
 COUNTED_EACH_TIME = 100_000
@@ -68,10 +67,8 @@ def searched(contact_list: ContactList, words: str) -> tuple[QuerySet[Contact], 
     digits = "".join(filter(str.isdigit, words))
     if not digits or any(map(str.isalpha, words)):
         return contacts, _in_any_field(words)
-    for start in _beginnings(words, digits, contact_list.country):
-        starting = contacts.filter(msisdn__gte=start, msisdn__lt=_after(start))
-        if starting.exists():
-            return starting, Q()
+    if len(digits) >= LEAST_DIGITS and (starting := with_beginning(contacts, words, contact_list.country)):
+        return starting, Q()
     return contacts, Q(msisdn__contains=digits.lstrip("0")) | _in_any_field(words)
 
 
@@ -85,18 +82,30 @@ def _in_any_field(words: str) -> Q:
     return query
 
 
-def _beginnings(words: str, digits: str, country: str) -> list[str]:
-    """How an msisdn that ``words`` is the beginning of can begin, the most likely first."""
-    if len(digits) < LEAST_DIGITS:
+def with_beginning(rows: QuerySet[Any], words: str, country: str) -> QuerySet[Any] | None:
+    """Those of ``rows``, by ``msisdn``, whose number begins as ``words`` does in any notation; None if there are none.
+
+    A number without a country code is read as in ``country`` (ISO 3166).
+    """
+    for start in _beginnings(words, country):
+        starting = rows.filter(msisdn__gte=start, msisdn__lt=_after(start))
+        if starting.exists():
+            return starting
+    return None
+
+
+def _beginnings(words: str, country: str) -> list[str]:
+    """How an msisdn that begins with ``words`` can begin, the most likely first."""
+    digits = "".join(filter(str.isdecimal, words))
+    if not digits.isascii() or not digits:
         return []
-    code = str(phonenumbers.country_code_for_region(country))
     try:
-        whole = [phones.parse(words, country)]
+        whole = [phones.parse(words, country, phones.TYPED)]
     except phones.PhoneError:
         whole = []
     if words.strip().startswith("+") or digits.startswith("00"):
         return [*whole, digits.removeprefix("00")]
-    national = code + digits.removeprefix("0")
+    national = phones.calling_code(country) + digits.removeprefix("0")
     return [*whole, *([national] if digits.startswith("0") else [digits, national])]
 
 

@@ -19,6 +19,7 @@ from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_r
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.number_facts import NUMBER_FACTS, number_facts
+from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -94,9 +95,10 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
+        left_out = sheet.left_out
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, check_chunk(checker, rows))
-    return sheet.left_out
+    return left_out
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
@@ -128,8 +130,9 @@ def recheck(import_: Import, **switches: Any) -> None:
 
 def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
-    import_ = Import.objects.select_related("list").get(pk=import_id)
-    counts = classify(import_)
+    with snapshot():
+        import_ = Import.objects.select_related("list").get(pk=import_id)
+        counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
@@ -164,7 +167,8 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
         try:
             msisdn, values = checker.check(row)
         except RowError as error:
-            checked.issues.append(checker.issue(row, error.column, error.code, error.sentence))
+            issue = checker.issue(row, error.column, error.code, error.sentence, country=error.country)
+            checked.issues.append(issue)
             continue
         if msisdn in checked.staged:
             checked.duplicates.append((msisdn, row, values))

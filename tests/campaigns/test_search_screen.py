@@ -70,7 +70,8 @@ def test_it_finds_lists_opt_outs_and_the_words_that_were_handed_over(
 
     for words in (
         "+27 82 555 0100", "Customers", "First name", "Person 0", "Opted out", "Said STOP", "Called us",
-        "Signed a form", "Who is this?", "October promo", "<blockquote class=\"sms\">Hi Person 0, 20 % off ends Sunday.",
+        "Signed a form", "Who is this?", "October promo",
+        '<blockquote class="sms">Hi Person 0, 20 % off ends Sunday.',
         handed_over.batches.get().name, "recipient 1 of 5", "approver", "submitted by operator",
         "Failed number", "MSISDN.Blocked", "The network blocks this number.", "errors.csv, line 12",
         "ref-77", "226 Transfer complete",
