@@ -67,9 +67,10 @@ def searched(contact_list: ContactList, words: str) -> tuple[QuerySet[Contact], 
     digits = "".join(filter(str.isdigit, words))
     if not digits or any(map(str.isalpha, words)):
         return contacts, _in_any_field(words)
-    if len(digits) >= LEAST_DIGITS and (starting := with_beginning(contacts, words, contact_list.country)):
+    starting = with_beginning(contacts, words, contact_list.country) if len(digits) >= LEAST_DIGITS else None
+    if starting is not None:
         return starting, Q()
-    return contacts, Q(msisdn__contains=digits.lstrip("0")) | _in_any_field(words)
+    return contacts, Q(msisdn__contains=digits.removeprefix("0")) | _in_any_field(words)
 
 
 def _in_any_field(words: str) -> Q:
@@ -122,7 +123,7 @@ def page(
 
     An id that is not on the list any more leads to the first page.
     """
-    key = contacts.filter(pk=after or before).values_list("msisdn", flat=True).first() or ""
+    key = contacts.filter(pk=after or before).order_by("pk").values_list("msisdn", flat=True).first() or ""
     backwards = bool(before and key)
     found, stopped_at = _first_of(contacts, query, key, backwards, clock)
     more = len(found) > PAGE
@@ -186,7 +187,7 @@ def key_page(rows: QuerySet[Any], order: tuple[str, str], *, after: int = 0, bef
     """
     descending = order[0].startswith("-")
     first, second = (name.removeprefix("-") for name in order)
-    key = rows.model._default_manager.filter(pk=after or before).values_list(first, second).first()
+    key = rows.model._default_manager.filter(pk=after or before).order_by("pk").values_list(first, second).first()
     backwards = bool(before and key)
     if key:
         less = descending is not backwards

@@ -82,8 +82,8 @@ def _filtered(request: HttpRequest) -> OptOutFilter:
 def opt_outs(request: HttpRequest) -> HttpResponse:
     filtered = _filtered(request)
     # Each order has an index that also has the filter, except that few opt-outs are lifted.
-    by_number = filtered.form.is_valid() and filtered.form.cleaned_data["q"]
-    order = ("msisdn", "id") if by_number else ("-created_at", "-id")
+    number = filtered.form.is_valid() and filtered.form.cleaned_data["q"]
+    order = ("msisdn", "id") if number else ("-created_at", "-id")
     page = browsing.key_page(filtered.qs, order, **key_of(request))
     table = OptOutTable(page.rows)
     RequestConfig(request, paginate=False).configure(table)
