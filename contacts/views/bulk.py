@@ -50,7 +50,9 @@ def bulk_new(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
         messages.error(request, "Choose contacts with the filter, without a search.")
         return redirect(row)
     matched = browsing.count(chosen.contacts, chosen.query, float("inf")).number
-    form = BulkActionForm(request.POST or None, kind=kind, contact_list=row, initial={"matched": matched})
+    form = BulkActionForm(
+        request.POST if request.method == "POST" else None, kind=kind, contact_list=row, initial={"matched": matched}
+    )
     if request.method == "POST" and form.is_valid():
         if form.cleaned_data["matched"] != matched:
             form.add_error(None, f"The number of contacts that match has changed to {matched:,}. Confirm again.")
