@@ -232,6 +232,9 @@ def size_of(contact_list: ContactList) -> int:
     first = contacts.order_by("msisdn").values("pk")[: COUNTED_EACH_TIME + 1].count()
     if first <= COUNTED_EACH_TIME:
         return first
-    return cache.get_or_set(
-        f"size-of-list-{contact_list.pk}", lambda: count(contacts, Q(), float("inf")).number, COUNTED_FOR_SECONDS
-    )
+    key = f"size-of-list-{contact_list.pk}"
+    size: int | None = cache.get(key)
+    if size is None:
+        size = count(contacts, Q(), float("inf")).number
+        cache.set(key, size, COUNTED_FOR_SECONDS)
+    return size

@@ -68,7 +68,7 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
 def is_known(msisdn: str) -> bool:
     """Whether there is anything about these digits."""
     return any(
-        model.objects.filter(msisdn=msisdn).exists()  # type: ignore[attr-defined]
+        model.objects.filter(msisdn=msisdn).exists()
         for model in (Contact, Suppression, Consent, Recipient, Reply)
     )
 
@@ -87,8 +87,8 @@ def _texts(msisdn: str, before: int) -> list[Recipient]:
 def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
     batches = _batches_of(rows)
     outcomes: dict[int, RecipientOutcome] = {}
-    for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("pk"):
-        outcomes[outcome.recipient_id] = outcome
+    for own in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("pk"):
+        outcomes[own.recipient_id] = own
     last_attempts: dict[int, Attempt] = {}
     of_batches = [batch.pk for one in batches.values() for batch in one]
     for attempt in Attempt.objects.filter(batch__in=of_batches).order_by("number"):
@@ -98,8 +98,8 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
     for row in rows:
         generations = batches.get((row.campaign_id, row.batch_number or 0), [])
         current = recipients.current_generations(generations).get(row.batch_number or 0)
-        own = outcomes.get(row.pk)
-        outcome, detail = recipients.state_of(row.campaign, row, own, current)
+        own_outcome = outcomes.get(row.pk)
+        outcome, detail = recipients.state_of(row.campaign, row, own_outcome, current)
         campaign = row.campaign
         handed_over_at = current and (current.handed_over_at or current.first_intent_at)
         at = handed_over_at or campaign.approved_at or campaign.frozen_at or campaign.created_at
@@ -108,7 +108,7 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
             "is_handed_over": bool(handed_over_at),
             "outcome": outcome,
             "detail": detail,
-            "own": own,
+            "own": own_outcome,
             "batch": current,
             "line": _line_of(row) if current else None,
             # A file that was replaced may have been taken by the provider all the same.

@@ -194,11 +194,11 @@ def test_a_segment_is_saved_shown_changed_renamed_and_deleted(customers: Contact
     assert (segment.name, segment.conditions, segment.list) == ("Th", FILTERS[:1], customers)
     assert segment.created_by is not None
 
-    page = client.get(answer["Location"], follow=True)
-    assert page.context["segment"] == segment
-    assert not page.context["segment_is_changed"]
-    assert f'href="/contacts/segments/{segment.pk}/" aria-current="page"' in html_of(page)
-    assert "27825550101" in page.content.decode()
+    shown = client.get(answer["Location"], follow=True)
+    assert shown.context["segment"] == segment
+    assert not shown.context["segment_is_changed"]
+    assert f'href="/contacts/segments/{segment.pk}/" aria-current="page"' in html_of(shown)
+    assert "27825550101" in shown.content.decode()
 
     changed = query_string(FILTERS[:2])
     assert "Save changes to Th" in html_of(client.get(f"{at}?segment={segment.pk}&{changed}"))
