@@ -210,7 +210,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def lifted(self) -> Self:
         """Opt-outs of people who have opted back in."""
-        return self.exclude(lifted_at=None)
+        # As the index on lifted opt-outs says it, so that it is used.
+        return self.filter(lifted_at__isnull=False)
 
     def delete(self) -> NoReturn:
         """Refused: deleting a row would clear an opt-out without a consent."""

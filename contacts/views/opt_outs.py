@@ -74,7 +74,7 @@ class OptOutFilter(django_filters.FilterSet):
 def _filtered(request: HttpRequest) -> OptOutFilter:
     query = request.GET.copy()
     query.setdefault("status", "active")
-    return OptOutFilter(query, Suppression.objects.select_related("created_by"))
+    return OptOutFilter(query, Suppression.objects.prefetch_related("created_by"))
 
 
 @require_GET
