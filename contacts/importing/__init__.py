@@ -7,17 +7,31 @@ have. The rows of a range and the progress are written in one transaction, so th
 
 from contacts.importing.applying import apply, begin_apply
 from contacts.importing.checking import CheckedRows, check_rows, forecast, recheck
-from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
+from contacts.importing.downloading import DOWNLOADS, LEFT_OUT, WARNINGS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
+from contacts.importing.issues import Issues, Reason, reasons_of
+from contacts.importing.recognising import move, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
-from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
+from contacts.importing.uploading import (
+    confirm,
+    inspect_upload,
+    local_copy,
+    read_again,
+    reader_options,
+    store_unread,
+    upload,
+)
 
 __all__ = [
     "DOWNLOADS",
+    "LEFT_OUT",
+    "WARNINGS",
     "CheckedRows",
     "ImportRefusal",
+    "Issues",
     "Overtaken",
+    "Reason",
     "apply",
     "begin_apply",
     "begin_undo",
@@ -29,10 +43,15 @@ __all__ = [
     "forecast",
     "inspect_upload",
     "local_copy",
+    "move",
+    "read_again",
     "reader_options",
+    "reasons_of",
     "recheck",
     "replace_file",
     "rows_of",
+    "same_file",
+    "same_header",
     "store_unread",
     "undo",
     "upload",

@@ -82,7 +82,9 @@ def check_rows(import_id: int) -> None:
 
 
 def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
-    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
+    """Check and stage the rows of the file, in chunks; return how many the reader left out, by reason.
+
+    Raises Overtaken, SheetError and ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
@@ -95,10 +97,9 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
-        left_out = sheet.left_out
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, check_chunk(checker, rows))
-    return left_out
+    return sheet.left_out
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
