@@ -21,7 +21,7 @@ PAGE = 50
 #: Contacts read by one query of a filter or a search: 5 to 15 ms on an idle machine.
 WINDOW = 5_000
 #: Index entries counted by one query.
-COUNT_WINDOW = 50_000
+COUNT_WINDOW = 20_000
 #: Seconds that a page or a count may take before it says how far it got.
 PATIENCE = 1.0
 #: Digits that are looked up as the beginning of a number. Fewer may be part of anything.

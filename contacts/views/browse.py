@@ -121,6 +121,9 @@ def contact_export(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The contacts that match the filter, as ``?format=csv`` or ``xlsx``; the file can be imported again."""
     row = get_object_or_404(ContactList, pk=pk)
     chosen = chosen_by(request, row)
+    if not chosen.form.is_valid():
+        # Never the whole list where a part of it was meant. The page shows what is wrong.
+        return redirect(f"{row.get_absolute_url()}?{request.GET.urlencode()}")
     fields = [field for field in TABLE_FIELDS if field not in VALUE_FIELDS or field in row.labelled_fields()]
     header = ["Number", *map(row.label, fields), row.label("message")]
     narrowed = {f"{one['field']} {one['is']}": one["value"] for one in chosen.conditions} | {"q": chosen.words}

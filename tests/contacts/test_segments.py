@@ -227,6 +227,17 @@ def test_a_segment_without_conditions_is_refused(customers: ContactList, client:
     assert not Segment.objects.exists()
 
 
+def test_an_export_has_the_labels_as_headings_and_can_be_imported_again(customers: ContactList, client: Client) -> None:
+    answer = client.get(f"/contacts/{customers.pk}/export/?format=csv&{query_string(FILTERS)}")
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
+    assert lines == ["Number,Customer ID,First name,Balance,Own text", "27825550100,C1,Thandi,250,"]
+
+
+def test_a_damaged_filter_exports_nothing(customers: ContactList, client: Client) -> None:
+    answer = client.get(f"/contacts/{customers.pk}/export/?value2_is=at_least&value2=much")
+    assert answer["Location"] == f"/contacts/{customers.pk}/?value2_is=at_least&value2=much"
+
+
 def test_a_viewer_uses_segments_and_changes_none(customers: ContactList, viewer: User, logged_in: LogIn) -> None:
     segment = Segment.objects.create(list=customers, name="Th", conditions=FILTERS[:1])
     reading = logged_in(viewer)
