@@ -101,6 +101,11 @@ def works(made: ContactList) -> dict[str, Work]:
     def searched(words: str) -> Work:
         return lambda: browsing.page(*browsing.searched(made, words))
 
+    def opt_outs_beginning() -> None:
+        found = browsing.with_beginning(opt_outs, "070 001", "ZA")
+        assert found is not None
+        browsing.key_page(found, ("msisdn", "id"))
+
     rare, common = filtered("value1", "equals", "Nomvula"), filtered("value1", "starts_with", "th")
     number = filtered("value1", "at_least", "10")
     uncontacted = filtered("contacted", "not_since", "30")
@@ -124,9 +129,7 @@ def works(made: ContactList) -> dict[str, Work]:
         "opt-outs: in the middle": lambda: browsing.key_page(opt_outs.active(), by_time, after=opt_out),
         "opt-outs: one source": lambda: browsing.key_page(opt_outs.active().filter(source="reply"), by_time),
         "opt-outs: lifted": lambda: browsing.key_page(opt_outs.lifted(), by_time),
-        "opt-outs: beginning of a number": lambda: browsing.key_page(
-            browsing.with_beginning(opt_outs, "070 001", "ZA") or opt_outs.none(), ("msisdn", "id")
-        ),
+        "opt-outs: beginning of a number": opt_outs_beginning,
     }
 
 

@@ -8,7 +8,7 @@ how far it got. docs/architecture.md says why values have no index.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
@@ -44,6 +44,13 @@ class Page:
     previous_key: int | None = None
     next_key: int | None = None
     stopped_at: int | None = None
+
+
+class Edge(NamedTuple):
+    """The last contact of a window."""
+
+    pk: int
+    msisdn: str
 
 
 @dataclass(frozen=True)
@@ -162,11 +169,12 @@ def _first_of(
 
 def windows(
     contacts: QuerySet[Contact], key: str = "", backwards: bool = False, size: int = WINDOW
-) -> Iterator[tuple[QuerySet[Contact], Contact | None]]:
+) -> Iterator[tuple[QuerySet[Contact], Edge | None]]:
     """The contacts beyond the msisdn ``key`` in windows of ``size``, each with its last contact; None at the end."""
     while True:
         rest = _beyond(contacts, key, backwards)
-        last = rest.only("pk", "msisdn")[size - 1 : size].first()
+        edges = rest.values_list("pk", "msisdn")[size - 1 : size]
+        last = next((Edge(pk, msisdn) for pk, msisdn in edges), None)
         if last is None:
             yield rest, None
             return
