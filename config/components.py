@@ -52,12 +52,6 @@ def notice_icon(level: str) -> str:
 
 
 @register.filter
-def formatted(msisdn: str) -> str:
-    """An msisdn as people write it, such as ``+27 82 555 0100``."""
-    return phones.formatted(msisdn)
-
-
-@register.filter
 def button_style(tags: str) -> str:
     """The class of a button of an allauth page, from the tags that allauth gives it."""
     if "danger" in tags:
@@ -65,6 +59,12 @@ def button_style(tags: str) -> str:
     if "link" in tags:
         return "btn-link"
     return "btn-outline-secondary" if "outline" in tags or "secondary" in tags else "btn-primary"
+
+
+@register.filter
+def phone(msisdn: str) -> str:
+    """A number as people write it: ``+27 82 555 0100``."""
+    return phones.formatted(msisdn) if msisdn else ""
 
 
 @register.simple_block_tag

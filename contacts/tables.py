@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import browsing
+from contacts import browsing, phones
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
-from contacts.models import Contact, ContactList, Import, ImportIssue, Suppression
+from contacts.models import Contact, ContactList, Import, Suppression
 
 #: The kind of chip for each status of an import.
 IMPORT_CHIPS = {
@@ -71,7 +71,7 @@ class ContactListTable(tables.Table):
 
 
 class ContactTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     status = tables.Column(empty_values=(), orderable=False)
 
     class Meta:
@@ -94,7 +94,7 @@ class ContactTable(tables.Table):
 
     def render_msisdn(self, record: Contact) -> SafeString:
         url = reverse("contacts:contact", args=[record.pk])
-        return format_html('<a class="row-anchor" href="{}">{}</a>', url, record.msisdn)
+        return format_html('<a class="row-anchor" href="{}">{}</a>', url, phones.formatted(record.msisdn))
 
     def render_status(self, record: Contact) -> SafeString:
         if record.msisdn in self.opted_out:
@@ -127,20 +127,8 @@ class ImportTable(tables.Table):
         return record.created + record.updated + record.unchanged
 
 
-class IssueTable(tables.Table):
-    row = tables.Column(attrs=_FIGURE)
-    value = tables.Column(attrs={"td": {"class": "mono"}})
-    sentence = tables.Column(verbose_name="Why it was left out")
-
-    class Meta:
-        model = ImportIssue
-        fields = ("row", "column", "value", "sentence")
-        attrs = {"aria-label": "Rows left out"}
-        orderable = False
-
-
 class OptOutTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     source = tables.Column()
     note = tables.Column(orderable=False)
     created_at = ZonedColumn(verbose_name="Opted out", attrs=_NOWRAP)
@@ -163,7 +151,8 @@ class OptOutTable(tables.Table):
         return chip("excluded", "Opted out")
 
     def render_msisdn(self, record: Suppression) -> SafeString:
+        number = phones.formatted(record.msisdn)
         if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):
-            return format_html("{}", record.msisdn)
+            return format_html("{}", number)
         url = reverse("contacts:opt_back_in", args=[record.pk])
-        return format_html('{} <a href="{}">Opt back in</a>', record.msisdn, url)
+        return format_html('{} <a href="{}">Opt back in</a>', number, url)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from contacts.columns import REASON_HEADING
 from contacts.importing.checking import corrections_of
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import corrected
@@ -10,8 +11,6 @@ from contacts.importing.uploading import open_upload
 from contacts.models import CONTACT_BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
 from contacts.sheets import Row
 
-#: The heading of the column that is added behind the operator's own.
-REASON_HEADING = "Reason"
 #: The rows that are not imported for a reason: the buckets ``invalid`` and ``duplicate`` together.
 LEFT_OUT = "left_out"
 #: Rows that are imported or left out with something to look at.

@@ -10,8 +10,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from contacts import columns
+from contacts.columns import REASON_HEADING
 from contacts.importing.checking import check_chunk, store
-from contacts.importing.downloading import REASON_HEADING
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import RowChecker, corrected
 from contacts.importing.state import ImportRefusal, cancel

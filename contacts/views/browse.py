@@ -19,6 +19,7 @@ from contacts.models import Contact, ContactList, Segment, Suppression
 from contacts.segment_forms import FilterForm, query_string
 from contacts.tables import ContactTable
 from contacts.views import exports
+from contacts.views.lists import unfinished
 from contacts.views.paging import Links, key_of
 
 #: Seconds for counting the matches within the page; the browser then asks for the whole count.
@@ -80,6 +81,7 @@ def contact_list(request: HttpRequest, pk: int) -> HttpResponse:
         "segment_is_changed": shown_segment and shown_segment.conditions != chosen.conditions,
         "running": row.bulk_actions.running(),
         "last_import": row.imports.first(),
+        "unfinished": unfinished(list=row),
     }
     return render(request, "contacts/list.html", context)
 

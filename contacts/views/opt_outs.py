@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import browsing, sheets, suppression
+from contacts import browsing, phones, sheets, suppression
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
 from contacts.models import Suppression, SuppressionQuerySet
@@ -130,9 +130,9 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
         msisdn = form.cleaned_data["msisdn"]
         added, _ = suppression.suppress([msisdn], Suppression.Source.MANUAL, form.cleaned_data["note"], request.user)
         if added:
-            messages.success(request, f"{msisdn} is opted out. No campaign will text it.")
+            messages.success(request, f"{phones.formatted(msisdn)} is opted out. No campaign will text it.")
         else:
-            messages.info(request, f"{msisdn} was already opted out.")
+            messages.info(request, f"{phones.formatted(msisdn)} was already opted out.")
         return redirect("contacts:opt_outs")
     return _form_page(request, form, "add")
 
@@ -187,12 +187,15 @@ def _record(
 def opt_back_in(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Suppression, pk=pk)
     if row.lifted_at:
-        messages.info(request, f"{row.msisdn} has already opted back in.")
+        messages.info(request, f"{phones.formatted(row.msisdn)} has already opted back in.")
         return redirect("contacts:opt_outs")
     form = ConsentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         suppression.opt_back_in(row.msisdn, form.cleaned_data["note"], request.user)
-        messages.success(request, f"{row.msisdn} can be texted again. The opt-out and the proof of consent are kept.")
+        messages.success(
+            request,
+            f"{phones.formatted(row.msisdn)} can be texted again. The opt-out and the proof of consent are kept.",
+        )
         return redirect("contacts:opt_outs")
     context = {"form": form, "opt_out": row, "since": zoned(row.created_at)}
     return render(request, "contacts/opt_back_in.html", context, status=422 if form.errors else 200)

@@ -40,6 +40,7 @@ def xls(
     extra: bytes = b"",
     is_1904: bool = False,
     stream: str = "Workbook",
+    is_small: bool = False,
 ) -> bytes:
     """A workbook of Excel 97 to 2003. ``codes``: number formats. ``hidden_rows``: numbers of rows of every sheet.
 
@@ -66,7 +67,7 @@ def xls(
     for name, body in zip(names, bodies, strict=True):
         bound += _record(0x85, struct.pack("<I", position) + name[4:])
         position += len(body)
-    return _ole2(stream, head + bound + _record(0x0A, b"") + b"".join(bodies))
+    return (_small_ole2 if is_small else _ole2)(stream, head + bound + _record(0x0A, b"") + b"".join(bodies))
 
 
 def _sheet(rows: Sequence[Sequence[Cell]], hidden_rows: Sequence[int]) -> bytes:
@@ -136,6 +137,23 @@ def _ole2(name: str, content: bytes) -> bytes:
     directory = _entry("Root Entry", 5, 1, _END_OF_CHAIN, 0) + _entry(name, 2, _FREE, 0, len(content))
     directory += _entry("", 0, _FREE, 0, 0) * 2
     return header + content + directory + struct.pack(f"<{len(fat)}I", *fat)
+
+
+def _small_ole2(name: str, content: bytes) -> bytes:
+    """A container whose only stream is stored in pieces of 64 bytes: sectors for the stream, its table, the rest."""
+    pieces = -(-len(content) // 64)
+    sectors = -(-pieces // 8)
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIII", 0, 1, sectors + 1, 0, 4096, sectors, 1, _END_OF_CHAIN, 0)
+    header += struct.pack("<109I", sectors + 2, *[_FREE] * 108)
+    table = [*range(1, pieces), _END_OF_CHAIN, *[_FREE] * (128 - pieces)]
+    directory = _entry("Root Entry", 5, 1, 0, pieces * 64) + _entry(name, 2, _FREE, 0, len(content))
+    directory += _entry("", 0, _FREE, 0, 0) * 2
+    following = [*range(1, sectors), _END_OF_CHAIN, _END_OF_CHAIN, _END_OF_CHAIN, _FAT]
+    following += [_FREE] * (128 - len(following))
+    body = content.ljust(sectors * 512, b"\0") + struct.pack("<128I", *table) + directory
+    return header + body + struct.pack("<128I", *following)
 
 
 def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
