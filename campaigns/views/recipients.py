@@ -69,9 +69,7 @@ def add_outcomes(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Re
     return rows
 
 
-def state_of(
-    campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None
-) -> tuple[str, str]:
+def state_of(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
     """The outcome of a recipient, and why. ``own``: what the provider reported; ``batch``: the current generation."""
     if row.excluded_reason:
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
