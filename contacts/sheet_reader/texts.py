@@ -79,6 +79,7 @@ def _rows(path: Path, encoding: str, dialect: Dialect, records: Records) -> Iter
 def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
     """The records of the file. Raises SheetError for a quotation mark that nothing closes, and UnicodeError."""
     lines: list[str] = []
+    mark = encodings.mark_in(encoding)
     with path.open(encoding=encoding, newline="") as file:
         if dialect.has_sep_line:
             next(file)
@@ -88,8 +89,8 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
         def remembered() -> Iterator[str]:
             for line in file:
                 # Files that were joined have a mark in the middle.
-                if line.startswith("\ufeff"):
-                    line = line.lstrip("\ufeff")
+                if line.startswith(mark):
+                    line = line.removeprefix(mark).lstrip("\ufeff")
                 # A file may be padded with NUL bytes, and DOS programs end one with the character 26.
                 line = line.rstrip("\x00") if line.endswith("\x00") else line
                 if line and line != "\x1a":
