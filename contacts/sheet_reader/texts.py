@@ -70,7 +70,7 @@ def _rows(path: Path, encoding: str, dialect: Dialect, records: Records) -> Iter
     for record in _read(path, encoding, dialect):
         records.remember(record)
         row = Row(record.number, record.cells)
-        if any("\x00" in cell for cell in row.cells):
+        if any("\x00" in line for line in record.lines):
             problems = {column: NOT_A_TEXT for column, cell in enumerate(row.cells) if "\x00" in cell}
             row = Row(row.number, [cell.replace("\x00", "\ufffd") for cell in row.cells], problems)
         yield row
@@ -99,7 +99,9 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
 
         try:
             for number, cells in enumerate(dialect.cells(remembered()), start=1):
-                yield Record(number, _without_equals(cells), read + 1, tuple(lines))
+                if any('="' in line for line in lines):
+                    cells = _without_equals(cells)
+                yield Record(number, cells, read + 1, tuple(lines))
                 read += len(lines)
                 lines.clear()
         except csv.Error as error:
@@ -108,8 +110,6 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
 
 def _without_equals(cells: list[str]) -> list[str]:
     """``="082"`` is how some programs keep Excel from taking a text for a number."""
-    if not any(cell.startswith('="') for cell in cells):
-        return cells
     return [
         cell[2:-1].replace('""', '"') if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell
         for cell in cells
