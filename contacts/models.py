@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.number_facts import NUMBER_KINDS, number_facts
+from contacts.sheets import ENDINGS
 from contacts.timing import OFFER_TO_ANOTHER_WORKER_AFTER
 
 digits_only = RegexValidator(r"^[1-9][0-9]{5,14}\Z", "Enter 6 to 15 digits with the country code and without a plus.")
@@ -298,7 +299,7 @@ class Consent(models.Model):
 def import_path(instance: "Import", filename: str) -> str:
     """A new random name for each upload, so that no upload overwrites another."""
     ending = PurePath(filename).suffix.lower()
-    return f"imports/{uuid.uuid4().hex}{ending if ending in {'.xlsx', '.csv', '.tsv', '.txt'} else ''}"
+    return f"imports/{uuid.uuid4().hex}{ending if ending in ENDINGS else ''}"
 
 
 class ImportQuerySet(models.QuerySet["Import"]):
@@ -374,7 +375,8 @@ class Import(models.Model):
     status = models.CharField(max_length=10, choices=ImportStatus.choices, default=ImportStatus.UPLOADED)
     country = models.CharField(max_length=2)
     encoding = models.CharField(max_length=20, blank=True)
-    sheet = models.CharField(max_length=100, blank=True)
+    # The title, which has no maximum in OpenDocument.
+    sheet = models.TextField(blank=True)
     # The visible sheets with data, ``[title, rows]``, and the titles of the hidden ones.
     sheets = models.JSONField(default=builtins.list, blank=True)
     hidden_sheets = models.JSONField(default=builtins.list, blank=True)

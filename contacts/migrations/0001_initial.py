@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
                 ),
                 ("country", models.CharField(max_length=2)),
                 ("encoding", models.CharField(blank=True, max_length=20)),
-                ("sheet", models.CharField(blank=True, max_length=100)),
+                ("sheet", models.TextField(blank=True)),
                 ("sheets", models.JSONField(blank=True, default=list)),
                 ("hidden_sheets", models.JSONField(blank=True, default=list)),
                 ("header_row", models.PositiveIntegerField(default=0)),

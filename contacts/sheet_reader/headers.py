@@ -9,6 +9,8 @@ from contacts.sheet_reader.types import Row
 
 #: A longer text is a sentence and no title.
 MAX_TITLE = 120
+#: Characters of a cell that are looked at, because the search for examples in a title is slow in a long text.
+LOOKED_AT = 500
 
 _NO_VALUE = {
     "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
@@ -99,7 +101,7 @@ def _has_title(row: Row, columns: set[int]) -> bool:
 
 def _is_title(text: str) -> bool:
     text = text.strip()
-    without_year = _YEAR.sub("", _EXAMPLE.sub("", text))
+    without_year = _without_examples(text)
     return (
         len(text) <= MAX_TITLE
         and text.lower() not in _NO_VALUE
@@ -111,7 +113,11 @@ def _is_title(text: str) -> bool:
 
 def _has_many_digits(text: str) -> bool:
     """Whether there may be a phone number in ``text``, which no header has."""
-    return sum(map(str.isdigit, _YEAR.sub("", _EXAMPLE.sub("", text.strip())))) > 6
+    return sum(map(str.isdigit, _without_examples(text))) > 6
+
+
+def _without_examples(text: str) -> str:
+    return _YEAR.sub("", _EXAMPLE.sub("", text.strip()[:LOOKED_AT]))
 
 
 def _usual_titles(row: Row, columns: set[int]) -> bool:

@@ -56,7 +56,8 @@ class Records:
 
     def remember(self, record: Record) -> None:
         """Keep what a row does not tell: trailing blank cells and lines."""
-        if len(record.lines) > 1 or (record.cells and not record.cells[-1].strip()):
+        has_more = len(record.lines) > 1 or (record.cells and not record.cells[-1].strip())
+        if has_more and not record.is_blank:
             self._unusual[record.number] = record
 
     def below(self, header_row: int) -> tuple[int, RowCheck]:
@@ -215,7 +216,7 @@ def _shifted(number: int, cells: int, usual: Usual) -> str:
     usually = min(usual.columns, usual.width)
     return (
         f"Row {number:,} has {cells} cells instead of {usually}, so its phone number may be in the wrong column."
-        " If a cell contains the character that separates the columns, put it in quotation marks."
+        " Put a cell that contains the separator in quotation marks, and give every column a title."
     )
 
 
