@@ -68,8 +68,7 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
 def is_known(msisdn: str) -> bool:
     """Whether there is anything about these digits."""
     return any(
-        model.objects.filter(msisdn=msisdn).exists()
-        for model in (Contact, Suppression, Consent, Recipient, Reply)
+        model.objects.filter(msisdn=msisdn).exists() for model in (Contact, Suppression, Consent, Recipient, Reply)
     )
 
 
