@@ -93,3 +93,11 @@ def account_links(context: Context) -> dict[str, Any]:
         if user.has_perm(link.permission) and (account.adapter.keeps_folder or not link.needs_folder)
     ]
     return {"links": links}
+
+
+@register.simple_tag(takes_context=True)
+def new_campaign_url(context: Context, list_id: int) -> str:
+    """The page that writes a campaign to this list; "" for users who may not write campaigns."""
+    if not context["user"].has_perm("campaigns.add_campaign"):
+        return ""
+    return f"{reverse('campaigns:new')}?list={list_id}"

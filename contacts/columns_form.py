@@ -40,7 +40,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.list_labels = upload.contact_list.labels
-        self.guessed = columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
+        self.guessed = self._proposed()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
         if self.guessed.asked:
@@ -53,6 +53,13 @@ class ColumnsForm(forms.Form):
         new_labels = columns.new_labels(self.guessed.mapping, upload.header, self.list_labels)
         for column in range(len(upload.header)):
             self._add_column(column, self.guessed.mapping.get(column, ""), new_labels)
+
+    def _proposed(self) -> columns.Guess:
+        """The columns as they were confirmed for the last sheet with the same titles, or else guessed."""
+        remembered = importing.remembered_mapping(self.upload)
+        if remembered:
+            return columns.Guess(remembered)
+        return columns.guess(self.upload.header, self.upload.samples, self.list_labels, self.upload.country)
 
     def _add_reading_fields(self) -> None:
         upload = self.upload

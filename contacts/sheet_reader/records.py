@@ -122,7 +122,8 @@ class Usual:
     """What rows usually are. ``columns``: how many can be mapped. ``shown``: without those that are blank everywhere.
 
     ``width``: cells of most rows. ``numbers``: the columns of numbers, where known. ``titled``: those whose titles have
-    a word for a phone.
+    a word for a phone. ``with_number``: those with a number in any row. ``is_rectangular``: hardly any row has fewer
+    cells than there are columns.
     """
 
     columns: int
@@ -130,6 +131,8 @@ class Usual:
     width: int
     numbers: frozenset[int]
     titled: frozenset[int]
+    with_number: frozenset[int]
+    is_rectangular: bool
 
     def is_shifted(self, cells: Sequence[str], width: int) -> bool:
         """Whether a delimiter too many or too few may have moved the number of a row to another column.
@@ -147,14 +150,25 @@ class Usual:
         )
         if width > self.columns:
             return is_elsewhere or is_replaced
+        if width < self.columns and self._may_be_from_the_right(cells, width, found):
+            return True
         return is_elsewhere and (is_replaced or width < self.columns)
 
+    def _may_be_from_the_right(self, cells: Sequence[str], width: int, found: set[int]) -> bool:
+        """Whether a row lacks a delimiter where others have them all, and a number belongs to a column further right.
+
+        A cell that has more than a number, just before one, is two cells that became one.
+        """
+        is_joined = any(
+            sum(map(str.isdigit, cells[column - 1])) > 6 and column - 1 not in found for column in found if column
+        )
+        steps = range(1, self.columns - width + 1)
+        is_possible = any(column + step in self.with_number | self.titled for column in found for step in steps)
+        return is_joined or (is_possible and self.is_rectangular)
+
     def is_whole(self, pieces: Sequence[str]) -> bool:
-        """Whether the cells of a line are those of a row."""
-        if len(pieces) < min(self.columns, self.width):
-            return False
-        columns = self.numbers or range(len(pieces))
-        return any(column < len(pieces) and looks_like_number(pieces[column]) for column in columns)
+        """Whether the cells of a line are those of a row: enough of them, and one is a number."""
+        return len(pieces) >= min(self.columns, self.width) and any(map(looks_like_number, pieces))
 
 
 def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
@@ -168,8 +182,17 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
     if width > columns and _have_columns_without_a_title(titled, wide, narrow):
         columns = width
     regular = [row for row in rows if len(row) <= columns]
+    is_rectangular = sum(len(row) < columns for row in rows) * 10 <= len(rows)
     shown = max((_filled(row) for row in (titles, *regular)), default=columns)
-    return Usual(columns, min(shown, columns) or 1, width, frozenset(number_columns(regular)), titled)
+    return Usual(
+        columns=columns,
+        shown=min(shown, columns) or 1,
+        width=width,
+        numbers=frozenset(number_columns(regular)),
+        titled=titled,
+        with_number=frozenset(n for row in regular for n, cell in enumerate(row) if looks_like_number(cell)),
+        is_rectangular=is_rectangular,
+    )
 
 
 def _have_columns_without_a_title(

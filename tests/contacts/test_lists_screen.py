@@ -57,6 +57,17 @@ def test_it_counts_the_people_on_each_list(client: Client, thandi: Contact) -> N
     assert "First name" in page
 
 
+def test_it_links_to_imports_that_are_not_finished(client: Client, customers: ContactList) -> None:
+    made = {"list": customers, "country": "ZA", "file": "x.csv", "mapping": {"0": "phone"}}
+    running = Import.objects.create(original_name="run.csv", status="checking", progress=1200, total=6000, **made)
+    Import.objects.create(original_name="done.csv", status="done", **made)
+    for path in ("/contacts/", f"/contacts/{customers.pk}/"):
+        page = html_of(client.get(path))
+        assert f'<a href="{running.get_absolute_url()}">run.csv</a> into Customers: checking rows' in page
+        assert "1,200 of 6,000 rows" in page
+        assert '">done.csv</a> into' not in page
+
+
 def test_it_creates_a_list_with_labels(client: Client) -> None:
     data = {"name": "VIP", "country": "GB", "label_value1": "First name", "label_value3": "Balance"}
     answer = client.post("/contacts/new/", data)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("list", help="name of the list; created if it does not exist")
-        parser.add_argument("file", help="an .xlsx, .csv or .tsv file")
+        parser.add_argument("file", help="a spreadsheet, such as an .xlsx, .xls, .ods, .csv or .tsv file")
         parser.add_argument("--country", default="", help="country of numbers without a country code, such as ZA")
         parser.add_argument(
             "--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text that is not UTF-8"

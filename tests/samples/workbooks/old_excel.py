@@ -77,6 +77,11 @@ def _sheet(rows: Sequence[Sequence[Cell]], hidden_rows: Sequence[int]) -> bytes:
     for number in hidden_rows:
         body += _record(0x208, struct.pack("<HHHHHHI", number - 1, 0, width, 255, 0, 0, 0x120))
     for number, row in enumerate(rows):
+        packed = [_packed(cell) for cell in row]
+        if len(row) > 1 and None not in packed:
+            numbers = b"".join(struct.pack("<HI", 0, each) for each in packed if each is not None)
+            body += _record(0xBD, struct.pack("<HH", number, 0) + numbers + struct.pack("<H", len(row) - 1))
+            continue
         for column, cell in enumerate(row):
             body += _cell(number, column, cell)
     return body + _record(0x0A, b"")
@@ -94,12 +99,26 @@ def _cell(row: int, column: int, cell: Cell) -> bytes:
         return _record(0x205, at + struct.pack("<HBB", 0, _ERRORS[cell], 1))
     if isinstance(cell, bool):
         return _record(0x205, at + struct.pack("<HBB", 0, int(cell), 0))
+    if (packed := _packed(cell)) is not None:
+        return _record(0x27E, at + struct.pack("<HI", 0, packed))
     if isinstance(cell, int | float):
         return _record(0x203, at + struct.pack("<Hd", 0, cell))
     if isinstance(cell, str):
         return _record(0x204, at + struct.pack("<HHB", 0, len(cell), 1) + cell.encode("utf-16-le"))
     style = 2 if isinstance(cell, datetime) else 1 if isinstance(cell, date) else 3
     return _record(0x203, at + struct.pack("<Hd", style, _serial(cell)))
+
+
+def _packed(cell: Cell) -> int | None:
+    """A number in the 4 bytes of an RK: a whole one, one with two decimals, or half of a double. None: impossible."""
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return None
+    if cell == int(cell) and abs(cell) < 1 << 29:
+        return (int(cell) << 2 & 0xFFFFFFFC) | 2
+    if round(cell * 100, 6) == round(cell * 100) and abs(cell) < 1 << 22:
+        return (round(cell * 100) << 2 & 0xFFFFFFFC) | 3
+    half: int = struct.unpack("<Q", struct.pack("<d", cell))[0]
+    return half >> 32 if half & 0x3FFFFFFFF == 0 else None
 
 
 def _result(value: float | str) -> bytes:

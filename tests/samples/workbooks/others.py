@@ -269,6 +269,15 @@ OLD_EXCEL = [
         [["x", "825550100", "", "#REF!"]],
         problems={"D2": "spreadsheet_error"},
     ),
+    xls_case(
+        "packed numbers",
+        [["A", "B", "C", "D"], [5, -5, 12.25, 0.5], ["x", 825550100.0, -1.25, 3e12], [1.25e300, 1 / 3, None, 7]],
+        [
+            ["5", "-5", "12.25", "0.5"],
+            ["x", "825550100", "-1.25", "3000000000000"],
+            ["1.25E+300", "0.3333333333", "", "7"],
+        ],
+    ),
     xls_case("hidden row", _ROWS, [THANDI, LERATO], hidden=1, hidden_rows=[3]),
     xls_case("hidden rows taken", _ROWS, [THANDI, SIPHO, LERATO], hidden_rows=[3], options=Options(hidden_rows=True)),
     xls_case("password", _ROWS, refused="password", extra=_PASSWORD),
