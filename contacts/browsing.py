@@ -18,7 +18,7 @@ from contacts.fields import SEARCHED_FIELDS
 from contacts.models import Contact, ContactList
 
 PAGE = 50
-#: Contacts read by one query of a filter or a search: 5 to 15 ms on an idle machine.
+#: Contacts read by one query of a filter or a search: up to 40 ms on a busy machine.
 WINDOW = 5_000
 #: Index entries counted by one query.
 COUNT_WINDOW = 20_000

@@ -18,8 +18,7 @@ def delete_list(contact_list: ContactList) -> None:
 
     Raises Refusal: ``import_running``, ``bulk_action_running``, or ``in_use`` by a campaign.
     """
-    refuse_while_busy(contact_list)
-    _refuse_if_in_use(contact_list)
+    refuse_deletion(contact_list)
     for window, _ in browsing.windows(contact_list.contacts.all(), size=RANGE):
         with transaction.atomic():
             window.order_by().delete()
@@ -33,7 +32,9 @@ def delete_list(contact_list: ContactList) -> None:
         raise _in_use(contact_list) from error
 
 
-def _refuse_if_in_use(contact_list: ContactList) -> None:
+def refuse_deletion(contact_list: ContactList) -> None:
+    """Raise the Refusal of ``delete_list`` if the list cannot be deleted now."""
+    refuse_while_busy(contact_list)
     try:
         # Looks for what forbids the deletion; deletes nothing.
         Collector(using=DEFAULT_DB_ALIAS).collect([contact_list])

@@ -64,15 +64,16 @@ def list_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for confirmation, saying what goes and what stays; then delete the list."""
     row = get_object_or_404(ContactList, pk=pk)
     contacts = browsing.count(row.contacts.all(), Q(), float("inf")).number
-    if request.method != "POST":
-        context = {
-            "list": row,
-            "contacts": contacts,
-            "imports": row.imports.count(),
-            "segments": row.segments.count(),
-        }
-        return render(request, "contacts/list_delete.html", context)
     try:
+        if request.method != "POST":
+            deleting.refuse_deletion(row)
+            context = {
+                "list": row,
+                "contacts": contacts,
+                "imports": row.imports.count(),
+                "segments": row.segments.count(),
+            }
+            return render(request, "contacts/list_delete.html", context)
         deleting.delete_list(row)
     except Refusal as refusal:
         messages.error(request, refusal.sentence)

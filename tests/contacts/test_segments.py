@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.test import Client
 
-from contacts import segments
+from contacts import importing, segments
 from contacts.models import Contact, ContactList, Import, ImportRow, Segment
 from contacts.number_facts import number_facts
 from contacts.segment_forms import FilterForm, query_string
@@ -134,6 +135,22 @@ def test_other_conditions_are_refused(conditions: object, code: str) -> None:
 )
 def test_the_facts_of_a_number(msisdn: str, facts: tuple[str, str]) -> None:
     assert number_facts(msisdn) == facts
+
+
+def test_an_import_and_the_form_of_a_contact_store_the_facts(customers: ContactList, client: Client) -> None:
+    sheet = ContentFile(b"Phone\n082 555 0188\n+44 7911 123457\n")
+    imported = importing.upload(customers, sheet, "a.csv")
+    importing.confirm(imported, {0: "phone"})
+    importing.check_rows(imported.pk)
+    imported.refresh_from_db()
+    importing.begin_apply(imported)
+    importing.apply(imported.pk)
+    assert matching(customers, condition("import", "equals", str(imported.pk))) == {"188", "457"}
+    changed = customers.contacts.get(msisdn="447911123457")
+    assert (changed.number_country, changed.number_kind) == ("GB", "mobile")
+    client.post(f"/contacts/people/{changed.pk}/", {"phone": "021 555 0100"})
+    changed.refresh_from_db()
+    assert (changed.msisdn, changed.number_country, changed.number_kind) == ("27215550100", "ZA", "fixed_line")
 
 
 # -- the page of the list ---------------------------------------------------------------------------------------------
