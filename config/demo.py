@@ -112,7 +112,7 @@ def import_sheet(contact_list: ContactList, operator: User) -> None:
             with SHEET.open("rb") as sheet_file:
                 import_ = importing.upload(contact_list, File(sheet_file), SHEET.name, operator)
         if not import_.mapping:
-            importing.confirm(import_, columns.guess(import_.header, contact_list.labels))
+            importing.confirm(import_, guessed_mapping(import_))
         queues.enqueue_once(contacts_jobs.check_import, import_.pk)
         follow(import_, {Import.Status.UPLOADED, Import.Status.CHECKING}, shown)
         if import_.status == Import.Status.CHECKED:
@@ -124,6 +124,11 @@ def import_sheet(contact_list: ContactList, operator: User) -> None:
         buckets = ("created", "duplicate", "opted_out", "invalid", "blank")
         counts = ", ".join(f"{getattr(import_, bucket):,} {bucket.replace('_', ' ')}" for bucket in buckets)
         shown.result = f"{import_.read:,} rows read, {counts}"
+
+
+def guessed_mapping(import_: Import) -> dict[int, str]:
+    """The mapping that the columns step proposes."""
+    return columns.guess(import_.header, import_.samples, import_.contact_list.labels, import_.country).mapping
 
 
 def follow(import_: Import, statuses: set[str], shown: Step) -> None:

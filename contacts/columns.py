@@ -1,52 +1,119 @@
-"""What the columns of a spreadsheet mean: a guess from the header, and the mapping that an operator confirmed."""
+"""What the columns of a spreadsheet mean: a guess from headings and cells, and the mapping an operator confirmed."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from contacts import phone_columns
 from contacts.errors import Refusal
-from contacts.fields import FIELD_LABELS, FIELD_NAMES, FIELDS
+from contacts.fields import FIELD_LABELS, FIELD_NAMES, VALUE_FIELDS
+from contacts.headings import CUSTOMER_ID, MESSAGE, is_one_of, plain
+from contacts.phone_columns import cells_of
 
-_SPLIT = re.compile(r"[^0-9a-z]+|(?<=[a-z])(?=[0-9])")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+#: In characters.
+LABEL_LENGTH = 40
 
 
 class ColumnsError(Refusal):
     """A column mapping cannot be used."""
 
 
-def guess(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:
-    """The likely field of each column, counted from 0. ``labels`` are the list's own labels of its fields.
+@dataclass(frozen=True)
+class Guess:
+    """The likely field of each column, counted from 0.
 
-    The list's labels are tried first, then the usual headings of each field in their order. No field is guessed twice;
-    columns without a guess are left out.
+    ``asked``: the columns that are equally likely the phone; ``mapping`` then has no phone and takes them for values.
+    ``surplus``: columns with content for which no value field is left.
     """
-    names = [_plain(title) for title in header]
+
+    mapping: dict[int, str] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    surplus: list[int] = field(default_factory=list)
+
+
+def guess(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mapping[str, str], country: str) -> Guess:
+    """What each column probably means; every column with a heading or content is used.
+
+    ``header``: a title for each column, "" where it has none. ``samples``: the first rows below it. ``labels``: the
+    list's own labels of its fields, which decide. ``country``: ISO 3166, in which the phone numbers are read.
+    """
+    mapping = _labelled(header, labels)
+    found = phone_columns.candidates(header, samples, country)
+    likeliest = phone_columns.likeliest([candidate for candidate in found if candidate.column not in mapping])
+    phones = [candidate.column for candidate in likeliest or phone_columns.likeliest(found)]
+    asked = phones if len(phones) > 1 else []
+    if len(phones) == 1:
+        mapping[phones[0]] = "phone"
+    for goal, find in (("customer_id", _customer_id), ("message", _message)):
+        column = find(header, samples, {*mapping, *asked})
+        if column is not None:
+            mapping[column] = goal
+    free = [goal for goal in VALUE_FIELDS if goal not in mapping.values() and not labels.get(goal)]
+    rest = [n for n, title in enumerate(header) if n not in mapping and (title.strip() or cells_of(n, samples))]
+    mapping.update(zip(rest, free, strict=False))
+    return Guess(dict(sorted(mapping.items())), asked, rest[len(free) :])
+
+
+def _labelled(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:
+    """The columns whose heading is a label of the list."""
+    names = [plain(title) for title in header]
     mapping: dict[int, str] = {}
-    candidates = [(field, _plain(label)) for field, label in labels.items() if field in FIELD_NAMES and label]
-    for field in FIELDS:
-        candidates += [(field.name, _plain(field.name)), (field.name, _plain(field.label))]
-        candidates += [(field.name, heading) for heading in field.headings]
-    for name, heading in candidates:
-        if name not in mapping.values() and heading in names and names.index(heading) not in mapping:
-            mapping[names.index(heading)] = name
-    return dict(sorted(mapping.items()))
+    for goal, label in labels.items():
+        wanted = plain(label)
+        if goal in VALUE_FIELDS and wanted in names and names.index(wanted) not in mapping:
+            mapping[names.index(wanted)] = goal
+    return mapping
+
+
+def _customer_id(header: Sequence[str], samples: Sequence[Sequence[str]], taken: Collection[int]) -> int | None:
+    """The column with a usual heading, the most specific first, whose cells are codes that differ."""
+    names = [plain(title) for title in header]
+    for heading in map(plain, CUSTOMER_ID):
+        for column, name in enumerate(names):
+            if name == heading and column not in taken and _are_codes(cells_of(column, samples)):
+                return column
+    return None
+
+
+def _are_codes(cells: Sequence[str]) -> bool:
+    """Whether they can be customer IDs: not names, not few that repeat, and not identity numbers of 13 digits."""
+    codes = [cell for cell in cells if any(map(str.isdigit, cell)) and len(cell.split()) <= 2]
+    identity_numbers = [cell for cell in codes if len(cell) == 13 and cell.isdigit()]
+    return (
+        2 * len(codes) >= len(cells)
+        and len(set(cells)) * 5 >= len(cells) * 4
+        and (not cells or 2 * len(identity_numbers) < len(cells))
+    )
+
+
+def _message(header: Sequence[str], samples: Sequence[Sequence[str]], taken: Collection[int]) -> int | None:
+    """The first column with such a heading whose cells look like texts, unlike the Yes and No of a consent."""
+    for column, title in enumerate(header):
+        if column not in taken and is_one_of(MESSAGE, title) and _are_texts(cells_of(column, samples)):
+            return column
+    return None
+
+
+def _are_texts(cells: Sequence[str]) -> bool:
+    """Whether they are long, of several words, and different."""
+    texts = [cell for cell in cells if len(cell) >= 20 and (len(cell.split()) >= 4 or not cell.isascii())]
+    return bool(cells) and 2 * len(texts) >= len(cells) and 2 * len(set(cells)) > len(cells)
 
 
 def validate(mapping: Mapping[int, str], header: Sequence[str]) -> None:
     """Raises ColumnsError ``no_phone_column``, ``field_twice``, ``unknown_field`` or ``unknown_column``."""
-    for column, field in mapping.items():
-        if field not in FIELD_NAMES:
-            raise ColumnsError("unknown_field", f"There is no field {field}. The fields are: {', '.join(FIELD_NAMES)}.")
+    for column, goal in mapping.items():
+        if goal not in FIELD_NAMES:
+            raise ColumnsError("unknown_field", f"There is no field {goal}. The fields are: {', '.join(FIELD_NAMES)}.")
         if not 0 <= column < len(header):
             raise ColumnsError(
                 "unknown_column", f"There is no column {column + 1}: the sheet has {len(header)} columns."
             )
-    for field in FIELD_NAMES:
-        columns = [header[column] or f"column {column + 1}" for column, goal in mapping.items() if goal == field]
+    for name in FIELD_NAMES:
+        columns = [title_of(column, header) for column, goal in mapping.items() if goal == name]
         if len(columns) > 1:
             raise ColumnsError(
                 "field_twice",
-                f"More than one column is mapped to {FIELD_LABELS[field]}: {', '.join(columns)}. Keep one of them.",
+                f"More than one column is mapped to {FIELD_LABELS[name]}: {', '.join(columns)}. Keep one of them.",
             )
     if "phone" not in mapping.values():
         raise ColumnsError(
@@ -56,19 +123,34 @@ def validate(mapping: Mapping[int, str], header: Sequence[str]) -> None:
 
 def apply(mapping: Mapping[int, str], row: Sequence[str]) -> dict[str, str]:
     """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty."""
-    return {field: row[column].strip() if column < len(row) else "" for column, field in mapping.items()}
+    return {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
 
 
 def stored(mapping: Mapping[int, str]) -> dict[str, str]:
     """``mapping`` as JSON stores it: the keys are strings."""
-    return {str(column): field for column, field in sorted(mapping.items())}
+    return {str(column): goal for column, goal in sorted(mapping.items())}
 
 
 def restored(mapping: Mapping[str, str]) -> dict[int, str]:
     """The inverse of ``stored``."""
-    return {int(column): field for column, field in mapping.items() if field}
+    return {int(column): goal for column, goal in mapping.items() if goal}
 
 
-def _plain(title: str) -> str:
-    """``title`` as lower-case words: ``"Cell_No."``, ``"cellNo"`` and ``"CELL NO"`` become ``"cell no"``."""
-    return " ".join(filter(None, _SPLIT.split(_CAMEL.sub(" ", title).lower())))
+def title_of(column: int, header: Sequence[str]) -> str:
+    """The heading of ``column``, counted from 0, or ``"Column 3"``."""
+    return header[column].strip() or f"Column {column + 1}"
+
+
+def new_labels(mapping: Mapping[int, str], header: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels for the mapped value fields that have none in ``labels``: the headings, each different from all others."""
+    known = {label.lower() for label in labels.values()}
+    new: dict[str, str] = {}
+    for column, goal in sorted(mapping.items()):
+        if goal in VALUE_FIELDS and not labels.get(goal):
+            title = title_of(column, header)[:LABEL_LENGTH]
+            label, number = title, 2
+            while label.lower() in known:
+                label, number = f"{title[: LABEL_LENGTH - 3]} {number}", number + 1
+            known.add(label.lower())
+            new[goal] = label
+    return new

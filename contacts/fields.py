@@ -12,14 +12,12 @@ class ContactField:
     """One field. ``name`` is the attribute of Contact, ImportRow and Recipient and the name in an import's mapping.
 
     ``label``: what users read, unless the list has a label of its own. ``max_length``: in characters; a longer cell is
-    refused, never cut. ``headings``: usual headings of such a column in a spreadsheet, in lower case, the most specific
-    first. ``help_text``: a hint in the form.
+    refused, never cut. ``help_text``: a hint in the form.
     """
 
     name: str
     label: str
     max_length: int
-    headings: tuple[str, ...] = ()
     help_text: str = ""
     #: A list can give it its own label, such as "First name", and campaign texts can use it as ``@@value1@@``.
     has_list_label: bool = False
@@ -31,33 +29,17 @@ class ContactField:
     is_frozen: bool = True
 
 
-# Headings: a column is guessed by the first of these that the header has, so "number" gives way to "mobile".
-_PHONE_HEADINGS = (
-    "phone", "phone number", "mobile number", "mobile", "cell number", "cell", "cellphone", "cellphone number",
-    "cell phone", "cell phone number", "mobile phone", "mobile phone number", "msisdn", "telephone",
-    "telephone number", "tel", "tel no", "phone no", "mobile no", "cell no", "contact number", "contact no",
-    "handset", "gsm", "handy", "handynummer", "telefon", "telefonnummer", "mobilnummer", "number", "destination",
-    "recipient", "to",
-)  # fmt: skip
-_CUSTOMER_ID_HEADINGS = (
-    "customer id", "customer number", "customer no", "customer", "client id", "client number", "client no",
-    "account number", "account no", "account id", "account", "member number", "member id", "membership number",
-    "policy number", "reference", "ref", "id",
-)  # fmt: skip
-_MESSAGE_HEADINGS = ("message", "own text", "sms text", "sms", "text", "message text", "body")
-
 #: In the order users see them.
 FIELDS = (
     # The table shows and campaigns freeze the digits that were read from it (``msisdn``), not the phone as typed.
-    ContactField("phone", "Phone", 60, headings=_PHONE_HEADINGS, is_in_table=False, is_frozen=False),
-    ContactField("customer_id", "Customer ID", 100, headings=_CUSTOMER_ID_HEADINGS),
+    ContactField("phone", "Phone", 60, is_in_table=False, is_frozen=False),
+    ContactField("customer_id", "Customer ID", 100),
     *(ContactField(f"value{number}", f"Value {number}", 500, has_list_label=True) for number in range(1, 7)),
     # 1,600 characters are about ten SMS parts.
     ContactField(
         "message",
         "Own text",
         1600,
-        headings=_MESSAGE_HEADINGS,
         help_text="Replaces the campaign’s text for this person. Usually blank.",
         is_in_table=False,
         is_searched=False,

@@ -170,7 +170,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.fields["country"].initial = upload.country
-        guessed = columns.guess(upload.header, upload.contact_list.labels)
+        guessed = columns.guess(upload.header, upload.samples, upload.contact_list.labels, upload.country).mapping
         for number, title in enumerate(upload.header):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 label=f"{title or f'Column {number + 1}'} goes to",

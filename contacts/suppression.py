@@ -106,8 +106,10 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
 def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
     """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError."""
     with sheets.open_sheet(path, name, sheets.Options(encoding=encoding)) as sheet:
-        guessed = {field: column for column, field in columns.guess(sheet.layout.header, {}).items()}
-        column = guessed.get("phone", _first_number(sheet.layout.first_rows, country))
+        layout = sheet.layout
+        made = columns.guess(layout.header, [row.cells for row in layout.first_rows], {}, country)
+        guessed = {field: column for column, field in made.mapping.items()}
+        column = guessed.get("phone", _first_number(layout.first_rows, country))
         if column is None:
             raise sheets.SheetError(
                 "no_phone_column",

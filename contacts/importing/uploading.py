@@ -12,7 +12,6 @@ from django.core.files import File
 from django.utils import timezone
 
 from contacts import columns, sheets
-from contacts.fields import VALUE_FIELDS
 from contacts.importing.state import ImportRefusal
 from contacts.models import ContactList, Import
 
@@ -119,9 +118,7 @@ def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
 def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
     """Label the value fields that have no label with the column's heading; give an empty list the import's country."""
     contact_list = import_.contact_list
-    for column, field in mapping.items():
-        if field in VALUE_FIELDS and not contact_list.labels.get(field):
-            contact_list.labels[field] = import_.header[column][:60]
+    contact_list.labels |= columns.new_labels(mapping, import_.header, contact_list.labels)
     if not contact_list.contacts.exists():
         contact_list.country = import_.country
     contact_list.save(update_fields=["labels", "country", "updated_at"])

@@ -1,9 +1,8 @@
 """Guesses which row of a sheet holds the titles, from what the rows look like."""
 
-import re
 from collections.abc import Sequence
 
-from contacts.fields import FIELDS
+from contacts.headings import CUSTOMER_ID, MESSAGE, PHONE_TITLES, plain
 from contacts.sheet_reader.cells import looks_like_number, number_columns, texts_of
 from contacts.sheet_reader.types import Row
 
@@ -29,9 +28,8 @@ _NO_VALUE = {
     "tbc",
     "x",
 }
-_WORDS = re.compile(r"[^\w]+|_")
-_USUAL_TITLES = {heading for field in FIELDS for heading in field.headings}
-_PHONE_TITLES = set(FIELDS[0].headings) - {"number", "to", "recipient", "destination"}
+_PHONE_TITLES = set(map(plain, PHONE_TITLES))
+_USUAL_TITLES = _PHONE_TITLES | set(map(plain, (*CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number")))
 
 
 def guess_header_row(rows: Sequence[Row]) -> int:
@@ -100,11 +98,7 @@ def _is_title(text: str) -> bool:
 
 def _usual_titles(row: Row, columns: set[int]) -> bool:
     """Whether a title over a column of numbers is one that people usually give to phone numbers."""
-    return any(_plain(row.cells[column]) in _PHONE_TITLES for column in columns if column < len(row.cells))
-
-
-def _plain(title: str) -> str:
-    return " ".join(filter(None, _WORDS.split(title.lower())))
+    return any(plain(row.cells[column]) in _PHONE_TITLES for column in columns if column < len(row.cells))
 
 
 def _with_blank_title(above: list[Row], data: list[Row]) -> int:
@@ -120,7 +114,7 @@ def _with_blank_title(above: list[Row], data: list[Row]) -> int:
 
 def _without_numbers(filled: list[Row]) -> int:
     """The header of a sheet whose first rows have no phone number at all."""
-    usual = [row for row in filled[:15] if any(_plain(text) in _USUAL_TITLES for text in texts_of(row))]
+    usual = [row for row in filled[:15] if any(plain(text) in _USUAL_TITLES for text in texts_of(row))]
     candidates = [row for row in filled if not _is_labelled(row)] or filled
     width = max((len(texts_of(row)) for row in candidates), default=0)
     full = [row for row in candidates if len(texts_of(row)) * 2 > width]

@@ -4,7 +4,7 @@ import pytest
 from django.db import models
 
 from campaigns.models import Recipient
-from contacts.fields import FIELD_NAMES, FIELDS, FROZEN_FIELDS, MAX_LENGTHS, TABLE_FIELDS, VALUE_FIELDS
+from contacts.fields import FIELD_NAMES, FROZEN_FIELDS, MAX_LENGTHS, TABLE_FIELDS, VALUE_FIELDS
 from contacts.forms import ContactForm
 from contacts.models import Contact, ContactData, ContactList, ImportRow
 from contacts.tables import ContactTable
@@ -29,12 +29,6 @@ def test_a_recipient_can_hold_everything_that_a_freeze_copies() -> None:
 
 def test_value1_to_value6_are_what_a_list_can_label() -> None:
     assert VALUE_FIELDS == ("value1", "value2", "value3", "value4", "value5", "value6")
-
-
-def test_no_heading_means_two_fields() -> None:
-    headings = [heading for field in FIELDS for heading in {*field.headings, field.label.lower()}]
-    assert len(headings) == len(set(headings))
-    assert headings == [heading.lower() for heading in headings]
 
 
 def test_the_form_and_the_table_follow_the_declaration() -> None:

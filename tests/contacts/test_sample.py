@@ -19,7 +19,7 @@ def test_it_is_imported_with_every_kind_of_error_of_a_real_sheet(settings: Setti
     labels = {"value1": "First name", "value2": "Balance"}
     people = ContactList.objects.create(name="Customers", country="ZA", labels=labels)
     import_ = importing.upload(people, ContentFile(make.SAMPLE.read_bytes()), "customers.xlsx")
-    importing.confirm(import_, columns.guess(import_.header, labels))
+    importing.confirm(import_, columns.guess(import_.header, import_.samples, labels, "ZA").mapping)
     importing.check_rows(import_.pk)
     import_.refresh_from_db()
     importing.begin_apply(import_)

@@ -106,8 +106,17 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
         if matching[0] in chosen:
             raise CommandError(f"The column {title} is mapped twice. Keep one of them.")
         chosen[matching[0]] = field.strip()
-    guessed = columns.guess(import_.header, import_.contact_list.labels)
-    rest = {column: field for column, field in guessed.items() if field not in chosen.values() and column not in chosen}
+    guessed = columns.guess(import_.header, import_.samples, import_.contact_list.labels, import_.country)
+    if guessed.asked and "phone" not in chosen.values():
+        titles = [columns.title_of(column, import_.header) for column in guessed.asked]
+        raise CommandError(
+            f'These columns look like phone numbers: {", ".join(titles)}. Choose one: --map "{titles[0]}=phone"'
+        )
+    rest = {
+        column: field
+        for column, field in guessed.mapping.items()
+        if field not in chosen.values() and column not in chosen
+    }
     return {**chosen, **rest}
 
 
