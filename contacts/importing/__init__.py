@@ -9,6 +9,7 @@ from contacts.importing.applying import apply, begin_apply
 from contacts.importing.checking import CheckedRows, check_rows, forecast, recheck
 from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
+from contacts.importing.opt_outs import guess as guess_opt_outs
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
 from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
@@ -27,6 +28,7 @@ __all__ = [
     "download_header",
     "fix_cell",
     "forecast",
+    "guess_opt_outs",
     "inspect_upload",
     "local_copy",
     "reader_options",

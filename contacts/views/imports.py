@@ -15,6 +15,7 @@ from contacts.columns import ColumnsError
 from contacts.forms import ENCODING_LABELS, ColumnsForm, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
 from contacts.tables import ImportTable, zoned
+from contacts.views.uploads import is_script
 
 
 @require_GET
@@ -37,13 +38,9 @@ def upload(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         import_ = _upload(form, request)
         if import_ is not None:
             url = import_.get_absolute_url()
-            return JsonResponse({"url": url}) if _is_script(request) else redirect(url)
+            return JsonResponse({"url": url}) if is_script(request) else redirect(url)
     context = {"form": form, "chosen": chosen}
     return render(request, "contacts/upload.html", context, status=422 if form.errors else 200)
-
-
-def _is_script(request: HttpRequest) -> bool:
-    return request.headers.get("Accept") == "application/json"
 
 
 def _upload(form: UploadForm, request: HttpRequest) -> Import | None:
