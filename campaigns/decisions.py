@@ -26,7 +26,7 @@ from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
 from campaigns.results.uploaded_log import UploadedLog, accept_named
-from campaigns.statuses import PAUSED_BY_USER
+from campaigns.statuses import DECIDED, PAUSED_BY_USER
 from contacts.errors import Refusal
 from providers.locks import LockLost, hold
 
@@ -245,7 +245,7 @@ def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datet
             batch,
             Batch.Status.CANCELLED,
             user=user,
-            reason="decided",
+            reason=DECIDED,
             sentence=sentence,
             due_at=None,
             settled_at=now,
@@ -255,7 +255,7 @@ def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datet
             batch,
             Batch.Status.HANDED_OVER,
             user=user,
-            reason="decided",
+            reason=DECIDED,
             sentence=sentence,
             handed_over_at=now,
             poll_at=now + timing.FIRST_POLL_AFTER,
@@ -266,7 +266,7 @@ def _carry_out(batch: Batch, user: Any, decision: str, sentence: str, now: datet
             batch,
             decision,
             user=user,
-            reason="decided",
+            reason=DECIDED,
             sentence=sentence,
             settled_at=now,
             handed_over_at=batch.handed_over_at or now,
@@ -304,12 +304,12 @@ def decide_many(
 def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> None:
     if batch.campaign.status == Campaign.Status.CANCELLED:
         transition(
-            batch, Batch.Status.CANCELLED, user=user, reason="decided", sentence=sentence, due_at=None, settled_at=now
+            batch, Batch.Status.CANCELLED, user=user, reason=DECIDED, sentence=sentence, due_at=None, settled_at=now
         )
         return
     if batch.expires_at and batch.expires_at <= now:
         raise Refusal("expired", "The time for handing it over has passed. It can only be cancelled.")
-    supersede(batch, now, reason="decided", sentence=sentence, user=user)
+    supersede(batch, now, reason=DECIDED, sentence=sentence, user=user)
     _restart_patience(batch.campaign, now)
 
 

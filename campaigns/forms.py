@@ -1,19 +1,19 @@
 """The forms of the campaign pages. A form cleans; the operations save."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from campaigns.audience.texts import compile_text
+from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.decisions import DECISIONS
 from campaigns.models import Batch, Campaign, CampaignList, Template
 from campaigns.results.uploaded_log import UploadedLog
 from campaigns.tables import OUTCOME_WORDS
 from contacts.errors import Refusal
-from contacts.fields import VALUE_FIELDS
+from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.forms import checked_size, sheet_field
 from contacts.models import ContactList
 from providers.base import CampaignSpec
@@ -56,10 +56,22 @@ class ListsField(forms.Field):
         return lists
 
 
+def labels_of(lists: Sequence[str]) -> dict[str, str]:
+    """The fields that a text can use with their labels, by the first chosen list. ``lists``: primary keys or "".
+
+    A list without labels, or no list, offers all six values by their number.
+    """
+    first = next((pk for pk in lists if pk.isdigit()), None)
+    chosen = ContactList.objects.filter(pk=first).first() if first else None
+    labelled = chosen.labelled_fields() if chosen else {}
+    return labelled or {field: FIELD_LABELS[field] for field in VALUE_FIELDS}
+
+
 class CampaignForm(forms.ModelForm):
     """A draft. ``options`` is the bound options form of the chosen account, or None where there is no account."""
 
     lists = ListsField(label="Lists")
+    are_literals = forms.BooleanField(label="They are meant as they stand", required=False)
 
     class Meta:
         model = Campaign
@@ -95,6 +107,7 @@ class CampaignForm(forms.ModelForm):
             accounts = accounts | Account.objects.filter(pk=self.instance.account_id)
         self.fields["account"].queryset = accounts.distinct()  # type: ignore[attr-defined]
         self.fields["template"].required = False
+        self.fields["are_literals"].initial = bool(self.instance.confirmed_literals)
         self.fields["start_at"].help_text = f"In {zone}. Leave blank to start as soon as it is approved."
         self.fields["end_at"].help_text = f"In {zone}. Nothing is handed over after the end. Leave blank for no end."
         self.fields["account"].empty_label = "Choose an account"  # type: ignore[attr-defined]
@@ -123,11 +136,12 @@ class CampaignForm(forms.ModelForm):
             return self.data.getlist("lists") or [""]  # type: ignore[attr-defined]
         return [str(pk) for pk in self.initial.get("lists", [])] or [""]
 
+    def foreign_fields(self) -> list[str]:
+        """What looks like a field of another program in the text as it is right now."""
+        return foreign_fields(str(self["text"].value() or ""))
+
     def labels(self) -> dict[str, str]:
-        """The labels of the fields on the first chosen list."""
-        first = next((pk for pk in self.chosen_lists() if pk.isdigit()), None)
-        chosen = ContactList.objects.filter(pk=first).first() if first else None
-        return {field: chosen.label(field) if chosen else f"Value {field[-1]}" for field in VALUE_FIELDS}
+        return labels_of(self.chosen_lists())
 
     def clean_text(self) -> str:
         try:

@@ -26,6 +26,7 @@ from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.errors import Refusal
 from contacts.queues import Job, job
+from contacts.snapshots import snapshot
 from providers.locks import LockLost, hold, is_free
 from providers.models import Account
 
@@ -90,10 +91,11 @@ def collect(account_id: int) -> None:
 @job("campaigns")
 def audit(campaign_id: int) -> None:
     """Count a campaign's books again and recompute its digest. A difference is a red alarm."""
-    campaign = Campaign.objects.get(pk=campaign_id)
-    alarm = balance.audit(campaign).mismatch
-    if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
-        alarm = "The recipients changed after the freeze."
+    with snapshot():
+        campaign = Campaign.objects.get(pk=campaign_id)
+        alarm = balance.audit(campaign).mismatch
+        if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
+            alarm = "The recipients changed after the freeze."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 

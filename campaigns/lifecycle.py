@@ -55,10 +55,19 @@ BATCH_TRANSITIONS: dict[str, frozenset[str]] = {
             BatchStatus.PREPARED,
         }
     ),
+    # Back to committing only if the provider reported that it dropped every attempt unread and a repeat is harmless.
     BatchStatus.HANDED_OVER: frozenset(
-        {BatchStatus.PROCESSING, BatchStatus.ACCEPTED, BatchStatus.REJECTED, BatchStatus.UNCLEAR}
+        {
+            BatchStatus.COMMITTING,
+            BatchStatus.PROCESSING,
+            BatchStatus.ACCEPTED,
+            BatchStatus.REJECTED,
+            BatchStatus.UNCLEAR,
+        }
     ),
-    BatchStatus.PROCESSING: frozenset({BatchStatus.ACCEPTED, BatchStatus.REJECTED, BatchStatus.UNCLEAR}),
+    BatchStatus.PROCESSING: frozenset(
+        {BatchStatus.COMMITTING, BatchStatus.ACCEPTED, BatchStatus.REJECTED, BatchStatus.UNCLEAR}
+    ),
     BatchStatus.HELD: frozenset({BatchStatus.PREPARED, BatchStatus.CANCELLED}),
     BatchStatus.UNCLEAR: frozenset(
         {

@@ -57,6 +57,8 @@ class Campaign(models.Model):
     lists = models.ManyToManyField("contacts.ContactList", through="CampaignList", related_name="campaigns")
     template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.SET_NULL, related_name="campaigns")
     text = models.TextField()
+    #: What looks like a field of another program, such as {name}, and is meant as it stands.
+    confirmed_literals = models.JSONField(default=list, blank=True, editable=False)
     sender = models.CharField(max_length=16, blank=True)
     start_at = models.DateTimeField(null=True, blank=True, help_text="Empty means the moment of approval.")
     end_at = models.DateTimeField(null=True, blank=True)

@@ -74,3 +74,7 @@ class ReplySource(TextChoices):
 
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.
 PAUSED_BY_USER = "paused"
+#: The reason of batches and campaigns about which a journal knows more than the restored database.
+RESTORED = "restored"
+#: The reason of a batch that a person decided.
+DECIDED = "decided"

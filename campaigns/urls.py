@@ -28,6 +28,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/choose/<int:account_pk>/", compare.choose, name="choose"),
     path("campaigns/<int:pk>/quote/<int:account_pk>/", compare.quote, name="quote"),
     path("campaigns/<int:pk>/preview/", preview.preview, name="preview"),
+    path("campaigns/<int:pk>/copy/", decide.copy, name="copy"),
     path("campaigns/<int:pk>/freeze/", decide.freeze, name="freeze"),
     path("campaigns/<int:pk>/approve/", decide.approve, name="approve"),
     path("campaigns/<int:pk>/reject/", decide.reject, name="reject"),

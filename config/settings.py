@@ -179,7 +179,8 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# A decision asks for the password again when the last one is older than this, in seconds.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # "key" is a name from one address (config.accounts). The pauses grow: up to a minute, a quarter, an hour, a day.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,100/h/ip,5/m/key,10/15m/key,20/h/key,40/d/key"}
 MFA_ADAPTER = "config.accounts.SecondStep"

@@ -364,7 +364,7 @@ class ImportIssue(models.Model):
 
     ``row`` is the number the spreadsheet shows. ``cells``: the whole row, with corrections. ``column_number``: the cell
     at fault, counted from 0; None where the row as a whole is. ``problems``: ``[code, sentence]`` by column, as the
-    reader reported them.
+    reader reported them. ``country``: of a number that is left out as another country's.
     """
 
     import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="issues", db_column="import_id")
@@ -376,6 +376,7 @@ class ImportIssue(models.Model):
     value = models.CharField(max_length=200, blank=True)
     cells = models.JSONField(default=list, blank=True)
     problems = models.JSONField(default=dict, blank=True)
+    country = models.CharField(max_length=2, blank=True)
     is_warning = models.BooleanField(default=False)
 
     class Meta:

@@ -194,8 +194,8 @@ class Interpretation:
     decide. ``account`` is true if the account itself was refused (login, credit); it is then stopped as well. ``waits``
     is true while the provider may still report something that allows another attempt: no attempt is made before that,
     and the wait is short. ``dropped`` is true if the provider reported that it dropped the file of every attempt
-    unread, so that no attempt can have texted anybody: while the batch is committing, its commit may be repeated if the
-    guard permits; once it was handed over, a person decides.
+    unread, so that no attempt can have texted anybody: the commit is then repeated if the guard permits, also after the
+    hand-over.
     """
 
     state: ProviderState

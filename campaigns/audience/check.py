@@ -9,7 +9,7 @@ from django.db import connection
 
 from campaigns.audience.spec import compose_spec, finished_text
 from campaigns.audience.statistics import Measured, measure_texts
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.texts import Text, compile_text, foreign_fields
 from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
@@ -53,6 +53,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
     text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    refuse_foreign_fields(campaign)
     check = AudienceCheck()
     reasons = count_reasons(lists, text)
     check.selected = sum(reasons.values())
@@ -100,6 +101,18 @@ def usable_text_of(campaign: Campaign) -> Text:
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
+
+
+def refuse_foreign_fields(campaign: Campaign) -> None:
+    """Raise Refusal if the text has what looks like a field of another program and nobody confirmed it as it stands."""
+    found = [field for field in foreign_fields(campaign.text) if field not in campaign.confirmed_literals]
+    if found:
+        named = ", ".join(f"“{field}”" for field in found)
+        raise Refusal(
+            "looks_like_a_field",
+            f"{named} {'looks' if len(found) == 1 else 'look'} like a field of another program and would be texted as"
+            " it stands. Insert one of the list's fields instead, or confirm below the text that it is meant as it is.",
+        )
 
 
 def usable_text(source: str, lists: Sequence[ContactList]) -> Text:

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
-from campaigns.audience.check import reason_sql, refuse_early, usable_text_of
+from campaigns.audience.check import reason_sql, refuse_early, refuse_foreign_fields, usable_text_of
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
@@ -32,6 +32,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     """
     require_permission(user, "campaigns.change_campaign")
     usable_text_of(campaign)
+    refuse_foreign_fields(campaign)
     if campaign.end_at and campaign.end_at <= now:
         raise Refusal("end_passed", "The end is in the past. Choose a later one.")
     if campaign.start_at and campaign.start_at < now - campaign.patience:
@@ -54,6 +55,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     delete_recipients(campaign, lock)
     try:
         text = usable_text_of(campaign)
+        refuse_foreign_fields(campaign)
         copied = _copy_people(campaign, text, lock)
         if not _still_freezing(campaign):
             _forget_if_given_up(campaign, lock)

@@ -9,6 +9,11 @@ from contacts.fields import VALUE_FIELDS
 
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
 _STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
+# How other programs write fields: {name}, {{name}}, ${name}, [name], %name%, <name>, *|NAME|*, «name».
+_FOREIGN_FIELD = re.compile(
+    r"\*\|\w[\w .:-]{0,38}\|\*|\$?\{\{?\s*[^\W\d][^{}\n]{0,38}\}\}?|\[\s*[^\W\d][\w .-]{0,38}\]"
+    r"|%[^\W\d]\w{0,38}%|<<?\s*[^\W\d][\w .-]{0,38}>>?|«\s*[^\W\d][^«»\n]{0,38}»"
+)
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 
 
@@ -71,6 +76,14 @@ def compile_text(source: str) -> Text:
         bare="".join(literal + (f"@@{field}@@" if field else "") for literal, field, _ in pieces) if agree else "",
         fallbacks=fallbacks,
     )
+
+
+def foreign_fields(source: str) -> list[str]:
+    """What looks like a field of another program, such as ``{name}`` or ``[First name]``, each once, in its order.
+
+    Baton fills none of them in: every phone would show them as they stand.
+    """
+    return list(dict.fromkeys(_FOREIGN_FIELD.findall(_FIELD.sub(" ", source))))
 
 
 def has_literal_field(finished: str) -> bool:

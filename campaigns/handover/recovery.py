@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns import timing
-from campaigns.statuses import BatchStatus, CampaignStatus
+from campaigns.statuses import RESTORED, BatchStatus, CampaignStatus
 from providers.base import Guard, GuardKind, Interpretation
 from providers.errors import Refused, Trouble, Unreachable
 
-#: The reason of batches and campaigns about which a journal knows more than the restored database.
-RESTORED = "restored"
-
+#: How often a provider may drop a whole upload unread before a person is asked: bad timing alone does not do that.
+MOST_DROPPED_UPLOADS = 3
 CLOCK_SET_BACK = "The clock was set back after the commit began, and the provider shows nothing about this file."
 CONTRADICTED = (
     "The database was restored from an older copy, and the journal knows more about this campaign, so "
@@ -32,7 +31,8 @@ class Situation:
     ``first_intent_at`` is when the batch was first allowed through the gate, ``latest_attempt_at`` when its latest
     attempt began. ``is_contradicted`` is whether a journal shows that the database is an older copy;
     ``has_opt_outs_since_restore`` is whether an intent that only the journal knows includes somebody who has opted
-    out; ``is_still_staged``, which only a rename depends on, is whether every poll since the latest attempt, over the
+    out. ``dropped_uploads`` is how many uploads ended well, if the provider dropped every attempt unread, else 0.
+    ``is_still_staged``, which only a rename depends on, is whether every poll since the latest attempt, over the
     guard's pause, saw its pinned source untouched.
     """
 
@@ -46,6 +46,7 @@ class Situation:
     is_account_stopped: bool
     is_contradicted: bool
     has_opt_outs_since_restore: bool
+    dropped_uploads: int
     is_still_staged: bool
 
     @property
@@ -139,6 +140,8 @@ def _decide_with_key(situation: Situation, give_up: AskAPerson) -> Decision:
     if situation.has_opt_outs_since_restore:
         # The journalled intent may have been withdrawn in the database that was lost.
         return give_up
+    if situation.dropped_uploads >= MOST_DROPPED_UPLOADS:
+        return AskAPerson(give_up.reason, f"{give_up.sentence} This happened {situation.dropped_uploads} times.")
     if situation.campaign_status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
         return give_up
     if now < situation.latest_attempt_at + pause:

@@ -7,11 +7,11 @@ from django.db import connection, transaction
 
 from campaigns import timing
 from campaigns.handover import journal
-from campaigns.handover.recovery import RESTORED
 from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient
 from campaigns.results.schedule import unclear_fields
 from campaigns.results.settle import RESTORED_OTHER_BYTES
+from campaigns.statuses import RESTORED
 from contacts.suppression import reapply_journal
 from providers.base import NOT_ARRIVED
 

@@ -14,7 +14,7 @@ from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of
 from campaigns.results.poll import poll
 from campaigns.results.schedule import unclear_fields
 from campaigns.timing import Clock
-from providers.base import GuardKind, Interpretation, ProviderState, Staged
+from providers.base import Ending, GuardKind, Interpretation, ProviderState, Staged
 from providers.errors import Trouble
 from providers.locks import Lock
 from providers.points import reach
@@ -74,6 +74,7 @@ def situation_of(batch: Batch, latest: Attempt, interpretation: Interpretation, 
         is_account_stopped=batch.account.is_stopped,
         is_contradicted=journal_contradicts(batch),
         has_opt_outs_since_restore=has_opt_outs_since_restore(batch),
+        dropped_uploads=batch.attempts.filter(ending=Ending.DONE).count() if interpretation.dropped else 0,
         is_still_staged=guard.kind is GuardKind.RENAME and _is_still_staged(batch, latest),
     )
 

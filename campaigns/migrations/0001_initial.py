@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
                 ("text", models.TextField()),
+                ("confirmed_literals", models.JSONField(blank=True, default=list, editable=False)),
                 ("sender", models.CharField(blank=True, max_length=16)),
                 (
                     "start_at",

@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from contacts.snapshots import snapshot
 
 #: Where the rows of a batch without an outcome of their own count.
 BUCKETS: dict[str, str] = dict.fromkeys(OPEN, "open") | {
@@ -75,7 +76,10 @@ class Balance:
 
 
 def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
-    """Return the books of ``campaign`` from its counters; reads one row for each of its batches."""
+    """Return the books of ``campaign`` from its counters; reads one row for each of its batches.
+
+    To be compared or shown, the campaign and its batches must come from one snapshot.
+    """
     balance = Balance()
     if not campaign.counts:
         return balance
@@ -110,7 +114,17 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
 
 
 def audit(campaign: Campaign) -> Balance:
-    """Return the books after counting every recipient again; ``mismatch`` says where counters and rows differ."""
+    """Return the books after counting every recipient again; ``mismatch`` says where counters and rows differ.
+
+    Everything is read in one snapshot, ``campaign`` too: otherwise a batch that is rebuilt meanwhile would look like a
+    mismatch.
+    """
+    with snapshot():
+        campaign.refresh_from_db()
+        return _count_again(campaign)
+
+
+def _count_again(campaign: Campaign) -> Balance:
     balance = of(campaign)
     if not campaign.counts or balance.mismatch:
         return balance

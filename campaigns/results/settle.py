@@ -13,9 +13,10 @@ from campaigns.lifecycle import StaleTransition, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
 from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_start
+from campaigns.statuses import DECIDED, RESTORED
 from contacts.models import Suppression
 from contacts.suppression import suppress
-from providers.base import Ending, Interpretation, Outcome, ProviderState
+from providers.base import Ending, GuardKind, Interpretation, Outcome, ProviderState
 from providers.points import reach
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ _ORDER = (
 def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     """Write what ``interpretation`` proves: outcomes, opt-outs reported by the provider, and the batch's status.
 
-    The status only moves forward. Evidence against a settled batch changes no status and raises an alarm.
+    The status only moves forward, except that a file which the provider dropped unread is committing again, so that
+    recovery decides about a repeat. Evidence against a settled batch changes no status and raises an alarm.
     """
     news = _new_outcomes(batch, interpretation.outcomes)
     report_opt_outs(news, batch)
@@ -58,8 +60,9 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     reach("settle:begin")
     try:
         with transaction.atomic():
-            if not Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status).exists():
-                # A person decided during the poll.
+            # A person may have decided during the poll, or another attempt was made, about which it says nothing.
+            unchanged = Batch.objects.filter(status=batch.status, handed_over_at=batch.handed_over_at)
+            if not unchanged.select_for_update().filter(pk=batch.pk).exists():
                 raise StaleTransition(batch)
             if batch.status in GIVEN_UP:
                 _warn_of_given_up(batch, interpretation)
@@ -199,11 +202,12 @@ def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> Non
         raise_alarm(batch, interpretation.reason, interpretation.alarm)
     if interpretation.note and not batch.events.filter(sentence=interpretation.note).exists():
         record_event(batch.campaign, "note", interpretation.note, batch=batch)
-    to = (
-        Batch.Status.UNCLEAR
-        if interpretation.unclear or _is_dropped(batch, interpretation)
-        else _STATUS.get(interpretation.state)
-    )
+    to = _proven_status(batch, interpretation, now)
+    if to == Batch.Status.COMMITTING:
+        sentence = f"{interpretation.sentence} It is handed over again while the campaign is running."
+        again: dict[str, Any] = {"due_at": now, "handed_over_at": None, "poll_at": None, "failures": 0}
+        transition(batch, to, reason=interpretation.reason, sentence=sentence, **again)
+        return
     if batch.status in (Batch.Status.ACCEPTED, Batch.Status.REJECTED):
         if to in (Batch.Status.ACCEPTED, Batch.Status.REJECTED) and to != batch.status:
             raise_alarm(batch, "contradiction", f"{batch.name} is {batch.status}, but new evidence says {to}.")
@@ -243,20 +247,36 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
 
 def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:
     """Whether the reason for unclear differs from the one a person already decided."""
-    if batch.reason != "decided":
+    if batch.reason != DECIDED:
         return True
     asked = batch.events.filter(to_status=Batch.Status.UNCLEAR).order_by("-id").first()
     return asked is None or (asked.reason, asked.sentence) != (interpretation.reason, interpretation.sentence)
 
 
-def _is_dropped(batch: Batch, interpretation: Interpretation) -> bool:
-    """Whether the file that was handed over is proven to be gone: every attempt was dropped, or none arrived whole.
-
-    Nothing is repeated automatically from these statuses, and no further report will come, so a person is asked at
-    once.
-    """
+def _proven_status(batch: Batch, interpretation: Interpretation, now: datetime) -> str | None:
+    """The status that the evidence proves, or None if it proves none."""
+    if interpretation.unclear:
+        return Batch.Status.UNCLEAR
     if interpretation.dropped and batch.status in (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING):
-        return True
+        return Batch.Status.COMMITTING if _may_be_repeated(batch, now) else Batch.Status.UNCLEAR
+    return Batch.Status.UNCLEAR if _is_lost(batch, interpretation) else _STATUS.get(interpretation.state)
+
+
+def _may_be_repeated(batch: Batch, now: datetime) -> bool:
+    """Whether the provider's memory for the key still makes a repeat harmless, and no person or restore intervened.
+
+    Recovery decides whether the repeat is made.
+    """
+    guard = batch.account.adapter.guard
+    if guard.kind is not GuardKind.KEY or batch.first_intent_at is None:
+        return False
+    if now - batch.first_intent_at >= guard.window:
+        return False
+    return not batch.events.filter(reason__in=(DECIDED, RESTORED)).exists()
+
+
+def _is_lost(batch: Batch, interpretation: Interpretation) -> bool:
+    """Whether a processing file is gone although no attempt arrived whole: no further report comes, so ask a person."""
     if (
         batch.status != Batch.Status.PROCESSING
         or interpretation.state is not ProviderState.ABSENT

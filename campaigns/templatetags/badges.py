@@ -5,9 +5,14 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 
+from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign
 from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS, REASON_WORDS
+from contacts.errors import Refusal
+from contacts.fields import FIELD_LABELS
 
 register = template.Library()
 
@@ -71,6 +76,29 @@ def outcome_chip(outcome: str, word: str = "") -> dict[str, str]:
 @register.filter
 def outcome_word(outcome: str) -> str:
     return OUTCOME_WORDS[outcome]
+
+
+@register.filter
+def with_labels(campaign: Campaign) -> SafeString:
+    """The text of a campaign with each field as a chip that has the label of the first list, for people to read.
+
+    A text that cannot be compiled is shown as it is.
+    """
+    try:
+        text = compile_text(campaign.text)
+    except Refusal:
+        return escape(campaign.text)
+    lists = campaign.ordered_lists()
+    labels = lists[0].labelled_fields() if lists else {}
+    pieces = []
+    for literal, field, fallback in text.pieces:
+        pieces.append(escape(literal))
+        if field:
+            otherwise = f", or “{fallback}”" if fallback else ""
+            pieces.append(
+                format_html('<span class="field-chip">{}{}</span>', labels.get(field, FIELD_LABELS[field]), otherwise)
+            )
+    return SafeString("".join(pieces))
 
 
 @register.filter

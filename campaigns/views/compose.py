@@ -14,6 +14,7 @@ from django_tables2 import RequestConfig
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
+from campaigns.audience.texts import foreign_fields
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.models import Campaign, Template
 from campaigns.results import summary
@@ -35,6 +36,7 @@ PLACES = {
     "empty_audience": "lists",
     "text_empty": "text",
     "unknown_field": "text",
+    "looks_like_a_field": "text",
     "texts_refused": "text",
     "account_inactive": "account",
     "end_passed": "end_at",
@@ -108,8 +110,9 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
             return redirect(campaign)
         campaign = form.save(commit=False)
         campaign.options = form.cleaned_data.get("options", {})
+        campaign.confirmed_literals = foreign_fields(campaign.text) if form.cleaned_data["are_literals"] else []
         if campaign.pk:
-            names = [*form.Meta.fields, "options"]
+            names = [*form.Meta.fields, "options", "confirmed_literals"]
             campaign.save(update_fields=names)
         else:
             campaign.save()
@@ -195,6 +198,8 @@ def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False,
         "campaign": form.instance if form.instance.pk else None,
         "all_lists": ContactList.objects.all(),
         "labels": form.labels(),
+        "literals": form.foreign_fields(),
+        "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),
         **measured(form["text"].value() or "", form.chosen_lists(), form.chosen_account(), form.chosen_options()),
         **more,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns import decisions, jobs
+from campaigns import copying, decisions, jobs
 from campaigns.audience import freeze as audience_freeze
 from campaigns.forms import DecideForm, DecideManyForm, StartForm
 from campaigns.models import Batch, Campaign
@@ -38,6 +38,14 @@ def _perform(request: HttpRequest, operation: Callable[[], None], said: str) -> 
 
 def _campaign(pk: int) -> Campaign:
     return get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
+
+
+@require_POST
+@permission_required("campaigns.add_campaign", raise_exception=True)
+def copy(request: HttpRequest, pk: int) -> HttpResponse:
+    made = copying.copy_campaign(_campaign(pk), request.user, timezone.now())
+    messages.success(request, "Copied as a new draft. Its recipients are the people who are on its lists today.")
+    return redirect("campaigns:edit", made.pk)
 
 
 @require_POST

@@ -14,6 +14,7 @@ from campaigns.tables import OUTCOME_WORDS, shown_fields
 from campaigns.views import recipients
 from contacts.export_log import record_export
 from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
+from contacts.snapshots import snapshot
 from contacts.views import exports
 
 CHUNK = 2000
@@ -27,25 +28,36 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     campaign = get_object_or_404(Campaign, pk=pk)
     batches = list(campaign.batches.all())
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
-    rows = recipients.filtered(campaign, batches, form).order_by("pk")
+    rows = recipients.filtered(campaign, batches, form)
     record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=rows.count())
     shown = shown_fields(campaign.value_labels())
     others = {field: FIELD_LABELS[field] for field in FROZEN_FIELDS if field not in shown}
     header = ("Number", *shown.values(), "Outcome", "Why", "File", *others.values())
-    name, lines = f"campaign-{campaign.pk}-recipients", _lines(campaign, batches, rows, tuple(shown), tuple(others))
+    name, lines = f"campaign-{campaign.pk}-recipients", _lines(pk, form, tuple(shown), tuple(others))
     if request.GET.get("format") == "csv":
         return exports.as_csv(name, header, lines)
     return exports.as_xlsx(name, header, lines, title="Recipients")
 
 
-def _lines(
+def _lines(pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]) -> Iterator[list[str]]:
+    """Every line of the file, from one snapshot: no line shows a recipient before, and another after, a rebuild.
+
+    ``shown``: the fields before the outcome; ``others``: those after the file.
+    """
+    with snapshot():
+        campaign = Campaign.objects.get(pk=pk)
+        batches = list(campaign.batches.all())
+        rows = recipients.filtered(campaign, batches, form).order_by("pk")
+        yield from _lines_of(campaign, batches, rows, shown, others)
+
+
+def _lines_of(
     campaign: Campaign,
     batches: Sequence[Batch],
     rows: QuerySet[Recipient],
     shown: tuple[str, ...],
     others: tuple[str, ...],
 ) -> Iterator[list[str]]:
-    """``shown``: the fields before the outcome; ``others``: those after the file."""
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk

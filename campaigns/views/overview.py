@@ -22,6 +22,7 @@ from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.templatetags.badges import reason_word, zoned
+from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
 from providers import checking
 from providers.models import Account
@@ -38,7 +39,8 @@ Line = dict[str, Any]
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def overview(request: HttpRequest) -> HttpResponse:
     """The page. htmx asks for its live part, which answers 204 if nothing has changed."""
-    context = _live()
+    with snapshot():
+        context = _live()
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
         seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]

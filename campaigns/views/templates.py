@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
-from campaigns.audience.texts import compile_text
-from campaigns.forms import TemplateForm
+from campaigns.audience.texts import compile_text, foreign_fields
+from campaigns.forms import TemplateForm, labels_of
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
 from contacts.errors import Refusal
@@ -77,12 +77,20 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("campaigns.view_template", raise_exception=True)
 def measure(request: HttpRequest) -> HttpResponse:
-    """The count and the phone preview of a text while it is being written."""
+    """The count and the phone preview of a text while it is being written; for a draft, what else depends on it."""
     raw = request.POST.get("account", "")
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
-    context = measured(request.POST.get("text", ""), request.POST.getlist("lists"), account, options)
-    return render(request, "campaigns/_measure.html", context)
+    lists = request.POST.getlist("lists")
+    context = measured(request.POST.get("text", ""), lists, account, options)
+    if "lists" not in request.POST:
+        return render(request, "campaigns/_measure.html", context)
+    context |= {
+        "labels": labels_of(lists),
+        "literals": foreign_fields(request.POST.get("text", "")),
+        "are_literals": "are_literals" in request.POST,
+    }
+    return render(request, "campaigns/_measure_refresh.html", context)
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:

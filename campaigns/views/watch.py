@@ -28,6 +28,7 @@ from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of
 from campaigns.views.preview import sample_of
+from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
@@ -44,29 +45,22 @@ def find(pk: int) -> Campaign:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def campaign(request: HttpRequest, pk: int) -> HttpResponse:
-    row = find(pk)
+    with snapshot():
+        row = find(pk)
+        context = _page(request, row) if row.status != Campaign.Status.DRAFT else {}
     if row.status == Campaign.Status.DRAFT:
         return check_page(request, row)
-    batches = list(row.batches.all())
-    context = {
-        "campaign": row,
-        "events": _events(row),
-        **facts_of(row),
-        **_progress(request, row, batches),
-        **_actions(request, row, batches),
-    }
-    if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
-        context |= _to_approve(request, row)
-    if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
-        return render(request, f"campaigns/{row.status}.html", context)
-    return render(request, "campaigns/watch.html", context | _recipients(request, row, batches))
+    is_frozen = row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN)
+    return render(request, f"campaigns/{row.status if is_frozen else 'watch'}.html", context)
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that refreshes itself: 204 if unchanged; 286 stops polling."""
-    row = find(pk)
+    with snapshot():
+        row = find(pk)
+        context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
     if (
         row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
         or request.GET.get("status", row.status) != row.status
@@ -74,7 +68,6 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
     fragment = render_to_string("campaigns/_progress.html", context, request)
     if not context["is_live"]:
         return HttpResponse(fragment, status=STOP_POLLING)
@@ -86,9 +79,27 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def recipients(request: HttpRequest, pk: int) -> HttpResponse:
-    row = find(pk)
-    context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
+    with snapshot():
+        row = find(pk)
+        context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
     return render(request, "campaigns/recipients.html", context)
+
+
+def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+    """Everything that the page of a campaign that is no draft shows."""
+    batches = list(row.batches.all())
+    context = {
+        "campaign": row,
+        "events": _events(row),
+        **facts_of(row),
+        **_progress(request, row, batches),
+        **_actions(request, row, batches),
+    }
+    if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
+        context |= _to_approve(request, row)
+    if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
+        return context
+    return context | _recipients(request, row, batches)
 
 
 def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:

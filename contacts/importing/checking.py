@@ -20,6 +20,7 @@ from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
 #: Rows checked and staged in one transaction.
@@ -129,10 +130,11 @@ def recheck(import_: Import, **switches: Any) -> None:
 
 def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
-    import_ = Import.objects.select_related("list").get(pk=import_id)
-    if is_of_opt_outs(import_):
-        return opt_outs.forecast(import_)
-    counts = classify(import_)
+    with snapshot():
+        import_ = Import.objects.select_related("list").get(pk=import_id)
+        if is_of_opt_outs(import_):
+            return opt_outs.forecast(import_)
+        counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
 
@@ -167,7 +169,8 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
         try:
             msisdn, values = checker.check(row)
         except RowError as error:
-            checked.issues.append(checker.issue(row, error.column, error.code, error.sentence))
+            issue = checker.issue(row, error.column, error.code, error.sentence, country=error.country)
+            checked.issues.append(issue)
             continue
         if msisdn in checked.staged:
             checked.duplicates.append((msisdn, row, values))

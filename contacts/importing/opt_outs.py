@@ -62,7 +62,9 @@ def check_chunk(checker: RowChecker, rows: Iterable[Row]) -> CheckedOptOuts:
             checked.rows[row.number] = row
             # A row has one warning of each kind.
             kinds = {code: (column, sentence) for column, code, sentence in reversed(found.faults)}
-            warnings += [checker.issue(row, column, code, text, True) for code, (column, text) in kinds.items()]
+            warnings += [
+                checker.issue(row, column, code, text, is_warning=True) for code, (column, text) in kinds.items()
+            ]
         else:
             column, code, sentence = found.faults[0]
             checked.issues.append(checker.issue(row, column, code, sentence))

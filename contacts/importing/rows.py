@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from contacts import columns, phones
 from contacts.errors import Refusal
@@ -14,26 +15,35 @@ WARNINGS = ("surplus_cells",)
 
 
 class RowError(Refusal):
-    """A row cannot be imported because of the cell in ``column``, counted from 0, or as a whole (None)."""
+    """A row cannot be imported because of the cell in ``column``, counted from 0, or as a whole (None).
 
-    def __init__(self, column: int | None, code: str, sentence: str) -> None:
+    ``country``: of a number that is left out as another country's.
+    """
+
+    def __init__(self, column: int | None, code: str, sentence: str, country: str = "") -> None:
         super().__init__(code, sentence)
         self.column = column
+        self.country = country
 
 
 @dataclass(frozen=True)
 class RowChecker:
-    """Checks the rows of one import. ``header``: the titles of the sheet's columns; ``mapping``: field by column."""
+    """Checks the rows of one import.
+
+    ``header``: the titles of the columns; ``mapping``: field by column; ``accepted``: which numbers are taken in.
+    """
 
     import_id: int
     country: str
     header: Sequence[str]
     mapping: Mapping[int, str] = field(default_factory=dict)
+    accepted: phones.Accepted = phones.MOBILES
 
     @classmethod
     def of(cls, import_: Import) -> "RowChecker":
         """The checker of an import whose columns are confirmed."""
-        return cls(import_.pk, import_.country, import_.header, columns.restored(import_.mapping))
+        accepted = phones.Accepted(import_.takes_fixed_lines, frozenset(import_.takes_countries))
+        return cls(import_.pk, import_.country, import_.header, columns.restored(import_.mapping), accepted)
 
     def check(self, row: Row) -> tuple[str, dict[str, str]]:
         """The msisdn of a good row and its values by field. Raises RowError."""
@@ -42,9 +52,9 @@ class RowChecker:
             self._refuse_unusable(column, name, row.cells[column] if column < len(row.cells) else "")
         values = columns.apply(self.mapping, row.cells)
         try:
-            return phones.parse(values["phone"], self.country), values
+            return phones.parse(values["phone"], self.country, self.accepted), values
         except phones.PhoneError as error:
-            raise RowError(self.column_of("phone"), error.code, error.sentence) from error
+            raise RowError(self.column_of("phone"), error.code, error.sentence, error.country) from error
 
     def _refuse_problems(self, row: Row) -> None:
         """A problem that the reader found does harm in a mapped column, or where it concerns the whole row."""
@@ -55,7 +65,7 @@ class RowChecker:
     def _refuse_unusable(self, column: int, name: str, value: str) -> None:
         if len(value.strip()) > MAX_LENGTHS[name]:
             if name == "phone":
-                raise RowError(column, "not_a_number", phones.refusal("not_a_number").sentence)
+                raise RowError(column, "not_a_number", phones.SENTENCES["not_a_number"])
             raise RowError(
                 column,
                 "text_too_long",
@@ -76,8 +86,11 @@ class RowChecker:
             return ""
         return (self.header[column] if column < len(self.header) else "") or f"column {column + 1}"
 
-    def issue(self, row: Row, column: int | None, code: str, sentence: str, is_warning: bool = False) -> ImportIssue:
-        """The unsaved issue of a row. NUL characters, which PostgreSQL cannot store, are left out of its cells."""
+    def issue(self, row: Row, column: int | None, code: str, sentence: str, **fields: Any) -> ImportIssue:
+        """The unsaved issue of a row. NUL characters, which PostgreSQL cannot store, are left out of its cells.
+
+        ``fields``: ``country`` and ``is_warning``.
+        """
         cells = [cell.replace("\x00", "") for cell in row.cells]
         return ImportIssue(
             import_of_id=self.import_id,
@@ -89,7 +102,7 @@ class RowChecker:
             value=cells[column][:200] if column is not None and column < len(cells) else "",
             cells=cells,
             problems={str(place): list(problem) for place, problem in row.problems.items()},
-            is_warning=is_warning,
+            **fields,
         )
 
     def warnings(self, row: Row) -> list[ImportIssue]:

@@ -222,6 +222,7 @@ class Migration(migrations.Migration):
                 ("value", models.CharField(blank=True, max_length=200)),
                 ("cells", models.JSONField(blank=True, default=list)),
                 ("problems", models.JSONField(blank=True, default=dict)),
+                ("country", models.CharField(blank=True, max_length=2)),
                 ("is_warning", models.BooleanField(default=False)),
                 (
                     "import_of",

@@ -1,136 +1,177 @@
-"""Reads an Excel workbook row by row, each cell as a person saw it."""
+"""Reads an Open XML workbook (.xlsx, .xlsm): which sheets it has, and the rows of one of them."""
 
-import re
-import zipfile
-from collections.abc import Iterator
-from datetime import date, datetime, time
-from itertools import islice
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
+from contacts.sheet_reader import worksheet
+from contacts.sheet_reader.archive import Archive, broken, local
+from contacts.sheet_reader.number_formats import BUILT_IN, GENERAL, NumberFormat
+from contacts.sheet_reader.types import Options, SheetError, SheetInfo, Source
+from contacts.sheet_reader.values import Values, unescaped
+from contacts.sheet_reader.xml_stream import XmlStream
 
-from contacts.sheet_reader.types import (
-    MAX_ROWS,
-    MAX_UNPACKED,
-    Options,
-    Row,
-    SheetError,
-    SheetInfo,
-    Source,
-    too_many_rows,
-)
+#: By the id of a relationship: the kind, such as "worksheet", and the name of the part.
+Parts = Mapping[str, tuple[str, str]]
 
-#: Limits of a workbook, which is a zip archive: entries, and unpacked bytes per packed byte.
-MAX_ENTRIES = 2_000
-MAX_RATIO = 300
+WORKBOOK = "xl/workbook.xml"
 
-_FIXED = re.compile(r"(?:#,##)?0(?:\.(0+))?(%?)")
-_ZEROS = re.compile(r"0{2,20}")
+_TRUE = ("1", "true", "on")
+#: Number formats from this number on are defined in the workbook; one that is not is shown as General.
+_FIRST_OWN_FORMAT = 164
+#: Built-in formats without a documented code, which Excel shows as General.
+_RESERVED_FORMATS = range(23, 27)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A worksheet as the workbook lists it. ``part``: the name of its part in the archive."""
+
+    title: str
+    part: str
+    is_visible: bool
+    is_open: bool
 
 
 def open_workbook(path: Path, options: Options) -> Source:
-    """The sheet that ``options`` chooses. Raises SheetError, also while its rows are read."""
-    _check_archive(path)
-    try:
-        workbook = _open_workbook(path, data_only=True)
-        hidden_sheets = [sheet.title for sheet in workbook.worksheets if sheet.sheet_state != "visible"]
-        for sheet in workbook.worksheets:
-            if sheet.title in hidden_sheets or options.sheet not in ("", sheet.title):
-                continue
-            declared = sheet.max_row
-            if (declared or 0) > MAX_ROWS:
-                raise too_many_rows()
-            # The declared size is often wrong, and openpyxl would pad every row to it.
-            sheet.reset_dimensions()
-            if any(any(cell.value is not None for cell in row) for row in islice(sheet.rows, 1000)):
-                _refuse_formulas_without_values(path, sheet.title)
-                sheets = [SheetInfo(sheet.title, declared or 0)]
-                return Source(_workbook_rows(sheet), sheet.title, sheets, hidden_sheets, declared)
-    except (SheetError, MemoryError):
-        raise
-    except Exception as error:
-        raise _broken() from error
+    """The sheet that ``options`` chooses, with its hidden rows. Raises SheetError, also while its rows are read."""
+    archive = Archive(path)
+    workbook = next((target for _, kind, target in archive.relationships("") if kind == "officeDocument"), WORKBOOK)
+    root = archive.xml(workbook)
+    parts = {each: (kind, target) for each, kind, target in archive.relationships(workbook)}
+    sheets = list(_worksheets(root, parts))
+    values = _values(archive, root, workbook, parts)
+    scans = {
+        sheet.title: worksheet.scan(archive.open(sheet.part), values)
+        for sheet in sheets
+        if sheet.is_visible or sheet.title == options.sheet
+    }
+    hidden = [
+        sheet.title for sheet in sheets if not sheet.is_visible and worksheet.has_data(archive.open(sheet.part), values)
+    ]
+    with_data = [sheet for sheet in sheets if sheet.title in scans and scans[sheet.title].rows]
+    with_data.sort(key=lambda sheet: not sheet.is_open)
+    chosen = choose(with_data, hidden, options)
+    found = scans[chosen.title]
+    return Source(
+        rows=worksheet.rows(archive.open(chosen.part), values, found),
+        title=chosen.title,
+        sheets=[SheetInfo(sheet.title, scans[sheet.title].rows) for sheet in with_data if sheet.is_visible],
+        hidden_sheets=hidden,
+        row_count=found.last_row,
+        hidden=found.hidden,
+    )
+
+
+def choose(with_data: Sequence[Sheet], hidden: Sequence[str], options: Options) -> Sheet:
+    """The sheet that the operator chose, else the first of ``with_data``. Raises SheetError."""
+    for sheet in with_data:
+        if options.sheet == sheet.title or (not options.sheet and sheet.is_visible):
+            return sheet
+    titles = ", ".join(sheet.title for sheet in with_data if sheet.is_visible)
+    if options.sheet and titles:
+        raise SheetError("no_sheet", f"There is no sheet {options.sheet} with data. Choose one of these: {titles}.")
+    if hidden:
+        raise SheetError(
+            "empty", f"Only hidden sheets of this workbook have data: {', '.join(hidden)}. Show them in Excel."
+        )
     raise SheetError("empty", "This workbook is empty.")
 
 
-def _check_archive(path: Path) -> None:
-    """Check what the archive declares about itself before any of it is unpacked. Raises SheetError."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise _broken() from error
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = max(1, sum(entry.compress_size for entry in entries))
-    if "[Content_Types].xml" not in {entry.filename for entry in entries}:
-        raise SheetError("wrong_type", "This is an archive but not an Excel workbook. Save the sheet as .xlsx or .csv.")
-    is_bomb = unpacked > 10_000_000 and unpacked / packed > MAX_RATIO
-    if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED or is_bomb:
-        raise SheetError("too_large", "This workbook is far larger when unpacked. Save it as .csv and upload that.")
+def _worksheets(root: Any, parts: Parts) -> Iterator[Sheet]:
+    """The worksheets in their order, without charts and dialogs. Raises SheetError for one that is missing."""
+    listed = [each for each in root.iter() if local(each.tag) == "sheet"]
+    views = [each for each in root.iter() if local(each.tag) == "workbookView"]
+    active = views[0].get("activeTab", "0") if views else "0"
+    for position, element in enumerate(listed):
+        ids = [value for name, value in element.items() if name.endswith("/relationships}id")]
+        kind, part = parts.get(ids[0] if ids else "", ("", ""))
+        if kind == "worksheet" and part:
+            is_visible = element.get("state", "visible") == "visible"
+            yield Sheet(element.get("name", ""), part, is_visible, str(position) == active.strip())
+        elif kind in ("worksheet", ""):
+            raise broken()
 
 
-def _workbook_rows(sheet: Any) -> Iterator[Row]:
-    try:
-        for number, cells in enumerate(sheet.rows, start=1):
-            yield Row(number, [_as_shown(cell) for cell in cells])
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _broken() from error
+def _values(archive: Archive, root: Any, workbook: str, parts: Parts) -> Values:
+    is_1904 = any(each.get("date1904") in _TRUE for each in root.iter() if local(each.tag) == "workbookPr")
+    folder = posixpath.dirname(workbook)
+    strings = _part(archive, folder, parts, "sharedStrings")
+    styles = _part(archive, folder, parts, "styles")
+    return Values(
+        _strings(archive, strings) if strings else [], _formats(archive.xml(styles), is_1904) if styles else {}, is_1904
+    )
 
 
-def _open_workbook(path: Path, *, data_only: bool) -> Any:
-    # A file object and not the path, because openpyxl checks the suffix of a path. openpyxl reads from it while rows
-    # are read, so it stays open until this process ends.
-    return openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=data_only, keep_links=False)
+def _part(archive: Archive, folder: str, parts: Parts, kind: str) -> str:
+    """The name of the only part of that kind, even where no relationship points to it; "" if there is none."""
+    related = (target for each, target in parts.values() if each == kind and target)
+    return next(related, "") or archive.find(f"{kind}.xml", folder)
 
 
-def _refuse_formulas_without_values(path: Path, title: str) -> None:
-    """Programs other than Excel may store formulas without results, whose cells would look empty. Raises SheetError."""
-    formulas = _open_workbook(path, data_only=False)[title]
-    values = _open_workbook(path, data_only=True)[title]
-    formulas.reset_dimensions()
-    values.reset_dimensions()
-    for row, (with_formulas, with_values) in enumerate(islice(zip(formulas.rows, values.rows, strict=False), 200), 1):
-        for formula, value in zip(with_formulas, with_values, strict=False):
-            if formula.data_type == "f" and value.value is None:
-                raise SheetError(
-                    "formulas_without_values",
-                    f"Row {row} has a formula without its result. Open the file in Excel, save it and upload it again.",
-                )
+def _formats(root: Any, is_1904: bool) -> dict[str, NumberFormat]:
+    """The number formats by the index of the style, General left out."""
+    codes = dict(BUILT_IN)
+    styles: list[int] = []
+    for group in root:
+        for each in group:
+            if local(group.tag) == "numFmts":
+                codes[int(each.get("numFmtId", "0"))] = unescaped(each.get("formatCode", GENERAL))
+            elif local(group.tag) == "cellXfs":
+                styles.append(int(each.get("numFmtId", "0")))
+    formats: dict[int, NumberFormat] = {}
+    for number in set(styles):
+        if number in codes:
+            formats[number] = NumberFormat(codes[number], is_1904)
+        elif number < _FIRST_OWN_FORMAT and number not in _RESERVED_FORMATS:
+            # A built-in format of a language, which differs from one to another.
+            formats[number] = NumberFormat(f"[{number}]", is_1904)
+    return {
+        str(style): formats[number]
+        for style, number in enumerate(styles)
+        if number in formats and formats[number].code != GENERAL
+    }
 
 
-def _as_shown(cell: Any) -> str:
-    """The cell as Excel shows it, as far as that can be known without Excel. Dates are in ISO format."""
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, int | float):
-        return _number_as_shown(value, cell.number_format or "General")
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "minutes")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value)
+def _strings(archive: Archive, name: str) -> list[str]:
+    """The shared strings. Raises SheetError."""
+    strings: list[str] = []
+    parser = _Strings(strings)
+    stream = XmlStream(parser.start, parser.end, parser.text)
+    with archive.open(name) as part:
+        while stream.read(part):
+            pass
+    return strings
 
 
-def _number_as_shown(value: float, style: str) -> str:
-    if _ZEROS.fullmatch(style) and value == int(value):
-        return str(int(value)).zfill(len(style))
-    fixed = _FIXED.fullmatch(style)
-    if fixed and fixed[2]:
-        return f"{value * 100:.{len(fixed[1] or '')}f}%"
-    if fixed and fixed[1]:
-        return f"{value:.{len(fixed[1])}f}"
-    if abs(value) < 1e15 and value == int(value):
-        return str(int(value))
-    return f"{value:.15g}"
+class _Strings:
+    """Collects shared strings while their part is parsed. Phonetic text, which tells how to pronounce, is left out."""
 
+    def __init__(self, strings: list[str]) -> None:
+        self._strings = strings
+        self._text: list[str] = []
+        self._is_phonetic = self._takes_text = False
 
-def _broken() -> SheetError:
-    return SheetError("broken", "The workbook is damaged and cannot be read. Save it again in Excel, or as .csv.")
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition("}")[2]
+        if name == "si":
+            self._text = []
+        elif name == "t":
+            self._takes_text = not self._is_phonetic
+        elif name == "rPh":
+            self._is_phonetic = True
+
+    def end(self, name: str) -> None:
+        name = name.rpartition("}")[2]
+        if name == "si":
+            self._strings.append(unescaped("".join(self._text)))
+        elif name == "t":
+            self._takes_text = False
+        elif name == "rPh":
+            self._is_phonetic = False
+
+    def text(self, data: str) -> None:
+        if self._takes_text:
+            self._text.append(data)

@@ -8,6 +8,7 @@ import pytest
 from campaigns.handover.recovery import (
     CLOCK_SET_BACK,
     CONTRADICTED,
+    MOST_DROPPED_UPLOADS,
     NO_EVIDENCE,
     NOTHING_SHOWN,
     OWN_ERROR,
@@ -60,6 +61,7 @@ def situation(guard: Guard, **changes: object) -> Situation:
         is_account_stopped=False,
         is_contradicted=False,
         has_opt_outs_since_restore=False,
+        dropped_uploads=0,
         is_still_staged=guard is RENAME,
     )
     return replace(usual, **changes)  # type: ignore[arg-type]
@@ -148,6 +150,15 @@ ROWS: dict[str, tuple[Situation, Decision]] = {
     "key, opted out since the restore, paused": (
         situation(KEY, has_opt_outs_since_restore=True, campaign_status="paused"),
         GIVE_UP,
+    ),
+    "key, a whole upload was dropped unread": (situation(KEY, dropped_uploads=MOST_DROPPED_UPLOADS - 1), UPLOAD),
+    "key, whole uploads were dropped unread too often": (
+        situation(KEY, dropped_uploads=MOST_DROPPED_UPLOADS, interpretation=UNKNOWN),
+        AskAPerson("no_answer", "No server answered. This happened 3 times."),
+    ),
+    "key, dropped too often, before the pause is over": (
+        situation(KEY, dropped_uploads=MOST_DROPPED_UPLOADS, latest_attempt_at=NOW, interpretation=UNKNOWN),
+        AskAPerson("no_answer", "No server answered. This happened 3 times."),
     ),
     # A rename of a pinned source.
     "rename, source untouched": (situation(RENAME), RENAME_AGAIN),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.audience.texts import compile_text, has_literal_field
+from campaigns.audience.texts import compile_text, foreign_fields, has_literal_field
 from contacts.errors import Refusal
 
 
@@ -87,3 +87,22 @@ def test_a_field_left_in_a_finished_text_is_detected() -> None:
 
 def test_fields_may_stand_side_by_side_and_beside_an_at_sign() -> None:
     assert compile_text("@@@value1@@@@value2@@@").personalise({"value1": "a", "value2": "b"}) == "@ab@"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("Hi {name}, your code is {{ code }}", ["{name}", "{{ code }}"]),
+        ("Hi [First name] and ${amount}", ["[First name]", "${amount}"]),
+        (
+            "Hi %name%, <surname> <<City>> «Prénom» *|FNAME|*",
+            ["%name%", "<surname>", "<<City>>", "«Prénom»", "*|FNAME|*"],
+        ),
+        ("Hi {name} and again {name}", ["{name}"]),
+        ("Привет {имя}", ["{имя}"]),
+        ("20 % off, 5 < 6 > 4, [1], {2}, (terms apply), 50% to 60%", []),
+        ("Hi @@value1|friend@@, 100% cotton", []),
+    ],
+)
+def test_fields_of_other_programs_are_found(source: str, found: list[str]) -> None:
+    assert foreign_fields(source) == found

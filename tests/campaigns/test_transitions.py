@@ -51,8 +51,11 @@ def test_the_tables_and_the_models_have_the_same_statuses() -> None:
 
 
 def test_a_settled_batch_never_goes_back() -> None:
-    for status in ("handed_over", "processing", "accepted", "rejected"):
-        assert not BATCH_TRANSITIONS[status] & {"prepared", "uploading", "committing", "held"}
+    before = {"prepared", "uploading", "held"}
+    for status in ("accepted", "rejected"):
+        assert not BATCH_TRANSITIONS[status] & {*before, "committing", "handed_over", "processing", "unclear"}
+    for status in ("handed_over", "processing"):
+        assert not BATCH_TRANSITIONS[status] & before
 
 
 def test_a_transition_writes_the_status_its_fields_and_the_event(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.db.models import Max
 
+from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
@@ -16,12 +17,15 @@ from campaigns.handover import batches
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
 from campaigns.results.evidence import BytesDiffer, payload_of
+from campaigns.results.schedule import provider_start
 
 #: The sweep acts on a stored time within this span.
 HONOURED_WITHIN = timedelta(minutes=1)
 #: The longest postponement of a time: anything due later was written by a clock that was ahead.
 _LONGEST_WAIT = timedelta(minutes=5)
 _LONGEST_UNTIL_A_POLL = timedelta(hours=7)
+#: How long Clickatell's log may stand still with recipients missing before a person is asked.
+_LOG_PATIENCE = timedelta(minutes=3)
 _AT_REST = ("accepted", "rejected", "superseded", "cancelled", "held", "unclear")
 #: Nobody in a batch of these statuses may have been texted.
 _NOBODY = ("prepared", "uploading", "held", "cancelled", "rejected", "superseded")
@@ -245,6 +249,8 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
         # The campaign gives the reason.
         return
     is_polled = batch.status in ("handed_over", "processing")
+    if is_polled:
+        _patience(batch, now, found)
     at = batch.poll_at if is_polled else batch.due_at
     longest = _LONGEST_UNTIL_A_POLL if is_polled else _LONGEST_WAIT
     if at is None:
@@ -253,6 +259,20 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
         found.silent.append(f"{batch.name} is {batch.status} and was due {(now - at).total_seconds():.0f} s ago")
     elif at > now + longest:
         found.silent.append(f"{batch.name} is {batch.status} and is due in {(at - now).total_seconds():.0f} s only")
+
+
+def _patience(batch: Batch, now: datetime, found: Findings) -> None:
+    """A batch that the provider has, or works on, waits no longer for a result than its adapter's patience."""
+    begun_at = batch.handed_over_at or batch.first_intent_at
+    if begun_at is None:
+        return
+    waited, patience = now - max(begun_at, provider_start(batch) or begun_at), batch.account.adapter.give_up_after
+    newest = batch.evidence.order_by("-id").first()
+    if batch.reason == "log_growing" and newest:
+        waited, patience = now - newest.seen_at, _LOG_PATIENCE
+    if waited > patience + timing.LONGEST_POLL_PAUSE + HONOURED_WITHIN:
+        minutes = waited.total_seconds() // 60
+        found.silent.append(f"{batch.name} has been {batch.status} for {minutes:.0f} minutes, beyond its patience")
 
 
 def _keeps_its_bytes(batch: Batch) -> bool:

@@ -140,6 +140,15 @@ class Plans:
         arm = Arm("commit:begin#1", "network", "hand_over", fault="clickatell:read-while-uploading")
         return [Plan("clickatell", [arm], "network") for _ in range(3)]
 
+    def read_half_written(self, count: int) -> list[Plan]:
+        """Zips that SMSPortal reads, and drops, while a part of them has yet to be written."""
+        arms = [
+            Arm("sftp:opened#1", "network", "hand_over", fault="smsportal:eager"),
+            # Longer than the sandbox's pause between two scans.
+            Arm("sftp:block#1", "stall", "hand_over", 1.0),
+        ]
+        return [Plan("smsportal", list(arms), "network") for _ in range(count)]
+
     def missed(self) -> list[Plan]:
         """A kill at every point that had none yet; each for a batch alone, the first on its connection."""
         plans = []

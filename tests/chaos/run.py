@@ -30,7 +30,7 @@ from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns.decisions import decide  # noqa: E402
-from campaigns.models import Batch, Campaign, Recipient  # noqa: E402
+from campaigns.models import Batch, Campaign, Event, Recipient  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
 from contacts.errors import Refusal  # noqa: E402
@@ -139,6 +139,7 @@ class Run:
         self.phase = "anything"
         room = self.left() // 4
         strikes = self.plans.strikes()
+        self.queue.extend(self.plans.read_half_written(3 if self.wanted >= SHORT else 1))
         if self.wanted >= SHORT:
             # Their log must stand still for three minutes, which the short form has no time for.
             self.queue.extend(self.plans.read_early())
@@ -377,6 +378,8 @@ class Run:
         recovery, hit = self.plans.recovery()
         commits, lost = self.plans.commits(), self.plans.lost()
         happened = self.counted + Counter(f"action: {line['action']}" for line in fired)
+        committing_again = Event.objects.filter(from_status__in=("handed_over", "processing"), to_status="committing")
+        happened["committing again after it was dropped unread"] = committing_again.count()
         faults = {name: count for name, count in happened.items() if not name.startswith(_NO_FAULTS)}
         faults = {name: count for name, count in faults.items() if name not in ("action: hold", "action: network")}
         struck = {name: count for name, count in sorted(ways.struck.items()) if not name.startswith(NAIVE)}

@@ -339,6 +339,27 @@ def test_a_batch_that_is_no_longer_polled_is_silent(prepared: Batch, status: str
     assert broken(find(lines_of(prepared))) == set()
 
 
+@pytest.mark.parametrize("status", ["handed_over", "processing"])
+def test_a_batch_that_is_with_the_provider_beyond_its_patience_is_silent(prepared: Batch, status: str) -> None:
+    now = timezone.now()
+    # 15 minutes at SMSPortal, and up to three more until the poll that ends them.
+    commit(prepared, status, handed_over_at=now - timedelta(minutes=17), poll_at=now)
+    assert find(lines_of(prepared)).sentences() == []
+    change(prepared, handed_over_at=now - timedelta(minutes=19))
+    assert "beyond its patience" in find(lines_of(prepared)).silent[0]
+    transition(prepared, "unclear", reason="silent", sentence="It showed nothing.")
+    assert find(lines_of(prepared)).silent == []
+
+
+@pytest.mark.parametrize(("minutes", "is_silent"), [(5, False), (7, True)])
+def test_a_log_that_stands_still_is_silent(prepared: Batch, minutes: int, is_silent: bool) -> None:
+    seen_at = timezone.now() - timedelta(minutes=minutes)
+    commit(prepared, "processing", poll_at=timezone.now(), handed_over_at=seen_at)
+    change(prepared, reason="log_growing")
+    prepared.evidence.create(seen_at=seen_at, last_seen_at=timezone.now(), digest="0")
+    assert broken(find(lines_of(prepared))) == ({"silent"} if is_silent else set())
+
+
 def test_a_batch_that_a_cancelled_campaign_left_behind_is_silent(prepared: Batch) -> None:
     transition(prepared.campaign, "cancelled")
     assert broken(find()) == set()

@@ -60,7 +60,7 @@ def test_it_reads_a_workbook_as_excel_shows_it(workbook: Write) -> None:
     )
     assert read(path) == (
         ["Phone", "Balance", "Due", "Paid"],
-        [(2, ["27825550100", "12.5", "2026-03-01", "TRUE"]), (3, ["0825550101", "3", "", "0.1"])],
+        [(2, ["27825550100", "12.5", "2026-03-01 0:00:00", "TRUE"]), (3, ["0825550101", "3", "", "0.1"])],
     )
 
 
@@ -125,8 +125,12 @@ def test_it_refuses_an_empty_workbook(workbook: Write) -> None:
     assert refusal(workbook([[None]])) == "empty"
 
 
-def test_it_refuses_formulas_without_their_results(workbook: Write) -> None:
-    assert refusal(workbook([["Phone"], ["=A1"]])) == "formulas_without_values"
+def test_every_formula_without_its_result_is_named(workbook: Write) -> None:
+    path = workbook([["Name", "Phone"], *(["Thandi", "=A1"] for _ in range(300))])
+    with sheets.open_sheet(path, path.name) as sheet:
+        problems = [row.problems for row in sheet.rows()]
+    assert [codes[1][0] for codes in problems] == ["formula_without_result"] * 300
+    assert problems[299][1][1].startswith("Cell B301 holds a formula without its result.")
 
 
 def test_it_refuses_an_archive_that_unpacks_to_far_more(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Died(BaseException):
 # -- incidents inside a job ----------------------------------------------------------------------------------------
 
 BEHAVIOURS = (
-    *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "begin", "work"),
+    *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "early", "begin", "work"),
     *("accept", "reject", "row_error", "opted_out"),
 )
 TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "unclear")
@@ -230,6 +230,18 @@ class BatchLife(RuleBasedStateMachine):
         for campaign_id in self.campaign_ids:
             self.run("create_batches", campaign_id)
         self.run("hand_over", self.account_id, Incident("commit", passing, action, 0))
+
+    @precondition(lambda self: self.is_more_to_come and self.provider.keeps_keys)
+    @rule(incident=maybe_incident)
+    def files_are_read_early(self, incident: Incident | None) -> None:
+        """Uploads end well, and the provider drops what it had read of them; an incident may strike at the poll."""
+        self.provider.reads_early = True
+        for campaign_id in self.campaign_ids:
+            self.run("create_batches", campaign_id)
+        self.run("hand_over", self.account_id)
+        self.provider.reads_early = False
+        self.clock.forward(timedelta(seconds=3))
+        self.run("collect", self.account_id, incident)
 
     @rule(incident=incidents)
     def collect_with_incident(self, incident: Incident) -> None:
@@ -440,6 +452,8 @@ class BatchLife(RuleBasedStateMachine):
             provider.is_down = True
         elif behaviour == "slow":
             provider.is_slow = True
+        elif behaviour == "early":
+            provider.reads_early = True
         elif behaviour == "hiding":
             provider.shown = []
         elif behaviour == "stale":
@@ -673,6 +687,8 @@ class BatchLife(RuleBasedStateMachine):
             self.met[f"event {reason}"] += 1
         self.met["commits repeated"] += sum(gate.is_repeated for gates in self.gates.values() for gate in gates)
         self.met["repeats dropped by the provider"] += self.provider.dropped
+        committing_again = Event.objects.filter(from_status__in=("handed_over", "processing"), to_status="committing")
+        self.met["committing again after it was dropped unread"] += committing_again.count()
         self.met["texted"] += sum(len(take.texted) for take in self.provider.ledger)
         self.met["batches"] += Batch.objects.count()
         self.figures.examples += 1

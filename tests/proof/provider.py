@@ -55,13 +55,17 @@ class Take:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file in the provider's folders; ``said`` is what the provider wrote about it."""
+    """One file in the provider's folders; ``said`` is what the provider wrote about it.
+
+    ``is_read_early`` is whether the provider read it before its upload had ended, although that ended well.
+    """
 
     name: str
     folder: str
     body: bytes
     said: bytes = b""
     is_whole: bool = True
+    is_read_early: bool = False
 
 
 class Provider:
@@ -79,6 +83,7 @@ class Provider:
         """Answer at once, show everything, take everything."""
         self.is_down = False
         self.is_slow = False
+        self.reads_early = False
         self.answer = "accept"
         self.shown: list[Entry] | None = None
 
@@ -89,7 +94,8 @@ class Provider:
     def arrive(self, name: str, key: int, body: bytes, *, is_whole: bool = True) -> None:
         """Take a file in. Without a memory for keys even a truncated one is processed."""
         now = timezone.now()
-        if self.keeps_keys:
+        is_read_early = self.keeps_keys and self.reads_early and is_whole
+        if self.keeps_keys and not is_read_early:
             if not is_whole:
                 self.entries[name] = Entry(name, "errors", body, b"corrupt")
                 return
@@ -99,7 +105,7 @@ class Provider:
                 self.entries[name] = Entry(name, "errors", body, b"duplicate")
                 return
             self.keys[key] = now
-        self.entries[name] = Entry(name, "in", body, is_whole=is_whole)
+        self.entries[name] = Entry(name, "in", body, is_whole=is_whole, is_read_early=is_read_early)
         if not self.is_slow:
             self.work()
 
@@ -116,6 +122,9 @@ class Provider:
     def work(self) -> None:
         """Process the waiting files: text or refuse them, as ``answer`` says. Half a file is texted too."""
         for entry in self.waiting():
+            if entry.is_read_early:
+                self.entries[entry.name] = replace(entry, folder="errors", said=b"corrupt")
+                continue
             rows = rows_of(entry.body)
             if entry.is_whole and self.answer == "reject":
                 self.entries[entry.name] = replace(entry, folder="errors", said=b"rejected")
@@ -259,6 +268,9 @@ class ProofAdapter(BaseAdapter):
                     ProviderState.UNKNOWN, "some_rejected", "Only one of its files was rejected.", unclear=True
                 )
             return Interpretation(ProviderState.REJECTED, "rejected", "The provider refused the whole file.")
+        possible = [self.arrived_name(payload, one) for one in attempts if one.may_have_arrived]
+        if possible and all(name in arrived and arrived[name].body == b"corrupt" for name in possible):
+            return Interpretation(ProviderState.ABSENT, "dropped_unread", "It was dropped unread.", dropped=True)
         return self.read_absent(attempts, observations)
 
     def read_absent(self, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:

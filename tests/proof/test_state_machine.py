@@ -41,6 +41,7 @@ MUST_BE_MET = (
     "guard none",
     "commits repeated",
     "repeats dropped by the provider",
+    "committing again after it was dropped unread",
 )
 
 

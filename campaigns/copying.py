@@ -1,0 +1,49 @@
+"""Copying a campaign: a new draft with the same settings, for the people who are on its lists today."""
+
+from datetime import datetime
+from itertools import chain, count
+from typing import Any
+
+from django.db import transaction
+
+from campaigns.lifecycle import record_event, require_permission
+from campaigns.models import Campaign, CampaignList
+
+#: What a copy takes over as it is.
+COPIED = (
+    "account_id", "template_id", "text", "confirmed_literals", "sender", "options", "window", "parts_ceiling",
+    "patience",
+)  # fmt: skip
+
+
+def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
+    """Return a new draft with the settings and lists of ``campaign``, whatever its status; no recipient is copied.
+
+    A start or an end in the past is left out. Raises Refusal without the permission to add campaigns.
+    """
+    require_permission(user, "campaigns.add_campaign")
+    start_at = campaign.start_at if campaign.start_at and campaign.start_at > now else None
+    end_at = campaign.end_at if campaign.end_at and campaign.end_at > now else None
+    with transaction.atomic():
+        copy = Campaign.objects.create(
+            name=_name_of_copy(campaign.name),
+            created_by=user,
+            start_at=start_at,
+            end_at=end_at,
+            is_early=campaign.is_early and start_at is not None,
+            **{name: getattr(campaign, name) for name in COPIED},
+        )
+        CampaignList.objects.bulk_create(
+            CampaignList(campaign=copy, contact_list=chosen.contact_list, position=chosen.position)
+            for chosen in campaign.campaignlist_set.select_related("contact_list")
+        )
+        copy.editors.add(user)
+        record_event(copy, "copied", f"Copied from “{campaign}” (campaign {campaign.pk}).", user=user)
+    return copy
+
+
+def _name_of_copy(name: str) -> str:
+    """``October promo (copy)``, and for further copies ``(copy 2)``; cut to what the column holds."""
+    endings = chain([" (copy)"], (f" (copy {number})" for number in count(2)))
+    names = (name[: 100 - len(ending)] + ending for ending in endings)
+    return next(wanted for wanted in names if not Campaign.objects.filter(name=wanted).exists())

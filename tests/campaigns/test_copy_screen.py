@@ -1,0 +1,114 @@
+"""Copying a campaign, the labels of fields in its text, and text that looks like a field of another program."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns.audience.check import check_audience
+from campaigns.models import Campaign
+from contacts.errors import Refusal
+from contacts.models import ContactList
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, freeze
+
+pytestmark = pytest.mark.django_db
+
+LogIn = Callable[[User], Client]
+
+
+def test_a_copy_is_a_new_draft_with_the_same_settings(
+    account: Account, make_running: MakeCampaign, operator: User, logged_in: LogIn
+) -> None:
+    end = timezone.now() + timedelta(days=2)
+    campaign = make_running(account, sender="SHOP", end_at=end, options={"x": 1})
+    Campaign.objects.update(start_at=timezone.now() - timedelta(hours=1))
+    response = logged_in(operator).post(reverse("campaigns:copy", args=[campaign.pk]))
+    copy = Campaign.objects.latest("id")
+    assert response["Location"] == reverse("campaigns:edit", args=[copy.pk])
+    assert (copy.name, copy.status, copy.created_by) == ("October promo (copy)", "draft", operator)
+    assert (copy.text, copy.sender, copy.options, copy.end_at) == (campaign.text, "SHOP", {"x": 1}, end)
+    assert copy.start_at is None, "a start in the past is left out"
+    assert copy.ordered_lists() == campaign.ordered_lists()
+    assert not copy.recipients.exists()
+    assert not copy.batches.exists()
+    assert copy.approved_by is None
+    assert "October promo" in copy.events.get().sentence
+    logged_in(operator).post(reverse("campaigns:copy", args=[campaign.pk]))
+    assert Campaign.objects.latest("id").name == "October promo (copy 2)"
+
+
+def test_a_viewer_may_not_copy(account: Account, make_campaign: MakeCampaign, viewer: User, logged_in: LogIn) -> None:
+    campaign = make_campaign(account)
+    assert logged_in(viewer).post(reverse("campaigns:copy", args=[campaign.pk])).status_code == 403
+    assert "Copy to a new draft" not in logged_in(viewer).get(campaign.get_absolute_url()).content.decode()
+
+
+def test_what_looks_like_a_field_blocks_until_somebody_confirms_it(
+    account: Account,
+    make_campaign: MakeCampaign,
+    make_list: Callable[..., ContactList],
+    operator: User,
+    logged_in: LogIn,
+) -> None:
+    campaign = make_campaign(account, text="Hi {name}, see [terms].")
+    with pytest.raises(Refusal, match=r"“{name}”, “\[terms\]” look like a field"):
+        check_audience(campaign)
+    with pytest.raises(Refusal, match="would be texted as it stands"):
+        freeze(campaign, operator)
+    client, url = logged_in(operator), reverse("campaigns:edit", args=[campaign.pk])
+    page = client.get(url).content.decode()
+    assert "{name}, [terms]" in page
+    assert 'name="are_literals"' in page
+    filled = {
+        "name": campaign.name,
+        "account": account.pk,
+        "lists": [row.pk for row in campaign.ordered_lists()],
+        "text": campaign.text,
+        "do": "save",
+    }
+    client.post(url, filled | {"are_literals": "on"})
+    campaign.refresh_from_db()
+    assert campaign.confirmed_literals == ["{name}", "[terms]"]
+    assert check_audience(campaign).included
+
+    client.post(url, filled | {"text": "Hi {name} {surname}"})
+    campaign.refresh_from_db()
+    assert campaign.confirmed_literals == [], "without the tick nothing is confirmed"
+
+
+def test_a_changed_list_shows_its_labels_at_once(
+    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+) -> None:
+    chosen = make_list()
+    ContactList.objects.update(labels={"value1": "First name", "value3": "City"})
+    posted = {"text": "Hi {x}", "lists": [chosen.pk], "account": account.pk}
+    page = logged_in(operator).post(reverse("campaigns:measure"), posted).content.decode()
+    assert 'data-insert="@@value1@@"' in page
+    assert "First name" in page
+    assert "City" in page
+    assert "@@value2@@" not in page
+    assert "{x} looks like a field" in page
+
+
+def test_people_read_labels_instead_of_field_names(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User, logged_in: LogIn
+) -> None:
+    ContactList.objects.update(labels={"value1": "First name"})
+    campaign = make_campaign(account, text="Hi @@value1|friend@@ & co")
+    ContactList.objects.update(labels={"value1": "First name"})
+    freeze(campaign, operator)
+    page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
+    assert 'Hi <span class="field-chip">First name, or “friend”</span> &amp; co' in page
+
+
+def test_a_text_that_cannot_be_compiled_is_shown_as_it_is(
+    account: Account, make_campaign: MakeCampaign, operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, text="Hi @@wrong@@ <b>")
+    page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
+    assert "Hi @@wrong@@ &lt;b&gt;" in page

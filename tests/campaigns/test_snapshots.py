@@ -1,0 +1,120 @@
+"""Figures that are compared come from one snapshot: no false alarm while batches are rebuilt, and no writer waits."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from campaigns import jobs
+from campaigns.handover.batches import supersede
+from campaigns.models import Campaign, Recipient
+from campaigns.results import balance
+from campaigns.views import watch
+from contacts.models import ContactList
+from contacts.snapshots import snapshot
+from contacts.suppression import suppress
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, in_thread
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
+
+PEOPLE = 20
+
+
+@pytest.fixture
+def running(account: Account, make_list: Callable[..., ContactList], make_running: MakeCampaign) -> Campaign:
+    return make_running(account, make_list(count=PEOPLE))
+
+
+def opt_out_and_rebuild(campaign: Campaign) -> None:
+    """Somebody in the batch opts out, and the batch is superseded by one without them."""
+    batch = campaign.batches.select_related("campaign__account", "account").get(status="prepared")
+    person = Recipient.objects.of_batch(batch).order_by("msisdn")[0]
+    suppress([person.msisdn], "manual")
+    supersede(batch, timezone.now(), reason="opted_out", sentence="A recipient opted out.")
+
+
+@pytest.mark.slow
+def test_audits_beside_rebuilds_find_no_mismatch(running: Campaign) -> None:
+    def rebuild_often() -> None:
+        for _ in range(PEOPLE - 1):
+            opt_out_and_rebuild(running)
+
+    audits, pages = [], []
+    with in_thread(rebuild_often) as rebuilding:
+        while rebuilding.is_alive():
+            audits.append(balance.audit(Campaign.objects.get(pk=running.pk)).mismatch)
+            jobs.audit(running.pk)
+            audits.append(Campaign.objects.get(pk=running.pk).alarm)
+            with snapshot():
+                row = watch.find(running.pk)
+                books = balance.of(row, list(row.batches.all()))
+            pages.append((books.waiting, books.mismatch))
+
+    assert len(audits) > 4
+    assert set(audits) == {""}
+    assert set(pages) == {(0, "")}
+    assert balance.audit(running).excluded == {"opted_out_later": PEOPLE - 1}
+
+
+def between_statements(running: Campaign, read: Callable[[], Any]) -> Any:
+    """What ``read`` returns if the batch is rebuilt after its first statement about this campaign."""
+    rebuilt: list[str] = []
+
+    def rebuild_once(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if "campaigns_campaign" in sql and not rebuilt:
+            rebuilt.append(sql)
+            with in_thread(lambda: opt_out_and_rebuild(running)):
+                pass
+        return result
+
+    with connection.execute_wrapper(rebuild_once):
+        found = read()
+    assert rebuilt
+    return found
+
+
+def test_the_pages_show_the_books_of_one_moment(
+    running: Campaign, viewer: User, logged_in: Callable[[User], Client]
+) -> None:
+    client = logged_in(viewer)
+
+    for url in (running.get_absolute_url(), f"{running.get_absolute_url()}progress/"):
+        response = between_statements(running, partial(client.get, url))
+        assert (response.context["books"].waiting, response.context["books"].mismatch) == (0, "")
+    response = between_statements(running, lambda: client.get("/"))
+    [shown] = response.context["running"]
+    assert (shown.books.waiting, shown.books.mismatch) == (0, "")
+
+
+def test_a_snapshot_blocks_no_writer_and_waits_for_none(running: Campaign) -> None:
+    began = time.monotonic()
+    with snapshot():
+        before = running.batches.count()
+        with in_thread(lambda: opt_out_and_rebuild(running)):
+            pass
+        assert running.batches.count() == before
+    assert running.batches.count() == before + 1
+    writing, may_end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        from_thread = Campaign.objects.filter(pk=running.pk)
+        with transaction.atomic():
+            from_thread.update(name="Changed")
+            writing.set()
+            assert may_end.wait(20)
+
+    with in_thread(write):
+        assert writing.wait(20)
+        with snapshot():
+            assert Campaign.objects.get(pk=running.pk).name == "October promo"
+        may_end.set()
+    assert time.monotonic() - began < 15
