@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 
-from contacts.sheet_reader.archive import broken
 from contacts.sheet_reader.number_formats import GENERAL, NumberFormat, UnknownFormat, general
 from contacts.sheet_reader.number_formats.dates import DAYS_TO_1904, SECONDS_PER_DAY, iso, serial_of
+from contacts.sheet_reader.parts import broken
 
 #: The text of a cell, and what is wrong with it: a code, and a sentence without its beginning, "Cell B3".
 Shown = tuple[str, tuple[str, str] | None]
@@ -33,6 +33,8 @@ class Values:
         self._formats = formats
         self._is_1904 = is_1904
         self._changes_text = {style for style, each in formats.items() if each.changes_text}
+        #: Whether a cell with a value may look empty.
+        self.may_show_nothing = not all(map(str.strip, strings)) or any(each.hides_zero for each in formats.values())
 
     def show(self, kind: str, style: str, value: str) -> Shown:
         """The cell whose type, style and value these are. Raises SheetError for a shared string that does not exist."""
@@ -50,7 +52,7 @@ class Values:
         if kind == "b":
             return ("TRUE" if value.strip().lower() in ("1", "true", "on") else "FALSE"), None
         if kind == "e":
-            return value, ("spreadsheet_error", f"shows the error {value}. Correct it in the spreadsheet.")
+            return value, error_problem(value)
         if kind == "d":
             return self._show_iso_date(style, value.strip())
         raise broken()
@@ -67,11 +69,7 @@ class Values:
             return value if value[0] != "0" else value.lstrip("0") or "0", None
         if not _NUMBER.fullmatch(value) or math.isinf(float(value)):
             return value, None
-        try:
-            return number_format.show(float(value)), None
-        except UnknownFormat:
-            plain = general(float(value))
-            return plain, _unknown(plain, number_format.code)
+        return number_shown(number_format, float(value))
 
     def _show_iso_date(self, style: str, value: str) -> Shown:
         """A date that is stored as 2026-03-01T12:30:00, a form that some programs write instead of a number."""
@@ -95,6 +93,20 @@ def unescaped(text: str) -> str:
         # Two halves of a character outside the basic plane become one; a half alone and NUL cannot be stored.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", "")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def number_shown(number_format: NumberFormat, value: float) -> Shown:
+    """A number as its format shows it."""
+    try:
+        return number_format.show(value), None
+    except UnknownFormat:
+        plain = general(value)
+        return plain, _unknown(plain, number_format.code)
+
+
+def error_problem(error: str) -> tuple[str, str]:
+    """What is wrong with a cell that shows an error such as #N/A."""
+    return "spreadsheet_error", f"shows the error {error}. Correct it in the spreadsheet."
 
 
 def without_result(formula: str) -> Shown:

@@ -1,20 +1,22 @@
 """Reads an Open XML workbook (.xlsx, .xlsm): which sheets it has, and the rows of one of them."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contacts.sheet_reader import worksheet
-from contacts.sheet_reader.archive import Archive, broken, local
 from contacts.sheet_reader.number_formats import BUILT_IN, GENERAL, NumberFormat
-from contacts.sheet_reader.types import Options, SheetError, SheetInfo, Source
+from contacts.sheet_reader.parts import Parts, broken, local
+from contacts.sheet_reader.sheet_choice import Choice, choose
+from contacts.sheet_reader.types import Options, Source
 from contacts.sheet_reader.values import Values, unescaped
 from contacts.sheet_reader.xml_stream import XmlStream
 
 #: By the id of a relationship: the kind, such as "worksheet", and the name of the part.
-Parts = Mapping[str, tuple[str, str]]
+Related = Mapping[str, tuple[str, str]]
 
 WORKBOOK = "xl/workbook.xml"
 
@@ -37,57 +39,28 @@ class Sheet:
 
 def open_workbook(path: Path, options: Options) -> Source:
     """The sheet that ``options`` chooses, with its hidden rows. Raises SheetError, also while its rows are read."""
-    archive = Archive(path)
-    workbook = next((target for _, kind, target in archive.relationships("") if kind == "officeDocument"), WORKBOOK)
-    root = archive.xml(workbook)
-    parts = {each: (kind, target) for each, kind, target in archive.relationships(workbook)}
-    sheets = list(_worksheets(root, parts))
-    values = _values(archive, root, workbook, parts)
-    scans = {
-        sheet.title: worksheet.scan(archive.open(sheet.part), values)
-        for sheet in sheets
-        if sheet.is_visible or sheet.title == options.sheet
-    }
-    hidden = [
-        sheet.title for sheet in sheets if not sheet.is_visible and worksheet.has_data(archive.open(sheet.part), values)
-    ]
-    with_data = [sheet for sheet in sheets if sheet.title in scans and scans[sheet.title].rows]
-    with_data.sort(key=lambda sheet: not sheet.is_open)
-    chosen = choose(with_data, hidden, options)
-    found = scans[chosen.title]
-    return Source(
-        rows=worksheet.rows(archive.open(chosen.part), values, found),
-        title=chosen.title,
-        sheets=[SheetInfo(sheet.title, scans[sheet.title].rows) for sheet in with_data if sheet.is_visible],
-        hidden_sheets=hidden,
-        row_count=found.last_row,
-        hidden=found.hidden,
-    )
+    parts = Parts(path)
+    workbook = next((target for _, kind, target in parts.relationships("") if kind == "officeDocument"), WORKBOOK)
+    root = parts.xml(workbook)
+    related = {each: (kind, target) for each, kind, target in parts.relationships(workbook)}
+    values = _values(parts, root, workbook, related)
+    return choose([_choice(parts, sheet, values) for sheet in _worksheets(root, related)], options)
 
 
-def choose(with_data: Sequence[Sheet], hidden: Sequence[str], options: Options) -> Sheet:
-    """The sheet that the operator chose, else the first of ``with_data``. Raises SheetError."""
-    for sheet in with_data:
-        if options.sheet == sheet.title or (not options.sheet and sheet.is_visible):
-            return sheet
-    titles = ", ".join(sheet.title for sheet in with_data if sheet.is_visible)
-    if options.sheet and titles:
-        raise SheetError("no_sheet", f"There is no sheet {options.sheet} with data. Choose one of these: {titles}.")
-    if hidden:
-        raise SheetError(
-            "empty", f"Only hidden sheets of this workbook have data: {', '.join(hidden)}. Show them in Excel."
-        )
-    raise SheetError("empty", "This workbook is empty.")
+def _choice(parts: Parts, sheet: Sheet, values: Values) -> Choice:
+    open_part = partial(parts.open, sheet.part)
+    scan = worksheet.scan(open_part, values)
+    return Choice(sheet.title, sheet.is_visible, sheet.is_open, scan, lambda: worksheet.rows(open_part(), values, scan))
 
 
-def _worksheets(root: Any, parts: Parts) -> Iterator[Sheet]:
+def _worksheets(root: Any, related: Related) -> Iterator[Sheet]:
     """The worksheets in their order, without charts and dialogs. Raises SheetError for one that is missing."""
     listed = [each for each in root.iter() if local(each.tag) == "sheet"]
     views = [each for each in root.iter() if local(each.tag) == "workbookView"]
     active = views[0].get("activeTab", "0") if views else "0"
     for position, element in enumerate(listed):
         ids = [value for name, value in element.items() if name.endswith("/relationships}id")]
-        kind, part = parts.get(ids[0] if ids else "", ("", ""))
+        kind, part = related.get(ids[0] if ids else "", ("", ""))
         if kind == "worksheet" and part:
             is_visible = element.get("state", "visible") == "visible"
             yield Sheet(element.get("name", ""), part, is_visible, str(position) == active.strip())
@@ -95,20 +68,20 @@ def _worksheets(root: Any, parts: Parts) -> Iterator[Sheet]:
             raise broken()
 
 
-def _values(archive: Archive, root: Any, workbook: str, parts: Parts) -> Values:
+def _values(parts: Parts, root: Any, workbook: str, related: Related) -> Values:
     is_1904 = any(each.get("date1904") in _TRUE for each in root.iter() if local(each.tag) == "workbookPr")
     folder = posixpath.dirname(workbook)
-    strings = _part(archive, folder, parts, "sharedStrings")
-    styles = _part(archive, folder, parts, "styles")
+    strings = _part(parts, folder, related, "sharedStrings")
+    styles = _part(parts, folder, related, "styles")
     return Values(
-        _strings(archive, strings) if strings else [], _formats(archive.xml(styles), is_1904) if styles else {}, is_1904
+        _strings(parts, strings) if strings else [], _formats(parts.xml(styles), is_1904) if styles else {}, is_1904
     )
 
 
-def _part(archive: Archive, folder: str, parts: Parts, kind: str) -> str:
+def _part(parts: Parts, folder: str, related: Related, kind: str) -> str:
     """The name of the only part of that kind, even where no relationship points to it; "" if there is none."""
-    related = (target for each, target in parts.values() if each == kind and target)
-    return next(related, "") or archive.find(f"{kind}.xml", folder)
+    found = (target for each, target in related.values() if each == kind and target)
+    return next(found, "") or parts.find(f"{kind}.xml", folder)
 
 
 def _formats(root: Any, is_1904: bool) -> dict[str, NumberFormat]:
@@ -135,12 +108,12 @@ def _formats(root: Any, is_1904: bool) -> dict[str, NumberFormat]:
     }
 
 
-def _strings(archive: Archive, name: str) -> list[str]:
+def _strings(parts: Parts, name: str) -> list[str]:
     """The shared strings. Raises SheetError."""
     strings: list[str] = []
     parser = _Strings(strings)
     stream = XmlStream(parser.start, parser.end, parser.text)
-    with archive.open(name) as part:
+    with parts.open(name) as part:
         while stream.read(part):
             pass
     return strings

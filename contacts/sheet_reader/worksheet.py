@@ -1,77 +1,49 @@
 """Reads the rows of one worksheet of an Open XML workbook, from its XML and in one pass."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import IO
 
-from contacts.sheet_reader.archive import broken
+from contacts.sheet_reader.parts import broken
+from contacts.sheet_reader.sheet_scan import (
+    Merge,
+    Scan,
+    column_letters,
+    column_number,
+    is_hidden_row,
+    merge_of,
+    quick_scan,
+    stored_twice,
+)
 from contacts.sheet_reader.types import MAX_ROWS, Row, SheetError, too_many_rows
 from contacts.sheet_reader.values import Values, without_result
 from contacts.sheet_reader.xml_stream import XmlStream
 
-#: The last column of Excel is XFD.
-MAX_EXCEL_COLUMNS = 16_384
 #: Cells of a sheet whose rows are stored out of order: all of them are held in memory to be sorted.
 MAX_SORTED_CELLS = 2_000_000
 
 _DIGITS = "0123456789"
-_TRUE = ("1", "true", "on")
-_RANGE = re.compile(r"\$?([A-Z]+)\$?(\d+):\$?([A-Z]+)\$?(\d+)")
-
-#: The first and the last row, the first and the last column; columns count from 0.
-Merge = tuple[int, int, int, int]
 #: The number of a row, whether it is hidden, and the row.
 StoredRow = tuple[int, bool, Row]
 
 
-@dataclass
-class Scan:
-    """What is known about a sheet after one pass.
-
-    ``rows``: the number of rows with data. ``last_row``: the number of the last of them. ``hidden``: the numbers of
-    those that are hidden. ``merges``: ranges of cells that are shown as one.
-    """
-
-    rows: int = 0
-    last_row: int = 0
-    hidden: set[int] = field(default_factory=set)
-    is_in_order: bool = True
-    merges: list[Merge] = field(default_factory=list)
-
-    def add(self, number: int, is_hidden: bool) -> None:
-        """Count a row with data. Raises SheetError for one that has the number of the row before."""
-        if number == self.last_row:
-            raise _stored_twice(number)
-        if number < self.last_row:
-            self.is_in_order = False
-        self.rows += 1
-        self.last_row = max(self.last_row, number)
-        if is_hidden:
-            self.hidden.add(number)
-
-
-def scan(part: IO[bytes], values: Values) -> Scan:
+def scan(open_part: Callable[[], IO[bytes]], values: Values) -> Scan:
     """Read the whole sheet once. Raises SheetError, also for two rows with the same number."""
+    if not values.may_show_nothing and (quick := quick_scan(open_part())):
+        return quick
     found = Scan()
     parser = SheetParser(values)
-    for number, is_hidden, _ in parser.stored_rows(part):
+    for number, is_hidden, _ in parser.stored_rows(open_part()):
         found.add(number, is_hidden)
     found.merges = parser.merges
     return found
-
-
-def has_data(part: IO[bytes], values: Values) -> bool:
-    """Whether any cell of the sheet has a value. Raises SheetError."""
-    return any(True for _ in SheetParser(values).stored_rows(part))
 
 
 def rows(part: IO[bytes], values: Values, scanned: Scan) -> Iterator[Row]:
     """The rows with data in their order, hidden ones too. Raises SheetError."""
     stored = (row for _, _, row in SheetParser(values).stored_rows(part))
     in_order = stored if scanned.is_in_order else _sorted(stored)
-    for row in _without_merged(in_order, scanned.merges) if scanned.merges else in_order:
+    for row in without_merged(in_order, scanned.merges):
         yield row
         if row.number == scanned.last_row:
             return
@@ -92,12 +64,15 @@ def _sorted(unsorted: Iterator[Row]) -> Iterator[Row]:
     held.sort(key=lambda row: row.number)
     for before, row in pairwise(held):
         if before.number == row.number:
-            raise _stored_twice(row.number)
+            raise stored_twice(row.number)
     yield from held
 
 
-def _without_merged(all_rows: Iterator[Row], merges: list[Merge]) -> Iterator[Row]:
+def without_merged(all_rows: Iterable[Row], merges: list[Merge]) -> Iterator[Row]:
     """A merged range shows only its first cell; what is stored in the others cannot be seen."""
+    if not merges:
+        yield from all_rows
+        return
     waiting = sorted(merges, reverse=True)
     active: list[Merge] = []
     for row in all_rows:
@@ -192,10 +167,8 @@ class SheetParser:
             self._c, self._v, self._t, self._f = (f"{namespace}}}{each}" if namespace else each for each in "cvtf")
         elif element == "sheetData":
             self._is_in_data = True
-        elif element == "mergeCell" and (found := _RANGE.fullmatch(attributes.get("ref", "").upper())):
-            first, last = sorted((int(found[2]), int(found[4])))
-            left, right = sorted((_column_number(found[1]), _column_number(found[3])))
-            self.merges.append((first, last, left, right))
+        elif element == "mergeCell" and (merge := merge_of(attributes.get("ref", ""))):
+            self.merges.append(merge)
 
     def _start_other(self, element: str, attributes: dict[str, str]) -> None:
         if element == "row":
@@ -204,7 +177,7 @@ class SheetParser:
                 self._set_number(attributes["r"])
             else:
                 self._number += 1
-            self._is_hidden = attributes.get("hidden") in _TRUE or _is_zero(attributes.get("ht", ""))
+            self._is_hidden = is_hidden_row(attributes.get("hidden", ""), attributes.get("ht", ""))
             self._row = Row(self._number, [], {})
             self._column = -1
         elif element == "rPh":
@@ -241,7 +214,7 @@ class SheetParser:
             self._row.problems[column] = code, f"Cell {column_letters(column)}{self._number} {rest}"
 
     def _new_column(self, letters: str) -> int:
-        column = self._columns[letters] = _column_number(letters.upper().replace("$", ""))
+        column = self._columns[letters] = column_number(letters.upper().replace("$", ""))
         return column
 
     def _set_number(self, number: str) -> None:
@@ -252,36 +225,3 @@ class SheetParser:
         self._has_number = True
         if self._number > MAX_ROWS:
             raise too_many_rows()
-
-
-def column_letters(column: int) -> str:
-    """The letters of a column counted from 0: A, B ... Z, AA."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
-def _column_number(letters: str) -> int:
-    """The column counted from 0. Raises SheetError."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    if not re.fullmatch("[A-Z]{1,3}", letters) or number > MAX_EXCEL_COLUMNS:
-        raise broken()
-    return number - 1
-
-
-def _is_zero(height: str) -> bool:
-    try:
-        return float(height) == 0
-    except ValueError:
-        return False
-
-
-def _stored_twice(number: int) -> SheetError:
-    return SheetError(
-        "broken", f"Row {number} is stored twice in this workbook. Open it in Excel, save it and upload it again."
-    )

@@ -1,12 +1,10 @@
 """Parses XML of any size piece by piece. A document type is refused, and with it every entity that could grow."""
 
-import zlib
 from collections.abc import Callable
 from typing import IO
 from xml.parsers import expat
-from zipfile import BadZipFile
 
-from contacts.sheet_reader.archive import broken
+from contacts.sheet_reader.parts import broken, reading
 
 #: Bytes that are parsed at once.
 PIECE = 256 * 1024
@@ -30,10 +28,10 @@ class XmlStream:
 
     def read(self, part: IO[bytes]) -> bool:
         """Parse the next piece. Returns whether there was one. Raises SheetError for damaged XML."""
+        piece = reading(part, PIECE)
         try:
-            piece = part.read(PIECE)
             self._parser.Parse(piece, not piece)
-        except (expat.ExpatError, BadZipFile, zlib.error, EOFError, LookupError, ValueError) as error:
+        except (expat.ExpatError, LookupError, UnicodeError) as error:
             raise broken() from error
         return bool(piece)
 

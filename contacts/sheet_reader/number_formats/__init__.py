@@ -82,6 +82,14 @@ class NumberFormat:
         """Whether a cell with text shows something else than that text."""
         return self._is_unknown or (self._text is not None and self._text.tokens != [("at", "@")])
 
+    @property
+    def hides_zero(self) -> bool:
+        """Whether a cell with the number 0 looks empty."""
+        try:
+            return not self.show(0)
+        except UnknownFormat:
+            return False
+
     def show(self, value: float) -> str:
         """The number as the format shows it, without blanks around it.
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,7 @@ MAX_RATIO = 300
 SMALL = 10_000_000
 
 
-class Archive:
+class Parts:
     """The archive at ``path``. Raises SheetError if it is damaged or far larger when unpacked."""
 
     def __init__(self, path: Path) -> None:
@@ -83,6 +84,14 @@ class Archive:
             if each.get("TargetMode", "").lower() != "external":
                 kind = each.get("Type", "").rstrip("/").rpartition("/")[2]
                 yield each.get("Id", ""), kind, self.find(each.get("Target", ""), folder)
+
+
+def reading(part: IO[bytes], size: int) -> bytes:
+    """The next bytes of a part. Raises SheetError if the archive is damaged."""
+    try:
+        return part.read(size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise broken() from error
 
 
 def local(tag: str) -> str:
