@@ -1,15 +1,30 @@
 """Opens a file of any format that can be read, and arranges its rows."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from contacts.sheet_reader import files, texts, workbook
+from contacts.sheet_reader import archives, files, texts, workbook
 from contacts.sheet_reader.layout import Contents, arrange
-from contacts.sheet_reader.types import DEFAULTS, Options
+from contacts.sheet_reader.types import DEFAULTS, ENDINGS, Options, SheetError, Source
 
 
 def read(path: Path, name: str, options: Options = DEFAULTS) -> Contents:
     """Read the file at ``path``, uploaded as ``name``. Raises SheetError, also while the rows are read."""
-    kind = files.kind_of(path, name)
+    kind = files.kind_of(path)
+    if kind == files.ARCHIVE:
+        path, name = archives.unpack(path)
+        kind = files.kind_of(path)
+    return arrange(_opened(path, name, kind, options), options)
+
+
+def _opened(path: Path, name: str, kind: str, options: Options) -> Source:
     if kind == files.TEXT:
-        return arrange(texts.open_text(path, name, options), options)
-    return arrange(workbook.open_workbook(path, options), options)
+        if PurePath(name).suffix.lower() not in ("", *ENDINGS):
+            raise SheetError(
+                "wrong_type",
+                "Baton reads .xlsx, .xls, .ods, .csv and .tsv files, and a .zip with one of them. Save the sheet in one"
+                " of these formats.",
+            )
+        return texts.open_text(path, name, options)
+    if kind == files.WORKBOOK:
+        return workbook.open_workbook(path, options)
+    raise SheetError("wrong_type", f"Baton does not read .{kind} files. Save the sheet as .xlsx or .csv.")

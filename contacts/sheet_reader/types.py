@@ -43,6 +43,15 @@ class Row(NamedTuple):
     problems: dict[int, tuple[str, str]] = {}
 
 
+def surplus_cells(row: Row, columns: int) -> tuple[str, str]:
+    """The problem of a row that has more cells than there are columns."""
+    return (
+        "surplus_cells",
+        f"Row {row.number:,} has {len(row.cells)} cells, but there are {columns} columns. The cells after column"
+        f" {columns} are left out.",
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What the operator chose.
@@ -98,9 +107,9 @@ RowCheck = Callable[[Row], tuple[Row, int]]
 class Source:
     """A sheet of any format, before it is known which row is the header.
 
-    ``rows``: every row from the first on, in order, numbers may be missing between them (blank rows). ``row_count``:
-    the number of the last row, as far as that is known. ``hidden``: the numbers of hidden rows. ``check``: given the
-    number of the header row and the header, what checks the rows below it (texts only).
+    ``rows``: every row from the first on, in order; blank ones may be missing. ``row_count``: the number of the last
+    row, as far as that is known. ``hidden``: the numbers of hidden rows. ``below`` (texts only): from the number of the
+    header row, the number of columns of the rows below it, and what checks them.
     """
 
     rows: Iterator[Row]
@@ -109,4 +118,4 @@ class Source:
     hidden_sheets: list[str] = field(default_factory=list)
     row_count: int | None = None
     hidden: Collection[int] = frozenset()
-    check: Callable[[int, list[str]], RowCheck] | None = None
+    below: Callable[[int], tuple[int, RowCheck]] | None = None

@@ -102,7 +102,7 @@ def test_the_list_it_was_opened_from_is_chosen(client: Client, customers: Contac
     [
         (None, "Choose a file."),
         (a_file(""), "This file is empty."),
-        (a_file("x", "photo.png"), "Baton reads .xlsx, .csv and .tsv files."),
+        (a_file("x", "photo.png"), "Baton reads .xlsx, .xls, .ods, .csv and .tsv files"),
         (a_file("Phone,Name\n"), "row"),
         (a_file(b"PK\x03\x04 not really", "customers.xlsx"), "cannot be read"),
     ],

@@ -180,16 +180,16 @@ def test_a_file_that_kills_every_worker_fails(prepare: Prepare) -> None:
     Import.objects.filter(pk=import_.pk).update(status="checking", attempts=checking.MAX_ATTEMPTS, beat_at=None)
     importing.check_rows(import_.pk)
     import_.refresh_from_db()
-    assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)
+    assert (import_.status, import_.failure_code, import_.read) == ("failed", "too_large", 0)
 
 
 def test_a_sheet_that_breaks_halfway_leaves_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "CHECK_ROWS", 2)
-    broken = "Cell,N\n" + "0825550100,x\n0825550101,x\n" * 500 + '"never ends' + "x" * 200_000
+    broken = "Cell,N\n" + "0825550100,x\n0825550101,x\n" * 500 + "x," * 600
     import_ = prepare(broken, {0: "phone"})
     importing.check_rows(import_.pk)
     import_.refresh_from_db()
-    assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)
+    assert (import_.status, import_.failure_code, import_.read) == ("failed", "too_large", 0)
     assert import_.failure_sentence
     assert not import_.issues.exists()
     assert not import_.rows.exists()

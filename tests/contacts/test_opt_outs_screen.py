@@ -123,7 +123,7 @@ def test_it_adds_the_numbers_of_a_sheet(client: Client, text: str) -> None:
     ("name", "text", "words"),
     [
         ("stop.csv", "Name,Town\nThandi,Durban\n", "No column appears to contain phone numbers."),
-        ("stop.png", "x", "Baton reads .xlsx, .csv and .tsv files."),
+        ("stop.png", "x", "Baton reads .xlsx, .xls, .ods, .csv and .tsv files"),
     ],
 )
 def test_it_refuses_a_sheet_at_its_field(client: Client, name: str, text: str, words: str) -> None:
