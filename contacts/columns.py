@@ -132,13 +132,14 @@ def stored(mapping: Mapping[int, str]) -> dict[str, str]:
 
 
 def guess_opt_outs(header: Sequence[str], samples: Sequence[Sequence[str]], country: str) -> dict[int, str]:
-    """The columns whose numbers are opted out: each that is named like a phone, or has a phone number in any cell.
+    """The columns whose numbers are opted out: every one that looks like a phone, or has a phone number in any cell.
 
-    Arguments: see ``guess``. To opt out too many numbers is safe.
+    If there is none, those that are named like one. Arguments: see ``guess``. To opt out too many numbers is safe.
     """
-    named = {candidate.column for candidate in phone_columns.candidates(header, samples, country)}
-    filled = {column for column in range(len(header)) if phone_columns.has_number(cells_of(column, samples), country)}
-    return dict.fromkeys(sorted(named | filled), "phone")
+    found = {candidate.column for candidate in phone_columns.candidates(header, samples, country)}
+    found |= {column for column in range(len(header)) if phone_columns.has_number(cells_of(column, samples), country)}
+    named = [column for column, title in enumerate(header) if phone_columns.is_named(title)]
+    return dict.fromkeys(sorted(found) or named, "phone")
 
 
 def validate_opt_outs(mapping: Mapping[int, str], header: Sequence[str]) -> None:

@@ -51,6 +51,11 @@ def cells_of(column: int, samples: Sequence[Sequence[str]]) -> list[str]:
     return [cell for cell in cells if cell]
 
 
+def is_named(title: str) -> bool:
+    """Whether a heading names a phone, of whomever."""
+    return _name(title) not in (None, _UNNAMED)
+
+
 def has_number(cells: Sequence[str], country: str) -> bool:
     """Whether any of the cells is a phone number, of a mobile or not."""
     return any(_msisdn(cell, country, phones.TYPED) for cell in cells)
