@@ -1,15 +1,16 @@
 """The forms of the contact screens. Forms clean and validate; views and operations save."""
 
-from collections.abc import Iterator
+from itertools import count
+from pathlib import PurePath
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
-from contacts import columns, countries, phones
+from contacts import countries, phones
 from contacts.fields import FIELD_LABELS, FIELD_NAMES, HELP_TEXTS, VALUE_FIELDS
-from contacts.models import Contact, ContactList, Import
+from contacts.models import Contact, ContactList
 from contacts.sheets import ENCODINGS, ENDINGS
 
 ENCODING_LABELS = {
@@ -134,6 +135,13 @@ def sheet_field() -> forms.FileField:
     )
 
 
+def unused_list_name(stem: str) -> str:
+    """``stem``, the name of a file without its ending, as the name of a new list: ``"customers 2"`` if need be."""
+    stem = " ".join(stem.replace("_", " ").split())[:90] or "Contacts"
+    names = (stem if number == 1 else f"{stem} {number}" for number in count(1))
+    return next(name for name in names if not ContactList.objects.filter(name=name).exists())
+
+
 class UploadForm(forms.Form):
     """A spreadsheet for an existing or a new list."""
 
@@ -143,7 +151,12 @@ class UploadForm(forms.Form):
         empty_label="New list",
         error_messages={"invalid_choice": "This list no longer exists. Choose another one."},
     )
-    new_list = forms.CharField(label="Name of the new list", required=False, max_length=100)
+    new_list = forms.CharField(
+        label="Name of the new list",
+        required=False,
+        max_length=100,
+        help_text="Leave blank to name it after the file.",
+    )
     file = sheet_field()
 
     def clean_file(self) -> UploadedFile:
@@ -154,61 +167,11 @@ class UploadForm(forms.Form):
         name = cleaned.get("new_list", "")
         if "list" in self.errors or cleaned.get("list"):
             return cleaned
-        if not name:
-            self.add_error("new_list", "Choose a list above or enter a name for a new one.")
-        elif ContactList.objects.filter(name=name).exists():
+        if not name and cleaned.get("file"):
+            cleaned["new_list"] = unused_list_name(PurePath(cleaned["file"].name).stem)
+        elif name and ContactList.objects.filter(name=name).exists():
             self.add_error("new_list", f"{LIST_EXISTS} Choose it above or enter a different name.")
         return cleaned
-
-
-class ColumnsForm(forms.Form):
-    """The field that each column of an import is mapped to. Cleans to ``country`` and ``mapping``."""
-
-    country = country_field("Used to read numbers without a country code.")
-
-    def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.upload = upload
-        self.fields["country"].initial = upload.country
-        guessed = columns.guess(upload.header, upload.samples, upload.contact_list.labels, upload.country).mapping
-        for number, title in enumerate(upload.header):
-            self.fields[f"column_{number}"] = forms.ChoiceField(
-                label=f"{title or f'Column {number + 1}'} goes to",
-                choices=self._goals,
-                required=False,
-                initial=guessed.get(number, ""),
-            )
-
-    def _goals(self) -> list[tuple[str, str]]:
-        labels = self.upload.contact_list.labels
-        goals = [
-            (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
-            for field, label in FIELD_LABELS.items()
-        ]
-        return [("", "(leave out)"), *goals]
-
-    def lines(self) -> Iterator[tuple[str, list[str], forms.BoundField]]:
-        """For each column: its heading, up to three samples, and the form field that maps it."""
-        for number, title in enumerate(self.upload.header):
-            samples = [row[number] if number < len(row) else "" for row in self.upload.samples[:3]]
-            yield title or f"Column {number + 1}", samples, self[f"column_{number}"]
-
-    def clean(self) -> dict[str, Any]:
-        chosen = {number: self.cleaned_data.get(f"column_{number}", "") for number in range(len(self.upload.header))}
-        mapping = {number: field for number, field in chosen.items() if field}
-        if not self.errors:
-            self._check(mapping)
-        return {**self.cleaned_data, "mapping": mapping}
-
-    def _check(self, mapping: dict[int, str]) -> None:
-        try:
-            columns.validate(mapping, self.upload.header)
-        except columns.ColumnsError as error:
-            form_field = None
-            if error.code == "field_twice":
-                goals = list(mapping.values())
-                form_field = next(f"column_{n}" for n, field in reversed(mapping.items()) if goals.count(field) > 1)
-            self.add_error(form_field, forms.ValidationError(error.sentence, code=error.code))
 
 
 class EncodingForm(forms.Form):

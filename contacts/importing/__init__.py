@@ -10,9 +10,18 @@ from contacts.importing.checking import CheckedRows, check_rows, forecast, reche
 from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.opt_outs import guess as guess_opt_outs
+from contacts.importing.recognising import move, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
-from contacts.importing.uploading import confirm, inspect_upload, local_copy, reader_options, store_unread, upload
+from contacts.importing.uploading import (
+    confirm,
+    inspect_upload,
+    local_copy,
+    read_again,
+    reader_options,
+    store_unread,
+    upload,
+)
 
 __all__ = [
     "DOWNLOADS",
@@ -31,10 +40,14 @@ __all__ = [
     "guess_opt_outs",
     "inspect_upload",
     "local_copy",
+    "move",
+    "read_again",
     "reader_options",
     "recheck",
     "replace_file",
     "rows_of",
+    "same_file",
+    "same_header",
     "store_unread",
     "undo",
     "upload",

@@ -17,7 +17,7 @@ def begin_apply(import_: Import) -> None:
     """Record that a user wants the checked rows imported. Raises ImportRefusal ``not_checked``."""
     now = timezone.now()
     begun = Import.objects.filter(pk=import_.pk, status=Import.Status.CHECKED).update(
-        status=Import.Status.APPLYING, progress=0, total=F("waiting"), beat_at=now, updated_at=now
+        status=Import.Status.APPLYING, progress=0, total=F("waiting"), started_at=now, beat_at=now, updated_at=now
     )
     import_.refresh_from_db()
     if not begun:

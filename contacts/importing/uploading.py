@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +17,14 @@ from contacts import columns, sheets
 from contacts.importing.state import ImportRefusal
 from contacts.models import ContactList, Import, ImportPurpose
 
-#: Rows read to guess the columns, by purpose. Of opt-outs no column may be missed whose first rows are blank.
-SAMPLE_ROWS = {ImportPurpose.CONTACTS: 5, ImportPurpose.OPT_OUTS: 200}
+#: Rows that the columns are guessed from. Of opt-outs no column may be missed whose first rows are blank.
+SAMPLE_ROWS = {ImportPurpose.CONTACTS: 50, ImportPurpose.OPT_OUTS: 200}
+#: The fields that ``inspect_upload`` fills in.
+INSPECTED = (
+    "encoding", "takes_hidden_rows", "sheet", "sheets", "hidden_sheets", "header_row", "first_rows", "header",
+    "samples", "hidden_rows", "total",
+)  # fmt: skip
+ALREADY_CONFIRMED = "The columns of this import have already been confirmed. Upload the file again."
 
 
 def upload(
@@ -92,7 +99,7 @@ def inspect_upload(import_: Import, options: sheets.Options | None = None) -> No
     """
     options = options or reader_options(import_)
     with local_copy(import_) as path:
-        peeked = sheets.peek(path, import_.original_name, options, SAMPLE_ROWS[ImportPurpose(import_.purpose)])
+        peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS[ImportPurpose(import_.purpose)])
     layout = peeked.layout
     import_.encoding = options.encoding
     import_.takes_hidden_rows = options.hidden_rows
@@ -107,10 +114,21 @@ def inspect_upload(import_: Import, options: sheets.Options | None = None) -> No
     import_.total = layout.row_count or 0
 
 
-def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
+def read_again(import_: Import, options: sheets.Options) -> None:
+    """Read the beginning of an upload in another way, before its columns are confirmed. Raises SheetError and
+    ImportRefusal."""
+    inspect_upload(import_, options)
+    changes = {name: getattr(import_, name) for name in INSPECTED}
+    changed = Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(**changes)
+    if not changed:
+        raise ImportRefusal("already_checked", ALREADY_CONFIRMED)
+
+
+def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, str] = MappingProxyType({})) -> None:
     """Record what the columns mean, so that the rows can be checked. Raises ColumnsError and ImportRefusal.
 
-    ``mapping``: field by column, counted from 0.
+    ``mapping``: field by column, counted from 0. ``labels``: what the list is to call value fields that it has no label
+    for; by default the column's heading.
     """
     is_opt_outs = import_.purpose == Import.Purpose.OPT_OUTS
     (columns.validate_opt_outs if is_opt_outs else columns.validate)(mapping, import_.header)
@@ -119,17 +137,16 @@ def confirm(import_: Import, mapping: Mapping[int, str]) -> None:
         mapping=columns.stored(mapping), beat_at=timezone.now()
     )
     if not changed:
-        raise ImportRefusal(
-            "already_checked", "The columns of this import have already been confirmed. Upload the file again."
-        )
+        raise ImportRefusal("already_checked", ALREADY_CONFIRMED)
     import_.refresh_from_db()
     if not is_opt_outs:
-        _complete_list(import_, mapping)
+        _complete_list(import_, mapping, labels)
 
 
-def _complete_list(import_: Import, mapping: Mapping[int, str]) -> None:
-    """Label the value fields that have no label with the column's heading; give an empty list the import's country."""
+def _complete_list(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, str]) -> None:
+    """Label the mapped value fields that have no label; give an empty list the import's country."""
     contact_list = import_.contact_list
+    contact_list.labels = {**labels, **contact_list.labels}
     contact_list.labels |= columns.new_labels(mapping, import_.header, contact_list.labels)
     if not contact_list.contacts.exists():
         contact_list.country = import_.country

@@ -6,11 +6,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from contacts import importing, jobs, queues
 from contacts.export_log import record_export
 from contacts.models import TO_CHECK, Import
+from contacts.pace import pace
 from contacts.tables import zoned
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import exports
@@ -60,6 +62,7 @@ def _progress(import_: Import) -> dict[str, Any]:
         "step": 2 if import_.status in (*TO_CHECK, Import.Status.CHECKED) else 3,
         "is_live": is_live,
         "refresh_seconds": REFRESH_SECONDS,
+        "pace": pace(import_.progress, import_.total, import_.started_at, timezone.now()),
         "buckets": buckets(import_),
         "has_opted_out": bool(import_.opted_out or import_.forecast.get("opted_out")),
         "issues": issues[:SHOWN_ISSUES],

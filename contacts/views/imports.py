@@ -3,19 +3,25 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from contacts import importing, jobs, queues, sheets
 from contacts.columns import ColumnsError
-from contacts.forms import ENCODING_LABELS, ColumnsForm, EncodingForm, UploadForm
+from contacts.columns_form import ColumnsForm
+from contacts.forms import ENCODING_LABELS, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
 from contacts.tables import ImportTable, zoned
 from contacts.views.uploads import is_script
+
+#: The key of the session under which the page waits that asked for an upload: ``{"import": pk, "url": path}``.
+NEXT = "import_next"
 
 
 @require_GET
@@ -33,14 +39,24 @@ def imports(request: HttpRequest) -> HttpResponse:
 def upload(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Take a spreadsheet. A script gets the page to go to as ``{"url": ...}``, a browser a redirect."""
     chosen = get_object_or_404(ContactList, pk=pk) if pk else None
+    next_url = _local_url(request)
     form = UploadForm(request.POST or None, request.FILES or None, initial={"list": chosen})
     if request.method == "POST" and form.is_valid():
         import_ = _upload(form, request)
         if import_ is not None:
+            if next_url:
+                request.session[NEXT] = {"import": import_.pk, "url": next_url}
             url = import_.get_absolute_url()
             return JsonResponse({"url": url}) if is_script(request) else redirect(url)
-    context = {"form": form, "chosen": chosen}
+    context = {"form": form, "chosen": chosen, "next_url": next_url}
     return render(request, "contacts/upload.html", context, status=422 if form.errors else 200)
+
+
+def _local_url(request: HttpRequest) -> str:
+    """Where to go once the list is imported: the parameter ``next`` if it is an address of Baton, else ""."""
+    url = request.POST.get("next") or request.GET.get("next", "")
+    is_local = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+    return url if is_local else ""
 
 
 def _upload(form: UploadForm, request: HttpRequest) -> Import | None:
@@ -71,12 +87,49 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(import_)
     if not import_.header:
         return _encoding(request, import_)
+    alike = importing.same_header(import_)
     form = ColumnsForm(request.POST or None, upload=import_)
-    if request.method == "POST" and form.is_valid() and _is_confirmed(form, import_):
-        queues.enqueue_once(jobs.check_import, import_.pk)
-        return redirect(import_)
-    context = {"form": form, "import": import_, "earlier": earlier_import(import_)}
+    if request.method == "POST":
+        if request.POST.get("do") == "move" and alike:
+            return _move(request, import_, alike.contact_list)
+        options = form.chosen_options()
+        if request.POST.get("do") == "read" or options != importing.reader_options(import_):
+            if _is_read_again(form, import_, options):
+                return redirect("contacts:columns", import_.pk)
+        elif form.is_valid() and _is_confirmed(form, import_):
+            queues.enqueue_once(jobs.check_import, import_.pk)
+            return redirect(import_)
+    context = {
+        "form": form,
+        "import": import_,
+        "earlier": earlier_import(import_),
+        "alike": alike,
+        "alike_ended": zoned(alike.ended_at) if alike else "",
+    }
     return render(request, "contacts/columns.html", context, status=422 if form.errors else 200)
+
+
+def _move(request: HttpRequest, import_: Import, contact_list: ContactList) -> HttpResponse:
+    before = str(import_.list)
+    try:
+        is_deleted = importing.move(import_, contact_list)
+    except importing.ImportRefusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(import_)
+    deleted = f" The new list {before} was not needed and is deleted." if is_deleted else ""
+    messages.success(request, f"{import_.original_name} goes into {contact_list}.{deleted}")
+    return redirect("contacts:columns", import_.pk)
+
+
+def _is_read_again(form: ColumnsForm, import_: Import, options: sheets.Options) -> bool:
+    """Read the sheet in another way; return whether that worked. If not, the form has the reason."""
+    form.errors.clear()
+    try:
+        importing.read_again(import_, options)
+    except (sheets.SheetError, importing.ImportRefusal) as error:
+        form.add_error(None, error.sentence)
+        return False
+    return True
 
 
 def needs_mapping(import_: Import) -> bool:
@@ -88,7 +141,7 @@ def _is_confirmed(form: ColumnsForm, import_: Import) -> bool:
     country = form.cleaned_data["country"]
     Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(country=country)
     try:
-        importing.confirm(import_, form.cleaned_data["mapping"])
+        importing.confirm(import_, form.cleaned_data["mapping"], form.cleaned_data["labels"])
     except (ColumnsError, importing.ImportRefusal) as error:
         form.add_error(None, error.sentence)
         return False
@@ -96,15 +149,13 @@ def _is_confirmed(form: ColumnsForm, import_: Import) -> bool:
 
 
 def earlier_import(import_: Import) -> str:
-    """A sentence if the same file has been imported into this list before, else ""."""
-    same = Import.objects.filter(list=import_.list_id, sha256=import_.sha256, status=Import.Status.DONE)
-    before = same.exclude(pk=import_.pk).order_by("-ended_at").first() if import_.sha256 else None
+    """When, by whom and into which list the same file has been imported before, in a sentence; "" if it has not."""
+    before = importing.same_file(import_)
     if before is None:
         return ""
-    return (
-        f"It was imported into {import_.list} as {before.original_name} on {zoned(before.ended_at)}."
-        " Importing again overwrites later edits."
-    )
+    by = f" by {before.created_by}" if before.created_by else ""
+    again = " Importing again overwrites later edits." if before.list_id == import_.list_id else ""
+    return f"It was imported into {before.list} as {before.original_name} on {zoned(before.ended_at)}{by}.{again}"
 
 
 def _encoding(request: HttpRequest, import_: Import) -> HttpResponse:

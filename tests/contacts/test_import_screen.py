@@ -127,9 +127,14 @@ def test_it_refuses_a_file_that_is_too_large(client: Client, customers: ContactL
     assert "Split it." in answer.context["form"].errors["file"][0]
 
 
-def test_it_asks_for_a_list(client: Client, customers: ContactList) -> None:
-    answer = client.post("/contacts/upload/", {"file": a_file()})
-    assert list(answer.context["form"].errors) == ["new_list"]
+def test_a_new_list_without_a_name_is_named_after_the_file(client: Client, customers: ContactList) -> None:
+    client.post("/contacts/upload/", {"file": a_file(name="june_customers.csv")})
+    client.post("/contacts/upload/", {"file": a_file(name="Customers.csv")})
+    names = set(ContactList.objects.values_list("name", flat=True))
+    assert names == {"Customers", "june customers", "Customers 2"}
+
+
+def test_a_new_list_needs_a_name_of_its_own(client: Client, customers: ContactList) -> None:
     answer = client.post("/contacts/upload/", {"file": a_file(), "new_list": "Customers"})
     assert "A list with this name already exists." in answer.context["form"].errors["new_list"][0]
 

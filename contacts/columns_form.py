@@ -1,0 +1,167 @@
+"""The form of an import's second step: how the sheet is read, and the field that each column goes to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django import forms
+
+from contacts import columns, importing, sheets
+from contacts.fields import FIELD_LABELS, VALUE_FIELDS
+from contacts.forms import country_field
+from contacts.models import Import
+from contacts.phone_columns import cells_of
+
+SHOWN_SAMPLES = 3
+CHOOSE_PHONE = "Choose the column whose numbers are to be texted."
+LABEL_TAKEN = "Another column already has this label. Choose a different one."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One column on the page. ``label``: the form field of its label in texts, where the column can have one."""
+
+    title: str
+    samples: list[str]
+    goal: forms.BoundField
+    label: forms.BoundField | None
+
+
+class ColumnsForm(forms.Form):
+    """The columns of an upload. Cleans to ``country``, ``mapping`` and ``labels`` (new labels by field).
+
+    ``chosen_options`` is how the operator wants the sheet to be read. If that differs from how it was read, the columns
+    in the form are not those of the sheet: read it again before anything else.
+    """
+
+    country = country_field("Used to read numbers without a country code.")
+
+    def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.upload = upload
+        self.list_labels = upload.contact_list.labels
+        self.guessed = columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
+        self.fields["country"].initial = upload.country
+        self._add_reading_fields()
+        if self.guessed.asked:
+            self.fields["phone"] = forms.ChoiceField(
+                label="Which column has the numbers to text?",
+                required=False,
+                widget=forms.RadioSelect,
+                choices=[(str(column), self._title_with_samples(column)) for column in self.guessed.asked],
+            )
+        new_labels = columns.new_labels(self.guessed.mapping, upload.header, self.list_labels)
+        for column in range(len(upload.header)):
+            self._add_column(column, self.guessed.mapping.get(column, ""), new_labels)
+
+    def _add_reading_fields(self) -> None:
+        upload = self.upload
+        if len(upload.sheets) > 1:
+            choices = [(title, f"{title} ({rows:,} row{'' if rows == 1 else 's'})") for title, rows in upload.sheets]
+            self.fields["sheet"] = forms.ChoiceField(
+                label="Sheet", choices=choices, initial=upload.sheet, required=False
+            )
+        rows = [(str(number), f"Row {number}") for number, _ in upload.first_rows]
+        self.fields["header_row"] = forms.ChoiceField(choices=[*rows, ("0", "No header")], required=False)
+        if upload.hidden_rows:
+            count = f"{upload.hidden_rows:,} hidden row{'' if upload.hidden_rows == 1 else 's'}"
+            self.fields["hidden_rows"] = forms.ChoiceField(
+                label=f"This sheet has {count}, for example because of a filter",
+                widget=forms.RadioSelect,
+                choices=[("", "Leave them out"), ("1", "Take them in")],
+                initial="1" if upload.takes_hidden_rows else "",
+                required=False,
+            )
+
+    def _add_column(self, column: int, goal: str, new_labels: dict[str, str]) -> None:
+        title = columns.title_of(column, self.upload.header)
+        self.fields[f"column_{column}"] = forms.ChoiceField(
+            label=f"{title} goes to", choices=self._goals, required=False, initial=goal
+        )
+        if not self.list_labels.get(goal):
+            self.fields[f"label_{column}"] = forms.CharField(
+                label=f"Label of {title}",
+                required=False,
+                max_length=columns.LABEL_LENGTH,
+                initial=new_labels.get(goal, ""),
+            )
+
+    def _goals(self) -> list[tuple[str, str]]:
+        labels = self.list_labels
+        goals = [
+            (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
+            for field, label in FIELD_LABELS.items()
+        ]
+        return [("", "(leave out)"), *goals]
+
+    def _title_with_samples(self, column: int) -> str:
+        title, samples = columns.title_of(column, self.upload.header), self._samples(column)
+        return f"{title}: {' · '.join(samples)}" if samples else title
+
+    def _samples(self, column: int) -> list[str]:
+        return list(dict.fromkeys(cells_of(column, self.upload.samples)))[:SHOWN_SAMPLES]
+
+    def lines(self) -> Iterator[Line]:
+        for column, _ in enumerate(self.upload.header):
+            goal = self[f"column_{column}"]
+            has_label = goal.value() in VALUE_FIELDS and f"label_{column}" in self.fields
+            label = self[f"label_{column}"] if has_label else None
+            yield Line(columns.title_of(column, self.upload.header), self._samples(column), goal, label)
+
+    def surplus(self) -> list[str]:
+        """The titles of the columns that no value field was left for."""
+        return [columns.title_of(column, self.upload.header) for column in self.guessed.surplus]
+
+    def chosen_options(self) -> sheets.Options:
+        """How the operator wants the sheet to be read. A choice that is not on offer changes nothing."""
+        options = importing.reader_options(self.upload)
+        if not self.is_bound:
+            return options
+        sheet = self._offered("sheet")
+        if sheet and sheet != self.upload.sheet:
+            return replace(options, sheet=sheet, header_row=None)
+        header_row, hidden_rows = self._offered("header_row"), self._offered("hidden_rows")
+        if header_row is not None:
+            options = replace(options, header_row=int(header_row))
+        return options if hidden_rows is None else replace(options, hidden_rows=bool(hidden_rows))
+
+    def _offered(self, name: str) -> str | None:
+        field, value = self.fields.get(name), self.data.get(name)
+        if not isinstance(field, forms.ChoiceField) or value is None or not field.valid_value(value):
+            return None
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        mapping = {n: goal for n in range(len(self.upload.header)) if (goal := cleaned.get(f"column_{n}"))}
+        if cleaned.get("phone"):
+            mapping[int(cleaned["phone"])] = "phone"
+        elif "phone" in self.fields and "phone" not in mapping.values():
+            self.add_error("phone", forms.ValidationError(CHOOSE_PHONE, code="phone_not_chosen"))
+        if not self.errors:
+            self._check(mapping)
+        return {**cleaned, "mapping": mapping, "labels": self._clean_labels(mapping)}
+
+    def _clean_labels(self, mapping: dict[int, str]) -> dict[str, str]:
+        """The labels that were entered for value fields the list has none for."""
+        labels: dict[str, str] = {}
+        known = {label.lower() for label in self.list_labels.values()}
+        for column, goal in mapping.items():
+            label = self.cleaned_data.get(f"label_{column}", "").strip()
+            if goal not in VALUE_FIELDS or self.list_labels.get(goal) or not label:
+                continue
+            if label.lower() in known:
+                self.add_error(f"label_{column}", LABEL_TAKEN)
+            known.add(label.lower())
+            labels[goal] = label
+        return labels
+
+    def _check(self, mapping: dict[int, str]) -> None:
+        try:
+            columns.validate(mapping, self.upload.header)
+        except columns.ColumnsError as error:
+            form_field = None
+            if error.code == "field_twice":
+                goals = list(mapping.values())
+                form_field = next(f"column_{n}" for n, field in reversed(mapping.items()) if goals.count(field) > 1)
+            self.add_error(form_field, forms.ValidationError(error.sentence, code=error.code))
