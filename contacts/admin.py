@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts import phones
 from contacts.fields import SEARCHED_FIELDS, TABLE_FIELDS
 from contacts.forms import ContactForm
-from contacts.models import Consent, Contact, ContactList, Import, ImportIssue, ImportRow, Suppression
+from contacts.models import Consent, Contact, ContactList, Import, ImportCorrection, ImportIssue, ImportRow, Suppression
 
 
 class ReadOnlyMixin:
@@ -115,6 +115,14 @@ class ImportRowAdmin(ReadOnlyAdmin):
     list_filter = ("import_of__status",)
     list_select_related = ("import_of__list",)
     search_fields = ("msisdn", *SEARCHED_FIELDS)
+
+
+@admin.register(ImportCorrection)
+class ImportCorrectionAdmin(ReadOnlyAdmin):
+    list_display = ("import_of", "row", "column_number", "old", "new", "created_by", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("import_of__list", "created_by")
+    search_fields = ("old", "new")
 
 
 def _digits(term: str) -> str:

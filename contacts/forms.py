@@ -222,6 +222,15 @@ class OptOutUploadForm(forms.Form):
         return checked_size(self.cleaned_data["file"])
 
 
+class CorrectedFileForm(forms.Form):
+    """A file that takes the place of the one of an import."""
+
+    file = sheet_field()
+
+    def clean_file(self) -> UploadedFile:
+        return checked_size(self.cleaned_data["file"])
+
+
 class ConsentForm(forms.Form):
     note = forms.CharField(
         label="Proof of consent",

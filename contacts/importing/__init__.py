@@ -7,8 +7,9 @@ have. The rows of a range and the progress are written in one transaction, so th
 
 from contacts.importing.applying import apply, begin_apply
 from contacts.importing.checking import CheckedRows, check_rows, forecast, recheck
-from contacts.importing.downloading import DOWNLOADS, download_header, rows_of
+from contacts.importing.downloading import DOWNLOADS, LEFT_OUT, WARNINGS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
+from contacts.importing.issues import Issues, Reason, reasons_of
 from contacts.importing.opt_outs import guess as guess_opt_outs
 from contacts.importing.recognising import move, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
@@ -25,9 +26,13 @@ from contacts.importing.uploading import (
 
 __all__ = [
     "DOWNLOADS",
+    "LEFT_OUT",
+    "WARNINGS",
     "CheckedRows",
     "ImportRefusal",
+    "Issues",
     "Overtaken",
+    "Reason",
     "apply",
     "begin_apply",
     "begin_undo",
@@ -43,6 +48,7 @@ __all__ = [
     "move",
     "read_again",
     "reader_options",
+    "reasons_of",
     "recheck",
     "replace_file",
     "rows_of",

@@ -85,8 +85,9 @@ def replace_file(import_: Import, file: File, name: str, user: Any = None) -> Im
     that were left out, as they were downloaded. Raises SheetError and ImportRefusal.
     """
     new = _upload(import_, file, name, user)
-    is_left_out_only = new.header == [*import_.header, REASON_HEADING]
-    if new.header == import_.header or is_left_out_only:
+    is_left_out_only = new.header[-1:] == [REASON_HEADING] and _titles(new.header[:-1]) == _titles(import_.header)
+    is_same = is_left_out_only or _titles(new.header) == _titles(import_.header)
+    if is_same and max(columns.restored(import_.mapping)) < len(new.header):
         Import.objects.filter(pk=new.pk).update(
             takes_fixed_lines=import_.takes_fixed_lines, takes_countries=import_.takes_countries
         )
@@ -94,6 +95,12 @@ def replace_file(import_: Import, file: File, name: str, user: Any = None) -> Im
     if not is_left_out_only and import_.status != Import.Status.FAILED:
         cancel(import_)
     return new
+
+
+def _titles(header: list[str]) -> list[str]:
+    """The headings without the untitled columns at the end, which depend on how wide the first rows are."""
+    last = max((number for number, title in enumerate(header, start=1) if title), default=0)
+    return header[:last]
 
 
 def _upload(import_: Import, file: File, name: str, user: Any) -> Import:

@@ -108,9 +108,9 @@ class RowChecker:
     def warnings(self, row: Row) -> list[ImportIssue]:
         """What to look at in a row, whether or not it can be imported, as unsaved issues."""
         return [
-            self.issue(row, None, code, sentence, is_warning=True)
+            self.issue(row, None if column == WHOLE_ROW else column, code, sentence, is_warning=True)
             for column, (code, sentence) in row.problems.items()
-            if column == WHOLE_ROW and code in WARNINGS
+            if code in WARNINGS
         ]
 
 

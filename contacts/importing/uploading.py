@@ -156,6 +156,8 @@ def _complete_list(import_: Import, mapping: Mapping[int, str], labels: Mapping[
 @contextmanager
 def open_upload(import_: Import) -> Iterator[sheets.Sheet]:
     """The uploaded sheet, read with the choices that the import records. Raises SheetError, also while it is read."""
+    if not import_.file.storage.exists(import_.file.name or ""):
+        raise sheets.SheetError("no_file", "The uploaded file is no longer stored. Upload it again.")
     options = reader_options(import_)
     with local_copy(import_) as path, sheets.open_sheet(path, import_.original_name, options) as sheet:
         yield sheet

@@ -1,35 +1,30 @@
-"""The page of an import whose columns are confirmed: check, import, result."""
+"""The page of an import whose columns are confirmed: check, corrections, import, result, undo."""
 
+import re
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from contacts import importing, jobs, queues
+from contacts import countries, importing, jobs, queues, sheets
 from contacts.export_log import record_export
-from contacts.models import TO_CHECK, Import
+from contacts.forms import CorrectedFileForm
+from contacts.importing import ImportRefusal
+from contacts.models import CHANGING_CONTACTS, TO_CHECK, Import
 from contacts.pace import pace
 from contacts.tables import zoned
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
-from contacts.views import exports
+from contacts.views import check_page, exports
 from contacts.views.imports import earlier_import, needs_mapping
 
 #: Statuses in which a worker is working on the import or is about to, so that its page refreshes.
-LIVE = (*TO_CHECK, Import.Status.APPLYING)
-BUCKET_LABELS = {
-    "created": "created",
-    "updated": "updated",
-    "unchanged": "unchanged",
-    "duplicate": "duplicate",
-    "opted_out": "opted out",
-    "invalid": "invalid",
-    "blank": "blank",
-}
-SHOWN_ISSUES = 20
+LIVE = (*TO_CHECK, *CHANGING_CONTACTS)
 
 
 @require_GET
@@ -38,7 +33,7 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
     import_ = get_object_or_404(Import.objects.select_related("list", "created_by"), pk=pk)
     if needs_mapping(import_) and request.user.has_perm("contacts.add_import"):
         return redirect("contacts:columns", import_.pk)
-    context = {**_progress(import_), "uploaded": zoned(import_.created_at)}
+    context = {**_progress(import_, request), "uploaded": zoned(import_.created_at)}
     return render(request, "contacts/import.html", context)
 
 
@@ -47,76 +42,166 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
 def import_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the import's page that refreshes."""
     import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
-    context = _progress(import_)
+    context = _progress(import_, request)
     status = 200 if context["is_live"] else STOP_POLLING
     return render(request, "contacts/_progress.html", context, status=status)
 
 
-def _progress(import_: Import) -> dict[str, Any]:
+def _progress(import_: Import, request: HttpRequest) -> dict[str, Any]:
     stage = "unmapped" if needs_mapping(import_) else import_.status
     is_live = import_.status in LIVE and bool(import_.mapping)
-    issues = import_.issues.filter(is_warning=False)
-    return {
+    context = {
         "import": import_,
         "stage": f"contacts/_import_{stage}.html",
         "step": 2 if import_.status in (*TO_CHECK, Import.Status.CHECKED) else 3,
         "is_live": is_live,
         "refresh_seconds": REFRESH_SECONDS,
         "pace": pace(import_.progress, import_.total, import_.started_at, timezone.now()),
-        "buckets": buckets(import_),
-        "has_opted_out": bool(import_.opted_out or import_.forecast.get("opted_out")),
-        "issues": issues[:SHOWN_ISSUES],
-        "issue_count": issues.count() if not is_live else 0,
-        "shown_issues": SHOWN_ISSUES,
-        "earlier": earlier_import(import_) if import_.status == Import.Status.CHECKED else "",
-        "ended": zoned(import_.ended_at),
     }
+    return context if is_live else {**context, **_settled(import_, request)}
 
 
-def buckets(import_: Import) -> list[tuple[str, int]]:
-    """Labels and counts that add up to ``read``: the result, or before applying what it would be now."""
-    is_forecast = import_.status == Import.Status.CHECKED
-    counts = import_.forecast if is_forecast else {}
-    rows = [(label, counts.get(bucket, getattr(import_, bucket))) for bucket, label in BUCKET_LABELS.items()]
-    rows = [(label, count) for label, count in rows if count]
-    if not is_forecast and import_.waiting:
-        rows.append(("not imported", import_.waiting))
-    return rows
+def _settled(import_: Import, request: HttpRequest) -> dict[str, Any]:
+    """What the page shows besides when no worker is busy with the import."""
+    issues = check_page.issues(import_, request.GET)
+    is_checked = import_.status == Import.Status.CHECKED
+    return {
+        **issues,
+        "buckets": check_page.buckets(import_),
+        "left_out": check_page.left_out(import_),
+        "rows_of_the_file": import_.read + sum(import_.left_out.values()),
+        "downloads": check_page.downloads(import_),
+        "has_opted_out": bool(import_.opted_out or import_.forecast.get("opted_out")),
+        "switches": check_page.switches(import_, issues["reasons"]) if is_checked else [],
+        "earlier": earlier_import(import_) if is_checked else "",
+        "ended": zoned(import_.ended_at),
+        "undone_rows": check_page.undone_rows(import_),
+        "undo_words": check_page.undo_words(import_),
+        "undo_outcomes": check_page.undo_outcomes(import_),
+        "undone": zoned(import_.undone_at),
+        "is_list_empty": check_page.is_list_empty(import_),
+    }
 
 
 @require_POST
 @permission_required("contacts.add_import", raise_exception=True)
 def import_apply(request: HttpRequest, pk: int) -> HttpResponse:
-    import_ = get_object_or_404(Import, pk=pk)
-    try:
-        importing.begin_apply(import_)
-    except importing.ImportRefusal as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        queues.enqueue_once(jobs.apply_import, import_.pk)
-    return redirect(import_)
+    if _operation(request, pk, importing.begin_apply):
+        queues.enqueue_once(jobs.apply_import, pk)
+    return redirect("contacts:import", pk)
 
 
 @require_POST
 @permission_required("contacts.add_import", raise_exception=True)
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    import_ = get_object_or_404(Import, pk=pk)
-    try:
-        importing.cancel(import_)
-    except importing.ImportRefusal as refusal:
-        messages.error(request, refusal.sentence)
-    else:
+    import_ = _operation(request, pk, importing.cancel)
+    if import_:
         messages.success(request, f"The import of {import_.original_name} was cancelled. No contacts were changed.")
-    return redirect(import_)
+    return redirect("contacts:import", pk)
+
+
+def _operation(request: HttpRequest, pk: int, operation: Callable[[Import], object]) -> Import | None:
+    """The import after ``operation``, or None where it was refused; the person reads why."""
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    try:
+        operation(import_)
+    except ImportRefusal as refusal:
+        messages.error(request, refusal.sentence)
+        return None
+    return import_
+
+
+@require_POST
+@permission_required("contacts.add_import", raise_exception=True)
+def import_recheck(request: HttpRequest, pk: int) -> HttpResponse:
+    """Turn one switch, ``fixed_lines``, ``hidden_rows`` or a ``country``, and check every row again."""
+    import_ = get_object_or_404(Import, pk=pk)
+    switches: dict[str, Any] = {}
+    if "fixed_lines" in request.POST:
+        switches["takes_fixed_lines"] = not import_.takes_fixed_lines
+    if "hidden_rows" in request.POST:
+        switches["takes_hidden_rows"] = not import_.takes_hidden_rows
+    country = request.POST.get("country", "")
+    if country in countries.names():
+        switches["takes_countries"] = sorted({*import_.takes_countries} ^ {country})
+    if _operation(request, pk, lambda row: importing.recheck(row, **switches)):
+        queues.enqueue_once(jobs.check_import, pk)
+    return redirect("contacts:import", pk)
+
+
+@require_POST
+@permission_required("contacts.add_import", raise_exception=True)
+def import_fix(request: HttpRequest, pk: int) -> HttpResponse:
+    """Correct the cell at fault in one row; the page then shows the same rows as before."""
+    row, text = request.POST.get("row", ""), request.POST.get("text", "")
+    if not (row.isascii() and row.isdigit()):
+        raise Http404
+    fixed = _operation(request, pk, lambda import_: _fix(request, import_, int(row), text.strip()))
+    kept = {name: request.POST[name] for name in ("reason", "page", "at") if request.POST.get(name)}
+    where = f"?{urlencode(kept)}#rows" if fixed else ""
+    return redirect(f"{Import(pk=pk).get_absolute_url()}{where}")
+
+
+def _fix(request: HttpRequest, import_: Import, row: int, text: str) -> None:
+    issue = importing.fix_cell(import_, row, text, request.user)
+    if issue is None:
+        messages.success(request, f"Row {row:,} was corrected and will be imported.")
+    else:
+        messages.warning(request, f"Row {row:,} is still left out. {issue.sentence}")
+
+
+@require_POST
+@permission_required("contacts.add_import", raise_exception=True)
+def import_replace(request: HttpRequest, pk: int) -> HttpResponse:
+    """Upload a corrected file over this import."""
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    form = CorrectedFileForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["file"])))
+        return redirect(import_)
+    file = form.cleaned_data["file"]
+    try:
+        new = importing.replace_file(import_, file, file.name or "", request.user)
+    except (ImportRefusal, sheets.SheetError) as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(import_)
+    if not new.mapping:
+        messages.warning(request, "The headings of this file differ from those of the first. Confirm its columns.")
+        return redirect("contacts:columns", new.pk)
+    import_.refresh_from_db()
+    if import_.status == Import.Status.CHECKED:
+        messages.info(
+            request,
+            f"This file holds rows that were left out of {import_.original_name}, so it is an import of its own."
+            f" {import_.original_name} still waits to be imported.",
+        )
+    queues.enqueue_once(jobs.check_import, new.pk)
+    return redirect(new)
+
+
+@require_POST
+@permission_required("contacts.add_import", raise_exception=True)
+def import_undo(request: HttpRequest, pk: int) -> HttpResponse:
+    if _operation(request, pk, lambda import_: importing.begin_undo(import_, request.user)):
+        queues.enqueue_once(jobs.undo_import, pk)
+    return redirect("contacts:import", pk)
 
 
 @require_GET
 @permission_required("contacts.view_import", raise_exception=True)
 @permission_required("contacts.export_numbers", raise_exception=True)
-def import_issues(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Every row that was left out, with its number in the sheet and the reason, as a spreadsheet."""
-    import_ = get_object_or_404(Import, pk=pk)
-    issues = import_.issues.filter(is_warning=False).order_by("row").values_list("row", "column", "value", "sentence")
-    record_export(request, import_, "rows left out", rows=issues.count())
-    rows = ([str(row), *texts] for row, *texts in issues.iterator(2000))
-    return exports.as_xlsx(f"import-{import_.pk}-rows-left-out", ("row", "column", "value", "reason"), rows)
+def import_rows(request: HttpRequest, pk: int, which: str) -> HttpResponseBase:
+    """The rows of one bucket as a spreadsheet in the operator's own columns, with the reason of each."""
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    if which not in importing.DOWNLOADS:
+        raise Http404
+    words = f"rows {which.replace('_', ' ')}"
+    record_export(request, import_, words, rows=check_page.download_size(import_, which))
+    name = f"import-{import_.pk}-{words.replace(' ', '-')}"
+    # A title that the sheet of another program may have, and a workbook may not.
+    title = re.sub(r"[\\*?:/\[\]]", " ", import_.sheet)[:31].strip() or None
+    try:
+        return exports.as_xlsx(name, importing.download_header(import_), importing.rows_of(import_, which), title)
+    except sheets.SheetError as error:
+        messages.error(request, error.sentence)
+        return redirect(import_)

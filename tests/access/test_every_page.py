@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from campaigns.models import Attempt, Campaign, Evidence, Recipient, RecipientOutcome, Template
 from contacts import suppression
-from contacts.models import ContactList, Import, ImportIssue, ImportRow
+from contacts.models import ContactList, Import, ImportCorrection, ImportIssue, ImportRow
 from providers.models import Account
 from tests.conftest import PASSWORD, MakeUser
 
@@ -72,6 +72,7 @@ def rows(account: Account, make_running: Callable[..., Campaign]) -> dict[type[M
     )
     ImportIssue.objects.create(import_of=imported, row=2, code="x", sentence="Wrong.")
     ImportRow.objects.create(import_of=imported, row=3, msisdn="27825550101")
+    ImportCorrection.objects.create(import_of=imported, row=2, column_number=0, old="1", new="2")
     suppression.suppress(["27825550100"], "manual")
     suppression.opt_back_in("27825550100", "Wrote")
     operator = User.objects.get(username="operator")

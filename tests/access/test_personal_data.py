@@ -40,14 +40,15 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         batch=batch, seen_at=now, last_seen_at=now, files=files, replies=[path], digest="d", hosts=["h"]
     )
     suppression.suppress([NUMBER, "27825550101"], "manual", "Asked")
+    upload = default_storage.save("imports/a.csv", ContentFile(f"Phone\n{NUMBER}\n".encode()))
     imported = Import.objects.create(
-        list=ContactList.objects.create(name="VIP"), original_name=f"{NUMBER}.csv", country="ZA", file="imports/a.csv"
+        list=ContactList.objects.create(name="VIP"), original_name=f"{NUMBER}.csv", country="ZA", file=upload
     )
     ImportIssue.objects.create(import_of=imported, row=2, code="x", sentence="Wrong.", value=NUMBER)
     return {
         "recipients": f"/campaigns/{campaign.pk}/export/",
         "opt-outs": "/contacts/opt-outs/export/",
-        "rows left out": f"/contacts/imports/{imported.pk}/rows-left-out/",
+        "rows left out": f"/contacts/imports/{imported.pk}/rows/left_out/",
         "payload": f"/batches/{batch.pk}/payload/",
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
