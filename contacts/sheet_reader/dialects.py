@@ -11,6 +11,9 @@ from contacts.sheet_reader.cells import looks_like_numbers
 #: In the order in which they are preferred.
 DELIMITERS = ",;\t|^~:"
 
+#: Characters of a line that are looked at.
+LONGEST_LINE = 10_000
+
 _SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\s,;]*', re.IGNORECASE)
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
@@ -49,7 +52,7 @@ def find(sample: Sequence[str], ending: str) -> Dialect:
     A first line such as ``sep=;`` gives the delimiter. Excel takes it from there too and does not show that line.
     """
     declared = _SEP_LINE.fullmatch(sample[0]) if sample else None
-    lines = [line for line in sample[1 if declared else 0 :] if line.strip()]
+    lines = [line[:LONGEST_LINE] for line in sample[1 if declared else 0 :] if line.strip()]
     delimiter = declared[1] if declared else _delimiter(lines, ending)
     return Dialect(delimiter, "'" if _uses_apostrophes(lines, delimiter) else '"', has_sep_line=bool(declared))
 

@@ -125,7 +125,7 @@ def _refuse_by_words(words: str) -> None:
         _refuse_xml(lower)
     if _WEB_PAGE.match(lower):
         raise refused("a web page (HTML), even if its name ends in .xls or .csv", _EXCEL)
-    if re.match(r"<[a-z][\w:.-]*[\s/>]", lower):
+    if re.match(r"<[a-z][\w:.-]*[\s/>]", lower) and "</" in lower:
         raise refused("an XML file", _EXPORT)
     if lower.startswith("begin:vcard"):
         raise refused("a file of contacts (vCard)", _EXPORT)

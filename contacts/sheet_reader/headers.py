@@ -1,5 +1,6 @@
 """Guesses which row of a sheet holds the titles, from what the rows look like."""
 
+import re
 from collections.abc import Sequence
 
 from contacts.headings import CUSTOMER_ID, MESSAGE, PHONE_TITLES, plain
@@ -28,8 +29,40 @@ _NO_VALUE = {
     "tbc",
     "x",
 }
-_PHONE_TITLES = set(map(plain, PHONE_TITLES))
-_USUAL_TITLES = _PHONE_TITLES | set(map(plain, (*CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number")))
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+#: A title may show how to write a number: "Cell (e.g. 0821234567)".
+_EXAMPLE = re.compile(
+    r"(?<=\S)\s*(?:[(\[].*[)\]]|[,:-]?\s*\b(?:e\.?g\.?|example|format|like|such as)\b.*)", re.IGNORECASE | re.DOTALL
+)
+#: The first words of notes that may hold a number.
+_NOTES = {
+    "account",
+    "branch",
+    "client",
+    "company",
+    "contact",
+    "document",
+    "fax",
+    "from",
+    "id",
+    "invoice",
+    "no",
+    "number",
+    "office",
+    "order",
+    "printed",
+    "reg",
+    "registration",
+    "report",
+    "sender",
+    "tax",
+    "telephone",
+    "tel",
+    "user",
+    "vat",
+}
+_PHONE_TITLES = set(map(plain, PHONE_TITLES)) - {"number", "to", "recipient", "destination"}
+_USUAL_TITLES = {*map(plain, (*PHONE_TITLES, *CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number"))}
 
 
 def guess_header_row(rows: Sequence[Row]) -> int:
@@ -43,29 +76,34 @@ def guess_header_row(rows: Sequence[Row]) -> int:
     if not columns:
         return _without_numbers(filled)
     above = _above_the_data(filled, columns)
-    candidates = [row for row in above if _has_title(row, columns)]
+    below = filled[len(above) :]
+    candidates = [row for row in above if _has_title(row, columns) and not _is_heading(row, [*above, *below])]
     if candidates:
         known = [row for row in candidates if _usual_titles(row, columns)]
         return (known[-1] if known else candidates[-1]).number
-    return _with_blank_title(above, filled[len(above) :])
+    return _with_blank_title(above, below)
 
 
 def _above_the_data(filled: list[Row], columns: set[int]) -> list[Row]:
     """The rows above the first row of data: the first that has a number where most of the numbers are.
 
-    A number in a note, such as "Telephone; 0115550100", is above the usual titles, apart from them or shorter.
+    A number in a note, such as "Telephone; 0115550100", is above the usual titles.
     """
-    data = [row for row in filled if _is_data(row, columns)]
-    first = filled.index(data[0])
-    for place, row in enumerate(filled[:15]):
-        if place <= first or _is_data(row, columns) or not _usual_titles(row, columns):
-            continue
-        before = [other for other in filled[:place] if _is_data(other, columns)]
-        apart = row.number - filled[place - 1].number > 1
-        if len(before) <= 3 and all(apart or len(texts_of(other)) < len(texts_of(row)) for other in before):
-            return filled[: place + 1]
-        break
+    first = next(place for place, row in enumerate(filled) if _is_data(row, columns))
+    if not any(_usual_titles(row, columns) for row in filled[:first]):
+        for place, row in enumerate(filled[:15]):
+            if place > first and not _is_data(row, columns) and _usual_titles(row, columns):
+                before = [other for other in filled[:place] if _is_data(other, columns)]
+                if len(before) <= 3 and all(_is_note(other, row) for other in before):
+                    return filled[: place + 1]
+                break
     return filled[:first]
+
+
+def _is_note(row: Row, titles: Row) -> bool:
+    """Whether a row with a number above the usual titles is a note, such as the sender's own number, and no person."""
+    label = plain(texts_of(row)[0])
+    return len(texts_of(row)) < len(texts_of(titles)) or label in _USUAL_TITLES or bool(set(label.split()) & _NOTES)
 
 
 def _is_data(row: Row, columns: set[int]) -> bool:
@@ -80,6 +118,12 @@ def _is_labelled(row: Row) -> bool:
     return len(texts) <= 4 and bool(texts) and texts[0].endswith((":", "：")) and not looks_like_number(texts[0])
 
 
+def _is_heading(row: Row, filled: list[Row]) -> bool:
+    """Whether its only text is the heading of the sheet and not of a column: a blank row and wider rows follow."""
+    below = [other for other in filled if other.number > row.number]
+    return len(texts_of(row)) == 1 and below[0].number > row.number + 1 and len(texts_of(below[0])) > 1
+
+
 def _has_title(row: Row, columns: set[int]) -> bool:
     """Whether the row has a text over a column of numbers that can be its title."""
     return not _is_labelled(row) and any(_is_title(row.cells[column]) for column in columns if column < len(row.cells))
@@ -87,11 +131,12 @@ def _has_title(row: Row, columns: set[int]) -> bool:
 
 def _is_title(text: str) -> bool:
     text = text.strip()
+    without_year = _YEAR.sub("", _EXAMPLE.sub("", text))
     return (
         len(text) <= MAX_TITLE
         and text.lower() not in _NO_VALUE
-        and any(map(str.isalpha, text))
-        and sum(map(str.isdigit, text)) < 4
+        and (any(map(str.isalpha, text)) or not without_year)
+        and sum(map(str.isdigit, without_year)) < 4
         and "@" not in text
     )
 
@@ -103,13 +148,16 @@ def _usual_titles(row: Row, columns: set[int]) -> bool:
 
 def _with_blank_title(above: list[Row], data: list[Row]) -> int:
     """The header among the rows above the data where the column of numbers has no title; 0 if none can be one."""
-    candidates = [row for row in above if not _is_labelled(row) and all(map(_is_title, texts_of(row)))]
-    if not candidates:
+    filled = [*above, *data]
+    candidates = [
+        row
+        for row in above
+        if not _is_labelled(row) and all(map(_is_title, texts_of(row))) and not _is_heading(row, filled)
+    ]
+    fullest = max((len(texts_of(row)) for row in candidates), default=0)
+    if not candidates or (fullest == 1 and len(texts_of(data[0])) > 2):
         return 0
-    fullest = max(len(texts_of(row)) for row in candidates)
-    header = next(row for row in candidates if len(texts_of(row)) == fullest)
-    is_apart = any(row.number == header.number + 1 for row in (*above, *data)) is False
-    return 0 if fullest == 1 and (is_apart or len(texts_of(data[0])) > 2) else header.number
+    return next(row.number for row in candidates if len(texts_of(row)) == fullest)
 
 
 def _without_numbers(filled: list[Row]) -> int:

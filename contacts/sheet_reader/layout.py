@@ -62,7 +62,7 @@ def arrange(source: Source, options: Options) -> Contents:
     )
     left_out = {"above_header": header_row, "hidden": 0, "swallowed": 0}
     below = (row for row in chain(first, rows) if row.number > header_row)
-    return Contents(layout, _accounted(_not_hidden(below, hidden, left_out), check, left_out), left_out)
+    return Contents(layout, _accounted(below, hidden, check, left_out), left_out)
 
 
 def _up_to_the_first_filled(rows: Iterator[Row]) -> list[Row]:
@@ -87,20 +87,10 @@ def _by_the_widest(rows: Sequence[Row], header_row: int) -> tuple[int, RowCheck]
     return width, check
 
 
-def _not_hidden(rows: Iterator[Row], hidden: Collection[int], left_out: dict[str, int]) -> Iterator[Row]:
-    """The rows that are not hidden. Those after the last row with cells are not counted as left out."""
-    waiting = 0
-    for row in rows:
-        waiting += row.number in hidden
-        if row.cells:
-            left_out["hidden"] += waiting
-            waiting = 0
-        if row.number not in hidden:
-            yield row
-
-
-def _accounted(rows: Iterator[Row], check: RowCheck, left_out: dict[str, int]) -> Iterator[Row]:
-    """The rows up to the last that is not blank: blank ones are held back until another row follows."""
+def _accounted(
+    rows: Iterator[Row], hidden: Collection[int], check: RowCheck, left_out: dict[str, int]
+) -> Iterator[Row]:
+    """The rows up to the last that is not blank: blank ones are held back until another row follows, hidden or not."""
     blank: list[Row] = []
     has_rows = False
     for row in rows:
@@ -110,10 +100,13 @@ def _accounted(rows: Iterator[Row], check: RowCheck, left_out: dict[str, int]) -
         yield from blank
         blank.clear()
         has_rows = True
+        if row.number in hidden:
+            left_out["hidden"] += 1
+            continue
         checked, swallowed = check(row)
         left_out["swallowed"] += swallowed
         yield checked
-    if not has_rows and not left_out["hidden"]:
+    if not has_rows:
         raise SheetError("no_rows", "The sheet has a header but no rows below it.")
 
 

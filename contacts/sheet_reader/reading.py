@@ -2,9 +2,15 @@
 
 from pathlib import Path, PurePath
 
-from contacts.sheet_reader import archives, files, texts, workbook
+from contacts.sheet_reader import archives, files, old_excel, open_document, texts, workbook
 from contacts.sheet_reader.layout import Contents, arrange
 from contacts.sheet_reader.types import DEFAULTS, ENDINGS, Options, SheetError, Source
+
+_WORKBOOKS = {
+    files.WORKBOOK: workbook.open_workbook,
+    files.OLD_WORKBOOK: old_excel.open_old_workbook,
+    files.OPEN_DOCUMENT: open_document.open_document,
+}
 
 
 def read(path: Path, name: str, options: Options = DEFAULTS) -> Contents:
@@ -25,6 +31,10 @@ def _opened(path: Path, name: str, kind: str, options: Options) -> Source:
                 " of these formats.",
             )
         return texts.open_text(path, name, options)
-    if kind == files.WORKBOOK:
-        return workbook.open_workbook(path, options)
-    raise SheetError("wrong_type", f"Baton does not read .{kind} files. Save the sheet as .xlsx or .csv.")
+    if kind == files.BINARY_WORKBOOK:
+        raise SheetError(
+            "wrong_type",
+            "Baton does not read binary workbooks (.xlsb): it cannot tell what their cells show. Save the sheet as"
+            " .xlsx or .csv.",
+        )
+    return _WORKBOOKS[kind](path, options)

@@ -128,15 +128,17 @@ class Usual:
     numbers: frozenset[int]
 
     def is_shifted(self, cells: Sequence[str], width: int) -> bool:
-        """Whether a delimiter too many may have moved the number of a row to another column.
+        """Whether a delimiter too many or too few may have moved the number of a row to another column.
 
         ``width``: the number of its cells with trailing blank ones.
         """
-        if width <= min(self.columns, self.width):
+        if width == min(self.columns, self.width):
             return False
         found = {column for column, cell in enumerate(cells) if looks_like_number(cell)}
         if not self.numbers:
             return len(found) > 1 and width > self.columns
+        if width < min(self.columns, self.width):
+            return not found <= self.numbers
         is_elsewhere = not found <= self.numbers
         is_replaced = any(
             column < len(cells) and cells[column].strip() and column not in found for column in self.numbers

@@ -157,4 +157,4 @@ def _add_row(found: Scan, row: bytes) -> bool:
 
 
 def _has_formula_without_result(row: bytes) -> bool:
-    return any(b"<f" in cell and not _EMPTY_RESULT.match(cell) for cell in row.split(b"<c")[1:])
+    return any(b"<f" in cell and not _EMPTY_RESULT.search(cell) for cell in row.split(b"<c")[1:])

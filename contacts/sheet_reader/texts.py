@@ -87,7 +87,8 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
 
         def remembered() -> Iterator[str]:
             for line in file:
-                if not lines and not number:
+                # Files that were joined have a mark in the middle.
+                if line.startswith("\ufeff"):
                     line = line.lstrip("\ufeff")
                 # A file may be padded with NUL bytes, and DOS programs end one with the character 26.
                 line = line.rstrip("\x00") if line.endswith("\x00") else line

@@ -108,8 +108,8 @@ class Source:
     """A sheet of any format, before it is known which row is the header.
 
     ``rows``: every row from the first on, in order; blank ones may be missing. ``row_count``: the number of the last
-    row, as far as that is known. ``hidden``: the numbers of hidden rows. ``below`` (texts only): from the number of the
-    header row, the number of columns of the rows below it, and what checks them.
+    row, as far as that is known. ``hidden``: the numbers of hidden rows that are not blank. ``below`` (texts only):
+    from the number of the header row, the number of columns of the rows below it, and what checks them.
     """
 
     rows: Iterator[Row]

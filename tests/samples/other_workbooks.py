@@ -12,7 +12,7 @@ Cell = str | int | float | bool | date | datetime | time | None
 Sheet = tuple[str, Sequence[Sequence[Cell]], bool]
 
 _END_OF_CHAIN, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
-_ODS_NAMESPACES = " ".join(
+_ODS_NAMESPACES = 'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0" ' + " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for prefix, name in (("office", "office"), ("table", "table"), ("text", "text"), ("style", "style"))
 )
@@ -29,10 +29,17 @@ def xls(sheets: Sequence[Sheet], active: int = 0, extra: bytes = b"") -> bytes:
     """A workbook of Excel 97 to 2003. ``extra``: records of the workbook's globals, such as a password's."""
     styles = [0, 14, 22, 20]
     head = _record(0x809, struct.pack("<HHHHII", 0x600, 5, 0xDBB, 0x7CC, 0, 6)) + extra
-    head += _record(0x42, struct.pack("<H", 1200)) + _record(0x3D, struct.pack("<9H", 0, 0, 9, 9, 56, active, 0, 1, 600))
+    head += _record(0x42, struct.pack("<H", 1200)) + _record(
+        0x3D, struct.pack("<9H", 0, 0, 9, 9, 56, active, 0, 1, 600)
+    )
     head += _record(0x22, struct.pack("<H", 0))
-    head += b"".join(_record(0xE0, struct.pack("<HHHBBHIIHH", 0, style, 0, 0, 0, 0, 0, 0, 0, 0)[:20]) for style in styles)
-    names = [struct.pack("<IBBBB", 0, int(hidden), 0, len(title), 1) + title.encode("utf-16-le") for title, _, hidden in sheets]
+    head += b"".join(
+        _record(0xE0, struct.pack("<HHHBBHIIHH", 0, style, 0, 0, 0, 0, 0, 0, 0, 0)[:20]) for style in styles
+    )
+    names = [
+        struct.pack("<IBBBB", 0, int(hidden), 0, len(title), 1) + title.encode("utf-16-le")
+        for title, _, hidden in sheets
+    ]
     bodies = [_xls_sheet(rows) for _, rows, _ in sheets]
     position = len(head) + sum(4 + len(name) for name in names) + 4
     bound = b""
@@ -102,9 +109,7 @@ def _ole2(name: str, content: bytes) -> bytes:
 def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
     text = name.encode("utf-16-le")
     length = len(text) + 2 if name else 0
-    return text.ljust(64, b"\0") + struct.pack(
-        "<HBBIII16xI16xIQ", length, kind, 1, _FREE, _FREE, child, 0, start, size
-    )
+    return text.ljust(64, b"\0") + struct.pack("<HBBIII16xI16xIQ", length, kind, 1, _FREE, _FREE, child, 0, start, size)
 
 
 # -- .ods ----------------------------------------------------------------------------------------------------------
@@ -147,7 +152,9 @@ def _ods_table(title: str, rows: Sequence[Sequence[Cell]], hidden: bool) -> str:
 def _ods_cell(cell: Cell) -> str:
     if cell is None:
         return "<table:table-cell/>"
-    if isinstance(cell, bool):
+    if isinstance(cell, Error):
+        kind, shown = '"string" office:string-value="" calcext:value-type="error" table:formula="of:=NA()"', str(cell)
+    elif isinstance(cell, bool):
         kind, shown = f'"boolean" office:boolean-value="{str(cell).lower()}"', str(cell).upper()
     elif isinstance(cell, int | float):
         kind, shown = f'"float" office:value="{cell}"', str(cell)
