@@ -39,8 +39,8 @@ class ColumnsForm(forms.Form):
     def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
-        self.list_labels = upload.contact_list.labels
-        self.guessed = columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
+        self.list_labels = upload.list.labels if upload.list else {}
+        self.guessed = self._guess()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
         if self.guessed.asked:
@@ -53,6 +53,12 @@ class ColumnsForm(forms.Form):
         new_labels = columns.new_labels(self.guessed.mapping, upload.header, self.list_labels)
         for column in range(len(upload.header)):
             self._add_column(column, self.guessed.mapping.get(column, ""), new_labels)
+
+    def _guess(self) -> columns.Guess:
+        upload = self.upload
+        if upload.is_of_opt_outs:
+            return columns.Guess(importing.guess_opt_outs(upload))
+        return columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
 
     def _add_reading_fields(self) -> None:
         upload = self.upload
@@ -78,7 +84,7 @@ class ColumnsForm(forms.Form):
         self.fields[f"column_{column}"] = forms.ChoiceField(
             label=f"{title} goes to", choices=self._goals, required=False, initial=goal
         )
-        if not self.list_labels.get(goal):
+        if not self.upload.is_of_opt_outs and not self.list_labels.get(goal):
             self.fields[f"label_{column}"] = forms.CharField(
                 label=f"Label of {title}",
                 required=False,
@@ -87,6 +93,8 @@ class ColumnsForm(forms.Form):
             )
 
     def _goals(self) -> list[tuple[str, str]]:
+        if self.upload.is_of_opt_outs:
+            return [("", "(leave out)"), ("phone", "Opt out these numbers")]
         labels = self.list_labels
         goals = [
             (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
@@ -157,8 +165,9 @@ class ColumnsForm(forms.Form):
         return labels
 
     def _check(self, mapping: dict[int, str]) -> None:
+        validate = columns.validate_opt_outs if self.upload.is_of_opt_outs else columns.validate
         try:
-            columns.validate(mapping, self.upload.header)
+            validate(mapping, self.upload.header)
         except columns.ColumnsError as error:
             form_field = None
             if error.code == "field_twice":

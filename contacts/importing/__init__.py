@@ -22,6 +22,7 @@ from contacts.importing.uploading import (
     reader_options,
     store_unread,
     upload,
+    upload_sheet,
 )
 
 __all__ = [
@@ -57,4 +58,5 @@ __all__ = [
     "store_unread",
     "undo",
     "upload",
+    "upload_sheet",
 ]

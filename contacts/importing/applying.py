@@ -59,7 +59,7 @@ def apply_range(import_id: int, claim: int) -> bool:
     with transaction.atomic():
         advance(import_id, claim, Import.Status.APPLYING)
         import_ = Import.objects.get(pk=import_id)
-        if import_.purpose == Import.Purpose.OPT_OUTS:
+        if import_.is_of_opt_outs:
             return opt_outs.apply_range(import_, claim)
         # Two imports into one list take turns, so that each counts only its own changes.
         ContactList.objects.select_for_update().get(pk=import_.contact_list.pk)

@@ -91,7 +91,7 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
     corrections = corrections_of(import_)
     last: dict[int, sheets.Row] = {}
     with open_upload(import_) as sheet:
-        validate = columns.validate_opt_outs if is_of_opt_outs(import_) else columns.validate
+        validate = columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate
         validate(columns.restored(import_.mapping), sheet.layout.header)
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
@@ -132,7 +132,7 @@ def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
     with snapshot():
         import_ = Import.objects.select_related("list").get(pk=import_id)
-        if is_of_opt_outs(import_):
+        if import_.is_of_opt_outs:
             return opt_outs.forecast(import_)
         counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
@@ -198,14 +198,9 @@ def _stage(import_: Import, claim: int, rows: Sequence[sheets.Row]) -> None:
 def checked_rows(import_: Import, rows: Iterable[sheets.Row]) -> Callable[[], Counter[str]]:
     """Check rows; return what writes the result in a transaction and returns how many rows went into each counter."""
     checker = RowChecker.of(import_)
-    if is_of_opt_outs(import_):
+    if import_.is_of_opt_outs:
         return partial(opt_outs.store, import_, opt_outs.check_chunk(checker, rows))
     return partial(store, import_, check_chunk(checker, rows))
-
-
-def is_of_opt_outs(import_: Import) -> bool:
-    """Whether the rows are opted out instead of imported into a list."""
-    return import_.purpose == Import.Purpose.OPT_OUTS
 
 
 def store(import_: Import, checked: CheckedRows) -> Counter[str]:

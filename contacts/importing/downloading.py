@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from contacts.importing import opt_outs
-from contacts.importing.checking import corrections_of, is_of_opt_outs
+from contacts.importing.checking import corrections_of
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import corrected
 from contacts.importing.uploading import open_upload
@@ -78,7 +78,7 @@ def _reasons(import_: Import, wanted: str, chunk: list[Row]) -> dict[int, str]:
         issues = ImportIssue.objects.filter(import_of=import_.pk, row__in=numbers, is_warning=True, code="duplicate")
         repeated = dict(issues.values_list("row", "sentence"))
     if import_.status == Import.Status.CHECKED:
-        find = opt_outs.buckets_of if is_of_opt_outs(import_) else buckets_of
+        find = opt_outs.buckets_of if import_.is_of_opt_outs else buckets_of
         found = [row for row, bucket in find(import_, numbers).items() if bucket == wanted]
     else:
         staged = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, bucket=wanted)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from contacts import columns
 from contacts.importing import opt_outs
-from contacts.importing.checking import checked_rows, is_of_opt_outs
+from contacts.importing.checking import checked_rows
 from contacts.importing.downloading import REASON_HEADING
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import corrected
@@ -70,7 +70,7 @@ def _row_of(issue: ImportIssue) -> Row:
 def _move(import_: Import, row: int, before: Counter[str], after: Counter[str]) -> None:
     """Move one row from one counter to another, in the forecast too."""
     changed = {bucket: F(bucket) + after[bucket] - before[bucket] for bucket in {*before, *after}}
-    find = opt_outs.buckets_of if is_of_opt_outs(import_) else buckets_of
+    find = opt_outs.buckets_of if import_.is_of_opt_outs else buckets_of
     expected = Counter(find(import_, [row]).values()) if after["waiting"] else after
     forecast = {bucket: count + expected[bucket] - before[bucket] for bucket, count in import_.forecast.items()}
     Import.objects.filter(pk=import_.pk).update(forecast=forecast, **changed)

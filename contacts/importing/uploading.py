@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
 from types import MappingProxyType
@@ -81,6 +82,13 @@ def _stored(contact_list: ContactList | None, file: File, name: str, user: Any) 
     return import_
 
 
+def upload_sheet(import_: Import, title: str, user: Any = None) -> Import:
+    """Make another import of the sheet ``title`` of the same workbook, with columns of its own. Raises SheetError."""
+    options = replace(reader_options(import_), sheet=title, header_row=None)
+    with import_.file.open("rb") as file:
+        return upload(import_.list, File(file), import_.original_name, user, import_.country, options)
+
+
 def reader_options(import_: Import) -> sheets.Options:
     """How the file of an import is read: as it was when it was inspected, so that every row keeps its meaning."""
     return sheets.Options(
@@ -130,8 +138,7 @@ def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, st
     ``mapping``: field by column, counted from 0. ``labels``: what the list is to call value fields that it has no label
     for; by default the column's heading.
     """
-    is_opt_outs = import_.purpose == Import.Purpose.OPT_OUTS
-    (columns.validate_opt_outs if is_opt_outs else columns.validate)(mapping, import_.header)
+    (columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate)(mapping, import_.header)
     # beat_at keeps the sweep from enqueuing the check while the caller does so.
     changed = Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(
         mapping=columns.stored(mapping), beat_at=timezone.now()
@@ -139,7 +146,7 @@ def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, st
     if not changed:
         raise ImportRefusal("already_checked", ALREADY_CONFIRMED)
     import_.refresh_from_db()
-    if not is_opt_outs:
+    if not import_.is_of_opt_outs:
         _complete_list(import_, mapping, labels)
 
 
