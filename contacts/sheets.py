@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
+from contacts.sheet_reader.offers import Offer
 from contacts.sheet_reader.types import (
     DEFAULTS,
     ENCODINGS,
@@ -32,12 +33,14 @@ __all__ = [
     "ENDINGS",
     "WHOLE_ROW",
     "Layout",
+    "Offer",
     "Options",
     "Peek",
     "Row",
     "Sheet",
     "SheetError",
     "SheetInfo",
+    "offers",
     "open_sheet",
     "peek",
 ]
@@ -90,13 +93,36 @@ def open_sheet(
     ``empty``, ``no_rows``, ``no_header``, ``no_sheet``, ``broken``, ``too_large``, ``too_slow``, ``encoding``,
     ``missing_quote``, ``password``.
     """
+    with _reader({"path": _checked(path), "name": name, "options": asdict(options), "rows": rows}, seconds) as lines:
+        yield Sheet(lines)
+
+
+def peek(path: Path | str, name: str, options: Options = DEFAULTS, rows: int = 5) -> Peek:
+    """The layout and the first ``rows`` rows below the header. Raises SheetError as ``open_sheet`` does."""
+    with open_sheet(path, name, options, rows=rows, seconds=PEEK_SECONDS) as sheet:
+        return Peek(sheet.layout, list(sheet.rows()))
+
+
+def offers(path: Path | str, name: str) -> list[Offer]:
+    """The encodings that a text file can have, the most plausible first, each with some rows. Raises SheetError."""
+    with _reader({"path": _checked(path), "name": name}, PEEK_SECONDS) as lines:
+        return [Offer(**line["offer"]) for line in lines if "offer" in line]
+
+
+def _checked(path: Path | str) -> str:
+    """The absolute path of a file that is neither empty nor too large. Raises SheetError."""
     size = os.path.getsize(path)
     if size > settings.UPLOAD_MAX_BYTES:
         maximum = settings.UPLOAD_MAX_BYTES // 1024**2
         raise SheetError("too_large", f"The file has {size // 1024**2:,} MB; the maximum is {maximum:,} MB. Split it.")
     if size == 0:
         raise SheetError("empty", "This file is empty.")
-    asked = {"path": str(Path(path).resolve()), "name": name, "options": asdict(options), "rows": rows}
+    return str(Path(path).resolve())
+
+
+@contextmanager
+def _reader(asked: dict[str, Any], seconds: float) -> Iterator[Iterator[dict[str, Any]]]:
+    """The lines that the separate process writes; ``asked`` is its argument. It ends with the context."""
     # setpriv, of Debian's essential util-linux, ties the reader to this process, so that it never outlives it.
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "contacts.sheet_reader", json.dumps(asked)],
@@ -109,19 +135,13 @@ def open_sheet(
     timer.daemon = True
     timer.start()
     try:
-        yield Sheet(_lines(process, timer))
+        yield _lines(process, timer)
     finally:
         timer.cancel()
         process.kill()
         process.wait()
         if process.stdout:
             process.stdout.close()
-
-
-def peek(path: Path | str, name: str, options: Options = DEFAULTS, rows: int = 5) -> Peek:
-    """The layout and the first ``rows`` rows below the header. Raises SheetError as ``open_sheet`` does."""
-    with open_sheet(path, name, options, rows=rows, seconds=PEEK_SECONDS) as sheet:
-        return Peek(sheet.layout, list(sheet.rows()))
 
 
 def _layout(content: dict[str, Any]) -> Layout:

@@ -90,6 +90,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "least": measured.least,
         "most": measured.most,
         "longest": [row["id"] for row in measured.longest],
+        "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
     }
     if not _still_freezing(campaign):
         _forget_if_given_up(campaign, lock)

@@ -11,6 +11,7 @@ from typing import Any
 from campaigns.audience.approval import add_to_digest
 from campaigns.audience.spec import message_of
 from campaigns.audience.texts import Text, has_literal_field
+from campaigns.audience.warnings import TEXT_FAULTS
 from campaigns.models import Campaign, Recipient
 from providers.base import BaseAdapter, CampaignSpec, Message, Problem
 
@@ -40,6 +41,8 @@ class Measured:
     problems: list[dict[str, Any]] = field(default_factory=list)
     problem_count: int = 0
     reasons: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    #: (number of texts, msisdn of the first) by the code of what they should not contain.
+    text_faults: dict[str, tuple[int, str]] = field(default_factory=dict)
     digest: str = ""
 
 
@@ -67,6 +70,10 @@ class TextStatistics:
             entry = {"id": recipient.pk, "msisdn": recipient.msisdn, "units": size.units, "text": message.text}
             keep = heappush if len(self._longest) < 10 else heappushpop
             keep(self._longest, (size.units, -measured.included, entry))
+        for code, pattern in TEXT_FAULTS.items():
+            if pattern.search(message.text):
+                count, first = measured.text_faults.get(code, (0, message.msisdn))
+                measured.text_faults[code] = (count + 1, first)
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]

@@ -9,18 +9,20 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
 from campaigns.audience.texts import foreign_fields
+from campaigns.audience.warnings import warnings_of
 from campaigns.forms import CampaignFilter, CampaignForm
 from campaigns.models import Campaign, Template
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.compare import compared
-from campaigns.views.facts import facts_of
+from campaigns.views.facts import facts_of, linked
 from campaigns.views.preview import sample_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
@@ -245,6 +247,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "place": place})
     context |= {
         "check": audience_check,
+        "warnings": linked(warnings_of(campaign, audience_check.text_faults, timezone.now()), campaign),
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
         "is_blocked": bool(audience_check.problem_count or audience_check.spec_problems or not audience_check.included),

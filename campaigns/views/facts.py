@@ -3,8 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from campaigns.audience.spec import rehearsal_of
+from campaigns.audience.warnings import CampaignWarning
 from campaigns.models import Campaign
 
 
@@ -19,6 +22,24 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
         ],
         "rehearsal": rehearsal_of(campaign),
     }
+
+
+def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str, str]]:
+    """Each warning with its sentence and a link to the place where it is fixed; url and label may be ""."""
+    edit = reverse("campaigns:edit", args=[campaign.pk]) if campaign.status == Campaign.Status.DRAFT else ""
+    rows = []
+    for warning in warnings:
+        url, label = "", ""
+        if warning.place == "account":
+            url, label = campaign.account.get_absolute_url(), "Open the account"
+        elif warning.place == "campaign":
+            url, label = reverse("campaigns:campaign", args=[warning.reference]), "Open that campaign"
+        elif warning.place == "number" and warning.reference:
+            url, label = f"{reverse('campaigns:search')}?{urlencode({'number': warning.reference})}", "Show one of them"
+        elif warning.place == "text" and edit:
+            url, label = f"{edit}#message", "Edit the text"
+        rows.append({"sentence": warning.sentence, "url": url, "label": label})
+    return rows
 
 
 def display_value(field: forms.Field, value: Any) -> str:

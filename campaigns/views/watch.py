@@ -19,6 +19,7 @@ from django_tables2 import RequestConfig
 from campaigns import decisions
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
+from campaigns.audience.warnings import warnings_of
 from campaigns.forms import ReasonForm, RecipientFilter, StartForm
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance, summary
@@ -26,7 +27,7 @@ from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
-from campaigns.views.facts import facts_of
+from campaigns.views.facts import facts_of, linked
 from campaigns.views.preview import sample_of
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
@@ -249,9 +250,11 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
     text = compile_text(row.text)
+    faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
     return {
         **sample_of(request, row),
         "why_not": why_not,
+        "warnings": linked(warnings_of(row, faults, timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],

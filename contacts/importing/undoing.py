@@ -29,6 +29,7 @@ def begin_undo(import_: Import, user: Any = None) -> None:
         total=sum(F(bucket) for bucket in UNDONE_BUCKETS),
         undo_counts=dict.fromkeys(UndoOutcome.values, 0),
         undone_by=user,
+        started_at=now,
         beat_at=now,
         updated_at=now,
     )

@@ -4,6 +4,8 @@ Its only argument is a JSON object: ``path``, ``name``, ``options`` (the fields 
 which it stops (0: all). It writes ``{"layout": ...}``, then ``{"rows": [[number, cells, problems], ...]}`` as often as
 needed, then ``{"end": {"left_out": ...}}``; or, at any point, ``{"code": ..., "sentence": ...}`` and nothing more.
 ``problems`` is left out of a row that has none.
+
+Without ``options`` it writes a line ``{"offer": ...}`` for each encoding that the file can have, and ``{"end": {}}``.
 """
 
 import json
@@ -15,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from contacts.sheet_reader.offers import offers
 from contacts.sheet_reader.reading import read
 from contacts.sheet_reader.types import MAX_UNPACKED, Options, Row, SheetError
 from contacts.timing import SHEET_READER_CPU_SECONDS
@@ -30,11 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     asked = json.loads(arguments[0])
     _limit_this_process()
     try:
-        contents = read(Path(asked["path"]), asked["name"], Options(**asked["options"]))
-        _write({"layout": asdict(contents.layout)})
-        for chunk in _chunks(islice(contents.rows, asked["rows"] or None)):
-            _write({"rows": [row if row.problems else row[:2] for row in chunk]})
-        _write({"end": {"left_out": contents.left_out}})
+        if "options" in asked:
+            _write_sheet(asked)
+        else:
+            _write_offers(asked)
     except SheetError as error:
         _write({"code": error.code, "sentence": error.sentence})
     except MemoryError:
@@ -42,6 +44,20 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 1
     return 0
+
+
+def _write_sheet(asked: dict[str, Any]) -> None:
+    contents = read(Path(asked["path"]), asked["name"], Options(**asked["options"]))
+    _write({"layout": asdict(contents.layout)})
+    for chunk in _chunks(islice(contents.rows, asked["rows"] or None)):
+        _write({"rows": [row if row.problems else row[:2] for row in chunk]})
+    _write({"end": {"left_out": contents.left_out}})
+
+
+def _write_offers(asked: dict[str, Any]) -> None:
+    for offer in offers(Path(asked["path"]), asked["name"]):
+        _write({"offer": asdict(offer)})
+    _write({"end": {}})
 
 
 def _limit_this_process() -> None:

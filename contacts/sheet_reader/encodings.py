@@ -18,6 +18,8 @@ _BYTE_ORDER_MARKS = (
 _COMMON = {
     "cp1252": "àáâãäåæçèéêëíîïñóôõöøœúüýÿßÀÁÂÄÅÆÇÈÉÊËÍÎÑÓÔÖØÚÜ",
     "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűăâîșțĄĆĘŁŃÓŚŹŻČĎĚŇŘŠŤŮŽÁÉÍÖÜŐŰ",
+    "cp1251": "аеинорствлкмі",
+    "cp1253": "άέήίόύώςαειονστρ",
     "cp1254": "çğıöşüÇĞİÖŞÜâî",
 }
 _COMMON["iso-8859-1"] = _COMMON["mac_roman"] = _COMMON["cp850"] = _COMMON["cp1252"]
@@ -68,12 +70,12 @@ def plausibility(encoding: str, text: str) -> float:
             continue
         script = _script(letter)
         neighbours = [other for other in (before, after) if other.isalpha()]
-        score += 0.6 if letter in common or script not in ("LATIN", "") else 0.2
+        score += 0.8 if letter in common else 0.6 if script not in ("LATIN", "") else 0.2
         score -= sum(_script(other) != script for other in neighbours)
         # Words of several accented letters in a row are rare in languages with Latin letters.
         score -= sum(script == "LATIN" and not other.isascii() for other in neighbours) * 0.6
         score -= letter.isupper() and before.islower()
-        # An accented capital at the end of a word, or one before a small letter, is common only at the start of it.
+        # A capital at the start of a name.
         score += 0.2 if letter.isupper() and not before.isalpha() and after.islower() else 0
     return score
 

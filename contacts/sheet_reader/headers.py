@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from contacts.headings import CUSTOMER_ID, MESSAGE, PHONE_TITLES, plain
+from contacts.headings import CUSTOMER_ID, MESSAGE, MOBILE, PHONE, PHONE_TITLES, has_one_of, plain
 from contacts.sheet_reader.cells import looks_like_number, number_columns, texts_of
 from contacts.sheet_reader.types import Row
 
@@ -11,24 +11,8 @@ from contacts.sheet_reader.types import Row
 MAX_TITLE = 120
 
 _NO_VALUE = {
-    "",
-    "-",
-    "--",
-    "?",
-    ".",
-    "/",
-    "0",
-    "none",
-    "n/a",
-    "na",
-    "nil",
-    "null",
-    "unknown",
-    "no",
-    "missing",
-    "tbc",
-    "x",
-}
+    "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
+}  # fmt: skip
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 #: A title may show how to write a number: "Cell (e.g. 0821234567)".
 _EXAMPLE = re.compile(
@@ -36,33 +20,11 @@ _EXAMPLE = re.compile(
 )
 #: The first words of notes that may hold a number.
 _NOTES = {
-    "account",
-    "branch",
-    "client",
-    "company",
-    "contact",
-    "document",
-    "fax",
-    "from",
-    "id",
-    "invoice",
-    "no",
-    "number",
-    "office",
-    "order",
-    "printed",
-    "reg",
-    "registration",
-    "report",
-    "sender",
-    "tax",
-    "telephone",
-    "tel",
-    "user",
-    "vat",
-}
-_PHONE_TITLES = set(map(plain, PHONE_TITLES)) - {"number", "to", "recipient", "destination"}
-_USUAL_TITLES = {*map(plain, (*PHONE_TITLES, *CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number"))}
+    "account", "branch", "client", "company", "contact", "document", "fax", "from", "id", "invoice", "no", "number",
+    "office", "order", "printed", "reg", "registration", "report", "sender", "tax", "telephone", "tel", "user", "vat",
+}  # fmt: skip
+_PHONE_TITLES = set(map(plain, PHONE_TITLES))
+_USUAL_TITLES = _PHONE_TITLES | set(map(plain, (*CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number")))
 
 
 def guess_header_row(rows: Sequence[Row]) -> int:
@@ -80,7 +42,10 @@ def guess_header_row(rows: Sequence[Row]) -> int:
     candidates = [row for row in above if _has_title(row, columns) and not _is_heading(row, [*above, *below])]
     if candidates:
         known = [row for row in candidates if _usual_titles(row, columns)]
-        return (known[-1] if known else candidates[-1]).number
+        # Words are weaker evidence: a person may have "no phone".
+        similar = [row for row in candidates if _similar_titles(row, columns)]
+        similar = [row for row in similar if len(texts_of(row)) == max(len(texts_of(other)) for other in similar)]
+        return (known[-1] if known else similar[0] if similar else candidates[-1]).number
     return _with_blank_title(above, below)
 
 
@@ -90,9 +55,10 @@ def _above_the_data(filled: list[Row], columns: set[int]) -> list[Row]:
     A number in a note, such as "Telephone; 0115550100", is above the usual titles.
     """
     first = next(place for place, row in enumerate(filled) if _is_data(row, columns))
-    if not any(_usual_titles(row, columns) for row in filled[:first]):
+    if not any(_usual_titles(row, columns) or _similar_titles(row, columns) for row in filled[:first]):
         for place, row in enumerate(filled[:15]):
-            if place > first and not _is_data(row, columns) and _usual_titles(row, columns):
+            has_titles = _usual_titles(row, columns) or _similar_titles(row, columns)
+            if place > first and not _is_data(row, columns) and has_titles:
                 before = [other for other in filled[:place] if _is_data(other, columns)]
                 if len(before) <= 3 and all(_is_note(other, row) for other in before):
                     return filled[: place + 1]
@@ -144,6 +110,12 @@ def _is_title(text: str) -> bool:
 def _usual_titles(row: Row, columns: set[int]) -> bool:
     """Whether a title over a column of numbers is one that people usually give to phone numbers."""
     return any(plain(row.cells[column]) in _PHONE_TITLES for column in columns if column < len(row.cells))
+
+
+def _similar_titles(row: Row, columns: set[int]) -> bool:
+    """Whether a title over a column of numbers has a word for a phone, in any language."""
+    texts = [row.cells[column] for column in columns if column < len(row.cells)]
+    return any(_is_title(text) and len(text.split()) <= 4 and has_one_of((*MOBILE, *PHONE), text) for text in texts)
 
 
 def _with_blank_title(above: list[Row], data: list[Row]) -> int:

@@ -32,7 +32,7 @@ UNDO_LABELS: dict[str, str] = {
     UndoOutcome.KEPT: "kept",
     UndoOutcome.IN_USE: "in use by a campaign",
 }
-ROWS_ON_A_PAGE = 25
+ROWS_ON_A_PAGE = 15
 
 
 def counts(import_: Import) -> dict[str, int]:
@@ -92,14 +92,15 @@ def undone_rows(import_: Import) -> int:
 
 def undo_words(import_: Import) -> str:
     """What an undo would do, for the question before it."""
-    created, updated = import_.created, import_.updated
-    words = [
-        f"Removes {created:,} created contact{'s' * (created != 1)} and puts back {updated:,} updated"
-        f" one{'s' * (updated != 1)}.",
-        f"The contacts of {import_.opted_out:,} opted-out rows are reverted too." if import_.opted_out else "",
-        "Contacts that were changed since, or that a campaign uses, are kept. Opt-outs stay.",
+    parts = [
+        f"removes {import_.created:,} created contact{'s' * (import_.created != 1)}" if import_.created else "",
+        f"puts back {import_.updated:,} updated one{'s' * (import_.updated != 1)}" if import_.updated else "",
+        f"reverts {import_.opted_out:,} of people who opted out" if import_.opted_out else "",
     ]
-    return " ".join(filter(None, words))
+    return (
+        f"This {' and '.join(filter(None, parts))}. Contacts that were changed since, or that a campaign uses, are"
+        " kept. Opt-outs stay."
+    )
 
 
 def issues(import_: Import, query: QueryDict) -> dict[str, Any]:

@@ -177,14 +177,18 @@ def _encoding(request: HttpRequest, import_: Import) -> HttpResponse:
 
 
 def _previews(import_: Import) -> list[dict[str, Any]]:
-    previews = []
-    for name in sheets.ENCODINGS:
-        try:
-            with importing.local_copy(import_) as path:
-                peeked = sheets.peek(path, import_.original_name, sheets.Options(encoding=name), rows=3)
-        except sheets.SheetError:
-            continue
-        rows = [row.cells for row in peeked.rows]
-        label = ENCODING_LABELS.get(name, name)
-        previews.append({"name": name, "label": label, "header": peeked.layout.header, "rows": rows})
-    return previews
+    """How the file looks in each encoding that it can have, the most plausible first."""
+    try:
+        with importing.local_copy(import_) as path:
+            offers = sheets.offers(path, import_.original_name)
+    except sheets.SheetError:
+        return []
+    return [
+        {
+            "name": offer.encoding,
+            "label": ENCODING_LABELS.get(offer.encoding, offer.encoding),
+            "header": offer.header,
+            "rows": offer.rows,
+        }
+        for offer in offers
+    ]

@@ -173,7 +173,7 @@ def test_an_import_is_undone_and_its_empty_list_can_be_deleted(
     importing.apply(checked.pk)
     page = html_of(client.get(at(checked)))
     assert "Undo this import" in page
-    assert "Removes 6 created contacts and puts back 0 updated ones." in page
+    assert "This removes 6 created contacts. Contacts that were changed since" in page
     client.post(at(checked, "undo/"))
     assert enqueued[-1] == ("undo_import", checked.pk)
     assert "Undoing the import" in html_of(client.get(at(checked)))

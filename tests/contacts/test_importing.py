@@ -180,7 +180,7 @@ def test_a_file_that_kills_every_worker_fails(prepare: Prepare) -> None:
     Import.objects.filter(pk=import_.pk).update(status="checking", attempts=checking.MAX_ATTEMPTS, beat_at=None)
     importing.check_rows(import_.pk)
     import_.refresh_from_db()
-    assert (import_.status, import_.failure_code, import_.read) == ("failed", "too_large", 0)
+    assert (import_.status, import_.failure_code, import_.read) == ("failed", "broken", 0)
 
 
 def test_a_sheet_that_breaks_halfway_leaves_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,9 +119,11 @@ def encoded() -> Iterator[TextCase]:
         "mac_roman": "Zoë",
         "cp850": "Müller",
     }.items():
-        content = f"Name,Cell\n{name},0825550100\n".encode(encoding)
-        yield TextCase(f"unchosen {encoding}", content, refusal=("encoding", "line 2"))
-        yield TextCase(f"chosen {encoding}", content, rows=[[name, phone(0)]], options=Options(encoding=encoding))
+        encoded_content = f"Name,Cell\n{name},0825550100\n".encode(encoding)
+        yield TextCase(f"unchosen {encoding}", encoded_content, refusal=("encoding", "line 2"))
+        yield TextCase(
+            f"chosen {encoding}", encoded_content, rows=[[name, phone(0)]], options=Options(encoding=encoding)
+        )
     yield TextCase("mark beats the choice", "\ufeff" + text, rows=table[1:], options=Options(encoding="cp1252"))
     yield TextCase("unknown choice", text, options=Options(encoding="klingon"), refusal=("encoding", "klingon"))
     yield TextCase(

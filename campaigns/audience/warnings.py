@@ -1,0 +1,92 @@
+"""What to look at before a campaign is submitted or approved, although nothing forbids it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campaigns.models import Campaign, Recipient
+from contacts.models import Contact
+
+#: The same text to this share of the same people within this time is worth a warning.
+SAME_PEOPLE = 0.2
+LATELY = timedelta(days=7)
+
+_CURRENCY = r"(?>R\$|ZAR|USD|EUR|GBP|KES|KSh|NGN|INR|R|[$€£¥₦₹])"
+#: What a finished text should not contain, by the code of its warning.
+TEXT_FAULTS = {
+    "currency_twice": re.compile(rf"(?<![A-Za-z]){_CURRENCY}\s?{_CURRENCY}\s?\d"),
+    "iso_date": re.compile(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])"),
+}
+_TEXT_SENTENCES = {
+    "currency_twice": "The currency is there twice in {}, such as “RR 250”. Take it out of the text or of the values.",
+    "iso_date": "A date is written like 2026-11-27 in {}. People read 27 November more easily.",
+}
+_OPT_OUT_WORDING = re.compile(
+    r"\b(?:stop|opt[\s-]?out|unsub\w*|uitteken|afmeld\w*|abmelden|desuscrib\w*|désabonn\w*|sair|cancelar)\b|t&cs?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class CampaignWarning:
+    """One warning. ``place`` is where it is fixed: ``account``, ``text``, ``lists``, ``campaign`` or ``number``.
+
+    ``reference``: the other campaign's id, or the msisdn of one person the warning is about.
+    """
+
+    code: str
+    sentence: str
+    place: str
+    reference: str = ""
+
+
+def warnings_of(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]], now: datetime) -> list[CampaignWarning]:
+    """Every warning about ``campaign``. ``text_faults``: (number of texts, msisdn of the first) by code."""
+    return [*_account(campaign), *_text(campaign, text_faults), *_repeated(campaign, now)]
+
+
+def _account(campaign: Campaign) -> Iterator[CampaignWarning]:
+    account = campaign.account
+    if account.is_stopped:
+        sentence = f"{account} is stopped. Nothing is handed over until a connection test passes."
+        yield CampaignWarning("account_stopped", sentence, "account")
+    elif account.checked_at is None:
+        sentence = f"The connection of {account} was never tested. Test it first."
+        yield CampaignWarning("account_untested", sentence, "account")
+
+
+def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Iterator[CampaignWarning]:
+    if not _OPT_OUT_WORDING.search(campaign.text):
+        yield CampaignWarning(
+            "no_opt_out_wording",
+            "The text does not say how to opt out. Many countries require it, for example: Reply STOP to opt out.",
+            "text",
+        )
+    for code, (count, msisdn) in text_faults.items():
+        many = "1 text" if count == 1 else f"{count:,} texts"
+        yield CampaignWarning(code, _TEXT_SENTENCES[code].format(many), "number", msisdn)
+
+
+def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
+    """Campaigns that text the same people the same words, or did so lately."""
+    others = Campaign.objects.filter(text=campaign.text).exclude(pk=campaign.pk)
+    chosen = [row.pk for row in campaign.ordered_lists()]
+    waiting = others.filter(
+        status__in=(Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
+    )
+    for other in waiting:
+        if sorted(row.pk for row in other.ordered_lists()) == sorted(chosen):
+            sentence = f"“{other}” has the same text and lists and is not finished."
+            yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
+    for other in others.filter(started_at__gte=now - LATELY):
+        texted = Recipient.objects.filter(campaign=other, excluded_reason="")
+        again = Contact.objects.filter(list__in=chosen, msisdn__in=texted.values("msisdn")).values("msisdn")
+        count, total = again.distinct().count(), other.counts.get("included", 0)
+        if total and count > SAME_PEOPLE * total:
+            yield CampaignWarning(
+                "same_text_lately",
+                f"“{other}” texted {count:,} of these people the same words in the last {LATELY.days} days.",
+                "campaign",
+                str(other.pk),
+            )

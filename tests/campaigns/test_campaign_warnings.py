@@ -1,0 +1,88 @@
+"""Warnings before a campaign is submitted and approved: nothing forbids them, but somebody should look."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns.audience.warnings import TEXT_FAULTS, warnings_of
+from campaigns.models import Campaign
+from contacts.models import Contact, ContactList
+from providers.models import Account
+from tests.campaigns.conftest import MakeCampaign, freeze
+
+LogIn = Callable[[User], Client]
+TEXT = "Hi, 20 % off today. Reply STOP to opt out."
+
+
+def codes(campaign: Campaign) -> list[str]:
+    return [warning.code for warning in warnings_of(campaign, {}, timezone.now())]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Your balance is RR1,204.50", ["currency_twice"]),
+        ("Your balance is R R 250", ["currency_twice"]),
+        ("You owe € €5", ["currency_twice"]),
+        ("You owe R$ 20", []),
+        ("Pay ZAR R12 by 2026-12-27.", ["currency_twice", "iso_date"]),
+        ("Pay $12 or R 250 by 27 December", []),
+        ("Call 082-2024-05-01 or BRR 5", []),
+        ("Order 12026-12-271", []),
+    ],
+)
+def test_faults_of_finished_texts(text: str, found: list[str]) -> None:
+    assert [code for code, pattern in TEXT_FAULTS.items() if pattern.search(text)] == found
+
+
+@pytest.mark.django_db
+def test_an_account_is_tested_before_it_is_used(account: Account, make_campaign: MakeCampaign) -> None:
+    Account.objects.update(checked_at=None)
+    campaign = Campaign.objects.select_related("account").get(pk=make_campaign(account, text=TEXT).pk)
+    assert codes(campaign) == ["account_untested"]
+    campaign.account.checked_at = timezone.now()
+    assert codes(campaign) == []
+    campaign.text = "20 % off today, non-stopping fun"
+    assert codes(campaign) == ["no_opt_out_wording"]
+
+
+@pytest.mark.django_db
+@pytest.mark.postgresql
+def test_the_same_text_to_the_same_people(
+    account: Account, make_running: MakeCampaign, make_campaign: MakeCampaign, make_list: Callable[..., ContactList]
+) -> None:
+    account.checked_at = timezone.now()
+    first = make_list()
+    other = make_running(account, first, text=TEXT)
+    again = make_campaign(account, first, text=TEXT, name="Again")
+    Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=6))
+    [warning] = warnings_of(again, {}, timezone.now())
+    assert (warning.code, warning.reference) == ("same_text_lately", str(other.pk))
+    assert "texted 5 of these people the same words" in warning.sentence
+    Contact.objects.filter(pk__in=list(Contact.objects.values_list("pk", flat=True)[1:])).delete()
+    assert codes(again) == [], "a fifth of the people is not too many"
+    Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=8))
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.APPROVED)
+    assert codes(again) == ["same_campaign"]
+
+
+@pytest.mark.django_db
+def test_the_check_and_the_approval_show_them_with_links(
+    account: Account, make_campaign: MakeCampaign, operator: User, approver: User, logged_in: LogIn
+) -> None:
+    Account.objects.update(checked_at=timezone.now())
+    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
+    page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
+    assert "Warnings (3)" in page
+    assert "The currency is there twice in 5 texts" in page
+    assert f"{reverse('campaigns:edit', args=[campaign.pk])}#message" in page
+    assert f"{reverse('campaigns:search')}?number=2782" in page
+    freeze(campaign, operator)
+    page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
+    assert "The currency is there twice in 5 texts" in page
+    assert "Edit the text" not in page
