@@ -70,11 +70,13 @@ class ColumnsForm(forms.Form):
         rows = [(str(number), f"Row {number}") for number, _ in upload.first_rows]
         self.fields["header_row"] = forms.ChoiceField(choices=[*rows, ("0", "No header")], required=False)
         if upload.hidden_rows:
-            count = f"{upload.hidden_rows:,} hidden row{'' if upload.hidden_rows == 1 else 's'}"
+            count, them = (
+                ("1 hidden row", "it") if upload.hidden_rows == 1 else (f"{upload.hidden_rows:,} hidden rows", "them")
+            )
             self.fields["hidden_rows"] = forms.ChoiceField(
                 label=f"This sheet has {count}, for example because of a filter",
                 widget=forms.RadioSelect,
-                choices=[("", "Leave them out"), ("1", "Take them in")],
+                choices=[("", f"Leave {them} out"), ("1", f"Take {them} in")],
                 initial="1" if upload.takes_hidden_rows else "",
                 required=False,
             )
@@ -115,6 +117,11 @@ class ColumnsForm(forms.Form):
             has_label = goal.value() in VALUE_FIELDS and f"label_{column}" in self.fields
             label = self[f"label_{column}"] if has_label else None
             yield Line(columns.title_of(column, self.upload.header), self._samples(column), goal, label)
+
+    def first_rows(self) -> list[tuple[int, list[str]]]:
+        """The first rows of the sheet, each as wide as the widest."""
+        width = max((len(cells) for _, cells in self.upload.first_rows), default=0)
+        return [(number, [*cells, *[""] * (width - len(cells))]) for number, cells in self.upload.first_rows]
 
     def surplus(self) -> list[str]:
         """The titles of the columns that no value field was left for."""

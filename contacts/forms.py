@@ -92,7 +92,7 @@ class ContactForm(forms.ModelForm):
         self.fields["phone"].help_text = f"Default country: {countries.name_of(contact_list.country)}"
         self.fields["phone"].error_messages["required"] = PHONE_REQUIRED
         if self.instance.pk and not self.instance.phone:
-            self.initial["phone"] = f"+{self.instance.msisdn}"
+            self.initial["phone"] = phones.formatted(self.instance.msisdn)
         for field in FIELD_NAMES:
             self.fields[field].label = contact_list.label(field)
 

@@ -208,6 +208,10 @@ class ImportQuerySet(models.QuerySet["Import"]):
         """Imports that are changing the contacts of their list now: they are being applied or undone."""
         return self.filter(status__in=CHANGING_CONTACTS)
 
+    def unfinished(self) -> Self:
+        """Imports that are being checked, wait for a decision, or are changing contacts."""
+        return self.filter(status__in=(*TO_CHECK, ImportStatus.CHECKED, ImportStatus.APPLYING, ImportStatus.UNDOING))
+
     def waiting_for_a_worker(self, now: datetime) -> Self:
         """Imports that are to be checked, applied or undone and that no worker has updated lately."""
         is_idle = Q(beat_at=None) | Q(beat_at__lt=now - OFFER_TO_ANOTHER_WORKER_AFTER)

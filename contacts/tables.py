@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contacts import phones
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
 from contacts.models import Contact, ContactList, Import, ImportIssue, Suppression
 
@@ -67,7 +68,7 @@ class ContactListTable(tables.Table):
 
 
 class ContactTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     status = tables.Column(empty_values=(), orderable=False)
 
     class Meta:
@@ -88,7 +89,7 @@ class ContactTable(tables.Table):
 
     def render_msisdn(self, record: Contact) -> SafeString:
         url = reverse("contacts:contact", args=[record.pk])
-        return format_html('<a class="row-anchor" href="{}">{}</a>', url, record.msisdn)
+        return format_html('<a class="row-anchor" href="{}">{}</a>', url, phones.formatted(record.msisdn))
 
     def render_status(self, record: Contact) -> SafeString:
         if record.msisdn in self.opted_out:
@@ -137,7 +138,7 @@ class IssueTable(tables.Table):
 
 
 class OptOutTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     source = tables.Column()
     note = tables.Column(orderable=False)
     created_at = ZonedColumn(verbose_name="Opted out", attrs=_NOWRAP)
@@ -158,7 +159,8 @@ class OptOutTable(tables.Table):
         return chip("excluded", "Opted out")
 
     def render_msisdn(self, record: Suppression) -> SafeString:
+        number = phones.formatted(record.msisdn)
         if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):
-            return format_html("{}", record.msisdn)
+            return format_html("{}", number)
         url = reverse("contacts:opt_back_in", args=[record.pk])
-        return format_html('{} <a href="{}">Opt back in</a>', record.msisdn, url)
+        return format_html('{} <a href="{}">Opt back in</a>', number, url)

@@ -1,21 +1,26 @@
 """The pages of contact lists and their contacts."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import IntegrityError, transaction
 from django.db.models import Count, ProtectedError, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
-from contacts import countries
+from contacts import countries, phones
 from contacts.fields import FIELD_NAMES, SEARCHED_FIELDS
 from contacts.forms import ON_LIST_ALREADY, ContactForm, ContactListForm, SearchForm
-from contacts.models import Contact, ContactList, Suppression
+from contacts.models import Contact, ContactList, Import, Suppression
 from contacts.tables import ContactListTable, ContactTable, zoned
 
 PAGE = 50
+SHOWN_IMPORTS = 3
 
 
 @require_GET
@@ -23,7 +28,14 @@ PAGE = 50
 def lists(request: HttpRequest) -> HttpResponse:
     table = ContactListTable(ContactList.objects.annotate(people=Count("contacts")), order_by="name")
     RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
-    return render(request, "contacts/lists.html", {"table": table})
+    return render(request, "contacts/lists.html", {"table": table, "unfinished": _unfinished(list__isnull=False)})
+
+
+def _unfinished(**conditions: Any) -> list[Import]:
+    """Today's imports that still run or wait for a decision, newest first: people who left one find it again."""
+    today = timezone.now() - timedelta(days=1)
+    found = Import.objects.unfinished().filter(created_at__gte=today, **conditions)
+    return list(found.select_related("list")[:SHOWN_IMPORTS])
 
 
 @permission_required("contacts.add_contactlist", raise_exception=True)
@@ -63,6 +75,7 @@ def contact_list(request: HttpRequest, pk: int) -> HttpResponse:
         "words": words,
         "total": row.contacts.count(),
         "last_import": row.imports.first(),
+        "unfinished": _unfinished(list=row),
     }
     return render(request, "contacts/list.html", context)
 
@@ -120,10 +133,10 @@ def contact(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _edit_contact(request: HttpRequest, row: Contact) -> HttpResponse:
-    number = row.msisdn
+    number = phones.formatted(row.msisdn) if row.pk else ""
     form = ContactForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid() and _is_saved(form):
-        messages.success(request, f"{row.msisdn} was saved.")
+        messages.success(request, f"{phones.formatted(row.msisdn)} was saved.")
         return redirect(row.list)
     context = {"form": form, "contact": row, "number": number, "opt_out": _opt_out(row)}
     return render(request, "contacts/contact.html", context, status=422 if form.errors else 200)
@@ -149,5 +162,6 @@ def _opt_out(row: Contact) -> Suppression | None:
 def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
     row.delete()
-    messages.success(request, f"{row.msisdn} was deleted from {row.list}. An opt-out of this number is kept.")
+    number = phones.formatted(row.msisdn)
+    messages.success(request, f"{number} was deleted from {row.list}. An opt-out of this number is kept.")
     return redirect(row.list)

@@ -122,9 +122,9 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
         msisdn = form.cleaned_data["msisdn"]
         added, _ = suppression.suppress([msisdn], Suppression.Source.MANUAL, form.cleaned_data["note"], request.user)
         if added:
-            messages.success(request, f"{msisdn} is opted out. No campaign will text it.")
+            messages.success(request, f"{phones.formatted(msisdn)} is opted out. No campaign will text it.")
         else:
-            messages.info(request, f"{msisdn} was already opted out.")
+            messages.info(request, f"{phones.formatted(msisdn)} was already opted out.")
         return redirect("contacts:opt_outs")
     return _form_page(request, form, "add")
 
@@ -182,12 +182,15 @@ def _form_page(request: HttpRequest, form: OptOutForm | OptOutPasteForm | OptOut
 def opt_back_in(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Suppression, pk=pk)
     if row.lifted_at:
-        messages.info(request, f"{row.msisdn} has already opted back in.")
+        messages.info(request, f"{phones.formatted(row.msisdn)} has already opted back in.")
         return redirect("contacts:opt_outs")
     form = ConsentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         suppression.opt_back_in(row.msisdn, form.cleaned_data["note"], request.user)
-        messages.success(request, f"{row.msisdn} can be texted again. The opt-out and the proof of consent are kept.")
+        messages.success(
+            request,
+            f"{phones.formatted(row.msisdn)} can be texted again. The opt-out and the proof of consent are kept.",
+        )
         return redirect("contacts:opt_outs")
     context = {"form": form, "opt_out": row, "since": zoned(row.created_at)}
     return render(request, "contacts/opt_back_in.html", context, status=422 if form.errors else 200)

@@ -36,7 +36,7 @@ def test_it_finds_lists_opt_outs_and_finished_texts(
 
 def test_a_stranger_has_no_history(viewer: User, logged_in: LogIn) -> None:
     page = logged_in(viewer).get("/search/", {"number": "082 555 0199"}).content.decode()
-    assert "27825550199" in page
+    assert "+27 82 555 0199" in page
     assert "Not on any list." in page
     assert "No campaign has included this number." in page
 
