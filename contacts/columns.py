@@ -11,6 +11,8 @@ from contacts.phone_columns import cells_of
 
 #: In characters.
 LABEL_LENGTH = 40
+#: The heading of the last column of downloaded rows. It is left out when they are imported again.
+REASON_HEADING = "Reason"
 
 
 class ColumnsError(Refusal):
@@ -49,6 +51,8 @@ def guess(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mappi
             mapping[column] = goal
     free = [goal for goal in VALUE_FIELDS if goal not in mapping.values() and not labels.get(goal)]
     rest = [n for n, title in enumerate(header) if n not in mapping and (title.strip() or cells_of(n, samples))]
+    if header and header[-1] == REASON_HEADING and rest[-1:] == [len(header) - 1]:
+        rest.pop()
     mapping.update(zip(rest, free, strict=False))
     return Guess(dict(sorted(mapping.items())), asked, rest[len(free) :])
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from contacts.columns import REASON_HEADING
 from contacts.importing import opt_outs
 from contacts.importing.checking import corrections_of
 from contacts.importing.merging import buckets_of
@@ -11,8 +12,6 @@ from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
 from contacts.sheets import Row
 
-#: The heading of the column that is added behind the operator's own.
-REASON_HEADING = "Reason"
 #: The rows that are not imported for a reason: the buckets ``invalid`` and ``duplicate`` together.
 LEFT_OUT = "left_out"
 #: Rows that are imported or left out with something to look at.

@@ -10,9 +10,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from contacts import columns
+from contacts.columns import REASON_HEADING
 from contacts.importing import opt_outs
 from contacts.importing.checking import checked_rows
-from contacts.importing.downloading import REASON_HEADING
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import corrected
 from contacts.importing.state import ImportRefusal, cancel

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from contacts import countries
 from contacts.models import Import, ImportIssue
@@ -74,10 +74,10 @@ class Reason:
 
 
 def reasons_of(import_: Import, is_warning: bool = False) -> list[Reason]:
-    """The reasons why rows are left out, or the warnings, the most common first."""
-    groups = import_.issues.filter(is_warning=is_warning).order_by().values_list("code", "country")
-    counted = groups.annotate(count=Count("pk")).order_by("-count", "code", "country")
-    return [Reason(*group) for group in counted]
+    """The reasons why rows are left out, or the warnings, the most common first, then in the order of the sheet."""
+    groups = import_.issues.filter(is_warning=is_warning).order_by().values("code", "country")
+    counted = groups.annotate(count=Count("pk"), first=Min("row")).order_by("-count", "first")
+    return [Reason(group["code"], group["country"], group["count"]) for group in counted]
 
 
 class Issues(Sequence[ImportIssue]):

@@ -167,7 +167,8 @@ def import_fix(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     fixed = _operation(request, pk, lambda import_: _fix(request, import_, int(row), text.strip()))
     kept = {name: request.POST[name] for name in ("reason", "page", "at") if request.POST.get(name)}
-    where = f"?{urlencode(kept)}#rows" if fixed else ""
+    # Without a fragment, which would keep the browser from focusing the next field.
+    where = f"?{urlencode(kept)}" if fixed else ""
     return redirect(f"{Import(pk=pk).get_absolute_url()}{where}")
 
 

@@ -96,15 +96,15 @@ def test_it_filters_by_reason_and_pages(client: Client, checked: Import, monkeyp
     assert shown("?reason=too_short") == [4, 5]
     assert shown("?reason=other_country:IN") == [8]
     assert shown("?reason=look_alike") == [7]
-    assert shown("?reason=nonsense&page=nonsense") == [4, 5, 7, 6, 8]
+    assert shown("?reason=nonsense&page=nonsense") == [4, 5, 6, 7, 8]
     monkeypatch.setattr(check_page, "ROWS_ON_A_PAGE", 2)
-    assert [shown(f"?page={page}") for page in (1, 2, 3)] == [[4, 5], [7, 6], [8]]
+    assert [shown(f"?page={page}") for page in (1, 2, 3)] == [[4, 5], [6, 7], [8]]
 
 
 def test_a_bad_cell_is_corrected_in_place(client: Client, checked: Import, operator: User) -> None:
     data = {"row": "4", "text": " 082 555 0104 ", "reason": "too_short", "page": "1", "at": "0"}
     answer = client.post(at(checked, "correct/"), data, follow=True)
-    assert answer.redirect_chain == [(at(checked) + "?reason=too_short&page=1&at=0#rows", 302)]
+    assert answer.redirect_chain == [(at(checked) + "?reason=too_short&page=1&at=0", 302)]
     page = html_of(answer)
     assert "Row 4 was corrected and will be imported." in page
     assert "Import 7 rows" in page

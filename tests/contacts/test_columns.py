@@ -149,6 +149,11 @@ def test_a_sheet_without_headings_is_guessed_from_its_cells() -> None:
     assert guess("=name", "=mobile", "=amount").mapping == {0: "value1", 1: "phone", 2: "value2"}
 
 
+def test_the_reasons_of_downloaded_rows_are_left_out() -> None:
+    assert guess("Cell=mobile", "Name=name", "Reason=text").mapping == {0: "phone", 1: "value1"}
+    assert guess("Cell=mobile", "Reason=name", "Name=name").mapping == {0: "phone", 1: "value1", 2: "value2"}
+
+
 def test_more_than_six_values_are_left_to_the_operator() -> None:
     made = guess(*(f"Field {n}=name" for n in range(7)), "Cell=mobile", "Last=yes")
     assert made.mapping == {**{n: f"value{n + 1}" for n in range(6)}, 7: "phone"}

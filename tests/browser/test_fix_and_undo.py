@@ -1,0 +1,144 @@
+"""A newcomer fixes two bad cells in place, imports and undoes the import, with the keyboard only, in a real browser."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from openpyxl import Workbook
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from contacts import queues
+from contacts.models import Contact, ContactList, Import
+from tests import debian
+from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
+
+#: Milliseconds for a page on a busy machine.
+SOON = 20_000
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+
+
+@pytest.fixture(autouse=True)
+def jobs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that a view enqueues runs at once instead of in a worker."""
+
+    def run(job: Callable[[int], None], pk: int) -> bool:
+        job(pk)
+        return True
+
+    monkeypatch.setattr(queues, "enqueue_once", run)
+
+
+@pytest.fixture
+def spreadsheet(tmp_path: Path) -> Path:
+    """Five people: two have bad numbers, and one of those a fixed line."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Cell no.", "First name", "Town"],
+        ["082 555 0100", "Thandi", "Durban"],
+        ["12345", "Sipho", "Paarl"],
+        ["082 555 0102", "Zanele", "Durban"],
+        ["2.78E+10", "Pieter", "George"],
+        ["021 555 0104", "Office", "Cape Town"],
+    ):
+        sheet.append(row)
+    path = tmp_path / "people.xlsx"
+    book.save(path)
+    return path
+
+
+def assert_accessible(page: Page, name: str, scheme: str) -> None:
+    if shots := os.environ.get("SHOTS"):
+        page.screenshot(path=f"{shots}/{name}-{scheme}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+
+
+def press(page: Page, role: Any, name: str) -> None:
+    """Reach a control with Tab and press it with Enter."""
+    target = page.get_by_role(role, name=name, exact=True).last
+    expect(target).to_be_visible(timeout=SOON)
+    for _ in range(80):
+        if target.evaluate("element => element === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"{name} cannot be reached with Tab")
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
+def test_two_cells_are_fixed_in_place_and_the_import_is_undone(
+    live_server: LiveServer,
+    make_user: MakeUser,
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    spreadsheet: Path,
+    scheme: str,
+    viewport: dict[str, int],
+) -> None:
+    operator: User = make_user("operator")
+    chosen = browser_context_args | {"color_scheme": scheme, "viewport": viewport}
+    page = browser.new_context(**chosen, base_url=live_server.url).new_page()
+    page.goto("/contacts/upload/")
+    page.get_by_label("Username or email").fill("operator")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_label("Name of the new list").fill("People")
+    page.set_input_files("input[type=file]", spreadsheet)
+    press(page, "button", "Upload")
+    press(page, "button", "Check rows")
+    expect(page.get_by_role("heading", name="3 rows left out")).to_be_visible(timeout=SOON)
+    assert_accessible(page, "check", scheme)
+
+    # The first bad cell: a wrong correction shows its new reason, then a right one takes the row in.
+    field = page.get_by_label("Cell no. in row 3")
+    for text, words in (("99", "Row 3 is still left out."), ("082 555 0101", "Row 3 was corrected")):
+        field.focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(words)).to_be_visible(timeout=SOON)
+    # The next bad cell has the focus now.
+    expect(page.locator("input[name=text]:focus")).to_have_count(1, timeout=SOON)
+    page.get_by_label("Cell no. in row 5").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("082 555 0103")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="1 row left out")).to_be_visible(timeout=SOON)
+    assert_accessible(page, "fixed", scheme)
+
+    press(page, "button", "Take them in : Fixed lines")
+    press(page, "button", "Import 5 rows")
+    expect(page.get_by_role("heading", name="Import result")).to_be_visible(timeout=SOON)
+    assert sorted(Contact.objects.values_list("msisdn", "value1")) == [
+        ("27215550104", "Office"),
+        ("27825550100", "Thandi"),
+        ("27825550101", "Sipho"),
+        ("27825550102", "Zanele"),
+        ("27825550103", "Pieter"),
+    ]
+    assert_accessible(page, "imported", scheme)
+
+    press(page, "button", "Undo this import")
+    expect(page.get_by_text("This removes 5 created contacts.")).to_be_visible(timeout=SOON)
+    press(page, "button", "Undo 5 rows")
+    expect(page.get_by_role("heading", name="Result of the undo")).to_be_visible(timeout=SOON)
+    assert_accessible(page, "undone", scheme)
+    assert not Contact.objects.exists()
+    import_ = Import.objects.get()
+    assert (import_.undone_by, import_.undo_counts) == (operator, {"reverted": 5, "kept": 0, "in_use": 0})
+
+    press(page, "button", "Delete the empty list")
+    page.get_by_role("dialog").get_by_role("button", name="Delete the empty list").press("Enter")
+    expect(page.get_by_role("heading", name="Contacts")).to_be_visible(timeout=SOON)
+    assert not ContactList.objects.exists()
