@@ -203,7 +203,7 @@ class Recipient(models.Model):
         indexes = (
             models.Index(fields=("campaign", "msisdn"), name="recipient_by_number"),
             models.Index(fields=("campaign", "batch_number", "msisdn"), name="recipient_by_batch"),
-            models.Index(fields=("msisdn",), name="recipient_of_anything"),
+            models.Index(fields=("msisdn", "-id"), name="recipient_of_anything"),
         )
 
     def __str__(self) -> str:

@@ -62,4 +62,5 @@ urlpatterns = [
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/<int:pk>/delete/", templates.template_delete, name="template_delete"),
     path("search/", search.search, name="search"),
+    path("search/opt-out/", search.opt_out, name="number_opt_out"),
 ]

@@ -40,7 +40,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.list_labels = upload.list.labels if upload.list else {}
-        self.guessed = self._guess()
+        self.guessed = self._proposed()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
         if self.guessed.asked:
@@ -54,11 +54,14 @@ class ColumnsForm(forms.Form):
         for column in range(len(upload.header)):
             self._add_column(column, self.guessed.mapping.get(column, ""), new_labels)
 
-    def _guess(self) -> columns.Guess:
-        upload = self.upload
-        if upload.is_of_opt_outs:
-            return columns.Guess(importing.guess_opt_outs(upload))
-        return columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
+    def _proposed(self) -> columns.Guess:
+        """The columns as they were confirmed for the last sheet with the same titles, or else guessed."""
+        if self.upload.is_of_opt_outs:
+            return columns.Guess(importing.guess_opt_outs(self.upload))
+        remembered = importing.remembered_mapping(self.upload)
+        if remembered:
+            return columns.Guess(remembered)
+        return columns.guess(self.upload.header, self.upload.samples, self.list_labels, self.upload.country)
 
     def _add_reading_fields(self) -> None:
         upload = self.upload

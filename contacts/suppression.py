@@ -5,7 +5,7 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -46,16 +46,19 @@ class OptOutResult:
     issues: list[Issue] = field(default_factory=list)
 
 
-def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = None) -> tuple[int, int]:
+def suppress(
+    msisdns: Iterable[str], source: str, note: str = "", user: Any = None, opted_out_on: date | None = None
+) -> tuple[int, int]:
     """Record opt-outs of ``msisdns`` (digits); return how many were added and how many were already opted out.
 
-    ``source`` is one of ``Suppression.Source``. Writes in transactions of a few thousand numbers. Each opt-out is in
+    ``source`` is one of ``Suppression.Source``; ``opted_out_on`` is the day the persons opted out, where that is
+    known. Writes in transactions of a few thousand numbers. Each opt-out is in
     the journal outside the database before it is committed.
     """
     added = already = 0
     rest = iter(msisdns)
     while chunk := list(islice(rest, CHUNK)):
-        new = len(suppress_with_proof(dict.fromkeys(chunk, note), source, user))
+        new = len(suppress_with_proof(dict.fromkeys(chunk, note), source, user, opted_out_on))
         added += new
         already += len(chunk) - new
     return added, already
@@ -102,11 +105,13 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
                 yield number, piece.strip()
 
 
-def suppress_with_proof(notes: Mapping[str, str], source: str, user: Any = None) -> set[str]:
+def suppress_with_proof(
+    notes: Mapping[str, str], source: str, user: Any = None, opted_out_on: date | None = None
+) -> set[str]:
     """Record opt-outs in one transaction, each with its own note; return the numbers that are new.
 
-    ``notes``: note by msisdn (digits), a few thousand at most. ``source`` is one of ``Suppression.Source``. The
-    journal has the opt-outs before the transaction is committed.
+    ``notes``: note by msisdn (digits), a few thousand at most. ``source`` is one of ``Suppression.Source``,
+    ``opted_out_on`` is as in ``suppress``. The journal has the opt-outs before the transaction is committed.
     """
     # On SQLite ignore_conflicts would silently skip a row with an unknown source.
     source = Suppression.Source(source)
@@ -117,7 +122,14 @@ def suppress_with_proof(notes: Mapping[str, str], source: str, user: Any = None)
         now = timezone.now()
         Suppression.objects.bulk_create(
             [
-                Suppression(msisdn=msisdn, source=source, note=note, created_at=now, created_by=user)
+                Suppression(
+                    msisdn=msisdn,
+                    source=source,
+                    note=note,
+                    opted_out_on=opted_out_on,
+                    created_at=now,
+                    created_by=user,
+                )
                 for msisdn, note in new.items()
             ],
             ignore_conflicts=True,
@@ -125,7 +137,8 @@ def suppress_with_proof(notes: Mapping[str, str], source: str, user: Any = None)
         # Another process may have recorded some of them a moment ago; only ours have this time.
         ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
         added = sorted(ours.values_list("msisdn", flat=True))
-        _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
+        day = {"on": opted_out_on.isoformat()} if opted_out_on else {}
+        _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one], **day} for one in added])
     return set(added)
 
 
@@ -208,6 +221,7 @@ def _record_again(lines: Iterable[Mapping[str, str]]) -> None:
                     msisdn=line["opt_out"],
                     source=line["source"],
                     note=line["note"],
+                    opted_out_on=date.fromisoformat(line["on"]) if "on" in line else None,
                     created_at=datetime.fromisoformat(line["at"]),
                 )
                 for line in lines

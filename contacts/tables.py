@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import phones
+from contacts import browsing, phones
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
-from contacts.models import Contact, ContactList, Import, ImportIssue, Suppression
+from contacts.models import Contact, ContactList, Import, Suppression
 
 #: The kind of chip for each status of an import.
 IMPORT_CHIPS = {
@@ -49,7 +49,7 @@ class ZonedColumn(tables.Column):
 
 class ContactListTable(tables.Table):
     name = tables.Column(verbose_name="List")
-    people = tables.Column(verbose_name="Contacts", attrs=_FIGURE)
+    people = tables.Column(verbose_name="Contacts", empty_values=(), orderable=False, attrs=_FIGURE)
     country = tables.Column(verbose_name="Default country")
     fields = tables.Column(verbose_name="Fields", accessor="labels", orderable=False)
     updated_at = ZonedColumn(verbose_name="Updated", attrs=_NOWRAP)
@@ -62,6 +62,9 @@ class ContactListTable(tables.Table):
 
     def render_name(self, record: ContactList) -> SafeString:
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
+
+    def render_people(self, record: ContactList) -> str:
+        return f"{browsing.size_of(record):,}"
 
     def render_fields(self, record: ContactList) -> str:
         return " · ".join(record.labelled_fields().values()) or "—"
@@ -77,7 +80,9 @@ class ContactTable(tables.Table):
         sequence = ("msisdn", "status", *TABLE_FIELDS)
         row_attrs = {"class": "row-link"}
         attrs = {"aria-label": "Contacts"}
-        empty_text = "No contacts match the search."
+        # A list of a million contacts has an index on its numbers only.
+        orderable = False
+        empty_text = "No contacts match."
 
     def __init__(self, *args: Any, contact_list: ContactList, opted_out: set[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,18 +130,6 @@ class ImportTable(tables.Table):
         return record.created + record.updated + record.unchanged + record.added + record.already
 
 
-class IssueTable(tables.Table):
-    row = tables.Column(attrs=_FIGURE)
-    value = tables.Column(attrs={"td": {"class": "mono"}})
-    sentence = tables.Column(verbose_name="Why it was left out")
-
-    class Meta:
-        model = ImportIssue
-        fields = ("row", "column", "value", "sentence")
-        attrs = {"aria-label": "Rows left out"}
-        orderable = False
-
-
 class OptOutTable(tables.Table):
     msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     source = tables.Column()
@@ -149,6 +142,8 @@ class OptOutTable(tables.Table):
         model = Suppression
         fields = ("msisdn", "lifted_at", "source", "note", "created_at", "created_by")
         attrs = {"aria-label": "Opt-outs"}
+        # Of a million opt-outs, only the order of time and that of numbers have an index.
+        orderable = False
         empty_text = "No opt-outs match the filter."
 
     def render_lifted_at(self, record: Suppression) -> SafeString:

@@ -602,7 +602,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="recipient",
-            index=models.Index(fields=["msisdn"], name="recipient_of_anything"),
+            index=models.Index(fields=["msisdn", "-id"], name="recipient_of_anything"),
         ),
         migrations.AddConstraint(
             model_name="recipient",

@@ -151,14 +151,18 @@ def _go_to_upload(request: HttpRequest) -> HttpResponse:
 
 
 def _returned(request: HttpRequest) -> QueryDict | None:
-    """The form as it was left for an upload, with the list ``?uploaded=`` chosen too; None if it was not left."""
-    uploaded, left = request.GET.get("uploaded", ""), request.session.get(LEFT)
-    if not uploaded.isdigit() or not left or left["path"] != request.path:
+    """The form as it was left for an upload; None if it was not left.
+
+    ``?uploaded=`` is the list that is to be chosen too, or blank if the upload was cancelled.
+    """
+    uploaded, left = request.GET.get("uploaded"), request.session.get(LEFT)
+    if uploaded is None or not left or left["path"] != request.path:
         return None
     request.session.pop(NEXT, None)
     data = QueryDict(left["form"], mutable=True)
-    lists = [chosen for chosen in data.getlist("lists") if chosen not in ("", uploaded)]
-    data.setlist("lists", [*lists, uploaded])
+    if uploaded.isdigit():
+        lists = [chosen for chosen in data.getlist("lists") if chosen not in ("", uploaded)]
+        data.setlist("lists", [*lists, uploaded])
     return data
 
 

@@ -11,7 +11,7 @@ from contacts.importing.downloading import DOWNLOADS, LEFT_OUT, WARNINGS, downlo
 from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.issues import Issues, Reason, reasons_of
 from contacts.importing.opt_outs import guess as guess_opt_outs
-from contacts.importing.recognising import move, same_file, same_header
+from contacts.importing.recognising import move, remembered_mapping, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
 from contacts.importing.uploading import (
@@ -51,6 +51,7 @@ __all__ = [
     "reader_options",
     "reasons_of",
     "recheck",
+    "remembered_mapping",
     "replace_file",
     "rows_of",
     "same_file",

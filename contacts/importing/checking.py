@@ -20,6 +20,7 @@ from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.number_facts import NUMBER_FACTS, number_facts
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
@@ -243,14 +244,22 @@ def _duplicate(
 
 def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", "bucket", "undone_as", *FIELD_NAMES)
+    names = ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
     quoted = ", ".join(map(connection.ops.quote_name, names))
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
             [
-                (import_id, row.number, msisdn, "", "", *(values.get(name, "") for name in FIELD_NAMES))
+                (
+                    import_id,
+                    row.number,
+                    msisdn,
+                    *number_facts(msisdn),
+                    "",
+                    "",
+                    *(values.get(name, "") for name in FIELD_NAMES),
+                )
                 for msisdn, (row, values) in rows.items()
             ],
         )

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from contacts.fields import FIELD_NAMES
 from contacts.models import Contact, Import, ImportRow, Suppression
+from contacts.number_facts import NUMBER_FACTS
 
 CONTACT_TABLE = Contact._meta.db_table
 STAGING_TABLE = ImportRow._meta.db_table
@@ -50,14 +51,17 @@ def record_buckets(import_: Import, low: str, high: str) -> dict[str, int]:
     """
     build = "jsonb_build_object" if connection.vendor == "postgresql" else "json_object"
     before = ", ".join(f"'{name}', c.{name}" for name in mapped_fields(import_))
+    is_same = _is_same(import_)
+    # Looked up row by row: PostgreSQL would plan a join by its statistics, which are old right after the check.
+    contact = f"FROM {CONTACT_TABLE} c WHERE c.list_id = %s AND c.msisdn = s.msisdn"
     sql = (
-        f"UPDATE {STAGING_TABLE} AS target SET bucket = found.bucket, before = found.before FROM ("
-        f"SELECT s.id, {_bucket(import_)} AS bucket,"
-        f" CASE WHEN c.id IS NULL OR {_bucket(import_)} = 'unchanged' THEN NULL ELSE {build}({before}) END AS before"
-        f"{_RANGE}) AS found WHERE target.id = found.id"
+        f"UPDATE {STAGING_TABLE} AS s SET bucket = CASE WHEN {_IS_OPTED_OUT} THEN 'opted_out' ELSE"
+        f" COALESCE((SELECT CASE WHEN {is_same} THEN 'unchanged' ELSE 'updated' END {contact}), 'created') END,"
+        f" before = (SELECT {build}({before}) {contact} AND (NOT ({is_same}) OR {_IS_OPTED_OUT}))"
+        " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [import_.list_id, import_.pk, low, high])
+        cursor.execute(sql, [import_.list_id, import_.list_id, import_.pk, low, high])
         cursor.execute(
             f"SELECT bucket, COUNT(*) FROM {STAGING_TABLE} s"
             " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s GROUP BY bucket",
@@ -69,8 +73,9 @@ def record_buckets(import_: Import, low: str, high: str) -> dict[str, int]:
 def upsert(import_: Import, low: str, high: str) -> None:
     """Write the staged rows after ``low`` up to ``high`` to the list. A contact that stays the same is not touched."""
     mapped = mapped_fields(import_)
-    fields = ", ".join(FIELD_NAMES)
-    values = ", ".join(f"s.{name}" for name in FIELD_NAMES)
+    copied = (*NUMBER_FACTS, *FIELD_NAMES)
+    fields = ", ".join(copied)
+    values = ", ".join(f"s.{name}" for name in copied)
     replaced = ", ".join(f"{name} = excluded.{name}" for name in mapped)
     differs = " OR ".join(f"{CONTACT_TABLE}.{name} <> excluded.{name}" for name in mapped)
     now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -90,10 +95,14 @@ def mapped_fields(import_: Import) -> list[str]:
     return [name for name in FIELD_NAMES if name in import_.mapping.values()]
 
 
+def _is_same(import_: Import) -> str:
+    """The SQL condition that the contact ``c`` has what the staged row ``s`` would write."""
+    return " AND ".join(f"c.{name} = s.{name}" for name in mapped_fields(import_))
+
+
 def _bucket(import_: Import) -> str:
     """The SQL expression of the bucket of the staged row ``s`` beside its contact ``c``."""
-    is_same = " AND ".join(f"c.{name} = s.{name}" for name in mapped_fields(import_))
     return (
         f"CASE WHEN {_IS_OPTED_OUT} THEN 'opted_out' WHEN c.id IS NULL THEN 'created'"
-        f" WHEN {is_same} THEN 'unchanged' ELSE 'updated' END"
+        f" WHEN {_is_same(import_)} THEN 'unchanged' ELSE 'updated' END"
     )

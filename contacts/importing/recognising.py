@@ -2,6 +2,7 @@
 
 from django.db.models import ProtectedError, QuerySet
 
+from contacts.columns import restored
 from contacts.importing.state import ImportRefusal
 from contacts.importing.uploading import ALREADY_CONFIRMED
 from contacts.models import ContactList, Import
@@ -22,6 +23,14 @@ def same_header(import_: Import) -> Import | None:
     if done.filter(list=import_.list_id).exists():
         return None
     return done.order_by("-ended_at").first()
+
+
+def remembered_mapping(import_: Import) -> dict[int, str] | None:
+    """The mapping of the last import into the same list with the same titles; None if there was none."""
+    if not any(title.strip() for title in import_.header):
+        return None
+    before = _done(import_).filter(list=import_.list_id, header=import_.header).order_by("-ended_at").first()
+    return restored(before.mapping) if before else None
 
 
 def _done(import_: Import) -> QuerySet[Import]:

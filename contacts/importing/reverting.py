@@ -29,15 +29,15 @@ def decide_outcomes(import_: Import, low: str, high: str, later: Sequence[int]) 
         if later
         else "1 = 0"
     )
+    # Looked up row by row: PostgreSQL would plan a join by its statistics, which may be old.
     sql = (
-        f"UPDATE {STAGING_TABLE} AS target SET undone_as = found.outcome FROM (SELECT s.id,"
-        f" CASE WHEN {is_in_later} THEN 'kept'"
-        " WHEN c.id IS NULL THEN CASE WHEN s.before IS NULL THEN 'reverted' ELSE 'kept' END"
-        f" WHEN s.before IS NULL AND {is_as_created} THEN 'reverted'"
-        f" WHEN s.before IS NOT NULL AND {is_as_updated} THEN 'reverted' ELSE 'kept' END AS outcome"
-        f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
+        f"UPDATE {STAGING_TABLE} AS s SET undone_as = CASE WHEN {is_in_later} THEN 'kept' ELSE COALESCE("
+        f"(SELECT CASE WHEN s.before IS NULL AND {is_as_created} THEN 'reverted'"
+        f" WHEN s.before IS NOT NULL AND {is_as_updated} THEN 'reverted' ELSE 'kept' END"
+        f" FROM {CONTACT_TABLE} c WHERE c.list_id = %s AND c.msisdn = s.msisdn),"
+        " CASE WHEN s.before IS NULL THEN 'reverted' ELSE 'kept' END) END"
         " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s AND s.undone_as = ''"
-        f" AND s.bucket IN ({_marks(UNDONE_BUCKETS)})) AS found WHERE target.id = found.id"
+        f" AND s.bucket IN ({_marks(UNDONE_BUCKETS)})"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*later, import_.list_id, import_.pk, low, high, *UNDONE_BUCKETS])
@@ -63,21 +63,22 @@ def put_back(import_: Import, low: str, high: str) -> None:
     sql = (
         f"UPDATE {CONTACT_TABLE} AS target SET {replaced}, updated_at = {moment}"
         f" FROM (SELECT s.msisdn, {values} {_ROWS} AND s.undone_as = %s AND s.before IS NOT NULL) AS found"
-        f" WHERE target.list_id = %s AND target.msisdn = found.msisdn AND ({differs})"
+        " WHERE target.list_id = %s AND target.msisdn > %s AND target.msisdn <= %s"
+        f" AND target.msisdn = found.msisdn AND ({differs})"
     )
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(sql, [now, import_.pk, low, high, UndoOutcome.REVERTED.value, import_.list_id])
+        cursor.execute(sql, [now, import_.pk, low, high, UndoOutcome.REVERTED.value, import_.list_id, low, high])
 
 
 def remove_created(import_: Import, low: str, high: str) -> None:
     """Delete the contacts that the import created and whose rows are reverted."""
     sql = (
-        f"DELETE FROM {CONTACT_TABLE} WHERE list_id = %s AND msisdn IN"
+        f"DELETE FROM {CONTACT_TABLE} WHERE list_id = %s AND msisdn > %s AND msisdn <= %s AND msisdn IN"
         f" (SELECT s.msisdn {_ROWS} AND s.undone_as = %s AND s.before IS NULL)"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [import_.list_id, import_.pk, low, high, UndoOutcome.REVERTED.value])
+        cursor.execute(sql, [import_.list_id, low, high, import_.pk, low, high, UndoOutcome.REVERTED.value])
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -14,15 +14,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import importing, phones, sheets, suppression
+from contacts import browsing, importing, phones, sheets, suppression
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
 from contacts.models import Import, Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
+from contacts.views.paging import Links, key_of
 from contacts.views.uploads import is_script
 
-PAGE = 50
+#: Opt-outs that the page counts; of more it says so.
+COUNTED = 100_000
 STATUSES = (("active", "Opted out"), ("lifted", "Opted back in"), ("all", "All"))
 EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
 
@@ -59,12 +61,9 @@ class OptOutFilter(django_filters.FilterSet):
         fields = ("q", "source", "status")
 
     def by_number(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
-        """A complete number is found in any notation; anything shorter is searched for in the digits."""
-        try:
-            return rows.filter(msisdn=phones.parse(value, settings.DEFAULT_COUNTRY, phones.TYPED))
-        except phones.PhoneError:
-            digits = "".join(filter(str.isdigit, value)).lstrip("0")
-            return rows.filter(msisdn__contains=digits) if digits else rows.none()
+        """The beginning of a number, in any notation."""
+        found = browsing.with_beginning(rows, value, settings.DEFAULT_COUNTRY)
+        return rows.none() if found is None else found
 
     def by_status(self, rows: SuppressionQuerySet, name: str, value: str) -> SuppressionQuerySet:
         return {"active": rows.active, "lifted": rows.lifted}.get(value, rows.all)()
@@ -73,19 +72,26 @@ class OptOutFilter(django_filters.FilterSet):
 def _filtered(request: HttpRequest) -> OptOutFilter:
     query = request.GET.copy()
     query.setdefault("status", "active")
-    return OptOutFilter(query, Suppression.objects.select_related("created_by"))
+    return OptOutFilter(query, Suppression.objects.prefetch_related("created_by"))
 
 
 @require_GET
 @permission_required("contacts.view_suppression", raise_exception=True)
 def opt_outs(request: HttpRequest) -> HttpResponse:
     filtered = _filtered(request)
-    table = OptOutTable(filtered.qs, order_by="-created_at")
-    RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
+    # Each order has an index that also has the filter, except that few opt-outs are lifted.
+    number = filtered.form.is_valid() and filtered.form.cleaned_data["q"]
+    order = ("msisdn", "id") if number else ("-created_at", "-id")
+    page = browsing.key_page(filtered.qs, order, **key_of(request))
+    table = OptOutTable(page.rows)
+    RequestConfig(request, paginate=False).configure(table)
+    active = Suppression.objects.active().values("pk")[: COUNTED + 1].count()
     context = {
         "table": table,
+        "pages": Links(request, page),
         "filter": filtered.form,
-        "active_count": Suppression.objects.active().count(),
+        "active_count": min(active, COUNTED),
+        "are_more": active > COUNTED,
         "is_empty": not Suppression.objects.exists(),
         "query": request.GET.urlencode(),
     }

@@ -125,6 +125,9 @@ def test_a_form_that_is_left_for_an_upload_comes_back_with_the_new_list_chosen(
     assert page.status_code == 200
     assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk), str(new.pk)])
     assert "Give the campaign a name" not in page.text
+    # A cancelled upload restores the form, too.
+    form = client.get("/campaigns/new/", {"uploaded": ""}).context["form"]
+    assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk)])
     client.post("/campaigns/new/", filled(account, first, new))
     assert "left_for_upload" not in client.session
     # Without such a form only the list is chosen.

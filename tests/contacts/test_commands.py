@@ -76,6 +76,12 @@ def test_columns_can_be_mapped_by_name(write: Write) -> None:
     assert (contact.value1, contact.value2) == ("Ann", "1")
 
 
+def test_the_row_of_the_header_can_be_chosen(write: Write) -> None:
+    path = write("people.csv", "Name,Cell\nAnn,0825550100\n")
+    result = run("import_contacts", "People", path, "--header-row", "0", "--map", "Column 2=phone")
+    assert (result["read"], result["created"], result["invalid"]) == (2, 1, 1)
+
+
 def test_importing_again_changes_nothing(write: Write) -> None:
     path = write("people.csv", SHEET)
     run("import_contacts", "People", path)

@@ -52,7 +52,10 @@ def test_it_lists_opt_outs_with_their_proof(client: Client, opt_out: Suppression
     [
         ("?q=082+555+0100", True),
         ("?q=%2B27825550100", True),
-        ("?q=5550100", True),
+        ("?q=082+55", True),
+        ("?q=278255", True),
+        ("?q=%2B27+82", True),
+        ("?q=5550100", False),
         ("?q=0825550199", False),
         ("?q=nobody", False),
         ("?source=manual", True),
@@ -66,9 +69,20 @@ def test_it_filters(client: Client, opt_out: Suppression, query: str, is_shown: 
 
 
 def test_it_pages(client: Client) -> None:
-    suppression.suppress([f"2782555{n:04}" for n in range(60)], "paste")
-    assert "+27 82 555 0000" not in page_of(client, "?sort=-msisdn")
-    assert "+27 82 555 0000" in page_of(client, "?sort=-msisdn&page=2")
+    suppression.suppress([f"2782555{n:04}" for n in range(120)], "paste")
+    for query in ("", "?q=082+555", "?source=paste", "?status=all"):
+        seen: list[str] = []
+        answer = client.get(f"/contacts/opt-outs/{query}")
+        while True:
+            numbers = [row.record.msisdn for row in answer.context["table"].rows]
+            seen += numbers
+            if not answer.context["pages"].next:
+                break
+            following = client.get(f"/contacts/opt-outs/{answer.context['pages'].next}")
+            back = client.get(f"/contacts/opt-outs/{following.context['pages'].previous}")
+            assert [row.record.msisdn for row in back.context["table"].rows] == numbers
+            answer = following
+        assert sorted(seen) == [f"2782555{n:04}" for n in range(120)], query
 
 
 def test_it_adds_one(client: Client, operator: User) -> None:
