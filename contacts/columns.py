@@ -143,6 +143,35 @@ def stored(mapping: Mapping[int, str]) -> dict[str, str]:
     return {str(column): goal for column, goal in sorted(mapping.items())}
 
 
+def guess_opt_outs(header: Sequence[str], samples: Sequence[Sequence[str]], country: str) -> dict[int, str]:
+    """The columns whose numbers are opted out: every one that looks like a phone, or has a phone number in any cell.
+
+    If there is none, those that are named like one. Arguments: see ``guess``. To opt out too many numbers is safe.
+    """
+    found = {candidate.column for candidate in phone_columns.candidates(header, samples, country)}
+    found |= {column for column in range(len(header)) if phone_columns.has_number(cells_of(column, samples), country)}
+    named = [column for column, title in enumerate(header) if phone_columns.is_named(title)]
+    return dict.fromkeys(sorted(found) or named, "phone")
+
+
+def validate_opt_outs(mapping: Mapping[int, str], header: Sequence[str]) -> None:
+    """Check a mapping of opt-outs, in which several columns may be phones.
+
+    Raises ColumnsError ``no_phone_column``, ``not_a_phone`` or ``unknown_column``.
+    """
+    if not mapping:
+        raise ColumnsError(
+            "no_phone_column", "No column is mapped to Phone. Choose every column that contains phone numbers."
+        )
+    for column, goal in mapping.items():
+        if goal != "phone":
+            raise ColumnsError("not_a_phone", "A sheet of opt-outs has columns for Phone only.")
+        if not 0 <= column < len(header):
+            raise ColumnsError(
+                "unknown_column", f"There is no column {column + 1}: the sheet has {len(header)} columns."
+            )
+
+
 def restored(mapping: Mapping[str, str]) -> dict[int, str]:
     """The inverse of ``stored``."""
     return {int(column): goal for column, goal in mapping.items() if goal}

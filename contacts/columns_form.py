@@ -39,7 +39,7 @@ class ColumnsForm(forms.Form):
     def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
-        self.list_labels = upload.contact_list.labels
+        self.list_labels = upload.list.labels if upload.list else {}
         self.guessed = self._proposed()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
@@ -56,6 +56,8 @@ class ColumnsForm(forms.Form):
 
     def _proposed(self) -> columns.Guess:
         """The columns as they were confirmed for the last sheet with the same titles, or else guessed."""
+        if self.upload.is_of_opt_outs:
+            return columns.Guess(importing.guess_opt_outs(self.upload))
         remembered = importing.remembered_mapping(self.upload)
         if remembered:
             return columns.Guess(remembered)
@@ -87,7 +89,7 @@ class ColumnsForm(forms.Form):
         self.fields[f"column_{column}"] = forms.ChoiceField(
             label=f"{title} goes to", choices=self._goals, required=False, initial=goal
         )
-        if not self.list_labels.get(goal):
+        if not self.upload.is_of_opt_outs and not self.list_labels.get(goal):
             self.fields[f"label_{column}"] = forms.CharField(
                 label=f"Label of {title}",
                 required=False,
@@ -96,6 +98,8 @@ class ColumnsForm(forms.Form):
             )
 
     def _goals(self) -> list[tuple[str, str]]:
+        if self.upload.is_of_opt_outs:
+            return [("", "(leave out)"), ("phone", "Opt out these numbers")]
         labels = self.list_labels
         goals = [
             (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
@@ -171,8 +175,9 @@ class ColumnsForm(forms.Form):
         return labels
 
     def _check(self, mapping: dict[int, str]) -> None:
+        validate = columns.validate_opt_outs if self.upload.is_of_opt_outs else columns.validate
         try:
-            columns.validate(mapping, self.upload.header)
+            validate(mapping, self.upload.header)
         except columns.ColumnsError as error:
             form_field = None
             if error.code == "field_twice":

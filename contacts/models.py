@@ -459,6 +459,20 @@ class Import(models.Model):
             raise ValueError("An import of opt-outs has no list.")
         return self.list
 
+    @property
+    def is_of_opt_outs(self) -> bool:
+        """Whether its numbers are opted out instead of imported into a list."""
+        return self.purpose == ImportPurpose.OPT_OUTS
+
+    @property
+    def upload_url(self) -> str:
+        """Where to upload another file for the same."""
+        return reverse("contacts:upload", args=[self.list_id]) if self.list_id else reverse("contacts:opt_out_upload")
+
+    def other_sheets(self) -> builtins.list[tuple[str, int]]:
+        """The visible sheets of the workbook that this import does not read, with their number of rows."""
+        return [(title, rows) for title, rows in self.sheets if title != self.sheet]
+
     def get_absolute_url(self) -> str:
         return reverse("contacts:import", args=[self.pk])
 

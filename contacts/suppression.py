@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from contacts import columns, journals, phones, sheets
+from contacts import journals, phones
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that separates recording opt-outs from the gate on PostgreSQL: writers share it, the gate takes it
@@ -104,34 +103,6 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
         for piece in re.split(r"[,;\t]", line):
             if piece.strip():
                 yield number, piece.strip()
-
-
-def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
-    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError."""
-    with sheets.open_sheet(path, name, sheets.Options(encoding=encoding)) as sheet:
-        layout = sheet.layout
-        made = columns.guess(layout.header, [row.cells for row in layout.first_rows], {}, country)
-        guessed = {field: column for column, field in made.mapping.items()}
-        column = guessed.get("phone", _first_number(layout.first_rows, country))
-        if column is None:
-            raise sheets.SheetError(
-                "no_phone_column",
-                "No column appears to contain phone numbers. Give that column the heading Phone.",
-            )
-        return [
-            (row.number, row.cells[column]) for row in sheet.rows() if column < len(row.cells) and row.cells[column]
-        ]
-
-
-def _first_number(rows: Iterable[sheets.Row], country: str) -> int | None:
-    for row in rows:
-        for column, text in enumerate(row.cells):
-            try:
-                phones.parse(text, country, phones.TYPED)
-            except phones.PhoneError:
-                continue
-            return column
-    return None
 
 
 def suppress_with_proof(

@@ -104,7 +104,7 @@ class ContactTable(tables.Table):
 
 class ImportTable(tables.Table):
     original_name = tables.Column(verbose_name="File")
-    list = tables.Column(verbose_name="List", order_by="list__name")
+    list = tables.Column(verbose_name="List", order_by="list__name", empty_values=())
     status = tables.Column()
     read = tables.Column(verbose_name="Rows read", attrs=_FIGURE)
     imported = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
@@ -120,11 +120,14 @@ class ImportTable(tables.Table):
     def render_original_name(self, record: Import) -> SafeString:
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.original_name)
 
+    def render_list(self, record: Import) -> str:
+        return str(record.list or "Opt-outs")
+
     def render_status(self, record: Import) -> SafeString:
         return chip(IMPORT_CHIPS[Import.Status(record.status)], record.get_status_display())
 
     def render_imported(self, record: Import) -> int:
-        return record.created + record.updated + record.unchanged
+        return record.created + record.updated + record.unchanged + record.added + record.already
 
 
 class OptOutTable(tables.Table):

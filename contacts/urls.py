@@ -28,6 +28,7 @@ urlpatterns = [
     path("imports/<int:pk>/", import_check.import_page, name="import"),
     path("imports/<int:pk>/columns/", imports.columns, name="columns"),
     path("imports/<int:pk>/apply/", import_check.import_apply, name="import_apply"),
+    path("imports/<int:pk>/sheet/", import_check.import_sheet, name="import_sheet"),
     path("imports/<int:pk>/cancel/", import_check.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/progress/", import_check.import_progress, name="import_progress"),
     path("imports/<int:pk>/check-again/", import_check.import_recheck, name="import_recheck"),

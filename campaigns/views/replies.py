@@ -19,6 +19,7 @@ from campaigns.forms import ReplyUploadForm
 from campaigns.models import Reply
 from campaigns.results import replies as operations
 from campaigns.results import reply_export
+from contacts import phones
 from contacts.sheets import SheetError
 from contacts.views.uploads import on_disk
 from providers import vault
@@ -67,9 +68,9 @@ def reply_opt_out(request: HttpRequest, pk: int) -> HttpResponse:
     if not reply.msisdn:
         messages.error(request, "This sender is not a phone number, so there is nothing to opt out.")
     elif operations.opt_out(reply, request.user, timezone.now()):
-        messages.success(request, f"{reply.msisdn} is opted out. No campaign will text it.")
+        messages.success(request, f"{phones.formatted(reply.msisdn)} is opted out. No campaign will text it.")
     else:
-        messages.info(request, f"{reply.msisdn} was already opted out.")
+        messages.info(request, f"{phones.formatted(reply.msisdn)} was already opted out.")
     return _back(request)
 
 

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 from redis.exceptions import RedisError
 
 from campaigns.models import Reply
@@ -29,13 +28,15 @@ WRONG_PER_MINUTE = 30
 @csrf_exempt
 @login_not_required
 @never_cache
-@require_http_methods(["GET", "POST"])
 def reply_push(request: HttpRequest, token: str) -> HttpResponse:
     """Record the replies of a push.
 
-    Answers 200 when they are recorded, now or earlier, 400 if the push holds no reply, 404 for an unknown token, 413
-    for a large body and 429 above the limits.
+    Answers 200 when they are recorded, now or earlier, 400 if the push holds no reply, 404 for an unknown token, 405
+    for other methods than GET and POST, 413 for a large body and 429 above the limits.
     """
+    if request.method not in ("GET", "POST"):
+        # Django's own answer would log the path.
+        return _answer(405)
     account = replies.account_of(token)
     if account is None:
         address = get_adapter().get_client_ip(request)
@@ -70,7 +71,7 @@ def _is_above(what: str, limit: int) -> bool:
 
 
 def _answer(status: int) -> HttpResponse:
-    words = {200: "ok", 400: "no reply found", 404: "not found", 413: "too large", 429: "too many"}
+    words = {200: "ok", 400: "no reply found", 404: "not found", 405: "not allowed", 413: "too large", 429: "too many"}
     answer = HttpResponse(f"{words[status]}\n", status=status, content_type="text/plain")
     # Django would log the path of a refusal, which is the secret.
     answer._has_been_logged = True  # type: ignore[attr-defined]

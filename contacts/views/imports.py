@@ -19,6 +19,7 @@ from contacts.columns_form import ColumnsForm
 from contacts.forms import ENCODING_LABELS, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
 from contacts.tables import ImportTable, zoned
+from contacts.views.uploads import is_script
 
 #: The key of the session under which the page waits that asked for an upload: ``{"import": pk, "url": path}``.
 NEXT = "import_next"
@@ -47,7 +48,7 @@ def upload(request: HttpRequest, pk: int | None = None) -> HttpResponse:
             if next_url:
                 request.session[NEXT] = {"import": import_.pk, "url": next_url}
             url = import_.get_absolute_url()
-            return JsonResponse({"url": url}) if _is_script(request) else redirect(url)
+            return JsonResponse({"url": url}) if is_script(request) else redirect(url)
     context = {"form": form, "chosen": chosen, "next_url": next_url}
     return render(request, "contacts/upload.html", context, status=422 if form.errors else 200)
 
@@ -57,10 +58,6 @@ def _local_url(request: HttpRequest) -> str:
     url = request.POST.get("next") or request.GET.get("next", "")
     is_local = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
     return urlsplit(url).path if is_local else ""
-
-
-def _is_script(request: HttpRequest) -> bool:
-    return request.headers.get("Accept") == "application/json"
 
 
 def _upload(form: UploadForm, request: HttpRequest) -> Import | None:

@@ -9,25 +9,23 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import browsing, phones, sheets, suppression
+from contacts import browsing, importing, phones, sheets, suppression
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
-from contacts.models import Suppression, SuppressionQuerySet
+from contacts.models import Import, Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
 from contacts.views.paging import Links, key_of
-from contacts.views.uploads import on_disk
+from contacts.views.uploads import is_script
 
 #: Opt-outs that the page counts; of more it says so.
 COUNTED = 100_000
 STATUSES = (("active", "Opted out"), ("lifted", "Opted back in"), ("all", "All"))
-# Unlike an import, this page does not ask for an encoding.
-NOT_UTF_8 = "This file is not encoded as UTF-8. Save it as .xlsx or as CSV UTF-8, and upload that."
 EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
 
 
@@ -47,7 +45,7 @@ MANY = "No campaign will text these numbers, whichever list they are on."
 WAYS = {
     "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
     "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),
-    "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Opt out these numbers"),
+    "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Upload and check"),
 }
 
 
@@ -141,43 +139,46 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
 def opt_out_paste(request: HttpRequest) -> HttpResponse:
     form = OptOutPasteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        lines = suppression.typed_lines(form.cleaned_data["text"])
-        return _record(request, form, lines, Suppression.Source.PASTE, "pasted")
+        clean = form.cleaned_data
+        lines = suppression.typed_lines(clean["text"])
+        result = suppression.suppress_typed(
+            lines, clean["country"], Suppression.Source.PASTE, "pasted", clean["note"], request.user
+        )
+        return render(request, "contacts/opt_out_result.html", {"result": result, "origin": "Pasted"})
     return _form_page(request, form, "paste")
 
 
-@permission_required("contacts.add_suppression", raise_exception=True)
+@permission_required(("contacts.add_suppression", "contacts.add_import"), raise_exception=True)
 def opt_out_upload(request: HttpRequest) -> HttpResponse:
+    """Take a spreadsheet: it goes the way of every import, columns, check, result.
+
+    A script gets the page to go to as ``{"url": ...}``, a browser a redirect.
+    """
     form = OptOutUploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        file: UploadedFile = form.cleaned_data["file"]
-        try:
-            with on_disk(file) as path:
-                lines = suppression.sheet_lines(path, file.name or "", form.cleaned_data["country"])
-        except sheets.SheetError as error:
-            form.add_error("file", NOT_UTF_8 if error.code == "encoding" else error.sentence)
-        else:
-            return _record(request, form, lines, Suppression.Source.FILE, file.name or "")
+        import_ = _upload(form, request)
+        if import_ is not None:
+            url = import_.get_absolute_url()
+            return JsonResponse({"url": url}) if is_script(request) else redirect(url)
     return _form_page(request, form, "upload")
+
+
+def _upload(form: OptOutUploadForm, request: HttpRequest) -> Import | None:
+    """The stored upload, or None if it cannot be read: then the field has the reason and nothing is kept."""
+    file: UploadedFile = form.cleaned_data["file"]
+    country = form.cleaned_data["country"]
+    try:
+        return importing.upload(None, file, file.name or "", request.user, country)
+    except sheets.SheetError as error:
+        if error.code == "encoding":
+            return importing.store_unread(None, file, file.name or "", request.user, country)
+        form.add_error("file", error.sentence)
+        return None
 
 
 def _form_page(request: HttpRequest, form: OptOutForm | OptOutPasteForm | OptOutUploadForm, way: str) -> HttpResponse:
     context = {"form": form, "way": WAYS[way], "ways": WAYS.values(), "is_upload": way == "upload"}
     return render(request, "contacts/opt_out_form.html", context, status=422 if form.errors else 200)
-
-
-def _record(
-    request: HttpRequest,
-    form: OptOutPasteForm | OptOutUploadForm,
-    lines: Iterator[tuple[int, str]] | list[tuple[int, str]],
-    source: Suppression.Source,
-    proof: str,
-) -> HttpResponse:
-    """Record the opt-outs and show the result with every invalid line."""
-    clean = form.cleaned_data
-    result = suppression.suppress_typed(lines, clean["country"], source, proof, clean.get("note", ""), request.user)
-    origin = "Pasted" if source == Suppression.Source.PASTE else f"From {proof}"
-    return render(request, "contacts/opt_out_result.html", {"result": result, "origin": origin})
 
 
 # -- opting back in ---------------------------------------------------------------------------------------------------

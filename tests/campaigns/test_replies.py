@@ -268,6 +268,7 @@ def test_nothing_of_a_push_is_logged(address: str, caplog: pytest.LogCaptureFixt
         for path in (address, address[:-2] + "A"):
             push(path, from_=NUMBER, text="STOP")
             push(path, nothing="here")
+            Client().put(path)
     lines = [record.getMessage() for record in caplog.records if record.name != "django.db.backends"]
     assert not [line for line in lines if address in line or NUMBER in line or "replies" in line]
 
