@@ -16,7 +16,7 @@ from campaigns.models import (
     RecipientOutcome,
     Template,
 )
-from contacts.admin import ReadOnlyAdmin, ReadOnlyMixin
+from contacts.admin import ReadOnlyAdmin, ReadOnlyMixin, number
 
 
 @admin.register(Template)
@@ -49,7 +49,7 @@ class CampaignAdmin(ReadOnlyAdmin):
 
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyAdmin):
-    list_display = ("msisdn", "campaign", "customer_id", "excluded_reason", "batch_number")
+    list_display = (number, "campaign", "customer_id", "excluded_reason", "batch_number")
     list_filter = ("excluded_reason", "campaign")
     list_select_related = ("campaign",)
     search_fields = ("msisdn__exact", "customer_id__exact")
@@ -96,4 +96,4 @@ class RecipientOutcomeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="number", ordering="recipient__msisdn")
     def recipient_number(self, row: RecipientOutcome) -> str:
-        return row.recipient.msisdn
+        return number(row.recipient)

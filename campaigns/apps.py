@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from contacts import usage
+from contacts import contacted, usage
 
 
 class CampaignsConfig(AppConfig):
@@ -9,3 +9,4 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         usage.register("campaigns.audience.usage.in_use")
+        contacted.register("campaigns.audience.contacted.contacted_since")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from campaigns.audience.texts import compile_text, foreign_fields
@@ -13,6 +14,7 @@ from campaigns.results.uploaded_log import UploadedLog
 from campaigns.tables import OUTCOME_WORDS
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
+from contacts.forms import checked_size, sheet_field
 from contacts.models import ContactList
 from providers.base import CampaignSpec
 from providers.models import Account
@@ -314,3 +316,16 @@ class StartForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["start_at"].help_text = f"In {timezone.localtime():%Z}. Leave blank to start now."
+
+
+class ReplyUploadForm(forms.Form):
+    account = forms.ModelChoiceField(
+        Account.objects.all(),
+        label="Account",
+        help_text="The replies arrived through it.",
+        error_messages={"required": "Choose the account."},
+    )
+    file = sheet_field()
+
+    def clean_file(self) -> UploadedFile:
+        return checked_size(self.cleaned_data["file"])

@@ -57,6 +57,21 @@ class RecipientResult(TextChoices):
     ACCEPTED = Result.ACCEPTED.value, "Accepted"
 
 
+class ReplyAction(TextChoices):
+    """What was done about a person's reply."""
+
+    TO_READ = "to_read", "To read"
+    READ = "read", "Read"
+    OPTED_OUT = "opted_out", "Opted out"
+
+
+class ReplySource(TextChoices):
+    """How a reply reached Baton."""
+
+    PUSH = "push", "Pushed by the provider"
+    UPLOAD = "upload", "Uploaded export"
+
+
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.
 PAUSED_BY_USER = "paused"
 #: The reason of batches and campaigns about which a journal knows more than the restored database.

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns.models import Batch, Campaign, Recipient, Template
+from contacts import phones
 from contacts.fields import FIELD_LABELS
 
 CAMPAIGN_KINDS: dict[str, str] = {
@@ -179,7 +180,7 @@ def shown_fields(labels: dict[str, str]) -> dict[str, str]:
 class RecipientTable(tables.Table):
     """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each. ``labels``: see Campaign.value_labels."""
 
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     outcome = tables.Column(orderable=False)
     detail = tables.Column(verbose_name="Why", orderable=False, attrs=_WORDS)
     batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
@@ -193,6 +194,9 @@ class RecipientTable(tables.Table):
         shown = shown_fields(labels)
         columns = [(field, tables.Column(verbose_name=label)) for field, label in shown.items()]
         super().__init__(*args, extra_columns=columns, sequence=("msisdn", *shown, "..."), **kwargs)
+
+    def render_msisdn(self, value: str) -> str:
+        return phones.formatted(value)
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

@@ -1,6 +1,19 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from campaigns.views import compare, compose, decide, evidence, export, folder, preview, search, templates, watch
+from campaigns.views import (
+    compare,
+    compose,
+    decide,
+    evidence,
+    export,
+    folder,
+    preview,
+    replies,
+    reply_push,
+    search,
+    templates,
+    watch,
+)
 
 app_name = "campaigns"
 
@@ -36,10 +49,18 @@ urlpatterns = [
     path("evidence/<int:pk>/reply/<int:position>/", evidence.evidence_reply, name="evidence_reply"),
     path("evidence/<int:pk>/<int:position>/", evidence.evidence_file, name="evidence_file"),
     path("accounts/<int:pk>/folder/", folder.folder, name="folder"),
+    path("accounts/<int:pk>/replies/", replies.reply_address, name="reply_address"),
+    path("replies/", replies.replies, name="replies"),
+    path("replies/upload/", replies.reply_upload, name="reply_upload"),
+    path("replies/<int:pk>/opt-out/", replies.reply_opt_out, name="reply_opt_out"),
+    path("replies/<int:pk>/read/", replies.reply_read, name="reply_read"),
+    # A redirect to the path with its slash would lose a pushed reply.
+    re_path(r"^replies/(?P<token>[A-Za-z0-9_-]{30,64})/?$", reply_push.reply_push, name="reply_push"),
     path("templates/", templates.templates, name="templates"),
     path("templates/new/", templates.template_new, name="template_new"),
     path("templates/measure/", templates.measure, name="measure"),
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/<int:pk>/delete/", templates.template_delete, name="template_delete"),
     path("search/", search.search, name="search"),
+    path("search/opt-out/", search.opt_out, name="number_opt_out"),
 ]

@@ -8,6 +8,8 @@ from django.template.loader import render_to_string
 from django.utils.formats import localize
 from django.utils.safestring import SafeString
 
+from contacts import phones
+
 register = template.Library()
 
 CHIP_ICONS = {
@@ -57,6 +59,12 @@ def button_style(tags: str) -> str:
     if "link" in tags:
         return "btn-link"
     return "btn-outline-secondary" if "outline" in tags or "secondary" in tags else "btn-primary"
+
+
+@register.filter
+def phone(msisdn: str) -> str:
+    """A number as people write it: ``+27 82 555 0100``."""
+    return phones.formatted(msisdn) if msisdn else ""
 
 
 @register.simple_block_tag

@@ -28,7 +28,10 @@ ENTRIES = (
     Entry("Templates", "card-text", "campaigns:templates", ("campaigns:template",)),
     Entry("Contacts", "people", "contacts:lists", ("contacts:",)),
     Entry("Opt-outs", "slash-circle", "contacts:opt_outs", ("contacts:opt_out",)),
-    Entry("Accounts", "hdd-network", "providers:accounts", ("providers:", "campaigns:folder")),
+    Entry("Replies", "envelope", "campaigns:replies", ("campaigns:repl",)),
+    Entry(
+        "Accounts", "hdd-network", "providers:accounts", ("providers:", "campaigns:folder", "campaigns:reply_address")
+    ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 ADMIN = Entry("Admin", "gear", "admin:index")
@@ -37,7 +40,7 @@ OUTSIDE = ("campaigns:search",)
 
 
 class AccountLink(NamedTuple):
-    """A button on an account's page. It posts to ``view``, whose only argument is the account's primary key."""
+    """A button on an account's page that leads to ``view``, whose only argument is the account's primary key."""
 
     heading: str
     label: str
@@ -45,10 +48,15 @@ class AccountLink(NamedTuple):
     permission: str
     needs_folder: bool = False
     """Whether it makes sense only with a provider that exchanges files in a folder."""
+    posts: bool = True
+    """Whether it posts, because opening the page costs something."""
 
 
 ACCOUNT_LINKS = (
     AccountLink("Files", "Show the provider's folder", "campaigns:folder", "providers.open_folder", needs_folder=True),
+    AccountLink(
+        "Replies", "Address for replies", "campaigns:reply_address", "campaigns.change_replyaddress", posts=False
+    ),
 )
 
 
@@ -85,3 +93,11 @@ def account_links(context: Context) -> dict[str, Any]:
         if user.has_perm(link.permission) and (account.adapter.keeps_folder or not link.needs_folder)
     ]
     return {"links": links}
+
+
+@register.simple_tag(takes_context=True)
+def new_campaign_url(context: Context, list_id: int) -> str:
+    """The page that writes a campaign to this list; "" for users who may not write campaigns."""
+    if not context["user"].has_perm("campaigns.add_campaign"):
+        return ""
+    return f"{reverse('campaigns:new')}?list={list_id}"

@@ -35,6 +35,16 @@ ALLOW_PRIVATE_HOSTS = env.bool("ALLOW_PRIVATE_HOSTS", default=False)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=False)
 # The address of the sandbox's control server; empty when there is none.
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
+# A reply that consists of one of these words opts its sender out. WASPA's code (South Africa) names STOP, END, CANCEL,
+# UNSUBSCRIBE and QUIT, the CTIA's (United States) STOPALL, OPT OUT and their like; KANSELLEER is Afrikaans, STOPP and
+# ARRET are what people write in Scandinavia, Germany and French Canada.
+OPT_OUT_WORDS: list[str] = env.list(
+    "OPT_OUT_WORDS",
+    default=[
+        *("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "OPT OUT", "OPT-OUT"),
+        *("KANSELLEER", "STOPP", "ARRET", "ARRÊT"),
+    ],
+)
 START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30))
 # An approval that is not acted on is void after this: audience and prices change. For a later start it counts until
 # the start may no longer be caught up on (START_PATIENCE).

@@ -36,6 +36,12 @@ class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
     show_full_result_count = False
 
 
+@admin.display(description="number", ordering="msisdn")
+def number(row: Any) -> str:
+    """The number of a contact, opt-out, consent or recipient as people write it."""
+    return phones.formatted(row.msisdn)
+
+
 @admin.register(ContactList)
 class ContactListAdmin(admin.ModelAdmin):
     list_display = ("name", "country", "updated_at")
@@ -54,11 +60,11 @@ class ContactListAdmin(admin.ModelAdmin):
 
 @admin.register(Contact)
 class ContactAdmin(admin.ModelAdmin):
-    list_display = ("msisdn", *TABLE_FIELDS, "list")
+    list_display = (number, *TABLE_FIELDS, "list")
     list_filter = ("list",)
     list_select_related = ("list",)
     search_fields = ("msisdn", *SEARCHED_FIELDS)
-    readonly_fields = ("list", "msisdn", "created_at", "updated_at")
+    readonly_fields = ("list", number, "created_at", "updated_at")  # type: ignore[assignment]
     form = ContactForm
     show_full_result_count = False
 
@@ -75,7 +81,7 @@ class ContactAdmin(admin.ModelAdmin):
 
 @admin.register(Suppression)
 class SuppressionAdmin(ReadOnlyAdmin):
-    list_display = ("msisdn", "source", "note", "created_at", "lifted_at")
+    list_display = (number, "source", "note", "created_at", "lifted_at")
     list_filter = ("source", ("lifted_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("msisdn", "note")
 
@@ -88,7 +94,7 @@ class SuppressionAdmin(ReadOnlyAdmin):
 
 @admin.register(Consent)
 class ConsentAdmin(ReadOnlyAdmin):
-    list_display = ("msisdn", "note", "created_at", "created_by")
+    list_display = (number, "note", "created_at", "created_by")
     list_filter = ("created_at",)
     search_fields = ("msisdn", "note")
 
@@ -111,7 +117,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
 
 @admin.register(ImportRow)
 class ImportRowAdmin(ReadOnlyAdmin):
-    list_display = ("import_of", "row", "msisdn", *TABLE_FIELDS)
+    list_display = ("import_of", "row", number, *TABLE_FIELDS)
     list_filter = ("import_of__status",)
     list_select_related = ("import_of__list",)
     search_fields = ("msisdn", *SEARCHED_FIELDS)

@@ -59,10 +59,10 @@ def guess(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mappi
 
 def _labelled(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:
     """The columns whose heading is a label of the list."""
-    names = [plain(title) for title in header]
+    names = [plain(label) or label for label in labels_for(header)]
     mapping: dict[int, str] = {}
     for goal, label in labels.items():
-        wanted = plain(label)
+        wanted = plain(label) or label
         if goal in VALUE_FIELDS and wanted in names and names.index(wanted) not in mapping:
             mapping[names.index(wanted)] = goal
     return mapping
@@ -126,13 +126,50 @@ def validate(mapping: Mapping[int, str], header: Sequence[str]) -> None:
 
 
 def apply(mapping: Mapping[int, str], row: Sequence[str]) -> dict[str, str]:
-    """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty."""
-    return {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
+    """The cells of ``row`` by field. Where the row is too short for a mapped column, the field is empty.
+
+    A line break in a value becomes a blank; a message and a phone keep theirs.
+    """
+    cells = {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
+    return {goal: cell if goal in ("phone", "message") else _one_line(cell) for goal, cell in cells.items()}
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(line.strip() for line in cell.splitlines()) if "\n" in cell else cell
 
 
 def stored(mapping: Mapping[int, str]) -> dict[str, str]:
     """``mapping`` as JSON stores it: the keys are strings."""
     return {str(column): goal for column, goal in sorted(mapping.items())}
+
+
+def guess_opt_outs(header: Sequence[str], samples: Sequence[Sequence[str]], country: str) -> dict[int, str]:
+    """The columns whose numbers are opted out: every one that looks like a phone, or has a phone number in any cell.
+
+    If there is none, those that are named like one. Arguments: see ``guess``. To opt out too many numbers is safe.
+    """
+    found = {candidate.column for candidate in phone_columns.candidates(header, samples, country)}
+    found |= {column for column in range(len(header)) if phone_columns.has_number(cells_of(column, samples), country)}
+    named = [column for column, title in enumerate(header) if phone_columns.is_named(title)]
+    return dict.fromkeys(sorted(found) or named, "phone")
+
+
+def validate_opt_outs(mapping: Mapping[int, str], header: Sequence[str]) -> None:
+    """Check a mapping of opt-outs, in which several columns may be phones.
+
+    Raises ColumnsError ``no_phone_column``, ``not_a_phone`` or ``unknown_column``.
+    """
+    if not mapping:
+        raise ColumnsError(
+            "no_phone_column", "No column is mapped to Phone. Choose every column that contains phone numbers."
+        )
+    for column, goal in mapping.items():
+        if goal != "phone":
+            raise ColumnsError("not_a_phone", "A sheet of opt-outs has columns for Phone only.")
+        if not 0 <= column < len(header):
+            raise ColumnsError(
+                "unknown_column", f"There is no column {column + 1}: the sheet has {len(header)} columns."
+            )
 
 
 def restored(mapping: Mapping[str, str]) -> dict[int, str]:
@@ -148,13 +185,24 @@ def title_of(column: int, header: Sequence[str]) -> str:
 def new_labels(mapping: Mapping[int, str], header: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
     """Labels for the mapped value fields that have none in ``labels``: the headings, each different from all others."""
     known = {label.lower() for label in labels.values()}
-    new: dict[str, str] = {}
-    for column, goal in sorted(mapping.items()):
-        if goal in VALUE_FIELDS and not labels.get(goal):
-            title = title_of(column, header)[:LABEL_LENGTH]
-            label, number = title, 2
-            while label.lower() in known:
-                label, number = f"{title[: LABEL_LENGTH - 3]} {number}", number + 1
-            known.add(label.lower())
-            new[goal] = label
-    return new
+    possible = labels_for(header)
+    return {
+        goal: _different(possible[column], known)
+        for column, goal in sorted(mapping.items())
+        if goal in VALUE_FIELDS and not labels.get(goal)
+    }
+
+
+def labels_for(header: Sequence[str]) -> list[str]:
+    """The label of each column, were it a value: its heading, with a number where another column has the same."""
+    known: set[str] = set()
+    return [_different(title_of(column, header)[:LABEL_LENGTH], known) for column in range(len(header))]
+
+
+def _different(title: str, known: set[str]) -> str:
+    """``title``, with a number if it is one of ``known`` (lower case), to which the result is added."""
+    label, number = title, 2
+    while label.lower() in known:
+        label, number = f"{title[: LABEL_LENGTH - 3]} {number}", number + 1
+    known.add(label.lower())
+    return label

@@ -39,8 +39,8 @@ class ColumnsForm(forms.Form):
     def __init__(self, *args: Any, upload: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.upload = upload
-        self.list_labels = upload.contact_list.labels
-        self.guessed = columns.guess(upload.header, upload.samples, self.list_labels, upload.country)
+        self.list_labels = upload.list.labels if upload.list else {}
+        self.guessed = self._proposed()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
         if self.guessed.asked:
@@ -54,6 +54,15 @@ class ColumnsForm(forms.Form):
         for column in range(len(upload.header)):
             self._add_column(column, self.guessed.mapping.get(column, ""), new_labels)
 
+    def _proposed(self) -> columns.Guess:
+        """The columns as they were confirmed for the last sheet with the same titles, or else guessed."""
+        if self.upload.is_of_opt_outs:
+            return columns.Guess(importing.guess_opt_outs(self.upload))
+        remembered = importing.remembered_mapping(self.upload)
+        if remembered:
+            return columns.Guess(remembered)
+        return columns.guess(self.upload.header, self.upload.samples, self.list_labels, self.upload.country)
+
     def _add_reading_fields(self) -> None:
         upload = self.upload
         if len(upload.sheets) > 1:
@@ -64,11 +73,13 @@ class ColumnsForm(forms.Form):
         rows = [(str(number), f"Row {number}") for number, _ in upload.first_rows]
         self.fields["header_row"] = forms.ChoiceField(choices=[*rows, ("0", "No header")], required=False)
         if upload.hidden_rows:
-            count = f"{upload.hidden_rows:,} hidden row{'' if upload.hidden_rows == 1 else 's'}"
+            count, them = (
+                ("1 hidden row", "it") if upload.hidden_rows == 1 else (f"{upload.hidden_rows:,} hidden rows", "them")
+            )
             self.fields["hidden_rows"] = forms.ChoiceField(
                 label=f"This sheet has {count}, for example because of a filter",
                 widget=forms.RadioSelect,
-                choices=[("", "Leave them out"), ("1", "Take them in")],
+                choices=[("", f"Leave {them} out"), ("1", f"Take {them} in")],
                 initial="1" if upload.takes_hidden_rows else "",
                 required=False,
             )
@@ -78,7 +89,7 @@ class ColumnsForm(forms.Form):
         self.fields[f"column_{column}"] = forms.ChoiceField(
             label=f"{title} goes to", choices=self._goals, required=False, initial=goal
         )
-        if not self.list_labels.get(goal):
+        if not self.upload.is_of_opt_outs and not self.list_labels.get(goal):
             self.fields[f"label_{column}"] = forms.CharField(
                 label=f"Label of {title}",
                 required=False,
@@ -87,6 +98,8 @@ class ColumnsForm(forms.Form):
             )
 
     def _goals(self) -> list[tuple[str, str]]:
+        if self.upload.is_of_opt_outs:
+            return [("", "(leave out)"), ("phone", "Opt out these numbers")]
         labels = self.list_labels
         goals = [
             (field, f"{label} “{labels[field]}”" if labels.get(field) else label)
@@ -107,6 +120,11 @@ class ColumnsForm(forms.Form):
             has_label = goal.value() in VALUE_FIELDS and f"label_{column}" in self.fields
             label = self[f"label_{column}"] if has_label else None
             yield Line(columns.title_of(column, self.upload.header), self._samples(column), goal, label)
+
+    def first_rows(self) -> list[tuple[int, list[str]]]:
+        """The first rows of the sheet, each as wide as the widest."""
+        width = max((len(cells) for _, cells in self.upload.first_rows), default=0)
+        return [(number, [*cells, *[""] * (width - len(cells))]) for number, cells in self.upload.first_rows]
 
     def surplus(self) -> list[str]:
         """The titles of the columns that no value field was left for."""
@@ -157,8 +175,9 @@ class ColumnsForm(forms.Form):
         return labels
 
     def _check(self, mapping: dict[int, str]) -> None:
+        validate = columns.validate_opt_outs if self.upload.is_of_opt_outs else columns.validate
         try:
-            columns.validate(mapping, self.upload.header)
+            validate(mapping, self.upload.header)
         except columns.ColumnsError as error:
             form_field = None
             if error.code == "field_twice":

@@ -1,5 +1,6 @@
 """The forms of the contact screens. Forms clean and validate; views and operations save."""
 
+from datetime import date
 from itertools import count
 from pathlib import PurePath
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 
 from contacts import countries, phones
 from contacts.fields import FIELD_LABELS, FIELD_NAMES, HELP_TEXTS, VALUE_FIELDS
-from contacts.models import Contact, ContactList
+from contacts.models import BulkAction, Contact, ContactList
 from contacts.sheets import ENCODINGS, ENDINGS
 
 ENCODING_LABELS = {
@@ -92,7 +94,7 @@ class ContactForm(forms.ModelForm):
         self.fields["phone"].help_text = f"Default country: {countries.name_of(contact_list.country)}"
         self.fields["phone"].error_messages["required"] = PHONE_REQUIRED
         if self.instance.pk and not self.instance.phone:
-            self.initial["phone"] = f"+{self.instance.msisdn}"
+            self.initial["phone"] = phones.formatted(self.instance.msisdn)
         for field in FIELD_NAMES:
             self.fields[field].label = contact_list.label(field)
 
@@ -174,6 +176,28 @@ class UploadForm(forms.Form):
         return cleaned
 
 
+class BulkActionForm(forms.Form):
+    """Confirms a bulk action. ``matched``: the number of contacts that the person saw."""
+
+    matched = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+    def __init__(self, *args: Any, kind: str, contact_list: ContactList, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if kind in (BulkAction.Kind.COPY, BulkAction.Kind.MOVE):
+            self.fields["target"] = forms.ModelChoiceField(
+                ContactList.objects.exclude(pk=contact_list.pk),
+                label="To the list",
+                error_messages={"required": "Choose a list.", "invalid_choice": "This list no longer exists."},
+            )
+        elif kind == BulkAction.Kind.OPT_OUT:
+            self.fields["note"] = forms.CharField(
+                label="Proof",
+                max_length=300,
+                help_text="How these people opted out. The name of the list is recorded with it.",
+                error_messages={"required": "Enter how these people opted out."},
+            )
+
+
 class EncodingForm(forms.Form):
     encoding = forms.ChoiceField(
         label="Encoding",
@@ -201,6 +225,30 @@ class OptOutForm(forms.Form):
             except forms.ValidationError as error:
                 self.add_error("phone", error)
         return cleaned
+
+
+class DatedOptOutForm(forms.Form):
+    """The opt-out of a number that is known. Cleans to ``opted_out_on`` and ``note``."""
+
+    opted_out_on = forms.DateField(
+        label="Opted out on",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        initial=timezone.localdate,
+        error_messages={"required": "Enter the day the person opted out."},
+    )
+    note = forms.CharField(
+        label="Proof",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="How the person opted out, for example “phoned the shop, spoke to Thandi”.",
+        error_messages={"required": "Enter how the person opted out."},
+    )
+
+    def clean_opted_out_on(self) -> date:
+        day: date = self.cleaned_data["opted_out_on"]
+        if day > timezone.localdate():
+            raise forms.ValidationError("This day is in the future.", code="in_the_future")
+        return day
 
 
 class OptOutPasteForm(forms.Form):

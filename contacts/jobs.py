@@ -8,9 +8,9 @@ from collections import Counter
 
 from django.utils import timezone
 
-from contacts import importing, queues
+from contacts import bulk, importing, queues
 from contacts.importing import ImportRefusal
-from contacts.models import Import
+from contacts.models import BulkAction, Import
 from contacts.queues import job
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,12 @@ def apply_import(import_id: int) -> None:
 
 
 @job("imports")
+def run_bulk_action(action_id: int) -> None:
+    """Do what a person confirmed to all contacts that match a filter."""
+    bulk.run(action_id)
+
+
+@job("imports")
 def undo_import(import_id: int) -> None:
     """Take back what an import changed in its list."""
     try:
@@ -48,9 +54,11 @@ _CONTINUES = {Import.Status.APPLYING: apply_import, Import.Status.UNDOING: undo_
 
 
 def sweep() -> dict[str, int]:
-    """Enqueue the jobs of imports that wait for a worker; return how many of each job were enqueued."""
+    """Enqueue the jobs of imports and bulk actions that wait for a worker; return how many of each were enqueued."""
     enqueued: Counter[str] = Counter()
     for import_ in Import.objects.waiting_for_a_worker(timezone.now()):
         wanted = _CONTINUES.get(Import.Status(import_.status), check_import)
         enqueued[wanted.__name__] += queues.enqueue_once(wanted, import_.pk)
+    for action in BulkAction.objects.waiting_for_a_worker(timezone.now()):
+        enqueued[run_bulk_action.__name__] += queues.enqueue_once(run_bulk_action, action.pk)
     return {name: count for name, count in enqueued.items() if count}

@@ -15,6 +15,8 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
+from contacts.number_facts import NUMBER_KINDS, number_facts
+from contacts.sheets import ENDINGS
 from contacts.timing import OFFER_TO_ANOTHER_WORKER_AFTER
 
 digits_only = RegexValidator(r"^[1-9][0-9]{5,14}\Z", "Enter 6 to 15 digits with the country code and without a plus.")
@@ -69,7 +71,18 @@ class ContactData(models.Model):
         abstract = True
 
 
-class Contact(ContactData):
+class NumberFacts(models.Model):
+    """What the digits of ``msisdn`` tell, stored so that filters need not compute it: see contacts.number_facts."""
+
+    #: ISO 3166; "" if the number belongs to no country.
+    number_country = models.CharField(max_length=2, blank=True)
+    number_kind = models.CharField(max_length=10, blank=True, choices=NUMBER_KINDS)
+
+    class Meta:
+        abstract = True
+
+
+class Contact(NumberFacts, ContactData):
     """One person on one list. ``message`` is the person's own text and replaces the campaign's."""
 
     list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="contacts")
@@ -90,6 +103,11 @@ class Contact(ContactData):
 
     def labelled_values(self) -> builtins.list[tuple[str, str]]:
         return self.list.labelled_values(self)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save with the facts of the number as it is now."""
+        self.number_country, self.number_kind = number_facts(self.msisdn)
+        super().save(*args, **kwargs)
 
 
 class Segment(models.Model):
@@ -114,6 +132,78 @@ class Segment(models.Model):
         return f"{self.name} of {self.list}"
 
 
+class BulkActionKind(models.TextChoices):
+    DELETE = "delete", "Delete from the list"
+    OPT_OUT = "opt_out", "Opt out"
+    COPY = "copy", "Copy to another list"
+    MOVE = "move", "Move to another list"
+
+
+class BulkActionQuerySet(models.QuerySet["BulkAction"]):
+    def running(self) -> Self:
+        return self.filter(status=BulkActionStatus.RUNNING)
+
+    def waiting_for_a_worker(self, now: datetime) -> Self:
+        """Bulk actions that no worker has advanced lately."""
+        return self.running().filter(beat_at__lt=now - OFFER_TO_ANOTHER_WORKER_AFTER)
+
+
+class BulkActionStatus(models.TextChoices):
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+
+
+class BulkAction(models.Model):
+    """Something done to all contacts of a list that match ``conditions``, in ranges of msisdns.
+
+    Contacts added after ``confirmed_at`` are left alone: the person who confirmed did not see them.
+    """
+
+    Kind: TypeAlias = BulkActionKind
+    Status: TypeAlias = BulkActionStatus
+
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="bulk_actions")
+    kind = models.CharField(max_length=10, choices=BulkActionKind.choices)
+    conditions = models.JSONField(default=builtins.list, blank=True)
+    target = models.ForeignKey(ContactList, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    # Of a copy or a move: the value field of the target for each one of this list, by label.
+    fields = models.JSONField(default=dict, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=10, choices=BulkActionStatus.choices, default=BulkActionStatus.RUNNING)
+    # Contacts that matched when the person confirmed, those looked at since, and what came of them.
+    matched = models.PositiveIntegerField(default=0)
+    progress = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    already = models.PositiveIntegerField(default=0)
+    done_up_to = models.CharField(max_length=15, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    confirmed_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    beat_at = models.DateTimeField()
+
+    objects = BulkActionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-confirmed_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=BulkActionKind.values), name="a_bulk_action_has_a_known_kind"),
+            models.CheckConstraint(
+                condition=Q(status__in=BulkActionStatus.values), name="a_bulk_action_has_a_known_status"
+            ),
+            models.CheckConstraint(
+                condition=Q(progress=F("changed") + F("already")), name="every_contact_of_a_bulk_action_is_counted"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.matched} contacts of {self.list}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("contacts:bulk_action", args=[self.pk])
+
+
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def active(self) -> Self:
         """Opt-outs in force: these numbers must not be texted."""
@@ -121,7 +211,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def lifted(self) -> Self:
         """Opt-outs of people who have opted back in."""
-        return self.exclude(lifted_at=None)
+        # As the index on lifted opt-outs says it, so that it is used.
+        return self.filter(lifted_at__isnull=False)
 
     def delete(self) -> NoReturn:
         """Refused: deleting a row would clear an opt-out without a consent."""
@@ -152,6 +243,8 @@ class Suppression(models.Model):
     msisdn = models.CharField("number", max_length=15, validators=[digits_only], db_index=True)
     source = models.CharField(max_length=10, choices=SuppressionSource.choices)
     note = models.CharField(max_length=500, blank=True, help_text="The proof: the file and line, and the reason.")
+    #: The day the person opted out, where that was before it was recorded.
+    opted_out_on = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -171,7 +264,13 @@ class Suppression(models.Model):
                 condition=Q(source__in=SuppressionSource.values), name="an_opt_out_has_a_known_source"
             ),
         ]
-        indexes = [models.Index(fields=["-created_at", "-id"], name="opt_outs_newest_first")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="opt_outs_newest_first"),
+            models.Index(fields=["source", "-created_at", "-id"], name="opt_outs_by_source"),
+            models.Index(
+                fields=["-created_at", "-id"], condition=Q(lifted_at__isnull=False), name="lifted_opt_outs_newest_first"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.msisdn} opted out"
@@ -200,13 +299,17 @@ class Consent(models.Model):
 def import_path(instance: "Import", filename: str) -> str:
     """A new random name for each upload, so that no upload overwrites another."""
     ending = PurePath(filename).suffix.lower()
-    return f"imports/{uuid.uuid4().hex}{ending if ending in {'.xlsx', '.csv', '.tsv', '.txt'} else ''}"
+    return f"imports/{uuid.uuid4().hex}{ending if ending in ENDINGS else ''}"
 
 
 class ImportQuerySet(models.QuerySet["Import"]):
     def changing_contacts(self) -> Self:
         """Imports that are changing the contacts of their list now: they are being applied or undone."""
         return self.filter(status__in=CHANGING_CONTACTS)
+
+    def unfinished(self) -> Self:
+        """Imports that are being checked, wait for a decision, or are changing contacts."""
+        return self.filter(status__in=(*TO_CHECK, ImportStatus.CHECKED, ImportStatus.APPLYING, ImportStatus.UNDOING))
 
     def waiting_for_a_worker(self, now: datetime) -> Self:
         """Imports that are to be checked, applied or undone and that no worker has updated lately."""
@@ -272,7 +375,8 @@ class Import(models.Model):
     status = models.CharField(max_length=10, choices=ImportStatus.choices, default=ImportStatus.UPLOADED)
     country = models.CharField(max_length=2)
     encoding = models.CharField(max_length=20, blank=True)
-    sheet = models.CharField(max_length=100, blank=True)
+    # The title, which has no maximum in OpenDocument.
+    sheet = models.TextField(blank=True)
     # The visible sheets with data, ``[title, rows]``, and the titles of the hidden ones.
     sheets = models.JSONField(default=builtins.list, blank=True)
     hidden_sheets = models.JSONField(default=builtins.list, blank=True)
@@ -355,6 +459,20 @@ class Import(models.Model):
             raise ValueError("An import of opt-outs has no list.")
         return self.list
 
+    @property
+    def is_of_opt_outs(self) -> bool:
+        """Whether its numbers are opted out instead of imported into a list."""
+        return self.purpose == ImportPurpose.OPT_OUTS
+
+    @property
+    def upload_url(self) -> str:
+        """Where to upload another file for the same."""
+        return reverse("contacts:upload", args=[self.list_id]) if self.list_id else reverse("contacts:opt_out_upload")
+
+    def other_sheets(self) -> builtins.list[tuple[str, int]]:
+        """The visible sheets of the workbook that this import does not read, with their number of rows."""
+        return [(title, rows) for title, rows in self.sheets if title != self.sheet]
+
     def get_absolute_url(self) -> str:
         return reverse("contacts:import", args=[self.pk])
 
@@ -395,7 +513,7 @@ class ImportIssue(models.Model):
         return f"row {self.row}: {self.sentence}"
 
 
-class ImportRow(ContactData):
+class ImportRow(NumberFacts, ContactData):
     """A checked, good row in staging: it is not shown anywhere until it is applied. Duplicates keep the first row.
 
     Applied rows stay, so that the import can be undone: ``bucket`` is the counter the row went into, and ``before``

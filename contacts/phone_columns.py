@@ -51,6 +51,16 @@ def cells_of(column: int, samples: Sequence[Sequence[str]]) -> list[str]:
     return [cell for cell in cells if cell]
 
 
+def is_named(title: str) -> bool:
+    """Whether a heading names a phone, of whomever."""
+    return _name(title) not in (None, _UNNAMED)
+
+
+def has_number(cells: Sequence[str], country: str) -> bool:
+    """Whether any of the cells is a phone number, of a mobile or not."""
+    return any(_msisdn(cell, country, phones.TYPED) for cell in cells)
+
+
 def _candidate(column: int, title: str, cells: Sequence[str], country: str) -> Candidate | None:
     name = _name(title)
     if name is None:
@@ -79,12 +89,12 @@ def _name(title: str) -> int | None:
     return name - 1 if name > _UNNAMED and has_one_of(QUALIFIED, title) else name
 
 
-def _msisdn(cell: str, country: str) -> str:
+def _msisdn(cell: str, country: str, accepted: phones.Accepted = phones.MOBILES) -> str:
     """The msisdn that the cell holds, or ""."""
     if sum(map(str.isdigit, cell)) < 6:
         return ""
     try:
-        return phones.parse(cell, country)
+        return phones.parse(cell, country, accepted)
     except phones.PhoneError:
         return ""
 

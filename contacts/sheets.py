@@ -91,7 +91,7 @@ def open_sheet(
     ``rows``: stop after that many (0: all). ``seconds``: the time limit for reading, which includes what the caller
     does with the rows meanwhile. Raises SheetError with a code, here and while rows are read: ``wrong_type``,
     ``empty``, ``no_rows``, ``no_header``, ``no_sheet``, ``broken``, ``too_large``, ``too_slow``, ``encoding``,
-    ``missing_quote``, ``password``.
+    ``missing_quote``, ``password``, ``several_files``.
     """
     with _reader({"path": _checked(path), "name": name, "options": asdict(options), "rows": rows}, seconds) as lines:
         yield Sheet(lines)

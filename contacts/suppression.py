@@ -5,16 +5,15 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from contacts import columns, journals, phones, sheets
+from contacts import journals, phones
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that separates recording opt-outs from the gate on PostgreSQL: writers share it, the gate takes it
@@ -47,16 +46,19 @@ class OptOutResult:
     issues: list[Issue] = field(default_factory=list)
 
 
-def suppress(msisdns: Iterable[str], source: str, note: str = "", user: Any = None) -> tuple[int, int]:
+def suppress(
+    msisdns: Iterable[str], source: str, note: str = "", user: Any = None, opted_out_on: date | None = None
+) -> tuple[int, int]:
     """Record opt-outs of ``msisdns`` (digits); return how many were added and how many were already opted out.
 
-    ``source`` is one of ``Suppression.Source``. Writes in transactions of a few thousand numbers. Each opt-out is in
+    ``source`` is one of ``Suppression.Source``; ``opted_out_on`` is the day the persons opted out, where that is
+    known. Writes in transactions of a few thousand numbers. Each opt-out is in
     the journal outside the database before it is committed.
     """
     added = already = 0
     rest = iter(msisdns)
     while chunk := list(islice(rest, CHUNK)):
-        new = _suppress_chunk(dict.fromkeys(chunk, note), source, user)
+        new = len(suppress_with_proof(dict.fromkeys(chunk, note), source, user, opted_out_on))
         added += new
         already += len(chunk) - new
     return added, already
@@ -89,7 +91,7 @@ def suppress_typed(
                 result.read += 1
                 repeated += msisdn in notes
                 notes.setdefault(msisdn, line_note)
-        added = _suppress_chunk(notes, source, user)
+        added = len(suppress_with_proof(notes, source, user))
         result.added += added
         result.already += len(notes) - added + repeated
     return result
@@ -103,36 +105,14 @@ def typed_lines(text: str) -> Iterator[tuple[int, str]]:
                 yield number, piece.strip()
 
 
-def sheet_lines(path: Path, name: str, country: str, encoding: str = "") -> list[tuple[int, str]]:
-    """The whole phone column of a sheet as (row number, text), read before anything is recorded. Raises SheetError."""
-    with sheets.open_sheet(path, name, sheets.Options(encoding=encoding)) as sheet:
-        layout = sheet.layout
-        made = columns.guess(layout.header, [row.cells for row in layout.first_rows], {}, country)
-        guessed = {field: column for column, field in made.mapping.items()}
-        column = guessed.get("phone", _first_number(layout.first_rows, country))
-        if column is None:
-            raise sheets.SheetError(
-                "no_phone_column",
-                "No column appears to contain phone numbers. Give that column the heading Phone.",
-            )
-        return [
-            (row.number, row.cells[column]) for row in sheet.rows() if column < len(row.cells) and row.cells[column]
-        ]
+def suppress_with_proof(
+    notes: Mapping[str, str], source: str, user: Any = None, opted_out_on: date | None = None
+) -> set[str]:
+    """Record opt-outs in one transaction, each with its own note; return the numbers that are new.
 
-
-def _first_number(rows: Iterable[sheets.Row], country: str) -> int | None:
-    for row in rows:
-        for column, text in enumerate(row.cells):
-            try:
-                phones.parse(text, country, phones.TYPED)
-            except phones.PhoneError:
-                continue
-            return column
-    return None
-
-
-def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
-    """Record opt-outs in one transaction; return how many are new. ``notes``: note by msisdn."""
+    ``notes``: note by msisdn (digits), a few thousand at most. ``source`` is one of ``Suppression.Source``,
+    ``opted_out_on`` is as in ``suppress``. The journal has the opt-outs before the transaction is committed.
+    """
     # On SQLite ignore_conflicts would silently skip a row with an unknown source.
     source = Suppression.Source(source)
     with transaction.atomic():
@@ -142,16 +122,24 @@ def _suppress_chunk(notes: Mapping[str, str], source: str, user: Any) -> int:
         now = timezone.now()
         Suppression.objects.bulk_create(
             [
-                Suppression(msisdn=msisdn, source=source, note=note, created_at=now, created_by=user)
+                Suppression(
+                    msisdn=msisdn,
+                    source=source,
+                    note=note,
+                    opted_out_on=opted_out_on,
+                    created_at=now,
+                    created_by=user,
+                )
                 for msisdn, note in new.items()
             ],
             ignore_conflicts=True,
         )
         # Another process may have recorded some of them a moment ago; only ours have this time.
         ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
-        added = list(ours.values_list("msisdn", flat=True))
-        _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one]} for one in added])
-    return len(added)
+        added = sorted(ours.values_list("msisdn", flat=True))
+        day = {"on": opted_out_on.isoformat()} if opted_out_on else {}
+        _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one], **day} for one in added])
+    return set(added)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
@@ -233,6 +221,7 @@ def _record_again(lines: Iterable[Mapping[str, str]]) -> None:
                     msisdn=line["opt_out"],
                     source=line["source"],
                     note=line["note"],
+                    opted_out_on=date.fromisoformat(line["on"]) if "on" in line else None,
                     created_at=datetime.fromisoformat(line["at"]),
                 )
                 for line in lines

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contacts import browsing, phones
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
 from contacts.models import Contact, ContactList, Import, Suppression
 
@@ -48,7 +49,7 @@ class ZonedColumn(tables.Column):
 
 class ContactListTable(tables.Table):
     name = tables.Column(verbose_name="List")
-    people = tables.Column(verbose_name="Contacts", attrs=_FIGURE)
+    people = tables.Column(verbose_name="Contacts", empty_values=(), orderable=False, attrs=_FIGURE)
     country = tables.Column(verbose_name="Default country")
     fields = tables.Column(verbose_name="Fields", accessor="labels", orderable=False)
     updated_at = ZonedColumn(verbose_name="Updated", attrs=_NOWRAP)
@@ -62,12 +63,15 @@ class ContactListTable(tables.Table):
     def render_name(self, record: ContactList) -> SafeString:
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
 
+    def render_people(self, record: ContactList) -> str:
+        return f"{browsing.size_of(record):,}"
+
     def render_fields(self, record: ContactList) -> str:
         return " · ".join(record.labelled_fields().values()) or "—"
 
 
 class ContactTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     status = tables.Column(empty_values=(), orderable=False)
 
     class Meta:
@@ -76,7 +80,9 @@ class ContactTable(tables.Table):
         sequence = ("msisdn", "status", *TABLE_FIELDS)
         row_attrs = {"class": "row-link"}
         attrs = {"aria-label": "Contacts"}
-        empty_text = "No contacts match the search."
+        # A list of a million contacts has an index on its numbers only.
+        orderable = False
+        empty_text = "No contacts match."
 
     def __init__(self, *args: Any, contact_list: ContactList, opted_out: set[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -88,7 +94,7 @@ class ContactTable(tables.Table):
 
     def render_msisdn(self, record: Contact) -> SafeString:
         url = reverse("contacts:contact", args=[record.pk])
-        return format_html('<a class="row-anchor" href="{}">{}</a>', url, record.msisdn)
+        return format_html('<a class="row-anchor" href="{}">{}</a>', url, phones.formatted(record.msisdn))
 
     def render_status(self, record: Contact) -> SafeString:
         if record.msisdn in self.opted_out:
@@ -98,7 +104,7 @@ class ContactTable(tables.Table):
 
 class ImportTable(tables.Table):
     original_name = tables.Column(verbose_name="File")
-    list = tables.Column(verbose_name="List", order_by="list__name")
+    list = tables.Column(verbose_name="List", order_by="list__name", empty_values=())
     status = tables.Column()
     read = tables.Column(verbose_name="Rows read", attrs=_FIGURE)
     imported = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
@@ -114,15 +120,18 @@ class ImportTable(tables.Table):
     def render_original_name(self, record: Import) -> SafeString:
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.original_name)
 
+    def render_list(self, record: Import) -> str:
+        return str(record.list or "Opt-outs")
+
     def render_status(self, record: Import) -> SafeString:
         return chip(IMPORT_CHIPS[Import.Status(record.status)], record.get_status_display())
 
     def render_imported(self, record: Import) -> int:
-        return record.created + record.updated + record.unchanged
+        return record.created + record.updated + record.unchanged + record.added + record.already
 
 
 class OptOutTable(tables.Table):
-    msisdn = tables.Column(verbose_name="Number")
+    msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     source = tables.Column()
     note = tables.Column(orderable=False)
     created_at = ZonedColumn(verbose_name="Opted out", attrs=_NOWRAP)
@@ -133,6 +142,8 @@ class OptOutTable(tables.Table):
         model = Suppression
         fields = ("msisdn", "lifted_at", "source", "note", "created_at", "created_by")
         attrs = {"aria-label": "Opt-outs"}
+        # Of a million opt-outs, only the order of time and that of numbers have an index.
+        orderable = False
         empty_text = "No opt-outs match the filter."
 
     def render_lifted_at(self, record: Suppression) -> SafeString:
@@ -143,7 +154,8 @@ class OptOutTable(tables.Table):
         return chip("excluded", "Opted out")
 
     def render_msisdn(self, record: Suppression) -> SafeString:
+        number = phones.formatted(record.msisdn)
         if record.lifted_at or not self.request.user.has_perm("contacts.add_consent"):
-            return format_html("{}", record.msisdn)
+            return format_html("{}", number)
         url = reverse("contacts:opt_back_in", args=[record.pk])
-        return format_html('{} <a href="{}">Opt back in</a>', record.msisdn, url)
+        return format_html('{} <a href="{}">Opt back in</a>', number, url)

@@ -1,13 +1,22 @@
 from django.urls import path
 
-from contacts.views import import_check, imports, lists, opt_outs
+from contacts.views import browse, bulk, import_check, imports, lists, opt_outs, segments
 
 app_name = "contacts"
 
 urlpatterns = [
     path("", lists.lists, name="lists"),
     path("new/", lists.list_new, name="list_new"),
-    path("<int:pk>/", lists.contact_list, name="list"),
+    path("<int:pk>/", browse.contact_list, name="list"),
+    path("<int:pk>/count/", browse.contact_count, name="count"),
+    path("<int:pk>/export/", browse.contact_export, name="export"),
+    path("<int:pk>/segments/new/", segments.segment_new, name="segment_new"),
+    path("<int:pk>/bulk/<str:kind>/", bulk.bulk_new, name="bulk_new"),
+    path("bulk/<int:pk>/", bulk.bulk_action, name="bulk_action"),
+    path("bulk/<int:pk>/progress/", bulk.bulk_progress, name="bulk_progress"),
+    path("segments/<int:pk>/", browse.segment, name="segment"),
+    path("segments/<int:pk>/edit/", segments.segment_edit, name="segment_edit"),
+    path("segments/<int:pk>/delete/", segments.segment_delete, name="segment_delete"),
     path("<int:pk>/edit/", lists.list_edit, name="list_edit"),
     path("<int:pk>/delete/", lists.list_delete, name="list_delete"),
     path("<int:pk>/add/", lists.contact_new, name="contact_new"),
@@ -19,6 +28,7 @@ urlpatterns = [
     path("imports/<int:pk>/", import_check.import_page, name="import"),
     path("imports/<int:pk>/columns/", imports.columns, name="columns"),
     path("imports/<int:pk>/apply/", import_check.import_apply, name="import_apply"),
+    path("imports/<int:pk>/sheet/", import_check.import_sheet, name="import_sheet"),
     path("imports/<int:pk>/cancel/", import_check.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/progress/", import_check.import_progress, name="import_progress"),
     path("imports/<int:pk>/check-again/", import_check.import_recheck, name="import_recheck"),

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from django import forms
 
-from providers import gsm
+from providers import gsm, replies
 
 #: What stands in evidence in place of a password.
 MASK = b"****"
@@ -328,6 +328,10 @@ class BaseAdapter:
     starts_later: ClassVar[bool] = False
     #: What to check if the provider refuses the login, for people.
     login_hint: ClassVar[str] = ""
+    #: How to make the provider push replies to an address of Baton's, for people; "" if it cannot.
+    reply_setup: ClassVar[str] = ""
+    #: How the provider pushes replies.
+    reply_shapes: ClassVar[tuple[replies.ReplyShape, ...]] = ()
     SettingsForm: ClassVar[type[forms.Form]]
     OptionsForm: ClassVar[type[forms.Form]]
 
@@ -346,6 +350,10 @@ class BaseAdapter:
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
         """What this provider counts for a finished text: alphabet, units and parts. Pure."""
         return gsm.measure(text, self.limits.newline_units)
+
+    def read_reply(self, fields: Mapping[str, str]) -> replies.PushedReply | None:
+        """The reply in a push with these fields (names in lower case); None if they hold none. Pure."""
+        return replies.read(fields, self.reply_shapes)
 
     def rehearsal(self, spec: CampaignSpec) -> str:
         """A sentence for people if this campaign is a rehearsal that texts nobody, else ``""``. Pure."""

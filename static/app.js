@@ -1,4 +1,4 @@
-// Behaviour shared by all pages: theme, confirmation before irreversible actions, copying, and no double submits.
+// Behaviour shared by all pages: theme, confirmation before irreversible actions, copying, printing, and no double submits.
 // Loaded in the head before the styles, so the theme is set before the first paint.
 (() => {
   "use strict";
@@ -116,6 +116,9 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-theme-toggle]")) {
       turnTheme();
+    }
+    if (event.target.closest("[data-print]")) {
+      window.print();
     }
     const copying = event.target.closest("[data-copy], [data-copy-from]");
     if (copying) {

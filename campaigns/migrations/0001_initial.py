@@ -35,6 +35,8 @@ OPERATOR = {
         "add_campaign",
         "change_campaign",
         "delete_campaign",
+        "add_reply",
+        "change_reply",
     ),
     "providers": ("open_folder", "switch_sandbox_faults"),
 }
@@ -45,6 +47,7 @@ APPROVER = {
 }
 ADMINISTRATOR = {
     "contacts": ("export_numbers",),
+    "campaigns": ("change_replyaddress",),
     "providers": (
         "add_account",
         "change_account",
@@ -599,7 +602,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="recipient",
-            index=models.Index(fields=["msisdn"], name="recipient_of_anything"),
+            index=models.Index(fields=["msisdn", "-id"], name="recipient_of_anything"),
         ),
         migrations.AddConstraint(
             model_name="recipient",
@@ -677,6 +680,93 @@ class Migration(migrations.Migration):
                 ),
                 name="approver_did_not_freeze",
             ),
+        ),
+        migrations.CreateModel(
+            name="ReplyAddress",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("token", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reply_address",
+                        to="providers.account",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "reply addresses",
+            },
+        ),
+        migrations.CreateModel(
+            name="Reply",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("msisdn", models.CharField(blank=True, db_index=True, max_length=15, verbose_name="number")),
+                ("phone", models.CharField(help_text="The sender as the provider gave it.", max_length=60)),
+                ("text", models.TextField(blank=True)),
+                ("received_at", models.DateTimeField(blank=True, help_text="The provider's time.", null=True)),
+                ("recorded_at", models.DateTimeField()),
+                ("provider_ref", models.CharField(blank=True, max_length=100)),
+                ("fingerprint", models.CharField(max_length=64)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("push", "Pushed by the provider"), ("upload", "Uploaded export")], max_length=6
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("to_read", "To read"), ("read", "Read"), ("opted_out", "Opted out")], max_length=9
+                    ),
+                ),
+                ("acted_at", models.DateTimeField(blank=True, null=True)),
+                ("raw", models.BinaryField(default=b"")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="replies", to="providers.account"
+                    ),
+                ),
+                (
+                    "acted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "replies",
+                "ordering": ("-id",),
+                "indexes": [models.Index(fields=["action", "-id"], name="replies_newest_first")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "fingerprint"), name="a_reply_is_recorded_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["to_read", "read", "opted_out"])),
+                        name="reply_action_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["push", "upload"])), name="reply_source_is_known"
+                    ),
+                ],
+            },
         ),
         migrations.RunPython(make_roles, migrations.RunPython.noop),
     ]

@@ -59,8 +59,9 @@ def summarize(campaign: Campaign, accepted: int, failed: int) -> Summary:
     if not failed:
         words = f"Finished: all {total:,} accepted" if total > 1 else "Finished: accepted"
         return Summary(accepted, failed, "accepted", words)
-    kind = "accepted" if failed <= total * MOSTLY_FINE else "rejected"
-    return Summary(accepted, failed, kind, f"Finished: {failed:,} of {total:,} failed")
+    if failed <= total * MOSTLY_FINE:
+        return Summary(accepted, failed, "accepted", f"Finished: {accepted:,} accepted, {failed:,} failed")
+    return Summary(accepted, failed, "rejected", f"Finished: {failed:,} of {total:,} failed")
 
 
 def _total(remainder: CombinedExpression, status: str) -> Coalesce:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign
 from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS, REASON_WORDS
+from contacts import tables
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
 
@@ -35,6 +36,12 @@ def zoned(moment: datetime | None, seconds: str = "") -> str:
         return f"{day}{local.strftime(clock)} UTC"
     other_day = f"{universal:%a} {universal.day} " if universal.date() != local.date() else ""
     return f"{day}{local.strftime(clock)} {zone} ({other_day}{universal.strftime(clock)} UTC)"
+
+
+@register.filter
+def dated(moment: datetime | None) -> str:
+    """``27 Nov 2026, 14:05 SAST (12:05 UTC)``, for what is printed or kept; "" for None."""
+    return tables.zoned(moment)
 
 
 @register.filter

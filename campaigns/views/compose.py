@@ -9,7 +9,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
@@ -27,6 +29,7 @@ from campaigns.views.preview import sample_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
 from contacts.models import ContactList
+from contacts.views.imports import NEXT
 from providers import gsm
 from providers.models import Account
 
@@ -44,6 +47,9 @@ PLACES = {
     "end_passed": "end_at",
     "start_passed": "start_at",
 }
+
+#: The key of the session under which a form waits that was left for an upload: ``{"path": ..., "form": query}``.
+LEFT = "left_for_upload"
 
 
 @require_GET
@@ -76,8 +82,9 @@ def new(request: HttpRequest) -> HttpResponse:
     template = Template.objects.filter(pk=int(chosen)).first() if chosen.isdigit() else None
     if template:
         initial |= {"template": template.pk, "text": template.text, "sender": template.sender}
-    if request.GET.get("list", "").isdigit():
-        initial["lists"] = [int(request.GET["list"])]
+    wanted = request.GET.get("uploaded") or request.GET.get("list", "")
+    if wanted.isdigit():
+        initial["lists"] = [int(wanted)]
     return _compose(request, campaign, initial)
 
 
@@ -92,8 +99,13 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) -> HttpResponse:
     if request.method != "POST":
+        returned = _returned(request)
+        if returned is not None:
+            return _form_page(request, CampaignForm(returned, instance=campaign), is_draft=True)
         form = CampaignForm(instance=campaign, initial=initial)
         return _form_page(request, form)
+    if request.POST.get("turn") == "upload":
+        return _go_to_upload(request)
     turned = _turn(request.POST)
     if turned is not None:
         form = CampaignForm(turned, instance=campaign)
@@ -122,10 +134,36 @@ def _compose(request: HttpRequest, campaign: Campaign, initial: dict[str, Any]) 
         if isinstance(request.user, User):
             campaign.editors.add(request.user)
         Campaign.objects.filter(pk=campaign.pk).update(problems=[], reason="", sentence="")
+    request.session.pop(LEFT, None)
     if request.POST.get("do") == "check":
         return redirect("campaigns:check", campaign.pk)
     messages.success(request, "Draft saved.")
     return redirect("campaigns:edit", campaign.pk)
+
+
+def _go_to_upload(request: HttpRequest) -> HttpResponse:
+    """Keep the form as it is, unchecked, while the user uploads a spreadsheet; ``_returned`` restores it."""
+    data = request.POST.copy()
+    for name in ("csrfmiddlewaretoken", "turn"):
+        data.pop(name, None)
+    request.session[LEFT] = {"path": request.path, "form": data.urlencode()}
+    return redirect(f"{reverse('contacts:upload')}?{urlencode({'next': request.path})}")
+
+
+def _returned(request: HttpRequest) -> QueryDict | None:
+    """The form as it was left for an upload; None if it was not left.
+
+    ``?uploaded=`` is the list that is to be chosen too, or blank if the upload was cancelled.
+    """
+    uploaded, left = request.GET.get("uploaded"), request.session.get(LEFT)
+    if uploaded is None or not left or left["path"] != request.path:
+        return None
+    request.session.pop(NEXT, None)
+    data = QueryDict(left["form"], mutable=True)
+    if uploaded.isdigit():
+        lists = [chosen for chosen in data.getlist("lists") if chosen not in ("", uploaded)]
+        data.setlist("lists", [*lists, uploaded])
+    return data
 
 
 def _turn(posted: QueryDict) -> QueryDict | None:

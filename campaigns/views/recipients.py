@@ -64,12 +64,13 @@ def add_outcomes(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Re
         for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")
     }
     for row in rows:
-        outcome, detail = _state(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
+        outcome, detail = state_of(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
         row.outcome, row.detail = outcome, detail  # type: ignore[attr-defined]
     return rows
 
 
-def _state(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
+def state_of(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, batch: Batch | None) -> tuple[str, str]:
+    """The outcome of a recipient, and why. ``own``: what the provider reported; ``batch``: the current generation."""
     if row.excluded_reason:
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
     if own is not None:

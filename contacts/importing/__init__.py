@@ -10,7 +10,8 @@ from contacts.importing.checking import CheckedRows, check_rows, forecast, reche
 from contacts.importing.downloading import DOWNLOADS, LEFT_OUT, WARNINGS, download_header, rows_of
 from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.issues import Issues, Reason, reasons_of
-from contacts.importing.recognising import move, same_file, same_header
+from contacts.importing.opt_outs import guess as guess_opt_outs
+from contacts.importing.recognising import move, remembered_mapping, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
 from contacts.importing.uploading import (
@@ -21,6 +22,7 @@ from contacts.importing.uploading import (
     reader_options,
     store_unread,
     upload,
+    upload_sheet,
 )
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "download_header",
     "fix_cell",
     "forecast",
+    "guess_opt_outs",
     "inspect_upload",
     "local_copy",
     "move",
@@ -48,6 +51,7 @@ __all__ = [
     "reader_options",
     "reasons_of",
     "recheck",
+    "remembered_mapping",
     "replace_file",
     "rows_of",
     "same_file",
@@ -55,4 +59,5 @@ __all__ = [
     "store_unread",
     "undo",
     "upload",
+    "upload_sheet",
 ]

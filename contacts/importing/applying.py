@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from contacts.importing import opt_outs
 from contacts.importing.merging import record_buckets, upsert
 from contacts.importing.state import ImportRefusal, Overtaken, advance
 from contacts.models import ContactList, Import, ImportRow
@@ -58,6 +59,8 @@ def apply_range(import_id: int, claim: int) -> bool:
     with transaction.atomic():
         advance(import_id, claim, Import.Status.APPLYING)
         import_ = Import.objects.get(pk=import_id)
+        if import_.is_of_opt_outs:
+            return opt_outs.apply_range(import_, claim)
         # Two imports into one list take turns, so that each counts only its own changes.
         ContactList.objects.select_for_update().get(pk=import_.contact_list.pk)
         low = import_.applied_up_to

@@ -1,8 +1,9 @@
 """Checking every row of an uploaded sheet: good ones are staged, bad ones become issues with a reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,11 +14,13 @@ from django.utils import timezone
 from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
+from contacts.importing import opt_outs
 from contacts.importing.merging import STAGING_TABLE, classify
 from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
+from contacts.number_facts import NUMBER_FACTS, number_facts
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
@@ -81,9 +84,7 @@ def check_rows(import_id: int) -> None:
 
 
 def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
-    """Check and stage the rows of the file, in chunks; return how many the reader left out, by reason.
-
-    Raises Overtaken, SheetError and ColumnsError.
+    """Check and stage the rows of the file, in chunks; return ``left_out``. Raises Overtaken, SheetError, ColumnsError.
 
     Rows that a person corrected come last, in the order of the corrections, so that a number they repeat belongs to the
     other row, as it did when the cell was corrected.
@@ -91,13 +92,13 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
     corrections = corrections_of(import_)
     last: dict[int, sheets.Row] = {}
     with open_upload(import_) as sheet:
-        columns.validate(columns.restored(import_.mapping), sheet.layout.header)
-        checker = RowChecker.of(import_)
+        validate = columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate
+        validate(columns.restored(import_.mapping), sheet.layout.header)
         for rows in _chunks(sheet.rows(), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
-            _stage(import_, claim, check_chunk(checker, [row for row in rows if row.number not in corrections]))
+            _stage(import_, claim, [row for row in rows if row.number not in corrections])
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
-        _stage(import_, claim, check_chunk(checker, rows))
+        _stage(import_, claim, rows)
     return sheet.left_out
 
 
@@ -132,6 +133,8 @@ def forecast(import_id: int) -> dict[str, int]:
     """How many rows each bucket would hold if the import were applied now. The counts add up to ``read``."""
     with snapshot():
         import_ = Import.objects.select_related("list").get(pk=import_id)
+        if import_.is_of_opt_outs:
+            return opt_outs.forecast(import_)
         counts = classify(import_)
     kept = {"duplicate": import_.duplicate, "invalid": import_.invalid, "blank": import_.blank}
     return {bucket: counts.get(bucket, 0) + kept.get(bucket, 0) for bucket in CONTACT_BUCKETS}
@@ -177,19 +180,28 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
     return checked
 
 
-def _stage(import_: Import, claim: int, checked: CheckedRows) -> None:
-    """Write the rows, the issues and the counters in one short transaction. Raises Overtaken."""
+def _stage(import_: Import, claim: int, rows: Sequence[sheets.Row]) -> None:
+    """Check rows, then write them, their issues and the counters in one short transaction. Raises Overtaken."""
+    write = checked_rows(import_, rows)
     with transaction.atomic():
         advance(import_.pk, claim, Import.Status.CHECKING)
-        counts = store(import_, checked)
+        counts = write()
         advance(
             import_.pk,
             claim,
             Import.Status.CHECKING,
-            read=F("read") + checked.read,
-            progress=F("progress") + checked.read,
+            read=F("read") + len(rows),
+            progress=F("progress") + len(rows),
             **{bucket: F(bucket) + count for bucket, count in counts.items()},
         )
+
+
+def checked_rows(import_: Import, rows: Iterable[sheets.Row]) -> Callable[[], Counter[str]]:
+    """Check rows; return what writes the result in a transaction and returns how many rows went into each counter."""
+    checker = RowChecker.of(import_)
+    if import_.is_of_opt_outs:
+        return partial(opt_outs.store, import_, opt_outs.check_chunk(checker, rows))
+    return partial(store, import_, check_chunk(checker, rows))
 
 
 def store(import_: Import, checked: CheckedRows) -> Counter[str]:
@@ -232,14 +244,22 @@ def _duplicate(
 
 def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
     """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", "bucket", "undone_as", *FIELD_NAMES)
+    names = ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES)
     marks = ", ".join(["%s"] * len(names))
     quoted = ", ".join(map(connection.ops.quote_name, names))
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
             [
-                (import_id, row.number, msisdn, "", "", *(values.get(name, "") for name in FIELD_NAMES))
+                (
+                    import_id,
+                    row.number,
+                    msisdn,
+                    *number_facts(msisdn),
+                    "",
+                    "",
+                    *(values.get(name, "") for name in FIELD_NAMES),
+                )
                 for msisdn, (row, values) in rows.items()
             ],
         )

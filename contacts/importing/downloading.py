@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from contacts.columns import REASON_HEADING
+from contacts.importing import opt_outs
 from contacts.importing.checking import corrections_of
 from contacts.importing.merging import buckets_of
 from contacts.importing.rows import corrected
 from contacts.importing.uploading import open_upload
-from contacts.models import CONTACT_BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
+from contacts.models import BUCKETS, Import, ImportIssue, ImportRow, UndoOutcome
 from contacts.sheets import Row
 
 #: The rows that are not imported for a reason: the buckets ``invalid`` and ``duplicate`` together.
@@ -16,13 +17,15 @@ LEFT_OUT = "left_out"
 #: Rows that are imported or left out with something to look at.
 WARNINGS = "warnings"
 #: What can be downloaded: a bucket, rows left out, warnings, or what an undo did with the rows.
-DOWNLOADS = (*CONTACT_BUCKETS, LEFT_OUT, WARNINGS, *UndoOutcome.values)
+DOWNLOADS = (*BUCKETS, LEFT_OUT, WARNINGS, *UndoOutcome.values)
 
 _REASONS = {
     "created": "New contact",
     "updated": "Existing contact with other values",
     "unchanged": "Existing contact with the same values",
     "opted_out": "Opted out: the contact is updated, but no campaign texts it",
+    "added": "Opted out",
+    "already": "Already opted out",
     "blank": "Blank row",
     **dict(UndoOutcome.choices),
 }
@@ -66,10 +69,17 @@ def _reasons(import_: Import, wanted: str, chunk: list[Row]) -> dict[int, str]:
     if wanted == "blank":
         return {row.number: _REASONS["blank"] for row in chunk if not row.cells and not row.problems}
     if wanted in UndoOutcome.values:
-        found = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, undone_as=wanted)
-        return dict.fromkeys(found.values_list("row", flat=True), _REASONS[wanted])
+        undone = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, undone_as=wanted)
+        return dict.fromkeys(undone.values_list("row", flat=True), _REASONS[wanted])
+    repeated = {}
+    if wanted == "already":
+        # A row of opt-outs whose numbers an earlier row has is not staged.
+        issues = ImportIssue.objects.filter(import_of=import_.pk, row__in=numbers, is_warning=True, code="duplicate")
+        repeated = dict(issues.values_list("row", "sentence"))
     if import_.status == Import.Status.CHECKED:
-        buckets = buckets_of(import_, numbers)
-        return {row: _REASONS[wanted] for row, bucket in buckets.items() if bucket == wanted}
-    found = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, bucket=wanted)
-    return dict.fromkeys(found.values_list("row", flat=True), _REASONS[wanted])
+        find = opt_outs.buckets_of if import_.is_of_opt_outs else buckets_of
+        found = [row for row, bucket in find(import_, numbers).items() if bucket == wanted]
+    else:
+        staged = ImportRow.objects.filter(import_of=import_.pk, row__in=numbers, bucket=wanted)
+        found = list(staged.values_list("row", flat=True))
+    return dict.fromkeys(found, _REASONS[wanted]) | repeated

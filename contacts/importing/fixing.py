@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from contacts import columns
 from contacts.columns import REASON_HEADING
-from contacts.importing.checking import check_chunk, store
+from contacts.importing import opt_outs
+from contacts.importing.checking import checked_rows
 from contacts.importing.merging import buckets_of
-from contacts.importing.rows import RowChecker, corrected
+from contacts.importing.rows import corrected
 from contacts.importing.state import ImportRefusal, cancel
 from contacts.importing.uploading import confirm, upload
 from contacts.models import Import, ImportCorrection, ImportIssue
@@ -44,7 +45,7 @@ def fix_cell(import_: Import, row: int, text: str, user: Any = None) -> ImportIs
         before = Counter({"duplicate" if issue.code == "duplicate" else "invalid": 1})
         again = corrected(_row_of(issue), {column: text.replace("\x00", "")})
         ImportIssue.objects.filter(import_of=import_.pk, row=row).delete()
-        after = store(import_, check_chunk(RowChecker.of(import_), [again]))
+        after = checked_rows(import_, [again])()
         _move(import_, row, before, after)
     return ImportIssue.objects.filter(import_of=import_.pk, row=row, is_warning=False).first()
 
@@ -69,7 +70,8 @@ def _row_of(issue: ImportIssue) -> Row:
 def _move(import_: Import, row: int, before: Counter[str], after: Counter[str]) -> None:
     """Move one row from one counter to another, in the forecast too."""
     changed = {bucket: F(bucket) + after[bucket] - before[bucket] for bucket in {*before, *after}}
-    expected = Counter(buckets_of(import_, [row]).values()) if after["waiting"] else after
+    find = opt_outs.buckets_of if import_.is_of_opt_outs else buckets_of
+    expected = Counter(find(import_, [row]).values()) if after["waiting"] else after
     forecast = {bucket: count + expected[bucket] - before[bucket] for bucket, count in import_.forecast.items()}
     Import.objects.filter(pk=import_.pk).update(forecast=forecast, **changed)
     import_.refresh_from_db()
@@ -106,8 +108,8 @@ def _upload(import_: Import, file: File, name: str, user: Any) -> Import:
     header_row = None if import_.header_row else 0
     options = Options(import_.encoding, import_.sheet, header_row, import_.takes_hidden_rows)
     try:
-        return upload(import_.contact_list, file, name, user, import_.country, options)
+        return upload(import_.list, file, name, user, import_.country, options)
     except SheetError as error:
         if error.code != "no_sheet":
             raise
-    return upload(import_.contact_list, file, name, user, import_.country, replace(options, sheet=""))
+    return upload(import_.list, file, name, user, import_.country, replace(options, sheet=""))

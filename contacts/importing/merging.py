@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from contacts.fields import FIELD_NAMES
 from contacts.models import Contact, Import, ImportRow, Suppression
+from contacts.number_facts import NUMBER_FACTS
 
 CONTACT_TABLE = Contact._meta.db_table
 STAGING_TABLE = ImportRow._meta.db_table
@@ -72,8 +73,9 @@ def record_buckets(import_: Import, low: str, high: str) -> dict[str, int]:
 def upsert(import_: Import, low: str, high: str) -> None:
     """Write the staged rows after ``low`` up to ``high`` to the list. A contact that stays the same is not touched."""
     mapped = mapped_fields(import_)
-    fields = ", ".join(FIELD_NAMES)
-    values = ", ".join(f"s.{name}" for name in FIELD_NAMES)
+    copied = (*NUMBER_FACTS, *FIELD_NAMES)
+    fields = ", ".join(copied)
+    values = ", ".join(f"s.{name}" for name in copied)
     replaced = ", ".join(f"{name} = excluded.{name}" for name in mapped)
     differs = " OR ".join(f"{CONTACT_TABLE}.{name} <> excluded.{name}" for name in mapped)
     now = connection.ops.adapt_datetimefield_value(timezone.now())

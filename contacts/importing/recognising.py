@@ -2,6 +2,7 @@
 
 from django.db.models import ProtectedError, QuerySet
 
+from contacts.columns import restored
 from contacts.importing.state import ImportRefusal
 from contacts.importing.uploading import ALREADY_CONFIRMED
 from contacts.models import ContactList, Import
@@ -9,19 +10,27 @@ from contacts.models import ContactList, Import
 
 def same_file(import_: Import) -> Import | None:
     """The last import of the same bytes that is done, into any list."""
-    if not import_.sha256:
+    if not import_.sha256 or import_.is_of_opt_outs:
         return None
     return _done(import_).filter(sha256=import_.sha256).order_by("-ended_at").first()
 
 
 def same_header(import_: Import) -> Import | None:
     """The last import of a file with the same titles into another list, if none of its own list has had them."""
-    if sum(bool(title.strip()) for title in import_.header) < 2:
+    if import_.is_of_opt_outs or sum(bool(title.strip()) for title in import_.header) < 2:
         return None
     done = _done(import_).filter(header=import_.header)
     if done.filter(list=import_.list_id).exists():
         return None
     return done.order_by("-ended_at").first()
+
+
+def remembered_mapping(import_: Import) -> dict[int, str] | None:
+    """The mapping of the last import into the same list with the same titles; None if there was none."""
+    if not any(title.strip() for title in import_.header):
+        return None
+    before = _done(import_).filter(list=import_.list_id, header=import_.header).order_by("-ended_at").first()
+    return restored(before.mapping) if before else None
 
 
 def _done(import_: Import) -> QuerySet[Import]:

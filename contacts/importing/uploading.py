@@ -4,20 +4,22 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.core.files import File
 from django.utils import timezone
 
 from contacts import columns, sheets
 from contacts.importing.state import ImportRefusal
-from contacts.models import ContactList, Import
+from contacts.models import ContactList, Import, ImportPurpose
 
-#: Rows that the columns are guessed from.
-SAMPLE_ROWS = 50
+#: Rows that the columns are guessed from. Of opt-outs no column may be missed whose first rows are blank.
+SAMPLE_ROWS = {ImportPurpose.CONTACTS: 50, ImportPurpose.OPT_OUTS: 200}
 #: The fields that ``inspect_upload`` fills in.
 INSPECTED = (
     "encoding", "takes_hidden_rows", "sheet", "sheets", "hidden_sheets", "header_row", "first_rows", "header",
@@ -27,20 +29,21 @@ ALREADY_CONFIRMED = "The columns of this import have already been confirmed. Upl
 
 
 def upload(
-    contact_list: ContactList,
+    contact_list: ContactList | None,
     file: File,
     name: str,
     user: Any = None,
     country: str = "",
-    options: sheets.Options = sheets.DEFAULTS,
+    options: sheets.Options | None = None,
 ) -> Import:
     """Store an uploaded sheet and read its beginning; the mapping is still to be confirmed. Raises SheetError.
 
     The returned import has ``header``, ``samples`` (the first rows) and ``sheet``. A refused file is not kept.
-    ``country`` is an ISO 3166 code, by default the list's. ``options``: how to read the sheet, where that is known.
+    Without a list it is a sheet of opt-outs. ``country`` is an ISO 3166 code, by default the list's. ``options``: how
+    to read the sheet, where that is known; hidden rows of opt-outs are read by default, because too many is safe.
     """
     import_ = _stored(contact_list, file, name, user)
-    import_.country = country or contact_list.country
+    import_.country = country or import_.country
     try:
         inspect_upload(import_, options)
     except sheets.SheetError:
@@ -50,28 +53,40 @@ def upload(
     return import_
 
 
-def store_unread(contact_list: ContactList, file: File, name: str, user: Any = None) -> Import:
+def store_unread(
+    contact_list: ContactList | None, file: File, name: str, user: Any = None, country: str = ""
+) -> Import:
     """Store a text file whose encoding is not known: it has no header until the operator has chosen one."""
     import_ = _stored(contact_list, file, name, user)
+    import_.country = country or import_.country
     import_.save()
     return import_
 
 
-def _stored(contact_list: ContactList, file: File, name: str, user: Any) -> Import:
+def _stored(contact_list: ContactList | None, file: File, name: str, user: Any) -> Import:
     """An unsaved import whose file is in the storage."""
     digest = hashlib.sha256()
     for piece in file.chunks():
         digest.update(piece)
     file.seek(0)
     import_ = Import(
+        purpose=Import.Purpose.CONTACTS if contact_list else Import.Purpose.OPT_OUTS,
         list=contact_list,
         original_name=name[-255:],
         sha256=digest.hexdigest(),
-        country=contact_list.country,
+        country=contact_list.country if contact_list else settings.DEFAULT_COUNTRY,
         created_by=user,
+        takes_hidden_rows=contact_list is None,
     )
     import_.file.save(name, file, save=False)
     return import_
+
+
+def upload_sheet(import_: Import, title: str, user: Any = None) -> Import:
+    """Make another import of the sheet ``title`` of the same workbook, with columns of its own. Raises SheetError."""
+    options = replace(reader_options(import_), sheet=title, header_row=None)
+    with import_.file.open("rb") as file:
+        return upload(import_.list, File(file), import_.original_name, user, import_.country, options)
 
 
 def reader_options(import_: Import) -> sheets.Options:
@@ -92,7 +107,7 @@ def inspect_upload(import_: Import, options: sheets.Options | None = None) -> No
     """
     options = options or reader_options(import_)
     with local_copy(import_) as path:
-        peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS)
+        peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS[ImportPurpose(import_.purpose)])
     layout = peeked.layout
     import_.encoding = options.encoding
     import_.takes_hidden_rows = options.hidden_rows
@@ -123,7 +138,7 @@ def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, st
     ``mapping``: field by column, counted from 0. ``labels``: what the list is to call value fields that it has no label
     for; by default the column's heading.
     """
-    columns.validate(mapping, import_.header)
+    (columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate)(mapping, import_.header)
     # beat_at keeps the sweep from enqueuing the check while the caller does so.
     changed = Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(
         mapping=columns.stored(mapping), beat_at=timezone.now()
@@ -131,7 +146,8 @@ def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, st
     if not changed:
         raise ImportRefusal("already_checked", ALREADY_CONFIRMED)
     import_.refresh_from_db()
-    _complete_list(import_, mapping, labels)
+    if not import_.is_of_opt_outs:
+        _complete_list(import_, mapping, labels)
 
 
 def _complete_list(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, str]) -> None:

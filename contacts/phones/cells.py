@@ -16,12 +16,15 @@ _LABEL = re.compile(
     r"\s*[:.]+\s*(?://)?|[☎☏✆✉📞📱📲📟]\s*)+(?=[+(\d'\"])",
     re.IGNORECASE,
 )
-_POINT_ZERO = re.compile(r"(\+?[0-9]{6,})[.,]0+")
+# A spreadsheet adds .0 to a whole number; 20123456.00 is an amount.
+_POINT_ZERO = re.compile(r"(\+?[0-9]{6,}(?=.0\Z)|\+?[0-9]{9,})[.,]0+")
 _SCIENTIFIC = re.compile(r"([+-]?)([0-9]{1,3})(?:[.,]([0-9]+))?\s*(?:[eE]\+?|[x×*]\s*10\s*\^?\s*)([0-9]{1,2})")
 # A zero in brackets after the calling code, as in +27 (0)82 555 0100, is dialled only inside the country.
 _TRUNK_ZERO = re.compile(
-    r"^(\(?(?:\+|00)?[1-9][0-9]{0,2}\)?[\s.\-/]*|\(?(?:\+|00)[\s.]*[1-9][0-9]{0,2}\)?[\s.\-/]*)\(\s*0\s*\)"
+    r"^(\(?(?:\+|00)?[1-9][0-9]{0,2}\)?[\s.\-/]*|\(?(?:\+|00)[\s.]*[1-9][0-9]{0,2}\)?[\s.\-/]*)[(\[]\s*0\s*[)\]]"
 )
+#: A longer cell is no phone number, whatever it holds.
+_MAX_LENGTH = 200
 _GROUP = re.compile(r"\+?[0-9]+")
 _DECORATION = re.compile(r"[\s().\-/_·•]")
 _PLAIN = re.compile(r"\+?[0-9]+")
@@ -55,6 +58,8 @@ def normalised(text: str) -> str:
 
 def refuse_other_content(cell: str) -> None:
     """Raises PhoneError if a normalised cell holds something else than a number: a date, an amount, an address..."""
+    if len(cell) > _MAX_LENGTH:
+        raise refusal("not_a_number")
     if code := content.code_of(cell):
         raise refusal(code)
 
@@ -98,9 +103,7 @@ def why_no_number(cell: str) -> PhoneError:
         return refusal("footnote")
     if re.search(r"\d\s*,\s*\d", cell):
         return refusal("thousands_separators")
-    if any(unicodedata.category(character)[0] in "LS" for character in cell.replace("+", "")):
-        return refusal("words")
-    return refusal("not_a_number")
+    return refusal("words")
 
 
 def is_short_number(digits: str, country: str) -> bool:

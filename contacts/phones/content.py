@@ -10,8 +10,8 @@ _MONTH = (
     r"(?:jan|feb|fev|fév|mar|mär|mrt|maa|apr|abr|avr|may|mai|mei|maj|mag|jun|jui|giu|jul|lug|aug|aoû|aou|ago|sep|set"
     r"|okt|oct|out|ott|nov|dec|dez|déc|dic|des)[^\W\d_]*\.?"
 )
-_ORDINAL = r"(?:st|nd|rd|th)?"
-_TIME = r"\d{1,2}[:h.]\d{2}(?:[:.m]\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|uhr|hrs?)?\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?"
+_ORDINAL = r"(?:st|nd|rd|th|er)?"
+_TIME = r"\d{1,2}[:h]\d{2}(?:[:m]\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|uhr|hrs?)?\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])"
 _YEAR = r"(?:1[89]|2[01])\d{2}"
 _DATES = (
@@ -25,7 +25,9 @@ _DATES = (
     r"\d{2,4}\s*[年년]\s*\d{1,2}\s*[月월](?:\s*\d{1,2}\s*[日일])?",
 )
 _DATE = re.compile(
-    rf"(?:[^\W\d_]{{2,10}}\.?,?\s+)?(?:{'|'.join(_DATES)})(?:[\s,t]+(?:at\s+|um\s+)?{_TIME})?|{_TIME}", re.IGNORECASE
+    rf"(?:[^\W\d_]{{2,10}}\.?,?\s+)?(?:{'|'.join(_DATES)})(?:[\s,t]+(?:at\s+|um\s+)?{_TIME})?|{_TIME}"
+    rf"|{_YEAR}[-/. ][-/. \d]+(?: - |to|–|/){_YEAR}[-/. ][-/. \d]+|{_YEAR}-?W\d\d(?:-\d)?",
+    re.IGNORECASE,
 )
 # Dates without separators: 20240501, 01052024 and, with a time, 20240501123000. Only years in which people of today
 # were born or work: Danish mobile numbers, for one, have the same form.
@@ -68,7 +70,7 @@ _THOUSANDS = re.compile(
     r"|[1-9]\d{0,1}(?:,\d{2})+,\d{3}"
 )
 _EXTENSION = re.compile(
-    r"\d[\d\s().\-/]*[,;(\s]*(?:extension|extn|ext|ex|xtn|x|poste|anexo|ramal|interno|int|durchwahl|dw|nebenstelle|app|apparaat"
+    r"\+?\d[\d\s().\-/]*[,;(\s]*(?:extension|extn|ext|ex|xtn|x|poste|anexo|ramal|interno|int|durchwahl|dw|nebenstelle|app|apparaat"
     r"|toestel|tst|toest|post|bijlijn|uitb|uitbreiding|wew|доб|вн|分机|内線|#|~|,,|;|p|w)\s*[.:=#]*\s*\d{1,6}\s*\)?",
     re.IGNORECASE,
 )
@@ -127,23 +129,24 @@ def _has_footnote(cell: str) -> bool:
     if re.search(r"\[[^\]]*\d|\d\s*[*†‡§¶]+\s*$|\(\s*[*†‡§¶]+\s*\)", cell):
         return True
     bracketed = re.search(r"\d.*\(\s*\d{1,3}\s*\)\s*$", cell)
-    # A single digit in brackets: only (9) after Argentina's calling code belongs to a number.
-    single = re.search(r"\(\s*\d\s*\)", cell) and not re.match(r"\(?\+?\s*54\)?\s*\(\s*9\s*\)", cell)
+    # A single digit in brackets belongs to a number only as a zero in front, and after Argentina's calling code.
+    single = re.search(r"\(\s*\d\s*\)", cell) and not re.match(r"\(0\)|\(?\+?\s*54\)?\s*\(\s*9\s*\)", cell)
     return bool(bracketed or single)
 
 
 def _is_identity_number(cell: str) -> bool:
-    digits = re.sub(r"[\s-]", "", cell)
-    if re.fullmatch(r"\d{13}", digits) and _is_south_african_id(digits):
+    if re.fullmatch(r"\d{6}[ -]?\d{4}[ -]?\d{2}[ -]?\d", cell) and _is_south_african_id(re.sub(r"\D", "", cell)):
         return True
     return any(re.fullmatch(form, cell) and is_valid(re.sub(r"\D", "", cell)) for form, is_valid in _IDENTITY_NUMBERS)
 
 
 def _is_south_african_id(digits: str) -> bool:
     """YYMMDD SSSS C A Z: a date of birth, a serial number, citizenship 0 to 2, a digit that is 8 or 9, and Luhn's check
-    digit. Numbers of which the check digit is wrong are typing errors rather than phone numbers."""
-    has_date = re.fullmatch(rf"\d{{2}}{_MM}{_DD}", digits[:6]) is not None
-    return has_date and digits[10] in "012" and (digits[11] in "89" or _has_luhn_digit(digits))
+    digit. Where one of the last two is wrong, it is taken for a typing error, except after a zero: Indonesian mobile
+    numbers of 13 digits start like this."""
+    has_date = re.fullmatch(rf"\d{{2}}{_MM}{_DD}", digits[:6]) is not None and digits[10] in "012"
+    marks = (digits[11] in "89", _has_luhn_digit(digits))
+    return has_date and (all(marks) if re.match("0[1-9]", digits) else any(marks))
 
 
 def _is_card_number(cell: str) -> bool:

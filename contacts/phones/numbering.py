@@ -1,12 +1,13 @@
 """The numbering plans of the countries: which digits are a mobile number in use, and which kind of number others are.
 
 phonenumbers has the plans, compiled from its metadata. For some countries the metadata is wider than the plan: it
-accepts every number of digits that was ever seen. ``NARROWED`` corrects these.
+accepts every length that was ever seen. ``NARROWED`` corrects these.
 """
 
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -33,31 +34,37 @@ OTHER_KINDS = frozenset(KINDS.values()) - {"mobile", "mobile_or_fixed_line"}
 # phonenumbers tests these kinds before mobile and fixed line.
 _BEFORE_MOBILE = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
 
-# Which of the mobile numbers of the metadata are in use, as a pattern of national numbers without the trunk prefix.
-#
+
+class Narrowed(NamedTuple):
+    """Which of the mobile numbers of the metadata are in use: the digits of the shortest and the longest, without the
+    trunk prefix, and a pattern where the length depends on the prefix."""
+
+    shortest: int
+    longest: int
+    pattern: str = "[0-9]+"
+
+
 # How it was decided: of the 244 countries with mobile numbers, 204 have one length, and most others have one length
 # for each prefix; there the metadata is right. In these countries the metadata has an open range such as 8[1-4]\d{3,7}.
 # The shortest length is that of phonenumbers' own example number, unless the plan names shorter numbers by prefix.
 # Rare numbers that are left out (nine digits in Italy) can still be entered by hand.
 NARROWED = {
-    # 9 digits, as all numbers.
-    "ZA": r"[0-9]{9}",
-    # 10 digits, but 11 after 15x, 176 and 1609.
-    "DE": r"15[0-9]{9}|176[0-9]{8}|1609[0-9]{7}|1(?:60(?!9)|6[23]|7[0-57-9])[0-9]{7}",
-    # 9 digits and more; the numbers of companies contain an extension.
-    "AT": r"[0-9]{9,13}",
-    # 9 digits, and 10 after some prefixes.
-    "FI": r"[0-9]{9,10}",
-    "AX": r"[0-9]{9,10}",
-    # 10 digits; few of the first numbers, with 9 digits, are still in use.
-    "IT": r"[0-9]{10}",
-    "VA": r"[0-9]{10}",
-    # Nearly all start with 10, with 10 digits; the numbers of 9 digits ended with the second generation in 2021.
-    "KR": r"[0-9]{10}",
-    # 9 digits, but 10 after 11 and 15.
-    "MY": r"1[15][0-9]{8}|1(?![15])[0-9]{8}",
-    # 9 digits; 10 after 20, 21 and 28.
-    "NZ": r"[0-9]{9}|2[018][0-9]{8}",
+    "ZA": Narrowed(9, 9),
+    # 11 digits after 15, 176 and 1609.
+    "DE": Narrowed(10, 11, r"15[0-9]{9}|176[0-9]{8}|1609[0-9]{7}|1(?:60(?!9)|6[23]|7[0-57-9])[0-9]{7}"),
+    # Nothing tells the length; the numbers of companies contain an extension.
+    "AT": Narrowed(9, 13),
+    "FI": Narrowed(9, 10),
+    "AX": Narrowed(9, 10),
+    # Few of the first numbers, with 9 digits, are still in use.
+    "IT": Narrowed(10, 10),
+    "VA": Narrowed(10, 10),
+    # The numbers of 9 digits ended with the second generation of mobile networks in 2021.
+    "KR": Narrowed(10, 10),
+    # 10 digits after 11 and 15.
+    "MY": Narrowed(9, 10, r"1[15][0-9]{8}|1(?![15])[0-9]{8}"),
+    # Up to 10 digits after 20, 21 and 28.
+    "NZ": Narrowed(9, 10, r"[0-9]{9}|2[018][0-9]{8}"),
 }
 
 
@@ -85,7 +92,9 @@ def mobile_pattern(country: str) -> str:
         return r"(?!)"
     others = [getattr(plan, kind) for kind in _BEFORE_MOBILE]
     excluded = "".join(f"(?!{_pattern_of(other)}\\Z)" for other in others if other and other.national_number_pattern)
-    narrowed = f"(?=(?:{NARROWED[country.upper()]})\\Z)" if country.upper() in NARROWED else ""
+    narrowed = ""
+    if limit := NARROWED.get(country.upper()):
+        narrowed = f"(?=[0-9]{{{limit.shortest},{limit.longest}}}\\Z)(?=(?:{limit.pattern})\\Z)"
     return f"{narrowed}{excluded}(?={_pattern_of(plan.general_desc)}\\Z){_pattern_of(plan.mobile)}"
 
 
@@ -99,14 +108,12 @@ def is_mobile(country: str) -> Callable[[str], object]:
 @lru_cache(maxsize=256)
 def mobile_lengths(country: str) -> tuple[int, int]:
     """The digits of the shortest and the longest mobile number, without prefixes; (0, 0) if there are none."""
+    if limit := NARROWED.get(country.upper()):
+        return limit.shortest, limit.longest
     plan = metadata(country)
     if not (plan.mobile and plan.mobile.national_number_pattern and plan.general_desc):
         return 0, 0
     lengths = [length for length in plan.mobile.possible_length or plan.general_desc.possible_length if length > 0]
-    if narrowed := NARROWED.get(country.upper()):
-        fits = re.compile(narrowed, re.ASCII).fullmatch
-        starts = ("1" * 15, "17" * 8, "15" * 8, "21" * 8)
-        lengths = [length for length in lengths if any(fits(start[:length]) for start in starts)]
     return min(lengths), max(lengths)
 
 

@@ -1,7 +1,7 @@
 """From a cell to the digits of its number, or to the reason why it is refused."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -25,10 +25,18 @@ from contacts.phones.numbering import (
 )
 from contacts.phones.refusals import APPEARS_ROUNDED, PhoneError, refusal
 
+# Groups of digits that cannot be anything else than a phone number if they are one. Identity numbers have other groups,
+# or those that are excluded here: 123-45-6789 in the US and 9198 7654 3210 in India.
+_SIMPLE = re.compile(
+    r"(?!\d{3}-\d\d-\d{4}\Z|\d{4}[ -]\d{4}[ -]\d{4}\Z)"
+    r"(?:\+\d{1,4}|\(0\d{1,4}\)|\d{2,5})(?:[ \u00a0-]\d{2,7})+",
+    re.ASCII,
+)
+_SEPARATOR = re.compile(r"[ \u00a0()-]")
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
-#: Longer texts are not searched for several numbers.
-_MAX_GROUPS = 24
+#: A number of 15 digits with a space between each two has as many groups.
+_MAX_GROUPS = 15
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,10 @@ def parse(text: str, country: str, accepted: Accepted = MOBILES) -> str:
     written with + or 00 as one of any country. ``accepted`` takes in more. Raises PhoneError with one of the codes in
     ``SENTENCES``.
     """
-    match = _plain_mobile(country).fullmatch(text)
-    # Eight digits may be a date, thirteen an identity number, and zeros at the end tell that Excel rounded the number.
-    if match and len(text) not in (8, 13) and not text.endswith("000000"):
+    plain = _SEPARATOR.sub("", text) if _SIMPLE.fullmatch(text) else text
+    match = _plain_mobile(country).fullmatch(plain)
+    # Eight digits may be a date, thirteen that begin with 0 an identity number; zeros at the end are Excel's rounding.
+    if match and len(plain) != 8 and not text.endswith("000000") and not (len(plain) == 13 and plain.startswith("0")):
         return calling_code(country) + match["national"]
     if accepted.everything:
         return readings(text, country)[0]
@@ -99,8 +108,8 @@ def readings(text: str, country: str) -> list[str]:
     if match:
         return [calling_code(country) + match["national"]]
     cell, country = cells.normalised(text), country.upper()
-    groups = cells.groups(cell)[:_MAX_GROUPS]
-    found = _read_parts(groups, country)
+    groups = cells.groups(cell)
+    found = _read_parts(groups, country, (_mobiles, _every_reading))
     whole = _joined(groups) or ""
     if not _mobiles(whole, country):
         found += _every_reading(whole, country)
@@ -132,18 +141,15 @@ def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:
 
 def _parse_digits(digits: str, country: str, accepted: Accepted) -> str:
     """The number that ``digits``, with or without a leading plus, stand for. Raises PhoneError."""
-    if digits.startswith(("+", "00")):
-        digits = "+" + digits.lstrip("+").removeprefix("00")
-    bare = not digits.startswith("+")
-    candidates = list(_candidates(digits, country))
+    candidates = _candidates(digits, country)
     for number in candidates:
         if is_mobile(country)(number.national) and number.code == calling_code(country):
             return number.msisdn
+    for number in candidates:
         # Countries with the same calling code share one numbering plan: the number means the same in each of them.
-        is_unambiguous = not bare or number.code == calling_code(country) or _is_dialled_abroad(digits)
-        if is_unambiguous and region_of_mobile(number.code, number.national):
+        if region_of_mobile(number.code, number.national):
             return number.msisdn
-    if bare and (other := _of_other_country(digits, candidates)):
+    if other := _of_other_country(digits, country):
         region = region_of_mobile(other.code, other.national)
         if accepted.countries & {region, main_country(region)}:
             return other.msisdn
@@ -161,31 +167,43 @@ def _takes_in(kind: str, accepted: Accepted) -> bool:
     return accepted.every_kind or (accepted.fixed_lines and kind == "fixed_line")
 
 
-def _candidates(digits: str, country: str) -> Iterator[_Number]:
-    """The numbers that ``digits`` can be in ``country``, the most likely first."""
+@lru_cache(maxsize=1024)
+def _candidates(digits: str, country: str) -> tuple[_Number, ...]:
+    """The numbers that ``digits``, with or without a leading plus, can be in ``country``, the most likely first."""
+    texts = [f"+{abroad}" for abroad in _dialled_abroad(digits, country)]
     # Without a plus, phonenumbers reads 491711234567 in DE as +49 491711234567.
-    texts = [f"+{digits}", digits] if country and digits.startswith(calling_code(country)) else [digits]
-    for text in texts:
+    texts += [f"+{digits}"] if digits.startswith(calling_code(country)) else []
+    found = []
+    for text in [*texts, digits]:
         try:
-            number = phonenumbers.parse(text, country or None)
+            number = phonenumbers.parse(text, country)
         except NumberParseException:
             continue
-        yield _Number(str(number.country_code), phonenumbers.national_significant_number(number))
+        # phonenumbers takes more prefixes for calls abroad than it should: 0055 in Brazil, 99 in Finland.
+        if text.startswith("+") or str(number.country_code) == calling_code(country):
+            national = phonenumbers.national_significant_number(number)
+            # Until 2019 mobile numbers in Mexico had a 1 after the calling code; many exports still have it.
+            if number.country_code == 52 and len(national) == 11:
+                national = national.removeprefix("1")
+            found.append(_Number(str(number.country_code), national))
+    return tuple(found)
 
 
-def _is_dialled_abroad(digits: str) -> bool:
-    """Whether bare digits can begin with the prefix for calls abroad, as 011 in the US.
+def _dialled_abroad(digits: str, country: str) -> list[str]:
+    """What follows a plus, 00, or what else is dialled for calls abroad in ``country``, as 011 in the United States."""
+    plan = metadata(country)
+    dialled = plan.preferred_international_prefix or plan.international_prefix or ""
+    # Not 0 in Samoa, nor 119 in Cuba: other numbers begin so as well.
+    is_distinct = dialled.isdigit() and dialled.startswith("0") and len(dialled) >= 3
+    prefixes = ["+00", "00", *([dialled] if is_distinct else [])]
+    return [digits.removeprefix(prefix) for prefix in dict.fromkeys(prefixes) if digits.startswith(prefix)]
 
-    A prefix without a zero, such as 99 in Finland, may as well be part of the number of another country.
-    """
-    return digits.startswith("0")
 
-
-def _of_other_country(digits: str, candidates: list[_Number]) -> _Number | None:
+def _of_other_country(digits: str, country: str) -> _Number | None:
     """The number that bare digits are if a plus is put before them and it is a mobile number in use."""
-    if digits.startswith("0"):
+    if digits.startswith(("+", "0")):
         return None
-    numbers = [*candidates, *_candidates(f"+{digits}", "")]
+    numbers = _candidates(f"+{digits}", country)
     return next((number for number in numbers if region_of_mobile(number.code, number.national)), None)
 
 
@@ -199,7 +217,7 @@ def _parsed(number: _Number) -> phonenumbers.PhoneNumber:
     return phonenumbers.parse(f"+{number.msisdn}")
 
 
-def _why_not(candidates: list[_Number], digits: str, country: str) -> PhoneError:
+def _why_not(candidates: tuple[_Number, ...], digits: str, country: str) -> PhoneError:
     number = candidates[0] if candidates else _Number("", digits.lstrip("+0"))
     region = country
     if number.code and number.code != calling_code(country):
@@ -216,10 +234,14 @@ def _why_not(candidates: list[_Number], digits: str, country: str) -> PhoneError
 
 def _several_numbers(cell: str, groups: list[str], country: str) -> PhoneError | None:
     """The refusal of a complete number with something beside it: a second number, an extension or a footnote."""
+    if sum(map(len, groups)) <= mobile_lengths(country)[0]:
+        return None
     for middle in range(1, len(groups)):
         first, second = groups[:middle], groups[middle:]
         if _is_complete(first, country) and _is_complete(second, country):
             return refusal("two_numbers")
+    if len(set(_read_parts(groups, country, (_mobiles,)))) > 1:
+        return refusal("two_numbers")
     for middle in range(len(groups) - 1, 0, -1):
         rest = "".join(groups[middle:])
         if len(rest) <= _EXTENSION_DIGITS and _is_complete(groups[:middle], country):
@@ -237,9 +259,12 @@ def _several_numbers(cell: str, groups: list[str], country: str) -> PhoneError |
 
 
 def _is_complete(groups: list[str], country: str) -> bool:
-    """Whether the groups are together a number that exists: one of ``country``, or one written with + or 00."""
-    digits = _joined(groups)
-    return digits is not None and any(True for _ in _valid(digits, country))
+    """Whether the groups are together a mobile number in use, or another number that exists."""
+    digits = (_joined(groups) or "").replace("+0", "0")
+    return any(
+        region_of_mobile(number.code, number.national) or _kind(number) in OTHER_KINDS
+        for number in _valid(digits, country)
+    )
 
 
 def _joined(groups: list[str]) -> str | None:
@@ -247,12 +272,12 @@ def _joined(groups: list[str]) -> str | None:
     return None if any(group.startswith("+") for group in groups[1:]) else "".join(groups)
 
 
-def _read_parts(groups: list[str], country: str) -> list[str]:
-    """The numbers that adjacent groups are together, mobile numbers in use first; each group is used once."""
+def _read_parts(groups: list[str], country: str, reads: tuple[Callable[[str, str], list[str]], ...]) -> list[str]:
+    """What ``reads``, one after the other, find in adjacent groups, the most groups first; each group is used once."""
     found: dict[int, list[str]] = {}
     unused = set(range(len(groups)))
-    for read in (_mobiles, _every_reading):
-        for length in range(len(groups), 0, -1):
+    for read in reads:
+        for length in range(min(len(groups), _MAX_GROUPS), 0, -1):
             for begin in range(len(groups) - length + 1):
                 part = range(begin, begin + length)
                 digits = _joined(groups[begin : begin + length])
@@ -279,8 +304,6 @@ def _valid(digits: str, country: str) -> Iterator[_Number]:
     """The numbers that exist, of any kind, among those that ``digits`` can be."""
     if len(digits) < 5 or len(digits) > 20:
         return
-    if digits.startswith(("+", "00")):
-        digits = "+" + digits.lstrip("+").removeprefix("00")
     for number in _candidates(digits, country):
         if phonenumbers.is_valid_number(_parsed(number)):
             yield number

@@ -44,7 +44,7 @@ SENTENCES = {
     "two_numbers": "This cell has more than one number. Keep one, or put each in its own row.",
     "extension": "This number has an extension, and a text cannot be sent to an extension. Enter a mobile number.",
     "footnote": "This number has a footnote or a mark beside it that could be taken for a digit. Remove it.",
-    "words": "This cell has words beside the number. Keep only the number.",
+    "words": "This cell has words or signs beside the number. Keep only the number.",
 }
 
 #: For a plain number that ends in six zeros: it may be a real one.

@@ -28,9 +28,8 @@ def looks_like_number(text: str) -> bool:
 
 def looks_like_numbers(text: str) -> bool:
     """Whether ``text`` is made of one phone number or several."""
-    return any(map(looks_like_number, re.split(r"[,;/|\n]|\s{2,}| or | and ", text))) and not re.search(
-        r"[^\W\d_]{4}", text
-    )
+    pieces = [piece for piece in re.split(r"[,;/|\n]|\s{2,}| or | and ", text) if piece.strip()]
+    return bool(pieces) and (looks_like_number(text) or all(map(looks_like_number, pieces)))
 
 
 def number_columns(rows: Iterable[Sequence[str]]) -> set[int]:

@@ -1,6 +1,7 @@
 """Tells how a text file is encoded, and orders the encodings on offer where it cannot be told."""
 
 import codecs
+import re
 import unicodedata
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _COMMON = {
 }
 _COMMON["iso-8859-1"] = _COMMON["mac_roman"] = _COMMON["cp850"] = _COMMON["cp1252"]
 _COMMON["iso-8859-2"] = _COMMON["cp1250"]
+#: Characters that no text has.
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x19\x1b-\x1f]")
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARABIC")
 
 
@@ -34,19 +37,30 @@ def encoding_of(path: Path, chosen: str) -> str:
     """
     with path.open("rb") as file:
         start = file.read(4096)
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if start.startswith(mark):
-            return encoding
+    marked = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if start.startswith(mark)), "")
+    if marked and marked != "utf-8-sig":
+        return marked
     if chosen and chosen not in ENCODINGS:
         raise SheetError(
             "encoding", f"Baton does not know the encoding {chosen}. Choose one of these: {', '.join(ENCODINGS)}."
         )
     if b"\x00" in start.rstrip(b"\x00"):
         return _wide(start)
-    if chosen:
-        return "utf-16-le" if chosen == "utf-16" else chosen
-    _check_utf_8(path)
-    return "utf-8"
+    if marked or not chosen:
+        try:
+            _check_utf_8(path)
+        except SheetError:
+            # Some programs write the mark of UTF-8 before text in another encoding.
+            if not chosen:
+                raise
+        else:
+            return marked or "utf-8"
+    return "utf-16-le" if chosen == "utf-16" else chosen
+
+
+def mark_in(encoding: str) -> str:
+    """What the byte order mark of UTF-8 looks like at the beginning of a text that is decoded from ``encoding``."""
+    return "\ufeff" if encoding.startswith(("utf-16", "utf-32")) else codecs.BOM_UTF8.decode(encoding, "ignore")
 
 
 def wrong_encoding(encoding: str) -> SheetError:
@@ -97,7 +111,11 @@ def _wide(start: bytes) -> str:
         ("utf-16-be", (0, 2)),
     ):
         share = {place: start[place::4].count(0) * 4 / len(start) for place in range(4)}
-        if all(share[place] > 0.15 for place in nulls) and all(share[p] == 0 for p in range(4) if p not in nulls):
+        others = set(range(4)) - set(nulls)
+        # A few letters have a NUL byte in their other half, such as the Chinese U+4E00.
+        if min(share[place] for place in nulls) > 0.15 and max(share[place] for place in others) < 0.05:
+            if _CONTROL.search(start.decode(encoding, "ignore")):
+                break
             return encoding
     raise SheetError("wrong_type", "This file is not text, although its name says so. Save the sheet as .xlsx or .csv.")
 

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NoReturn
 
@@ -181,7 +182,16 @@ def _kind_of_archive(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = [entry.filename.replace("\\", "/").lstrip("/").lower() for entry in archive.infolist()]
             mime = archive.read("mimetype", pwd=None)[:100] if "mimetype" in names else b""
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, KeyError, RuntimeError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        KeyError,
+        RuntimeError,
+        EOFError,
+        zlib.error,
+    ) as error:
         raise SheetError(
             "broken", "This file is damaged and cannot be read to its end. Save it again, or as .csv."
         ) from error

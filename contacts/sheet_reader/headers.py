@@ -9,6 +9,8 @@ from contacts.sheet_reader.types import Row
 
 #: A longer text is a sentence and no title.
 MAX_TITLE = 120
+#: Characters of a cell that are looked at, because the search for examples in a title is slow in a long text.
+LOOKED_AT = 500
 
 _NO_VALUE = {
     "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
@@ -92,12 +94,14 @@ def _is_heading(row: Row, filled: list[Row]) -> bool:
 
 def _has_title(row: Row, columns: set[int]) -> bool:
     """Whether the row has a text over a column of numbers that can be its title."""
-    return not _is_labelled(row) and any(_is_title(row.cells[column]) for column in columns if column < len(row.cells))
+    if _is_labelled(row) or any(map(_has_many_digits, row.cells)):
+        return False
+    return any(_is_title(row.cells[column]) for column in columns if column < len(row.cells))
 
 
 def _is_title(text: str) -> bool:
     text = text.strip()
-    without_year = _YEAR.sub("", _EXAMPLE.sub("", text))
+    without_year = _without_examples(text)
     return (
         len(text) <= MAX_TITLE
         and text.lower() not in _NO_VALUE
@@ -105,6 +109,15 @@ def _is_title(text: str) -> bool:
         and sum(map(str.isdigit, without_year)) < 4
         and "@" not in text
     )
+
+
+def _has_many_digits(text: str) -> bool:
+    """Whether there may be a phone number in ``text``, which no header has."""
+    return sum(map(str.isdigit, _without_examples(text))) > 6
+
+
+def _without_examples(text: str) -> str:
+    return _YEAR.sub("", _EXAMPLE.sub("", text.strip()[:LOOKED_AT]))
 
 
 def _usual_titles(row: Row, columns: set[int]) -> bool:
@@ -135,7 +148,7 @@ def _with_blank_title(above: list[Row], data: list[Row]) -> int:
 def _without_numbers(filled: list[Row]) -> int:
     """The header of a sheet whose first rows have no phone number at all."""
     usual = [row for row in filled[:15] if any(plain(text) in _USUAL_TITLES for text in texts_of(row))]
-    candidates = [row for row in filled if not _is_labelled(row)] or filled
+    candidates = [row for row in filled if not _is_labelled(row) and not any(map(_has_many_digits, row.cells))]
     width = max((len(texts_of(row)) for row in candidates), default=0)
     full = [row for row in candidates if len(texts_of(row)) * 2 > width]
     header = (usual or full)[0] if usual or full else None

@@ -1,6 +1,7 @@
 """Reads a workbook of Excel 95 to 2003 (.xls): its texts with python-calamine, the rest from its records."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 from contacts.sheet_reader import ole2
 from contacts.sheet_reader.biff import Records, SheetRecords
 from contacts.sheet_reader.number_formats import general
-from contacts.sheet_reader.parts import password
+from contacts.sheet_reader.parts import broken, password
 from contacts.sheet_reader.sheet_choice import Choice, choose
 from contacts.sheet_reader.sheet_scan import Scan, column_letters
 from contacts.sheet_reader.types import Options, Row, SheetError, Source
@@ -26,21 +27,29 @@ def open_old_workbook(path: Path, options: Options) -> Source:
             "wrong_type", "This workbook is of an Excel version before 5. Save it as .xlsx or .csv and upload that."
         )
     records = Records(ole2.stream(content, ("Workbook", "Book")))
-    try:
+    with _refusing_damaged_workbooks():
         workbook = CalamineWorkbook.from_path(path)
-        sheets = list(enumerate(workbook.sheets_metadata))
-        return choose(
-            [
-                _choice(workbook, position, sheet, records)
-                for position, sheet in sheets
-                if sheet.typ == SheetTypeEnum.WorkSheet
-            ],
-            options,
-        )
+        choices = [
+            _choice(workbook, position, sheet, records)
+            for position, sheet in enumerate(workbook.sheets_metadata)
+            if sheet.typ == SheetTypeEnum.WorkSheet
+        ]
+    return choose(choices, options)
+
+
+@contextmanager
+def _refusing_damaged_workbooks() -> Iterator[None]:
+    try:
+        yield
     except PasswordError as error:
         raise password() from error
     except CalamineError as error:
-        raise _unreadable() from error
+        raise broken() from error
+    except BaseException as error:
+        # How calamine ends where it does not expect what it finds. Python cannot import the class.
+        if type(error).__name__ == "PanicException":
+            raise broken() from error
+        raise
 
 
 def _choice(workbook: CalamineWorkbook, position: int, sheet: Any, records: Records) -> Choice:
@@ -79,7 +88,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     return str(value)
-
-
-def _unreadable() -> SheetError:
-    return SheetError("broken", "The workbook is damaged and cannot be read. Save it again as .xlsx or .csv.")

@@ -4,6 +4,7 @@ import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ MAX_ENTRIES = 2_000
 MAX_RATIO = 300
 #: An archive that unpacks to less than this many bytes is harmless, whatever its ratio.
 SMALL = 10_000_000
+_PIECE = 1024 * 1024
 
 
 class Parts:
@@ -68,10 +70,11 @@ class Parts:
 
     def xml(self, name: str) -> Any:
         """The root element of a part. Raises SheetError."""
+        with self.open(name) as part:
+            content = b"".join(iter(partial(reading, part, _PIECE), b""))
         try:
-            with self.open(name) as part:
-                return fromstring(part.read(), forbid_dtd=True)
-        except (ParseError, DefusedXmlException, zipfile.BadZipFile, ValueError, LookupError, EOFError) as error:
+            return fromstring(content, forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
             raise broken() from error
 
     def relationships(self, name: str) -> Iterator[tuple[str, str, str]]:

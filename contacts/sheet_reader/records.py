@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contacts.headings import MOBILE, PHONE, has_one_of
 from contacts.sheet_reader.cells import looks_like_number, number_columns
 from contacts.sheet_reader.dialects import Dialect
 from contacts.sheet_reader.types import WHOLE_ROW, Row, RowCheck, SheetError, surplus_cells
@@ -15,6 +16,7 @@ SAMPLE = 500
 #: A cell of several lines that is longer is not an address or a note.
 LONGEST_CELL = 1_000
 
+_PHONE_WORDS = (*MOBILE, *PHONE, "home", "work", "landline", "fax")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -54,7 +56,8 @@ class Records:
 
     def remember(self, record: Record) -> None:
         """Keep what a row does not tell: trailing blank cells and lines."""
-        if len(record.lines) > 1 or (record.cells and not record.cells[-1].strip()):
+        has_more = len(record.lines) > 1 or (record.cells and not record.cells[-1].strip())
+        if has_more and not record.is_blank:
             self._unusual[record.number] = record
 
     def below(self, header_row: int) -> tuple[int, RowCheck]:
@@ -119,38 +122,54 @@ class Records:
 class Usual:
     """What rows usually are. ``columns``: how many can be mapped. ``shown``: without those that are blank everywhere.
 
-    ``width``: cells of most rows. ``numbers``: the columns of numbers, where known.
+    ``width``: cells of most rows. ``numbers``: the columns of numbers, where known. ``titled``: those whose titles have
+    a word for a phone. ``with_number``: those with a number in any row. ``is_rectangular``: hardly any row has fewer
+    cells than there are columns.
     """
 
     columns: int
     shown: int
     width: int
     numbers: frozenset[int]
+    titled: frozenset[int]
+    with_number: frozenset[int]
+    is_rectangular: bool
 
     def is_shifted(self, cells: Sequence[str], width: int) -> bool:
         """Whether a delimiter too many or too few may have moved the number of a row to another column.
 
         ``width``: the number of its cells with trailing blank ones.
         """
-        if width == min(self.columns, self.width):
+        if width == self.columns == self.width:
             return False
         found = {column for column, cell in enumerate(cells) if looks_like_number(cell)}
         if not self.numbers:
-            return len(found) > 1 and width > self.columns
-        if width < min(self.columns, self.width):
-            return not found <= self.numbers
-        is_elsewhere = not found <= self.numbers
+            return bool(found) and width > self.columns
+        is_elsewhere = not found <= self.numbers | self.titled
         is_replaced = any(
             column < len(cells) and cells[column].strip() and column not in found for column in self.numbers
         )
-        return (is_elsewhere or is_replaced) if width > self.columns else (is_elsewhere and is_replaced)
+        if width > self.columns:
+            return is_elsewhere or is_replaced
+        if width < self.columns and self._may_be_from_the_right(cells, width, found):
+            return True
+        return is_elsewhere and (is_replaced or width < self.columns)
+
+    def _may_be_from_the_right(self, cells: Sequence[str], width: int, found: set[int]) -> bool:
+        """Whether a row lacks a delimiter where others have them all, and a number belongs to a column further right.
+
+        A cell that has more than a number, just before one, is two cells that became one.
+        """
+        is_joined = any(
+            sum(map(str.isdigit, cells[column - 1])) > 6 and column - 1 not in found for column in found if column
+        )
+        steps = range(1, self.columns - width + 1)
+        is_possible = any(column + step in self.with_number | self.titled for column in found for step in steps)
+        return is_joined or (is_possible and self.is_rectangular)
 
     def is_whole(self, pieces: Sequence[str]) -> bool:
-        """Whether the cells of a line are those of a row."""
-        if len(pieces) < min(self.columns, self.width):
-            return False
-        columns = self.numbers or range(len(pieces))
-        return any(column < len(pieces) and looks_like_number(pieces[column]) for column in columns)
+        """Whether the cells of a line are those of a row: enough of them, and one is a number."""
+        return len(pieces) >= min(self.columns, self.width) and any(map(looks_like_number, pieces))
 
 
 def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
@@ -159,31 +178,45 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
     width = max(widths, key=lambda one: (widths[one], -one), default=len(titles))
     columns = len(titles) if titles else width
     wide = [row for row in rows if len(row) == width]
-    if width > columns and _are_columns_without_a_title(columns, wide, [row for row in rows if len(row) <= columns]):
+    narrow = [row for row in rows if len(row) <= columns]
+    titled = frozenset(column for column, title in enumerate(titles) if has_one_of(_PHONE_WORDS, title))
+    if width > columns and _have_columns_without_a_title(titled, wide, narrow):
         columns = width
     regular = [row for row in rows if len(row) <= columns]
+    is_rectangular = sum(len(row) < columns for row in rows) * 10 <= len(rows)
     shown = max((_filled(row) for row in (titles, *regular)), default=columns)
-    return Usual(columns, min(shown, columns) or 1, width, frozenset(number_columns(regular)))
+    return Usual(
+        columns=columns,
+        shown=min(shown, columns) or 1,
+        width=width,
+        numbers=frozenset(number_columns(regular)),
+        titled=titled,
+        with_number=frozenset(n for row in regular for n, cell in enumerate(row) if looks_like_number(cell)),
+        is_rectangular=is_rectangular,
+    )
 
 
-def _are_columns_without_a_title(columns: int, wide: list[Sequence[str]], narrow: list[Sequence[str]]) -> bool:
+def _have_columns_without_a_title(
+    titled: frozenset[int], wide: list[Sequence[str]], narrow: list[Sequence[str]]
+) -> bool:
     """Whether most rows are wider than the header because columns have no title, and not because cells moved.
 
-    An unquoted comma in every name looks the same; where there are several columns of numbers, the number of another
-    column would be taken for the one that is meant.
+    An unquoted comma in every name looks the same, and a number of another column would be taken for the one meant.
     """
-    if all(_filled(row) <= columns for row in wide):
-        return True
-    numbers = number_columns(wide)
-    usual = number_columns(narrow)
-    return numbers == usual if usual else len(numbers) <= 1
+    numbers, usual = number_columns(wide), number_columns(narrow)
+    if usual:
+        return numbers == usual
+    if not titled or not numbers:
+        return len(numbers) <= 1
+    cells = [row[column].strip() for row in wide for column in titled]
+    return max(numbers) == max(titled) and all(not cell or looks_like_number(cell) for cell in cells)
 
 
 def _shifted(number: int, cells: int, usual: Usual) -> str:
     usually = min(usual.columns, usual.width)
     return (
         f"Row {number:,} has {cells} cells instead of {usually}, so its phone number may be in the wrong column."
-        " If a cell contains the character that separates the columns, put it in quotation marks."
+        " Put a cell that contains the separator in quotation marks, and give every column a title."
     )
 
 

@@ -19,6 +19,9 @@ _PIECE = 1024 * 1024
 #: A row, or what follows the rows, may have that many bytes.
 _LONGEST = 64 * 1024**2
 
+#: Comments and the like, and what may be a value that looks empty: escaped characters and no-break spaces.
+_UNCERTAIN = (b"<!", b"_x00", b"&#", b"\xc2\xa0<", b"\xe3\x80\x80<")
+
 _PLAIN_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml([^>]*)\?>)?\s*<worksheet[\s>]")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"'](?!utf-8|us-ascii)", re.IGNORECASE)
 _NUMBER = re.compile(rb"\sr\s*=\s*[\"'](\d{1,9})[\"']")
@@ -68,7 +71,7 @@ def quick_scan(part: IO[bytes]) -> Scan | None:
             if is_first and not _is_plain(data):
                 return None
             is_first = False
-            if b"<!" in data or b"_x00" in data or len(data) > _LONGEST:
+            if len(data) > _LONGEST or any(each in data for each in _UNCERTAIN):
                 return None
             if not is_in_data:
                 rest = data

@@ -70,7 +70,7 @@ def _rows(path: Path, encoding: str, dialect: Dialect, records: Records) -> Iter
     for record in _read(path, encoding, dialect):
         records.remember(record)
         row = Row(record.number, record.cells)
-        if any("\x00" in cell for cell in row.cells):
+        if any("\x00" in line for line in record.lines):
             problems = {column: NOT_A_TEXT for column, cell in enumerate(row.cells) if "\x00" in cell}
             row = Row(row.number, [cell.replace("\x00", "\ufffd") for cell in row.cells], problems)
         yield row
@@ -79,6 +79,7 @@ def _rows(path: Path, encoding: str, dialect: Dialect, records: Records) -> Iter
 def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
     """The records of the file. Raises SheetError for a quotation mark that nothing closes, and UnicodeError."""
     lines: list[str] = []
+    mark = encodings.mark_in(encoding)
     with path.open(encoding=encoding, newline="") as file:
         if dialect.has_sep_line:
             next(file)
@@ -88,8 +89,8 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
         def remembered() -> Iterator[str]:
             for line in file:
                 # Files that were joined have a mark in the middle.
-                if line.startswith("\ufeff"):
-                    line = line.lstrip("\ufeff")
+                if line.startswith(mark):
+                    line = line.removeprefix(mark).lstrip("\ufeff")
                 # A file may be padded with NUL bytes, and DOS programs end one with the character 26.
                 line = line.rstrip("\x00") if line.endswith("\x00") else line
                 if line and line != "\x1a":
@@ -98,7 +99,9 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
 
         try:
             for number, cells in enumerate(dialect.cells(remembered()), start=1):
-                yield Record(number, _without_equals(cells), read + 1, tuple(lines))
+                if any('="' in line for line in lines):
+                    cells = _without_equals(cells)
+                yield Record(number, cells, read + 1, tuple(lines))
                 read += len(lines)
                 lines.clear()
         except csv.Error as error:
@@ -107,8 +110,6 @@ def _read(path: Path, encoding: str, dialect: Dialect) -> Iterator[Record]:
 
 def _without_equals(cells: list[str]) -> list[str]:
     """``="082"`` is how some programs keep Excel from taking a text for a number."""
-    if not any(cell.startswith('="') for cell in cells):
-        return cells
     return [
         cell[2:-1].replace('""', '"') if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell
         for cell in cells

@@ -91,9 +91,9 @@ def _formats(root: Any, is_1904: bool) -> dict[str, NumberFormat]:
     for group in root:
         for each in group:
             if local(group.tag) == "numFmts":
-                codes[int(each.get("numFmtId", "0"))] = unescaped(each.get("formatCode", GENERAL))
+                codes[_number(each.get("numFmtId", "0"))] = unescaped(each.get("formatCode", GENERAL))
             elif local(group.tag) == "cellXfs":
-                styles.append(int(each.get("numFmtId", "0")))
+                styles.append(_number(each.get("numFmtId", "0")))
     formats: dict[int, NumberFormat] = {}
     for number in set(styles):
         if number in codes:
@@ -106,6 +106,13 @@ def _formats(root: Any, is_1904: bool) -> dict[str, NumberFormat]:
         for style, number in enumerate(styles)
         if number in formats and formats[number].code != GENERAL
     }
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise broken() from error
 
 
 def _strings(parts: Parts, name: str) -> list[str]:

@@ -16,6 +16,8 @@ BUCKET_LABELS = {
     "unchanged": "unchanged",
     "duplicate": "duplicate",
     "opted_out": "opted out",
+    "added": "newly opted out",
+    "already": "already opted out",
     "invalid": "invalid",
     "blank": "blank",
 }

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +24,8 @@ from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import check_page, exports
 from contacts.views.imports import earlier_import, needs_mapping
 
+#: What a cancelled import did, of contacts and of opt-outs.
+UNCHANGED = ("No contacts were changed.", "Nobody was opted out.")
 #: Statuses in which a worker is working on the import or is about to, so that its page refreshes.
 LIVE = (*TO_CHECK, *CHANGING_CONTACTS)
 
@@ -80,15 +83,39 @@ def _settled(import_: Import, request: HttpRequest) -> dict[str, Any]:
         "undo_outcomes": check_page.undo_outcomes(import_),
         "undone": zoned(import_.undone_at),
         "is_list_empty": check_page.is_list_empty(import_),
+        "numbers": import_.rows.count() if import_.is_of_opt_outs else 0,
     }
 
 
 @require_POST
 @permission_required("contacts.add_import", raise_exception=True)
 def import_apply(request: HttpRequest, pk: int) -> HttpResponse:
+    _refuse_opt_outs(request, pk)
     if _operation(request, pk, importing.begin_apply):
         queues.enqueue_once(jobs.apply_import, pk)
     return redirect("contacts:import", pk)
+
+
+def _refuse_opt_outs(request: HttpRequest, pk: int) -> None:
+    """Raises PermissionDenied for an import of opt-outs and a person who may not record any."""
+    of_opt_outs = Import.objects.filter(pk=pk, purpose=Import.Purpose.OPT_OUTS)
+    if of_opt_outs.exists() and not request.user.has_perm("contacts.add_suppression"):
+        raise PermissionDenied
+
+
+@require_POST
+@permission_required("contacts.add_import", raise_exception=True)
+def import_sheet(request: HttpRequest, pk: int) -> HttpResponse:
+    """Read another sheet of the same workbook, as an import of its own."""
+    import_ = get_object_or_404(Import.objects.select_related("list"), pk=pk)
+    title = request.POST.get("sheet", "")
+    if title not in dict(import_.other_sheets()):
+        raise Http404
+    try:
+        return redirect(importing.upload_sheet(import_, title, request.user))
+    except sheets.SheetError as error:
+        messages.error(request, error.sentence)
+        return redirect(import_)
 
 
 @require_POST
@@ -96,7 +123,9 @@ def import_apply(request: HttpRequest, pk: int) -> HttpResponse:
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     import_ = _operation(request, pk, importing.cancel)
     if import_:
-        messages.success(request, f"The import of {import_.original_name} was cancelled. No contacts were changed.")
+        messages.success(
+            request, f"The import of {import_.original_name} was cancelled. {UNCHANGED[import_.is_of_opt_outs]}"
+        )
     return redirect("contacts:import", pk)
 
 
@@ -146,7 +175,8 @@ def import_fix(request: HttpRequest, pk: int) -> HttpResponse:
 def _fix(request: HttpRequest, import_: Import, row: int, text: str) -> None:
     issue = importing.fix_cell(import_, row, text, request.user)
     if issue is None:
-        messages.success(request, f"Row {row:,} was corrected and will be imported.")
+        done = "its numbers will be opted out" if import_.is_of_opt_outs else "will be imported"
+        messages.success(request, f"Row {row:,} was corrected and {done}.")
     else:
         messages.warning(request, f"Row {row:,} is still left out. {issue.sentence}")
 

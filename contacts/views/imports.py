@@ -1,6 +1,7 @@
 """The first steps of an import: upload and columns. The rest is in import_check."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,6 +19,7 @@ from contacts.columns_form import ColumnsForm
 from contacts.forms import ENCODING_LABELS, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
 from contacts.tables import ImportTable, zoned
+from contacts.views.uploads import is_script
 
 #: The key of the session under which the page waits that asked for an upload: ``{"import": pk, "url": path}``.
 NEXT = "import_next"
@@ -46,20 +48,16 @@ def upload(request: HttpRequest, pk: int | None = None) -> HttpResponse:
             if next_url:
                 request.session[NEXT] = {"import": import_.pk, "url": next_url}
             url = import_.get_absolute_url()
-            return JsonResponse({"url": url}) if _is_script(request) else redirect(url)
+            return JsonResponse({"url": url}) if is_script(request) else redirect(url)
     context = {"form": form, "chosen": chosen, "next_url": next_url}
     return render(request, "contacts/upload.html", context, status=422 if form.errors else 200)
 
 
 def _local_url(request: HttpRequest) -> str:
-    """Where to go once the list is imported: the parameter ``next`` if it is an address of Baton, else ""."""
+    """The path to go to once the list is imported: the parameter ``next`` if it is an address of Baton, else ""."""
     url = request.POST.get("next") or request.GET.get("next", "")
     is_local = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
-    return url if is_local else ""
-
-
-def _is_script(request: HttpRequest) -> bool:
-    return request.headers.get("Accept") == "application/json"
+    return urlsplit(url).path if is_local else ""
 
 
 def _upload(form: UploadForm, request: HttpRequest) -> Import | None:
@@ -127,6 +125,8 @@ def _move(request: HttpRequest, import_: Import, contact_list: ContactList) -> H
 def _is_read_again(form: ColumnsForm, import_: Import, options: sheets.Options) -> bool:
     """Read the sheet in another way; return whether that worked. If not, the form has the reason."""
     form.errors.clear()
+    if country := form.cleaned_data.get("country"):
+        _record_country(import_, country)
     try:
         importing.read_again(import_, options)
     except (sheets.SheetError, importing.ImportRefusal) as error:
@@ -141,14 +141,17 @@ def needs_mapping(import_: Import) -> bool:
 
 def _is_confirmed(form: ColumnsForm, import_: Import) -> bool:
     """Record the mapping; return whether that worked. If not, the form has the reason."""
-    country = form.cleaned_data["country"]
-    Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(country=country)
+    _record_country(import_, form.cleaned_data["country"])
     try:
         importing.confirm(import_, form.cleaned_data["mapping"], form.cleaned_data["labels"])
     except (ColumnsError, importing.ImportRefusal) as error:
         form.add_error(None, error.sentence)
         return False
     return True
+
+
+def _record_country(import_: Import, country: str) -> None:
+    Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(country=country)
 
 
 def earlier_import(import_: Import) -> str:

@@ -1,29 +1,41 @@
 """The pages of contact lists and their contacts."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import IntegrityError, transaction
-from django.db.models import Count, ProtectedError, Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.utils import timezone
+from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import countries
-from contacts.fields import FIELD_NAMES, SEARCHED_FIELDS
-from contacts.forms import ON_LIST_ALREADY, ContactForm, ContactListForm, SearchForm
-from contacts.models import Contact, ContactList, Suppression
-from contacts.tables import ContactListTable, ContactTable, zoned
+from contacts import browsing, deleting, phones
+from contacts.errors import Refusal
+from contacts.fields import FIELD_NAMES
+from contacts.forms import ON_LIST_ALREADY, ContactForm, ContactListForm
+from contacts.models import Contact, ContactList, Import, Suppression
+from contacts.tables import ContactListTable, zoned
 
-PAGE = 50
+SHOWN_IMPORTS = 3
 
 
 @require_GET
 @permission_required("contacts.view_contactlist", raise_exception=True)
 def lists(request: HttpRequest) -> HttpResponse:
-    table = ContactListTable(ContactList.objects.annotate(people=Count("contacts")), order_by="name")
+    table = ContactListTable(ContactList.objects.all(), order_by="name")
     RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
-    return render(request, "contacts/lists.html", {"table": table})
+    return render(request, "contacts/lists.html", {"table": table, "unfinished": unfinished(list__isnull=False)})
+
+
+def unfinished(**conditions: Any) -> list[Import]:
+    """Today's imports that still run or wait for a decision, newest first: people who left one find it again."""
+    today = timezone.now() - timedelta(days=1)
+    found = Import.objects.unfinished().filter(created_at__gte=today, **conditions)
+    return list(found.select_related("list")[:SHOWN_IMPORTS])
 
 
 @permission_required("contacts.add_contactlist", raise_exception=True)
@@ -47,59 +59,27 @@ def _edit_list(request: HttpRequest, row: ContactList) -> HttpResponse:
     return render(request, "contacts/list_form.html", context, status=422 if form.errors else 200)
 
 
-@require_GET
-@permission_required("contacts.view_contactlist", raise_exception=True)
-def contact_list(request: HttpRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(ContactList, pk=pk)
-    search = SearchForm(request.GET)
-    words = search.cleaned_data["q"] if search.is_valid() else ""
-    table = ContactTable(_matching(row, words), contact_list=row, opted_out=set(), order_by="msisdn")
-    RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
-    table.opted_out = _opted_out([line.record.msisdn for line in table.paginated_rows])
-    context = {
-        "list": row,
-        "country": countries.name_of(row.country),
-        "table": table,
-        "words": words,
-        "total": row.contacts.count(),
-        "last_import": row.imports.first(),
-    }
-    return render(request, "contacts/list.html", context)
-
-
-def _matching(row: ContactList, words: str) -> QuerySet[Contact]:
-    """The contacts that have every word of ``words`` in some field. A number may be written in any notation."""
-    contacts = row.contacts.all()
-    if not words:
-        return contacts
-    digits = "".join(filter(str.isdigit, words))
-    if digits and not any(map(str.isalpha, words)):
-        return contacts.filter(Q(msisdn__contains=digits.lstrip("0")) | Q(customer_id__icontains=words))
-    for word in words.split():
-        in_any_field = Q()
-        for field in SEARCHED_FIELDS:
-            in_any_field |= Q(**{f"{field}__icontains": word})
-        contacts = contacts.filter(in_any_field)
-    return contacts
-
-
-def _opted_out(msisdns: list[str]) -> set[str]:
-    return set(Suppression.objects.active().filter(msisdn__in=msisdns).values_list("msisdn", flat=True))
-
-
-@require_POST
 @permission_required("contacts.delete_contactlist", raise_exception=True)
 def list_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for confirmation, saying what goes and what stays; then delete the list."""
     row = get_object_or_404(ContactList, pk=pk)
-    if row.imports.changing_contacts().exists():
-        messages.error(request, f"An import into {row} is running. Wait until it is done, then delete the list.")
-        return redirect(row)
+    contacts = browsing.count(row.contacts.all(), Q(), float("inf")).number
     try:
-        row.delete()
-    except ProtectedError:
-        messages.error(request, f"{row} cannot be deleted because the history of a campaign refers to it.")
+        if request.method != "POST":
+            deleting.refuse_deletion(row)
+            context = {
+                "list": row,
+                "contacts": contacts,
+                "imports": row.imports.count(),
+                "segments": row.segments.count(),
+            }
+            return render(request, "contacts/list_delete.html", context)
+        deleting.delete_list(row)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
         return redirect(row)
-    messages.success(request, f"{row} and its contacts were deleted. Opt-outs were kept.")
+    plural = "" if contacts == 1 else "s"
+    messages.success(request, f"{row} and its {contacts:,} contact{plural} were deleted. Opt-outs were kept.")
     return redirect("contacts:lists")
 
 
@@ -120,10 +100,10 @@ def contact(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _edit_contact(request: HttpRequest, row: Contact) -> HttpResponse:
-    number = row.msisdn
+    number = phones.formatted(row.msisdn) if row.pk else ""
     form = ContactForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid() and _is_saved(form):
-        messages.success(request, f"{row.msisdn} was saved.")
+        messages.success(request, f"{phones.formatted(row.msisdn)} was saved.")
         return redirect(row.list)
     context = {"form": form, "contact": row, "number": number, "opt_out": _opt_out(row)}
     return render(request, "contacts/contact.html", context, status=422 if form.errors else 200)
@@ -144,10 +124,13 @@ def _opt_out(row: Contact) -> Suppression | None:
     return Suppression.objects.active().filter(msisdn=row.msisdn).first() if row.pk else None
 
 
-@require_POST
 @permission_required("contacts.delete_contact", raise_exception=True)
 def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for confirmation, saying what stays; then delete the contact from its list."""
     row = get_object_or_404(Contact.objects.select_related("list"), pk=pk)
+    if request.method != "POST":
+        return render(request, "contacts/contact_delete.html", {"contact": row, "opt_out": _opt_out(row)})
     row.delete()
-    messages.success(request, f"{row.msisdn} was deleted from {row.list}. An opt-out of this number is kept.")
+    number = phones.formatted(row.msisdn)
+    messages.success(request, f"{number} was deleted from {row.list}. An opt-out of this number is kept.")
     return redirect(row.list)

@@ -9,23 +9,23 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from contacts import phones, sheets, suppression
+from contacts import browsing, importing, phones, sheets, suppression
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
-from contacts.models import Suppression, SuppressionQuerySet
+from contacts.models import Import, Suppression, SuppressionQuerySet
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
-from contacts.views.uploads import on_disk
+from contacts.views.paging import Links, key_of
+from contacts.views.uploads import is_script
 
-PAGE = 50
+#: Opt-outs that the page counts; of more it says so.
+COUNTED = 100_000
 STATUSES = (("active", "Opted out"), ("lifted", "Opted back in"), ("all", "All"))
-# Unlike an import, this page does not ask for an encoding.
-NOT_UTF_8 = "This file is not encoded as UTF-8. Save it as .xlsx or as CSV UTF-8, and upload that."
 EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
 
 
@@ -45,7 +45,7 @@ MANY = "No campaign will text these numbers, whichever list they are on."
 WAYS = {
     "add": Way("contacts:opt_out_add", "One number", "Add opt-out", ONE, "Opt out this number"),
     "paste": Way("contacts:opt_out_paste", "Paste numbers", "Paste opt-outs", MANY, "Opt out these numbers"),
-    "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Opt out these numbers"),
+    "upload": Way("contacts:opt_out_upload", "Upload a spreadsheet", "Upload opt-outs", MANY, "Upload and check"),
 }
 
 
@@ -61,12 +61,9 @@ class OptOutFilter(django_filters.FilterSet):
         fields = ("q", "source", "status")
 
     def by_number(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
-        """A complete number is found in any notation; anything shorter is searched for in the digits."""
-        try:
-            return rows.filter(msisdn=phones.parse(value, settings.DEFAULT_COUNTRY, phones.TYPED))
-        except phones.PhoneError:
-            digits = "".join(filter(str.isdigit, value)).lstrip("0")
-            return rows.filter(msisdn__contains=digits) if digits else rows.none()
+        """The beginning of a number, in any notation."""
+        found = browsing.with_beginning(rows, value, settings.DEFAULT_COUNTRY)
+        return rows.none() if found is None else found
 
     def by_status(self, rows: SuppressionQuerySet, name: str, value: str) -> SuppressionQuerySet:
         return {"active": rows.active, "lifted": rows.lifted}.get(value, rows.all)()
@@ -75,19 +72,26 @@ class OptOutFilter(django_filters.FilterSet):
 def _filtered(request: HttpRequest) -> OptOutFilter:
     query = request.GET.copy()
     query.setdefault("status", "active")
-    return OptOutFilter(query, Suppression.objects.select_related("created_by"))
+    return OptOutFilter(query, Suppression.objects.prefetch_related("created_by"))
 
 
 @require_GET
 @permission_required("contacts.view_suppression", raise_exception=True)
 def opt_outs(request: HttpRequest) -> HttpResponse:
     filtered = _filtered(request)
-    table = OptOutTable(filtered.qs, order_by="-created_at")
-    RequestConfig(request, paginate={"per_page": PAGE, "silent": True}).configure(table)
+    # Each order has an index that also has the filter, except that few opt-outs are lifted.
+    number = filtered.form.is_valid() and filtered.form.cleaned_data["q"]
+    order = ("msisdn", "id") if number else ("-created_at", "-id")
+    page = browsing.key_page(filtered.qs, order, **key_of(request))
+    table = OptOutTable(page.rows)
+    RequestConfig(request, paginate=False).configure(table)
+    active = Suppression.objects.active().values("pk")[: COUNTED + 1].count()
     context = {
         "table": table,
+        "pages": Links(request, page),
         "filter": filtered.form,
-        "active_count": Suppression.objects.active().count(),
+        "active_count": min(active, COUNTED),
+        "are_more": active > COUNTED,
         "is_empty": not Suppression.objects.exists(),
         "query": request.GET.urlencode(),
     }
@@ -124,9 +128,9 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
         msisdn = form.cleaned_data["msisdn"]
         added, _ = suppression.suppress([msisdn], Suppression.Source.MANUAL, form.cleaned_data["note"], request.user)
         if added:
-            messages.success(request, f"{msisdn} is opted out. No campaign will text it.")
+            messages.success(request, f"{phones.formatted(msisdn)} is opted out. No campaign will text it.")
         else:
-            messages.info(request, f"{msisdn} was already opted out.")
+            messages.info(request, f"{phones.formatted(msisdn)} was already opted out.")
         return redirect("contacts:opt_outs")
     return _form_page(request, form, "add")
 
@@ -135,43 +139,46 @@ def opt_out_add(request: HttpRequest) -> HttpResponse:
 def opt_out_paste(request: HttpRequest) -> HttpResponse:
     form = OptOutPasteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        lines = suppression.typed_lines(form.cleaned_data["text"])
-        return _record(request, form, lines, Suppression.Source.PASTE, "pasted")
+        clean = form.cleaned_data
+        lines = suppression.typed_lines(clean["text"])
+        result = suppression.suppress_typed(
+            lines, clean["country"], Suppression.Source.PASTE, "pasted", clean["note"], request.user
+        )
+        return render(request, "contacts/opt_out_result.html", {"result": result, "origin": "Pasted"})
     return _form_page(request, form, "paste")
 
 
-@permission_required("contacts.add_suppression", raise_exception=True)
+@permission_required(("contacts.add_suppression", "contacts.add_import"), raise_exception=True)
 def opt_out_upload(request: HttpRequest) -> HttpResponse:
+    """Take a spreadsheet: it goes the way of every import, columns, check, result.
+
+    A script gets the page to go to as ``{"url": ...}``, a browser a redirect.
+    """
     form = OptOutUploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        file: UploadedFile = form.cleaned_data["file"]
-        try:
-            with on_disk(file) as path:
-                lines = suppression.sheet_lines(path, file.name or "", form.cleaned_data["country"])
-        except sheets.SheetError as error:
-            form.add_error("file", NOT_UTF_8 if error.code == "encoding" else error.sentence)
-        else:
-            return _record(request, form, lines, Suppression.Source.FILE, file.name or "")
+        import_ = _upload(form, request)
+        if import_ is not None:
+            url = import_.get_absolute_url()
+            return JsonResponse({"url": url}) if is_script(request) else redirect(url)
     return _form_page(request, form, "upload")
+
+
+def _upload(form: OptOutUploadForm, request: HttpRequest) -> Import | None:
+    """The stored upload, or None if it cannot be read: then the field has the reason and nothing is kept."""
+    file: UploadedFile = form.cleaned_data["file"]
+    country = form.cleaned_data["country"]
+    try:
+        return importing.upload(None, file, file.name or "", request.user, country)
+    except sheets.SheetError as error:
+        if error.code == "encoding":
+            return importing.store_unread(None, file, file.name or "", request.user, country)
+        form.add_error("file", error.sentence)
+        return None
 
 
 def _form_page(request: HttpRequest, form: OptOutForm | OptOutPasteForm | OptOutUploadForm, way: str) -> HttpResponse:
     context = {"form": form, "way": WAYS[way], "ways": WAYS.values(), "is_upload": way == "upload"}
     return render(request, "contacts/opt_out_form.html", context, status=422 if form.errors else 200)
-
-
-def _record(
-    request: HttpRequest,
-    form: OptOutPasteForm | OptOutUploadForm,
-    lines: Iterator[tuple[int, str]] | list[tuple[int, str]],
-    source: Suppression.Source,
-    proof: str,
-) -> HttpResponse:
-    """Record the opt-outs and show the result with every invalid line."""
-    clean = form.cleaned_data
-    result = suppression.suppress_typed(lines, clean["country"], source, proof, clean.get("note", ""), request.user)
-    origin = "Pasted" if source == Suppression.Source.PASTE else f"From {proof}"
-    return render(request, "contacts/opt_out_result.html", {"result": result, "origin": origin})
 
 
 # -- opting back in ---------------------------------------------------------------------------------------------------
@@ -181,12 +188,15 @@ def _record(
 def opt_back_in(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Suppression, pk=pk)
     if row.lifted_at:
-        messages.info(request, f"{row.msisdn} has already opted back in.")
+        messages.info(request, f"{phones.formatted(row.msisdn)} has already opted back in.")
         return redirect("contacts:opt_outs")
     form = ConsentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         suppression.opt_back_in(row.msisdn, form.cleaned_data["note"], request.user)
-        messages.success(request, f"{row.msisdn} can be texted again. The opt-out and the proof of consent are kept.")
+        messages.success(
+            request,
+            f"{phones.formatted(row.msisdn)} can be texted again. The opt-out and the proof of consent are kept.",
+        )
         return redirect("contacts:opt_outs")
     context = {"form": form, "opt_out": row, "since": zoned(row.created_at)}
     return render(request, "contacts/opt_back_in.html", context, status=422 if form.errors else 200)

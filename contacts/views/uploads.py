@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 
 
 @contextmanager
@@ -19,3 +20,8 @@ def on_disk(file: UploadedFile) -> Iterator[Path]:
             copy.write(piece)
         copy.flush()
         yield Path(copy.name)
+
+
+def is_script(request: HttpRequest) -> bool:
+    """Whether a script uploads the file, which shows the progress and wants the next page's address."""
+    return request.headers.get("Accept") == "application/json"

@@ -19,7 +19,7 @@ from tests.conftest import PASSWORD, MakeUser
 LogIn = Callable[[User], Client]
 ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
-KINDS = ("recipients", "opt-outs", "rows left out", "payload", "file", "reply")
+KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply")
 ROLES = ("viewer", "operator", "approver", "administrator")
 
 
@@ -47,6 +47,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
     ImportIssue.objects.create(import_of=imported, row=2, code="x", sentence="Wrong.", value=NUMBER)
     return {
         "recipients": f"/campaigns/{campaign.pk}/export/",
+        "contacts": f"{campaign.lists.get().get_absolute_url()}export/",
         "opt-outs": "/contacts/opt-outs/export/",
         "rows left out": f"/contacts/imports/{imported.pk}/rows/left_out/",
         "payload": f"/batches/{batch.pk}/payload/",
@@ -74,6 +75,16 @@ def test_viewers_download_no_numbers_and_all_others_can(
             "recipients",
             f"?format=csv&number={NUMBER}&outcome=waiting",
             {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "0"},
+        ),
+        ("contacts", "?format=csv", {"exported": "contacts", "filter": "none", "rows": "5"}),
+        (
+            "contacts",
+            "?value1_is=equals&value1=Person+0&customer_id_is=not_equals&customer_id=082+555+0100",
+            {
+                "exported": "contacts",
+                "filter": "value1 equals: Person 0, customer_id not_equals: a number",
+                "rows": "1",
+            },
         ),
         ("opt-outs", "?format=csv&source=manual", {"exported": "opt-outs", "filter": "source: manual", "rows": "2"}),
         (
@@ -147,6 +158,7 @@ def test_no_download_is_stored(exports: dict[str, str], client_of: ClientOf) -> 
 def test_pages_offer_no_download_to_viewers(exports: dict[str, str], client_of: ClientOf) -> None:
     pages = {
         "recipients": exports["recipients"].replace("export/", ""),
+        "contacts": exports["contacts"].replace("export/", ""),
         "opt-outs": "/contacts/opt-outs/",
         "payload": exports["payload"].replace("payload/", ""),
         "file": exports["payload"].replace("payload/", ""),

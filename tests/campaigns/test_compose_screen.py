@@ -112,6 +112,29 @@ def test_lists_move_up_and_down_without_javascript_and_nothing_is_saved(
     assert not Campaign.objects.exists()
 
 
+def test_a_form_that_is_left_for_an_upload_comes_back_with_the_new_list_chosen(
+    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+) -> None:
+    first, new = make_list("Customers"), make_list("New", first=27825550900)
+    client = logged_in(operator)
+    response = client.post("/campaigns/new/", filled(account, first, name="", turn="upload"))
+    assert response.headers["Location"] == "/contacts/upload/?next=%2Fcampaigns%2Fnew%2F"
+    assert '<input type="hidden" name="next" value="/campaigns/new/">' in client.get(response.headers["Location"]).text
+    page = client.get("/campaigns/new/", {"uploaded": new.pk})
+    form = page.context["form"]
+    assert page.status_code == 200
+    assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk), str(new.pk)])
+    assert "Give the campaign a name" not in page.text
+    # A cancelled upload restores the form, too.
+    form = client.get("/campaigns/new/", {"uploaded": ""}).context["form"]
+    assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk)])
+    client.post("/campaigns/new/", filled(account, first, new))
+    assert "left_for_upload" not in client.session
+    # Without such a form only the list is chosen.
+    assert client.get("/campaigns/new/", {"uploaded": new.pk}).context["form"].chosen_lists() == [str(new.pk)]
+    assert not Campaign.objects.exclude(name="October promo").exists()
+
+
 def test_a_template_is_copied_into_the_text(account: Account, operator: User, logged_in: LogIn) -> None:
     template = Template.objects.create(name="Promo", text="Hello @@value1@@", sender="SHOP")
     response = logged_in(operator).post("/campaigns/new/", filled(account, template=template.pk, turn="template"))

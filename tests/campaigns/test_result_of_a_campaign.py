@@ -31,7 +31,7 @@ def finished(account: Account, make_running: MakeCampaign, status: str, row_erro
     [
         (395, 0, "accepted", "Finished: all 395 accepted"),
         (1, 0, "accepted", "Finished: accepted"),
-        (99_980, 20, "accepted", "Finished: 20 of 100,000 failed"),
+        (99_980, 20, "accepted", "Finished: 99,980 accepted, 20 failed"),
         (94, 6, "rejected", "Finished: 6 of 100 failed"),
         (0, 484, "rejected", "Finished: 484 of 484 failed"),
         (0, 0, "excluded", "Finished: nobody was texted"),

@@ -139,7 +139,7 @@ class Run:
         self.phase = "anything"
         room = self.left() // 4
         strikes = self.plans.strikes()
-        self.queue.extend(self.plans.read_half_written(3 if self.wanted >= SHORT else 1))
+        self.queue.extend(self.plans.read_half_written(4 if self.wanted >= SHORT else 1))
         if self.wanted >= SHORT:
             # Their log must stand still for three minutes, which the short form has no time for.
             self.queue.extend(self.plans.read_early())

@@ -183,6 +183,25 @@ def test_the_labels_of_the_list_decide_and_fields_of_absent_columns_stay_free() 
 
 
 @pytest.mark.parametrize(
+    "sheet",
+    [
+        ["=name", "=mobile", "=amount"],
+        ["Amount=amount", "Cell=mobile", "amount=code", "Amount=yes"],
+        [f"{'A very long heading ' * 4}=name", "Cell=mobile"],
+        ["Имя=name", "Телефон=mobile", "город=yes"],
+        ["№=yes", "Cell=mobile", "$=amount"],
+    ],
+)
+def test_the_same_sheet_again_goes_to_the_same_fields(sheet: list[str]) -> None:
+    first = guess(*sheet)
+    header = [column.rsplit("=", 1)[0] for column in sheet]
+    labels = columns.new_labels(first.mapping, header, {})
+    again = guess(*sheet, labels=labels)
+    assert again.mapping == first.mapping
+    assert columns.new_labels(again.mapping, header, labels) == {}
+
+
+@pytest.mark.parametrize(
     ("file", "phone"), [("text_consent.csv", 1), ("salesforce.csv", 4), ("number_column.csv", 2), ("fb_lead.csv", 1)]
 )
 def test_the_known_exports_are_read(file: str, phone: int) -> None:
@@ -218,6 +237,10 @@ def test_it_gives_the_cells_of_a_row_by_field() -> None:
         "phone": "0825550100",
         "value1": "Ann",
         "value2": "",
+    }
+    assert columns.apply({0: "value1", 1: "message"}, ["Thandi\n K", "Hi\nyou"]) == {
+        "value1": "Thandi K",
+        "message": "Hi\nyou",
     }
 
 

@@ -113,6 +113,12 @@ def test_another_header_row_is_read_at_once_and_before_anything_is_checked(
     assert customers.labels == {"value1": "Who", "value2": "Column 3"}
 
 
+def test_a_sheet_that_is_read_again_keeps_the_country_that_was_chosen(client: Client, customers: ContactList) -> None:
+    import_ = upload(customers, PLAIN)
+    main_button(client, import_, header_row="0", country="GB")
+    assert (import_.header_row, import_.country) == (0, "GB")
+
+
 def test_a_row_that_is_not_on_offer_changes_nothing(client: Client, customers: ContactList) -> None:
     import_ = upload(customers, PLAIN)
     main_button(client, import_, header_row="99")
@@ -172,6 +178,14 @@ def test_the_labels_of_the_list_are_kept(client: Client, customers: ContactList)
     assert customers.labels == {"value1": "First name", "value2": "Town", "value3": "Balance"}
 
 
+def test_columns_are_proposed_as_they_were_confirmed_for_the_last_sheet(client: Client, customers: ContactList) -> None:
+    imported(customers)
+    import_ = upload(customers, PLAIN.replace("Thandi", "Anika"))
+    main_button(client, import_)
+    # The town was left out.
+    assert import_.mapping == {"0": "value1", "1": "phone"}
+
+
 def test_the_same_file_is_said_for_any_list_with_date_and_person(
     client: Client, customers: ContactList, operator: User
 ) -> None:
@@ -207,7 +221,13 @@ def test_a_list_that_is_used_stays_when_its_upload_goes_elsewhere(client: Client
 
 @pytest.mark.parametrize(
     ("asked", "is_kept"),
-    [("/campaigns/new/", True), ("https://evil.example/", False), ("//evil.example/", False), ("campaigns/", False)],
+    [
+        ("/campaigns/new/", True),
+        ("/\\evil.example/", False),
+        ("https://evil.example/", False),
+        ("//evil.example/", False),
+        ("campaigns/", False),
+    ],
 )
 def test_the_page_that_asked_for_the_upload_waits_for_the_result(
     client: Client, customers: ContactList, asked: str, is_kept: bool

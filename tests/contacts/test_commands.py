@@ -76,6 +76,12 @@ def test_columns_can_be_mapped_by_name(write: Write) -> None:
     assert (contact.value1, contact.value2) == ("Ann", "1")
 
 
+def test_the_row_of_the_header_can_be_chosen(write: Write) -> None:
+    path = write("people.csv", "Name,Cell\nAnn,0825550100\n")
+    result = run("import_contacts", "People", path, "--header-row", "0", "--map", "Column 2=phone")
+    assert (result["read"], result["created"], result["invalid"]) == (2, 1, 1)
+
+
 def test_importing_again_changes_nothing(write: Write) -> None:
     path = write("people.csv", SHEET)
     run("import_contacts", "People", path)
@@ -122,10 +128,15 @@ def test_it_opts_out_the_numbers_it_is_given() -> None:
 
 
 def test_it_opts_out_the_numbers_of_a_file(write: Write) -> None:
-    path = write("stop.csv", "Name,Mobile\nAnn,082 555 0100\nBen,\nCid,0825550101\n")
-    assert run("opt_out", "--file", path) == {"read": 2, "added": 2, "already": 0, "invalid": 0}
-    assert Suppression.objects.get(msisdn="27825550101").note == "stop.csv, line 4"
-    assert run("opt_out", "--file", path) == {"read": 2, "added": 0, "already": 2, "invalid": 0}
+    path = write("stop.csv", "Name,Mobile\nAnn,082 555 0100\nBen,\n,\nCid,0825550101\n")
+    result = run("opt_out", "--file", path)
+    left_out = {"above_header": 1, "hidden": 0, "swallowed": 0}
+    expected = {"read": 4, "added": 2, "already": 0, "invalid": 1, "blank": 1, "left_out": left_out}
+    assert {name: result[name] for name in expected} == expected
+    assert [(issue["row"], issue["code"]) for issue in result["issues"]] == [(3, "missing")]
+    assert Suppression.objects.get(msisdn="27825550101").note == "stop.csv, row 5"
+    again = run("opt_out", "--file", path)
+    assert (again["added"], again["already"]) == (0, 2)
 
 
 def test_a_file_without_a_header_loses_no_number(write: Write) -> None:

@@ -291,8 +291,8 @@ def test_it_warns_of_the_same_file_and_does_not_refuse_it(client: Client, custom
     assert (
         "This file has been imported before." in client.get(f"/contacts/imports/{second.pk}/columns/").content.decode()
     )
-    other = uploaded(client, ContactList.objects.create(name="VIP"))
-    assert "imported before" not in client.get(f"/contacts/imports/{other.pk}/columns/").content.decode()
+    new = uploaded(client, customers, SHEET + "0825550109,New,e\n")
+    assert "imported before" not in client.get(f"/contacts/imports/{new.pk}/columns/").content.decode()
 
 
 def test_bad_rows_are_downloaded_as_texts_never_formulas(client: Client, customers: ContactList) -> None:

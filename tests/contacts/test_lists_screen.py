@@ -1,19 +1,26 @@
 """The pages of contact lists and their contacts."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from campaigns.models import Campaign, CampaignList
-from contacts import suppression
-from contacts.models import Contact, ContactList
+from contacts import deleting, suppression
+from contacts.models import Contact, ContactList, Import, ImportRow, Segment
 from providers.models import Account
+from tests.pages import html_of
 
 pytestmark = pytest.mark.postgresql
 
 LogIn = Callable[[User], Client]
+
+
+def numbers_of(answer: Any) -> list[str]:
+    """The numbers that the table of the page shows."""
+    return [row.record.msisdn for row in answer.context["table"].rows]
 
 
 @pytest.fixture
@@ -48,6 +55,17 @@ def test_it_counts_the_people_on_each_list(client: Client, thandi: Contact) -> N
     page = client.get("/contacts/").content.decode()
     assert f'href="/contacts/{thandi.list_id}/">Customers' in page
     assert "First name" in page
+
+
+def test_it_links_to_imports_that_are_not_finished(client: Client, customers: ContactList) -> None:
+    made = {"list": customers, "country": "ZA", "file": "x.csv", "mapping": {"0": "phone"}}
+    running = Import.objects.create(original_name="run.csv", status="checking", progress=1200, total=6000, **made)
+    Import.objects.create(original_name="done.csv", status="done", **made)
+    for path in ("/contacts/", f"/contacts/{customers.pk}/"):
+        page = html_of(client.get(path))
+        assert f'<a href="{running.get_absolute_url()}">run.csv</a> into Customers: checking rows' in page
+        assert "1,200 of 6,000 rows" in page
+        assert '">done.csv</a> into' not in page
 
 
 def test_it_creates_a_list_with_labels(client: Client) -> None:
@@ -91,19 +109,28 @@ def test_it_refuses_a_list_at_the_field(
 def test_it_finds_people_by_number_and_value(client: Client, thandi: Contact, words: str) -> None:
     Contact.objects.create(list=thandi.list, msisdn="27825550999", value1="Sipho")
     page = client.get(f"/contacts/{thandi.list_id}/", {"q": words}).content.decode()
-    assert "27825550100" in page
-    assert "27825550999" not in page
+    assert "+27 82 555 0100" in page
+    assert "+27 82 555 0999" not in page
 
 
-def test_it_pages_and_sorts(client: Client, customers: ContactList) -> None:
-    Contact.objects.bulk_create(
-        Contact(list=customers, msisdn=f"2782555{n:04}", value1=f"Person {9999 - n}") for n in range(60)
-    )
-    first = client.get(f"/contacts/{customers.pk}/").content.decode()
-    assert "27825550000" in first
-    assert "27825550059" not in first
-    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?page=2").content.decode()
-    assert "27825550059" in client.get(f"/contacts/{customers.pk}/?sort=value1").content.decode()
+def test_it_pages_by_key(client: Client, customers: ContactList) -> None:
+    Contact.objects.bulk_create(Contact(list=customers, msisdn=f"2782555{n:04}") for n in range(120))
+    first = client.get(customers.get_absolute_url())
+    assert numbers_of(first) == [f"2782555{n:04}" for n in range(50)]
+    assert (first.context["pages"].first, first.context["pages"].previous) == ("", "")
+    second = client.get(customers.get_absolute_url() + first.context["pages"].next)
+    third = client.get(customers.get_absolute_url() + second.context["pages"].next)
+    assert numbers_of(third) == [f"2782555{n:04}" for n in range(100, 120)]
+    assert not third.context["pages"].next
+    back = client.get(customers.get_absolute_url() + third.context["pages"].previous)
+    assert numbers_of(back) == numbers_of(second)
+    assert numbers_of(client.get(customers.get_absolute_url() + third.context["pages"].first)) == numbers_of(first)
+
+
+def test_a_page_after_a_contact_that_is_gone_is_the_first(client: Client, thandi: Contact) -> None:
+    gone = thandi.pk + 1000
+    assert numbers_of(client.get(f"/contacts/{thandi.list_id}/?after={gone}")) == [thandi.msisdn]
+    assert numbers_of(client.get(f"/contacts/{thandi.list_id}/?before={gone}")) == [thandi.msisdn]
 
 
 def test_it_shows_who_has_opted_out(client: Client, thandi: Contact) -> None:
@@ -126,6 +153,19 @@ def test_it_refuses_an_invalid_number_at_its_field(client: Client, customers: Co
     assert not Contact.objects.exists()
 
 
+def test_it_adds_a_fixed_line_that_a_person_enters(client: Client, customers: ContactList) -> None:
+    client.post(f"/contacts/{customers.pk}/add/", {"phone": "011 555 0100"})
+    assert customers.contacts.get().msisdn == "27115550100"
+
+
+def test_a_number_that_is_not_changed_is_not_read_again(client: Client, customers: ContactList) -> None:
+    """An import can take in numbers of another country without a plus, which the form would refuse."""
+    jo = Contact.objects.create(list=customers, msisdn="447911123456", phone="447911123456", customer_id="Jo")
+    client.post(f"/contacts/people/{jo.pk}/", {"phone": "447911123456", "customer_id": "Joe"})
+    jo.refresh_from_db()
+    assert (jo.msisdn, jo.customer_id) == ("447911123456", "Joe")
+
+
 def test_it_refuses_a_number_that_is_on_the_list(client: Client, thandi: Contact) -> None:
     answer = client.post(f"/contacts/{thandi.list_id}/add/", {"phone": "+27 82 555 0100"})
     assert answer.context["form"].errors == {
@@ -139,23 +179,61 @@ def test_it_changes_and_deletes_a_person(client: Client, thandi: Contact) -> Non
     thandi.refresh_from_db()
     assert (thandi.msisdn, thandi.value1, thandi.value2) == ("27825550122", "Thandi M", "")
     suppression.suppress([thandi.msisdn], "manual")
+    page = html_of(client.get(f"/contacts/people/{thandi.pk}/delete/"))
+    assert "Delete +27 82 555 0122 from Customers?" in page
+    assert "This number is opted out, and stays so." in page
     client.post(f"/contacts/people/{thandi.pk}/delete/")
     assert not Contact.objects.exists()
     assert suppression.is_suppressed("27825550122")
 
 
-def test_it_deletes_a_list_that_nothing_uses(client: Client, thandi: Contact) -> None:
+def test_it_deletes_a_list_that_nothing_uses_and_says_what_stays(client: Client, thandi: Contact) -> None:
+    suppression.suppress([thandi.msisdn], "manual")
+    Segment.objects.create(list=thandi.list, name="All", conditions=[])
+    page = html_of(client.get(f"/contacts/{thandi.list_id}/delete/"))
+    for words in (
+        "Delete Customers?",
+        "1 contact",
+        "1 segment",
+        "Opt-outs and consents",
+        "Texts that were handed over",
+    ):
+        assert words in page
+    assert ContactList.objects.exists()
     answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
-    assert "Customers and its contacts were deleted. Opt-outs were kept." in answer.content.decode()
-    assert not ContactList.objects.exists()
+    assert "Customers and its 1 contact were deleted. Opt-outs were kept." in answer.content.decode()
+    for model in (ContactList, Contact, Segment):
+        assert not model._default_manager.exists()
+    assert suppression.is_suppressed("27825550100")
+
+
+def test_a_large_list_is_deleted_in_short_transactions(
+    monkeypatch: pytest.MonkeyPatch, client: Client, thandi: Contact
+) -> None:
+    monkeypatch.setattr(deleting, "RANGE", 2)
+    Contact.objects.bulk_create(Contact(list=thandi.list, msisdn=f"2782556{n:04}") for n in range(5))
+    imported = Import.objects.create(list=thandi.list, original_name="a.csv", country="ZA", file="imports/a.csv")
+    ImportRow.objects.bulk_create(ImportRow(import_of=imported, row=n, msisdn=str(n)) for n in range(5))
+    client.post(f"/contacts/{thandi.list_id}/delete/")
+    for model in (ContactList, Contact, Import, ImportRow):
+        assert not model._default_manager.exists()
+
+
+@pytest.mark.parametrize("status", ["applying", "undoing"])
+def test_a_list_is_not_deleted_while_an_import_changes_it(client: Client, thandi: Contact, status: str) -> None:
+    Import.objects.create(list=thandi.list, original_name="a.csv", country="ZA", file="imports/a.csv", status=status)
+    answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
+    assert "An import into Customers is running." in answer.content.decode()
+    assert Contact.objects.exists()
 
 
 def test_it_keeps_a_list_that_a_campaign_uses(client: Client, thandi: Contact) -> None:
     account = Account.objects.create(name="Main", provider="smsportal")
     campaign = Campaign.objects.create(name="October", account=account, text="Hi")
     CampaignList.objects.create(campaign=campaign, contact_list=thandi.list, position=1)
-    answer = client.post(f"/contacts/{thandi.list_id}/delete/", follow=True)
-    assert "Customers cannot be deleted because the history of a campaign refers to it." in answer.content.decode()
+    at = f"/contacts/{thandi.list_id}/delete/"
+    for answer in (client.get(at, follow=True), client.post(at, follow=True)):
+        assert "Customers cannot be deleted because the history of a campaign refers to it." in answer.content.decode()
     assert Contact.objects.exists()
 
 
@@ -171,11 +249,6 @@ def test_a_viewer_reads_and_changes_nothing(reading: Client, thandi: Contact) ->
         assert reading.post(path).status_code == 403, path
     reading.post(f"/contacts/people/{thandi.pk}/", {"phone": "082 555 0122"})
     assert Contact.objects.get().msisdn == "27825550100"
-
-
-def test_deleting_is_post_only(client: Client, thandi: Contact) -> None:
-    assert client.get(f"/contacts/{thandi.list_id}/delete/").status_code == 405
-    assert client.get(f"/contacts/people/{thandi.pk}/delete/").status_code == 405
 
 
 def test_an_anonymous_user_must_log_in(customers: ContactList) -> None:

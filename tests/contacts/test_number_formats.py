@@ -216,6 +216,8 @@ TEXTS = [
     ("_(@_)", "Dube", "Dube"),
     ("[<5]0;0", "Dube", "Dube"),
     (";;;@", "Dube", "Dube"),
+    ("[DBNum1]0", "Dube", "Dube"),
+    ('ggge"年"', "Date", "Date"),
 ]
 
 
@@ -236,7 +238,7 @@ def test_it_shows_a_text_as_excel_does(code: str, text: str, shown: str) -> None
 
 
 def test_a_format_that_hides_a_text_or_is_unknown_is_refused() -> None:
-    for code in (";;;", "[DBNum1]0"):
+    for code in (";;;", "[DBNum1]@"):
         with pytest.raises(UnknownFormat):
             NumberFormat(code).show_text("0825550100")
 

@@ -173,6 +173,20 @@ def test_it_peeks_at_the_first_rows(workbook: Write) -> None:
     assert peeked.rows == [sheets.Row(2, ["0825550100"]), sheets.Row(3, ["0825550101"])]
 
 
+def test_it_passes_on_options_problems_and_what_was_left_out(tmp_path: Path) -> None:
+    path = text_file(tmp_path, 'Clients\nName,Cell\n"Open,0825550100\nZoe,0825550101\n"Close,0825550102\n')
+    with sheets.open_sheet(path, path.name, sheets.Options(header_row=2)) as sheet:
+        (row,) = sheet.rows()
+        assert sheet.layout.first_rows[:2] == [sheets.Row(1, ["Clients"]), sheets.Row(2, ["Name", "Cell"])]
+        assert (row.number, row.problems[sheets.WHOLE_ROW][0]) == (3, "missing_quote")
+        assert sheet.left_out == {"above_header": 2, "hidden": 0, "swallowed": 2}
+
+
+def test_it_offers_encodings(tmp_path: Path) -> None:
+    path = text_file(tmp_path, "Name,Cell\nŁukasz,0825550100\n".encode("cp1250"))
+    assert sheets.offers(path, path.name)[0] == sheets.Offer("cp1250", ["Name", "Cell"], [["Łukasz", "0825550100"]])
+
+
 def test_the_reader_ends_with_a_killed_parent(tmp_path: Path) -> None:
     sheet = tmp_path / "large.csv"
     sheet.write_text("Phone\n" + "082 555 0100\n" * 200_000)

@@ -60,6 +60,18 @@ def test_it_keeps_file_and_line_of_what_people_typed() -> None:
     assert [(issue.line, issue.value, issue.code) for issue in result.issues] == [(6, "nobody", "not_a_number")]
 
 
+def test_every_number_that_a_line_can_mean_is_opted_out_and_counted() -> None:
+    lines = [
+        (2, "082 555 0100 / 082 555 0101"),
+        (3, "not 082 555 0102 after 5"),
+        (4, "011 555 0100"),
+        (5, "447911123456"),
+    ]
+    result = suppression.suppress_typed(lines, "ZA", "file", "stop.xlsx")
+    assert (result.read, result.added, result.already, result.invalid) == (5, 5, 0, 0)
+    assert suppression.is_suppressed("447911123456")
+
+
 def test_a_pasted_text_may_hold_several_numbers_a_line() -> None:
     text = "082 555 0100, 082 555 0101\n\n  082 555 0102;\n"
     assert list(suppression.typed_lines(text)) == [(1, "082 555 0100"), (1, "082 555 0101"), (3, "082 555 0102")]

@@ -85,7 +85,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         return True
 
     pass_gate, intend, withdraw = gate.gate, journal.intend, journal.withdraw
-    suppress = suppression._suppress_chunk
+    suppress = suppression.suppress_with_proof
 
     def watched_gate(batch: Batch, *rest: Any, **options: Any) -> Any:
         attempt = pass_gate(batch, *rest, **options)
@@ -106,7 +106,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         gates[batch.stem] = [gate for gate in gates[batch.stem] if gate.number != attempt]
         points.reach("withdraw:end")
 
-    def watched_suppress(notes: Any, *rest: Any) -> int:
+    def watched_suppress(notes: Any, *rest: Any) -> set[str]:
         added = suppress(notes, *rest)
         for msisdn in notes:
             current().opted_out_at.setdefault(msisdn, current().clock())
@@ -120,7 +120,7 @@ def tell_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unresolved, "gate", watched_gate)
     monkeypatch.setattr(journal, "intend", watched_intend)
     monkeypatch.setattr(journal, "withdraw", watched_withdraw)
-    monkeypatch.setattr(suppression, "_suppress_chunk", watched_suppress)
+    monkeypatch.setattr(suppression, "suppress_with_proof", watched_suppress)
     monkeypatch.setattr(drain, "log_failure", record_failure)
     monkeypatch.setattr(poll, "log_failure", record_failure)
 

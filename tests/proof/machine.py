@@ -232,6 +232,14 @@ class BatchLife(RuleBasedStateMachine):
         self.run("hand_over", self.account_id, Incident("commit", passing, action, 0))
 
     @precondition(lambda self: self.is_more_to_come and self.provider.keeps_keys)
+    @rule(action=st.sampled_from(("die", "unclear")), incident=maybe_incident)
+    def a_file_that_arrived_is_repeated(self, action: str, incident: Incident | None) -> None:
+        """A commit whose answer is lost, and no listing shows its file: the provider must drop the repeat."""
+        self.a_commit_is_cut_short(passing=2, action=action, is_hidden=True)
+        self.soon(seconds=3, incident=None)
+        self.soon(seconds=61, incident=incident)
+
+    @precondition(lambda self: self.is_more_to_come and self.provider.keeps_keys)
     @rule(incident=maybe_incident)
     def files_are_read_early(self, incident: Incident | None) -> None:
         """Uploads end well, and the provider drops what it had read of them; an incident may strike at the poll."""

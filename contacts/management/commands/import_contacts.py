@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("list", help="name of the list; created if it does not exist")
-        parser.add_argument("file", help="an .xlsx, .csv or .tsv file")
+        parser.add_argument("file", help="a spreadsheet, such as an .xlsx, .xls, .ods, .csv or .tsv file")
         parser.add_argument("--country", default="", help="country of numbers without a country code, such as ZA")
         parser.add_argument(
             "--encoding", default="", choices=["", *sheets.ENCODINGS], help="of a text that is not UTF-8"
@@ -98,19 +98,20 @@ def find_or_create(name: str, country: str) -> ContactList:
 def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
     """The guessed mapping with the changes in ``pairs``, each ``"Column=field"``. Raises CommandError."""
     chosen: dict[int, str] = {}
+    titles = [columns.title_of(column, import_.header) for column in range(len(import_.header))]
     for pair in pairs:
         title, equals, field = pair.rpartition("=")
-        matching = [column for column, name in enumerate(import_.header) if name.lower() == title.strip().lower()]
+        matching = [column for column, name in enumerate(titles) if name.lower() == title.strip().lower()]
         if not equals or not matching:
-            raise CommandError(f"There is no column {title or pair}. The columns are: {', '.join(import_.header)}.")
+            raise CommandError(f"There is no column {title or pair}. The columns are: {', '.join(titles)}.")
         if matching[0] in chosen:
             raise CommandError(f"The column {title} is mapped twice. Keep one of them.")
         chosen[matching[0]] = field.strip()
     guessed = columns.guess(import_.header, import_.samples, import_.contact_list.labels, import_.country)
     if guessed.asked and "phone" not in chosen.values():
-        titles = [columns.title_of(column, import_.header) for column in guessed.asked]
+        asked = [titles[column] for column in guessed.asked]
         raise CommandError(
-            f'These columns look like phone numbers: {", ".join(titles)}. Choose one: --map "{titles[0]}=phone"'
+            f'These columns look like phone numbers: {", ".join(asked)}. Choose one: --map "{asked[0]}=phone"'
         )
     rest = {
         column: field

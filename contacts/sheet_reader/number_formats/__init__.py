@@ -79,8 +79,10 @@ class NumberFormat:
 
     @property
     def changes_text(self) -> bool:
-        """Whether a cell with text shows something else than that text."""
-        return self._is_unknown or (self._text is not None and self._text.tokens != [("at", "@")])
+        """Whether a cell with text shows something else than that text, or may do so."""
+        if self._is_unknown:
+            return "@" in self.code or self.code.count(";") >= 3
+        return self._text is not None and self._text.tokens != [("at", "@")]
 
     @property
     def hides_zero(self) -> bool:
@@ -109,7 +111,7 @@ class NumberFormat:
 
     def show_text(self, text: str) -> str:
         """A cell with text as the format shows it. Raises UnknownFormat as ``show`` does."""
-        if self._is_unknown:
+        if self._is_unknown and self.changes_text:
             raise UnknownFormat(self.code)
         if self._text is None:
             return text

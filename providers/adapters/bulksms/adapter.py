@@ -8,6 +8,7 @@ from typing import Any
 
 from providers import gsm
 from providers.adapters.bulksms import forms
+from providers.adapters.bulksms import replies as pushes
 from providers.adapters.bulksms.answers import Answer, answers_by_attempt, batch_ids_of, commit_error, kept_bytes
 from providers.adapters.bulksms.checks import (
     check_clock,
@@ -51,6 +52,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Unclear
+from providers.replies import PushedReply
 from providers.transports.http import HttpRemote, HttpTransport
 
 _MAX_DELAY = timedelta(days=730)
@@ -78,8 +80,13 @@ class Adapter(BaseAdapter):
     starts_later = True
     login_hint = "Each account belongs to one regional address: the user name is not known at the others."
 
+    reply_setup = pushes.SETUP
+
     SettingsForm = forms.SettingsForm
     OptionsForm = forms.OptionsForm
+
+    def read_reply(self, fields: Mapping[str, str]) -> PushedReply | None:
+        return pushes.read(fields)
 
     def host(self, settings: Mapping[str, Any]) -> str:
         """Return the whole address: for approvals and stored passwords, http is a different host than https."""

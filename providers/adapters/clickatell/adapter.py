@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from providers import gsm
-from providers.adapters.clickatell import forms
+from providers.adapters.clickatell import forms, replies
 from providers.adapters.clickatell.batch_log import BatchLog, first_start, oldest_change
 from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
 from providers.adapters.clickatell.problems import (
@@ -84,6 +84,8 @@ class Adapter(BaseAdapter):
         "The FTP login is your api_id with the FTP password set in the FTP section of “Manage My Products”. It is not "
         "the login of your Clickatell account."
     )
+    reply_setup = replies.SETUP
+    reply_shapes = replies.SHAPES
 
     SettingsForm = forms.SettingsForm
     OptionsForm = forms.OptionsForm

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.adapters.gatewayapi import forms, reading, wire
+from providers.adapters.gatewayapi import forms, reading, replies, wire
 from providers.adapters.gatewayapi.forms import servers
 from providers.adapters.gatewayapi.words import contains, state_of
 from providers.base import (
@@ -67,6 +67,8 @@ class Adapter(BaseAdapter):
     login_hint = (
         "FTP has its own credentials, in GatewayAPI's dashboard under Settings. GatewayAPI's support must switch it on."
     )
+    reply_setup = replies.SETUP
+    reply_shapes = replies.SHAPES
 
     SettingsForm = forms.SettingsForm
     OptionsForm = forms.OptionsForm

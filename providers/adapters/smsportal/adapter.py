@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.adapters.smsportal import forms, reading, wire
+from providers.adapters.smsportal import forms, reading, replies, wire
 from providers.adapters.smsportal.forms import FTP
 from providers.adapters.smsportal.words import ERRORS, PROCESSED, SEND
 from providers.base import (
@@ -61,6 +61,8 @@ class Adapter(BaseAdapter):
         "For accounts created after 6 June 2023, first switch on the channel under “API Keys” in the SMSPortal control "
         "panel."
     )
+    reply_setup = replies.SETUP
+    reply_shapes = replies.SHAPES
 
     SettingsForm = forms.SettingsForm
     OptionsForm = forms.OptionsForm

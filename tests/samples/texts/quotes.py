@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 
+from contacts.sheet_reader.types import Options
 from tests.samples.texts.case import TextCase, joined, people, phone
 
 
@@ -53,6 +54,16 @@ def unbalanced() -> Iterator[TextCase]:
     yield TextCase(
         "never closed in the header",
         '"Name,Cell\nThandi,0825550100\nSipho,0825550101\n',
+        header_row=0,
+        header=("",),
+        rows=[["Name,Cell\nThandi,0825550100\nSipho,0825550101\n"]],
+        problems={(1, -1): "missing_quote"},
+        swallowed=2,
+    )
+    yield TextCase(
+        "whole rows in a chosen header",
+        '"Name,Cell\nThandi,0825550100\nSipho",0825550101\nZoe,0825550102\n',
+        options=Options(header_row=1),
         refusal=("missing_quote", "row 1"),
     )
     yield TextCase(

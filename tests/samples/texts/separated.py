@@ -103,6 +103,18 @@ def encoded() -> Iterator[TextCase]:
         yield TextCase(f"marked {encoding}", "\ufeff" + text, rows=table[1:], encoding=encoding)
     for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
         yield TextCase(f"unmarked {encoding}", text, rows=table[1:], encoding=encoding)
+    chinese = [["Name", "Cell"], ["王一", phone(0)], ["李四", phone(1)], ["张三", phone(2)]]
+    for encoding in ("utf-16-le", "utf-16-be"):
+        yield TextCase(f"Chinese in {encoding}", joined(chinese, "\t"), rows=chinese[1:], encoding=encoding)
+    wrongly_marked = b"\xef\xbb\xbfName,Cell\nZo\xeb,0825550100\n"
+    yield TextCase("mark of UTF-8 before cp1252", wrongly_marked, refusal=("encoding", "line 2"))
+    yield TextCase(
+        "mark of UTF-8 before cp1252, chosen",
+        wrongly_marked,
+        rows=[["Zoë", phone(0)]],
+        options=Options(encoding="cp1252"),
+    )
+    yield TextCase("joined files", "\ufeffName,Cell\nThandi,0825550100\n\ufeffSipho,0825550101\n", rows=people(2))
     yield TextCase("mark twice", "\ufeff" + text, rows=table[1:], encoding="utf-8-sig")
     yield TextCase(
         "chosen utf-16 without mark", text, rows=table[1:], encoding="utf-16-be", options=Options(encoding="utf-16")

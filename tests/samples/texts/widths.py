@@ -85,11 +85,45 @@ def shifted() -> Iterator[TextCase]:
         header=("Name", "Cell", ""),
         rows=[["Thandi", phone(0), "Paarl"], ["Sipho", phone(1), "Durban"]],
     )
-    yield TextCase(
+    yield case(
         "first column without a title",
-        '"Name" "Cell"\n'.replace(" ", ",") + '"1","Thandi","0825550100"\n"2","Sipho","0825550101"\n',
-        header=("Name", "Cell", ""),
-        rows=[["1", "Thandi", phone(0)], ["2", "Sipho", phone(1)]],
+        '"1","Thandi","0825550100"\n"2","Sipho","0825550101"\n',
+        [["1", "Thandi", phone(0)], ["2", "Sipho", phone(1)]],
+        "ss",
+        ("Name", "Cell"),
+    )
+    yield TextCase(
+        "several columns without a title",
+        "Name,Home,Cell\nThandi,0115550100,0825550100,Paarl,VIP\nSipho,,0825550101,Durban,\n",
+        header=(*homes, "", ""),
+        rows=[["Thandi", "0115550100", phone(0), "Paarl", "VIP"], ["Sipho", "", phone(1), "Durban"]],
+    )
+    yield case(
+        "comma in every name, last column blank",
+        "Dlamini, Sipho,0115550100,0825550100,\n" * 3,
+        [comma_row] * 3,
+        "sss",
+        (*homes, "City"),
+    )
+    yield case(
+        "numbers of accounts moved over numbers of phones",
+        "Dlamini, Sipho,10203040,0115550100,0825550100,Paarl\n" * 3,
+        [["Dlamini", "Sipho", "10203040", "0115550100", "0825550100", "Paarl"]] * 3,
+        "sss",
+        ("Name", "Account", "Home", "Cell", "City"),
+    )
+    yield TextCase(
+        "trailing delimiters in rows of several numbers",
+        "Name,Home,Cell\nThandi,0115550100,0825550100,\nSipho,0115550101,0825550101,\n",
+        header=homes,
+        rows=[["Thandi", "0115550100", phone(0)], ["Sipho", "0115550101", phone(1)]],
+    )
+    yield case(
+        "a cell too few",
+        "Thandi,Ms,0825550100,0115550100\nSipho,0825550101,0115550101\nZoe,Ms,0825550102\n",
+        [["Thandi", "Ms", phone(0), "0115550100"], ["Sipho", phone(1), "0115550101"], ["Zoe", "Ms", phone(2)]],
+        "-s-",
+        ("Name", "Title", "Cell", "Home"),
     )
     yield TextCase(
         "no header, comma in a name",

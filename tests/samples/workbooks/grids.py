@@ -141,6 +141,11 @@ HIDDEN = [
         [[], SIPHO],
     ),
     whole(
+        "blanks of many kinds",
+        sheet(row(1, *HEADER) + row(2, *THANDI) + row(3, "\u00a0", attributes='hidden="1"') + row(4, " \n", "\u3000")),
+        [THANDI],
+    ),
+    whole(
         "hidden rows out of order",
         sheet(_HIDDEN + row(1, *HEADER) + row(4, *LERATO) + row(2, *THANDI)),
         [THANDI, LERATO],

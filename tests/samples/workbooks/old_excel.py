@@ -40,6 +40,7 @@ def xls(
     extra: bytes = b"",
     is_1904: bool = False,
     stream: str = "Workbook",
+    is_small: bool = False,
 ) -> bytes:
     """A workbook of Excel 97 to 2003. ``codes``: number formats. ``hidden_rows``: numbers of rows of every sheet.
 
@@ -66,7 +67,7 @@ def xls(
     for name, body in zip(names, bodies, strict=True):
         bound += _record(0x85, struct.pack("<I", position) + name[4:])
         position += len(body)
-    return _ole2(stream, head + bound + _record(0x0A, b"") + b"".join(bodies))
+    return (_small_ole2 if is_small else _ole2)(stream, head + bound + _record(0x0A, b"") + b"".join(bodies))
 
 
 def _sheet(rows: Sequence[Sequence[Cell]], hidden_rows: Sequence[int]) -> bytes:
@@ -76,6 +77,11 @@ def _sheet(rows: Sequence[Sequence[Cell]], hidden_rows: Sequence[int]) -> bytes:
     for number in hidden_rows:
         body += _record(0x208, struct.pack("<HHHHHHI", number - 1, 0, width, 255, 0, 0, 0x120))
     for number, row in enumerate(rows):
+        packed = [_packed(cell) for cell in row]
+        if len(row) > 1 and None not in packed:
+            numbers = b"".join(struct.pack("<HI", 0, each) for each in packed if each is not None)
+            body += _record(0xBD, struct.pack("<HH", number, 0) + numbers + struct.pack("<H", len(row) - 1))
+            continue
         for column, cell in enumerate(row):
             body += _cell(number, column, cell)
     return body + _record(0x0A, b"")
@@ -93,12 +99,26 @@ def _cell(row: int, column: int, cell: Cell) -> bytes:
         return _record(0x205, at + struct.pack("<HBB", 0, _ERRORS[cell], 1))
     if isinstance(cell, bool):
         return _record(0x205, at + struct.pack("<HBB", 0, int(cell), 0))
+    if (packed := _packed(cell)) is not None:
+        return _record(0x27E, at + struct.pack("<HI", 0, packed))
     if isinstance(cell, int | float):
         return _record(0x203, at + struct.pack("<Hd", 0, cell))
     if isinstance(cell, str):
         return _record(0x204, at + struct.pack("<HHB", 0, len(cell), 1) + cell.encode("utf-16-le"))
     style = 2 if isinstance(cell, datetime) else 1 if isinstance(cell, date) else 3
     return _record(0x203, at + struct.pack("<Hd", style, _serial(cell)))
+
+
+def _packed(cell: Cell) -> int | None:
+    """A number in the 4 bytes of an RK: a whole one, one with two decimals, or half of a double. None: impossible."""
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return None
+    if cell == int(cell) and abs(cell) < 1 << 29:
+        return (int(cell) << 2 & 0xFFFFFFFC) | 2
+    if round(cell * 100, 6) == round(cell * 100) and abs(cell) < 1 << 22:
+        return (round(cell * 100) << 2 & 0xFFFFFFFC) | 3
+    half: int = struct.unpack("<Q", struct.pack("<d", cell))[0]
+    return half >> 32 if half & 0x3FFFFFFFF == 0 else None
 
 
 def _result(value: float | str) -> bytes:
@@ -136,6 +156,23 @@ def _ole2(name: str, content: bytes) -> bytes:
     directory = _entry("Root Entry", 5, 1, _END_OF_CHAIN, 0) + _entry(name, 2, _FREE, 0, len(content))
     directory += _entry("", 0, _FREE, 0, 0) * 2
     return header + content + directory + struct.pack(f"<{len(fat)}I", *fat)
+
+
+def _small_ole2(name: str, content: bytes) -> bytes:
+    """A container whose only stream is stored in pieces of 64 bytes: sectors for the stream, its table, the rest."""
+    pieces = -(-len(content) // 64)
+    sectors = -(-pieces // 8)
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIII", 0, 1, sectors + 1, 0, 4096, sectors, 1, _END_OF_CHAIN, 0)
+    header += struct.pack("<109I", sectors + 2, *[_FREE] * 108)
+    table = [*range(1, pieces), _END_OF_CHAIN, *[_FREE] * (128 - pieces)]
+    directory = _entry("Root Entry", 5, 1, 0, pieces * 64) + _entry(name, 2, _FREE, 0, len(content))
+    directory += _entry("", 0, _FREE, 0, 0) * 2
+    following = [*range(1, sectors), _END_OF_CHAIN, _END_OF_CHAIN, _END_OF_CHAIN, _FAT]
+    following += [_FREE] * (128 - len(following))
+    body = content.ljust(sectors * 512, b"\0") + struct.pack("<128I", *table) + directory
+    return header + body + struct.pack("<128I", *following)
 
 
 def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:

@@ -10,6 +10,7 @@ from contacts.sheet_reader.types import Options
 from tests.samples.workbooks.case import LERATO, SIPHO, THANDI, Case, packed
 from tests.samples.workbooks.old_excel import Cell, Error, Result, Shown, xls
 from tests.samples.workbooks.open_document import document, line, ods, table
+from tests.samples.workbooks.open_xml import xlsx
 
 _PEOPLE: list[list[Cell]] = [["Name", "Cell"], ["Thandi", "0825550100"], ["Sipho", 27825550101]]
 _SHOWN = [THANDI, ["Sipho", "27825550101"]]
@@ -268,6 +269,15 @@ OLD_EXCEL = [
         [["x", "825550100", "", "#REF!"]],
         problems={"D2": "spreadsheet_error"},
     ),
+    xls_case(
+        "packed numbers",
+        [["A", "B", "C", "D"], [5, -5, 12.25, 0.5], ["x", 825550100.0, -1.25, 3e12], [1.25e300, 1 / 3, None, 7]],
+        [
+            ["5", "-5", "12.25", "0.5"],
+            ["x", "825550100", "-1.25", "3000000000000"],
+            ["1.25E+300", "0.3333333333", "", "7"],
+        ],
+    ),
     xls_case("hidden row", _ROWS, [THANDI, LERATO], hidden=1, hidden_rows=[3]),
     xls_case("hidden rows taken", _ROWS, [THANDI, SIPHO, LERATO], hidden_rows=[3], options=Options(hidden_rows=True)),
     xls_case("password", _ROWS, refused="password", extra=_PASSWORD),
@@ -281,5 +291,10 @@ OLD_EXCEL = [
     ),
     packed("xls: cut off", lambda: xls([("A", _ROWS, False)])[:-512], refused="broken", ending="xls"),
     packed("xls: before Excel 5", lambda: b"\x09\x00\x04\x00\x02\x00\x10\x00", refused="wrong_type", ending="xls"),
+    xls_case("a small stream", _ROWS, [THANDI, SIPHO, LERATO], is_small=True),
+    packed(
+        "workbook with a password", lambda: xls([("A", _ROWS, False)], stream="EncryptedPackage"), refused="password"
+    ),
+    packed("binary workbook", lambda: xlsx("", renamed={"xl/workbook.xml": "xl/workbook.bin"}), refused="wrong_type"),
     xls_case("many rows", _MANY, [[str(number)] for number in range(1, 3000)]),
 ]

@@ -1,0 +1,25 @@
+"""Who may have been texted since a moment: see contacts.contacted."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from campaigns.models import Batch, Recipient, RecipientOutcome
+
+#: Nobody was texted by a batch with one of these: nothing of it arrived, or another generation replaced it.
+_TEXTED_NOBODY = (Batch.Status.REJECTED, Batch.Status.SUPERSEDED, Batch.Status.CANCELLED)
+
+
+def contacted_since(moment: datetime) -> Exists:
+    """The condition that a contact's number is in a file that may have been handed over at ``moment`` or later.
+
+    A file of unknown fate counts, a number that the provider refused does not. A file that the provider holds until its
+    start counts from that start.
+    """
+    is_late = Q(first_intent_at__gte=moment) | Q(campaign__is_early=True, campaign__start_at__gte=moment)
+    file = Batch.objects.filter(
+        is_late, campaign=OuterRef("campaign"), number=OuterRef("batch_number"), first_intent_at__isnull=False
+    ).exclude(status__in=_TEXTED_NOBODY)
+    failed = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), result=RecipientOutcome.Result.ROW_ERROR)
+    texted = Recipient.objects.filter(msisdn=OuterRef("msisdn"), batch_number__isnull=False)
+    return Exists(texted.filter(Exists(file), ~Exists(failed)))

@@ -1,0 +1,185 @@
+"""Everything that was ever done about one number, as one timeline, newest first.
+
+Each query is served by an index on msisdn, or by the ids that such a query found. Texts are paged by key; a page also
+holds whatever else happened between its first text and its last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from campaigns.audience.spec import finished_text, rehearsal_of
+from campaigns.audience.texts import compile_text
+from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
+from campaigns.views import recipients
+from contacts.errors import Refusal
+from contacts.models import Consent, Contact, ContactList, ImportRow, Suppression
+
+#: Texts on one page, and the most rows of each other kind.
+TEXTS, OTHERS = 50, 500
+#: Imports of a list in which a number is looked up.
+IMPORTS = 200
+#: Characters that are shown of a provider's answer. All of it is kept.
+SHOWN_OF_AN_ANSWER = 300
+
+
+@dataclass
+class Entry:
+    """One line of the timeline. ``kind``: text, opted_out, opted_in, imported, added or reply; ``row`` fits it."""
+
+    at: datetime
+    kind: str
+    row: Any
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Timeline:
+    """``older``: the id of the recipient whose page comes next; None on the last page."""
+
+    entries: list[Entry]
+    older: int | None = None
+    is_first: bool = True
+
+
+def timeline_of(msisdn: str, before: int = 0) -> Timeline:
+    """A page of the timeline of ``msisdn`` (digits): the newest, or the one with the texts before a recipient's id."""
+    texts = _texts(msisdn, before)
+    more = len(texts) > TEXTS
+    texts = texts[:TEXTS]
+    upper = None
+    if before:
+        last = Recipient.objects.filter(pk=before, msisdn=msisdn).select_related("campaign")
+        upper = next((entry.at for entry in _text_entries(list(last))), None)
+    entries = _text_entries(texts)
+    lower = entries[-1].at if more else None
+    entries += [
+        entry
+        for entry in (*_opt_outs(msisdn), *_imports(msisdn), *_contacts(msisdn), *_replies(msisdn))
+        if (upper is None or entry.at < upper) and (lower is None or entry.at >= lower)
+    ]
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    return Timeline(entries, older=texts[-1].pk if more else None, is_first=not before)
+
+
+def is_known(msisdn: str) -> bool:
+    """Whether there is anything about these digits."""
+    return any(
+        model.objects.filter(msisdn=msisdn).exists() for model in (Contact, Suppression, Consent, Recipient, Reply)
+    )
+
+
+# -- texts ----------------------------------------------------------------------------------------------------------
+
+
+def _texts(msisdn: str, before: int) -> list[Recipient]:
+    rows = Recipient.objects.filter(msisdn=msisdn)
+    if before:
+        rows = rows.filter(pk__lt=before)
+    related = ("campaign__account", "campaign__approved_by", "campaign__frozen_by")
+    return list(rows.select_related(*related).order_by("-pk")[: TEXTS + 1])
+
+
+def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
+    batches = _batches_of(rows)
+    outcomes: dict[int, RecipientOutcome] = {}
+    for own in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("pk"):
+        outcomes[own.recipient_id] = own
+    last_attempts: dict[int, Attempt] = {}
+    of_batches = [batch.pk for one in batches.values() for batch in one]
+    for attempt in Attempt.objects.filter(batch__in=of_batches).order_by("number"):
+        last_attempts[attempt.batch_id] = attempt
+    names = dict(ContactList.objects.filter(pk__in={row.list_id for row in rows}).values_list("pk", "name"))
+    entries = []
+    for row in rows:
+        generations = batches.get((row.campaign_id, row.batch_number or 0), [])
+        current = recipients.current_generations(generations).get(row.batch_number or 0)
+        own_outcome = outcomes.get(row.pk)
+        outcome, detail = recipients.state_of(row.campaign, row, own_outcome, current)
+        campaign = row.campaign
+        handed_over_at = current and (current.handed_over_at or current.first_intent_at)
+        at = handed_over_at or campaign.approved_at or campaign.frozen_at or campaign.created_at
+        more = {
+            "text": _words_of(row),
+            "is_handed_over": bool(handed_over_at),
+            "outcome": outcome,
+            "detail": detail,
+            "own": own_outcome,
+            "batch": current,
+            "line": _line_of(row) if current else None,
+            # A file that was replaced may have been taken by the provider all the same.
+            "earlier": [batch for batch in generations if batch != current and batch.first_intent_at],
+            "answer": _answer_of(last_attempts.get(current.pk) if current else None),
+            "list_name": names.get(row.list_id, ""),
+            "rehearsal": rehearsal_of(campaign),
+        }
+        entries.append(Entry(at, "text", row, more))
+    return entries
+
+
+def _batches_of(rows: Sequence[Recipient]) -> dict[tuple[int, int], list[Batch]]:
+    """All generations of the batch of each row, by campaign and number."""
+    wanted = {(row.campaign_id, row.batch_number) for row in rows if row.batch_number}
+    found: dict[tuple[int, int], list[Batch]] = {}
+    if wanted:
+        query = Q()
+        for campaign, number in wanted:
+            query |= Q(campaign=campaign, number=number)
+        for batch in Batch.objects.filter(query).order_by("generation"):
+            found.setdefault((batch.campaign_id, batch.number), []).append(batch)
+    return found
+
+
+def _words_of(row: Recipient) -> str:
+    try:
+        return finished_text(compile_text(row.campaign.text), row)
+    except Refusal:
+        # Such a text cannot be frozen any more.
+        return row.campaign.text
+
+
+def _line_of(row: Recipient) -> int:
+    """The position of the person in the file, from 1: its rows are in the order of the numbers."""
+    same = Recipient.objects.filter(campaign=row.campaign_id, batch_number=row.batch_number)
+    return same.filter(msisdn__lte=row.msisdn).count()
+
+
+def _answer_of(attempt: Attempt | None) -> str:
+    """The beginning of the provider's reply to the upload, as it came."""
+    if attempt is None:
+        return ""
+    return bytes(attempt.receipt)[:SHOWN_OF_AN_ANSWER].decode("utf-8", "replace").strip()
+
+
+# -- everything else --------------------------------------------------------------------------------------------------
+
+
+def _opt_outs(msisdn: str) -> list[Entry]:
+    rows = Suppression.objects.filter(msisdn=msisdn).select_related("created_by")[:OTHERS]
+    consents = Consent.objects.filter(msisdn=msisdn).select_related("created_by")[:OTHERS]
+    return [
+        *(Entry(row.created_at, "opted_out", row) for row in rows),
+        *(Entry(row.created_at, "opted_in", row) for row in consents),
+    ]
+
+
+def _contacts(msisdn: str) -> list[Entry]:
+    rows = Contact.objects.filter(msisdn=msisdn).select_related("list")[:OTHERS]
+    return [Entry(row.created_at, "added", row) for row in rows]
+
+
+def _imports(msisdn: str) -> list[Entry]:
+    """The rows of imports into the lists that the number is on."""
+    lists = ContactList.objects.filter(contacts__msisdn=msisdn)[:OTHERS]
+    imports = [pk for one in lists for pk in one.imports.order_by("-pk").values_list("pk", flat=True)[:IMPORTS]]
+    rows = ImportRow.objects.filter(import_of__in=imports, msisdn=msisdn).exclude(bucket="")
+    found = rows.select_related("import_of__list", "import_of__created_by")
+    return [Entry(row.import_of.ended_at or row.import_of.created_at, "imported", row) for row in found]
+
+
+def _replies(msisdn: str) -> list[Entry]:
+    rows = Reply.objects.filter(msisdn=msisdn).select_related("account", "acted_by").defer("raw")[:OTHERS]
+    return [Entry(row.received_at or row.recorded_at, "reply", row) for row in rows]

@@ -1,0 +1,46 @@
+"""Deleting a list with everything that belongs to it. Opt-outs, consents and texts that were handed over stay."""
+
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models import ProtectedError
+from django.db.models.deletion import Collector
+
+from contacts import browsing
+from contacts.bulk import refuse_while_busy
+from contacts.errors import Refusal
+from contacts.models import ContactList, ImportIssue, ImportRow
+
+#: Rows deleted in one transaction, so that others can write in between.
+RANGE = 10_000
+
+
+def delete_list(contact_list: ContactList) -> None:
+    """Delete a list, its contacts, segments and imports. Its rows go in short transactions, the list itself last.
+
+    Raises Refusal: ``import_running``, ``bulk_action_running``, or ``in_use`` by a campaign.
+    """
+    refuse_deletion(contact_list)
+    for window, _ in browsing.windows(contact_list.contacts.all(), size=RANGE):
+        with transaction.atomic():
+            window.order_by().delete()
+    for import_ in contact_list.imports.all():
+        for rows in (ImportRow.objects.filter(import_of=import_), ImportIssue.objects.filter(import_of=import_)):
+            while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:RANGE]):
+                rows.filter(pk__lte=pks[-1]).delete()
+    try:
+        contact_list.delete()
+    except ProtectedError as error:
+        raise _in_use(contact_list) from error
+
+
+def refuse_deletion(contact_list: ContactList) -> None:
+    """Raise the Refusal of ``delete_list`` if the list cannot be deleted now."""
+    refuse_while_busy(contact_list)
+    try:
+        # Looks for what forbids the deletion; deletes nothing.
+        Collector(using=DEFAULT_DB_ALIAS).collect([contact_list])
+    except ProtectedError as error:
+        raise _in_use(contact_list) from error
+
+
+def _in_use(contact_list: ContactList) -> Refusal:
+    return Refusal("in_use", f"{contact_list} cannot be deleted because the history of a campaign refers to it.")

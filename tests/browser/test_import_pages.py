@@ -1,0 +1,161 @@
+"""From a spreadsheet to a campaign in a real browser, by somebody who presses only main buttons."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from openpyxl import Workbook
+from playwright.sync_api import Browser, Locator, Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from contacts import queues
+from contacts.models import ContactList, Import
+from providers.models import Account
+from tests import debian
+from tests.campaigns.conftest import _settings
+from tests.conftest import PASSWORD, MakeUser
+
+pytestmark = [pytest.mark.slow, debian.needs("chromium")]
+
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+Look = Callable[[str], None]
+
+
+@pytest.fixture
+def spreadsheet(tmp_path: Path) -> Path:
+    """Five columns below title rows, two of them likely phones; a hidden row, a second sheet and a hidden one."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "May"
+    sheet.append(["Client list May 2024"])
+    sheet.append([])
+    sheet.append(["First name", "Phone", "Mobile", "Town", "Balance"])
+    for number, name in enumerate(["Thandi", "Sipho", "Anika", "Pieter", "Naledi", "Hidden"]):
+        sheet.append([name, f"011 555 01{number:02}", f"082 555 01{number:02}", "Paarl", 100 + number])
+    sheet.row_dimensions[9].hidden = True
+    april = book.create_sheet("April")
+    april.append(["First name", "Mobile"])
+    april.append(["Old", "0825550199"])
+    book.create_sheet("Notes").append(["internal"])
+    book["Notes"].sheet_state = "hidden"
+    path = tmp_path / "may_clients.xlsx"
+    book.save(path)
+    return path
+
+
+@pytest.fixture
+def site(
+    live_server: LiveServer, settings: Settings, tmp_path: Path, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Its address. Jobs are done as soon as they are enqueued."""
+    settings.MEDIA_ROOT, settings.JOURNAL_DIR = tmp_path / "media", tmp_path / "journal"
+    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: job(pk))
+    make_user("operator")
+    account = Account(name="SMSPortal main", provider="smsportal", host_key="ssh-ed25519 AAAA")
+    account.save_settings(_settings("127.0.0.1", 9, "nobody", "nothing"))
+    return live_server.url
+
+
+def log_in(browser: Browser, site: str, context: dict[str, Any]) -> Page:
+    page = browser.new_context(**context, base_url=site).new_page()
+    page.goto("/contacts/upload/")
+    page.get_by_label("Username or email").fill("operator")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Upload a spreadsheet")).to_be_visible()
+    return page
+
+
+def looking(page: Page, scheme: str) -> Look:
+    """Checks the page as it is: no fault that axe finds, and nothing wider than the window."""
+
+    def look(name: str) -> None:
+        if shots := os.environ.get("SHOTS"):
+            page.screenshot(path=f"{shots}/{name}-{scheme}.png", full_page=True)
+        found = Axe().run(page).response["violations"]
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], name
+        root = "document.documentElement"
+        assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"), name
+
+    return look
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", NARROW)])
+def test_main_buttons_lead_from_a_sheet_to_a_campaign_that_greets_by_name(
+    site: str,
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    spreadsheet: Path,
+    scheme: str,
+    viewport: dict[str, int],
+) -> None:
+    page = log_in(browser, site, browser_context_args | {"color_scheme": scheme, "viewport": viewport})
+    look = looking(page, f"{scheme}-{viewport['width']}")
+    look("upload")
+    page.set_input_files("input[type=file]", spreadsheet)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_role("heading", name="may_clients.xlsx")).to_be_visible()
+    expect(page.get_by_role("radio", name="Row 3")).to_be_checked()
+    look("columns")
+    page.get_by_role("button", name="Check rows").click()
+    page.get_by_role("button", name="Import 5 rows").click()
+    look("result")
+    page.get_by_role("link", name="Write a campaign to this list").click()
+    page.get_by_label("Name").first.fill("May promo")
+    page.locator("#id_text").fill("Hi ")
+    page.get_by_role("button", name="First name", exact=True).click()
+    look("compose")
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.locator("#preview .bubble")).to_have_text("Hi Thandi")
+    expect(page.locator("#preview")).to_contain_text("+27 82 555 0100")
+    look("check")
+    assert ContactList.objects.get(name="may clients").labels == {
+        "value1": "First name",
+        "value2": "Phone",
+        "value3": "Town",
+        "value4": "Balance",
+    }
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Move to ``target`` with the Tab key only."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"The Tab key does not reach {target}.")
+
+
+@pytest.mark.timeout(120)
+def test_the_header_is_changed_and_the_rows_are_checked_with_the_keyboard(
+    site: str, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
+) -> None:
+    page = log_in(browser, site, browser_context_args)
+    page.set_input_files("input[type=file]", spreadsheet)
+    tab_to(page, page.get_by_role("button", name="Upload", exact=True))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="may_clients.xlsx")).to_be_visible()
+    tab_to(page, page.get_by_role("radio", name="Leave it out"))
+    page.keyboard.press("ArrowDown")
+    tab_to(page, page.get_by_role("radio", name="Row 3"))
+    page.keyboard.press("ArrowDown")
+    tab_to(page, page.get_by_role("button", name="Read the sheet again"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="Row 4")).to_be_checked()
+    expect(page.get_by_role("radio", name="Take it in")).to_be_checked()
+    tab_to(page, page.get_by_role("radio", name="Row 4"))
+    page.keyboard.press("ArrowUp")
+    # The main button reads the sheet again first, and shows what came of it.
+    tab_to(page, page.get_by_role("button", name="Check rows"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="Row 3")).to_be_checked()
+    tab_to(page, page.get_by_role("button", name="Check rows"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Import 6 rows")).to_be_visible()
+    assert Import.objects.get().takes_hidden_rows
