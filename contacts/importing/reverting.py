@@ -56,19 +56,20 @@ def put_back(import_: Import, low: str, high: str) -> None:
     """Give updated contacts whose rows are reverted the fields they had before the import."""
     mapped = mapped_fields(import_)
     read = "s.before ->> '{}'" if connection.vendor == "postgresql" else "json_extract(s.before, '$.{}')"
-    values = ", ".join(f"{read.format(name)} AS {name}" for name in mapped)
-    replaced = ", ".join(f"{name} = found.{name}" for name in mapped)
-    differs = " OR ".join(f"target.{name} <> found.{name}" for name in mapped)
+    values = ", ".join(read.format(name) for name in mapped)
+    differs = " OR ".join(f"{read.format(name)} <> s.{name}" for name in mapped)
     moment = "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
+    # Each contact looks its row up, because PostgreSQL takes a join of the two ranges for a small one.
     sql = (
-        f"UPDATE {CONTACT_TABLE} AS target SET {replaced}, updated_at = {moment}"
-        f" FROM (SELECT s.msisdn, {values} {_ROWS} AND s.undone_as = %s AND s.before IS NOT NULL) AS found"
-        " WHERE target.list_id = %s AND target.msisdn > %s AND target.msisdn <= %s"
-        f" AND target.msisdn = found.msisdn AND ({differs})"
+        f"UPDATE {CONTACT_TABLE} AS target SET updated_at = {moment}, ({', '.join(mapped)}) ="
+        f" (SELECT {values} FROM {STAGING_TABLE} s WHERE s.import_id = %s AND s.msisdn = target.msisdn)"
+        f" WHERE target.list_id = %s AND target.msisdn IN (SELECT s.msisdn {_ROWS}"
+        f" AND s.undone_as = %s AND s.before IS NOT NULL AND ({differs}))"
     )
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(sql, [now, import_.pk, low, high, UndoOutcome.REVERTED.value, import_.list_id, low, high])
+        reverted = UndoOutcome.REVERTED.value
+        cursor.execute(sql, [now, import_.pk, import_.list_id, import_.pk, low, high, reverted])
 
 
 def remove_created(import_: Import, low: str, high: str) -> None:
