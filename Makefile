@@ -23,8 +23,8 @@ demo: $(VENV)/installed-sandbox ## Start Baton with sandbox providers and a samp
 run: $(VENV)/installed ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
-# A worker for each core; each has its own data directory, database and Valkey.
-PYTEST := -m pytest -n auto --dist worksteal
+# Two workers for each core, because many tests wait for a server; each has its own data directory, database and Valkey.
+PYTEST := -m pytest -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
 
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
 	@$(PY) $(PYTEST) -m "not slow"
