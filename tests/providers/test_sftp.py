@@ -289,7 +289,7 @@ def test_how_long_a_banner_may_take_is_the_accounts_choice(tmp_path: Path, reque
 class LateLogin(servers.Login):
     """Answers the password late."""
 
-    async def validate_password(self, username: str, password: str) -> bool:
+    async def validate_password(self, username: str, password: str) -> bool:  # type: ignore[override]
         await asyncio.sleep(1.0)
         return super().validate_password(username, password)
 
@@ -301,7 +301,7 @@ class LateFolders(asyncssh.SFTPServer):
         await asyncio.sleep(2.0 if b"open" in path else 0)
         return super().open(path, pflags, attrs)
 
-    async def close(self, file_obj: object) -> None:  # type: ignore[override]
+    async def close(self, file_obj: object) -> None:
         await asyncio.sleep(2.0)
         super().close(file_obj)
 
