@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from providers import time_limits
 from providers.errors import Refused, Unreachable
 from providers.points import reach
 
@@ -41,22 +42,34 @@ def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> s
             reach("dial:connected")
             return connection
     if isinstance(reason, TimeoutError):
-        raise Unreachable("connect_timeout", f"{host} port {port} did not answer within {seconds:g} seconds.")
+        raise connect_timeout(f"{host} port {port}", seconds)
     raise Unreachable("connect_failed", f"{host} port {port} cannot be reached: {_words(reason)}.") from reason
 
 
+def connect_timeout(server: str, seconds: float) -> Unreachable:
+    """Nothing answered within the account's time limit for connecting."""
+    sentence = f"{server} did not answer within {seconds:g} seconds. {time_limits.advice(time_limits.CONNECT)}"
+    return Unreachable("connect_timeout", sentence)
+
+
 @contextmanager
-def time_limit(close: Callable[[], object], seconds: float) -> Iterator[None]:
+def time_limit(close: Callable[[], object], seconds: float) -> Iterator[threading.Event]:
     """Call ``close``, from another thread, when the block takes longer than ``seconds``.
 
     A peer that stops reading can block a write for ever, and one that sends a byte at a time resets every other limit;
-    the only way out is to shut the connection under the running call.
+    the only way out is to shut the connection under the running call. The event yielded is set before that happens.
     """
-    timer = threading.Timer(seconds, close)
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        close()
+
+    timer = threading.Timer(seconds, expire)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield expired
     finally:
         timer.cancel()
 

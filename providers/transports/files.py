@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from providers import time_limits
 from providers.errors import Refused, Unreachable
 
 
@@ -63,5 +64,7 @@ def login_refused() -> Refused:
 def connection_lost(error: BaseException) -> Unreachable:
     """Return what a broken connection means where nothing sent on it can have caused any texting."""
     if isinstance(error, TimeoutError):
-        return Unreachable("reply_timeout", "The server stopped answering.")
+        return Unreachable(
+            "reply_timeout", f"The server did not answer in time. {time_limits.advice(time_limits.REPLY)}"
+        )
     return Unreachable("line_broken", "The connection to the server broke.")

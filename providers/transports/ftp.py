@@ -193,7 +193,8 @@ class FtpRemote:
 
     def ready(self) -> None:
         """Check that the connection works, without touching anything. Raises Unreachable."""
-        with self._exchange(timing.FTP_REPLY_SECONDS):
+        # Two commands, each of which may take as long as the account allows.
+        with self._exchange(2 * self._connection.reply_seconds):
             # Not every server knows NOOP.
             with suppress(ftplib.error_perm):
                 self._connection.voidcmd("NOOP")
@@ -267,8 +268,8 @@ class FtpRemote:
 
 
 class FtpTransport:
-    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, greeting_seconds,
-    allow_private_hosts.
+    """``settings``: host or hosts, port, username, password, use_tls, tls_certificate, connect_seconds,
+    greeting_seconds, reply_seconds, allow_private_hosts.
 
     ``hosts`` are tried in order; a host may be ``name:port``. With ``use_tls`` (explicit FTPS) nothing, least of all
     the password, goes out before the server's certificate is verified: against ``tls_certificate`` (PEM) if given,

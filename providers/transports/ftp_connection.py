@@ -8,13 +8,14 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from providers import timing
 from providers.errors import Refused
 from providers.points import reach
+from providers.time_limits import connect_seconds, reply_seconds
 from providers.transports.dial import dial, time_limit
 
 #: What ftplib and sockets raise when a command fails or the connection breaks.
@@ -47,14 +48,17 @@ class Host(NamedTuple):
 class Connection(ftplib.FTP):
     """A control connection and its data connections, passive only.
 
-    Names travel as UTF-8; bytes that are not UTF-8 are kept as surrogates.
+    Names travel as UTF-8; bytes that are not UTF-8 are kept as surrogates. ``settings`` are those of
+    ``FtpTransport``; ``reply_seconds`` is how long a reply, or a block of data, may take.
     """
 
-    def __init__(self, at: Host, connection: socket.socket, allow_private: bool) -> None:
-        super().__init__(timeout=timing.FTP_REPLY_SECONDS)
+    def __init__(self, at: Host, connection: socket.socket, settings: Mapping[str, Any]) -> None:
+        self.reply_seconds = reply_seconds(settings, timing.FTP_REPLY_SECONDS)
+        super().__init__(timeout=self.reply_seconds)
         self.at = at
         self.home = "/"
-        self._allow_private = allow_private
+        self._connect_seconds = connect_seconds(settings)
+        self._allow_private = bool(settings.get("allow_private_hosts"))
         self._context: ssl.SSLContext | None = None
         self._data: socket.socket | None = None
         self.sock: socket.socket
@@ -100,7 +104,7 @@ class Connection(ftplib.FTP):
             with time_limit(self.shut_down, seconds):
                 yield
         finally:
-            self.sock.settimeout(timing.FTP_REPLY_SECONDS)
+            self.sock.settimeout(self.reply_seconds)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Encrypt the control connection, and every data connection from now on."""
@@ -114,9 +118,9 @@ class Connection(ftplib.FTP):
         """Open a data connection for ``command``, once the server has answered that the transfer may begin."""
         port = self._passive_port()
         # The address in a PASV reply could point anywhere, so the host that was already checked is dialled again.
-        self._data = dial(self.sock.getpeername()[0], port, timing.CONNECT_SECONDS, self._allow_private)
+        self._data = dial(self.sock.getpeername()[0], port, self._connect_seconds, self._allow_private)
         try:
-            self._data.settimeout(timing.FTP_REPLY_SECONDS)
+            self._data.settimeout(self.reply_seconds)
             reply = self.sendcmd(command)
             if reply.startswith("2"):
                 # As ftplib does: some servers reply 200 before the 150.
@@ -170,7 +174,7 @@ class Connection(ftplib.FTP):
             return bytes(body), self.voidresp()
         # Baton hung up early, so the closing reply does not matter. Never ABOR: servers differ in what it does.
         try:
-            return bytes(body[:at_most]), self.closing_reply(timing.FTP_REPLY_SECONDS)
+            return bytes(body[:at_most]), self.closing_reply(self.reply_seconds)
         except FAILURES:
             self.shut_down()
             return bytes(body[:at_most]), ""
@@ -187,7 +191,7 @@ class Connection(ftplib.FTP):
         with connection:
             view = memoryview(body)
             for offset in range(0, len(body), _CHUNK):
-                connection.settimeout(max(0.01, min(timing.FTP_REPLY_SECONDS, until - time.monotonic())))
+                connection.settimeout(max(0.01, min(self.reply_seconds, until - time.monotonic())))
                 connection.sendall(view[offset : offset + _CHUNK])
                 reach("ftp:block")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from providers import timing
+from providers import time_limits, timing
 from providers.errors import Refused, Trouble, Unreachable
 from providers.transports.dial import dial, time_limit
 from providers.transports.files import connection_lost, login_refused
@@ -46,14 +46,19 @@ def log_in_at(host: Host, settings: Mapping[str, Any]) -> Connection:
     """Log in at this host. Raises what ``FtpTransport.connect`` documents."""
     allow_private = bool(settings.get("allow_private_hosts"))
     context = _tls_context(settings) if settings.get("use_tls") else None
-    connected = dial(host.name, host.port, timing.CONNECT_SECONDS, allow_private)
-    connection = Connection(host, connected, allow_private)
+    connected = dial(host.name, host.port, time_limits.connect_seconds(settings), allow_private)
+    connection = Connection(host, connected, settings)
     try:
-        _read_greeting(connection, float(settings.get("greeting_seconds") or timing.FTP_GREETING_SECONDS))
-        with time_limit(connection.shut_down, timing.FTP_LOGIN_SECONDS):
-            if context:
-                _start_tls(connection, context)
-            _log_in(connection, settings)
+        _read_greeting(connection, time_limits.greeting_seconds(settings, timing.FTP_GREETING_SECONDS))
+        with time_limit(connection.shut_down, max(timing.FTP_LOGIN_SECONDS, 2 * connection.reply_seconds)) as expired:
+            try:
+                if context:
+                    _start_tls(connection, context)
+                _log_in(connection, settings)
+            except Unreachable as trouble:
+                if expired.is_set():
+                    raise connection_lost(TimeoutError()) from trouble
+                raise
     except BaseException:
         connection.close()
         raise
@@ -78,7 +83,8 @@ def _read_greeting(connection: Connection, seconds: float) -> None:
     except FAILURES as error:
         raise Unreachable(
             "no_ftp_answer",
-            f"{connection.at.name} port {connection.at.port} is open but does not answer as an FTP server.",
+            f"{connection.at.name} port {connection.at.port} is open but does not answer as an FTP server. "
+            f"{time_limits.advice(time_limits.GREETING)}",
         ) from error
 
 

@@ -15,7 +15,8 @@ import httpx
 from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.points import reach
-from providers.transports.dial import dial
+from providers.time_limits import REPLY, advice, connect_seconds, reply_seconds
+from providers.transports.dial import connect_timeout, dial
 
 # A longer answer counts as no answer.
 READ_AT_MOST = 20_000_000
@@ -79,17 +80,22 @@ class HttpRemote:
 
     def _trouble(self, error: httpx.HTTPError, is_commit: bool) -> Trouble:
         host = _label(self._url)
+        # A longer wait for the answer helps neither against a slow write nor when the time for the request is over.
+        is_slow = isinstance(error, httpx.ReadTimeout) and not self._network.is_over
+        advised = f" {advice(REPLY)}" if is_slow else ""
         if is_commit and self._network.is_written:
-            return Unclear("no_answer", f"{host} took the request, but its answer did not arrive in full.")
+            return Unclear("no_answer", f"{host} took the request, but its answer did not arrive in full.{advised}")
         if isinstance(error, httpx.TimeoutException):
-            return Unreachable("reply_timeout", f"{host} did not answer in time.")
+            return Unreachable("reply_timeout", f"{host} did not answer in time.{advised}")
         if isinstance(error, _TooLong):
             return Unreachable("answer_too_long", f"The answer of {host} is longer than Baton reads.")
         return Unreachable("line_broken", f"The connection to {host} broke before its answer arrived in full.")
 
 
 class HttpTransport:
-    """``settings``: api_url, allow_plain_http, tls_certificate (PEM, "" for none), allow_private_hosts."""
+    """``settings``: api_url, allow_plain_http, tls_certificate (PEM, "" for none), connect_seconds, reply_seconds,
+    allow_private_hosts.
+    """
 
     @staticmethod
     @contextmanager
@@ -109,10 +115,10 @@ class HttpTransport:
             )
         network = _Network(bool(settings.get("allow_private_hosts")))
         timeout = httpx.Timeout(
-            connect=timing.CONNECT_SECONDS,
+            connect=connect_seconds(settings),
             write=timing.HTTP_WRITE_SECONDS,
-            read=timing.HTTP_REPLY_SECONDS,
-            pool=timing.CONNECT_SECONDS,
+            read=reply_seconds(settings, timing.HTTP_REPLY_SECONDS),
+            pool=connect_seconds(settings),
         )
         transport = _Transport(tls_context(str(settings.get("tls_certificate") or "")), network)
         with httpx.Client(
@@ -188,6 +194,11 @@ class _Network(httpcore.NetworkBackend):
         self._deadline = time.monotonic() + seconds
         self.is_written = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for the request is over."""
+        return time.monotonic() >= self._deadline
+
     def time_left(self, seconds: float | None) -> float:
         """Return how long the next step may take, at most ``seconds``. Raises TimeoutError when no time is left."""
         left = self._deadline - time.monotonic()
@@ -252,6 +263,9 @@ class _Stream(httpcore.NetworkStream):
                 "Ask the provider, or paste the certificate that signs it into the account's settings.",
                 account=True,
             ) from error
+        except TimeoutError as error:
+            self.close()
+            raise connect_timeout(f"{server_hostname} (TLS)", timeout or timing.CONNECT_SECONDS) from error
         except OSError as error:
             self.close()
             raise Unreachable("tls_failed", f"{server_hostname} answers, but not with encryption (TLS).") from error

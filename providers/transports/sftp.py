@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import stat
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from paramiko.sftp import CMD_CLOSE, CMD_OPENDIR, CMD_READDIR, CMD_WRITE, SFTP_O
 from providers import timing
 from providers.errors import Refused, Unclear
 from providers.points import reach
+from providers.time_limits import REPLY, advice, connect_seconds
 from providers.transports import ssh
 from providers.transports.dial import time_limit
 from providers.transports.files import (
@@ -49,6 +51,7 @@ class SftpRemote:
         self.settings = settings
         self._transport = transport
         self._sftp = sftp
+        self._reply_seconds = ssh.reply_seconds(settings)
 
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
@@ -103,10 +106,10 @@ class SftpRemote:
             with self._within(timing.SFTP_TOTAL_SECONDS):
                 self._write(handle, body)
         except FAILURES as error:
-            raise Unclear(
-                "upload_broken",
-                "The connection broke while the file was being written; it may have arrived.",
-            ) from error
+            sentence = "The connection broke while the file was being written; it may have arrived."
+            if isinstance(error, TimeoutError):
+                sentence = f"The server did not confirm the whole file in time; it may have arrived. {advice(REPLY)}"
+            raise Unclear("upload_broken", sentence) from error
 
     def creates_exclusively(self, folder: str) -> bool:
         """Whether the server creates files exclusively, found out without creating any: ``folder`` is already there.
@@ -114,7 +117,7 @@ class SftpRemote:
         A server that answers that a folder may not be opened counts as one that does not. Raises Unreachable.
         """
         try:
-            with self._within(timing.SFTP_REPLY_SECONDS):
+            with self._one_reply():
                 self._sftp.open(folder, "x").close()
         except _NOT_EXCLUSIVELY:
             return False
@@ -135,7 +138,7 @@ class SftpRemote:
     def _open_to_write(self, path: str, mode: str) -> paramiko.SFTPFile:
         """Open ``path``; with the mode ``wx``, what says that only this mode is refused is raised as it is."""
         try:
-            with self._within(timing.SFTP_REPLY_SECONDS):
+            with self._one_reply():
                 reach("sftp:open")
                 return self._sftp.open(path, mode)
         except FAILURES as error:
@@ -156,7 +159,7 @@ class SftpRemote:
 
     def _exists(self, path: str) -> bool:
         try:
-            with self._within(timing.SFTP_REPLY_SECONDS):
+            with self._one_reply():
                 self._sftp.stat(path)
         except FileNotFoundError:
             return False
@@ -192,6 +195,17 @@ class SftpRemote:
         with time_limit(self._transport.close, seconds):
             yield
 
+    @contextmanager
+    def _one_reply(self) -> Iterator[None]:
+        """Allow the account's time for one reply. Raises TimeoutError for what fails because it is over."""
+        try:
+            with time_limit(self._transport.close, self._reply_seconds) as expired:
+                yield
+        except FAILURES as error:
+            if expired.is_set() and self._is_broken(error):
+                raise TimeoutError from error
+            raise
+
 
 class _Client(paramiko.SFTPClient):
     def _convert_status(self, msg: Message) -> None:
@@ -222,7 +236,9 @@ class _Client(paramiko.SFTPClient):
 
 
 class SftpTransport:
-    """``settings``: host, port, username, password, host_key, greeting_seconds, allow_private_hosts."""
+    """``settings``: host, port, username, password, host_key, connect_seconds, greeting_seconds, reply_seconds,
+    allow_private_hosts.
+    """
 
     @staticmethod
     @contextmanager
@@ -242,12 +258,12 @@ class SftpTransport:
         pinned_type, _, pinned_key = str(settings["host_key"]).partition(" ")
         transport = ssh.open_transport(settings, pinned_type)
         try:
-            with time_limit(transport.close, _login_limit(settings)):
+            with time_limit(transport.close, _login_limit(settings)) as expired:
                 seen = ssh.handshake(transport, settings)
                 if seen != f"{pinned_type} {pinned_key}":
                     raise ssh.host_key_changed(settings)
                 ssh.log_in(transport, settings)
-                sftp = _open_sftp(transport)
+                sftp = _open_sftp(transport, settings, expired)
             yield SftpRemote(settings, transport, sftp)
         finally:
             transport.close()
@@ -257,7 +273,7 @@ class SftpTransport:
         """Return the server's key as ``"ssh-ed25519 AAAA..."`` without logging in. Raises Unreachable or Refused."""
         transport = ssh.open_transport(settings, "")
         try:
-            with time_limit(transport.close, timing.CONNECT_SECONDS + ssh.greeting_seconds(settings)):
+            with time_limit(transport.close, connect_seconds(settings) + ssh.greeting_seconds(settings)):
                 return ssh.handshake(transport, settings)
         finally:
             transport.close()
@@ -272,7 +288,7 @@ def fingerprint(host_key: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def _open_sftp(transport: ssh.Transport) -> paramiko.SFTPClient:
+def _open_sftp(transport: ssh.Transport, settings: Mapping[str, Any], expired: threading.Event) -> paramiko.SFTPClient:
     try:
         sftp = _Client.from_transport(transport)
     except paramiko.ChannelException as error:
@@ -280,16 +296,18 @@ def _open_sftp(transport: ssh.Transport) -> paramiko.SFTPClient:
             "sftp_refused", "The login works, but the server offers no file transfer.", account=True
         ) from error
     except FAILURES as error:
-        raise connection_lost(error) from error
+        # paramiko raises the same exception for a late answer as for a broken connection.
+        is_late = expired.is_set() or "timeout" in str(error).lower()
+        raise connection_lost(TimeoutError() if is_late else error) from error
     if sftp is None:
         raise Refused("sftp_refused", "The login works, but the server offers no file transfer.", account=True)
-    sftp.get_channel().settimeout(timing.SFTP_REPLY_SECONDS)  # type: ignore[union-attr]
+    sftp.get_channel().settimeout(ssh.reply_seconds(settings))  # type: ignore[union-attr]
     return sftp
 
 
 def _login_limit(settings: Mapping[str, Any]) -> float:
-    login = timing.SFTP_LOGIN_SECONDS + timing.SFTP_REPLY_SECONDS
-    return timing.CONNECT_SECONDS + ssh.greeting_seconds(settings) + login
+    login_and_session = 2 * ssh.reply_seconds(settings)
+    return connect_seconds(settings) + ssh.greeting_seconds(settings) + login_and_session
 
 
 def _folder_trouble(folder: str, error: OSError) -> Refused:

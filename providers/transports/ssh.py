@@ -9,13 +9,15 @@ from paramiko.auth_handler import AuthHandler
 from paramiko.message import Message
 from paramiko.ssh_exception import BadAuthenticationType, IncompatiblePeer
 
-from providers import timing
+from providers import time_limits, timing
 from providers.errors import Refused, Unreachable
 from providers.transports.dial import dial
 from providers.transports.files import connection_lost, login_refused
 
 #: What paramiko and sockets raise when a request fails or the connection breaks.
 FAILURES = (paramiko.SSHException, OSError, EOFError)
+
+_LOGIN_UNANSWERED = f"The server did not answer the login. {time_limits.advice(time_limits.REPLY)}"
 
 _CURVE = "curve25519-sha256"
 
@@ -84,13 +86,14 @@ class _PasswordPrompt:
 def open_transport(settings: Mapping[str, Any], key_type: str) -> Transport:
     """Connect, without a handshake; ``key_type`` is the pinned key's, ``""`` for any. Raises what ``dial`` raises."""
     allow_private = bool(settings.get("allow_private_hosts"))
-    connection = dial(str(settings["host"]), int(settings["port"]), timing.CONNECT_SECONDS, allow_private)
+    host, port = str(settings["host"]), int(settings["port"])
+    connection = dial(host, port, time_limits.connect_seconds(settings), allow_private)
     transport = Transport(connection)
     transport.banner_timeout = greeting_seconds(settings)
     transport.handshake_timeout = greeting_seconds(settings)
-    transport.auth_timeout = timing.SFTP_LOGIN_SECONDS
-    transport.channel_timeout = timing.SFTP_REPLY_SECONDS
-    transport.clear_to_send_timeout = timing.SFTP_REPLY_SECONDS
+    transport.auth_timeout = reply_seconds(settings)
+    transport.channel_timeout = reply_seconds(settings)
+    transport.clear_to_send_timeout = reply_seconds(settings)
     options = transport.get_security_options()
     # Measured: GCM is by far the fastest cipher in paramiko.
     options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher != "aes128-gcm@openssh.com")
@@ -103,7 +106,12 @@ def open_transport(settings: Mapping[str, Any], key_type: str) -> Transport:
 
 def greeting_seconds(settings: Mapping[str, Any]) -> float:
     """How long the server may take for its banner and the key exchange."""
-    return float(settings.get("greeting_seconds") or timing.SFTP_BANNER_SECONDS)
+    return time_limits.greeting_seconds(settings, timing.SFTP_BANNER_SECONDS)
+
+
+def reply_seconds(settings: Mapping[str, Any]) -> float:
+    """How long the server may take to answer the password, or one SFTP request."""
+    return time_limits.reply_seconds(settings, timing.SFTP_REPLY_SECONDS)
 
 
 def handshake(transport: Transport, settings: Mapping[str, Any]) -> str:
@@ -124,7 +132,8 @@ def handshake(transport: Transport, settings: Mapping[str, Any]) -> str:
     except FAILURES as error:
         raise Unreachable(
             "no_ssh_answer",
-            f"{settings['host']} port {settings['port']} is open but does not answer as an SFTP server.",
+            f"{settings['host']} port {settings['port']} is open but does not answer as an SFTP server. "
+            f"{time_limits.advice(time_limits.GREETING)}",
         ) from error
     return f"{key.get_name()} {key.get_base64()}"
 
@@ -146,7 +155,7 @@ def log_in(transport: Transport, settings: Mapping[str, Any]) -> None:
     except paramiko.AuthenticationException as error:
         # paramiko raises the same exception for a dropped connection and a late answer as for a refusal.
         if "transport shut down" in str(error) or "timeout" in str(error).lower():
-            raise Unreachable("login_unanswered", "The server did not answer the login.") from error
+            raise Unreachable("login_unanswered", _LOGIN_UNANSWERED) from error
         if prompt.further:
             raise _asks_more(prompt.further) from error
         raise login_refused() from error

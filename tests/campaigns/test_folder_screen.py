@@ -44,7 +44,8 @@ def account(db: None, server: FileServer, settings: Settings) -> Account:
     made = Account(name="GatewayAPI main", provider="gatewayapi")
     label = f"{server.host}:{server.port}"
     login = {"username": server.username, "password": server.password}
-    made.save_settings({"host_a": label, "host_b": "", "port": 21, "use_tls": False, "tls_certificate": "", **login})
+    blank = dict.fromkeys(made.adapter.SettingsForm.base_fields, "")
+    made.save_settings(blank | {"host_a": label, "port": 21, "use_tls": False} | login)
     return made
 
 

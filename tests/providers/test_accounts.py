@@ -16,10 +16,12 @@ SETTINGS: dict[str, Any] = {
     "username": "acme",
     "password": "sesame-7",
     "base_folder": "",
-    "greeting_seconds": None,
     "send_folder": "Send_SMS",
     "processed_folder": "Processed",
     "errors_folder": "Errors",
+    "connect_seconds": None,
+    "greeting_seconds": None,
+    "reply_seconds": None,
 }
 
 

@@ -42,7 +42,7 @@ def account(db: None, sftp_settings: dict[str, Any], settings: Settings) -> Acco
     settings.ALLOW_PRIVATE_HOSTS = True
     account = Account(name="Main", provider="smsportal", host_key=sftp_settings["host_key"])
     fields = {**FORM, **{name: sftp_settings[name] for name in ("host", "port", "username", "password")}}
-    account.save_settings({"base_folder": "", "greeting_seconds": "", **fields})
+    account.save_settings(dict.fromkeys(account.adapter.SettingsForm.base_fields, "") | fields)
     return account
 
 

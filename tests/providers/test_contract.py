@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django import forms
 
-from providers import gsm, registry
+from providers import gsm, registry, timing
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -17,6 +17,7 @@ from providers.base import (
     ProviderState,
     Staged,
 )
+from providers.transports.http import HttpTransport
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STEM = "c1-b1-g1-0a1b2c3d"
@@ -66,6 +67,33 @@ def test_secrets_are_password_fields_and_nothing_else_is(adapter: BaseAdapter) -
         is_secret = any(word in name for word in ("password", "secret", "token"))
         assert isinstance(field.widget, forms.PasswordInput) == is_secret, name
         assert name not in ("name", "is_active", "host_key", "allow_private_hosts")
+
+
+def test_an_account_can_set_the_time_limits_of_a_slow_server(adapter: BaseAdapter) -> None:
+    limits = {name: field for name, field in adapter.SettingsForm.base_fields.items() if name.endswith("_seconds")}
+    assert {"connect_seconds", "reply_seconds"} <= set(limits)
+    longest: dict[str, int] = {}
+    for name, field in limits.items():
+        assert isinstance(field, forms.IntegerField)
+        assert isinstance(field.min_value, int)
+        assert isinstance(field.max_value, int)
+        assert field.clean("") is None
+        for beyond in (field.min_value - 1, field.max_value + 1):
+            with pytest.raises(forms.ValidationError):
+                field.clean(beyond)
+        longest[name] = field.max_value
+    if adapter.transport_for({}) is HttpTransport:
+        # TLS may take as long as connecting.
+        assert 2 * longest["connect_seconds"] + longest["reply_seconds"] < timing.HTTP_TOTAL_SECONDS
+    else:
+        # The login may take as long as two replies.
+        wait = longest["connect_seconds"] + longest["greeting_seconds"] + 3 * longest["reply_seconds"]
+        assert wait < min(timing.FTP_TOTAL_SECONDS, timing.SFTP_TOTAL_SECONDS)
+        assert longest["reply_seconds"] < timing.FTP_CLOSING_SECONDS
+    # Nothing that an approval covers, or that clears a confirmed key, depends on them.
+    settings = {name: f"<{name}>" for name in adapter.SettingsForm.base_fields}
+    assert adapter.host(settings) == adapter.host(settings | longest)
+    assert adapter.login(settings) == adapter.login(settings | longest)
 
 
 def test_host_and_login_never_hold_a_secret(adapter: BaseAdapter) -> None:

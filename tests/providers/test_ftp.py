@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.time_limits import CONNECT, GREETING, REPLY, advice
 from providers.transports import ftp_connection, ftp_listing
+from providers.transports.dial import dial
 from providers.transports.ftp import FtpRemote, FtpTransport
 from tests.providers import servers
 from tests.providers.servers import HOST, FileServer
@@ -24,6 +26,13 @@ from tests.waiting import wait_until
 
 DROP = object()
 HANG = object()
+LATE_SECONDS = 0.6
+
+
+class Late(NamedTuple):
+    """An answer that comes after LATE_SECONDS."""
+
+    answer: str
 
 
 # -- servers -------------------------------------------------------------------------------------------------------
@@ -162,6 +171,9 @@ class Scripted:
 
     def _answer(self, connection: socket.socket, command: str) -> bool:
         answer = self.answers.get(command, "502 no such thing")
+        if isinstance(answer, Late):
+            self.stopped.wait(LATE_SECONDS)
+            answer = answer.answer
         if answer is HANG:
             self.stopped.wait(20)
             return False
@@ -453,7 +465,13 @@ def test_a_host_that_takes_no_connection_is_passed_over(plain: FileServer, monke
         with FtpTransport.connect(plain.settings(hosts=(f"{HOST}:{address[1]}", HOST))) as remote:
             assert remote.host == f"{HOST}:{plain.port}"
         trouble = trouble_of(plain.settings(port=address[1]))
-    assert named(trouble) == (Unreachable, "connect_timeout")
+        assert named(trouble) == (Unreachable, "connect_timeout")
+        trouble = trouble_of(plain.settings(port=address[1], connect_seconds=0.4))
+        assert named(trouble) == (Unreachable, "connect_timeout")
+        assert f"within 0.4 seconds. {advice(CONNECT)}" in trouble.sentence
+        waiting.close()
+        threading.Timer(0.3, lambda: [full.accept() for _ in range(2)]).start()
+        dial(HOST, address[1], 9, allow_private=True).close()
 
 
 def test_no_host_answers(plain: FileServer) -> None:
@@ -492,6 +510,43 @@ def test_a_host_may_name_its_port(text: str, label: str) -> None:
 def test_a_server_that_trickles_is_given_up(scripted: Callable[..., Scripted]) -> None:
     trouble = trouble_of(scripted({"PASS": b"230-" + b"x\r\n230-" * 2000}).settings())
     assert isinstance(trouble, Unreachable)
+
+
+@pytest.mark.parametrize(
+    ("limit", "answers", "label"),
+    [
+        ("greeting_seconds", {"GREETING": Late("220 hello")}, GREETING),
+        ("reply_seconds", {"PASS": Late("230 in")}, REPLY),
+        ("reply_seconds", {"NOOP": Late("200 fine")}, REPLY),
+    ],
+)
+def test_how_long_a_server_may_take_is_the_accounts_choice(
+    scripted: Callable[..., Scripted], limit: str, answers: dict[str, Any], label: str
+) -> None:
+    settings = scripted(answers).settings()
+    trouble = trouble_of({**settings, limit: LATE_SECONDS / 3}, FtpRemote.ready)
+    assert isinstance(trouble, Unreachable)
+    assert advice(label) in trouble.sentence
+    with FtpTransport.connect({**settings, limit: 9}) as remote:
+        remote.ready()
+
+
+def test_a_login_has_the_time_of_two_late_replies(
+    scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "FTP_LOGIN_SECONDS", 1.0)
+    server = scripted({"USER": Late("331 password"), "PASS": Late("230 in"), "TYPE": Late("200 binary")})
+    trouble = trouble_of(server.settings(reply_seconds=0.7))
+    assert named(trouble) == (Unreachable, "reply_timeout")
+    assert advice(REPLY) in trouble.sentence
+
+
+def test_a_late_reply_after_the_first_byte_stays_unclear(
+    scripted: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "FTP_FAREWELL_SECONDS", 0.1)
+    server = scripted({"STOR-END": HANG}, takes=1000)
+    assert named(trouble_of(server.settings(reply_seconds=0.3), stored)) == (Unclear, "upload_broken")
 
 
 @pytest.mark.usefixtures("short_timeouts")

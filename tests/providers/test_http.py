@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.time_limits import CONNECT, REPLY, advice
 from providers.transports import dial, http
 from providers.transports.http import HttpTransport, address
 
@@ -34,6 +36,7 @@ class Server(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, bytes, dict[str, str]]] = []
         self.dialled = 0
+        self.delay = 0.0
 
     def get_request(self) -> tuple[socket.socket, Any]:
         self.dialled += 1
@@ -51,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((self.path, form, {name.lower(): value for name, value in self.headers.items()}))
+        time.sleep(self.server.delay)
         self.send_response(self.server.status)
         for name, value in {"Content-Length": str(len(self.server.body)), **self.server.headers}.items():
             self.send_header(name, value)
@@ -268,6 +272,26 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         assert isinstance(found, Unreachable)
         assert found.code == "reply_timeout"
         given_up.set()
+
+
+def test_how_long_an_answer_may_take_is_the_accounts_choice(server: Server) -> None:
+    server.delay = 0.6
+    given = settings(server.server_port, reply_seconds=0.2)
+    for is_commit, kind in ((True, Unclear), (False, Unreachable)):
+        found = trouble(given, is_commit=is_commit)
+        assert isinstance(found, kind)
+        assert advice(REPLY) in found.sentence
+    assert post(settings(server.server_port, reply_seconds=9), is_commit=True) == (200, b"0|fine|1")
+
+
+def test_how_long_tls_may_take_is_the_accounts_choice() -> None:
+    given_up = threading.Event()
+    with breaking(lambda line: given_up.wait(30)) as port:
+        found = trouble(settings(port, "https", connect_seconds=0.2), is_commit=True)
+        given_up.set()
+    assert isinstance(found, Unreachable)
+    assert found.code == "connect_timeout"
+    assert advice(CONNECT) in found.sentence
 
 
 def test_a_server_that_trickles_is_given_up_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The SFTP transport against a real server, and against broken connections."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from providers import timing
 from providers.errors import Refused, Trouble, Unclear, Unreachable
 from providers.sandbox.server import Sandbox
+from providers.time_limits import GREETING, REPLY, advice
 from providers.transports import sftp
 from providers.transports.dial import dial
 from providers.transports.sftp import SftpTransport, fingerprint
@@ -277,9 +279,53 @@ def late_banner(server: servers.FileServer, seconds: float) -> Iterator[dict[str
 def test_how_long_a_banner_may_take_is_the_accounts_choice(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with servers.openssh(tmp_path, request.node.nodeid) as server:
         with late_banner(server, 1.0) as settings:
-            assert refusal({**settings, "greeting_seconds": 0.3}).code == "no_ssh_answer"
+            trouble = refusal({**settings, "greeting_seconds": 0.3})
+            assert trouble.code == "no_ssh_answer"
+            assert advice(GREETING) in trouble.sentence
         with late_banner(server, 1.0) as settings, SftpTransport.connect({**settings, "greeting_seconds": 9}) as remote:
             assert remote.listdir(".") == []
+
+
+class LateLogin(servers.Login):
+    """Answers the password late."""
+
+    async def validate_password(self, username: str, password: str) -> bool:  # type: ignore[override]
+        await asyncio.sleep(1.0)
+        return super().validate_password(username, password)
+
+
+class LateFolders(asyncssh.SFTPServer):
+    """Opens files late, and confirms late what is written to them, where the name says so."""
+
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        await asyncio.sleep(2.0 if b"open" in path else 0)
+        return super().open(path, pflags, attrs)
+
+    async def close(self, file_obj: object) -> None:
+        await asyncio.sleep(2.0)
+        super().close(file_obj)
+
+
+def test_how_long_a_login_may_take_is_the_accounts_choice(tmp_path: Path) -> None:
+    with servers.asyncssh_server(tmp_path / "home", login=LateLogin) as server:
+        trouble = refusal(server.settings(reply_seconds=0.3))
+        assert (type(trouble), trouble.code) == (Unreachable, "login_unanswered")
+        assert advice(REPLY) in trouble.sentence
+        with SftpTransport.connect(server.settings(reply_seconds=9)) as remote:
+            assert remote.listdir(".") == []
+
+
+@pytest.mark.slow
+def test_how_long_a_reply_may_take_is_the_accounts_choice(tmp_path: Path) -> None:
+    with servers.asyncssh_server(tmp_path / "home", LateFolders) as server:
+        for name, kind in (("open.zip", Unreachable), ("close.zip", Unclear)):
+            with pytest.raises(Trouble) as caught, SftpTransport.connect(server.settings(reply_seconds=1)) as remote:
+                remote.create(name, b"x")
+            assert type(caught.value) is kind
+            assert advice(REPLY) in caught.value.sentence
+        with SftpTransport.connect(server.settings(reply_seconds=9)) as remote:
+            remote.create("opened.zip", b"x")
+        assert (server.home / "opened.zip").read_bytes() == b"x"
 
 
 @pytest.mark.slow

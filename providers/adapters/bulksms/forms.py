@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from providers import time_limits
 from providers.adapters.bulksms.wire import DEFAULT_PARTS
 from providers.errors import Refused
 from providers.fields import CertificateField, SecretField
@@ -43,6 +44,8 @@ class SettingsForm(forms.Form):
     tls_certificate = CertificateField(
         help_text="PEM text. Only needed if no authority that this machine trusts has signed the server's certificate."
     )
+    connect_seconds = time_limits.connect_field()
+    reply_seconds = time_limits.http_reply_field()
 
     def clean_api_url(self) -> str:
         try:

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from providers import time_limits
 from providers.adapters.clickatell.wire import CREDENTIAL, DEFAULT_PARTS, MAX_DELAY_MINUTES
 from providers.fields import HostField, SecretField
 
@@ -38,6 +39,9 @@ class SettingsForm(forms.Form):
         validators=[_as_a_line],
         help_text="Your Clickatell password. It is added to each file only during the upload, never to a stored file.",
     )
+    connect_seconds = time_limits.connect_field()
+    greeting_seconds = time_limits.greeting_field("10")
+    reply_seconds = time_limits.reply_field()
 
 
 class OptionsForm(forms.Form):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from providers import time_limits
 from providers.fields import CertificateField, HostField, SecretField
 
 CLASS = re.compile(r"^[A-Za-z0-9_.-]{1,40}\Z")
@@ -33,6 +34,9 @@ class SettingsForm(forms.Form):
     tls_certificate = CertificateField(
         help_text="PEM; needed only if the servers' certificate is not signed by a public authority."
     )
+    connect_seconds = time_limits.connect_field()
+    greeting_seconds = time_limits.greeting_field("10")
+    reply_seconds = time_limits.reply_field()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

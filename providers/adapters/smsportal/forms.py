@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from providers import time_limits
 from providers.adapters.smsportal.words import ERRORS, PROCESSED, SEND
 from providers.fields import HostField, SecretField
 
@@ -31,14 +32,6 @@ class SettingsForm(forms.Form):
     )
     username = forms.CharField(label="User name", max_length=200, help_text="Your SMSPortal user name.")
     password = SecretField(label="Password")
-    greeting_seconds = forms.IntegerField(
-        label="Seconds to wait for the server's greeting",
-        required=False,
-        min_value=5,
-        max_value=60,
-        help_text="Blank for the default: 30 for SFTP, 10 for FTP. Raise it if the connection test says that the "
-        "server does not answer.",
-    )
     # The document does not say whether the folders are directly under the login's home folder.
     base_folder = forms.CharField(
         label="Base folder",
@@ -49,6 +42,9 @@ class SettingsForm(forms.Form):
     send_folder = forms.CharField(label="Folder for new files", initial=SEND, max_length=100)
     processed_folder = forms.CharField(label="Folder for processed files", initial=PROCESSED, max_length=100)
     errors_folder = forms.CharField(label="Folder for failed files", initial=ERRORS, max_length=100)
+    connect_seconds = time_limits.connect_field()
+    greeting_seconds = time_limits.greeting_field("30 for SFTP, 10 for FTP")
+    reply_seconds = time_limits.reply_field()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django import forms
 
-from providers import gsm
+from providers import gsm, time_limits
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -51,6 +51,9 @@ class Adapter(BaseAdapter):
         port = forms.IntegerField(label="Port", initial=21)
         username = forms.CharField(label="User name", max_length=200)
         password = SecretField(label="Password")
+        connect_seconds = time_limits.connect_field()
+        greeting_seconds = time_limits.greeting_field("10")
+        reply_seconds = time_limits.reply_field()
 
     class OptionsForm(forms.Form):
         is_urgent = forms.BooleanField(label="Urgent", required=False)
