@@ -87,7 +87,7 @@ def find(
     for campaign in Campaign.objects.select_related("account").order_by("pk"):
         _campaign(campaign, texted, opt_outs, now, found)
     known = set(Recipient.objects.values_list("msisdn", flat=True))
-    if strangers := set(texted) - known:
+    if strangers := {number for number in set(texted) - known if not _are_cut_numbers(number, texted[number])}:
         found.unapproved.append(f"{len(strangers)} numbers were texted that no campaign has")
     for batch in Batch.objects.select_related("campaign__account").order_by("pk"):
         _batch(batch, texted, now, found)
@@ -104,6 +104,18 @@ def is_cut_short(batch: Batch, line: Mapping[str, str]) -> bool:
     """
     is_part = line["sha256"] not in ("", batch.sha256)
     return is_part and batch.status == "unclear" and batch.account.provider == "clickatell"
+
+
+def _are_cut_numbers(number: str, lines: Iterable[Mapping[str, str]]) -> bool:
+    """Whether ``number`` is what had arrived of a recipient's number when Clickatell read a part of an unclear file."""
+    batches = {batch.stem: batch for batch in Batch.objects.filter(status="unclear").select_related("account")}
+    found = [(batches.get(line["file"].rsplit("-a", 1)[0]), line) for line in lines]
+    return all(
+        batch is not None
+        and is_cut_short(batch, line)
+        and Recipient.objects.of_batch(batch).filter(msisdn__startswith=number).exists()
+        for batch, line in found
+    )
 
 
 def _is_approved(line: Mapping[str, str], approved: str, batch: Batch) -> bool:

@@ -190,6 +190,19 @@ def test_a_truncated_text_is_allowed_only_where_a_person_decides_about_a_part(un
     assert not invariants.is_cut_short(unclear, part)
 
 
+def test_the_part_of_a_number_that_had_arrived_is_allowed_only_in_a_part_of_an_unclear_file(unclear: Batch) -> None:
+    number = unclear.campaign.recipients.values_list("msisdn", flat=True)[0]
+    name = f"{unclear.stem}-a1.txt"
+    part = {**lines_of(unclear)[0], "file": name, "msisdn": number[:-3], "sha256": "0" * 64}
+    assert not invariants._are_cut_numbers(number[:-3], [part]), "only Clickatell reads a part"
+    Account.objects.update(provider="clickatell")
+    assert invariants._are_cut_numbers(number[:-3], [part])
+    assert not invariants._are_cut_numbers(number[:-3], [part, {**part, "sha256": unclear.sha256}])
+    assert not invariants._are_cut_numbers("2799", [{**part, "msisdn": "2799"}])
+    Batch.objects.update(status="accepted")
+    assert not invariants._are_cut_numbers(number[:-3], [part])
+
+
 def test_a_stranger_is_unapproved(accepted: Batch) -> None:
     lines = lines_of(accepted)
     found = find([*lines, {**lines[0], "msisdn": "27825559999"}])

@@ -223,7 +223,9 @@ def _truncation_sentence(payload: Payload, log: BatchLog) -> str:
     if not _is_batch_form(payload):
         return f"{counts}; all of those with an id may have received a truncated text.{others}"
     apart = f" The other {log.accepted - 1:,} received all of theirs." if log.accepted > 1 else ""
-    return f"{counts}; the last of those with an id may have received a truncated text.{apart}{others}"
+    # The number is the first value of a row, and the text stands above the rows.
+    number = " If the file broke off inside a number, Clickatell may have texted the part of it that had arrived."
+    return f"{counts}; the last of those with an id may have received a truncated text.{apart}{others}{number}"
 
 
 def _wire_size(payload: Payload, attempt: Attempt) -> int:
