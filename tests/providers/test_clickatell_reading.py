@@ -554,11 +554,45 @@ def test_an_upload_reported_both_missing_and_arrived_raises_an_alarm() -> None:
 
 def test_a_refusal_of_an_upload_that_never_arrived_is_for_a_person() -> None:
     attempts = [attempt(1, Ending.UNREACHABLE), attempt(2)]
-    interpretation = read(poll(log("ERR: 301, No credit left")), attempts=attempts)
-    assert interpretation.unclear
-    assert "never arrived" in interpretation.alarm
+    # A log that names no upload may be about either of them.
+    interpretation = read(poll(log("ERR: 301, No credit left", name=f"{REFERENCE}.log")), attempts=attempts)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert "possibly not its last upload" in interpretation.sentence
+    # Baton has no record of this upload, so it may have been whole.
+    unknown = read(poll(log("ERR: 301, No credit left", name=f"{STEM}-a3.txt.log")), attempts=attempts)
+    assert unknown.unclear
+    assert "never arrived" in unknown.alarm
     theirs = log("ERR: 301, No credit left", name=f"{STEM}-a2.txt.log")
     assert read(poll(theirs), attempts=attempts).state is ProviderState.REJECTED
+
+
+@pytest.mark.parametrize("ending", [Ending.UNREACHABLE, Ending.REFUSED])
+@pytest.mark.parametrize("error", ["ERR: 108, Invalid or missing API ID", "ERR: 901, Internal error", "ERR: 105, No"])
+@pytest.mark.parametrize("payload", [PAYLOAD, ALONE])
+def test_an_error_about_an_empty_file_waits_for_the_log_of_the_next_upload(
+    payload: Any, error: str, ending: Ending
+) -> None:
+    attempts = [attempt(1, ending), attempt(2)]
+    size = len(payload.body) + CREDENTIAL_BYTES
+    first = poll(upload(0), upload(size, 2), log(error))
+    for polls in ([first], [first, replace(first, seen_at=NOON + timedelta(hours=1))]):
+        waiting = read(*polls, attempts=attempts, payload=payload)
+        assert (waiting.state, waiting.unclear, waiting.alarm) == (ProviderState.TAKEN, False, "")
+        assert "an empty file" in waiting.note
+        assert (waiting.account, waiting.outcomes) == (False, ())
+    people = range(1 if payload is ALONE else 3)
+    answered = poll(log(error), log(*taken(*people), name=f"{STEM}-a2.txt.log"), after=timedelta(minutes=2))
+    done = read(first, answered, attempts=attempts, payload=payload)
+    assert (done.state, done.alarm, done.outcomes) == (ProviderState.ACCEPTED, "", ())
+    assert "more than one upload" in done.note
+
+
+def test_an_error_beside_ids_of_an_upload_that_never_arrived_still_counts() -> None:
+    interpretation = read(
+        poll(log(*taken(0), "ERR: 301, No credit left")), attempts=[attempt(1, Ending.UNREACHABLE), attempt(2)]
+    )
+    assert (interpretation.unclear, interpretation.reason) == (True, "301")
+    assert "never arrived" in interpretation.alarm
 
 
 def test_a_log_longer_than_baton_reads_raises_an_alarm() -> None:

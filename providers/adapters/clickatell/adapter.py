@@ -234,8 +234,9 @@ class Adapter(BaseAdapter):
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
             interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
-            return replace(interpretation, note=log.note())
-        return interpret_folder(payload, log, observations)
+        else:
+            interpretation = interpret_folder(payload, log, observations)
+        return replace(interpretation, note=log.note())
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""

@@ -81,7 +81,7 @@ def _interpret_file_errors(log: BatchLog, whole: Sequence[str], counts: str) -> 
             alarm=alarm,
             account=whole[0] in ACCOUNT_ERRORS,
         )
-    if log.strays:
+    if log.strays or (log.not_arrived and any(not line.upload for line in log.nameless_errors)):
         sentence = f"The log refuses a file ({', '.join(whole)}), but possibly not its last upload."
         return Interpretation(ProviderState.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     code = next(code for code in whole if code != UNKNOWN)
