@@ -305,6 +305,34 @@ def test_a_whole_file_whose_log_stands_still_was_read_while_it_was_uploaded(
     assert read(begun, grown, still, complete, payload=payload).state is ProviderState.ACCEPTED
 
 
+@pytest.mark.parametrize("ending", [Ending.DONE, Ending.UNCLEAR])
+@pytest.mark.parametrize("code", ["100", "101", "107", "113", "116", "202"])
+def test_an_error_that_is_not_true_of_the_whole_file_was_about_a_part_of_it(code: str, ending: Ending) -> None:
+    attempts = [attempt(ending=ending)]
+    error = f"ERR: {code}, Some words"
+    interpretation = read(poll(upload(), log(error)), attempts=attempts)
+    assert (interpretation.state, interpretation.unclear) == (ProviderState.UNKNOWN, True)
+    assert interpretation.reason == "read_while_uploading"
+    assert "The whole file arrived" in interpretation.sentence
+    assert WORDS[code] in interpretation.sentence
+    assert interpretation.outcomes == ()
+    # Clickatell read the file again, or another error is true of it.
+    again = poll(upload(), log(error, *taken(0, 1, 2)), after=timedelta(minutes=2))
+    assert read(poll(upload(), log(error)), again, attempts=attempts).state is ProviderState.ACCEPTED
+    assert read(poll(upload(), log(error, "ERR: 301, x")), attempts=attempts).state is ProviderState.REJECTED
+
+
+@pytest.mark.parametrize(("code", "is_part"), [("107", True), ("116", True), ("113", False), ("105", False)])
+def test_an_error_for_everybody_that_is_not_true_of_the_whole_text_was_about_a_part_of_it(
+    code: str, is_part: bool
+) -> None:
+    interpretation = read(poll(upload(), log(*(f"ERR: {code}, x To: {number}" for number in NUMBERS))))
+    assert interpretation.unclear is is_part
+    assert (interpretation.reason, len(interpretation.outcomes)) == (
+        ("read_while_uploading", 0) if is_part else ("logged", 3)
+    )
+
+
 def test_a_log_that_grows_for_others_only_counts_as_not_growing() -> None:
     heading, name = f"--- {UPLOAD} ---", "history.log"
     ours = [heading, *taken(0)]
@@ -368,7 +396,7 @@ def test_numbers_refused_for_lack_of_credit_are_also_an_account_problem() -> Non
 # -- errors about the whole file
 
 
-@pytest.mark.parametrize("code", ["001", "007", "100", "101", "106", "108", "116", "120", "123", "130", "301"])
+@pytest.mark.parametrize("code", ["001", "007", "106", "108", "120", "123", "130", "301"])
 def test_an_error_about_the_file_and_no_id_rejects_it(code: str) -> None:
     interpretation = read(poll(upload(), log(f"ERR: {code}, Some words")))
     assert interpretation.state is ProviderState.REJECTED

@@ -222,10 +222,10 @@ class Adapter(BaseAdapter):
         """Interpret the logs and the folder; earlier rules take precedence.
 
         A line for each number -> accepted. An internal error, or an error without a number beside message ids ->
-        unclear. An error about the whole file and no message id -> rejected. Lines for some numbers -> processing, and
-        unclear after ``give_up_after``. Message ids from an upload that is not known to have arrived whole -> unclear,
-        because a text may have been cut short. The whole file in the folder -> taken. Nothing -> absent, which proves
-        nothing.
+        unclear. An error about the whole file and no message id -> rejected, or unclear if the whole file arrived and
+        the error is not true of it. Lines for some numbers -> processing, and unclear after ``give_up_after``. Message
+        ids from an upload that is not known to have arrived whole -> unclear, because a text may have been cut short.
+        The whole file in the folder -> taken. Nothing -> absent, which proves nothing.
         """
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)

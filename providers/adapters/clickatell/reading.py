@@ -14,6 +14,8 @@ from providers.adapters.clickatell.words import (
     OF_ONE_RECIPIENT,
     TRUNCATED,
     UNKNOWN,
+    UNTRUE_OF_A_WHOLE_FILE,
+    UNTRUE_OF_A_WHOLE_TEXT,
     WORDS,
     WORDS_TRUNCATED,
 )
@@ -133,6 +135,8 @@ def require_whole_upload(
     is_whole, has_part = _arrival(payload, log, observations)
     if interpretation.state is ProviderState.REJECTED and not is_whole:
         return replace(interpretation, sentence=f"{_interruption_sentence(has_part)} {interpretation.sentence}")
+    if is_whole and not log.accepted and (untrue := _untrue_errors(interpretation, log)):
+        return _refused_while_uploading(log, untrue)
     if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
         return interpretation
     if not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
@@ -160,6 +164,29 @@ def _read_while_uploading(interpretation: Interpretation, payload: Payload, log:
     outcomes = _outcomes_of_a_part(payload, log)
     reason = "read_while_uploading" if interpretation.reason == "log_growing" else interpretation.reason
     return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+
+
+def _untrue_errors(interpretation: Interpretation, log: BatchLog) -> set[str]:
+    """Return the codes of the log's errors if none of them can be true of the whole file, else nothing."""
+    nameless, refused = ({line.error for line in lines} for lines in (log.nameless_errors, log.refused))
+    if interpretation.state is ProviderState.REJECTED:
+        return nameless | refused if nameless | refused <= UNTRUE_OF_A_WHOLE_FILE else set()
+    is_settled = interpretation.state is ProviderState.ACCEPTED
+    return refused if is_settled and refused <= UNTRUE_OF_A_WHOLE_TEXT else set()
+
+
+def _refused_while_uploading(log: BatchLog, codes: set[str]) -> Interpretation:
+    """Interpret a log that gives nobody an id because of errors that cannot be true of the whole file.
+
+    There are no outcomes, because nobody's own message was refused. The whole file lies in the folder, so a person
+    decides: if Clickatell reads it again, everybody is texted.
+    """
+    errors = " ".join(f"{WORDS[code]} ({code})" for code in sorted(codes))
+    sentence = (
+        f"The whole file arrived, but Clickatell's log has an error that is not true of it: {errors} Clickatell may "
+        "have read the file while it was still being uploaded. In its log nobody has a message id."
+    )
+    return Interpretation(ProviderState.UNKNOWN, "read_while_uploading", sentence, unclear=True, alarm=log.alarm())
 
 
 def _outcomes_of_a_part(payload: Payload, log: BatchLog) -> tuple[Outcome, ...]:
