@@ -19,6 +19,7 @@ from providers.adapters.clickatell.reading import interpret_folder, interpret_lo
 from providers.adapters.clickatell.wire import (
     DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
+    SCAN_TOLERANCE,
     can_use_template,
     charset_of,
     credential_lines,
@@ -26,6 +27,7 @@ from providers.adapters.clickatell.wire import (
     encode_hex,
     field_values,
     max_parts,
+    minutes_until_end,
     minutes_until_start,
     parameter_lines,
     template_lines,
@@ -116,7 +118,7 @@ class Adapter(BaseAdapter):
                 )
             )
         # The start is rounded up to a minute and may be late; a validity of a minute must still fit in before the end.
-        shortest = DELAY_TOLERANCE + timedelta(minutes=2)
+        shortest = SCAN_TOLERANCE + DELAY_TOLERANCE + timedelta(minutes=2)
         if spec.start_at and spec.end_at and spec.end_at < spec.start_at + shortest:
             minutes = shortest // timedelta(minutes=1)
             sentence = f"The end must be at least {minutes} minutes after the start, which Clickatell may be late for."
@@ -191,6 +193,13 @@ class Adapter(BaseAdapter):
             raise Refused(
                 "start_too_far",
                 "The start is more than 7 days away, which Clickatell does not accept. Wait, or cancel.",
+            )
+        left = minutes_until_end(payload.body, attempt.started_at)
+        if left is not None and left < 1:
+            raise Refused(
+                "expired",
+                "Too little time is left before the end: Clickatell reads files once a minute and counts the validity "
+                "in whole minutes. Nothing was handed over.",
             )
         remote.store(attempt.name, credential_lines(remote.settings) + wire_form(payload.body, attempt.started_at))
         return Receipt()
