@@ -305,6 +305,45 @@ def test_a_whole_file_whose_log_stands_still_was_read_while_it_was_uploaded(
     assert read(begun, grown, still, complete, payload=payload).state is ProviderState.ACCEPTED
 
 
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("payload", "truncated"), [(PAYLOAD, NUMBERS), (ROWS, NUMBERS[2:])])
+def test_a_log_for_everybody_that_is_older_than_the_end_of_the_upload_is_for_a_person(
+    payload: Any, truncated: list[str]
+) -> None:
+    whole = upload(len(payload.body) + CREDENTIAL_BYTES)
+    early = log(*taken(0, 1, 2), at=NOON - SECOND)
+    for ending in (Ending.DONE, Ending.UNCLEAR):
+        interpretation = read(poll(whole, early), attempts=[attempt(ending=ending)], payload=payload)
+        assert (interpretation.unclear, interpretation.reason) == (True, "read_while_uploading")
+        assert "The whole file arrived" in interpretation.sentence
+        assert "3 of 3 have a message id" in interpretation.sentence
+        assert [each.msisdn for each in interpretation.outcomes if each.code == "TRUNCATED"] == truncated
+    # A status that the log gets later does not undo it.
+    statuses = log(*taken(0, 1, 2), f"ID: {identity(0)} Status: 002", at=NOON + timedelta(minutes=5))
+    assert read(poll(whole, early), poll(whole, statuses), payload=payload).reason == "read_while_uploading"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [upload(), log(*taken(0, 1, 2), at=NOON)],
+        [upload(), log(*taken(0, 1, 2), at=None)],
+        [log(*taken(0, 1, 2), at=NOON - SECOND)],
+        [replace(upload(), modified_at=None), log(*taken(0, 1, 2), at=NOON - SECOND)],
+        # Written to after it was listed.
+        [upload(), replace(log(*taken(0, 1, 2), at=NOON - SECOND), size=1)],
+        # Another log has the last id.
+        [upload(), log(*taken(0, 1), at=NOON - SECOND), log(*taken(2), name=f"{REFERENCE}.log", at=NOON + SECOND)],
+        [upload(), log(UPLOAD, name="old.log", at=NOON - SECOND), log(*taken(0, 1, 2), at=NOON + SECOND)],
+    ],
+)
+def test_a_log_that_is_not_known_to_be_older_than_the_end_of_the_upload_settles_it(files: list[ObservedFile]) -> None:
+    begun = poll(upload(), log(f"STOR {UPLOAD}", name="old.log", at=NOON - SECOND))
+    assert read(begun, poll(*files)).state is ProviderState.ACCEPTED
+
+
 @pytest.mark.parametrize("ending", [Ending.DONE, Ending.UNCLEAR])
 @pytest.mark.parametrize("code", ["100", "101", "107", "113", "116", "202"])
 def test_an_error_that_is_not_true_of_the_whole_file_was_about_a_part_of_it(code: str, ending: Ending) -> None:

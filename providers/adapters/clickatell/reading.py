@@ -142,28 +142,63 @@ def require_whole_upload(
     if not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
         return interpretation
     if is_whole:
-        is_part = not is_settled and not log.nameless_errors
-        return _read_while_uploading(interpretation, payload, log) if is_part else interpretation
+        if is_settled and _was_logged_before_the_end(payload, attempts, observations):
+            fact = "but Clickatell's log is older than the end of its upload"
+            return _read_while_uploading(interpretation, payload, log, fact)
+        if not is_settled and not log.nameless_errors:
+            minutes = int(_LOG_PATIENCE.total_seconds() // 60)
+            fact = f"but Clickatell's log has not grown for {minutes} minutes and does not name everybody"
+            return _read_while_uploading(interpretation, payload, log, fact)
+        return interpretation
     sentence = f"{_interruption_sentence(has_part)} {_truncation_sentence(payload, log)}"
     reason = "upload_cut" if has_part else "upload_unproven"
     outcomes = _outcomes_of_a_part(payload, log)
     return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
 
 
-def _read_while_uploading(interpretation: Interpretation, payload: Payload, log: BatchLog) -> Interpretation:
-    """Interpret a log that stands still with recipients missing, although the whole file arrived.
+def _read_while_uploading(interpretation: Interpretation, payload: Payload, log: BatchLog, fact: str) -> Interpretation:
+    """Interpret a log that shows by ``fact`` that only a part was read, although the whole file arrived.
 
     assumption: Clickatell reads a file that is in the folder at its scan whether or not it is complete, and only once.
     """
-    minutes = int(_LOG_PATIENCE.total_seconds() // 60)
     sentence = (
-        f"The whole file arrived, but Clickatell's log has not grown for {minutes} minutes and does not name "
-        "everybody: Clickatell may have read the file while it was still being uploaded. "
+        f"The whole file arrived, {fact}: Clickatell may have read the file while it was still being uploaded. "
         + _truncation_sentence(payload, log)
     )
-    outcomes = _outcomes_of_a_part(payload, log)
-    reason = "read_while_uploading" if interpretation.reason == "log_growing" else interpretation.reason
-    return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+    return Interpretation(
+        ProviderState.UNKNOWN,
+        "log_incomplete" if interpretation.reason == "log_incomplete" else "read_while_uploading",
+        sentence,
+        _outcomes_of_a_part(payload, log),
+        unclear=True,
+        alarm=log.alarm(),
+        account=interpretation.account,
+    )
+
+
+def _was_logged_before_the_end(
+    payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+) -> bool:
+    """Return whether the folder once showed all logs of this batch, with ids in them, as older than its only upload.
+
+    assumption: one clock gives both files the time of their last change, so it need not be right. A log that was
+    written to again, or in the same second, does not show it. Nor does one that was written to after it was listed: its
+    content is then longer than its size.
+    """
+    return any(
+        _is_older_than_the_upload(attempts, observation) and BatchLog.of(payload, attempts, [observation]).accepted
+        for observation in observations
+    )
+
+
+def _is_older_than_the_upload(attempts: Sequence[Attempt], observation: Observation) -> bool:
+    names = {attempt.name for attempt in attempts if attempt.may_have_arrived}
+    ended = [file.modified_at for file in observation.files if file.name in names and file.modified_at]
+    return len(names) == len(ended) == 1 and all(
+        file.modified_at and file.modified_at < ended[0] and file.size == len(file.body)
+        for file in observation.files
+        if file.body is not None
+    )
 
 
 def _untrue_errors(interpretation: Interpretation, log: BatchLog) -> set[str]:
