@@ -115,7 +115,7 @@ def by_list(connection: Connection, folder: str, containing: str | tuple[str, ..
         if line.is_link:
             entries += [entry] if (entry := _entry(connection, folder, line.name)) else []
         else:
-            entries.append(Entry(line.name, line.size, modified_at(connection, line.name)))
+            entries.append(Entry(line.name, line.size, modified_at(connection, line.name), line.text))
     return entries
 
 
@@ -140,14 +140,18 @@ def by_known_times(
         key = f"{connection.at.label} {folder} {line.text}".encode("utf-8", "surrogateescape")
         digest = hashlib.sha256(key).hexdigest()[:16]
         if digest in known.times and not line.is_link:
-            entries.append(Entry(line.name, line.size, known.times[digest]))
+            entries.append(Entry(line.name, line.size, known.times[digest], line.text))
             continue
         asked_at = known.clock()
         if (entry := _entry(connection, folder, line.name)) is None:
             continue
-        # A server without SIZE shows sizes in LIST only; of a link, LIST shows the link's own.
-        entries.append(entry if entry.size or line.is_link else Entry(line.name, line.size, entry.modified_at))
-        if not line.is_link and entry.size in (0, line.size):
+        if line.is_link:
+            # LIST shows the link's own size and time.
+            entries.append(entry)
+            continue
+        # A server without SIZE shows sizes in LIST only.
+        entries.append(Entry(line.name, entry.size or line.size, entry.modified_at, line.text))
+        if entry.size in (0, line.size):
             known.learn(digest, entry.modified_at, asked_at, line.shows_minute)
     return entries
 

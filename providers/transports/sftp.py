@@ -22,6 +22,7 @@ from providers.transports import ssh
 from providers.transports.dial import time_limit
 from providers.transports.files import (
     Entry,
+    ReadFiles,
     connection_lost,
     contains_any,
     folder_forbidden,
@@ -49,6 +50,7 @@ class SftpRemote:
 
     def __init__(self, settings: Mapping[str, Any], transport: ssh.Transport, sftp: paramiko.SFTPClient) -> None:
         self.settings = settings
+        self.already_read = ReadFiles()
         self._transport = transport
         self._sftp = sftp
         self._reply_seconds = ssh.reply_seconds(settings)

@@ -1,18 +1,23 @@
 """FTP servers that know less, or say it otherwise: each is mastered, or refused by naming what is missing."""
 
+import ftplib
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyftpdlib.handlers import FTPHandler
 
+from providers.adapters.clickatell import Adapter as Clickatell
 from providers.adapters.gatewayapi import Adapter as GatewayApi
 from providers.errors import Refused, Unclear
 from providers.transports.ftp import FtpTransport
+from providers.transports.ftp_listing import KnownTimes
 from tests.providers import servers
+from tests.providers.test_clickatell_reading import NOON, PAYLOAD, attempt
 from tests.providers.test_ftp import Scripted, named, scripted, trouble_of
 
 __all__ = ["scripted"]
@@ -69,6 +74,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "neither PWD nor NOOP": {"without": ("PWD", "NOOP", "FEAT", "OPTS")},
 }
 
+WAYS_WITHOUT_TIMES: dict[str, dict[str, Any]] = {
+    "LIST only, neither SIZE nor MDTM": {"without": (*NO_NAMES, "SIZE", "MDTM")},
+    "LIST in the Unix form, no MDTM": {"without": (*NO_NAMES, "MDTM")},
+    "LIST in the Windows form, no MDTM": {"without": (*NO_NAMES, "MDTM"), "abstracted_fs": WindowsFolders},
+}
+
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_server_that_knows_less_takes_and_shows_every_file(tmp_path: Path, way: dict[str, Any]) -> None:
@@ -93,6 +104,50 @@ def test_a_server_that_knows_less_takes_and_shows_every_file(tmp_path: Path, way
             assert remote.size("Send_SMS/nothing.zip") is None
             remote.rename("Send_SMS/a b.zip", "Send_SMS/c d.zip")
             assert remote.read("Send_SMS/c d.zip", 1_000_000) == BODY
+
+
+@pytest.mark.parametrize("way", WAYS_WITHOUT_TIMES.values(), ids=WAYS_WITHOUT_TIMES)
+@pytest.mark.parametrize("uses_known_times", [False, True])
+def test_foreign_logs_without_a_time_are_downloaded_once_and_again_only_when_they_grew(
+    way: dict[str, Any], uses_known_times: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    putcmd = ftplib.FTP.putcmd
+
+    def put(ftp: ftplib.FTP, line: str) -> None:
+        sent.append(line)
+        putcmd(ftp, line)
+
+    monkeypatch.setattr(ftplib.FTP, "putcmd", put)
+    home = tmp_path / "home"
+    home.mkdir()
+    for number in range(30):
+        (home / f"foreign-{number}.log").write_text(f"ID: {number:032x} To: 4477009{number:05}\n")
+    ours = home / f"{PAYLOAD.stem}-a1.txt.log"
+    ours.write_text("password: x\n")
+    clock = NOON
+    counted, seen = [], []
+    with (
+        servers.pyftpdlib(home, **way) as server,
+        FtpTransport.connect(server.settings()) as remote,
+    ):
+        if uses_known_times:
+            remote.known_times = KnownTimes(lambda: clock)
+        for grown in (False, False, True, False):
+            if grown:
+                with (home / "foreign-7.log").open("a") as log:
+                    log.write(f"ID: {'f' * 32} To: 447700900000\n")
+            sent.clear()
+            observation = Clickatell().poll(remote, PAYLOAD, [attempt()], clock)
+            (file,) = observation.files
+            assert file.body is not None
+            seen.append(replace(file, version=""))
+            assert file.version
+            remote.already_read.bodies[file.version] = (file.size, file.body)
+            counted.append(sum(line.startswith("RETR") for line in sent))
+            clock += timedelta(minutes=3)
+    assert counted == [31, 0, 1, 0]
+    assert seen == seen[:1] * 4
 
 
 def test_a_server_that_cannot_list_is_refused_by_name(tmp_path: Path) -> None:

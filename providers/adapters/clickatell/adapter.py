@@ -55,7 +55,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
-from providers.transports.files import Entry, version_of
+from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 
@@ -282,12 +282,11 @@ def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetim
     read = remote.already_read
     # A name whose bytes are not UTF-8 cannot be stored.
     name = entry.name.encode("utf-8", "replace").decode()
-    # Two such names may look the same.
-    version = version_of(name, entry.size, entry.modified_at) if name == entry.name else ""
+    version = version_of(entry, host=remote.host)
     unrelated = f"{version} {since.isoformat()}"
     if version and unrelated in read.unrelated and not names.is_named(name):
         return None
-    kept, size = read.bodies.get(version) if version else None, entry.size
+    size, kept = read.bodies.get(version, (0, None))
     if kept is None:
         body = remote.read(entry.name, MAX_LOG_BYTES)
         if body is None:
@@ -295,7 +294,8 @@ def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetim
         kept = mask_secrets(body, remote.settings)
         # Masking changes the length; the size must not suggest that the log was cut short.
         size = entry.size + len(kept) - len(body)
-    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
+        version = version if is_whole(body, entry, MAX_LOG_BYTES) else ""
+    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host, version)
     if names.may_be_about(file, since):
         return file
     if version:
