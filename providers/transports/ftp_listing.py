@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from providers import timing
 from providers.errors import Refused, Unreachable
 from providers.transports.files import Entry, contains_any, folder_forbidden, folder_missing
-from providers.transports.ftp_connection import Connection, reply_code
+from providers.transports.ftp_connection import Aborted, Connection, reply_code
 
 # Far more than the names of 10,000 files.
 _LISTING_AT_MOST = 20_000_000
@@ -224,7 +224,8 @@ def _names(connection: Connection, command: str, folder: str) -> list[str] | Non
 def _knows_size(connection: Connection, name: str) -> bool:
     try:
         size(connection, name)
-    except ftplib.error_perm as error:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return not is_unknown(error)
     return True
 
@@ -242,7 +243,8 @@ def modified_at(connection: Connection, path: str) -> datetime | None:
     """Return when a file was changed, by the server's clock, in UTC; None when the server does not say."""
     try:
         return _parse_timestamp(connection.sendcmd(f"MDTM {path}").rpartition("\n")[2][3:].strip())
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return None
 
 
@@ -257,17 +259,41 @@ def folder_trouble(folder: str, reply: str) -> Refused:
 
 
 def _listing(connection: Connection, command: str) -> tuple[bytes, str]:
-    listing, reply = connection.download(command, _LISTING_AT_MOST)
+    try:
+        listing, reply = connection.download(command, _LISTING_AT_MOST)
+    except Aborted as aborted:
+        listing, reply = _confirmed(connection, command, aborted), str(aborted)
     if len(listing) == _LISTING_AT_MOST:
         # A name missing from a partial list would look like a missing file.
         raise Unreachable("list_too_long", "The folder holds more files than Baton can list. Have old ones removed.")
     return listing, reply
 
 
+def _confirmed(connection: Connection, command: str, aborted: Aborted) -> bytes:
+    """Return a list that the server says it aborted, if a second one is the same. Raises ``aborted`` if not.
+
+    Some servers answer 426 to whole lists. An empty list proves nothing: the folder may be unreadable.
+    """
+    try:
+        again, _ = connection.download(command, _LISTING_AT_MOST)
+    except Aborted as error:
+        again = error.body
+    if again != aborted.body or not again.endswith(b"\n"):
+        raise aborted
+    return again
+
+
+def _raise_unless_about_file(error: ftplib.Error) -> None:
+    """Raise the error, unless it is about one file only: a permanent one, or 450 for a file that is in use."""
+    if isinstance(error, ftplib.error_temp) and reply_code(error) != "450":
+        raise error
+
+
 def _entry(connection: Connection, folder: str, name: str) -> Entry | None:
     try:
         found_size = size(connection, name)
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         # A listed name is evidence, even if the server does not give its size; only folders are left out.
         if _is_folder(connection, folder, name):
             return None
@@ -278,7 +304,8 @@ def _entry(connection: Connection, folder: str, name: str) -> Entry | None:
 def _is_folder(connection: Connection, folder: str, name: str) -> bool:
     try:
         connection.voidcmd(f"CWD {name}")
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return False
     # Not CDUP: from a linked folder it leads elsewhere.
     connection.voidcmd(f"CWD {connection.home}")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from pyftpdlib.handlers import FTPHandler
 
 from providers.adapters.gatewayapi import Adapter as GatewayApi
-from providers.errors import Refused, Unclear
-from providers.transports.ftp import FtpTransport
+from providers.errors import Refused, Unclear, Unreachable
+from providers.transports.ftp import FtpRemote, FtpTransport
 from tests.providers import servers
 from tests.providers.test_ftp import Scripted, named, scripted, trouble_of
 
@@ -160,6 +161,79 @@ def test_replies_may_have_several_lines(scripted: Callable[..., Scripted]) -> No
     with FtpTransport.connect(scripted(answers, listing=b"a.zip\r\n").settings()) as remote:
         (entry,) = remote.listdir("Send_SMS")
     assert (entry.size, entry.modified_at) == (12, datetime(2026, 11, 21, 12, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("answer", ["504 no", "500 what", "550 no"])
+def test_a_server_without_binary_transfers_is_refused_by_name(scripted: Callable[..., Scripted], answer: str) -> None:
+    trouble = trouble_of(scripted({"TYPE": answer}).settings(), lambda remote: remote.listdir())
+    assert (named(trouble), trouble.account) == ((Refused, "binary_refused"), True)
+    assert f"answered {answer[:3]} to TYPE I" in trouble.sentence
+
+
+def test_a_refusal_later_on_is_named_and_is_no_broken_connection(scripted: Callable[..., Scripted]) -> None:
+    server = scripted()
+
+    def log_out_and_ask(remote: FtpRemote) -> None:
+        server.answers["TYPE"] = "530 Please log in"
+        remote.ready()
+
+    trouble = trouble_of(server.settings(), log_out_and_ask)
+    assert named(trouble) == (Unreachable, "command_refused")
+    assert "530" in trouble.sentence
+
+
+@pytest.mark.parametrize("command", ["MLSD", "NLST", "LIST"])
+def test_426_after_a_whole_listing_is_its_end(scripted: Callable[..., Scripted], command: str) -> None:
+    lines = {
+        "MLSD": b"type=file;size=213; a.zip\r\n",
+        "NLST": b"a.zip\r\n",
+        "LIST": b"-rw-r--r-- 1 u g 213 Aug 26 16:31 a.zip\r\n",
+    }
+    answers = {"NLST": "502 no", command: "150 here", "END": "426 aborted", "SIZE": "213 213"}
+    server = scripted(answers, listing=lines[command])
+    with FtpTransport.connect(server.settings()) as remote:
+        assert [(entry.name, entry.size) for entry in remote.listdir()] == [("a.zip", 213)]
+    assert server.commands.count(command) == 2
+
+
+@pytest.mark.parametrize("listing", [b"", b"a.zip\r\nb.z"])
+def test_426_after_a_listing_that_may_be_cut_short_is_no_evidence(
+    scripted: Callable[..., Scripted], listing: bytes
+) -> None:
+    server = scripted({"END": "426 aborted"}, listing=listing)
+    trouble = trouble_of(server.settings(), lambda remote: remote.listdir())
+    assert named(trouble) == (Unreachable, "busy")
+    assert "426" in trouble.sentence
+
+
+def test_426_after_a_listing_that_is_another_the_second_time_is_no_evidence() -> None:
+    class Varying(Scripted):
+        def _transfer(self, *arguments: Any) -> bool:
+            self.listing += b"a.zip\r\n"
+            return super()._transfer(*arguments)
+
+    with closing(Varying({"END": "426 aborted"})) as server:
+        assert named(trouble_of(server.settings(), lambda remote: remote.listdir())) == (Unreachable, "busy")
+
+
+@pytest.mark.parametrize(("size", "body"), [("213 5", b"whole"), ("213 9", None), ("450 busy", None)])
+def test_426_after_a_download_is_its_end_only_if_the_size_agrees(
+    scripted: Callable[..., Scripted], size: str, body: bytes | None
+) -> None:
+    server = scripted({"END": "426 aborted", "SIZE": size}, listing=b"whole")
+    if body:
+        with FtpTransport.connect(server.settings()) as remote:
+            assert remote.read("a.txt", 100) == body
+    else:
+        assert named(trouble_of(server.settings(), lambda remote: remote.read("a.txt", 100))) == (Unreachable, "busy")
+
+
+def test_a_file_in_use_does_not_hide_the_others(scripted: Callable[..., Scripted]) -> None:
+    busy = "450 in use"
+    server = scripted({"SIZE": busy, "MDTM": busy, "CWD": busy}, listing=b"a.zip\r\nb.zip\r\n")
+    with FtpTransport.connect(server.settings()) as remote:
+        entries = [(entry.name, entry.size, entry.modified_at) for entry in remote.listdir()]
+    assert entries == [("a.zip", 0, None), ("b.zip", 0, None)]
 
 
 @pytest.mark.parametrize("size", ["213 5", "550 no such file", "421 bye", "502 no"])
