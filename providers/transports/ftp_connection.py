@@ -65,6 +65,8 @@ class Connection(ftplib.FTP):
         super().__init__(timeout=self.reply_seconds)
         self.at = at
         self.home = "/"
+        #: Whether a LIST has shown a file or folder, in a form that Baton can read.
+        self.knows_list_form = False
         self._connect_seconds = connect_seconds(settings)
         self._allow_private = bool(settings.get("allow_private_hosts"))
         self._context: ssl.SSLContext | None = None

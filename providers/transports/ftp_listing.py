@@ -110,8 +110,10 @@ def by_list(connection: Connection, folder: str, containing: str | tuple[str, ..
     listing = _names(connection, "LIST", folder)
     if listing is None:
         return None
+    lines = _parse(listing, containing)
+    connection.knows_list_form |= any(map(_is_entry, listing))
     entries = []
-    for line in _parse(listing, containing):
+    for line in lines:
         if line.is_link:
             entries += [entry] if (entry := _entry(connection, folder, line.name)) else []
         else:
@@ -163,11 +165,16 @@ class _Line:
     shows_minute: bool
 
 
+def _is_entry(line: str) -> bool:
+    """Whether a line of LIST is about a file or folder."""
+    return not re.fullmatch(r"(?:total\s+\d+)?", line.strip(), re.IGNORECASE)
+
+
 def _parse(listing: list[str], containing: str | tuple[str, ...]) -> list[_Line]:
     """Read both forms of LIST, without folders. Raises Refused (``listing_unreadable``) for a line in another form."""
     found = []
     for line in listing:
-        if not line.strip() or re.fullmatch(r"total\s+\d+", line.strip(), re.IGNORECASE):
+        if not _is_entry(line):
             continue
         match = _UNIX.fullmatch(line) or _WINDOWS.fullmatch(line)
         if not match:

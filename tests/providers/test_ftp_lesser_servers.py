@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from pyftpdlib.handlers import FTPHandler
 
+from providers.adapters.clickatell import Adapter as Clickatell
 from providers.adapters.gatewayapi import Adapter as GatewayApi
+from providers.adapters.smsportal import Adapter as SmsPortal
 from providers.errors import Refused, Unclear, Unreachable
 from providers.transports.ftp import FtpRemote, FtpTransport
 from tests.providers import servers
@@ -116,6 +118,28 @@ def test_the_connection_test_names_a_size_that_cannot_be_compared(scripted: Call
         checks = {check.code: check for check in GatewayApi().check(remote, datetime.now(UTC))}
     assert checks["size"].passed is False
     assert "neither SIZE nor LIST" in checks["size"].sentence
+
+
+@pytest.mark.parametrize("adapter", [Clickatell(), SmsPortal()], ids=["clickatell", "smsportal"])
+@pytest.mark.parametrize(
+    ("nlst", "listing", "is_said"),
+    [
+        ("502 no", b"", True),
+        ("502 no", b"total 0\r\n", True),
+        ("502 no", b"drwxr-xr-x 2 u g 4096 Aug 26 16:31 deeper\r\n", False),
+        ("150 here", b"", False),
+    ],
+)
+def test_the_connection_test_says_that_the_form_of_an_empty_listing_is_unknown(
+    scripted: Callable[..., Scripted], adapter: Any, nlst: str, listing: bytes, is_said: bool
+) -> None:
+    server = scripted({"NLST": nlst, "LIST": "150 here"}, listing=listing)
+    with FtpTransport.connect(server.settings()) as remote:
+        checks = {check.code: check for check in adapter.check(remote, datetime.now(UTC))}
+    assert ("listing" in checks) == is_said
+    if is_said:
+        assert (checks["listing"].passed, checks["listing"].is_warning) == (None, True)
+        assert checks["listing"].sentence == "The folder is empty, so Baton could not judge the form of its listing."
 
 
 @pytest.mark.parametrize(
