@@ -1,6 +1,6 @@
 """Export recipients as a spreadsheet: text cells, never formulas."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from auditlog.models import LogEntry
 from django.contrib.auth.decorators import permission_required
@@ -42,7 +42,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     return exports.as_xlsx(name, header, lines, title="Recipients")
 
 
-def _recorded(lines: Iterator[list[str]], entry: LogEntry, counted: int) -> Iterator[list[str]]:
+def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted: int) -> Iterator[list[str]]:
     """``lines``; then the entry says how many there were, because recipients may change after they are counted."""
     written = 0
     try:
@@ -50,11 +50,15 @@ def _recorded(lines: Iterator[list[str]], entry: LogEntry, counted: int) -> Iter
             written += 1
             yield line
     finally:
+        # Ends the snapshot of a download that broke off: nothing can be written in it.
+        lines.close()
         if written != counted:
             correct_rows(entry, written)
 
 
-def _lines(pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]) -> Iterator[list[str]]:
+def _lines(
+    pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]
+) -> Generator[list[str], None, None]:
     """Every line of the file, from one snapshot: no line shows a recipient before, and another after, a rebuild.
 
     ``shown``: the fields before the outcome; ``others``: those after the file.

@@ -126,6 +126,17 @@ def test_an_export_records_as_many_rows_as_it_contains(
         assert rows in (PEOPLE - number, PEOPLE - number + 1)
 
 
+def test_an_export_that_breaks_off_records_the_rows_that_left(
+    running: Campaign, operator: User, logged_in: Callable[[User], Client]
+) -> None:
+    answer = logged_in(operator).get(f"/campaigns/{running.pk}/export/?format=csv")
+    for _ in range(4):
+        next(answer.streaming_content)  # type: ignore[attr-defined]
+    answer.close()
+    entry = LogEntry.objects.filter(action=LogEntry.Action.ACCESS).latest("id")
+    assert entry.changes_dict["rows"] == ["", "3"]
+
+
 def test_the_forecast_of_an_import_is_of_one_moment(running: Campaign) -> None:
     """Its rows add up, although a contact of the list opts out between its statements."""
     chosen = running.lists.get()
