@@ -35,8 +35,8 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     shown = shown_fields(campaign.value_labels())
     others = {field: FIELD_LABELS[field] for field in FROZEN_FIELDS if field not in shown}
     header = ("Number", *shown.values(), "Outcome", "Why", "File", *others.values())
-    name, lines = f"campaign-{campaign.pk}-recipients", _lines(pk, form, tuple(shown), tuple(others))
-    lines = _recorded(lines, entry, counted)
+    name = f"campaign-{campaign.pk}-recipients"
+    lines = _recorded(_lines(pk, form, tuple(shown), tuple(others)), entry, counted)
     if request.GET.get("format") == "csv":
         return exports.as_csv(name, header, lines)
     return exports.as_xlsx(name, header, lines, title="Recipients")
