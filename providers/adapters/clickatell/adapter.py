@@ -251,6 +251,7 @@ class Adapter(BaseAdapter):
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""
         entries = remote.listdir()
         newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
+        unjudged = remote.unjudged_listing
         return [
             Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
             # Not a warning, because Clickatell documents only FTP.
@@ -261,6 +262,7 @@ class Adapter(BaseAdapter):
                 "FTP encrypts nothing: the passwords, the texts and the numbers can be read in transit.",
             ),
             Check("folder", "Folder", True, f"The login's folder can be listed. Files in it: {len(entries)}."),
+            *([Check("listing", "Listing", None, unjudged, is_warning=True)] if unjudged else []),
             check_clock(newest, now),
             Check(
                 "api_login",
