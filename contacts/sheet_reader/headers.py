@@ -30,8 +30,8 @@ _NO_VALUE = {
 #: What a person without a number has in the column of numbers: an error of a spreadsheet program, a sentence such as
 #: "no phone" or "lost phone", or a number spelled with letters.
 _NO_NUMBER = re.compile(
-    r"#.*[!?]|#N/A|(?:(?:no|not|without|has no|ask) |(?:call|phone) (?:her|him|them|me|back|later|first)).*|.*\b(?:lost|wrong|broken|stolen|unlisted"
-    r"|disconnected|withheld|refused|declined|unknown|unavailable|missing|none|dead|invalid)\b.*"
+    r"#.*[!?]|#N/A|(?:(?:no|not|without|has no|ask) |(?:call|phone) (?:her|him|them|me|back|later|first)).*"
+    r"|.*\b(?:lost|wrong|broken|stolen|unlisted|disconnected|withheld|refused|declined|unknown|unavailable|missing|none|dead|invalid)\b.*"
     r"|\+?(?!(?:19|20)\d\d\b)\d{3}.*[^\W\d_].*",
     re.IGNORECASE | re.DOTALL,
 )

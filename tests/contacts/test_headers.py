@@ -10,7 +10,8 @@ NUMBERS_FIRST = "\n0825550100,Thandi\n0825550101,Sipho"
 
 #: What a person without a number may have in the column of numbers.
 NO_NUMBER = (
-    "#N/A", "#REF!", "no phone", "call her", "lost phone", "unlisted", "Phone broken", "082-CALL-ME", "wrong number", "",
+    "#N/A", "#REF!", "no phone", "call her", "lost phone", "unlisted", "Phone broken", "082-CALL-ME", "wrong number",
+    "",
 )  # fmt: skip
 
 
