@@ -188,7 +188,8 @@ def _is_truncated_mobile(digits: str, country: str) -> bool:
         or not any(is_mobile(country)(national + digit * missing) for digit in _DIGITS)
     ):
         return False
-    return not national or _kind(_Number(calling_code(country), national)) not in OTHER_KINDS
+    # phonenumbers knows no number of fewer than two digits.
+    return len(national) < 2 or _kind(_Number(calling_code(country), national)) not in OTHER_KINDS
 
 
 def _takes_in(kind: str, accepted: Accepted) -> bool:

@@ -274,7 +274,7 @@ def test_a_number_divided_into_short_groups_is_one_number() -> None:
 def test_a_truncated_mobile_with_the_calling_code_is_no_fixed_line() -> None:
     for country, text in [
         *(("ZA", "27 82 555 01"), ("ZA", "278255501"), ("ZA", "27 82 555 010"), ("DE", "49171 23456")),
-        *(("KE", "254 712 345"), ("GB", "44 7911 12345"), ("NL", "316 1234 56")),
+        *(("KE", "254 712 345"), ("GB", "44 7911 12345"), ("NL", "316 1234 56"), ("ZA", "278"), ("ZA", "27")),
     ]:
         for accepted in (Accepted(), Accepted(fixed_lines=True)):
             with pytest.raises(PhoneError) as refused:
