@@ -23,7 +23,8 @@ class ColumnsError(Refusal):
 class Guess:
     """The likely field of each column, counted from 0.
 
-    ``asked``: the columns that are equally likely the phone; ``mapping`` then has no phone and takes them for values.
+    ``asked``: the columns that may be the phone, if none is clearly likelier; ``mapping`` then has no phone and takes
+    them for values.
     ``surplus``: columns with content for which no value field is left.
     """
 

@@ -109,7 +109,7 @@ class ColumnsForm(forms.Form):
 
     def _title_with_samples(self, column: int) -> str:
         title, samples = columns.title_of(column, self.upload.header), self._samples(column)
-        return f"{title}: {' · '.join(samples)}" if samples else title
+        return f"{title}: {' · '.join(samples)}" if samples else f"{title} (blank in the first rows)"
 
     def _samples(self, column: int) -> list[str]:
         return list(dict.fromkeys(cells_of(column, self.upload.samples)))[:SHOWN_SAMPLES]

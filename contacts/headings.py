@@ -69,6 +69,8 @@ PHONE_TITLES = (
     "telephone number", "tel", "tel no", "phone no", "mobile no", "cell no", "contact number", "contact no",
     "handset", "gsm", "handy", "handynummer", "telefon", "telefonnummer", "mobilnummer",
 )  # fmt: skip
+#: Complete titles of a phone or of another person to contact.
+CONTACT_TITLES = ("contact", "contacts", "contato", "contacto")
 #: A number by which the person is reached less surely than by a plain mobile or phone.
 QUALIFIED = (
     "home", "house", "work", "office", "business", "company", "landline", "land line", "fixed", "alt", "alternate",
@@ -82,7 +84,9 @@ QUALIFIED = (
 ANOTHER_PERSON = (
     "kin", "emergency", "spouse", "partner", "wife", "husband", "parent", "guardian", "mother", "father",
     "assistant", "manager", "agent", "consultant", "rep", "representative", "referee", "doctor", "noodkontak",
-    "emergencia", "urgence", "notfall", "dharura", "экстренн*", "طوارئ", "紧急", "緊急",
+    "landlord", "employer", "neighbour", "neighbor", "friend", "brother", "sister", "son", "daughter", "child",
+    "mum", "mom", "dad", "teacher", "sponsor", "emergencia", "urgence",
+    "notfall", "dharura", "экстренн*", "طوارئ", "紧急", "緊急",
 )  # fmt: skip
 #: Not a number to text, whatever else the heading says.
 NEVER_PHONE = (

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contacts import phones
-from contacts.headings import ANOTHER_PERSON, MOBILE, NAME, NEVER_PHONE, OTHER_NUMBER, PHONE, QUALIFIED, has_one_of
+from contacts.headings import (
+    ANOTHER_PERSON,
+    CONTACT_TITLES,
+    MOBILE,
+    NAME,
+    NEVER_PHONE,
+    OTHER_NUMBER,
+    PHONE,
+    QUALIFIED,
+    has_one_of,
+    is_one_of,
+)
 
 # What the cells of a column look like, the least likely first.
 _BLANK, _DAMAGED, _NUMBERS = range(3)
@@ -16,12 +27,16 @@ _SOMEBODY_ELSE, _UNNAMED, _PHONE, _MOBILE = 1, 2, 4, 6
 
 @dataclass(frozen=True)
 class Candidate:
-    """A column that can be the phone. ``looks`` and ``name`` rank it; ``content``: its numbers or else its cells."""
+    """A column that can be the phone. ``looks`` and ``name`` rank it; ``content``: its numbers or else its cells.
+
+    ``is_own``: its heading names the person's own phone, not another person's or something unknown.
+    """
 
     column: int
     looks: int
     name: int
     content: tuple[str, ...]
+    is_own: bool
 
 
 def candidates(header: Sequence[str], samples: Sequence[Sequence[str]], country: str) -> list[Candidate]:
@@ -33,7 +48,9 @@ def candidates(header: Sequence[str], samples: Sequence[Sequence[str]], country:
 def likeliest(found: Sequence[Candidate]) -> list[Candidate]:
     """The candidates that no other one beats: cells that are numbers beat a heading, Mobile beats Phone, Phone Number.
 
-    Of two equal ones, the one with less than half as many cells, or with the same ones, is not among them.
+    Of two equal ones, the one with less than half as many cells, or with the same ones, is not among them. Where the
+    best may be the numbers of other people, the columns with a heading of a phone are among them, though blank or
+    damaged: their numbers may come further down.
     """
     best = max(((candidate.looks, candidate.name) for candidate in found), default=None)
     equal = [candidate for candidate in found if (candidate.looks, candidate.name) == best]
@@ -42,7 +59,10 @@ def likeliest(found: Sequence[Candidate]) -> list[Candidate]:
     for candidate in equal:
         if 2 * len(candidate.content) >= most:
             kept.setdefault(candidate.content, candidate)
-    return list(kept.values())
+    chosen = list(kept.values())
+    if chosen and not any(candidate.is_own for candidate in chosen):
+        return [candidate for candidate in found if candidate in chosen or candidate.is_own]
+    return chosen
 
 
 def cells_of(column: int, samples: Sequence[Sequence[str]]) -> list[str]:
@@ -67,11 +87,13 @@ def _candidate(column: int, title: str, cells: Sequence[str], country: str) -> C
         return None
     msisdns = tuple(msisdn for cell in cells if (msisdn := _msisdn(cell, country)))
     is_named = name not in (_UNNAMED, _SOMEBODY_ELSE)
+    is_own = is_named and not is_one_of(CONTACT_TITLES, title)
     # An unknown heading needs more proof.
     if msisdns and len(msisdns) * (3 if is_named else 2) >= len(cells):
-        return Candidate(column, _NUMBERS, name, msisdns)
-    if is_named and (not cells or any(_is_like_a_number(cell) for cell in cells)):
-        return Candidate(column, _DAMAGED if cells else _BLANK, name, tuple(cells))
+        return Candidate(column, _NUMBERS, name, msisdns, is_own)
+    is_blank = all(_stands_for_no_number(cell, country) for cell in cells)
+    if is_named and (is_blank or any(_is_like_a_number(cell) for cell in cells)):
+        return Candidate(column, _BLANK if is_blank else _DAMAGED, name, tuple(cells), is_own)
     return None
 
 
@@ -97,6 +119,15 @@ def _msisdn(cell: str, country: str, accepted: phones.Accepted = phones.MOBILES)
         return phones.parse(cell, country, accepted)
     except phones.PhoneError:
         return ""
+
+
+def _stands_for_no_number(cell: str, country: str) -> bool:
+    """Whether it says that there is no number, as n/a does."""
+    try:
+        phones.parse(cell, country)
+    except phones.PhoneError as error:
+        return error.code == "missing"
+    return False
 
 
 def _is_like_a_number(cell: str) -> bool:

@@ -75,6 +75,16 @@ def groups(cell: str) -> list[str]:
     return _GROUP.findall(re.sub(r"\+\s+(?=[0-9])", "+", cell))
 
 
+def has_odd_break(cell: str) -> bool:
+    """Whether a line break or an unbalanced bracket divides a normalised cell, which never happens inside a number."""
+    depth = 0
+    for character in cell:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return True
+    return depth != 0 or len(cell.splitlines()) > 1
+
+
 def appears_rounded(cell: str) -> bool:
     """Whether a spreadsheet may have rounded the number when it showed it as 2.78E+10."""
     return _ROUNDED.fullmatch(cell) is not None
@@ -82,7 +92,7 @@ def appears_rounded(cell: str) -> bool:
 
 def kind_of_rest(cell: str, rest: str) -> str:
     """What the digits ``rest`` after a complete number are: ``footnote``, ``two_numbers`` or ``extension``."""
-    if re.search(r"[\[({<*]\s*[0-9]+\s*[\])}>]?\s*$", cell):
+    if re.search(r"(?:[\[({<*]\s*[0-9]+\s*[\])}>]?|[0-9]\s*[\])}>])\s*$", cell):
         return "footnote"
     # 0171 2345678/9 stands for two numbers that differ in the last digit.
     if re.search(r"[/&,;|]\s*[1-9][0-9]*\s*$", cell):

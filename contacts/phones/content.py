@@ -70,7 +70,7 @@ _THOUSANDS = re.compile(
     r"|[1-9]\d{0,1}(?:,\d{2})+,\d{3}"
 )
 _EXTENSION = re.compile(
-    r"\+?\d[\d\s().\-/]*[,;(\s]*(?:extension|extn|ext|ex|xtn|x|poste|anexo|ramal|interno|int|durchwahl|dw|nebenstelle|app|apparaat"
+    r"\(?\s*\+?\d[\d\s().\-/]*[,;(\s]*(?:extension|extn|ext|ex|xtn|x|poste|anexo|ramal|interno|int|durchwahl|dw|nebenstelle|app|apparaat"
     r"|toestel|tst|toest|post|bijlijn|uitb|uitbreiding|wew|доб|вн|分机|内線|#|~|,,|;|p|w)\s*[.:=#]*\s*\d{1,6}\s*\)?",
     re.IGNORECASE,
 )
@@ -180,7 +180,9 @@ _IDENTITY_NUMBERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     # Brazil: CPF and CNPJ.
     (r"\d{3}\.\d{3}\.\d{3}-\d{2}", _any),
     (r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}", _any),
-    # Nordic countries: date of birth and a serial number, with Luhn's check digit in Sweden.
+    # Nordic countries: date of birth and a serial number. Sweden writes the year first; the last digit is Luhn's check
+    # digit, but a typing error in it makes no phone number.
+    (r"\d{6}[-+]\d{4}", lambda digits: re.fullmatch(rf"{_MM}{_DD}", digits[2:6]) is not None),
     (r"\d{6}[-+]\d{4}", lambda digits: _is_born_on_a_day(digits) and (_has_luhn_digit(digits) or digits[0] in "0123")),
     (r"(?:19|20)\d{6}[-+]\d{4}", _any),
     # Malaysia and Korea.

@@ -33,6 +33,9 @@ _SIMPLE = re.compile(
     re.ASCII,
 )
 _SEPARATOR = re.compile(r"[ \u00a0()-]")
+# One of the separators of _SIMPLE and a last group of two digits.
+_SHORT_END = re.compile(r"[ \u00a0-]\d\d\Z", re.ASCII)
+_DIGITS = "0123456789"
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
 #: A number of 15 digits with a space between each two has as many groups.
@@ -83,7 +86,8 @@ def parse(text: str, country: str, accepted: Accepted = MOBILES) -> str:
     plain = _SEPARATOR.sub("", text) if _SIMPLE.fullmatch(text) else text
     match = _plain_mobile(country).fullmatch(plain)
     # Eight digits may be a date, thirteen that begin with 0 an identity number; zeros at the end are Excel's rounding.
-    if match and len(plain) != 8 and not text.endswith("000000") and not (len(plain) == 13 and plain.startswith("0")):
+    is_certain = len(plain) != 8 and not text.endswith("000000") and not (len(plain) == 13 and plain.startswith("0"))
+    if match and is_certain and not (_SHORT_END.search(text) and _plain_mobile(country).fullmatch(plain[:-2])):
         return calling_code(country) + match["national"]
     if accepted.everything:
         return readings(text, country)[0]
@@ -132,6 +136,12 @@ def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:
     digits = cells.digits_of(cell)
     if digits is None:
         raise _several_numbers(cell, groups, country) or cells.why_no_number(cell)
+    if cells.has_odd_break(cell):
+        is_of_brackets = len(cell.splitlines()) == 1
+        raise _several_numbers(cell, groups, country) or refusal("footnote" if is_of_brackets else "two_numbers")
+    # Where mobile numbers have several lengths, an extension can make one out of another.
+    if len(groups) > 1 and len(groups[-1]) <= 2 and _mobiles(_joined(groups[:-1]) or "", country):
+        raise refusal(cells.kind_of_rest(cell, groups[-1]))
     try:
         return _parse_digits(digits, country, accepted)
     except PhoneError as error:
@@ -154,6 +164,8 @@ def _parse_digits(digits: str, country: str, accepted: Accepted) -> str:
         if accepted.countries & {region, main_country(region)}:
             return other.msisdn
         raise refusal("other_country", main_country(region), formatted(other.msisdn))
+    if not accepted.every_kind and _is_truncated_mobile(digits, country):
+        raise refusal("too_short", country)
     for number in candidates:
         if kind := _kind(number):
             if _takes_in(kind, accepted):
@@ -161,6 +173,23 @@ def _parse_digits(digits: str, country: str, accepted: Accepted) -> str:
             if kind in OTHER_KINDS:
                 raise refusal(kind, country_of(number.msisdn) or country)
     raise _why_not(candidates, digits, country)
+
+
+def _is_truncated_mobile(digits: str, country: str) -> bool:
+    """Whether ``digits`` are the calling code and the first digits of a mobile number, and no number of another kind.
+
+    27 82 555 01 in ZA: read without the calling code it is the fixed line 027 825 5501, of another person.
+    """
+    national = digits.removeprefix(calling_code(country))
+    missing = mobile_lengths(country)[0] - len(national)
+    if (
+        national == digits
+        or missing <= 0
+        or not any(is_mobile(country)(national + digit * missing) for digit in _DIGITS)
+    ):
+        return False
+    # phonenumbers knows no number of fewer than two digits.
+    return len(national) < 2 or _kind(_Number(calling_code(country), national)) not in OTHER_KINDS
 
 
 def _takes_in(kind: str, accepted: Accepted) -> bool:

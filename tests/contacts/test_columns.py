@@ -24,6 +24,8 @@ KINDS = {
     "amount": ["R 1 250.00", "1250.50", "R2,000"],
     "code": ["C10001", "C10002", "C10003"],
     "damaged": ["2.78E+10", "0825550", "unknown"],
+    "cut": ["08255500", "08355501", "08455502"],
+    "n/a": ["n/a", "N/A", ""],
     "text": [
         "Hi Thandi, your order is ready at Sandton.",
         "Hi Sipho, your order is late, sorry about that.",
@@ -128,6 +130,15 @@ def test_the_phone_is_found_by_cells_and_heading(sheet: str, phone: int | None) 
         ("Mother_cell=mobile Father_cell=mobile2", [0, 1]),
         ("=mobile =name =mobile2", [0, 2]),
         ("Telefon_1=mobile Telefon_2=mobile2 Fax=landline", [0, 1]),
+        # The numbers may be of other people, while the column of the person's own is blank or damaged.
+        ("Name=name Landlord=mobile Cell=blank", [1, 2]),
+        ("Name=name Landlord_cell=mobile Cell=blank", [1, 2]),
+        ("Name=name Contact=mobile Phone=n/a", [1, 2]),
+        ("Name=name Parent=mobile Cell=n/a", [1, 2]),
+        ("Name=name Next_of_kin_phone=mobile Phone=blank", [1, 2]),
+        ("Name=name Spouse=mobile Phone=cut", [1, 2]),
+        ("Phone=damaged Name=name =mobile", [0, 2]),
+        ("Number=mobile Mobile=blank", [0, 1]),
     ],
 )
 def test_of_two_equally_likely_phones_the_operator_chooses(sheet: str, asked: list[int]) -> None:

@@ -149,6 +149,14 @@ def test_two_likely_phones_are_asked_about(client: Client, customers: ContactLis
     assert import_.mapping == {"0": "value1", "1": "value2", "2": "phone"}
 
 
+def test_the_numbers_of_another_person_are_asked_about(client: Client, customers: ContactList) -> None:
+    import_ = upload(customers, "Name,Landlord,Cell\nThandi,0825550100,\nSipho,0825550101,\n")
+    shown = page(client, import_)
+    assert "Landlord: 0825550100 · 0825550101" in shown
+    assert "Cell (blank in the first rows)" in shown
+    assert list(main_button(client, import_).context["form"].errors) == ["phone"]
+
+
 def test_more_columns_than_values_are_named(client: Client, customers: ContactList) -> None:
     titles = ",".join(f"Field {n}" for n in range(8))
     import_ = upload(customers, f"Cell,{titles}\n0825550100,a,b,c,d,e,f,g,h\n")

@@ -212,6 +212,78 @@ ELSEWHERE = [
     ("GG", "07781 123456", "447781123456"),
 ]
 
+# Complete mobile numbers of countries whose mobile numbers have several lengths: the digits after them would fit in.
+COMPLETE = [
+    *(("ID", "081234567890"), ("ID", "0812-3456-7890"), ("ID", "+62 812 3456 789"), ("AT", "0664 1234567")),
+    *(("AT", "+43 664 1234567"), ("NZ", "021 1234567"), ("FI", "040 1234567"), ("AX", "0457 1234567")),
+    *(("GA", "06031234"), ("TK", "+690 72901"), ("EE", "5123456"), ("RS", "060 1234567")),
+]
+REST = ["/1", " 1", "\n1", " (1", " 2)", "-1", ".5", "_1", " 12", "/12", "-12", "\n12", "\u20281", " - 7"]
+# What is written here is a whole number, however it is divided.
+DIVIDED = [
+    ("DE", "0171/2345678", "491712345678"),
+    ("ZA", "082 555 01 00", "27825550100"),
+    ("FR", "06 12 34 56 78", "33612345678"),
+    ("AT", "0664 123 45 67", "436641234567"),
+    ("AT", "+43 664 123 45 67", "436641234567"),
+    ("FI", "040 123 45 67", "358401234567"),
+    ("RS", "060 123 45 67", "381601234567"),
+    ("EE", "5123 45 67", "37251234567"),
+    ("EE", "+372 512 345 67", "37251234567"),
+    ("NZ", "021 123 45 67", "64211234567"),
+    ("GA", "074 12 34 56", "24174123456"),
+    ("DE", "(0176) 1234567-8", "4917612345678"),
+]
+
+
+@pytest.mark.parametrize(("country", "number"), COMPLETE)
+def test_digits_beside_a_complete_number_are_refused_where_lengths_are_open(country: str, number: str) -> None:
+    assert _parsed(country, number)[0]
+    refused = {rest: _parsed(country, number + rest) for rest in REST}
+    assert {msisdn for msisdn, _ in refused.values()} == {None}, refused
+    assert {code for _, code in refused.values()} <= {"extension", "footnote", "two_numbers", "amount"}, refused
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "code"),
+    [
+        ("ID", "081234567890/1", "two_numbers"),
+        ("ID", "0812-3456-7890 1", "extension"),
+        ("ID", "0812-3456-789 (1", "footnote"),
+        ("AT", "0664 1234567/12", "two_numbers"),
+        ("AT", "0664 1234567 2)", "footnote"),
+        ("DE", "0176 1234567\n1", "two_numbers"),
+        ("ZA", "082 555\n0100", "two_numbers"),
+        ("ZA", "082) 555 0100", "footnote"),
+        ("US", "(212) 655-0100 ext. 12", "extension"),
+        ("US", "(212) 655-0100 x12", "extension"),
+        ("ZA", "(082) 555 0100 ext 4", "extension"),
+        ("SE", "900101-1234", "identity_number"),
+    ],
+)
+def test_what_is_beside_a_number_has_a_name(country: str, text: str, code: str) -> None:
+    assert _parsed(country, text) == (None, code)
+    with pytest.raises(PhoneError):
+        parse(text, country, TYPED)
+
+
+def test_a_number_divided_into_short_groups_is_one_number() -> None:
+    assert [(country, text, _parsed(country, text)[0]) for country, text, _ in DIVIDED] == DIVIDED
+
+
+def test_a_truncated_mobile_with_the_calling_code_is_no_fixed_line() -> None:
+    for country, text in [
+        *(("ZA", "27 82 555 01"), ("ZA", "278255501"), ("ZA", "27 82 555 010"), ("DE", "49171 23456")),
+        *(("KE", "254 712 345"), ("GB", "44 7911 12345"), ("NL", "316 1234 56"), ("ZA", "278"), ("ZA", "27")),
+    ]:
+        for accepted in (Accepted(), Accepted(fixed_lines=True)):
+            with pytest.raises(PhoneError) as refused:
+                parse(text, country, accepted)
+            assert refused.value.code == "too_short", (country, text, accepted)
+    # With the leading zero it is the fixed line; and so are digits that no mobile number begins with.
+    assert parse("027 825 5501", "ZA", Accepted(fixed_lines=True)) == "27278255501"
+    assert parse("27 11 555 0100", "ZA", Accepted(fixed_lines=True)) == "27115550100"
+
 
 @pytest.mark.parametrize(("country", "text", "expected"), [case[:3] for case in CASES])
 def test_it_reads_or_refuses_the_cells_that_people_sent(country: str, text: str, expected: str | None) -> None:

@@ -111,7 +111,7 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
     if guessed.asked and "phone" not in chosen.values():
         asked = [titles[column] for column in guessed.asked]
         raise CommandError(
-            f'These columns look like phone numbers: {", ".join(asked)}. Choose one: --map "{asked[0]}=phone"'
+            f'Each of these columns may be the phone: {", ".join(asked)}. Choose one: --map "{asked[0]}=phone"'
         )
     rest = {
         column: field
