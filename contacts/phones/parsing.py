@@ -9,7 +9,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from contacts.phones import cells
+from contacts.phones import cells, content
 from contacts.phones.numbering import (
     KINDS,
     OTHER_KINDS,
@@ -35,6 +35,8 @@ _SIMPLE = re.compile(
 _SEPARATOR = re.compile(r"[ \u00a0()-]")
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
+#: A cell with fewer digits is not searched for a number that it need not have.
+_FEWEST_DIGITS = 6
 #: A number of 15 digits with a space between each two has as many groups.
 _MAX_GROUPS = 15
 
@@ -123,6 +125,25 @@ def readings(text: str, country: str) -> list[str]:
     cells.refuse_other_content(cell)
     _parse_cell(cell, country, MOBILES)
     raise refusal("not_a_number")
+
+
+def mentions(text: str, country: str) -> list[str]:
+    """The numbers in a cell that need not be a phone number, such as a reply or a remark; [] if there is none.
+
+    As ``readings``, but of a cell that is something else, such as an amount, a date or an identity number, only the
+    mobile numbers in it that are written in full, with 0, + or the calling code of ``country``.
+    """
+    if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
+        return []
+    try:
+        cell = cells.normalised(text)
+        if not content.code_of(cell):
+            return readings(text, country)
+    except PhoneError:
+        return []
+    in_full = ("0", "+", calling_code(country))
+    groups = [group for group in cells.groups(cell) if group.startswith(in_full)]
+    return list(dict.fromkeys(msisdn for group in groups for msisdn in _mobiles(group, country.upper())))
 
 
 def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:
