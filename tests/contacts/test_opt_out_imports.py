@@ -226,6 +226,19 @@ def test_no_number_of_the_file_is_lost(tmp_path: Path, text: str, expected: set[
     assert result["read"] + sum(result["left_out"].values()) == len(text.splitlines())
 
 
+def test_a_number_that_a_merged_cell_covers_is_opted_out(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "stop.xlsx", Stop=[["Name", "Cell", "Other"], ["A", "0835550110", "0835550214"], ["B", "0835550111"]]
+    )
+    # openpyxl removes what is under a merged range that it makes itself.
+    book = openpyxl.load_workbook(path)
+    book.active["C3"] = "0835550215"
+    book.active.merged_cells.add("C2:C3")
+    book.save(path)
+    assert run("--file", str(path))["added"] == 2
+    assert opted_out() == {"27835550110", "27835550111", "27835550214", "27835550215"}
+
+
 def test_a_row_above_the_header_is_counted_named_and_downloaded() -> None:
     import_ = applied("0835550111\nName,Cell\nR,0835550112\n")
     assert (import_.read, import_.left_out["above_header"]) == (2, 1)
