@@ -19,6 +19,7 @@ from django.utils import timezone
 from contacts import columns, phones, suppression
 from contacts.importing.rows import WARNINGS, RowChecker
 from contacts.importing.state import advance
+from contacts.importing.uploading import open_upload
 from contacts.models import OPT_OUT_BUCKETS, Import, ImportIssue, ImportRow, Suppression
 from contacts.sheets import WHOLE_ROW, Row, Sheet
 
@@ -58,6 +59,12 @@ def rows_of(import_: Import, sheet: Sheet) -> Iterator[Row]:
     yield from above
     yield from sheet.rows()
     sheet.left_out["above_header"] -= len(above)
+
+
+def has_number(import_: Import) -> bool:
+    """Whether any cell of the whole sheet holds a phone number. Raises SheetError."""
+    with open_upload(import_) as sheet:
+        return any(phones.mentions(cell, import_.country) for row in rows_of(import_, sheet) for cell in row.cells)
 
 
 def _above_header(import_: Import, sheet: Sheet) -> list[Row]:

@@ -232,8 +232,8 @@ def test_a_number_that_a_merged_cell_covers_is_opted_out(tmp_path: Path) -> None
     )
     # openpyxl removes what is under a merged range that it makes itself.
     book = openpyxl.load_workbook(path)
-    book.active["C3"] = "0835550215"
-    book.active.merged_cells.add("C2:C3")
+    book["Stop"]["C3"] = "0835550215"
+    book["Stop"].merged_cells.add("C2:C3")
     book.save(path)
     assert run("--file", str(path))["added"] == 2
     assert opted_out() == {"27835550110", "27835550111", "27835550214", "27835550215"}
@@ -343,6 +343,14 @@ def test_the_command_reads_every_visible_sheet(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="July"):
         run("--file", str(path), "--sheet", "July")
     assert run("--file", str(path), "--no-hidden-rows")["left_out"]["hidden"] == 1
+
+
+def test_a_sheet_is_not_left_out_for_numbers_that_come_late(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Name", "Colour"], *[["Ann", "red"]] * 201, ["Ben", "0825550101"]]
+    path = workbook(tmp_path / "stop.xlsx", May=[["Cell"], ["0825550100"]], Remarks=rows, Notes=[["Size"], ["4"]])
+    result = run("--file", str(path))
+    assert (result["added"], result["invalid"]) == (2, 201)
+    assert result["sheets_left_out"] == {"Notes": "no column of phone numbers"}
 
 
 def test_the_header_row_can_be_given(tmp_path: Path) -> None:
