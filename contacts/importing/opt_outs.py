@@ -152,9 +152,9 @@ def _mention(found: _Found, checker: RowChecker, row: Row, unmapped: Iterable[in
     for column in unmapped:
         cell = row.cells[column]
         before = len(found.numbers)
-        for text in (cell, *_pieces([cell])):
+        for text in dict.fromkeys((cell.strip(), *_pieces([cell]))):
             for msisdn in phones.mentions(text, checker.country):
-                found.numbers.setdefault(msisdn, text.strip())
+                found.numbers.setdefault(msisdn, text)
         if len(found.numbers) > before:
             name = columns.title_of(column, checker.header) if column < len(checker.header) else f"Column {column + 1}"
             sentence = f"{name} is not one of the columns with phone numbers, but a number in it is opted out, too."
