@@ -77,8 +77,8 @@ def is_named(title: str) -> bool:
 
 
 def has_number(cells: Sequence[str], country: str) -> bool:
-    """Whether any of the cells is a phone number, of a mobile or not."""
-    return any(_msisdn(cell, country, phones.TYPED) for cell in cells)
+    """Whether there is a phone number in any of the cells, of a mobile or not, among words too."""
+    return any(phones.mentions(cell, country) for cell in cells)
 
 
 def _candidate(column: int, title: str, cells: Sequence[str], country: str) -> Candidate | None:
@@ -111,12 +111,12 @@ def _name(title: str) -> int | None:
     return name - 1 if name > _UNNAMED and has_one_of(QUALIFIED, title) else name
 
 
-def _msisdn(cell: str, country: str, accepted: phones.Accepted = phones.MOBILES) -> str:
+def _msisdn(cell: str, country: str) -> str:
     """The msisdn that the cell holds, or ""."""
     if sum(map(str.isdigit, cell)) < 6:
         return ""
     try:
-        return phones.parse(cell, country, accepted)
+        return phones.parse(cell, country)
     except phones.PhoneError:
         return ""
 

@@ -11,6 +11,7 @@ from contacts.importing.downloading import DOWNLOADS, LEFT_OUT, WARNINGS, downlo
 from contacts.importing.fixing import fix_cell, replace_file
 from contacts.importing.issues import Issues, Reason, reasons_of
 from contacts.importing.opt_outs import guess as guess_opt_outs
+from contacts.importing.opt_outs import has_number
 from contacts.importing.recognising import move, remembered_mapping, same_file, same_header
 from contacts.importing.state import ImportRefusal, Overtaken, cancel
 from contacts.importing.undoing import begin_undo, undo
@@ -44,6 +45,7 @@ __all__ = [
     "fix_cell",
     "forecast",
     "guess_opt_outs",
+    "has_number",
     "inspect_upload",
     "local_copy",
     "move",

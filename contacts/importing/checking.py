@@ -94,7 +94,7 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
     with open_upload(import_) as sheet:
         validate = columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate
         validate(columns.restored(import_.mapping), sheet.layout.header)
-        for rows in _chunks(sheet.rows(), CHECK_ROWS):
+        for rows in _chunks(opt_outs.rows_of(import_, sheet), CHECK_ROWS):
             last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
             _stage(import_, claim, [row for row in rows if row.number not in corrections])
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):

@@ -47,7 +47,7 @@ def rows_of(import_: Import, wanted: str) -> Iterator[list[str]]:
     width = len(import_.header)
     corrections = corrections_of(import_)
     with open_upload(import_) as sheet:
-        rows = sheet.rows()
+        rows = opt_outs.rows_of(import_, sheet)
         while chunk := list(islice(rows, _CHUNK)):
             reasons = _reasons(import_, wanted, chunk)
             for row in chunk:

@@ -48,6 +48,8 @@ WORDS = {
     "shifted": ("row has shifted cells", "rows have shifted cells"),
     "duplicate": ("row repeats the number of another row", "rows repeat the number of another row"),
     "surplus_cells": ("row has more cells than headings", "rows have more cells than headings"),
+    "unmapped_number": ("row has a number in another column", "rows have numbers in other columns"),
+    "above_header": ("row with a number is above the headings", "rows with numbers are above the headings"),
     "look_alike": ("row repeats a number with other values", "rows repeat a number with other values"),
 }
 

@@ -1,7 +1,11 @@
 """An import of opt-outs: which numbers a row means, and recording them. Too many is safe, too few is not.
 
-Every number that a row can mean is opted out, in each of its phone columns. A row is ``added`` if any of its numbers is
-new, and ``already`` if all of them were opted out before, by an earlier row of the file too.
+Every number that a row can mean is opted out, in each of its phone columns. So are the numbers in other columns; those
+in a column that appeared to hold numbers and that the operator left out, only if the row has no other number. So are
+the numbers in the rows above the header.
+
+A row is ``added`` if any of its numbers is new, and ``already`` if all of them were opted out before, by an earlier row
+of the file too.
 """
 
 import re
@@ -15,13 +19,15 @@ from django.utils import timezone
 from contacts import columns, phones, suppression
 from contacts.importing.rows import WARNINGS, RowChecker
 from contacts.importing.state import advance
+from contacts.importing.uploading import open_upload
 from contacts.models import OPT_OUT_BUCKETS, Import, ImportIssue, ImportRow, Suppression
-from contacts.sheets import WHOLE_ROW, Row
+from contacts.sheets import WHOLE_ROW, Row, Sheet
 
 #: Staged numbers applied in one transaction.
 APPLY_NUMBERS = 5_000
 #: What stands between the cells of rows that a cell without its closing quotation mark has swallowed.
 _BETWEEN_CELLS = re.compile(r"[\r\n,;\t|\"]+")
+_ABOVE_HEADER = "This row is not below the headings, but it has a phone number, which is opted out, too."
 
 
 @dataclass
@@ -42,6 +48,34 @@ class _Found:
 
     numbers: dict[str, str] = field(default_factory=dict)
     faults: list[tuple[int | None, str, str]] = field(default_factory=list)
+
+
+def rows_of(import_: Import, sheet: Sheet) -> Iterator[Row]:
+    """The rows of an open sheet that are read: of opt-outs, those above the header that have numbers come first.
+
+    The latter are then not in ``left_out`` of the sheet. Raises SheetError.
+    """
+    above = _above_header(import_, sheet) if import_.is_of_opt_outs else []
+    yield from above
+    yield from sheet.rows()
+    sheet.left_out["above_header"] -= len(above)
+
+
+def has_number(import_: Import) -> bool:
+    """Whether any cell of the whole sheet holds a phone number. Raises SheetError."""
+    with open_upload(import_) as sheet:
+        return any(phones.mentions(cell, import_.country) for row in rows_of(import_, sheet) for cell in row.cells)
+
+
+def _above_header(import_: Import, sheet: Sheet) -> list[Row]:
+    """The rows down to the header that have numbers, each with a problem of the whole row, so that all its cells are
+    read."""
+    return [
+        row._replace(problems={WHOLE_ROW: ("above_header", _ABOVE_HEADER)})
+        for row in sheet.layout.first_rows
+        if row.number <= sheet.layout.header_row
+        and any(phones.mentions(text, import_.country) for text in (*row.cells, *_pieces(row.cells)))
+    ]
 
 
 # -- checking ---------------------------------------------------------------------------------------------------------
@@ -79,6 +113,8 @@ def _found(checker: RowChecker, row: Row) -> _Found:
         # The row is not what it appears to be: its numbers may be in any cell, and so may those of swallowed rows.
         for text in _pieces(row.cells):
             _read(found, checker, None, text)
+        if not found.numbers:
+            _mention(found, checker, row, range(len(row.cells)))
         found.faults = [(None, *whole)]
         return found
     phone_columns = list(checker.mapping)
@@ -92,6 +128,10 @@ def _found(checker: RowChecker, row: Row) -> _Found:
             found.faults.append((column, *problem))
         elif problem:
             found.faults = [*[fault for fault in found.faults if fault[0] != column], (column, *problem)]
+    others = [column for column in range(len(row.cells)) if column not in checker.mapping]
+    _mention(found, checker, row, [column for column in others if column not in checker.deselected])
+    if not found.numbers:
+        _mention(found, checker, row, [column for column in others if column in checker.deselected])
     if not found.numbers and not found.faults:
         error = phones.refusal("missing")
         found.faults.append((phone_columns[0], error.code, error.sentence))
@@ -104,6 +144,21 @@ def _read(found: _Found, checker: RowChecker, column: int | None, text: str) -> 
             found.numbers.setdefault(msisdn, text)
     except phones.PhoneError as error:
         found.faults.append((column, error.code, error.sentence))
+
+
+def _mention(found: _Found, checker: RowChecker, row: Row, unmapped: Iterable[int]) -> None:
+    """Find the numbers in columns that are not mapped, such as one whose first number is below the rows guessed from,
+    or a whole row whose cells are separated by another character."""
+    for column in unmapped:
+        cell = row.cells[column]
+        before = len(found.numbers)
+        for text in dict.fromkeys((cell.strip(), *_pieces([cell]))):
+            for msisdn in phones.mentions(text, checker.country):
+                found.numbers.setdefault(msisdn, text)
+        if len(found.numbers) > before:
+            name = columns.title_of(column, checker.header) if column < len(checker.header) else f"Column {column + 1}"
+            sentence = f"{name} is not one of the columns with phone numbers, but a number in it is opted out, too."
+            found.faults.append((column, "unmapped_number", sentence))
 
 
 def _pieces(cells: Iterable[str]) -> Iterator[str]:

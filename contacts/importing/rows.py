@@ -31,6 +31,7 @@ class RowChecker:
     """Checks the rows of one import.
 
     ``header``: the titles of the columns; ``mapping``: field by column; ``accepted``: which numbers are taken in.
+    ``deselected``: of a sheet of opt-outs, the columns that appeared to hold numbers and that the operator left out.
     """
 
     import_id: int
@@ -38,12 +39,17 @@ class RowChecker:
     header: Sequence[str]
     mapping: Mapping[int, str] = field(default_factory=dict)
     accepted: phones.Accepted = phones.MOBILES
+    deselected: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, import_: Import) -> "RowChecker":
         """The checker of an import whose columns are confirmed."""
         accepted = phones.Accepted(import_.takes_fixed_lines, frozenset(import_.takes_countries))
-        return cls(import_.pk, import_.country, import_.header, columns.restored(import_.mapping), accepted)
+        mapping = columns.restored(import_.mapping)
+        deselected: set[int] = set()
+        if import_.is_of_opt_outs:
+            deselected = {*columns.guess_opt_outs(import_.header, import_.samples, import_.country)} - {*mapping}
+        return cls(import_.pk, import_.country, import_.header, mapping, accepted, frozenset(deselected))
 
     def check(self, row: Row) -> tuple[str, dict[str, str]]:
         """The msisdn of a good row and its values by field. Raises RowError."""

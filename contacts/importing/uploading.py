@@ -96,6 +96,7 @@ def reader_options(import_: Import) -> sheets.Options:
         sheet=import_.sheet,
         header_row=import_.header_row if import_.first_rows else None,
         hidden_rows=import_.takes_hidden_rows,
+        covered_cells=import_.is_of_opt_outs,
     )
 
 
@@ -105,7 +106,7 @@ def inspect_upload(import_: Import, options: sheets.Options | None = None) -> No
     ``options``: how to read it, by default as before. To change one thing, pass
     ``dataclasses.replace(reader_options(import_), ...)``; another sheet needs ``header_row=None``.
     """
-    options = options or reader_options(import_)
+    options = replace(options or reader_options(import_), covered_cells=import_.is_of_opt_outs)
     with local_copy(import_) as path:
         peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS[ImportPurpose(import_.purpose)])
     layout = peeked.layout

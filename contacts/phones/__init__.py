@@ -5,7 +5,7 @@ in docs/phone-numbers.md. ``readings`` is the exception, for opt-outs: it return
 """
 
 from contacts.phones.numbering import KINDS, calling_code, country_of, formatted, kind_of
-from contacts.phones.parsing import EVERYTHING, MOBILES, TYPED, Accepted, check_country, parse, readings
+from contacts.phones.parsing import EVERYTHING, MOBILES, TYPED, Accepted, check_country, mentions, parse, readings
 from contacts.phones.refusals import SENTENCES, PhoneError, refusal
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "country_of",
     "formatted",
     "kind_of",
+    "mentions",
     "parse",
     "readings",
     "refusal",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from contacts.phones import cells
+from contacts.phones import cells, content
 from contacts.phones.numbering import (
     KINDS,
     OTHER_KINDS,
@@ -38,6 +38,10 @@ _SHORT_END = re.compile(r"[ \u00a0-]\d\d\Z", re.ASCII)
 _DIGITS = "0123456789"
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
+#: A cell with fewer digits is not searched for a number that it need not have.
+_FEWEST_DIGITS = 6
+#: Of a number that stands among words without spaces.
+_FEWEST_OF_A_GROUP = 8
 #: A number of 15 digits with a space between each two has as many groups.
 _MAX_GROUPS = 15
 
@@ -127,6 +131,44 @@ def readings(text: str, country: str) -> list[str]:
     cells.refuse_other_content(cell)
     _parse_cell(cell, country, MOBILES)
     raise refusal("not_a_number")
+
+
+def mentions(text: str, country: str) -> list[str]:
+    """The numbers in a cell that need not be a phone number, such as a reply or a remark; [] if there is none.
+
+    Unlike ``readings``, it does not take an address or a code for a number: among words it finds mobile numbers, and
+    of other kinds those whose digits stand together; they begin with 0, + or the calling code of ``country``, or they
+    are a mobile number on its own. In an amount, a date or an identity number it finds only mobiles that begin so.
+    """
+    if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
+        return []
+    country = country.upper()
+    try:
+        cell = cells.normalised(text)
+    except PhoneError:
+        return []
+    groups = cells.groups(cell)
+    if content.code_of(cell):
+        return list(dict.fromkeys(msisdn for group in groups for msisdn in _mobiles_in_full(group, country)))
+    found = _read_parts(groups, country, (_mobiles_in_full,))
+    for group in groups:
+        if len(group) >= _FEWEST_OF_A_GROUP:
+            if group.startswith(("0", "+", calling_code(country))):
+                found += _every_reading(group, country)
+            elif f" {group}" in f" {cell}":
+                found += _mobiles(group, country)
+    if not found and cells.digits_of(cell):
+        try:
+            found.append(parse(text, country, TYPED))
+        except PhoneError:
+            return []
+    return list(dict.fromkeys(found))
+
+
+def _mobiles_in_full(digits: str, country: str) -> list[str]:
+    if len(digits) < _FEWEST_DIGITS or not digits.startswith(("0", "+", calling_code(country))):
+        return []
+    return _mobiles(digits, country)
 
 
 def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:

@@ -30,7 +30,7 @@ def open_old_workbook(path: Path, options: Options) -> Source:
     with _refusing_damaged_workbooks():
         workbook = CalamineWorkbook.from_path(path)
         choices = [
-            _choice(workbook, position, sheet, records)
+            _choice(workbook, position, sheet, records, options)
             for position, sheet in enumerate(workbook.sheets_metadata)
             if sheet.typ == SheetTypeEnum.WorkSheet
         ]
@@ -52,9 +52,10 @@ def _refusing_damaged_workbooks() -> Iterator[None]:
         raise
 
 
-def _choice(workbook: CalamineWorkbook, position: int, sheet: Any, records: Records) -> Choice:
+def _choice(workbook: CalamineWorkbook, position: int, sheet: Any, records: Records, options: Options) -> Choice:
     found = records.sheet(position)
-    rows = list(without_merged(_rows(workbook.get_sheet_by_index(position), found), found.merges))
+    merges = [] if options.covered_cells else found.merges
+    rows = list(without_merged(_rows(workbook.get_sheet_by_index(position), found), merges))
     scan = Scan()
     for row in rows:
         if row.cells:

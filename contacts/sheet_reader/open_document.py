@@ -38,7 +38,7 @@ def open_document(path: Path, options: Options) -> Source:
     parts = Parts(path)
     if _is_encrypted(parts):
         raise password()
-    parser = _ContentParser()
+    parser = _ContentParser(options)
     scans: list[Scan] = []
     for table, is_hidden, row in parser.rows(parts.open(CONTENT)):
         while len(scans) <= table:
@@ -48,15 +48,15 @@ def open_document(path: Path, options: Options) -> Source:
     active = _active_table(parts)
     return choose(
         [
-            Choice(title, not is_hidden, title == active, scan, partial(_rows_of, parts, position))
+            Choice(title, not is_hidden, title == active, scan, partial(_rows_of, parts, position, options))
             for position, ((title, is_hidden), scan) in enumerate(zip(parser.titles, scans, strict=True))
         ],
         options,
     )
 
 
-def _rows_of(parts: Parts, wanted: int) -> Iterator[Row]:
-    for table, _, row in _ContentParser().rows(parts.open(CONTENT)):
+def _rows_of(parts: Parts, wanted: int, options: Options) -> Iterator[Row]:
+    for table, _, row in _ContentParser(options).rows(parts.open(CONTENT)):
         if table > wanted:
             return
         if table == wanted:
@@ -85,7 +85,8 @@ class _ContentParser:
     ``titles``: of the tables met so far, and whether each is hidden.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
+        self._takes_covered = options.covered_cells
         self.titles: list[tuple[str, bool]] = []
         self._short: dict[str, str] = {}
         self._hidden_styles: set[str] = set()
@@ -168,7 +169,7 @@ class _ContentParser:
         elif name in _PARAGRAPHS:
             self._paragraph_depth -= 1
         elif name in _CELLS:
-            self._finish_cell(is_covered=name == _COVERED)
+            self._finish_cell(is_covered=name == _COVERED and not self._takes_covered)
         elif name == "table table-row":
             self._finish_row()
 

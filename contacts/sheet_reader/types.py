@@ -59,13 +59,15 @@ class Options:
 
     ``encoding``: "" for the one that the byte order mark names, else UTF-8. ``sheet``: a title; "" for the sheet that
     was open when the workbook was saved, or the first visible one with data. ``header_row``: None to guess it, 0 if no
-    row holds the titles. ``hidden_rows``: read the rows that a filter or a person hid, too.
+    row holds the titles. ``hidden_rows``: read the rows that a filter or a person hid, too. ``covered_cells``: read the
+    cells that a merged one covers, too.
     """
 
     encoding: str = ""
     sheet: str = ""
     header_row: int | None = None
     hidden_rows: bool = False
+    covered_cells: bool = False
 
 
 DEFAULTS = Options()

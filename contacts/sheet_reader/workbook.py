@@ -44,12 +44,14 @@ def open_workbook(path: Path, options: Options) -> Source:
     root = parts.xml(workbook)
     related = {each: (kind, target) for each, kind, target in parts.relationships(workbook)}
     values = _values(parts, root, workbook, related)
-    return choose([_choice(parts, sheet, values) for sheet in _worksheets(root, related)], options)
+    return choose([_choice(parts, sheet, values, options) for sheet in _worksheets(root, related)], options)
 
 
-def _choice(parts: Parts, sheet: Sheet, values: Values) -> Choice:
+def _choice(parts: Parts, sheet: Sheet, values: Values, options: Options) -> Choice:
     open_part = partial(parts.open, sheet.part)
     scan = worksheet.scan(open_part, values)
+    if options.covered_cells:
+        scan.merges = []
     return Choice(sheet.title, sheet.is_visible, sheet.is_open, scan, lambda: worksheet.rows(open_part(), values, scan))
 
 

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
@@ -65,8 +66,58 @@ def test_it_creates_the_list_and_reports_every_row(write: Write) -> None:
             },
             {"row": 4, "column": "Cell", "code": "duplicate", "sentence": "Row 2 has the same number."},
         ],
+        "left_out": {"above_header": 1, "hidden": 0, "swallowed": 0},
+        "header_row": 1,
+        "sheet": "",
+        "sheets_left_out": {},
+        "hidden_sheets": [],
+        "hidden_rows": 0,
+        "warnings": [
+            {
+                "row": 4,
+                "column": "Points",
+                "code": "look_alike",
+                "sentence": "Row 2 has the same number but other values: Points. Only row 2 is imported.",
+            }
+        ],
     }
     assert ContactList.objects.get().country == "ZA"
+
+
+def test_it_says_what_it_left_out(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    first = book.worksheets[0]
+    first.title = "First"
+    for row in (["Clients"], ["Name", "Cell"], ["Ann", "0825550100"], ["Ben", "0825550101"], ["Cid", "0825550102"]):
+        first.append(row)
+    first.row_dimensions[4].hidden = True
+    for title in ("Second", "Old"):
+        book.create_sheet(title).append(["Name", "Cell"])
+    book["Old"].sheet_state = "hidden"
+    path = tmp_path / "people.xlsx"
+    book.save(path)
+
+    out = StringIO()
+    call_command("import_contacts", "People", str(path), stdout=out)
+    assert out.getvalue().splitlines()[1:] == [
+        "  Row 2 holds the headings. The row above it was left out; use --header-row.",
+        "  1 hidden row was left out; use --hidden-rows.",
+        "  The sheet “Second” was left out; use --sheet.",
+        "  The hidden sheet “Old” was left out; use --sheet.",
+    ]
+    expected = {
+        "left_out": {"above_header": 2, "hidden": 1, "swallowed": 0},
+        "header_row": 2,
+        "sheet": "First",
+        "sheets_left_out": {"Second": "not chosen", "Old": "hidden"},
+        "hidden_sheets": ["Old"],
+        "hidden_rows": 1,
+        "warnings": [],
+    }
+    result = run("import_contacts", "People", path)
+    assert {name: result[name] for name in expected} == expected
+    result = run("import_contacts", "People", path, "--hidden-rows")
+    assert (result["hidden_rows"], result["left_out"]["hidden"], result["read"]) == (1, 0, 3)
 
 
 def test_columns_can_be_mapped_by_name(write: Write) -> None:

@@ -1,5 +1,6 @@
 """Sheets of opt-outs: nothing is lost in silence, and read = added + already + invalid + blank."""
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -183,6 +184,79 @@ def test_every_column_that_holds_numbers_is_guessed(header: str, rows: list[str]
     assert set(importing.guess_opt_outs(import_)) == expected
 
 
+_LATE = "Name,Cell,Other\n" + "".join(f"P{n},0826600{n:03},\n" for n in range(201)) + "R,0825550997,0835550113\n"
+
+
+@pytest.mark.parametrize("is_workbook", [False, True])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The first number of a column is below the rows that the columns are guessed from.
+        (_LATE, {"27835550113"}),
+        # A number among words, in a column that is not like a phone.
+        ('Name,Cell,Reply\nAnn,0825550100,"and my wife, 0835550112"\n', {"27825550100", "27835550112"}),
+        ("Cell,Name\n0835550111,wife 0835550112\n", {"27835550111", "27835550112"}),
+        # Above the header.
+        ("0835550111\nName,Cell\nR,0835550112\n", {"27835550111", "27835550112"}),
+        ("Do not text 0835550111\n\nName,Cell\nR,0835550112\n", {"27835550111", "27835550112"}),
+        (
+            "Branch client Jo,0835550111\nClient Bo,0825550100\nName,Cell\nR,0835550112\n",
+            {"27835550111", "27825550100", "27835550112"},
+        ),
+        # Another separator, and a whole record in quotation marks.
+        ("Name;Cell\nA;0835550110\nB,0835550111\n", {"27835550110", "27835550111"}),
+        ('Name,Cell\nA,0835550110\n"B,0835550111"\n', {"27835550110", "27835550111"}),
+        # Wider than all rows above.
+        (
+            "Name,Cell\n" + "".join(f"P{n},0826600{n:03}\n" for n in range(70)) + "Z,0826661999,0835550216\n",
+            {"27826661999", "27835550216"},
+        ),
+    ],
+)
+def test_no_number_of_the_file_is_lost(tmp_path: Path, text: str, expected: set[str], is_workbook: bool) -> None:
+    path = tmp_path / "stop.csv"
+    path.write_text(text)
+    if is_workbook:
+        separator = ";" if "Name;Cell" in text else ","
+        rows: list[list[Any]] = [*csv.reader(text.splitlines(), delimiter=separator)]
+        path = workbook(tmp_path / "stop.xlsx", Stop=rows)
+    result = run("--file", str(path))
+    assert expected <= opted_out()
+    assert result["invalid"] == 0
+    assert result["read"] + sum(result["left_out"].values()) == len(text.splitlines())
+
+
+def test_a_number_that_a_merged_cell_covers_is_opted_out(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "stop.xlsx", Stop=[["Name", "Cell", "Other"], ["A", "0835550110", "0835550214"], ["B", "0835550111"]]
+    )
+    # openpyxl removes what is under a merged range that it makes itself.
+    book = openpyxl.load_workbook(path)
+    book["Stop"]["C3"] = "0835550215"
+    book["Stop"].merged_cells.add("C2:C3")
+    book.save(path)
+    assert run("--file", str(path))["added"] == 2
+    assert opted_out() == {"27835550110", "27835550111", "27835550214", "27835550215"}
+
+
+def test_a_row_above_the_header_is_counted_named_and_downloaded() -> None:
+    import_ = applied("0835550111\nName,Cell\nR,0835550112\n")
+    assert (import_.read, import_.left_out["above_header"]) == (2, 1)
+    assert Suppression.objects.get(msisdn="27835550111").note == "stop.csv, row 1"
+    warning = ImportIssue.objects.get(row=1)
+    assert (warning.code, warning.is_warning) == ("above_header", True)
+    assert [row[0] for row in importing.rows_of(import_, "added")] == ["0835550111", "R"]
+
+
+def test_a_column_that_the_operator_left_out_is_read_only_where_a_row_has_no_other_number() -> None:
+    text = "Cell,Agent\n0835550110,0825550100\nnone,0825550101\n"
+    import_ = importing.upload(None, ContentFile(text.encode()), "stop.csv")
+    importing.confirm(import_, {0: "phone"})
+    importing.check_rows(import_.pk)
+    staged = ImportRow.objects.filter(import_of=import_.pk)
+    assert set(staged.values_list("msisdn", flat=True)) == {"27835550110", "27825550101"}
+
+
 # -- crashes ----------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +343,14 @@ def test_the_command_reads_every_visible_sheet(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="July"):
         run("--file", str(path), "--sheet", "July")
     assert run("--file", str(path), "--no-hidden-rows")["left_out"]["hidden"] == 1
+
+
+def test_a_sheet_is_not_left_out_for_numbers_that_come_late(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Name", "Colour"], *[["Ann", "red"]] * 201, ["Ben", "0825550101"]]
+    path = workbook(tmp_path / "stop.xlsx", May=[["Cell"], ["0825550100"]], Remarks=rows, Notes=[["Size"], ["4"]])
+    result = run("--file", str(path))
+    assert (result["added"], result["invalid"]) == (2, 201)
+    assert result["sheets_left_out"] == {"Notes": "no column of phone numbers"}
 
 
 def test_the_header_row_can_be_given(tmp_path: Path) -> None:

@@ -401,3 +401,26 @@ def _parsed(country: str, text: str) -> tuple[str | None, str]:
         return parse(text, country), ""
     except PhoneError as error:
         return None, error.code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("and my wife, 0835550112", ["27835550112"]),
+        ("€250 owed, call 0835550112", ["27835550112"]),
+        ("wife 825550112 or 011 555 0100, 0115550101", ["27825550112", "27115550101"]),
+        ("+44 7911 123456 too", ["447911123456"]),
+        ("0115550100", ["27115550100"]),
+        ("C645445288", []),
+        ("81 Main Rd, 7865 Paarl", []),
+        ("8001015009087", []),
+        ("R 1 234 567.00", []),
+        ("825550100.50", []),
+        ("2024-05-01 10:15", []),
+        ("192.168.100.200", []),
+        ("rang 3 times", []),
+        ("", []),
+    ],
+)
+def test_a_number_is_found_in_a_cell_that_need_not_have_one(text: str, expected: list[str]) -> None:
+    assert phones.mentions(text, "ZA") == expected

@@ -1,6 +1,7 @@
 """``manage.py import_contacts``: import a spreadsheet into a list at once, without workers."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,18 +123,60 @@ def mapping_of(pairs: list[str], import_: Import) -> dict[int, str]:
 
 
 def result_of(import_: Import) -> dict[str, Any]:
-    """The result for scripts: the number of rows in each bucket, and the first issues."""
-    bad = import_.issues.filter(is_warning=False).order_by("row")[:MAX_ISSUES]
+    """The result for scripts: the number of rows in each bucket, what was left out, the first issues and warnings.
+
+    ``sheets_left_out``: by title, ``"not chosen"`` or ``"hidden"``. ``hidden_rows``: below the header; those that were
+    not imported are in ``left_out``.
+    """
+    not_read = {title: "not chosen" for title, _ in import_.sheets} | dict.fromkeys(import_.hidden_sheets, "hidden")
+    not_read.pop(import_.sheet, None)
     return {
         "list": import_.contact_list.name,
         "read": import_.read,
         **{bucket: getattr(import_, bucket) for bucket in CONTACT_BUCKETS},
-        "issues": list(bad.values("row", "column", "code", "sentence")),
+        "left_out": import_.left_out,
+        "header_row": import_.header_row,
+        "sheet": import_.sheet,
+        "sheets_left_out": not_read,
+        "hidden_sheets": import_.hidden_sheets,
+        "hidden_rows": import_.hidden_rows,
+        "issues": issues_of(import_, is_warning=False),
+        "warnings": issues_of(import_, is_warning=True),
     }
+
+
+def issues_of(import_: Import, is_warning: bool) -> list[dict[str, Any]]:
+    """The first issues or warnings."""
+    found = import_.issues.filter(is_warning=is_warning).order_by("row", "id")[:MAX_ISSUES]
+    return [{**issue} for issue in found.values("row", "column", "code", "sentence")]
 
 
 def as_text(result: dict[str, Any]) -> str:
     """The result for people."""
     counts = " + ".join(f"{result[bucket]:,} {bucket.replace('_', ' ')}" for bucket in CONTACT_BUCKETS)
-    issues = [f"  row {issue['row']}, {issue['column']}: {issue['sentence']}" for issue in result["issues"]]
-    return "\n".join([f"{result['list']}: {result['read']:,} rows read = {counts}", *issues])
+    lines = [f"{result['list']}: {result['read']:,} rows read = {counts}"]
+    lines += [f"  {sentence}" for sentence in sentences_of_left_out(result)]
+    for issue in result["issues"] + result["warnings"]:
+        column = f", {issue['column']}" if issue["column"] else ""
+        lines.append(f"  row {issue['row']}{column}: {issue['sentence']}")
+    return "\n".join(lines)
+
+
+def sentences_of_left_out(result: dict[str, Any]) -> Iterator[str]:
+    """What of the file was not read, with the option that changes it."""
+    left_out, header_row = result["left_out"], result["header_row"]
+    if header_row == 0:
+        yield "No row with headings was found; if there is one, use --header-row."
+    elif header_row > 1:
+        rows = "The row above it was" if header_row == 2 else f"The {header_row - 1:,} rows above it were"
+        yield f"Row {header_row:,} holds the headings. {rows} left out; use --header-row."
+    if hidden := left_out.get("hidden"):
+        yield f"{_rows_were(hidden, 'hidden row')} left out; use --hidden-rows."
+    if swallowed := left_out.get("swallowed"):
+        yield f"{_rows_were(swallowed, 'row')} left out: a closing quotation mark is missing. Correct the file."
+    for title, why in result["sheets_left_out"].items():
+        yield f"The {'hidden ' if why == 'hidden' else ''}sheet “{title}” was left out; use --sheet."
+
+
+def _rows_were(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{' was' if count == 1 else 's were'}"

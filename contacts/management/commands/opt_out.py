@@ -120,6 +120,9 @@ def checked_sheets(path: Path, country: str, options: sheets.Options, imports: l
     left_out |= {title: HIDDEN for title in first.hidden_sheets if title != first.sheet}
     for import_ in [*imports]:
         mapping = importing.guess_opt_outs(import_)
+        if not mapping and importing.has_number(import_):
+            # Numbers are found in columns that are not mapped, too.
+            mapping = {0: "phone"}
         if not mapping and len(imports) > 1:
             left_out[import_.sheet] = NO_NUMBERS
             imports.remove(import_)
