@@ -187,13 +187,15 @@ class Usual:
         )
         if width > self.columns:
             has_joined = any(_JOINED_NUMBER.search(cell) and not looks_like_number(cell) for cell in cells)
-            return is_elsewhere or is_replaced or has_joined
+            return is_elsewhere or is_replaced or has_joined or self._has_name_before_number(cells, found)
         if width < self.columns and self._may_be_from_the_right(cells, width, found):
             return True
         if width == self.columns and self._has_name_for_number(cells):
-            is_before = any(column + 1 in found and _is_name(cells[column]) for column in self.pure)
-            return is_elsewhere or is_before
+            return is_elsewhere or self._has_name_before_number(cells, found)
         return is_elsewhere and (is_replaced or width < self.columns)
+
+    def _has_name_before_number(self, cells: Sequence[str], found: set[int]) -> bool:
+        return any(column + 1 in found and _is_name(cells[column]) for column in self.pure)
 
     def _has_name_for_number(self, cells: Sequence[str]) -> bool:
         """Whether there is a name in a column of numbers, as where the comma in a name moves it there."""
@@ -249,7 +251,7 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
         titled=titled,
         with_number=frozenset(with_number | titled | (persons - with_words)),
         with_words=frozenset(with_words),
-        pure=_pure(regular, titled),
+        pure=_pure(regular, titled | (persons & with_number)),
         is_rectangular=is_rectangular,
         doubtful=_doubtful(titles, titled, Counter(_kinds(row, columns) for row in full)),
     )

@@ -46,6 +46,8 @@ def moved_last(header: str, row: str = MOVED, usual: str = BLANK_LAST) -> str:
         ([22], moved_last("Name,Spouse,Cell,Note,,", MOVED + ",,", ("P0,0835550000,0825550000,,,\n" * 20).strip())),
         ([22], moved_last("Name,Spouse,Cell,Note", "Khumalo, Thandi,0837770100,")),
         ([22], moved_last("Name,Spouse,Cell,Note", "Khumalo, Thandi,0837770100,none")),
+        ([22], moved_last("Name,Home,Cell,Alt", "Khumalo, Thandi,0117770100,,", ("P0,,0825550000,\n" * 20).strip())),
+        ([3], "Name,Spouse,Cell,Note\nP0,0835550100,,\nKhumalo, Thandi,0837770100,0827770100\n"),
         ([], moved_last("Name,Spouse,Cell,Note", "Thandi,,0827770100,vip")),
         ([], moved_last("Name,Spouse,Cell,Note", "Thandi,none,0827770100,vip")),
         ([], moved_last("Name,Home,Cell,Alt", "Thandi,,,0827770100", ("P0,,0825550000,\n" * 20).strip())),
