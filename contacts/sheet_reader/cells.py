@@ -12,6 +12,18 @@ _DECIMAL = re.compile(r"-?\d+[.,]\d+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}")
 _EXTENSION = re.compile(r"\s*(?:ext|x|extension)\.?\s*\d{1,6}$", re.IGNORECASE)
 
+_NO_VALUE = {
+    "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
+}  # fmt: skip
+#: What a person without a number has in the column of numbers: an error of a spreadsheet program, a sentence such as
+#: "no phone" or "lost phone", or a number spelled with letters.
+_NO_NUMBER = re.compile(
+    r"#.*[!?]|#N/A|(?:(?:no|not|without|has no|ask) |(?:call|phone) (?:her|him|them|me|back|later|first)).*"
+    r"|.*\b(?:lost|wrong|broken|stolen|unlisted|disconnected|withheld|refused|declined|unknown|unavailable|missing|none|dead|invalid)\b.*"
+    r"|\+?(?!(?:19|20)\d\d\b)\d{3}.*[^\W\d_].*",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 def looks_like_number(text: str) -> bool:
     """Whether ``text`` can be meant as a phone number: 7 to 15 digits and hardly anything else."""
@@ -30,6 +42,12 @@ def looks_like_numbers(text: str) -> bool:
     """Whether ``text`` is made of one phone number or several."""
     pieces = [piece for piece in re.split(r"[,;/|\n]|\s{2,}| or | and ", text) if piece.strip()]
     return bool(pieces) and (looks_like_number(text) or all(map(looks_like_number, pieces)))
+
+
+def says_no_number(text: str) -> bool:
+    """Whether ``text`` stands for a phone number that is not there, such as "none", "no phone" and "#N/A"."""
+    text = text.strip()[:200]
+    return text.lower() in _NO_VALUE or bool(_NO_NUMBER.fullmatch(text))
 
 
 def number_columns(rows: Iterable[Sequence[str]]) -> set[int]:

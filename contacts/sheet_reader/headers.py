@@ -16,7 +16,7 @@ from contacts.headings import (
     has_one_of,
     plain,
 )
-from contacts.sheet_reader.cells import looks_like_number, number_columns, texts_of
+from contacts.sheet_reader.cells import looks_like_number, number_columns, says_no_number, texts_of
 from contacts.sheet_reader.types import Row
 
 #: A longer text is a sentence and no title.
@@ -24,17 +24,6 @@ MAX_TITLE = 120
 #: Characters of a cell that are looked at, because the search for examples in a title is slow in a long text.
 LOOKED_AT = 500
 
-_NO_VALUE = {
-    "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
-}  # fmt: skip
-#: What a person without a number has in the column of numbers: an error of a spreadsheet program, a sentence such as
-#: "no phone" or "lost phone", or a number spelled with letters.
-_NO_NUMBER = re.compile(
-    r"#.*[!?]|#N/A|(?:(?:no|not|without|has no|ask) |(?:call|phone) (?:her|him|them|me|back|later|first)).*"
-    r"|.*\b(?:lost|wrong|broken|stolen|unlisted|disconnected|withheld|refused|declined|unknown|unavailable|missing|none|dead|invalid)\b.*"
-    r"|\+?(?!(?:19|20)\d\d\b)\d{3}.*[^\W\d_].*",
-    re.IGNORECASE | re.DOTALL,
-)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 #: A title may show how to write a number: "Cell (e.g. 0821234567)".
 _EXAMPLE = re.compile(
@@ -135,8 +124,7 @@ def _is_title(text: str) -> bool:
     without_year = _without_examples(text)
     return (
         len(text) <= MAX_TITLE
-        and text.lower() not in _NO_VALUE
-        and not _NO_NUMBER.fullmatch(text)
+        and not says_no_number(text)
         and (any(map(str.isalpha, text)) or not without_year)
         and sum(map(str.isdigit, without_year)) < 4
         and "@" not in text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from contacts.headings import ANOTHER_PERSON, MOBILE, PHONE, has_one_of
-from contacts.sheet_reader.cells import looks_like_number, number_columns
+from contacts.sheet_reader.cells import looks_like_number, number_columns, says_no_number
 from contacts.sheet_reader.dialects import DELIMITERS, Dialect
 from contacts.sheet_reader.types import WHOLE_ROW, Row, RowCheck, SheetError, surplus_cells
 
@@ -153,9 +153,9 @@ class Usual:
 
     ``width``: cells of most rows. ``numbers``: the columns of numbers, where known. ``titled``: those whose titles have
     a word for a phone. ``with_number``: those that may hold a number: with one in any row, and those titled with a
-    phone or another person. ``with_words``: those with another text in any row that has all cells.
-    ``is_rectangular``: hardly any row has fewer cells than there are columns. ``doubtful``: what ``_kinds`` gives for
-    rows as wide as the header whose cells may have moved.
+    phone or another person. ``with_words``: those with another text in any row that has all cells. ``pure``: those of
+    numbers that hardly ever hold a name. ``is_rectangular``: hardly any row has fewer cells than there are columns.
+    ``doubtful``: what ``_kinds`` gives for rows as wide as the header whose cells may have moved.
     """
 
     columns: int
@@ -165,6 +165,7 @@ class Usual:
     titled: frozenset[int]
     with_number: frozenset[int]
     with_words: frozenset[int]
+    pure: frozenset[int]
     is_rectangular: bool
     doubtful: frozenset[str]
 
@@ -175,22 +176,30 @@ class Usual:
         """
         if self.doubtful and width <= self.columns and _kinds(cells, self.columns) in self.doubtful:
             return True
-        columns = self.numbers if width != self.columns else self.numbers | self.titled
-        is_replaced = any(
-            column < len(cells) and cells[column].strip() and not looks_like_number(cells[column]) for column in columns
-        )
-        if width == self.columns == self.width and not is_replaced:
+        if width == self.columns == self.width and not self._has_name_for_number(cells):
             return False
         found = {column for column, cell in enumerate(cells) if looks_like_number(cell)}
         if not self.numbers:
             return bool(found) and width > self.columns
         is_elsewhere = not found <= self.numbers | self.titled
+        is_replaced = any(
+            column < len(cells) and cells[column].strip() and column not in found for column in self.numbers
+        )
         if width > self.columns:
             has_joined = any(_JOINED_NUMBER.search(cell) and not looks_like_number(cell) for cell in cells)
-            return is_elsewhere or is_replaced or has_joined
+            return is_elsewhere or is_replaced or has_joined or self._has_name_before_number(cells, found)
         if width < self.columns and self._may_be_from_the_right(cells, width, found):
             return True
+        if width == self.columns and self._has_name_for_number(cells):
+            return is_elsewhere or self._has_name_before_number(cells, found)
         return is_elsewhere and (is_replaced or width < self.columns)
+
+    def _has_name_before_number(self, cells: Sequence[str], found: set[int]) -> bool:
+        return any(column + 1 in found and _is_name(cells[column]) for column in self.pure)
+
+    def _has_name_for_number(self, cells: Sequence[str]) -> bool:
+        """Whether there is a name in a column of numbers, as where the comma in a name moves it there."""
+        return any(_is_name(cells[column]) for column in self.pure if column < len(cells))
 
     def _may_be_from_the_right(self, cells: Sequence[str], width: int, found: set[int]) -> bool:
         """Whether a row lacks a delimiter where others have them all, and a number belongs to a column further right.
@@ -203,8 +212,8 @@ class Usual:
         steps = range(1, self.columns - width + 1)
         is_possible = any(column + step in self.with_number for column in found for step in steps)
         is_unusual = any(
-            column in self.with_number - self.with_words and cells[column].strip() and column not in found
-            for column in range(len(cells))
+            column in self.with_number - self.with_words and column not in found and not says_no_number(cell)
+            for column, cell in enumerate(cells)
         )
         return is_joined or (is_possible and (self.is_rectangular or is_unusual))
 
@@ -227,9 +236,11 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
     short = sum(len(row) < columns for row in rows)
     full = [row for row in rows if len(row) == columns]
     has_blank_ends = any(not row[-1].strip() for row in full)
-    is_rectangular = short * 10 <= len(rows) or (has_blank_ends and short < min(_EXCEL_BLOCK, len(full)))
+    is_rectangular = short * 10 <= len(rows) or (has_blank_ends and short < min(_EXCEL_BLOCK, len(full) + 1))
     with_number = {n for row in regular for n, cell in enumerate(row) if looks_like_number(cell)}
-    with_words = {n for row in full for n, cell in enumerate(row) if cell.strip() and not looks_like_number(cell)}
+    with_words = {
+        n for row in full for n, cell in enumerate(row) if not looks_like_number(cell) and not says_no_number(cell)
+    }
     persons = {column for column, title in enumerate(titles) if has_one_of(ANOTHER_PERSON, title)}
     shown = max((_filled(row) for row in (titles, *regular)), default=columns)
     return Usual(
@@ -240,14 +251,34 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
         titled=titled,
         with_number=frozenset(with_number | titled | (persons - with_words)),
         with_words=frozenset(with_words),
+        pure=_pure(regular, titled | (persons & with_number)),
         is_rectangular=is_rectangular,
         doubtful=_doubtful(titles, titled, Counter(_kinds(row, columns) for row in full)),
     )
 
 
+def _is_name(text: str) -> bool:
+    """Whether ``text`` can be a part of a name: words other than "none" or "no phone", and no code of three digits."""
+    return sum(map(str.isdigit, text)) < 3 and not says_no_number(text)
+
+
+def _pure(rows: Sequence[Sequence[str]], titled: frozenset[int]) -> frozenset[int]:
+    """The columns with numbers or a title for a phone, in which at most a tenth of the cells, or one, is a name."""
+    numbers: Counter[int] = Counter()
+    names: Counter[int] = Counter()
+    for row in rows:
+        for column, cell in enumerate(row):
+            if looks_like_number(cell):
+                numbers[column] += 1
+            elif _is_name(cell):
+                names[column] += 1
+    columns = titled | {column for column, count in numbers.items() if count > names[column]}
+    return frozenset(column for column in columns if names[column] <= max(1, numbers[column] / 9))
+
+
 def _kinds(cells: Sequence[str], columns: int) -> str:
-    """A letter for each column: n where the cell is a number, w where it is another text, - where it is blank."""
-    kinds = ("n" if looks_like_number(cell) else "w" if cell.strip() else "-" for cell in cells)
+    """A letter for each column: n for a number, - for a blank cell and one such as "no phone", w for another text."""
+    kinds = ("n" if looks_like_number(cell) else "-" if says_no_number(cell) else "w" for cell in cells)
     return "".join(kinds).ljust(columns, "-")
 
 

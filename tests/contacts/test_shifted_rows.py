@@ -44,6 +44,10 @@ def moved_last(header: str, row: str = MOVED, usual: str = BLANK_LAST) -> str:
         ([22], moved_last("Name,Home,Cell,Alt,X", MOVED + ",", ("P0,,0825550000,,\n" * 20).strip())),
         ([22], moved_last("Name,Home,Cell,Alt", "Khumalo, Thandi,,0827770100", ("P0,,0825550000,\n" * 20).strip())),
         ([22], moved_last("Name,Spouse,Cell,Note,,", MOVED + ",,", ("P0,0835550000,0825550000,,,\n" * 20).strip())),
+        ([22], moved_last("Name,Spouse,Cell,Note", "Khumalo, Thandi,0837770100,")),
+        ([22], moved_last("Name,Spouse,Cell,Note", "Khumalo, Thandi,0837770100,none")),
+        ([22], moved_last("Name,Home,Cell,Alt", "Khumalo, Thandi,0117770100,,", ("P0,,0825550000,\n" * 20).strip())),
+        ([3], "Name,Spouse,Cell,Note\nP0,0835550100,,\nKhumalo, Thandi,0837770100,0827770100\n"),
         ([], moved_last("Name,Spouse,Cell,Note", "Thandi,,0827770100,vip")),
         ([], moved_last("Name,Spouse,Cell,Note", "Thandi,none,0827770100,vip")),
         ([], moved_last("Name,Home,Cell,Alt", "Thandi,,,0827770100", ("P0,,0825550000,\n" * 20).strip())),
@@ -53,7 +57,7 @@ def moved_last(header: str, row: str = MOVED, usual: str = BLANK_LAST) -> str:
         ([2, 3, 4], "Name,Spouse,Cell,Note\nKhumalo, Thandi,0835550100,0825550100\nB,0835550101,0825550101,\n"
                     "C,0835550102,0825550102,\n"),
         ([7], "First,Last,Cell,Home\n" + "A,B,0825550100,0115550100\n" * 5 + "Cher,0825550101,0115550101,\n"),
-        ([4], "Name,Cell,Home\nA,0825550100,\nB,0825550101,\nC,none,0115550102\n"),
+        ([], "Name,Cell,Home\nA,0825550100,\nB,0825550101,\nC,none,0115550102\n"),
         ([], "Name,Id,Cell,City\nA,8001015009087,,\nB,C123,0825550101,\nC,8001015009087,0825550102,Paarl\n"),
         # A line end is lost.
         ([2], "Cell,Name\n0825550101,B0825550102,C\n0825550103,D\n"),
