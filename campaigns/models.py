@@ -341,7 +341,7 @@ class Evidence(models.Model):
     last_seen_at = models.DateTimeField()
     polls = models.PositiveIntegerField(default=1)
     hosts = models.JSONField(default=list)
-    #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or ""}]
+    #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or "", "version"}]
     files = models.JSONField(default=list)
     #: Paths in storage of raw replies.
     replies = models.JSONField(default=list)

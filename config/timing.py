@@ -40,6 +40,7 @@ WEB_GRACE = 10
 #: How long a worker waits for a job before it checks whether it was asked to end.
 WORKER_WAITS_FOR_JOB = 5
 #: How long a worker waits for Redis's answer; longer than it waits for a job.
+WORKER_WAITS_FOR_DATABASE = 5
 WORKER_WAITS_FOR_REDIS = 60
 
 # -- the demo and the first administrator

@@ -1,16 +1,19 @@
 """The RQ worker: its work horse never outlives it, it ends when asked to, and no phone number reaches RQ or the log."""
 
 import os
+import time
 from typing import Any
 
 from rq import Worker
 from rq.exceptions import StopRequested
 from rq.job import Job
+from rq.queue import Queue
 from rq.worker import WorkerStatus
 
 from config import timing
 from config.lifeline import die_with
-from config.startup import verify_keys
+from config.startup import verify_if_due, verify_keys
+from providers.keys import OtherKeys
 
 
 class JobFailed(Exception):
@@ -33,9 +36,22 @@ class TiedWorker(Worker):
     """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
 
     def work(self, *arguments: Any, **named: Any) -> bool:
-        """Work until asked to stop. Raises providers.keys.OtherKeys before the first job."""
+        """Work until asked to stop. Raises OtherKeys before the first job, or SystemExit with its sentence."""
         verify_keys()
         return super().work(*arguments, **named)
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Take the next job, but none before the database has answered and its keys are checked. Raises SystemExit."""
+        try:
+            while not verify_if_due():
+                self.heartbeat()
+                time.sleep(timing.WORKER_WAITS_FOR_DATABASE)
+        except OtherKeys as error:
+            # RQ would log any other exception and end as if nothing were wrong.
+            raise SystemExit(str(error)) from error
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()

@@ -14,17 +14,17 @@ TELLING_DIGITS = 4
 
 def record_export(
     request: HttpRequest, of: Model | type[Model], what: str, filters: Mapping[str, Any] | None = None, **amount: int
-) -> None:
+) -> LogEntry:
     """Write an entry of the audit log before the download begins, so that a broken one is recorded as well.
 
     ``of`` is the row that the data belongs to, or the model when it belongs to none; ``amount`` is ``rows=`` or, where
-    these are not known, ``bytes=``. The person and their address come from the request.
+    these are not known, ``bytes=``. The person and their address come from the request. Returns the entry.
     """
     chosen = {name: _without_numbers(value) for name, value in (filters or {}).items() if value not in ("", None)}
     words = ", ".join(f"{name}: {value}" for name, value in sorted(chosen.items())) or "none"
     told = {"exported": what, "filter": words, **{name: str(count) for name, count in amount.items()}}
     pk = of.pk if isinstance(of, Model) else None
-    LogEntry.objects.create(
+    entry: LogEntry = LogEntry.objects.create(
         content_type=ContentType.objects.get_for_model(of),
         object_id=pk,
         object_pk="" if pk is None else str(pk),
@@ -34,6 +34,13 @@ def record_export(
         actor=request.user if request.user.is_authenticated else None,
         changes={name: ["", value] for name, value in told.items()},
     )
+    return entry
+
+
+def correct_rows(entry: LogEntry, rows: int) -> None:
+    """Change the number of rows of an entry of ``record_export`` to what the download contained."""
+    entry.changes = {**entry.changes_dict, "rows": ["", str(rows)]}
+    entry.save(update_fields=["changes"])
 
 
 def _without_numbers(value: Any) -> str:

@@ -122,7 +122,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ObservedFile:
-    """One file at the provider. ``size`` is in bytes, ``body`` is its content (at most 1 MB) or None if not read."""
+    """One file at the provider. ``size`` is in bytes, ``body`` is its content (at most 1 MB) or None if not read.
+
+    ``version`` is that of the file when its body was downloaded (``version_of``), ``""`` if the body must not be used
+    again.
+    """
 
     folder: str
     name: str
@@ -130,6 +134,7 @@ class ObservedFile:
     modified_at: datetime | None = None
     body: bytes | None = None
     host: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,14 @@ def verify() -> None:
         raise OtherKeys(
             "This database belongs to another installation key. With the key that is set now, files that were handed "
             "over before could be handed over again. Restore the file keys/installation_key of the data directory, or "
-            "set INSTALLATION_KEY to the key this database was first used with. Nothing was started."
+            "set INSTALLATION_KEY to the key this database was first used with. Until then Baton does nothing."
         )
     account = [fingerprint("account", key) for key in settings.ACCOUNT_KEYS]
     if stored.get("account", account[0]) not in account:
         raise OtherKeys(
             "ACCOUNT_KEYS lacks the key that encrypted the passwords in this database. Restore the file "
             "keys/account_key of the data directory, or list the earlier key after the new one: "
-            "ACCOUNT_KEYS=new,earlier. Nothing was started."
+            "ACCOUNT_KEYS=new,earlier. Until then Baton does nothing."
         )
     for name, current in (("installation", installation), ("account", account[0])):
         if stored.get(name) != current:

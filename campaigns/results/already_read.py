@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -18,9 +17,8 @@ from campaigns import timing
 from campaigns.models import Batch
 from campaigns.results.evidence import kept_body
 from campaigns.timing import Clock
-from providers.base import MASK
 from providers.models import Account
-from providers.transports.files import ReadFiles, version_of
+from providers.transports.files import ReadFiles
 from providers.transports.ftp import FtpRemote
 from providers.transports.ftp_listing import KnownTimes
 
@@ -31,7 +29,7 @@ _MOST_LINES = 20_000
 
 
 class _Digests(set[str]):
-    """Versions as short digests: a provider's file names need not be in the cache."""
+    """Versions as short digests, which take less room in the cache."""
 
     def __contains__(self, version: object) -> bool:
         return super().__contains__(_digest(str(version)))
@@ -41,17 +39,12 @@ class _Digests(set[str]):
 
 
 def recall_files(batch: Batch) -> ReadFiles:
-    """Return what earlier polls have read: the logs of the last one, and the versions about other batches."""
+    """Return what earlier polls have read: the files of the last one, and the versions about other batches."""
     bodies = {}
     if last := batch.evidence.order_by("-id").first():
         for seen in last.files:
-            modified_at = datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None
-            if not seen["body"] or not (version := version_of(seen["name"], seen["size"], modified_at)):
-                continue
-            body = kept_body(seen["body"])
-            # Where a password was masked, the size kept is not that of the file.
-            if MASK not in body:
-                bodies[version] = body
+            if seen["body"] and (version := seen.get("version")):
+                bodies[version] = (seen["size"], kept_body(seen["body"]))
     return ReadFiles(bodies, _Digests(_get(_key(batch), [])))
 
 

@@ -61,6 +61,7 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
             "modified_at": seen.modified_at.isoformat() if seen.modified_at else "",
             "host": seen.host,
             "body": _keep_body(seen.body) if seen.body is not None else "",
+            "version": seen.version,
         }
         for seen in observation.files
     ]

@@ -1,7 +1,8 @@
 """Export recipients as a spreadsheet: text cells, never formulas."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
+from auditlog.models import LogEntry
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -12,7 +13,7 @@ from campaigns.forms import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.tables import OUTCOME_WORDS, shown_fields
 from campaigns.views import recipients
-from contacts.export_log import record_export
+from contacts.export_log import correct_rows, record_export
 from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
 from contacts.snapshots import snapshot
 from contacts.views import exports
@@ -29,17 +30,35 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     batches = list(campaign.batches.all())
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
     rows = recipients.filtered(campaign, batches, form)
-    record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=rows.count())
+    counted = rows.count()
+    entry = record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=counted)
     shown = shown_fields(campaign.value_labels())
     others = {field: FIELD_LABELS[field] for field in FROZEN_FIELDS if field not in shown}
     header = ("Number", *shown.values(), "Outcome", "Why", "File", *others.values())
-    name, lines = f"campaign-{campaign.pk}-recipients", _lines(pk, form, tuple(shown), tuple(others))
+    name = f"campaign-{campaign.pk}-recipients"
+    lines = _recorded(_lines(pk, form, tuple(shown), tuple(others)), entry, counted)
     if request.GET.get("format") == "csv":
         return exports.as_csv(name, header, lines)
     return exports.as_xlsx(name, header, lines, title="Recipients")
 
 
-def _lines(pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]) -> Iterator[list[str]]:
+def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted: int) -> Iterator[list[str]]:
+    """``lines``; then the entry says how many there were, because recipients may change after they are counted."""
+    written = 0
+    try:
+        for line in lines:
+            written += 1
+            yield line
+    finally:
+        # Ends the snapshot of a download that broke off: nothing can be written in it.
+        lines.close()
+        if written != counted:
+            correct_rows(entry, written)
+
+
+def _lines(
+    pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]
+) -> Generator[list[str], None, None]:
     """Every line of the file, from one snapshot: no line shows a recipient before, and another after, a rebuild.
 
     ``shown``: the fields before the outcome; ``others``: those after the file.

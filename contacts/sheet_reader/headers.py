@@ -3,7 +3,19 @@
 import re
 from collections.abc import Sequence
 
-from contacts.headings import CUSTOMER_ID, MESSAGE, MOBILE, PHONE, PHONE_TITLES, has_one_of, plain
+from contacts.headings import (
+    CUSTOMER_ID,
+    MESSAGE,
+    MOBILE,
+    NAME,
+    NEVER_PHONE,
+    OTHER_NUMBER,
+    PHONE,
+    PHONE_TITLES,
+    QUALIFIED,
+    has_one_of,
+    plain,
+)
 from contacts.sheet_reader.cells import looks_like_number, number_columns, texts_of
 from contacts.sheet_reader.types import Row
 
@@ -15,6 +27,14 @@ LOOKED_AT = 500
 _NO_VALUE = {
     "", "-", "--", "?", ".", "/", "0", "none", "n/a", "na", "nil", "null", "unknown", "no", "missing", "tbc", "x",
 }  # fmt: skip
+#: What a person without a number has in the column of numbers: an error of a spreadsheet program, a sentence such as
+#: "no phone" or "lost phone", or a number spelled with letters.
+_NO_NUMBER = re.compile(
+    r"#.*[!?]|#N/A|(?:(?:no|not|without|has no|ask) |(?:call|phone) (?:her|him|them|me|back|later|first)).*"
+    r"|.*\b(?:lost|wrong|broken|stolen|unlisted|disconnected|withheld|refused|declined|unknown|unavailable|missing|none|dead|invalid)\b.*"
+    r"|\+?(?!(?:19|20)\d\d\b)\d{3}.*[^\W\d_].*",
+    re.IGNORECASE | re.DOTALL,
+)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 #: A title may show how to write a number: "Cell (e.g. 0821234567)".
 _EXAMPLE = re.compile(
@@ -26,6 +46,13 @@ _NOTES = {
     "office", "order", "printed", "reg", "registration", "report", "sender", "tax", "telephone", "tel", "user", "vat",
 }  # fmt: skip
 _PHONE_TITLES = set(map(plain, PHONE_TITLES))
+#: Words of which a row of titles has one, if it has no title over the numbers.
+_TITLE_WORDS = (
+    *MOBILE, *PHONE, *NAME, *OTHER_NUMBER, *QUALIFIED, *NEVER_PHONE, *CUSTOMER_ID, *MESSAGE,
+    "first", "last", "surname", "firstname", "lastname", "fullname", "title", "city", "town", "suburb", "province",
+    "region", "country", "address", "street", "gender", "sex", "language", "notes", "note", "comment", "comments",
+    "remarks", "no", "nr", "number", "numbers", "category", "area", "store", "source", "van", "stad",
+)  # fmt: skip
 _USUAL_TITLES = _PHONE_TITLES | set(map(plain, (*CUSTOMER_ID, *MESSAGE, "name", "first name", "surname", "number")))
 
 
@@ -83,6 +110,10 @@ def _is_data(row: Row, columns: set[int]) -> bool:
 def _is_labelled(row: Row) -> bool:
     """Whether it is a note such as ``Exported on: | 2024-05-01``."""
     texts = texts_of(row)
+    if any(plain(text) in _USUAL_TITLES for text in texts[1:]) or (
+        len(texts) == 1 and plain(texts[0]) in _PHONE_TITLES
+    ):
+        return False
     return len(texts) <= 4 and bool(texts) and texts[0].endswith((":", "：")) and not looks_like_number(texts[0])
 
 
@@ -105,6 +136,7 @@ def _is_title(text: str) -> bool:
     return (
         len(text) <= MAX_TITLE
         and text.lower() not in _NO_VALUE
+        and not _NO_NUMBER.fullmatch(text)
         and (any(map(str.isalpha, text)) or not without_year)
         and sum(map(str.isdigit, without_year)) < 4
         and "@" not in text
@@ -138,6 +170,7 @@ def _with_blank_title(above: list[Row], data: list[Row]) -> int:
         row
         for row in above
         if not _is_labelled(row) and all(map(_is_title, texts_of(row))) and not _is_heading(row, filled)
+        if any(has_one_of(_TITLE_WORDS, text) for text in texts_of(row))
     ]
     fullest = max((len(texts_of(row)) for row in candidates), default=0)
     if not candidates or (fullest == 1 and len(texts_of(data[0])) > 2):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from contacts.headings import MOBILE, PHONE, has_one_of
+from contacts.headings import ANOTHER_PERSON, MOBILE, PHONE, has_one_of
 from contacts.sheet_reader.cells import looks_like_number, number_columns
-from contacts.sheet_reader.dialects import Dialect
+from contacts.sheet_reader.dialects import DELIMITERS, Dialect
 from contacts.sheet_reader.types import WHOLE_ROW, Row, RowCheck, SheetError, surplus_cells
 
 #: Records from which the usual ones are known.
@@ -17,6 +17,11 @@ SAMPLE = 500
 LONGEST_CELL = 1_000
 
 _PHONE_WORDS = (*MOBILE, *PHONE, "home", "work", "landline", "fax")
+#: A number joined to words, as where a line end is lost.
+_JOINED_NUMBER = re.compile(r"(?:^|\D)\d{9,15}(?:\D|$)")
+_SEPARATOR_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar", ":": "a colon"}
+#: Excel leaves trailing blank cells out of as many rows at a time.
+_EXCEL_BLOCK = 16
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -64,7 +69,9 @@ class Records:
         """The number of columns of the rows below the header, and what checks those rows. Raises SheetError."""
         usual = self._usual(header_row)
         for record in self.sample:
-            if record.number <= header_row and self._swallows_records(record, usual):
+            # A single record that swallows all others is no sheet that could be mapped.
+            is_above = record.number <= header_row or len(self.sample) == 1
+            if is_above and self._swallows_records(record, usual):
                 raise SheetError("missing_quote", self._missing_quote(record, len(record.lines) - 1))
 
         def check(row: Row) -> tuple[Row, int]:
@@ -74,6 +81,8 @@ class Records:
             width = len(record.cells) if record else len(row.cells)
             if record and swallowed:
                 problems[WHOLE_ROW] = ("missing_quote", self._missing_quote(record, swallowed))
+            elif separator := self._other_separator(row.cells, usual):
+                problems[WHOLE_ROW] = ("shifted", self._separated_otherwise(row.number, separator))
             elif usual.is_shifted(row.cells, width):
                 problems[WHOLE_ROW] = ("shifted", _shifted(row.number, width, usual))
             elif len(row.cells) > usual.shown:
@@ -81,6 +90,26 @@ class Records:
             return (row._replace(problems=problems) if problems else row), swallowed
 
         return usual.shown, check
+
+    def _other_separator(self, cells: Sequence[str], usual: "Usual") -> str:
+        """What separates a number from other cells in a row that is one cell here; "" if there is no such thing."""
+        if len(cells) != 1 or usual.columns == 1 or looks_like_number(cells[0]):
+            return ""
+        return next(
+            (
+                delimiter
+                for delimiter in DELIMITERS
+                if delimiter in cells[0] and any(map(looks_like_number, cells[0].split(delimiter)))
+            ),
+            "",
+        )
+
+    def _separated_otherwise(self, number: int, separator: str) -> str:
+        other, usual = (_SEPARATOR_NAMES.get(one, f"“{one}”") for one in (separator, self.dialect.delimiter))
+        return (
+            f"Row {number:,} separates its cells by {other} instead of {usual}, so its phone number cannot be told from"
+            " the other cells. Use the same separator in every row."
+        )
 
     def _usual(self, header_row: int) -> "Usual":
         titles = next((record.cells for record in self.sample if record.number == header_row), [])
@@ -123,8 +152,10 @@ class Usual:
     """What rows usually are. ``columns``: how many can be mapped. ``shown``: without those that are blank everywhere.
 
     ``width``: cells of most rows. ``numbers``: the columns of numbers, where known. ``titled``: those whose titles have
-    a word for a phone. ``with_number``: those with a number in any row. ``is_rectangular``: hardly any row has fewer
-    cells than there are columns.
+    a word for a phone. ``with_number``: those that may hold a number: with one in any row, and those titled with a
+    phone or another person. ``with_words``: those with another text in any row that has all cells.
+    ``is_rectangular``: hardly any row has fewer cells than there are columns. ``doubtful``: what ``_kinds`` gives for
+    rows as wide as the header whose cells may have moved.
     """
 
     columns: int
@@ -133,24 +164,30 @@ class Usual:
     numbers: frozenset[int]
     titled: frozenset[int]
     with_number: frozenset[int]
+    with_words: frozenset[int]
     is_rectangular: bool
+    doubtful: frozenset[str]
 
     def is_shifted(self, cells: Sequence[str], width: int) -> bool:
         """Whether a delimiter too many or too few may have moved the number of a row to another column.
 
         ``width``: the number of its cells with trailing blank ones.
         """
-        if width == self.columns == self.width:
+        if self.doubtful and width <= self.columns and _kinds(cells, self.columns) in self.doubtful:
+            return True
+        columns = self.numbers if width != self.columns else self.numbers | self.titled
+        is_replaced = any(
+            column < len(cells) and cells[column].strip() and not looks_like_number(cells[column]) for column in columns
+        )
+        if width == self.columns == self.width and not is_replaced:
             return False
         found = {column for column, cell in enumerate(cells) if looks_like_number(cell)}
         if not self.numbers:
             return bool(found) and width > self.columns
         is_elsewhere = not found <= self.numbers | self.titled
-        is_replaced = any(
-            column < len(cells) and cells[column].strip() and column not in found for column in self.numbers
-        )
         if width > self.columns:
-            return is_elsewhere or is_replaced
+            has_joined = any(_JOINED_NUMBER.search(cell) and not looks_like_number(cell) for cell in cells)
+            return is_elsewhere or is_replaced or has_joined
         if width < self.columns and self._may_be_from_the_right(cells, width, found):
             return True
         return is_elsewhere and (is_replaced or width < self.columns)
@@ -164,8 +201,12 @@ class Usual:
             sum(map(str.isdigit, cells[column - 1])) > 6 and column - 1 not in found for column in found if column
         )
         steps = range(1, self.columns - width + 1)
-        is_possible = any(column + step in self.with_number | self.titled for column in found for step in steps)
-        return is_joined or (is_possible and self.is_rectangular)
+        is_possible = any(column + step in self.with_number for column in found for step in steps)
+        is_unusual = any(
+            column in self.with_number - self.with_words and cells[column].strip() and column not in found
+            for column in range(len(cells))
+        )
+        return is_joined or (is_possible and (self.is_rectangular or is_unusual))
 
     def is_whole(self, pieces: Sequence[str]) -> bool:
         """Whether the cells of a line are those of a row: enough of them, and one is a number."""
@@ -183,7 +224,13 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
     if width > columns and _have_columns_without_a_title(titled, wide, narrow):
         columns = width
     regular = [row for row in rows if len(row) <= columns]
-    is_rectangular = sum(len(row) < columns for row in rows) * 10 <= len(rows)
+    short = sum(len(row) < columns for row in rows)
+    full = [row for row in rows if len(row) == columns]
+    has_blank_ends = any(not row[-1].strip() for row in full)
+    is_rectangular = short * 10 <= len(rows) or (has_blank_ends and short < min(_EXCEL_BLOCK, len(full)))
+    with_number = {n for row in regular for n, cell in enumerate(row) if looks_like_number(cell)}
+    with_words = {n for row in full for n, cell in enumerate(row) if cell.strip() and not looks_like_number(cell)}
+    persons = {column for column, title in enumerate(titles) if has_one_of(ANOTHER_PERSON, title)}
     shown = max((_filled(row) for row in (titles, *regular)), default=columns)
     return Usual(
         columns=columns,
@@ -191,9 +238,46 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
         width=width,
         numbers=frozenset(number_columns(regular)),
         titled=titled,
-        with_number=frozenset(n for row in regular for n, cell in enumerate(row) if looks_like_number(cell)),
+        with_number=frozenset(with_number | titled | (persons - with_words)),
+        with_words=frozenset(with_words),
         is_rectangular=is_rectangular,
+        doubtful=_doubtful(titles, titled, Counter(_kinds(row, columns) for row in full)),
     )
+
+
+def _kinds(cells: Sequence[str], columns: int) -> str:
+    """A letter for each column: n where the cell is a number, w where it is another text, - where it is blank."""
+    kinds = ("n" if looks_like_number(cell) else "w" if cell.strip() else "-" for cell in cells)
+    return "".join(kinds).ljust(columns, "-")
+
+
+def _doubtful(titles: Sequence[str], titled: frozenset[int], patterns: Counter[str]) -> frozenset[str]:
+    """The patterns (see ``_kinds``) of which one is another moved to the right by a word, such as an unquoted surname.
+
+    Both are in doubt unless one is rare, or the titles tell which one moved.
+    """
+    found = set()
+    for pattern, count in patterns.items():
+        before = _places("n", pattern)
+        if not pattern.endswith("-") or not before or (titled and not before & titled):
+            continue
+        for moved in {f"{pattern[:place]}w{pattern[place:-1]}" for place in range(len(pattern))}:
+            numbers = _places("n", moved)
+            if numbers == before or not patterns[moved]:
+                continue
+            last = max(numbers)
+            has_title = last < len(titles) and bool(titles[last].strip())
+            if count >= patterns[moved] * 3 or _places("w", moved) & titled:
+                found.add(moved)
+            elif has_title and patterns[moved] >= count * (3 if last in titled else 10):
+                found.add(pattern)
+            else:
+                found |= {pattern, moved}
+    return frozenset(found)
+
+
+def _places(kind: str, pattern: str) -> set[int]:
+    return {place for place, found in enumerate(pattern) if found == kind}
 
 
 def _have_columns_without_a_title(
@@ -214,6 +298,11 @@ def _have_columns_without_a_title(
 
 def _shifted(number: int, cells: int, usual: Usual) -> str:
     usually = min(usual.columns, usual.width)
+    if cells == usually:
+        return (
+            f"The cells of row {number:,} may be in the wrong columns, because other rows have their numbers elsewhere."
+            " Put a cell that contains the separator in quotation marks, and leave no cell out."
+        )
     return (
         f"Row {number:,} has {cells} cells instead of {usually}, so its phone number may be in the wrong column."
         " Put a cell that contains the separator in quotation marks, and give every column a title."

@@ -45,9 +45,10 @@ class Row(NamedTuple):
 
 def surplus_cells(row: Row, columns: int) -> tuple[str, str]:
     """The problem of a row that has more cells than there are columns."""
+    there_are = "there is 1 column" if columns == 1 else f"there are {columns} columns"
     return (
         "surplus_cells",
-        f"Row {row.number:,} has {len(row.cells)} cells, but there are {columns} columns. The cells after column"
+        f"Row {row.number:,} has {len(row.cells)} cells, but {there_are}. The cells after column"
         f" {columns} are left out.",
     )
 

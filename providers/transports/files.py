@@ -1,5 +1,6 @@
 """What SFTP and FTP have in common: the entries of a folder, and the errors that both report."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,28 +10,46 @@ from providers.errors import Refused, Unreachable
 
 @dataclass(frozen=True)
 class Entry:
-    """One file in a remote folder: ``size`` in bytes, ``modified_at`` in UTC or None where the server does not say."""
+    """One file in a remote folder: ``size`` in bytes, ``modified_at`` in UTC or None where the server does not say.
+
+    ``line`` is the file's line in a LIST, ``""`` if the server was not asked for a LIST or the file is a link.
+    """
 
     name: str
     size: int
     modified_at: datetime | None
+    line: str = field(default="", compare=False)
 
 
 @dataclass
 class ReadFiles:
     """What earlier polls of one batch have read, so that a file that has not changed is not downloaded again.
 
-    Keys are versions: what tells one state of a file from the next. ``bodies`` holds the files that are about the
-    batch, as they were kept; ``unrelated`` the versions that say nothing about it.
+    Keys are versions (see ``version_of``). ``bodies`` holds the files that are about the batch: the size and the body
+    that were kept as evidence, where secrets are masked. ``unrelated`` holds the versions that say nothing about it.
     """
 
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    bodies: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     unrelated: set[str] = field(default_factory=set)
 
 
-def version_of(name: str, size: int, modified_at: datetime | None) -> str:
-    """Return what tells one state of a file from the next; ``""`` if the server shows too little to tell."""
-    return f"{size} {modified_at.isoformat()} {name}" if size and modified_at else ""
+def version_of(entry: Entry, folder: str = "", host: str = "") -> str:
+    """Return a digest that tells one state of a file from the next; ``""`` if the server shows too little to tell.
+
+    The time of the file's last change is part of it, or the file's line in a LIST where the server gives no time.
+    assumption: a file that changes within the minute, or the day, that the line shows also changes its size,
+    because logs and reports only grow.
+    """
+    changed = entry.modified_at.isoformat() if entry.modified_at else entry.line
+    if not entry.size or not changed:
+        return ""
+    shown = "\0".join((host, folder, entry.name, str(entry.size), changed))
+    return hashlib.sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def is_whole(body: bytes, entry: Entry, at_most: int) -> bool:
+    """Whether a download of at most so many bytes gave what the listing showed, so that it can be used again."""
+    return len(body) == min(entry.size, at_most)
 
 
 def contains_any(name: str, containing: str | tuple[str, ...]) -> bool:

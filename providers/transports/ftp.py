@@ -12,7 +12,7 @@ from providers.points import reach
 from providers.transports import ftp_listing
 from providers.transports.dial import time_limit
 from providers.transports.files import Entry, ReadFiles, folder_forbidden, name_taken
-from providers.transports.ftp_connection import FAILURES, Connection, as_bytes, reply_code
+from providers.transports.ftp_connection import FAILURES, Aborted, Connection, as_bytes, reply_code
 from providers.transports.ftp_listing import KnownTimes
 from providers.transports.ftp_login import hosts, log_in_at, log_in_at_first, lost
 
@@ -37,6 +37,16 @@ class FtpRemote:
     def hosts(self) -> tuple[str, ...]:
         """Every configured host as ``name:port``, connected or not."""
         return tuple(host.label for host in hosts(self.settings))
+
+    @property
+    def unjudged_listing(self) -> str:
+        """A sentence for *Test connection* if only LIST shows folders, and those listed so far were empty; else "".
+
+        Whether Baton can read the server's form of LIST shows only in a folder that is not empty.
+        """
+        if self._has_mlsd or self._has_nlst or self._connection.knows_list_form:
+            return ""
+        return "The folder is empty, so Baton could not judge the form of its listing."
 
     @contextmanager
     def on(self, host_label: str) -> Iterator["FtpRemote"]:
@@ -84,6 +94,11 @@ class FtpRemote:
                 body, _ = self._connection.download(f"RETR {path}", at_most)
             except ftplib.error_perm:
                 return None
+            except Aborted as error:
+                # Some servers answer this to a whole file.
+                if len(error.body) != ftp_listing.size(self._connection, path):
+                    raise
+                return error.body
             except ftplib.error_temp as error:
                 if reply_code(error) == "450":
                     return None
@@ -282,8 +297,8 @@ class FtpTransport:
         """Log in at the first host that accepts the login, and yield the open remote.
 
         Raises Refused with ``account`` set when no host accepted the login and one that answered refused:
-        ``host_private``, ``login_refused``, ``certificate_refused``, ``tls_refused``, ``tls_required``. Raises
-        Unreachable when no host answered.
+        ``host_private``, ``login_refused``, ``certificate_refused``, ``tls_refused``, ``tls_required``,
+        ``binary_refused``. Raises Unreachable when no host answered.
         """
         connection = log_in_at_first(settings)
         try:

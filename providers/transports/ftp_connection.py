@@ -45,6 +45,14 @@ class Host(NamedTuple):
         return cls(text.strip("[]"), port)
 
 
+class Aborted(ftplib.error_temp):
+    """The server answered 426 after a download whose data connection it had closed properly; ``body`` is the data."""
+
+    def __init__(self, reply: str, body: bytes) -> None:
+        super().__init__(reply)
+        self.body = body
+
+
 class Connection(ftplib.FTP):
     """A control connection and its data connections, passive only.
 
@@ -57,6 +65,8 @@ class Connection(ftplib.FTP):
         super().__init__(timeout=self.reply_seconds)
         self.at = at
         self.home = "/"
+        #: Whether a LIST has shown a file or folder, in a form that Baton can read.
+        self.knows_list_form = False
         self._connect_seconds = connect_seconds(settings)
         self._allow_private = bool(settings.get("allow_private_hosts"))
         self._context: ssl.SSLContext | None = None
@@ -162,7 +172,10 @@ class Connection(ftplib.FTP):
             raise certificate_refused(self.at, error) from error
 
     def download(self, command: str, at_most: int) -> tuple[bytes, str]:
-        """Return at most ``at_most`` bytes of what ``command`` yields, and the server's closing reply."""
+        """Return at most ``at_most`` bytes of what ``command`` yields, and the server's closing reply.
+
+        Raises Aborted, and what ``open_data`` raises.
+        """
         body = bytearray()
         with self.open_data(command) as connection:
             while len(body) <= at_most and (piece := connection.recv(_CHUNK)):
@@ -171,7 +184,12 @@ class Connection(ftplib.FTP):
                 # Servers that insist on the end of TLS answer 426 to a download that is merely closed.
                 _end_tls(connection)
         if len(body) <= at_most:
-            return bytes(body), self.voidresp()
+            try:
+                return bytes(body), self.voidresp()
+            except ftplib.error_temp as error:
+                if reply_code(error) == "426":
+                    raise Aborted(str(error), bytes(body)) from error
+                raise
         # Baton hung up early, so the closing reply does not matter. Never ABOR: servers differ in what it does.
         try:
             return bytes(body[:at_most]), self.closing_reply(self.reply_seconds)

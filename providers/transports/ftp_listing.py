@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from providers import timing
 from providers.errors import Refused, Unreachable
 from providers.transports.files import Entry, contains_any, folder_forbidden, folder_missing
-from providers.transports.ftp_connection import Connection, reply_code
+from providers.transports.ftp_connection import Aborted, Connection, reply_code
 
 # Far more than the names of 10,000 files.
 _LISTING_AT_MOST = 20_000_000
@@ -110,12 +110,14 @@ def by_list(connection: Connection, folder: str, containing: str | tuple[str, ..
     listing = _names(connection, "LIST", folder)
     if listing is None:
         return None
+    lines = _parse(listing, containing)
+    connection.knows_list_form |= any(map(_is_entry, listing))
     entries = []
-    for line in _parse(listing, containing):
+    for line in lines:
         if line.is_link:
             entries += [entry] if (entry := _entry(connection, folder, line.name)) else []
         else:
-            entries.append(Entry(line.name, line.size, modified_at(connection, line.name)))
+            entries.append(Entry(line.name, line.size, modified_at(connection, line.name), line.text))
     return entries
 
 
@@ -140,14 +142,18 @@ def by_known_times(
         key = f"{connection.at.label} {folder} {line.text}".encode("utf-8", "surrogateescape")
         digest = hashlib.sha256(key).hexdigest()[:16]
         if digest in known.times and not line.is_link:
-            entries.append(Entry(line.name, line.size, known.times[digest]))
+            entries.append(Entry(line.name, line.size, known.times[digest], line.text))
             continue
         asked_at = known.clock()
         if (entry := _entry(connection, folder, line.name)) is None:
             continue
-        # A server without SIZE shows sizes in LIST only; of a link, LIST shows the link's own.
-        entries.append(entry if entry.size or line.is_link else Entry(line.name, line.size, entry.modified_at))
-        if not line.is_link and entry.size in (0, line.size):
+        if line.is_link:
+            # LIST shows the link's own size and time.
+            entries.append(entry)
+            continue
+        # A server without SIZE shows sizes in LIST only.
+        entries.append(Entry(line.name, entry.size or line.size, entry.modified_at, line.text))
+        if entry.size in (0, line.size):
             known.learn(digest, entry.modified_at, asked_at, line.shows_minute)
     return entries
 
@@ -163,11 +169,16 @@ class _Line:
     shows_minute: bool
 
 
+def _is_entry(line: str) -> bool:
+    """Whether a line of LIST is about a file or folder."""
+    return not re.fullmatch(r"(?:total\s+\d+)?", line.strip(), re.IGNORECASE)
+
+
 def _parse(listing: list[str], containing: str | tuple[str, ...]) -> list[_Line]:
     """Read both forms of LIST, without folders. Raises Refused (``listing_unreadable``) for a line in another form."""
     found = []
     for line in listing:
-        if not line.strip() or re.fullmatch(r"total\s+\d+", line.strip(), re.IGNORECASE):
+        if not _is_entry(line):
             continue
         match = _UNIX.fullmatch(line) or _WINDOWS.fullmatch(line)
         if not match:
@@ -224,7 +235,8 @@ def _names(connection: Connection, command: str, folder: str) -> list[str] | Non
 def _knows_size(connection: Connection, name: str) -> bool:
     try:
         size(connection, name)
-    except ftplib.error_perm as error:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return not is_unknown(error)
     return True
 
@@ -242,7 +254,8 @@ def modified_at(connection: Connection, path: str) -> datetime | None:
     """Return when a file was changed, by the server's clock, in UTC; None when the server does not say."""
     try:
         return _parse_timestamp(connection.sendcmd(f"MDTM {path}").rpartition("\n")[2][3:].strip())
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return None
 
 
@@ -257,17 +270,41 @@ def folder_trouble(folder: str, reply: str) -> Refused:
 
 
 def _listing(connection: Connection, command: str) -> tuple[bytes, str]:
-    listing, reply = connection.download(command, _LISTING_AT_MOST)
+    try:
+        listing, reply = connection.download(command, _LISTING_AT_MOST)
+    except Aborted as aborted:
+        listing, reply = _confirmed(connection, command, aborted), str(aborted)
     if len(listing) == _LISTING_AT_MOST:
         # A name missing from a partial list would look like a missing file.
         raise Unreachable("list_too_long", "The folder holds more files than Baton can list. Have old ones removed.")
     return listing, reply
 
 
+def _confirmed(connection: Connection, command: str, aborted: Aborted) -> bytes:
+    """Return a list that the server says it aborted, if a second one is the same. Raises ``aborted`` if not.
+
+    Some servers answer 426 to whole lists. An empty list proves nothing: the folder may be unreadable.
+    """
+    try:
+        again, _ = connection.download(command, _LISTING_AT_MOST)
+    except Aborted as error:
+        again = error.body
+    if again != aborted.body or not again.endswith(b"\n"):
+        raise aborted
+    return again
+
+
+def _raise_unless_about_file(error: ftplib.Error) -> None:
+    """Raise the error, unless it is about one file only: a permanent one, or 450 for a file that is in use."""
+    if isinstance(error, ftplib.error_temp) and reply_code(error) != "450":
+        raise error
+
+
 def _entry(connection: Connection, folder: str, name: str) -> Entry | None:
     try:
         found_size = size(connection, name)
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         # A listed name is evidence, even if the server does not give its size; only folders are left out.
         if _is_folder(connection, folder, name):
             return None
@@ -278,7 +315,8 @@ def _entry(connection: Connection, folder: str, name: str) -> Entry | None:
 def _is_folder(connection: Connection, folder: str, name: str) -> bool:
     try:
         connection.voidcmd(f"CWD {name}")
-    except ftplib.error_perm:
+    except (ftplib.error_perm, ftplib.error_temp) as error:
+        _raise_unless_about_file(error)
         return False
     # Not CDUP: from a linked folder it leads elsewhere.
     connection.voidcmd(f"CWD {connection.home}")

@@ -69,6 +69,8 @@ def lost(error: BaseException) -> Unreachable:
     """Return what a failed FTP command means where it cannot have caused any texting."""
     if isinstance(error, ftplib.error_temp):
         return Unreachable("busy", f"The server cannot do this at the moment; it answered {reply_code(error)}.")
+    if isinstance(error, ftplib.error_perm):
+        return Unreachable("command_refused", f"The server refused a command; it answered {reply_code(error)}.")
     return connection_lost(error)
 
 
@@ -133,12 +135,24 @@ def _log_in(connection: Connection, settings: Mapping[str, Any]) -> None:
     except FAILURES as error:
         raise lost(error) from error
     try:
-        connection.voidcmd("TYPE I")
+        _use_binary(connection)
         with suppress(ftplib.error_perm):
             # assumption: if a server does not know PWD, the login starts at the top folder.
             connection.home = connection.pwd() or "/"
     except FAILURES as error:
         raise lost(error) from error
+
+
+def _use_binary(connection: Connection) -> None:
+    try:
+        connection.voidcmd("TYPE I")
+    except ftplib.error_perm as error:
+        raise Refused(
+            "binary_refused",
+            f"The server refuses binary transfers, which are the only kind that Baton uses: it answered "
+            f"{reply_code(error)} to TYPE I. Ask the provider to switch them on.",
+            account=True,
+        ) from error
 
 
 def _login_trouble(at: Host, reply: str, is_encrypted: bool) -> Trouble:

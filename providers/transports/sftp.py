@@ -22,6 +22,7 @@ from providers.transports import ssh
 from providers.transports.dial import time_limit
 from providers.transports.files import (
     Entry,
+    ReadFiles,
     connection_lost,
     contains_any,
     folder_forbidden,
@@ -38,8 +39,6 @@ class _Unsupported(OSError):
     """The server answered that it does not support the operation."""
 
 
-# How a server answers an exclusive create that it does not support, although it would create the file plainly.
-_NOT_EXCLUSIVELY = (_Unsupported, PermissionError)
 # What is raised for a failure that the server reports; anything else means that the connection broke.
 _ANSWERED = (OSError, _Unsupported, FileNotFoundError, PermissionError)
 
@@ -49,6 +48,7 @@ class SftpRemote:
 
     def __init__(self, settings: Mapping[str, Any], transport: ssh.Transport, sftp: paramiko.SFTPClient) -> None:
         self.settings = settings
+        self.already_read = ReadFiles()
         self._transport = transport
         self._sftp = sftp
         self._reply_seconds = ssh.reply_seconds(settings)
@@ -66,7 +66,7 @@ class SftpRemote:
                 reach("sftp:list")
                 found = self._sftp.listdir_attr(folder)
         except (FileNotFoundError, PermissionError) as error:
-            raise _folder_trouble(folder, error) from error
+            raise _folder_trouble(f"{folder}/", error) from error
         except FAILURES as error:
             raise connection_lost(error) from error
         return [
@@ -96,7 +96,7 @@ class SftpRemote:
     def create(self, path: str, body: bytes) -> None:
         """Write a new file; returns only when the server has confirmed every byte and the close.
 
-        A server that knows no exclusive create is asked for the name first, and then for a plain create. No stat
+        If the server refuses an exclusive create, it is asked for the name, and then for a plain create. No stat
         follows the upload, because the gateway may have taken the file already. Raises Refused (``name_taken``,
         ``folder_missing``, ``folder_forbidden``, ``upload_refused``) or Unreachable while at most an empty file can
         exist, and Unclear for anything later.
@@ -112,46 +112,50 @@ class SftpRemote:
             raise Unclear("upload_broken", sentence) from error
 
     def creates_exclusively(self, folder: str) -> bool:
-        """Whether the server creates files exclusively, found out without creating any: ``folder`` is already there.
+        """Whether the server creates files exclusively, found out by a create in a folder below ``folder`` that is
+        not there; where that creates a file nevertheless, the empty file is removed.
 
-        A server that answers that a folder may not be opened counts as one that does not. Raises Unreachable.
+        A server that answers anything else than that the folder is missing counts as one that does not: to a name that
+        is taken, servers with and without exclusive create answer the same general failure. Raises Unreachable.
         """
+        path = f"{folder}/baton-no-such-folder/new"
         try:
             with self._one_reply():
-                self._sftp.open(folder, "x").close()
-        except _NOT_EXCLUSIVELY:
-            return False
+                self._sftp.open(path, "x").close()
+                self._sftp.remove(path)
+        except FileNotFoundError:
+            return True
         except FAILURES as error:
             if self._is_broken(error):
                 raise connection_lost(error) from error
+            return False
         return True
 
     def _open_new(self, path: str) -> paramiko.SFTPFile:
         try:
             return self._open_to_write(path, "wx")
-        except _NOT_EXCLUSIVELY:
-            # AWS Transfer Family and others refuse an exclusive create, not the file. Every attempt has a new name.
-            if self._exists(path):
-                raise name_taken() from None
-            return self._open_to_write(path, "w")
-
-    def _open_to_write(self, path: str, mode: str) -> paramiko.SFTPFile:
-        """Open ``path``; with the mode ``wx``, what says that only this mode is refused is raised as it is."""
-        try:
-            with self._one_reply():
-                reach("sftp:open")
-                return self._sftp.open(path, mode)
+        except FileNotFoundError as error:
+            raise _folder_trouble(path, error) from error
         except FAILURES as error:
-            if mode == "wx" and isinstance(error, _NOT_EXCLUSIVELY):
-                raise
-            if isinstance(error, FileNotFoundError | PermissionError):
-                raise _folder_trouble(path.rpartition("/")[0], error) from error
             if self._is_broken(error):
                 raise connection_lost(error) from error
-            # SFTP version 3 has no status for "already exists": the server reports a general failure.
-            if mode == "wx" and self._exists(path):
+            # AWS Transfer Family and others refuse an exclusive create, not the file. SFTP version 3 has no status for
+            # "already exists", so a general failure may mean either. Every attempt has a new name.
+            if self._exists(path):
                 raise name_taken() from error
+        try:
+            return self._open_to_write(path, "w")
+        except (FileNotFoundError, PermissionError) as error:
+            raise _folder_trouble(path, error) from error
+        except FAILURES as error:
+            if self._is_broken(error):
+                raise connection_lost(error) from error
             raise Refused("upload_refused", "The server refuses the file and does not say why.") from error
+
+    def _open_to_write(self, path: str, mode: str) -> paramiko.SFTPFile:
+        with self._one_reply():
+            reach("sftp:open")
+            return self._sftp.open(path, mode)
 
     def _is_broken(self, error: BaseException) -> bool:
         """Whether the connection broke, as opposed to the server answering that it failed."""
@@ -164,7 +168,7 @@ class SftpRemote:
         except FileNotFoundError:
             return False
         except PermissionError as error:
-            raise _folder_trouble(path.rpartition("/")[0], error) from error
+            raise _folder_trouble(path, error) from error
         except FAILURES as error:
             raise connection_lost(error) from error
         return True
@@ -310,5 +314,6 @@ def _login_limit(settings: Mapping[str, Any]) -> float:
     return connect_seconds(settings) + ssh.greeting_seconds(settings) + login_and_session
 
 
-def _folder_trouble(folder: str, error: OSError) -> Refused:
+def _folder_trouble(path: str, error: OSError) -> Refused:
+    folder = path.rpartition("/")[0]
     return folder_missing(folder) if isinstance(error, FileNotFoundError) else folder_forbidden(folder)

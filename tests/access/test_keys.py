@@ -4,7 +4,9 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import django_rq
 import pytest
@@ -12,6 +14,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.test import Client
 from pytest_django import Settings
 
 from config import startup
@@ -22,6 +25,12 @@ from tests.supervised import Baton
 
 A, B, C = (Fernet.generate_key().decode() for _ in range(3))
 OTHER = "This database belongs to another installation key."
+
+
+@pytest.fixture(autouse=True)
+def started() -> Iterator[None]:
+    yield
+    startup.unverified.clear()
 
 
 @pytest.fixture
@@ -96,6 +105,65 @@ def test_web_and_workers_start_while_the_database_does_not_answer(
     startup.verify_keys()
     assert "were not checked" in caplog.text
     assert "10.0.0.7" not in caplog.text
+
+
+@pytest.fixture
+def answer_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The database did not answer when this process started; from the call on it answers."""
+    verify = keys.verify
+
+    def broken() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(keys, "verify", broken)
+    # The connection of the test's transaction stays open.
+    monkeypatch.setattr(connection, "close", lambda: None)
+    startup.verify_keys()
+    return lambda: monkeypatch.setattr(keys, "verify", verify)
+
+
+def test_the_web_server_checks_before_its_first_page(
+    known: Settings, client: Client, answer_later: Callable[[], None]
+) -> None:
+    for path in ("/login/", "/healthz"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.content[:20]) == (503, b"no answer: database\n")
+    answer_later()
+    known.INSTALLATION_KEY = "theirs"
+    for path in ("/login/", "/healthz"):
+        answer = client.get(path)
+        assert (answer.status_code, OTHER[:-1] in answer.content.decode()) == (503, True)
+    known.INSTALLATION_KEY = "ours"
+    assert client.get("/login/login/").status_code == 200
+    assert not startup.unverified.is_set()
+
+
+@pytest.mark.usefixtures("valkey")
+@pytest.mark.parametrize("key", ["theirs", "ours"])
+def test_a_worker_checks_before_its_first_job(
+    known: Settings, monkeypatch: pytest.MonkeyPatch, answer_later: Callable[[], None], key: str
+) -> None:
+    known.INSTALLATION_KEY = key
+    queue = django_rq.get_queue("results")
+    queue.empty()
+    job = queue.enqueue_job(queue.create_job("time.time"))
+    worker = TiedWorker([queue], connection=queue.connection, serializer=queue.serializer)
+    waited: list[bool] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(job.get_status() == "queued")
+        answer_later()
+
+    monkeypatch.setattr("config.worker.time", SimpleNamespace(sleep=wait))
+    if key == "theirs":
+        with pytest.raises(SystemExit, match="another installation key"):
+            worker.work(burst=True)
+        assert job.get_status() == "queued"
+    else:
+        worker.work(burst=True)
+        assert job.get_status() == "finished"
+    assert waited == [True]
+    queue.empty()
 
 
 # -- the programs --------------------------------------------------------------------------------------------------

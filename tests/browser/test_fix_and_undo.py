@@ -59,7 +59,8 @@ def spreadsheet(tmp_path: Path) -> Path:
 def assert_accessible(page: Page, name: str) -> None:
     """No violation in light and dark, and nothing wider than the page on a phone."""
     for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         if shots := os.environ.get("SHOTS"):
             page.screenshot(path=f"{shots}/{name}-{scheme}.png", full_page=True)
         found = Axe().run(page).response["violations"]

@@ -1,6 +1,7 @@
 """What a poll asks of a provider: one listing for all batches of an account, and no file twice."""
 
 import ftplib
+import json
 import os
 import shutil
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from campaigns.models import Campaign
+from campaigns.models import Batch, Campaign
 from campaigns.results import already_read
 from campaigns.results.evidence import attempts_of
 from campaigns.results.poll import may_use
@@ -92,6 +93,25 @@ def open_batches(
     return make
 
 
+def put_report(slug: str, home: Path, batch: Batch) -> Path:
+    """Put what the provider reports about a batch of one recipient into its folder."""
+    msisdn = batch.campaign.recipients.get(batch_number=batch.number).msisdn
+    if slug == "clickatell":
+        path = home / f"{batch.stem}-a1.txt.log"
+        # Masking the password changes the length.
+        path.write_text(f"password: correct-horse\nERR: 105 To: {msisdn}\n")
+    elif slug == "gatewayapi":
+        [ready] = home.glob(f"{batch.stem}*.ready")
+        path = ready.rename(home / ready.name.replace(".ready", ".20261121T120000.rejected"))
+        with path.open("a") as rejected:
+            rejected.write("Unknown message class (0x0218)\n")
+    else:
+        path = home / "Processed" / f"{batch.stem}-a1.zip.report.json"
+        fault = {"msisdn": msisdn, "errorCode": "MSISDN.NoNetworkFound"}
+        path.write_text(json.dumps({"fileName": f"{batch.stem}.json", "errorReport": {"faults": [fault]}}))
+    return path
+
+
 @pytest.mark.parametrize(("slug", "folders"), [("clickatell", 1), ("gatewayapi", 1), ("smsportal", 3)])
 def test_one_listing_of_each_folder_serves_all_batches_and_unchanged_files_are_not_read(
     slug: str,
@@ -100,15 +120,22 @@ def test_one_listing_of_each_folder_serves_all_batches_and_unchanged_files_are_n
     commands: list[str],
     clock: Clock,
 ) -> None:
-    campaign, _ = open_batches(slug)
-    commands.clear()
-
-    collect(campaign, clock)
-
-    assert commands.count("MLSD") == folders
-    assert not {"RETR", "SIZE", "MDTM", "NLST", "LIST"} & set(commands)
-    assert all(batch.evidence.get().seen_at <= clock() for batch in campaign.batches.all())
-    assert len({batch.evidence.get().seen_at for batch in campaign.batches.all()}) <= 2
+    campaign, home = open_batches(slug)
+    reports = [put_report(slug, home, batch) for batch in campaign.batches.all()]
+    settled: list[list[tuple[str, str]]] = []
+    for new in (BATCHES, 0, 1):
+        commands.clear()
+        collect(campaign, clock)
+        assert (commands.count("MLSD"), commands.count("RETR")) == (folders, new)
+        assert not {"SIZE", "MDTM", "NLST", "LIST"} & set(commands)
+        assert all(batch.evidence.get().polls == len(settled) + 1 for batch in campaign.batches.all()[1:])
+        assert len({batch.evidence.latest("id").last_seen_at for batch in campaign.batches.all()}) <= 2
+        clock.forward(minutes=3)
+        settled.append(list(campaign.batches.values_list("status", "reason")))
+        if new == 0:
+            with reports[0].open("a") as report:
+                report.write("\n")
+    assert settled == settled[:1] * 3
 
 
 def test_a_new_foreign_log_is_read_once_and_again_only_when_it_grew(

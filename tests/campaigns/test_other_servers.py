@@ -87,3 +87,5 @@ def test_what_they_take_is_what_the_preview_showed(
             ledger = sandbox.messages(slug)
             assert {line["msisdn"]: line["text"] for line in ledger} == previews
             assert len(ledger) == 30
+            # The bytes that arrived, without the login that a file may begin with.
+            assert {line["sha256"] for line in ledger} == set(campaign.batches.values_list("sha256", flat=True))

@@ -8,6 +8,12 @@ from contacts.sheet_reader.types import Row
 PEOPLE = "\nThandi,0825550100\nSipho,0825550101"
 NUMBERS_FIRST = "\n0825550100,Thandi\n0825550101,Sipho"
 
+#: What a person without a number may have in the column of numbers.
+NO_NUMBER = (
+    "#N/A", "#REF!", "no phone", "call her", "lost phone", "unlisted", "Phone broken", "082-CALL-ME", "wrong number",
+    "",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("expected", "sheet"),
@@ -57,6 +63,16 @@ NUMBERS_FIRST = "\n0825550100,Thandi\n0825550101,Sipho"
         (1, f"Név,Mobilszám\nBéla,no phone{PEOPLE}"),
         (4, f"Cég,Acme\nReg no,2019/123456/07\n\nNév,Mobil{PEOPLE}"),
         (2, f"Contact,\nNév,Mobil{PEOPLE}"),
+        *((0, f"Lebo,{cell}{PEOPLE}") for cell in NO_NUMBER),
+        *((1, f"Name,Cell\nLebo,{cell}{PEOPLE}") for cell in NO_NUMBER),
+        (0, "Lebo,none\nZoe,wrong number\nThandi,0825550100\nSipho,0825550101"),
+        (0, "Sipho Khumalo,,Paarl\nThandi,0825550100,Durban\nLebo,0825550101,Paarl"),
+        (0, f"Sipho Khumalo,{PEOPLE}"),
+        (1, "Name,,City\nThandi,0825550100,Durban\nLebo,0825550101,Paarl"),
+        (1, f"Name:,Cell:{PEOPLE}"),
+        (1, "Cell:,Name:\n0825550100,Thandi\n0825550101,Sipho"),
+        (1, "Cell:\n0825550100\n0825550101"),
+        (2, f"Exported on:,2024-05-01\nName:,Cell:{PEOPLE}"),
     ],
 )
 def test_the_row_of_the_titles_is_guessed(expected: int, sheet: str) -> None:

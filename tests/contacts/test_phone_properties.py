@@ -1,5 +1,6 @@
 """Random phone numbers are always read; random identity numbers, dates, amounts and truncated numbers almost never."""
 
+import os
 import random
 from collections import Counter
 
@@ -38,11 +39,13 @@ def test_it_accepts_at_most_one_in_ten_thousand_cells_that_are_no_mobile_number(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_it_accepts_at_most_one_in_ten_thousand_of_a_million() -> None:
-    counts = wrongly_accepted(1_000_000, seed=2)
-    print(f"a million cells that are no mobile numbers: {dict(counts)} accepted")
+def test_it_accepts_at_most_one_in_ten_thousand_of_many_cells() -> None:
+    """`make proof` sets PHONE_CELLS to a million."""
+    cells = int(os.environ.get("PHONE_CELLS", "100000"))
+    counts = wrongly_accepted(cells, seed=2)
+    print(f"{cells:,} cells that are no mobile numbers: {dict(counts)} accepted")
     assert counts["other"] == 0
-    assert counts["own"] <= 100
+    assert counts["own"] <= cells // 10_000
 
 
 @pytest.mark.parametrize("country", COUNTRIES)

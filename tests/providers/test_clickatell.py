@@ -362,12 +362,14 @@ def test_a_start_too_far_away_is_not_stored() -> None:
 @pytest.mark.parametrize(
     ("validity", "before", "line"),
     [
-        (None, timedelta(minutes=90, seconds=59), b"validity:90\n"),
-        (None, timedelta(seconds=5), b"validity:1\n"),
-        (None, timedelta(days=1), b""),
+        (None, timedelta(minutes=90, seconds=59), b"validity:88\n"),
+        (None, timedelta(minutes=3), b"validity:1\n"),
+        (None, timedelta(days=1), b"validity:1438\n"),
+        (None, timedelta(days=1, minutes=2), b""),
         (60, timedelta(minutes=90), b"validity:60\n"),
-        (600, timedelta(minutes=90), b"validity:90\n"),
-        (4000, timedelta(days=2), b"validity:2880\n"),
+        (60, timedelta(minutes=61), b"validity:59\n"),
+        (600, timedelta(minutes=90), b"validity:88\n"),
+        (4000, timedelta(days=2), b"validity:2878\n"),
     ],
 )
 def test_the_end_shortens_the_validity(validity: int | None, before: timedelta, line: bytes) -> None:
@@ -378,16 +380,33 @@ def test_the_end_shortens_the_validity(validity: int | None, before: timedelta, 
 
 
 @pytest.mark.parametrize(
+    ("start", "before"),
+    [
+        (None, timedelta(minutes=2, seconds=59)),
+        (None, timedelta(seconds=5)),
+        (START - timedelta(minutes=9), timedelta(minutes=2, seconds=59)),
+        (START - timedelta(minutes=8), timedelta(minutes=8, seconds=1)),
+    ],
+)
+def test_nothing_is_stored_if_a_minute_of_validity_would_last_beyond_the_end(
+    start: datetime | None, before: timedelta
+) -> None:
+    with pytest.raises(Refused) as trouble:
+        wire(CampaignSpec("Hi", "", start, START), message("1", "Hi"), at=START - before)
+    assert (trouble.value.code, trouble.value.account) == ("expired", False)
+
+
+@pytest.mark.parametrize(
     ("validity", "length", "before", "lines"),
     [
         # Shorter than the default of a day, though the end is more than a day away.
-        (None, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:475\n"),
+        (None, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:473\n"),
         (60, timedelta(hours=8), timedelta(days=2), b"deliv_time:2880\nvalidity:60\n"),
         (None, timedelta(days=3), timedelta(days=2), b"deliv_time:2880\n"),
-        (600, timedelta(hours=8), timedelta(days=2, seconds=1), b"deliv_time:2881\nvalidity:474\n"),
-        (None, timedelta(minutes=7), timedelta(seconds=1), b"deliv_time:1\nvalidity:1\n"),
+        (600, timedelta(hours=8), timedelta(days=2, seconds=1), b"deliv_time:2881\nvalidity:472\n"),
+        (None, timedelta(minutes=9), timedelta(seconds=1), b"deliv_time:1\nvalidity:1\n"),
         # The start has come: no delay.
-        (None, timedelta(hours=8), timedelta(minutes=-60), b"validity:420\n"),
+        (None, timedelta(hours=8), timedelta(minutes=-60), b"validity:418\n"),
     ],
 )
 def test_with_a_delay_the_validity_ends_at_the_end_even_if_the_delivery_is_late(
@@ -398,14 +417,14 @@ def test_with_a_delay_the_validity_ends_at_the_end_even_if_the_delivery_is_late(
     at = START - before
     assert wire(spec, message("1", "Hi"), at=at) == CREDENTIALS + lines + f"{OURS}to:1\ntext:Hi\n".encode()
     minutes = {name: int(value) for name, value in re.findall(r"(deliv_time|validity):(\d+)", lines.decode())}
-    late = timedelta(minutes=5 if "deliv_time" in minutes else 0)
+    late = timedelta(minutes=2 + (5 if "deliv_time" in minutes else 0))
     if length < timedelta(days=1):
-        # By either reading: counted from the delayed delivery, or from the upload.
+        # By either reading: counted from the delayed delivery, or from the scan, which is up to 2 minutes later.
         assert at + late + timedelta(minutes=sum(minutes.values())) <= START + length
 
 
 def test_an_end_right_after_a_delayed_start_is_refused() -> None:
-    spec = CampaignSpec("Hi", "", START, START + timedelta(minutes=6, seconds=59))
+    spec = CampaignSpec("Hi", "", START, START + timedelta(minutes=8, seconds=59))
     assert [problem.code for problem in Adapter().spec_problems(spec)] == ["end_before_start"]
 
 
@@ -467,7 +486,7 @@ def test_senders_the_document_does_not_allow(sender: str) -> None:
 def test_the_end_must_be_after_the_start() -> None:
     early = CampaignSpec("Hi", "", START, START + timedelta(seconds=59))
     assert [problem.code for problem in Adapter().spec_problems(early)] == ["end_before_start"]
-    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=7))) == []
+    assert Adapter().spec_problems(CampaignSpec("Hi", "", START, START + timedelta(minutes=9))) == []
 
 
 def only(problems: Sequence[Problem]) -> Problem:

@@ -1,18 +1,25 @@
 """FTP servers that know less, or say it otherwise: each is mastered, or refused by naming what is missing."""
 
+import ftplib
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyftpdlib.handlers import FTPHandler
 
+from providers.adapters.clickatell import Adapter as Clickatell
 from providers.adapters.gatewayapi import Adapter as GatewayApi
-from providers.errors import Refused, Unclear
-from providers.transports.ftp import FtpTransport
+from providers.adapters.smsportal import Adapter as SmsPortal
+from providers.errors import Refused, Unclear, Unreachable
+from providers.transports.ftp import FtpRemote, FtpTransport
+from providers.transports.ftp_listing import KnownTimes
 from tests.providers import servers
+from tests.providers.test_clickatell_reading import NOON, PAYLOAD, attempt
 from tests.providers.test_ftp import Scripted, named, scripted, trouble_of
 
 __all__ = ["scripted"]
@@ -69,6 +76,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "neither PWD nor NOOP": {"without": ("PWD", "NOOP", "FEAT", "OPTS")},
 }
 
+WAYS_WITHOUT_TIMES: dict[str, dict[str, Any]] = {
+    "LIST only, neither SIZE nor MDTM": {"without": (*NO_NAMES, "SIZE", "MDTM")},
+    "LIST in the Unix form, no MDTM": {"without": (*NO_NAMES, "MDTM")},
+    "LIST in the Windows form, no MDTM": {"without": (*NO_NAMES, "MDTM"), "abstracted_fs": WindowsFolders},
+}
+
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_server_that_knows_less_takes_and_shows_every_file(tmp_path: Path, way: dict[str, Any]) -> None:
@@ -95,6 +108,50 @@ def test_a_server_that_knows_less_takes_and_shows_every_file(tmp_path: Path, way
             assert remote.read("Send_SMS/c d.zip", 1_000_000) == BODY
 
 
+@pytest.mark.parametrize("way", WAYS_WITHOUT_TIMES.values(), ids=WAYS_WITHOUT_TIMES)
+@pytest.mark.parametrize("uses_known_times", [False, True])
+def test_foreign_logs_without_a_time_are_downloaded_once_and_again_only_when_they_grew(
+    way: dict[str, Any], uses_known_times: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    putcmd = ftplib.FTP.putcmd
+
+    def put(ftp: ftplib.FTP, line: str) -> None:
+        sent.append(line)
+        putcmd(ftp, line)
+
+    monkeypatch.setattr(ftplib.FTP, "putcmd", put)
+    home = tmp_path / "home"
+    home.mkdir()
+    for number in range(30):
+        (home / f"foreign-{number}.log").write_text(f"ID: {number:032x} To: 4477009{number:05}\n")
+    ours = home / f"{PAYLOAD.stem}-a1.txt.log"
+    ours.write_text("password: x\n")
+    clock = NOON
+    counted, seen = [], []
+    with (
+        servers.pyftpdlib(home, **way) as server,
+        FtpTransport.connect(server.settings()) as remote,
+    ):
+        if uses_known_times:
+            remote.known_times = KnownTimes(lambda: clock)
+        for grown in (False, False, True, False):
+            if grown:
+                with (home / "foreign-7.log").open("a") as log:
+                    log.write(f"ID: {'f' * 32} To: 447700900000\n")
+            sent.clear()
+            observation = Clickatell().poll(remote, PAYLOAD, [attempt()], clock)
+            (file,) = observation.files
+            assert file.body is not None
+            seen.append(replace(file, version=""))
+            assert file.version
+            remote.already_read.bodies[file.version] = (file.size, file.body)
+            counted.append(sum(line.startswith("RETR") for line in sent))
+            clock += timedelta(minutes=3)
+    assert counted == [31, 0, 1, 0]
+    assert seen == seen[:1] * 4
+
+
 def test_a_server_that_cannot_list_is_refused_by_name(tmp_path: Path) -> None:
     with servers.pyftpdlib(tmp_path / "home", without=(*NO_NAMES, "LIST")) as server:
         trouble = trouble_of(server.settings(), lambda remote: remote.listdir(""))
@@ -115,6 +172,28 @@ def test_the_connection_test_names_a_size_that_cannot_be_compared(scripted: Call
         checks = {check.code: check for check in GatewayApi().check(remote, datetime.now(UTC))}
     assert checks["size"].passed is False
     assert "neither SIZE nor LIST" in checks["size"].sentence
+
+
+@pytest.mark.parametrize("adapter", [Clickatell(), SmsPortal()], ids=["clickatell", "smsportal"])
+@pytest.mark.parametrize(
+    ("nlst", "listing", "is_said"),
+    [
+        ("502 no", b"", True),
+        ("502 no", b"total 0\r\n", True),
+        ("502 no", b"drwxr-xr-x 2 u g 4096 Aug 26 16:31 deeper\r\n", False),
+        ("150 here", b"", False),
+    ],
+)
+def test_the_connection_test_says_that_the_form_of_an_empty_listing_is_unknown(
+    scripted: Callable[..., Scripted], adapter: Any, nlst: str, listing: bytes, is_said: bool
+) -> None:
+    server = scripted({"NLST": nlst, "LIST": "150 here"}, listing=listing)
+    with FtpTransport.connect(server.settings()) as remote:
+        checks = {check.code: check for check in adapter.check(remote, datetime.now(UTC))}
+    assert ("listing" in checks) == is_said
+    if is_said:
+        assert (checks["listing"].passed, checks["listing"].is_warning) == (None, True)
+        assert checks["listing"].sentence == "The folder is empty, so Baton could not judge the form of its listing."
 
 
 @pytest.mark.parametrize(
@@ -160,6 +239,79 @@ def test_replies_may_have_several_lines(scripted: Callable[..., Scripted]) -> No
     with FtpTransport.connect(scripted(answers, listing=b"a.zip\r\n").settings()) as remote:
         (entry,) = remote.listdir("Send_SMS")
     assert (entry.size, entry.modified_at) == (12, datetime(2026, 11, 21, 12, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("answer", ["504 no", "500 what", "550 no"])
+def test_a_server_without_binary_transfers_is_refused_by_name(scripted: Callable[..., Scripted], answer: str) -> None:
+    trouble = trouble_of(scripted({"TYPE": answer}).settings(), lambda remote: remote.listdir())
+    assert (named(trouble), trouble.account) == ((Refused, "binary_refused"), True)
+    assert f"answered {answer[:3]} to TYPE I" in trouble.sentence
+
+
+def test_a_refusal_later_on_is_named_and_is_no_broken_connection(scripted: Callable[..., Scripted]) -> None:
+    server = scripted()
+
+    def log_out_and_ask(remote: FtpRemote) -> None:
+        server.answers["TYPE"] = "530 Please log in"
+        remote.ready()
+
+    trouble = trouble_of(server.settings(), log_out_and_ask)
+    assert named(trouble) == (Unreachable, "command_refused")
+    assert "530" in trouble.sentence
+
+
+@pytest.mark.parametrize("command", ["MLSD", "NLST", "LIST"])
+def test_426_after_a_whole_listing_is_its_end(scripted: Callable[..., Scripted], command: str) -> None:
+    lines = {
+        "MLSD": b"type=file;size=213; a.zip\r\n",
+        "NLST": b"a.zip\r\n",
+        "LIST": b"-rw-r--r-- 1 u g 213 Aug 26 16:31 a.zip\r\n",
+    }
+    answers = {"NLST": "502 no", command: "150 here", "END": "426 aborted", "SIZE": "213 213"}
+    server = scripted(answers, listing=lines[command])
+    with FtpTransport.connect(server.settings()) as remote:
+        assert [(entry.name, entry.size) for entry in remote.listdir()] == [("a.zip", 213)]
+    assert server.commands.count(command) == 2
+
+
+@pytest.mark.parametrize("listing", [b"", b"a.zip\r\nb.z"])
+def test_426_after_a_listing_that_may_be_cut_short_is_no_evidence(
+    scripted: Callable[..., Scripted], listing: bytes
+) -> None:
+    server = scripted({"END": "426 aborted"}, listing=listing)
+    trouble = trouble_of(server.settings(), lambda remote: remote.listdir())
+    assert named(trouble) == (Unreachable, "busy")
+    assert "426" in trouble.sentence
+
+
+def test_426_after_a_listing_that_is_another_the_second_time_is_no_evidence() -> None:
+    class Varying(Scripted):
+        def _transfer(self, *arguments: Any) -> bool:
+            self.listing += b"a.zip\r\n"
+            return super()._transfer(*arguments)
+
+    with closing(Varying({"END": "426 aborted"})) as server:
+        assert named(trouble_of(server.settings(), lambda remote: remote.listdir())) == (Unreachable, "busy")
+
+
+@pytest.mark.parametrize(("size", "body"), [("213 5", b"whole"), ("213 9", None), ("450 busy", None)])
+def test_426_after_a_download_is_its_end_only_if_the_size_agrees(
+    scripted: Callable[..., Scripted], size: str, body: bytes | None
+) -> None:
+    server = scripted({"END": "426 aborted", "SIZE": size}, listing=b"whole")
+    if body:
+        with FtpTransport.connect(server.settings()) as remote:
+            assert remote.read("a.txt", 100) == body
+    else:
+        assert named(trouble_of(server.settings(), lambda remote: remote.read("a.txt", 100))) == (Unreachable, "busy")
+
+
+def test_a_file_in_use_does_not_hide_the_others(scripted: Callable[..., Scripted]) -> None:
+    busy = "450 in use"
+    server = scripted({"SIZE": busy, "MDTM": busy, "CWD": busy}, listing=b"a.zip\r\nb.zip\r\n")
+    with FtpTransport.connect(server.settings()) as remote:
+        entries = [(entry.name, entry.size, entry.modified_at) for entry in remote.listdir()]
+    assert entries == [("a.zip", 0, None), ("b.zip", 0, None)]
 
 
 @pytest.mark.parametrize("size", ["213 5", "550 no such file", "421 bye", "502 no"])

@@ -73,7 +73,7 @@ def test_a_name_is_written_only_once(sftp_settings: dict[str, Any], quiet_sandbo
     there.unlink()
 
 
-@pytest.mark.parametrize("refusal", [asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied])
+@pytest.mark.parametrize("refusal", [asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure])
 def test_a_server_without_exclusive_create_is_asked_for_the_name_first(tmp_path: Path, refusal: Any) -> None:
     folders = type("Folders", (servers.NoExclusiveCreate,), {"refusal": refusal})
     body = os.urandom(100_000)
@@ -100,6 +100,17 @@ def test_a_folder_that_really_may_not_be_written_stops_the_account(tmp_path: Pat
         with pytest.raises(Refused) as caught, SftpTransport.connect(server.settings()) as remote:
             remote.create("new.zip", b"x")
         assert (caught.value.code, caught.value.account) == ("folder_forbidden", True)
+
+
+def test_a_general_failure_of_the_plain_create_too_refuses_the_file(tmp_path: Path) -> None:
+    class Full(asyncssh.SFTPServer):
+        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+            raise asyncssh.SFTPFailure("Failure")
+
+    with servers.asyncssh_server(tmp_path / "home", Full) as server:
+        with pytest.raises(Refused) as caught, SftpTransport.connect(server.settings()) as remote:
+            remote.create("new.zip", b"x")
+        assert (caught.value.code, caught.value.account) == ("upload_refused", False)
 
 
 def test_a_server_with_exclusive_create_is_recognised(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -11,8 +11,9 @@ The payload is the file without its credential lines, which are put before it in
 counts minutes from the moment it reads the file, but the payload is fixed long before. So the payload may begin with
 two lines of Baton's own. ``deliv_at:`` (the start, UTC) becomes ``deliv_time:`` in minutes from the attempt, rounded
 up; it is left out if the start has passed. ``valid_until:`` (the end, UTC) becomes ``validity:`` in minutes, rounded
-down, if that is shorter than the campaign's own validity or Clickatell's default of 1,440. Beside a delay the validity
-counts from the delayed delivery, which may be 5 minutes late.
+down, if that is shorter than the campaign's own validity or Clickatell's default of 1,440. It is 2 minutes shorter,
+because Clickatell counts from its scan. Beside a delay the validity counts from the delayed delivery, which may be 5
+minutes late. If not even a minute is left, nothing is stored.
 """
 
 from providers.adapters.clickatell.adapter import Adapter

@@ -19,6 +19,7 @@ from providers.adapters.clickatell.reading import interpret_folder, interpret_lo
 from providers.adapters.clickatell.wire import (
     DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
+    SCAN_TOLERANCE,
     can_use_template,
     charset_of,
     credential_lines,
@@ -26,6 +27,7 @@ from providers.adapters.clickatell.wire import (
     encode_hex,
     field_values,
     max_parts,
+    minutes_until_end,
     minutes_until_start,
     parameter_lines,
     template_lines,
@@ -53,7 +55,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
-from providers.transports.files import Entry, version_of
+from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 
@@ -116,7 +118,7 @@ class Adapter(BaseAdapter):
                 )
             )
         # The start is rounded up to a minute and may be late; a validity of a minute must still fit in before the end.
-        shortest = DELAY_TOLERANCE + timedelta(minutes=2)
+        shortest = SCAN_TOLERANCE + DELAY_TOLERANCE + timedelta(minutes=2)
         if spec.start_at and spec.end_at and spec.end_at < spec.start_at + shortest:
             minutes = shortest // timedelta(minutes=1)
             sentence = f"The end must be at least {minutes} minutes after the start, which Clickatell may be late for."
@@ -192,6 +194,13 @@ class Adapter(BaseAdapter):
                 "start_too_far",
                 "The start is more than 7 days away, which Clickatell does not accept. Wait, or cancel.",
             )
+        left = minutes_until_end(payload.body, attempt.started_at)
+        if left is not None and left < 1:
+            raise Refused(
+                "expired",
+                "Too little time is left before the end: Clickatell reads files once a minute and counts the validity "
+                "in whole minutes. Nothing was handed over.",
+            )
         remote.store(attempt.name, credential_lines(remote.settings) + wire_form(payload.body, attempt.started_at))
         return Receipt()
 
@@ -222,10 +231,10 @@ class Adapter(BaseAdapter):
         """Interpret the logs and the folder; earlier rules take precedence.
 
         A line for each number -> accepted. An internal error, or an error without a number beside message ids ->
-        unclear. An error about the whole file and no message id -> rejected. Lines for some numbers -> processing, and
-        unclear after ``give_up_after``. Message ids from an upload that is not known to have arrived whole -> unclear,
-        because a text may have been cut short. The whole file in the folder -> taken. Nothing -> absent, which proves
-        nothing.
+        unclear. An error about the whole file and no message id -> rejected, or unclear if the whole file arrived and
+        the error is not true of it. Lines for some numbers -> processing, and unclear after ``give_up_after``. Message
+        ids from an upload that is not known to have arrived whole -> unclear, because a text may have been cut short.
+        The whole file in the folder -> taken. Nothing -> absent, which proves nothing.
         """
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
@@ -234,13 +243,15 @@ class Adapter(BaseAdapter):
             silent_for = observations[-1].seen_at - log.since
             interpretation = interpret_log(log, silent_for >= self.give_up_after)
             interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
-            return replace(interpretation, note=log.note())
-        return interpret_folder(payload, log, observations)
+        else:
+            interpretation = interpret_folder(payload, log, observations)
+        return replace(interpretation, note=log.note())
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""
         entries = remote.listdir()
         newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
+        unjudged = remote.unjudged_listing
         return [
             Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
             # Not a warning, because Clickatell documents only FTP.
@@ -251,6 +262,7 @@ class Adapter(BaseAdapter):
                 "FTP encrypts nothing: the passwords, the texts and the numbers can be read in transit.",
             ),
             Check("folder", "Folder", True, f"The login's folder can be listed. Files in it: {len(entries)}."),
+            *([Check("listing", "Listing", None, unjudged, is_warning=True)] if unjudged else []),
             check_clock(newest, now),
             Check(
                 "api_login",
@@ -272,12 +284,11 @@ def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetim
     read = remote.already_read
     # A name whose bytes are not UTF-8 cannot be stored.
     name = entry.name.encode("utf-8", "replace").decode()
-    # Two such names may look the same.
-    version = version_of(name, entry.size, entry.modified_at) if name == entry.name else ""
+    version = version_of(entry, host=remote.host)
     unrelated = f"{version} {since.isoformat()}"
     if version and unrelated in read.unrelated and not names.is_named(name):
         return None
-    kept, size = read.bodies.get(version) if version else None, entry.size
+    size, kept = read.bodies.get(version, (0, None))
     if kept is None:
         body = remote.read(entry.name, MAX_LOG_BYTES)
         if body is None:
@@ -285,7 +296,8 @@ def _kept_log(remote: FtpRemote, entry: Entry, names: BatchNames, since: datetim
         kept = mask_secrets(body, remote.settings)
         # Masking changes the length; the size must not suggest that the log was cut short.
         size = entry.size + len(kept) - len(body)
-    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host)
+        version = version if is_whole(body, entry, MAX_LOG_BYTES) else ""
+    file = ObservedFile("", name, size, entry.modified_at, kept, remote.host, version)
     if names.may_be_about(file, since):
         return file
     if version:

@@ -58,10 +58,13 @@ class BatchLog:
 
     ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn. ``people``
     maps each upload (0: the log does not say which) to those with an id from it (``""``: somebody without a number).
+    ``not_arrived`` holds the attempts of which an empty file arrived at most, beside one that may have arrived;
+    ``empty_errors`` holds the errors without a msisdn about their files, which say nothing about the batch.
     """
 
     names: BatchNames
     attempts: dict[int, Attempt]
+    not_arrived: set[int]
     since: datetime
     ids: dict[str, list[LogLine]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class BatchLog:
     statuses: dict[str, LogLine] = field(default_factory=dict)
     nameless_ids: set[str] = field(default_factory=set)
     nameless_errors: list[LogLine] = field(default_factory=list)
+    empty_errors: list[LogLine] = field(default_factory=list)
     known_attempts: set[int] = field(default_factory=set)
     people: dict[int, set[str]] = field(default_factory=dict)
     cut_short: bool = False
@@ -76,7 +80,9 @@ class BatchLog:
     @classmethod
     def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "BatchLog":
         since = first_start(attempts, observations[0].seen_at)
-        log = cls(BatchNames.of(payload), _possible(attempts), since)
+        possible = _possible(attempts)
+        not_arrived = {attempt.number for attempt in attempts} - set(possible) if possible else set()
+        log = cls(BatchNames.of(payload), possible, not_arrived, since)
         pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
         for file in _contents(observations):
             text = decode_log(file.body or b"")
@@ -84,7 +90,10 @@ class BatchLog:
             log.cut_short |= file.size > len(file.body or b"")
             uploads = _uploads_by_line(file.name, text, pattern)
             for line in log.names.lines(file, since):
-                log._add(line, uploads[line.number - 1])
+                log._add(replace(line, upload=uploads[line.number - 1]))
+        empty = log.not_arrived - set(log.people)
+        log.empty_errors = [line for line in log.nameless_errors if line.upload in empty]
+        log.nameless_errors = [line for line in log.nameless_errors if line.upload not in empty]
         return log
 
     @property
@@ -106,12 +115,13 @@ class BatchLog:
         """Errors of numbers without a message id. An id from an earlier line or another upload takes precedence."""
         return [line for msisdn, line in self.errors.items() if msisdn not in self.ids]
 
-    def _add(self, line: LogLine, upload: int) -> None:
+    def _add(self, line: LogLine) -> None:
         numbers = self.names.numbers
         msisdn = line.msisdn
         if not msisdn and line.message_id:
             msisdn = self.owners.get(line.message_id, "")
-        if not msisdn and len(numbers) == 1 and (line.message_id or line.error in OF_ONE_RECIPIENT):
+        is_of_one = line.error in OF_ONE_RECIPIENT and line.upload not in self.not_arrived
+        if not msisdn and len(numbers) == 1 and (line.message_id or is_of_one):
             msisdn = next(iter(numbers))
         if line.error:
             if not msisdn:
@@ -120,7 +130,7 @@ class BatchLog:
                 self.errors[msisdn] = replace(line, msisdn=msisdn)
             return
         if line.message_id:
-            self.people.setdefault(upload, set()).add(msisdn)
+            self.people.setdefault(line.upload, set()).add(msisdn)
         if line.message_id and not msisdn:
             self.nameless_ids.add(line.message_id)
         elif line.message_id and line.message_id not in self.owners:
@@ -171,10 +181,15 @@ class BatchLog:
         return " ".join(alarms)
 
     def note(self) -> str:
-        """Return a line for the history if the logs have several uploads, and nobody has an id from two of them."""
-        if len(self.known_attempts) < 2 or self.may_be_twice or self.has_stray_answers:
-            return ""
-        return "Clickatell's log has more than one upload of this file, but nobody has a message id from two of them."
+        """Return a line for the history about uploads in the logs that are no reason for an alarm."""
+        if len(self.known_attempts) > 1 and not self.may_be_twice and not self.has_stray_answers:
+            return (
+                "Clickatell's log has more than one upload of this file, but nobody has a message id from two of them."
+            )
+        if self.empty_errors and not self.has_answers:
+            codes = ", ".join(sorted({line.error for line in self.empty_errors}))
+            return f"Clickatell's log has an error ({codes}) about an empty file, which an earlier attempt left."
+        return ""
 
     def outcomes(self, *, with_accepted: bool) -> tuple[Outcome, ...]:
         """Return the row errors and the numbers with a status; ``with_accepted`` adds every number with an id."""

@@ -69,7 +69,10 @@ def _numbers(body: bytes) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a log that contains an answer; ``msisdn`` is ``""`` if it names no number."""
+    """A line of a log that contains an answer; ``msisdn`` is ``""`` if it names no number.
+
+    ``upload`` is the number of the attempt that the line or the nearest line above names, or 0.
+    """
 
     source: str
     number: int
@@ -78,6 +81,7 @@ class LogLine:
     error: str = ""
     status: str = ""
     words: str = ""
+    upload: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from providers.adapters.clickatell.words import (
     OF_ONE_RECIPIENT,
     TRUNCATED,
     UNKNOWN,
+    UNTRUE_OF_A_WHOLE_FILE,
+    UNTRUE_OF_A_WHOLE_TEXT,
     WORDS,
     WORDS_TRUNCATED,
 )
@@ -81,7 +83,7 @@ def _interpret_file_errors(log: BatchLog, whole: Sequence[str], counts: str) -> 
             alarm=alarm,
             account=whole[0] in ACCOUNT_ERRORS,
         )
-    if log.strays:
+    if log.strays or (log.not_arrived and any(not line.upload for line in log.nameless_errors)):
         sentence = f"The log refuses a file ({', '.join(whole)}), but possibly not its last upload."
         return Interpretation(ProviderState.UNKNOWN, whole[0], sentence, outcomes, unclear=True, alarm=alarm)
     code = next(code for code in whole if code != UNKNOWN)
@@ -133,33 +135,93 @@ def require_whole_upload(
     is_whole, has_part = _arrival(payload, log, observations)
     if interpretation.state is ProviderState.REJECTED and not is_whole:
         return replace(interpretation, sentence=f"{_interruption_sentence(has_part)} {interpretation.sentence}")
+    if is_whole and not log.accepted and (untrue := _untrue_errors(interpretation, log)):
+        return _refused_while_uploading(log, untrue)
     if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
         return interpretation
     if not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
         return interpretation
     if is_whole:
-        is_part = not is_settled and not log.nameless_errors
-        return _read_while_uploading(interpretation, payload, log) if is_part else interpretation
+        if is_settled and _was_logged_before_the_end(payload, attempts, observations):
+            fact = "but Clickatell's log is older than the end of its upload"
+            return _read_while_uploading(interpretation, payload, log, fact)
+        if not is_settled and not log.nameless_errors:
+            minutes = int(_LOG_PATIENCE.total_seconds() // 60)
+            fact = f"but Clickatell's log has not grown for {minutes} minutes and does not name everybody"
+            return _read_while_uploading(interpretation, payload, log, fact)
+        return interpretation
     sentence = f"{_interruption_sentence(has_part)} {_truncation_sentence(payload, log)}"
     reason = "upload_cut" if has_part else "upload_unproven"
     outcomes = _outcomes_of_a_part(payload, log)
     return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
 
 
-def _read_while_uploading(interpretation: Interpretation, payload: Payload, log: BatchLog) -> Interpretation:
-    """Interpret a log that stands still with recipients missing, although the whole file arrived.
+def _read_while_uploading(interpretation: Interpretation, payload: Payload, log: BatchLog, fact: str) -> Interpretation:
+    """Interpret a log that shows by ``fact`` that only a part was read, although the whole file arrived.
 
     assumption: Clickatell reads a file that is in the folder at its scan whether or not it is complete, and only once.
     """
-    minutes = int(_LOG_PATIENCE.total_seconds() // 60)
     sentence = (
-        f"The whole file arrived, but Clickatell's log has not grown for {minutes} minutes and does not name "
-        "everybody: Clickatell may have read the file while it was still being uploaded. "
+        f"The whole file arrived, {fact}: Clickatell may have read the file while it was still being uploaded. "
         + _truncation_sentence(payload, log)
     )
-    outcomes = _outcomes_of_a_part(payload, log)
-    reason = "read_while_uploading" if interpretation.reason == "log_growing" else interpretation.reason
-    return Interpretation(ProviderState.UNKNOWN, reason, sentence, outcomes, unclear=True, alarm=log.alarm())
+    return Interpretation(
+        ProviderState.UNKNOWN,
+        "log_incomplete" if interpretation.reason == "log_incomplete" else "read_while_uploading",
+        sentence,
+        _outcomes_of_a_part(payload, log),
+        unclear=True,
+        alarm=log.alarm(),
+        account=interpretation.account,
+    )
+
+
+def _was_logged_before_the_end(
+    payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
+) -> bool:
+    """Return whether the folder once showed all logs of this batch, with ids in them, as older than its only upload.
+
+    assumption: one clock gives both files the time of their last change, so it need not be right. A log that was
+    written to again, or in the same second, does not show it. Nor does one that was written to after it was listed: its
+    content is then longer than its size.
+    """
+    return any(
+        _is_older_than_the_upload(attempts, observation) and BatchLog.of(payload, attempts, [observation]).accepted
+        for observation in observations
+    )
+
+
+def _is_older_than_the_upload(attempts: Sequence[Attempt], observation: Observation) -> bool:
+    names = {attempt.name for attempt in attempts if attempt.may_have_arrived}
+    ended = [file.modified_at for file in observation.files if file.name in names and file.modified_at]
+    return len(names) == len(ended) == 1 and all(
+        file.modified_at and file.modified_at < ended[0] and file.size == len(file.body)
+        for file in observation.files
+        if file.body is not None
+    )
+
+
+def _untrue_errors(interpretation: Interpretation, log: BatchLog) -> set[str]:
+    """Return the codes of the log's errors if none of them can be true of the whole file, else nothing."""
+    nameless, refused = ({line.error for line in lines} for lines in (log.nameless_errors, log.refused))
+    if interpretation.state is ProviderState.REJECTED:
+        return nameless | refused if nameless | refused <= UNTRUE_OF_A_WHOLE_FILE else set()
+    is_settled = interpretation.state is ProviderState.ACCEPTED
+    return refused if is_settled and refused <= UNTRUE_OF_A_WHOLE_TEXT else set()
+
+
+def _refused_while_uploading(log: BatchLog, codes: set[str]) -> Interpretation:
+    """Interpret a log that gives nobody an id because of errors that cannot be true of the whole file.
+
+    There are no outcomes, because nobody's own message was refused. The whole file lies in the folder, so a person
+    decides: if Clickatell reads it again, everybody is texted.
+    """
+    errors = " ".join(f"{WORDS[code]} ({code})" for code in sorted(codes))
+    sentence = (
+        f"The whole file arrived, but Clickatell's log has an error that is not true of it: {errors} Clickatell may "
+        "have read the file while it was still being uploaded. In its log nobody has a message id."
+    )
+    return Interpretation(ProviderState.UNKNOWN, "read_while_uploading", sentence, unclear=True, alarm=log.alarm())
 
 
 def _outcomes_of_a_part(payload: Payload, log: BatchLog) -> tuple[Outcome, ...]:

@@ -13,6 +13,8 @@ from providers.errors import Refused
 MAX_DELAY_MINUTES = 10_080
 # "Delivery may be up to 5 minutes late".
 DELAY_TOLERANCE = timedelta(minutes=5)
+# Clickatell counts minutes from its scan, once a minute, which may come after an upload of a minute.
+SCAN_TOLERANCE = timedelta(minutes=2)
 _DEFAULT_VALIDITY = 1440
 DEFAULT_PARTS = 3
 # The last one is not a GSM character, so no value contains it.
@@ -172,20 +174,32 @@ def minutes_until_start(body: bytes, at: datetime) -> int:
     return max(-((at - _moment(start)) // timedelta(minutes=1)), 0) if start else 0
 
 
-def wire_form(body: bytes, at: datetime) -> bytes:
-    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes.
+def minutes_until_end(body: bytes, at: datetime) -> int | None:
+    """Return how long the texts of an attempt made at ``at`` (UTC) may be valid, in minutes; None without an end.
 
+    If it is less than 1, no validity is short enough.
     assumption: validity counts from the delayed delivery, because with the default of 1,440 minutes a delay of "up to
-    7 days" could not work otherwise. If it counts from the upload, texts expire earlier: never after the end.
+    7 days" could not work otherwise. If it counts from the scan, texts expire earlier: never after the end.
     """
+    end = _timed(body)[0].get(b"valid_until")
+    if not end:
+        return None
+    released_at = at + SCAN_TOLERANCE
+    if minutes := minutes_until_start(body, at):
+        released_at += timedelta(minutes=minutes) + DELAY_TOLERANCE
+    return (_moment(end) - released_at) // timedelta(minutes=1)
+
+
+def wire_form(body: bytes, at: datetime) -> bytes:
+    """Return the body for an attempt made at ``at`` (UTC), with the absolute times turned into minutes."""
     timed, rest = _timed(body)
-    lines, released_at = b"", at
+    lines = b""
     if minutes := minutes_until_start(body, at):
         lines += b"deliv_time:%d\n" % min(minutes, MAX_DELAY_MINUTES)
-        released_at += timedelta(minutes=minutes) + DELAY_TOLERANCE
     validity = int(timed.get(b"validity", 0))
-    if b"valid_until" in timed:
-        left = max((_moment(timed[b"valid_until"]) - released_at) // timedelta(minutes=1), 1)
+    if (left := minutes_until_end(body, at)) is not None:
+        # Less than 1 is never stored.
+        left = max(left, 1)
         validity = left if left < (validity or _DEFAULT_VALIDITY) else validity
     if validity:
         lines += b"validity:%d\n" % validity

@@ -34,6 +34,10 @@ WORDS = {
 }
 # Errors that concern one recipient, even if the log does not say which one.
 OF_ONE_RECIPIENT = {"105", "114", "115", "121", "122", "128"}
+# Baton checks these before it writes a file, so they can only be about a part of it.
+UNTRUE_OF_A_WHOLE_FILE = {"100", "101", "107", "113", "116", "202"}
+# Those that Clickatell may give for a number if only the beginning of the text was read.
+UNTRUE_OF_A_WHOLE_TEXT = {"107", "116"}
 # Errors that every later file would get as well.
 NO_CREDIT = "301"
 ACCOUNT_ERRORS = {"001", "007", "108", NO_CREDIT}

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +27,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 _SCRATCH = "baton-test-"
@@ -137,7 +137,10 @@ class Adapter(BaseAdapter):
         return Receipt()
 
     def poll(self, remote: FtpRemote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """List the batch's files and read the rejected ones, on both servers unless the last rename was confirmed."""
+        """List the batch's files and read the rejected ones, on both servers unless the last rename was confirmed.
+
+        A rejected file that has not changed since an earlier poll read it is not downloaded.
+        """
         is_confirmed = bool(attempts) and attempts[-1].ending is Ending.DONE
         return _observe(
             remote, lambda each: _files_of_batch(each, payload.stem, self.limits.bytes + _BOTTOM), now, not is_confirmed
@@ -192,22 +195,35 @@ def _observe(
     return Observation(now, tuple(hosts), tuple(files))
 
 
-def _list(remote: FtpRemote, containing: str = "") -> list[ObservedFile]:
-    entries = remote.listdir(containing=containing)
-    return [ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host) for entry in entries]
+def _list(remote: FtpRemote) -> list[ObservedFile]:
+    return [_unread(remote, entry) for entry in remote.listdir()]
+
+
+def _unread(remote: FtpRemote, entry: Entry) -> ObservedFile:
+    return ObservedFile("", entry.name, entry.size, entry.modified_at, None, remote.host)
 
 
 def _files_of_batch(remote: FtpRemote, stem: str, at_most: int) -> list[ObservedFile]:
-    files = [file for file in _list(remote, stem) if contains(file.name, stem)]
-    return [_with_bottom(remote, file, at_most) if state_of(file.name, stem) == "rejected" else file for file in files]
+    return [
+        _with_bottom(remote, entry, at_most) if state_of(entry.name, stem) == "rejected" else _unread(remote, entry)
+        for entry in remote.listdir(containing=stem)
+        if contains(entry.name, stem)
+    ]
 
 
-def _with_bottom(remote: FtpRemote, file: ObservedFile, at_most: int) -> ObservedFile:
-    whole = remote.read(file.name, at_most)
-    if whole is None or len(whole) >= at_most:
-        # The file is longer than what was read, so its bottom is not known.
-        return file
-    return replace(file, size=len(whole), body=whole[-_BOTTOM:])
+def _with_bottom(remote: FtpRemote, entry: Entry, at_most: int) -> ObservedFile:
+    """Return a rejected file with the bottom that earlier polls kept of it, or what is read now."""
+    version = version_of(entry, host=remote.host)
+    size, bottom = remote.already_read.bodies.get(version, (0, None))
+    if bottom is None:
+        whole = remote.read(entry.name, at_most)
+        if whole is None or len(whole) >= at_most:
+            # The file is longer than what was read, so its bottom is not known.
+            return _unread(remote, entry)
+        size, bottom = len(whole), whole[-_BOTTOM:]
+        if not is_whole(whole, entry, at_most):
+            version = ""
+    return ObservedFile("", entry.name, size, entry.modified_at, bottom, remote.host, version)
 
 
 def _check_line(remote: FtpRemote) -> Check:

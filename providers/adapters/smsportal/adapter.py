@@ -23,7 +23,7 @@ from providers.base import (
     Receipt,
 )
 from providers.errors import Refused
-from providers.transports.files import Entry, is_plain
+from providers.transports.files import Entry, is_plain, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint
 
@@ -98,7 +98,10 @@ class Adapter(BaseAdapter):
         return Receipt()
 
     def poll(self, remote: Remote, payload: Payload, attempts: Sequence[Attempt], now: datetime) -> Observation:
-        """List the files in the three folders whose names contain the batch's stem, and read the reports."""
+        """List the files in the three folders whose names contain the batch's stem, and read the reports.
+
+        A report that has not changed since an earlier poll read it is not downloaded.
+        """
         files = []
         host = remote.hosts()[0]
         # In the order in which files move, so that a file that moves meanwhile is seen at least once.
@@ -106,10 +109,10 @@ class Adapter(BaseAdapter):
             for entry in remote.listdir(_path(remote, folder), payload.stem):
                 if not _contains(entry.name, payload.stem):
                     continue
-                body = None
                 if folder != SEND and not entry.name.lower().endswith(".zip"):
-                    body = remote.read(_path(remote, folder, entry.name), _READ_AT_MOST)
-                files.append(ObservedFile(folder, entry.name, entry.size, entry.modified_at, body, host))
+                    files.append(_kept_report(remote, folder, entry, host))
+                else:
+                    files.append(ObservedFile(folder, entry.name, entry.size, entry.modified_at, None, host))
         return Observation(now, remote.hosts(), tuple(files))
 
     def interpret(
@@ -134,6 +137,8 @@ class Adapter(BaseAdapter):
             if folder == SEND and check.passed:
                 checks.append(_check_create(remote))
             newest += [entry.modified_at for entry in entries if entry.modified_at]
+        if isinstance(remote, FtpRemote) and (sentence := remote.unjudged_listing):
+            checks.append(Check("listing", "Listing", None, sentence, is_warning=True))
         return [*checks, _check_clock(max(newest, default=None), now)]
 
     def survey(self, remote: Remote, now: datetime) -> Observation:
@@ -144,6 +149,17 @@ class Adapter(BaseAdapter):
             for entry in remote.listdir(_path(remote, folder))
         ]
         return Observation(now, remote.hosts(), tuple(files))
+
+
+def _kept_report(remote: Remote, folder: str, entry: Entry, host: str) -> ObservedFile:
+    """Return a report with what earlier polls kept of it, or what is read now."""
+    version = version_of(entry, folder, host)
+    size, body = remote.already_read.bodies.get(version, (entry.size, None))
+    if body is None:
+        body = remote.read(_path(remote, folder, entry.name), _READ_AT_MOST)
+        if body is None or not is_whole(body, entry, _READ_AT_MOST):
+            version = ""
+    return ObservedFile(folder, entry.name, size, entry.modified_at, body, host, version)
 
 
 def _is_ftp(settings: Mapping[str, Any]) -> bool:

@@ -154,7 +154,8 @@ def without_login(body: bytes) -> bytes:
 def first_part(body: bytes) -> bytes:
     """Return a file as it is while it is being uploaded: up to the middle of a recipient's line, and never the last.
 
-    The document does not say that the gateway waits for the end of an upload.
+    The document does not say that the gateway waits for the end of an upload. If the last line were cut, the log would
+    name everybody, and nothing would show it unless the log is older than the end of the upload (docs/handover.md).
     """
     lines = body.split(b"\n")
     recipients = [place for place, line in enumerate(lines) if line.startswith((b"csv:", b"to:"))]

@@ -54,11 +54,7 @@ def unbalanced() -> Iterator[TextCase]:
     yield TextCase(
         "never closed in the header",
         '"Name,Cell\nThandi,0825550100\nSipho,0825550101\n',
-        header_row=0,
-        header=("",),
-        rows=[["Name,Cell\nThandi,0825550100\nSipho,0825550101\n"]],
-        problems={(1, -1): "missing_quote"},
-        swallowed=2,
+        refusal=("missing_quote", "row 1"),
     )
     yield TextCase(
         "whole rows in a chosen header",
