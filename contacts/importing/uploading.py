@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from contacts import columns, sheets
 from contacts.importing.state import ImportRefusal
-from contacts.models import ContactList, Import, ImportPurpose
+from contacts.models import ContactList, Import
 
-#: Rows that the columns are guessed from. Of opt-outs no column may be missed whose first rows are blank.
-SAMPLE_ROWS = {ImportPurpose.CONTACTS: 50, ImportPurpose.OPT_OUTS: 200}
+#: Rows that the columns are guessed from: enough that a column of phones is found whose first rows are blank.
+SAMPLE_ROWS = 200
 #: The fields that ``inspect_upload`` fills in.
 INSPECTED = (
     "encoding", "takes_hidden_rows", "sheet", "sheets", "hidden_sheets", "header_row", "first_rows", "header",
@@ -108,7 +108,7 @@ def inspect_upload(import_: Import, options: sheets.Options | None = None) -> No
     """
     options = replace(options or reader_options(import_), covered_cells=import_.is_of_opt_outs)
     with local_copy(import_) as path:
-        peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS[ImportPurpose(import_.purpose)])
+        peeked = sheets.peek(path, import_.original_name, options, rows=SAMPLE_ROWS)
     layout = peeked.layout
     import_.encoding = options.encoding
     import_.takes_hidden_rows = options.hidden_rows

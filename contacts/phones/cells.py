@@ -85,6 +85,11 @@ def has_odd_break(cell: str) -> bool:
     return depth != 0 or len(cell.splitlines()) > 1
 
 
+def ends_after_slash(cell: str) -> bool:
+    """Whether a slash stands before the last group of digits, as before an extension or the end of a second number."""
+    return re.search(r"/\s*[0-9]+\s*\Z", cell) is not None
+
+
 def appears_rounded(cell: str) -> bool:
     """Whether a spreadsheet may have rounded the number when it showed it as 2.78E+10."""
     return _ROUNDED.fullmatch(cell) is not None

@@ -182,7 +182,9 @@ def _parse_cell(cell: str, country: str, accepted: Accepted) -> str:
         is_of_brackets = len(cell.splitlines()) == 1
         raise _several_numbers(cell, groups, country) or refusal("footnote" if is_of_brackets else "two_numbers")
     # Where mobile numbers have several lengths, an extension can make one out of another.
-    if len(groups) > 1 and len(groups[-1]) <= 2 and _mobiles(_joined(groups[:-1]) or "", country):
+    most = _EXTENSION_DIGITS if cells.ends_after_slash(cell) else 2
+    is_beside = len(groups) > 1 and len(groups[-1]) <= most
+    if is_beside and _mobiles(_joined(groups[:-1]) or "", country):
         raise refusal(cells.kind_of_rest(cell, groups[-1]))
     try:
         return _parse_digits(digits, country, accepted)

@@ -144,6 +144,7 @@ def test_importing_again_changes_nothing(write: Write) -> None:
     ("content", "options", "words"),
     [
         ("Colour,Size\nred,4\n", [], "No column is mapped to Phone"),
+        ("Name,Landlord,Cell\nA,0825550100,\n", [], 'Landlord, Cell. Choose one: --map "Landlord=phone"'),
         (SHEET, ["--map", "Mobile=phone"], "There is no column Mobile"),
         (SHEET, ["--map", "Points=colour"], "There is no field colour"),
         (SHEET, ["--map", "Points=phone", "--map", "Points=value1"], "mapped twice"),
