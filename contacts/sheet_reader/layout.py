@@ -19,7 +19,7 @@ from contacts.sheet_reader.types import (
 )
 
 #: Rows from which the header is guessed.
-GUESSED_FROM = 60
+GUESSED_FROM = 200
 #: Rows shown as they stand, at least.
 SHOWN = 10
 

@@ -135,6 +135,7 @@ def with_headers() -> Iterator[TextCase]:
     yield TextCase("header alone", "Name,Cell\n", refusal=("no_rows", "no rows"))
     yield TextCase("title and header alone", "Clients\nName,Cell\n\n", refusal=("no_rows", "no rows"))
     yield TextCase("long first rows", "Notes\n" + "\n" * 40 + f"Name,Cell\n{data}", header_row=42, rows=people())
+    yield TextCase("notes of 150 rows", "Note\n" * 150 + f"\nName,Cell\n{data}", header_row=152, rows=people())
 
 
 def without_headers() -> Iterator[TextCase]:
