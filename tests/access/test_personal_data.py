@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from campaigns.models import Batch, Campaign, Evidence
 from contacts import suppression
-from contacts.models import ContactList, Import, ImportIssue
+from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
 from tests.conftest import PASSWORD, MakeUser
 
@@ -73,11 +73,11 @@ def test_viewers_download_no_numbers_and_all_others_can(
 #: Routes that answer 404 here, because the test has no such row and no sandbox; none of them is a download.
 WITHOUT_A_ROW = {
     "/accounts/sandbox/",
-    "/contacts/bulk/1/",
-    "/contacts/bulk/1/progress/",
-    "/contacts/segments/1/",
-    "/contacts/segments/1/edit/",
-    "/templates/1/",
+    "/contacts/bulk/0/",
+    "/contacts/bulk/0/progress/",
+    "/contacts/segments/0/",
+    "/contacts/segments/0/edit/",
+    "/templates/0/",
 }
 
 
@@ -99,7 +99,7 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
     values = {"position": "0", "which": "left_out", "kind": "delete", "token": "x"}
     for route in walk(get_resolver().url_patterns, ""):
         key = max((start for start in pks if route.startswith(start)), key=len, default="")
-        filled = {**values, "pk": str(pks.get(key, 1)), "account_pk": str(pks["accounts/"])}
+        filled = {**values, "pk": str(pks.get(key, 0)), "account_pk": str(pks["accounts/"])}
         # From "campaigns/<int:pk>/" to "campaigns/{pk}/".
         yield "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route).format(**filled)
 
@@ -115,6 +115,9 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         "evidence/": Evidence.objects.get().pk,
         "accounts/": batch.account_id,
         "contacts/": batch.campaign.lists.get().pk,
+        "contacts/people/": Contact.objects.earliest("pk").pk,
+        "contacts/segments/": 0,
+        "contacts/bulk/": 0,
         "contacts/imports/": Import.objects.get().pk,
         "contacts/opt-outs/": suppression.Suppression.objects.earliest("pk").pk,
     }
