@@ -15,7 +15,6 @@ WORKBOOK, BINARY_WORKBOOK, OLD_WORKBOOK, OPEN_DOCUMENT = "xlsx", "xlsb", "xls", 
 ARCHIVE = "zip"
 
 _START = 8_192
-_SAVE = "Open it in the program it belongs to and save the table as .xlsx or .csv."
 _EXCEL = "Open it in Excel or LibreOffice, save it as .xlsx and upload that."
 _TYPE = "Enter the numbers in a spreadsheet and upload that."
 _UNPACK = "Unpack it and upload the spreadsheet in it, or pack that as .zip."

@@ -14,6 +14,7 @@ from contacts import browsing, bulk, jobs, queues, segments
 from contacts.errors import Refusal
 from contacts.forms import BulkActionForm
 from contacts.models import BulkAction, ContactList
+from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views.browse import chosen_by
 
 #: Of each kind: the question and the button of the confirmation, and the words for changed and already.
@@ -106,14 +107,19 @@ def bulk_action(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @permission_required("contacts.view_contactlist", raise_exception=True)
 def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """The part of the page that changes; 286 tells htmx that it is done."""
+    """The part of the page that refreshes."""
     context = _progress(pk)
     is_done = context["action"].status == BulkAction.Status.DONE
-    return render(request, "contacts/_bulk_action.html", context, status=286 if is_done else 200)
+    return render(request, "contacts/_bulk_action.html", context, status=STOP_POLLING if is_done else 200)
 
 
 def _progress(pk: int) -> dict[str, Any]:
     action = get_object_or_404(BulkAction.objects.select_related("list", "target", "created_by"), pk=pk)
     changed, already = RESULTS[action.kind]
     results = [(changed, action.changed), *([(already, action.already)] if already else [])]
-    return {"action": action, "results": results, "conditions": segments.in_words(action.conditions, action.list)}
+    return {
+        "action": action,
+        "results": results,
+        "conditions": segments.in_words(action.conditions, action.list),
+        "refresh_seconds": REFRESH_SECONDS,
+    }

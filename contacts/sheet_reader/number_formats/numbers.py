@@ -11,7 +11,6 @@ from contacts.sheet_reader.number_formats.codes import Section, Token, UnknownFo
 _EXACT = Context(prec=400)
 #: Excel shows at most this many significant digits.
 SIGNIFICANT_DIGITS = 15
-_DIGIT = {"digit"}
 _BLANK = {"0": "0", "?": " ", "#": ""}
 
 
