@@ -17,6 +17,17 @@ class CampaignStatus(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: A campaign in one of these has recipients, or is copying them from its lists, and may still text them.
+ACTIVE = (
+    CampaignStatus.FREEZING,
+    CampaignStatus.FROZEN,
+    CampaignStatus.APPROVED,
+    CampaignStatus.HELD,
+    CampaignStatus.RUNNING,
+    CampaignStatus.PAUSED,
+)
+
+
 class BatchStatus(TextChoices):
     PREPARED = "prepared", "Prepared"
     UPLOADING = "uploading", "Uploading"

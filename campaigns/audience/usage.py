@@ -3,16 +3,7 @@
 from collections.abc import Collection
 
 from campaigns.models import Campaign, Recipient
-
-#: A campaign in one of these has recipients, or is copying them from its lists, and may still text them.
-_USING = (
-    Campaign.Status.FREEZING,
-    Campaign.Status.FROZEN,
-    Campaign.Status.APPROVED,
-    Campaign.Status.HELD,
-    Campaign.Status.RUNNING,
-    Campaign.Status.PAUSED,
-)
+from campaigns.statuses import ACTIVE
 
 
 def in_use(list_id: int, msisdns: Collection[str]) -> set[str]:
@@ -20,7 +11,7 @@ def in_use(list_id: int, msisdns: Collection[str]) -> set[str]:
 
     While a campaign on the list is being frozen, all of them are, because its recipients are not known yet.
     """
-    campaigns = Campaign.objects.filter(lists=list_id, status__in=_USING)
+    campaigns = Campaign.objects.filter(lists=list_id, status__in=ACTIVE)
     if campaigns.filter(status=Campaign.Status.FREEZING).exists():
         return set(msisdns)
     recipients = Recipient.objects.filter(campaign__in=campaigns, list_id=list_id, msisdn__in=msisdns)

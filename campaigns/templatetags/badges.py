@@ -87,7 +87,7 @@ def outcome_word(outcome: str) -> str:
 
 @register.filter
 def with_labels(campaign: Campaign) -> SafeString:
-    """The text of a campaign with each field as a chip that has the label of the first list, for people to read.
+    """The text of a campaign with each field as a chip that has the label of its lists, for people to read.
 
     A text that cannot be compiled is shown as it is.
     """
@@ -95,8 +95,7 @@ def with_labels(campaign: Campaign) -> SafeString:
         text = compile_text(campaign.text)
     except Refusal:
         return escape(campaign.text)
-    lists = campaign.ordered_lists()
-    labels = lists[0].labelled_fields() if lists else {}
+    labels = campaign.value_labels()
     pieces = []
     for literal, field, fallback in text.pieces:
         pieces.append(escape(literal))

@@ -20,7 +20,7 @@ from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
-from campaigns.statuses import PAUSED_BY_USER
+from campaigns.statuses import ACTIVE, PAUSED_BY_USER
 from campaigns.templatetags.badges import reason_word, zoned
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
@@ -54,18 +54,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def _live() -> dict[str, Any]:
     active = (
-        Campaign.objects.filter(
-            status__in=(
-                Campaign.Status.FREEZING,
-                Campaign.Status.FROZEN,
-                Campaign.Status.APPROVED,
-                Campaign.Status.HELD,
-                Campaign.Status.RUNNING,
-                Campaign.Status.PAUSED,
-            )
-        )
-        .select_related("account", "approved_by")
-        .prefetch_related("batches")
+        Campaign.objects.filter(status__in=ACTIVE).select_related("account", "approved_by").prefetch_related("batches")
     )
     recent = (
         Campaign.objects.filter(
