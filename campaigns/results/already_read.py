@@ -24,7 +24,7 @@ from providers.transports.ftp_listing import KnownTimes
 
 logger = logging.getLogger(__name__)
 
-# Lines of files that are gone stay in the cache; beyond this many it starts anew.
+# Lines of files that are gone stay in the cache; beyond this many lines it is emptied.
 _MOST_LINES = 20_000
 
 

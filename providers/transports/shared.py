@@ -19,7 +19,7 @@ class SharedRemote:
 
     ``stems`` are those of the batches to poll; files whose names contain none of them may be left out of a listing
     that asks for one of them. ``listed_at`` is when this host's first listing began, in UTC, None before it.
-    ``already_read`` is set anew for each batch. Other methods and attributes are those of ``remote``.
+    ``already_read`` is set again for each batch. Other methods and attributes are those of ``remote``.
     """
 
     remote: Any

@@ -225,7 +225,7 @@ def _refused_while_uploading(log: BatchLog, codes: set[str]) -> Interpretation:
 
 
 def _outcomes_of_a_part(payload: Payload, log: BatchLog) -> tuple[Outcome, ...]:
-    """Return the outcomes if only a part of the file was read: whoever may have got a truncated text is set apart."""
+    """Return the outcomes if only a part of the file was read. A possibly truncated text has a code of its own."""
     truncated = _possibly_truncated(payload, log)
     return tuple(
         replace(outcome, code=TRUNCATED, sentence=WORDS_TRUNCATED)
