@@ -33,6 +33,7 @@ class TemplateAdmin(admin.ModelAdmin):
 
 
 class CampaignListInline(ReadOnlyMixin, admin.TabularInline):
+    fk_name = "campaign"
     model = CampaignList
     extra = 0
 

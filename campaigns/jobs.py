@@ -66,7 +66,7 @@ def create_batches(campaign_id: int) -> None:
                 transition(campaign, Campaign.Status.PAUSED, reason=refusal.code, sentence=refusal.sentence)
     campaign = Campaign.objects.get(pk=campaign_id)
     settle.close_if_done(campaign_id, timezone.now())
-    queues.enqueue_once(hand_over, campaign.account_id)
+    queues.enqueue_once(hand_over, campaign.account.pk)
 
 
 @job("handover")

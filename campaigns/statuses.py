@@ -5,6 +5,27 @@ from django.db.models import TextChoices
 from providers.base import Ending, Result
 
 
+class CampaignKind(TextChoices):
+    REGULAR = "regular", "Campaign"
+    TEST = "test", "Test handover"
+
+
+class LettersChoice(TextChoices):
+    """What happens to texts with letters that the provider lacks."""
+
+    REFUSE = "refuse", "Refuse the campaign until they are edited"
+    REPLACE = "replace", "Replace them with similar letters"
+    SKIP = "skip", "Skip these people"
+    REPLACE_OR_SKIP = "replace_or_skip", "Replace them, and skip people whose letters have no replacement"
+
+
+class CanaryRelease(TextChoices):
+    """What the recipients after the first ones wait for."""
+
+    PERSON = "person", "Until somebody continues"
+    ACCEPTANCE = "acceptance", "Until the provider has accepted the first ones"
+
+
 class CampaignStatus(TextChoices):
     DRAFT = "draft", "Draft"
     FREEZING = "freezing", "Freezing"
@@ -59,6 +80,16 @@ class ExcludedReason(TextChoices):
     OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
     DUPLICATE = "duplicate", "Already on an earlier list"
     MISSING_FIELD = "missing_field", "Missing value"
+    EXCLUDED_LIST = "excluded_list", "On an excluded list"
+    RECENTLY_CONTACTED = "recently_contacted", "Texted recently"
+    UNSUPPORTED_LETTERS = "unsupported_letters", "Letters that the provider lacks"
+    IN_FOLLOW_UP_CHAIN = "in_follow_up_chain", "Reached by another campaign of the chain"
+    OUTSIDE_WINDOW = "outside_window", "Outside the allowed hours"
+    REACHED_LATER = "reached_later", "Reached by another campaign of the chain after the freeze"
+
+
+#: The reasons that are given after the freeze; a campaign has a counter of the same name for each.
+EXCLUDED_LATER = (ExcludedReason.OPTED_OUT_LATER, ExcludedReason.OUTSIDE_WINDOW, ExcludedReason.REACHED_LATER)
 
 
 class RecipientResult(TextChoices):
@@ -81,6 +112,24 @@ class ReplySource(TextChoices):
 
     PUSH = "push", "Pushed by the provider"
     UPLOAD = "upload", "Uploaded export"
+
+
+class NoticeKind(TextChoices):
+    """What people are told about."""
+
+    FINISHED = "finished", "A campaign finished"
+    WAITS_FOR_APPROVAL = "waits_for_approval", "A campaign waits for your approval"
+    APPROVED = "approved", "Your campaign was approved"
+    SENT_BACK = "sent_back", "Your campaign was sent back"
+    BATCH_UNCLEAR = "batch_unclear", "A file needs a decision"
+    BATCH_REJECTED = "batch_rejected", "A file was rejected"
+    ACCOUNT_STOPPED = "account_stopped", "An account was stopped"
+
+
+class ExportStatus(TextChoices):
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
 
 
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.

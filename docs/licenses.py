@@ -20,6 +20,7 @@ REQUIREMENTS = {
 }
 #: Where a package's metadata is silent or unclear: read from the licence file that it installs or publishes.
 READ_FROM_LICENCE_FILE = {
+    "anyascii": "ISC",
     "async-timeout": "Apache-2.0",
     "defusedxml": "PSF-2.0",
     "django-csp": "BSD-3-Clause",

@@ -26,6 +26,7 @@ class Account(models.Model):
     stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
     stopped_code = models.CharField(max_length=60, default="", blank=True, editable=False)
     stopped_sentence = models.TextField(default="", blank=True, editable=False)
+    currency = models.CharField(max_length=3, default="", blank=True, help_text="Of its prices, such as ZAR.")
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_result = models.JSONField(default=list, blank=True, editable=False)
     #: When the provider was last polled for a file; the apps that poll write it.
@@ -108,6 +109,24 @@ class Account(models.Model):
         )
         self.refresh_from_db(fields=["stopped_at", "stopped_code", "stopped_sentence"])
         return started == 1
+
+
+class Price(models.Model):
+    """What one part to numbers that start with ``prefix`` costs, in the currency of the account."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="prices")
+    #: Digits of a msisdn; "" is the price for every other number. The longest prefix that fits counts.
+    prefix = models.CharField(max_length=10, blank=True)
+    per_part = models.DecimalField(max_digits=10, decimal_places=5)
+
+    class Meta:
+        ordering = ("account", "prefix")
+        constraints = (
+            models.UniqueConstraint(fields=("account", "prefix"), name="an_account_has_one_price_for_a_prefix"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.prefix or 'others'}: {self.per_part}"
 
 
 class KeyFingerprint(models.Model):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from campaigns.models import Campaign, Recipient
+from campaigns.statuses import EXCLUDED_LATER
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 
@@ -29,7 +30,11 @@ def approval_hash(campaign: Campaign) -> str:
         "login": account.login,
         "options": campaign.options,
         "window": campaign.window,
+        "letters": campaign.letters,
         "ceiling": campaign.parts_ceiling,
+        "cost_ceiling": str(campaign.cost_ceiling) if campaign.cost_ceiling is not None else None,
+        "pace": campaign.pace,
+        "canary": [campaign.canary, campaign.canary_waits_for] if campaign.canary else None,
         "start": campaign.start_at.isoformat() if campaign.is_early and campaign.start_at else None,
         "end": campaign.end_at.isoformat() if campaign.end_at else None,
         "counts": campaign.counts,
@@ -62,7 +67,7 @@ def audience_digest(campaign: Campaign) -> str:
 def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
     """The recipients that the freeze included, in msisdn order, streamed."""
     return (
-        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", Recipient.Excluded.OPTED_OUT_LATER))
+        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", *EXCLUDED_LATER))
         .only(*_READ)
         .order_by("msisdn")
         .iterator(chunk_size=2000)

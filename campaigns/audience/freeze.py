@@ -14,6 +14,7 @@ from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
+from campaigns.statuses import EXCLUDED_LATER
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from providers.locks import Lock, LockLost
@@ -96,6 +97,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         _forget_if_given_up(campaign, lock)
         return
     _ask_for(lock)
+    cleared: dict[str, Any] = {reason.value: 0 for reason in EXCLUDED_LATER}
     transition(
         campaign,
         Campaign.Status.FROZEN,
@@ -104,7 +106,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         audience_digest=campaign.audience_digest,
         approval_hash=approval_hash(campaign),
         frozen_at=now,
-        opted_out_later=0,
+        **cleared,
         problems=[],
     )
 

@@ -131,7 +131,7 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
     spec = compose_spec(campaign, text)
     adapter = campaign.account.adapter
     stem = derive_stem(campaign.pk, number, generation)
-    key = derive_key(campaign.account_id, stem)
+    key = derive_key(campaign.account.pk, stem)
     while True:
         messages = [message_of(text, recipient) for recipient in recipients]
         payload = adapter.render(stem, key, spec, messages)

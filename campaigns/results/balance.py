@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.statuses import EXCLUDED_LATER
 from contacts.snapshots import snapshot
 
 #: Where the rows of a batch without an outcome of their own count.
@@ -85,8 +86,9 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
         return balance
     balance.selected = campaign.counts["selected"]
     balance.excluded = dict(campaign.counts["excluded"])
-    if campaign.opted_out_later:
-        balance.excluded[Recipient.Excluded.OPTED_OUT_LATER.value] = campaign.opted_out_later
+    for reason in EXCLUDED_LATER:
+        if count := getattr(campaign, reason):
+            balance.excluded[reason.value] = count
     for batch in campaign.batches.all() if batches is None else batches:
         balance.outcomes["row_error"] += batch.row_errors
         balance.outcomes["accepted"] += batch.accepted_rows

@@ -19,7 +19,8 @@ from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
 from campaigns.audience.texts import foreign_fields
 from campaigns.audience.warnings import warnings_of
-from campaigns.forms import CampaignFilter, CampaignForm
+from campaigns.forms.compose import CampaignForm
+from campaigns.forms.filters import CampaignFilter
 from campaigns.models import Campaign, Template
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
@@ -276,7 +277,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, **facts_of(campaign)}
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
-    context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id).exists()
+    context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account.pk).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
         audience_check = check_audience(campaign)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from campaigns import copying, decisions, jobs
 from campaigns.audience import freeze as audience_freeze
-from campaigns.forms import DecideForm, DecideManyForm, StartForm
+from campaigns.forms.decisions import DecideForm, DecideManyForm, StartForm
 from campaigns.models import Batch, Campaign
 from campaigns.views import kept_form
 from campaigns.views.evidence import beside, warn_of_unread
@@ -287,7 +287,7 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request, f"Decided about {count:,} file{'' if count == 1 else 's'}. The reason is in the history."
         )
-        queues.enqueue_once(jobs.hand_over, campaign.account_id)
+        queues.enqueue_once(jobs.hand_over, campaign.account.pk)
     if refused:
         chosen = [str(batch.pk) for batch in refused]
         kept_form.keep(request, reverse("campaigns:unclear", args=[pk]), batches=chosen)

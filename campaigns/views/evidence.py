@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import DECISIONS
-from campaigns.forms import DecideForm, ReasonForm
+from campaigns.forms.decisions import DecideForm, ReasonForm
 from campaigns.handover import journal
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of

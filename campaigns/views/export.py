@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from campaigns.forms import RecipientFilter
+from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.tables import OUTCOME_WORDS, shown_fields
 from campaigns.views import recipients

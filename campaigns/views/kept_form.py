@@ -8,7 +8,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.core.exceptions import ReauthenticationRequired
 from django.http import HttpRequest, HttpResponse
 
-from campaigns.forms import DecideForm
+from campaigns.forms.decisions import DecideForm
 
 _KEY = "decide_kept"
 #: Characters of a reason that are kept. The form accepts fewer.

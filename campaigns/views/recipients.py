@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from campaigns.forms import RecipientFilter
+from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.querysets import IS_WAITING
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns.forms import ReplyUploadForm
+from campaigns.forms.replies import ReplyUploadForm
 from campaigns.models import Reply
 from campaigns.results import replies as operations
 from campaigns.results import reply_export

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
 from campaigns.audience.texts import compile_text, foreign_fields
-from campaigns.forms import TemplateForm, labels_of
+from campaigns.forms.compose import labels_of
+from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
 from contacts.errors import Refusal

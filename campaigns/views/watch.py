@@ -20,7 +20,8 @@ from campaigns import decisions
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
 from campaigns.audience.warnings import warnings_of
-from campaigns.forms import ReasonForm, RecipientFilter, StartForm
+from campaigns.forms.decisions import ReasonForm, StartForm
+from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER

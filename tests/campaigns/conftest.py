@@ -173,14 +173,14 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 
 def hand_over(campaign: Campaign, clock: Clock) -> None:
     """Hand over the due batches, as the job does."""
-    drain.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    drain.drain(campaign.account.pk, clock, clock() + timedelta(seconds=60))
     settle.close_if_done(campaign.pk, clock())
     campaign.refresh_from_db()
 
 
 def collect(campaign: Campaign, clock: Clock) -> None:
     """Poll for results, as the job does."""
-    poll.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
+    poll.collect(campaign.account.pk, clock, clock() + timedelta(seconds=60))
     campaign.refresh_from_db()
 
 

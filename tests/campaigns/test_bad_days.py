@@ -69,8 +69,8 @@ def test_it_ends_with_what_was_texted_in_the_books(
         if round_number == FAULTY_ROUNDS:
             sandbox.clear()
             campaign.account.start()
-        drain.drain(campaign.account_id, clock, clock() + timedelta(seconds=60))
-        poll.collect(campaign.account_id, clock, clock() + timedelta(seconds=60))
+        drain.drain(campaign.account.pk, clock, clock() + timedelta(seconds=60))
+        poll.collect(campaign.account.pk, clock, clock() + timedelta(seconds=60))
         settle.close_if_done(campaign.pk, clock())
         campaign.refresh_from_db()
         batch = campaign.batches.get()

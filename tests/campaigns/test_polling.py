@@ -156,7 +156,7 @@ def test_a_failed_poll_is_put_off_for_all_though_another_worker_has_settled_one(
 
     monkeypatch.setattr(poll, "connect", fail)
 
-    poll.collect(silent.account_id, clock, clock() + timedelta(seconds=60))
+    poll.collect(silent.account.pk, clock, clock() + timedelta(seconds=60))
 
     found = dict(silent.batches.values_list("number", "status"))
     assert found == {1: "accepted", 2: "unclear", 3: "unclear"}

@@ -131,7 +131,7 @@ def test_sizes_are_shown_in_bytes(campaign: Campaign, viewer: User, logged_in: L
 
 
 def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
-    Account.objects.filter(pk=campaign.account_id).update(provider="clickatell")
+    Account.objects.filter(pk=campaign.account.pk).update(provider="clickatell")
     batch = campaign.batches.get(number=1)
     batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)
     seen = ObservedFile("", f"{batch.stem}-a1.txt", batch.size, timezone.now(), None, "ftp.example.org")
@@ -149,7 +149,7 @@ def test_login_lines_count_where_they_are_stored_too(campaign: Campaign, viewer:
 
 
 def test_without_a_poll_nothing_is_reported_missing(campaign: Campaign, viewer: User, logged_in: LogIn) -> None:
-    Account.objects.filter(pk=campaign.account_id).update(provider="bulksms")
+    Account.objects.filter(pk=campaign.account.pk).update(provider="bulksms")
     batch = campaign.batches.get(number=1)
     keep_observation(batch, Observation(timezone.now(), ()))
     url = reverse("campaigns:batch", args=[batch.pk])
@@ -178,7 +178,7 @@ def test_a_warning_is_shown_for_a_file_that_may_still_be_processed(
 
 
 def test_a_file_that_the_provider_answered_about_was_read(campaign: Campaign) -> None:
-    Account.objects.filter(pk=campaign.account_id).update(provider="clickatell")
+    Account.objects.filter(pk=campaign.account.pk).update(provider="clickatell")
     batch, now = campaign.batches.get(number=1), timezone.now()
     batch.evidence.all().delete()
     batch.attempts.update(name=f"{batch.stem}-a1.txt", staged_size=88)

@@ -1,33 +1,19 @@
-"""The forms of the campaign pages. A form cleans; the operations save."""
+"""The form of a draft."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from campaigns.audience.texts import compile_text, foreign_fields
-from campaigns.decisions import DECISIONS
-from campaigns.models import Batch, Campaign, CampaignList, Template
-from campaigns.results.uploaded_log import UploadedLog
-from campaigns.tables import OUTCOME_WORDS
+from campaigns.forms.inputs import LocalDateTimeInput
+from campaigns.models import Campaign, CampaignList
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
-from contacts.forms import checked_size, sheet_field
 from contacts.models import ContactList
 from providers.base import CampaignSpec
 from providers.models import Account
-
-#: Bytes of a provider's log that a person may upload.
-LARGEST_LOG = 5_000_000
-
-
-class LocalDateTimeInput(forms.DateTimeInput):
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%dT%H:%M")
 
 
 class ListsWidget(forms.SelectMultiple):
@@ -195,137 +181,3 @@ class CampaignForm(forms.ModelForm):
             CampaignList(campaign=campaign, contact_list=chosen, position=position)
             for position, chosen in enumerate(self.cleaned_data["lists"], start=1)
         )
-
-
-class TemplateForm(forms.ModelForm):
-    """A reusable text. Each of its labels is a field of its own."""
-
-    class Meta:
-        model = Template
-        fields = ("name", "text", "sender")
-        widgets = {"text": forms.Textarea(attrs={"rows": 6})}
-        help_texts = {
-            "text": "Write fields as @@value1@@ to @@value6@@. @@value1|friend@@ becomes “friend” for an empty value.",
-            "sender": "The sender shown on the phone. Leave blank to use the account's sender.",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in VALUE_FIELDS:
-            self.fields[f"label_{field}"] = forms.CharField(
-                label=f"Label of @@{field}@@",
-                max_length=50,
-                required=False,
-                initial=self.instance.labels.get(field, ""),
-            )
-
-    def label_fields(self) -> list[forms.BoundField]:
-        return [self[f"label_{field}"] for field in VALUE_FIELDS]
-
-    def labels(self) -> dict[str, str]:
-        """The labels on the insert buttons."""
-        return {field: self[f"label_{field}"].value() or f"Value {field[-1]}" for field in VALUE_FIELDS}
-
-    def clean_text(self) -> str:
-        try:
-            return compile_text(self.cleaned_data["text"]).source
-        except Refusal as error:
-            raise forms.ValidationError(error.sentence, code=error.code) from error
-
-    def save(self, commit: bool = True) -> Template:
-        self.instance.labels = {
-            field: self.cleaned_data[f"label_{field}"] for field in VALUE_FIELDS if self.cleaned_data[f"label_{field}"]
-        }
-        return super().save(commit)
-
-
-class CampaignFilter(forms.Form):
-    """Which campaigns are listed."""
-
-    name = forms.CharField(label="Name", required=False)
-    status = forms.ChoiceField(label="Status", required=False, choices=[("", "All statuses"), *Campaign.Status.choices])
-
-
-class RecipientFilter(forms.Form):
-    """The recipients of a campaign that are shown or exported."""
-
-    number = forms.CharField(label="Number", required=False)
-    code = forms.CharField(required=False, widget=forms.HiddenInput())
-    batch = forms.IntegerField(label="File", required=False)
-
-    field_order = ("number", "outcome", "batch", "code")
-
-    def __init__(self, *args: Any, batch_numbers: list[int], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["outcome"] = forms.ChoiceField(
-            label="Outcome", required=False, choices=[("", "All outcomes"), *OUTCOME_WORDS.items()]
-        )
-        choices = [("", "All files"), *((number, f"File {number}") for number in batch_numbers)]
-        self.fields["batch"].widget = forms.Select(choices=choices)
-
-
-class ReasonForm(forms.Form):
-    """The reason for a person's decision."""
-
-    why = forms.CharField(label="Reason", max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class DecideForm(ReasonForm):
-    """What happened to an unclear batch."""
-
-    decision = forms.ChoiceField(label="What happened", choices=list(DECISIONS.items()), widget=forms.RadioSelect)
-    log = forms.FileField(
-        label="The provider's log",
-        required=False,
-        allow_empty_file=True,
-        help_text="Only if part was texted: the numbers it lists were texted. Text, CSV or JSON, at most 5 MB.",
-    )
-
-    field_order = ("decision", "log", "why")
-
-    def clean_log(self) -> UploadedLog | None:
-        uploaded = self.cleaned_data["log"]
-        if uploaded is None:
-            return None
-        if uploaded.size > LARGEST_LOG:
-            raise forms.ValidationError("The log is larger than 5 MB. Upload only the part about these files.")
-        return UploadedLog(uploaded.name[:100], uploaded.read())
-
-
-class DecideManyForm(DecideForm):
-    """One decision about several of a campaign's unclear batches."""
-
-    batches = forms.ModelMultipleChoiceField(
-        queryset=Batch.objects.none(),
-        error_messages={
-            "required": "Choose at least one file.",
-            "invalid_choice": "A file has been decided in the meantime.",
-        },
-    )
-
-    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["batches"].queryset = campaign.batches.filter(status=Batch.Status.UNCLEAR)  # type: ignore[attr-defined]
-
-
-class StartForm(forms.Form):
-    """A new start of a held campaign."""
-
-    start_at = forms.DateTimeField(label="New start", required=False, widget=LocalDateTimeInput())
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["start_at"].help_text = f"In {timezone.localtime():%Z}. Leave blank to start now."
-
-
-class ReplyUploadForm(forms.Form):
-    account = forms.ModelChoiceField(
-        Account.objects.all(),
-        label="Account",
-        help_text="The replies arrived through it.",
-        error_messages={"required": "Choose the account."},
-    )
-    file = sheet_field()
-
-    def clean_file(self) -> UploadedFile:
-        return checked_size(self.cleaned_data["file"])
