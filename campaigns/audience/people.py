@@ -56,11 +56,21 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
             copied += _insert(campaign, chunk if last is None else chunk.filter(pk__lte=last))
             Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
             # Before this chunk is committed: another worker may have started from nothing since.
-            if lock is not None and not lock.still_held():
-                raise LockLost
-        if last is None or not Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists():
+            refuse_lost(lock)
+        if last is None or not is_freezing(campaign):
             return copied
         after = last
+
+
+def refuse_lost(lock: Lock | None) -> None:
+    """Raise LockLost if another worker may be freezing the campaign by now."""
+    if lock is not None and not lock.still_held():
+        raise LockLost
+
+
+def is_freezing(campaign: Campaign) -> bool:
+    """Whether the campaign is still being frozen; a user may have ended it."""
+    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()
 
 
 def _judged(campaign: Campaign, text: Text) -> Any:

@@ -8,14 +8,16 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns import chain
-from campaigns.audience import people
+from campaigns.audience import check, people
 from campaigns.audience.texts import compile_text
 from campaigns.models import Attempt, Batch, Campaign, CampaignPerson, Recipient, RecipientOutcome
+from campaigns.results import balance
 from campaigns.statuses import BatchStatus
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.suppression import suppress
 from providers.models import Account
-from tests.campaigns.conftest import TEXT, MakeCampaign
+from tests.campaigns.conftest import TEXT, MakeCampaign, freeze
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -182,3 +184,22 @@ def test_people_are_copied_in_chunks(root: Campaign, monkeypatch: pytest.MonkeyP
     assert len(reasons(again)) == 5
     again.refresh_from_db()
     assert again.freeze_progress == 5
+
+
+def test_a_follow_up_is_checked_and_frozen_like_any_campaign(root: Campaign, operator: User) -> None:
+    recipient_in(root, ("rejected", "", "", "done"), 1)
+    recipient_in(root, ("accepted", "", "", "done"), 2)
+    again = follow(root)
+    with pytest.raises(Refusal, match="Everybody was removed"):
+        check.check_audience(again)
+    add(again, "27825550001", "27825550002", value1="Thandi")
+
+    checked, seen = check.check_audience(again), check.sample(again, 1)
+    frozen = freeze(again, operator)
+
+    assert (checked.selected, checked.included, checked.excluded) == (2, 1, {"in_follow_up_chain": 1})
+    assert seen is not None
+    assert (seen.text, seen.total) == ("Hi Thandi, 20 % off ends Sunday.", 1)
+    assert frozen.status == "frozen"
+    assert balance.audit(frozen).balanced
+    assert frozen.value_labels() == root.value_labels() == {"value1": "First name"}
