@@ -94,6 +94,8 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 def usable_text_of(campaign: Campaign) -> Text:
     """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
     text = usable_text(campaign.text, sources_of(campaign))
+    if campaign.account_id is None:
+        raise Refusal("no_account", "Choose the account that the texts go through.")
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
