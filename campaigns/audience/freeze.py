@@ -9,7 +9,8 @@ from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
 from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
-from campaigns.audience.sources import copy_people, is_freezing, refuse_lost
+from campaigns.audience.people import is_freezing, refuse_lost
+from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.lifecycle import require_permission, transition

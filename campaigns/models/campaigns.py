@@ -176,6 +176,10 @@ class Campaign(models.Model):
 
         Where lists label a field differently, the labels are joined: ``"City / Balance"``.
         """
+        origin = self.chain_root or self.test_of
+        if origin:
+            # Their people come from that campaign.
+            return origin.value_labels()
         found: dict[str, dict[str, None]] = {}
         for contact_list in self.ordered_lists():
             for field, label in contact_list.labelled_fields().items():
