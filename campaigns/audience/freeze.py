@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
+from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import reason_sql, refuse_early, refuse_foreign_fields, usable_text_of
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
@@ -78,6 +79,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             )
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+        refuse_above_ceiling(campaign, measured.parts, measured.cost)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
@@ -93,6 +95,8 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "longest": [row["id"] for row in measured.longest],
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
     }
+    if measured.cost:
+        campaign.counts["cost"] = measured.cost.as_json()
     if not _still_freezing(campaign):
         _forget_if_given_up(campaign, lock)
         return
