@@ -13,6 +13,7 @@ from campaigns.audience.check import reason_sql, refuse_early, refuse_foreign_fi
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
+from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
 from campaigns.statuses import EXCLUDED_LATER
@@ -100,19 +101,21 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     if not _still_freezing(campaign):
         _forget_if_given_up(campaign, lock)
         return
-    _ask_for(lock)
     cleared: dict[str, Any] = {reason.value: 0 for reason in EXCLUDED_LATER}
-    transition(
-        campaign,
-        Campaign.Status.FROZEN,
-        user=campaign.frozen_by,
-        counts=campaign.counts,
-        audience_digest=campaign.audience_digest,
-        approval_hash=approval_hash(campaign),
-        frozen_at=now,
-        **cleared,
-        problems=[],
-    )
+    with stored_numbers(campaign, lambda: _ask_for(lock)) as numbers, transaction.atomic():
+        record_version(campaign, numbers, now)
+        transition(
+            campaign,
+            Campaign.Status.FROZEN,
+            user=campaign.frozen_by,
+            counts=campaign.counts,
+            audience_digest=campaign.audience_digest,
+            approval_hash=approval_hash(campaign),
+            frozen_at=now,
+            **cleared,
+            problems=[],
+        )
+    erase_old_numbers()
 
 
 def give_up_freeze(
