@@ -12,6 +12,7 @@ from campaigns.views import (
     replies,
     reply_push,
     search,
+    sent_back,
     templates,
     watch,
 )
@@ -33,6 +34,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/freeze/", decide.freeze, name="freeze"),
     path("campaigns/<int:pk>/approve/", decide.approve, name="approve"),
     path("campaigns/<int:pk>/reject/", decide.reject, name="reject"),
+    path("campaigns/<int:pk>/dismiss/", sent_back.dismiss, name="dismiss"),
     path("campaigns/<int:pk>/change/", decide.change, name="change"),
     path("campaigns/<int:pk>/pause/", decide.pause, name="pause"),
     path("campaigns/<int:pk>/resume/", decide.resume, name="resume"),

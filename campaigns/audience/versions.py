@@ -15,13 +15,13 @@ from django import forms
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from campaigns.audience.texts import compile_text
 from campaigns.models import Campaign, CampaignVersion
 from campaigns.statuses import EXCLUDED_LATER, CampaignStatus
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
-from contacts.tables import zoned
 from providers.locks import LockLost
 
 _WORDS = re.compile(r"\s+|[^\s]+")
@@ -128,14 +128,13 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
 
     ``shown`` is the text with the labels of its fields.
     """
-    start = zoned(campaign.start_at) if campaign.start_at else "As soon as it is approved"
     fields = campaign.account.adapter.OptionsForm.base_fields
     facts = {
         "Account": campaign.account.name,
         "Lists": ", ".join(row.name for row in campaign.ordered_lists()),
         "Sender": campaign.sender or "The account’s sender",
-        "Start": start,
-        "End": zoned(campaign.end_at) if campaign.end_at else "None",
+        "Start": _local(campaign.start_at) if campaign.start_at else "As soon as it is approved",
+        "End": _local(campaign.end_at) if campaign.end_at else "None",
         "Upload": "Now; the provider waits until the start time" if campaign.is_early else "At the start",
         "Letters that the provider lacks": campaign.get_letters_display(),
         "Allowed hours": str(campaign.window or "At any time"),
@@ -147,7 +146,7 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
         "Limit in money": f"{campaign.cost_ceiling:,}" if campaign.cost_ceiling is not None else "None",
     }
     for name, form_field in fields.items():
-        facts[form_field.label or name] = display_value(form_field, campaign.options.get(name))
+        facts[str(form_field.label or name)] = display_value(form_field, campaign.options.get(name))
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
 
 
@@ -240,6 +239,11 @@ def _save(campaign: Campaign, version: int, packed: IO[bytes]) -> str:
     if default_storage.exists(path) and not CampaignVersion.objects.filter(msisdns=path).exists():
         default_storage.delete(path)
     return default_storage.save(path, File(packed))
+
+
+def _local(moment: datetime) -> str:
+    local = timezone.localtime(moment)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def _with_labels(campaign: Campaign) -> str:
