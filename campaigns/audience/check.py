@@ -60,7 +60,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     check.spec_problems = campaign.account.adapter.spec_problems(spec)
     measured = measure_texts(campaign, text, spec, draft_recipients(campaign, text, 0, CHECKED))
     check.is_complete = measured.included == check.included
-    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults"):
+    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults", "cost"):
         setattr(check, name, getattr(measured, name))
     return check
 

@@ -19,6 +19,7 @@ from django_tables2 import RequestConfig
 from campaigns import decisions, outcomes
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
+from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
 from campaigns.forms.filters import RecipientFilter
@@ -254,6 +255,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     return {
         **sample_of(request, row),
         "why_not": why_not,
+        "changes": changes_of(row),
         "warnings": linked(warnings_of(row, faults, timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
