@@ -31,7 +31,7 @@ from campaigns.views.templates import measured
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.views.imports import NEXT
-from providers import gsm
+from providers import letters
 from providers.models import Account
 
 #: The form field in which a refusal can be fixed, by code.
@@ -186,7 +186,7 @@ def _turn(posted: QueryDict) -> QueryDict | None:
     elif verb == "down" and 0 <= at < len(lists) - 1:
         lists[at + 1], lists[at] = lists[at], lists[at + 1]
     elif verb == "clean":
-        data["text"] = gsm.clean(data.get("text", ""))
+        data["text"] = letters.replace(data.get("text", ""))
     elif verb == "template" and where.isdigit():
         template = Template.objects.filter(pk=int(where)).first()
         if template:
