@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from campaigns.audience.sources import Sources
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.inputs import LocalDateTimeInput
 from campaigns.models import Campaign, CampaignList
@@ -173,6 +174,10 @@ class CampaignForm(forms.ModelForm):
 
     def is_valid(self) -> bool:
         return super().is_valid() and (self.options is None or self.options.is_valid())
+
+    def sources(self) -> Sources:
+        """The chosen lists, not saved."""
+        return Sources([CampaignList(contact_list=chosen) for chosen in self.cleaned_data["lists"]])
 
     def save_lists(self, campaign: Campaign) -> None:
         """Save the chosen lists in their order."""

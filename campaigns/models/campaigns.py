@@ -167,8 +167,9 @@ class Campaign(models.Model):
         return reverse("campaigns:campaign", args=[self.pk])
 
     def ordered_lists(self) -> list[Any]:
-        """The chosen contact lists, in the chosen order."""
-        return [row.contact_list for row in self.campaignlist_set.select_related("contact_list").order_by("position")]
+        """The lists whose contacts are chosen, each once, in the chosen order."""
+        rows = self.campaignlist_set.select_related("contact_list").order_by("position")
+        return list(dict.fromkeys(row.contact_list for row in rows))
 
     def value_labels(self) -> dict[str, str]:
         """The value fields that its lists label, with their labels: ``{"value1": "First name"}``.

@@ -225,7 +225,7 @@ def _compared(form: CampaignForm) -> dict[str, Any]:
     draft.sender, draft.options = form.data.get("sender", "").strip(), form.chosen_options()
     if account:
         draft.account = account
-    return {"is_compared": True, **compared(draft, form.cleaned_data["lists"])}
+    return {"is_compared": True, **compared(draft, form.sources())}
 
 
 def _form_page(request: HttpRequest, form: CampaignForm, is_draft: bool = False, **more: Any) -> HttpResponse:
