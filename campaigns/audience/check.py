@@ -60,7 +60,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     check.spec_problems = campaign.account.adapter.spec_problems(spec)
     measured = measure_texts(campaign, text, spec, draft_recipients(campaign, text, 0, CHECKED))
     check.is_complete = measured.included == check.included
-    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults"):
+    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults", "cost"):
         setattr(check, name, getattr(measured, name))
     return check
 
@@ -95,6 +95,8 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 def usable_text_of(campaign: Campaign) -> Text:
     """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
     text = _usable_text_of(campaign)
+    if campaign.account_id is None:
+        raise Refusal("no_account", "Choose the account that the texts go through.")
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text

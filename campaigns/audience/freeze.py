@@ -8,11 +8,13 @@ from django.db import transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
+from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
+from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
 from campaigns.statuses import EXCLUDED_LATER
@@ -75,6 +77,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             )
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+        refuse_above_ceiling(campaign, measured.parts, measured.cost)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
@@ -90,22 +93,26 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "longest": [row["id"] for row in measured.longest],
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
     }
+    if measured.cost:
+        campaign.counts["cost"] = measured.cost.as_json()
     if not is_freezing(campaign):
         _forget_if_given_up(campaign, lock)
         return
-    refuse_lost(lock)
     cleared: dict[str, Any] = {reason.value: 0 for reason in EXCLUDED_LATER}
-    transition(
-        campaign,
-        Campaign.Status.FROZEN,
-        user=campaign.frozen_by,
-        counts=campaign.counts,
-        audience_digest=campaign.audience_digest,
-        approval_hash=approval_hash(campaign),
-        frozen_at=now,
-        **cleared,
-        problems=[],
-    )
+    with stored_numbers(campaign, lambda: refuse_lost(lock)) as numbers, transaction.atomic():
+        record_version(campaign, numbers, now)
+        transition(
+            campaign,
+            Campaign.Status.FROZEN,
+            user=campaign.frozen_by,
+            counts=campaign.counts,
+            audience_digest=campaign.audience_digest,
+            approval_hash=approval_hash(campaign),
+            frozen_at=now,
+            **cleared,
+            problems=[],
+        )
+    erase_old_numbers()
 
 
 def give_up_freeze(

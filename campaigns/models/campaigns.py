@@ -96,7 +96,8 @@ class Campaign(models.Model):
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
     #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}}
+    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
+    #: had no prices.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
