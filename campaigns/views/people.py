@@ -1,13 +1,11 @@
 """The people of a follow-up while it is a draft: why each got no text, corrected in place or in a spreadsheet."""
 
 from collections.abc import Iterable
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -27,8 +25,8 @@ SHOWN = 50
 class PersonForm(forms.Form):
     """One person of a draft. ``names``: the fields with their labels."""
 
-    def __init__(self, person: CampaignPerson, names: dict[str, str], *arguments: Any) -> None:
-        super().__init__(*arguments, initial={name: getattr(person, name) for name in names})
+    def __init__(self, person: CampaignPerson, names: dict[str, str], data: QueryDict | None) -> None:
+        super().__init__(data, initial={name: getattr(person, name) for name in names})
         for name, label in names.items():
             widget = forms.Textarea(attrs={"rows": 3}) if name == "message" else forms.TextInput()
             self.fields[name] = forms.CharField(label=label, required=False, widget=widget)

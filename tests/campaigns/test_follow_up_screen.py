@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -98,7 +99,7 @@ def test_the_people_are_corrected_in_the_spreadsheet_that_was_downloaded(
     client = logged_in(operator)
     file = client.get(f"/campaigns/{again.pk}/people/download/")
     book = load_workbook(BytesIO(b"".join(file.streaming_content)))  # type: ignore[attr-defined]
-    sheet = book.active
+    sheet: Any = book.active
     sheet.cell(2, 2).value = "082 555 0199"
     sheet.cell(3, 2).value = "12345"
     saved = BytesIO()
