@@ -1,6 +1,7 @@
 """The people of a follow-up while it is a draft: why each got no text, corrected in place or in a spreadsheet."""
 
 from collections.abc import Iterable
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required

@@ -151,6 +151,6 @@ class ChainRules(BatchLife):
         assert not twice, f"texted twice in a chain: {twice} {[take.stem for take in self.provider.ledger]}"
 
     def count_up(self) -> None:
-        super().count_up()
         self.met["files of follow-ups"] += Batch.objects.filter(campaign__follows__isnull=False).count()
         self.met["reached later"] += sum(Campaign.objects.values_list("reached_later", flat=True))
+        super().count_up()
