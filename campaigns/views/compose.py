@@ -54,14 +54,21 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, "steps": steps_of(campaign, "check"), **facts_of(campaign)}
+    context["before"] = "when"
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id or 0).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        place = {"fix_url": fix_url(campaign, refusal.code), "fix_label": fix_label(refusal.code)}
-        return render(request, "campaigns/check.html", context | {"refusal": refusal, **place})
+        context |= {
+            "refusal": refusal,
+            "fix_url": fix_url(campaign, refusal.code),
+            "fix_label": fix_label(refusal.code),
+        }
+        # What a step lacks is listed with the others; a refusal that no step knows of is listed beside them.
+        context["is_other_refusal"] = not any(step.missing for step in context["steps"] if not step.is_current)
+        return render(request, "campaigns/check.html", context)
     context |= {
         "check": audience_check,
         "warnings": linked(warnings_of(campaign, audience_check.text_faults, timezone.now()), campaign),

@@ -80,7 +80,7 @@ def test_the_check_and_the_approval_show_them_with_links(
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
     assert "Warnings (3)" in page
     assert "The currency is there twice in 5 texts" in page
-    assert f"{reverse('campaigns:edit', args=[campaign.pk])}#message" in page
+    assert f'<a href="{reverse("campaigns:message_step", args=[campaign.pk])}">Edit the text</a>' in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
