@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from campaigns.audience.check import count_reasons
+from campaigns.audience.sources import Sources
 from campaigns.audience.texts import Text, compile_text
+from campaigns.models import CampaignList
 from campaigns.tables import EXCLUDED_WORDS
 from contacts.errors import Refusal
 from contacts.models import ContactList
@@ -16,7 +17,7 @@ def equation_of(lists: Sequence[ContactList], source: str) -> dict[str, Any]:
         text = compile_text(source)
     except Refusal:
         text = Text(source="", pieces=(), fields=(), required=(), bare="", fallbacks={})
-    reasons = count_reasons(lists, text)
+    reasons = Sources([CampaignList(contact_list=chosen) for chosen in lists]).count_reasons(text)
     return {
         "equation": {
             "selected": sum(reasons.values()),

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django import forms
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from campaigns.audience.spec import rehearsal_of
+from campaigns.audience.versions import display_value
 from campaigns.audience.warnings import CampaignWarning
 from campaigns.models import Campaign
 from campaigns.views.step_navigation import step_url
@@ -41,17 +41,3 @@ def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str
             url, label = edit, "Edit the text"
         rows.append({"sentence": warning.sentence, "url": url, "label": label})
     return rows
-
-
-def display_value(field: forms.Field, value: Any) -> str:
-    """Return the value of an option as its form shows it: a choice by its label, never by its code."""
-    if isinstance(field, forms.ChoiceField):
-        choices: Any = field.choices
-        for code, label in choices:
-            if str(code) == ("" if value is None else str(value)):
-                return str(label)
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if value is None and isinstance(field, forms.BooleanField):
-        return "No"
-    return "—" if value in (None, "") else str(value)
