@@ -28,7 +28,7 @@ from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
-from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, neighbours, step_url, steps_of
+from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
 from contacts.models import ContactList
@@ -225,6 +225,7 @@ def _page(
         "campaign": campaign if campaign.pk else None,
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
         "steps": steps_of(campaign, name),
+        "missing": missing_in(campaign, name),
         "before": before,
         "after": after,
         "has_errors": any(form.has_errors() for form in forms.values()),
@@ -239,8 +240,9 @@ def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) 
     chosen = forms["recipients_form"].chosen_lists()
     lists = ContactList.objects.in_bulk([int(pk) for pk in chosen if pk.isdigit()])
     ordered = [lists[int(pk)] for pk in chosen if pk.isdigit() and int(pk) in lists]
-    context = {
+    context: dict[str, Any] = {
         "all_lists": ContactList.objects.all(),
+        "missing": () if ordered else missing_in(campaign, "recipients"),
         "template": request.POST.get("template") or request.GET.get("template", ""),
     }
     if campaign.text.strip():

@@ -15,6 +15,7 @@ from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
+from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
 from contacts.models import Contact
@@ -87,7 +88,11 @@ def measure(request: HttpRequest) -> HttpResponse:
     context = measured(request.POST.get("text", ""), lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
+    # What the step lacks, as its form is now.
+    campaign.text, campaign.account = request.POST.get("text", ""), account
+    campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     context |= {
+        "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),
         "literals": foreign_fields(request.POST.get("text", "")),
         "are_literals": "are_literals" in request.POST,
