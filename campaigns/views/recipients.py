@@ -34,7 +34,7 @@ def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter
             for batch in batches
             if batch.reason == wanted["code"] and batch.status != Batch.Status.SUPERSEDED
         ]
-        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers))
+        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers) | Q(excluded_reason=wanted["code"]))
     if wanted["outcome"]:
         rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
     return rows
