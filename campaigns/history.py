@@ -90,7 +90,9 @@ def _is_same(one: Event, other: Event) -> bool:
 
 
 def _deed(event: Event) -> Entry:
-    if event.user is None:
+    # The copy of the recipients is made in the name of the person who submitted the campaign.
+    is_of_baton = event.user is None or (event.from_status == "freezing" and event.to_status in ("frozen", "draft"))
+    if is_of_baton:
         words = _BATON[event.to_status]
     else:
         words = (
@@ -101,7 +103,8 @@ def _deed(event: Event) -> Entry:
     sentence = event.sentence
     if not words:
         words, sentence = (event.sentence or event.reason.replace("_", " ")), ""
-    return Entry(event.at, event.at, name_of(event), words, sentence)
+    who = "Baton" if is_of_baton else name_of(event)
+    return Entry(event.at, event.at, who, words, sentence)
 
 
 def _about_files(events: list[Event]) -> Entry:

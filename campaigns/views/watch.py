@@ -166,7 +166,7 @@ def _files(request: HttpRequest, batches: list[Batch]) -> Page:
     attempts = Attempt.objects.filter(batch__in=[batch.pk for batch in page]).order_by()
     tries = dict(attempts.values_list("batch_id").annotate(n=Count("pk")))
     for batch in page:
-        batch.tries = tries.get(batch.pk, 0)
+        batch.tries = tries.get(batch.pk, 0)  # type: ignore[attr-defined]
     return page
 
 
