@@ -16,7 +16,7 @@ from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
 from campaigns import timing
-from campaigns.audience import approval
+from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, restore
 from campaigns.handover.progress import no_progress_sentence
@@ -110,6 +110,7 @@ def sweep(now: datetime) -> dict[str, int]:
     _expire_approvals(now)
     _pause_without_progress(now)
     _cancel_leftovers()
+    versions.erase_old_numbers()
     wanted: list[tuple[Job, int]] = []
     for campaign in Campaign.objects.filter(status=Campaign.Status.FREEZING):
         if is_free(campaign_lock_name(campaign.pk)):

@@ -134,6 +134,8 @@ class ExportStatus(TextChoices):
 
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.
 PAUSED_BY_USER = "paused"
+#: The reason of a draft that an approver sent back.
+SENT_BACK = "rejected"
 #: The reason of batches and campaigns about which a journal knows more than the restored database.
 RESTORED = "restored"
 #: The reason of a batch that a person decided.

@@ -22,6 +22,7 @@ from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
 from campaigns.templatetags.badges import local_words, reason_word
+from campaigns.views.sent_back import sent_back
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
 from providers import checking
@@ -40,7 +41,7 @@ Line = dict[str, Any]
 def overview(request: HttpRequest) -> HttpResponse:
     """The page. htmx asks for its live part, which answers 204 if nothing has changed."""
     with snapshot():
-        context = _live()
+        context = _live() | {"sent_back": sent_back(request.user)}
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
         seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]

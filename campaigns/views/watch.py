@@ -15,9 +15,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions
+from campaigns import decisions, outcomes
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
+from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
 from campaigns.forms.filters import RecipientFilter
@@ -28,7 +29,6 @@ from campaigns.results.causes import causes_of
 from campaigns.results.rate import rate_of
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.next_steps import steps_of
@@ -222,11 +222,11 @@ def _segments(books: balance.Balance) -> list[tuple[str, int]]:
 
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    found = outcomes.filtered(row, batches, form.cleaned_data if form.is_valid() else {})
     table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
-    recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
+    outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
     kept = {key: str(value) for key, value in request.GET.items() if key in FILTER and value}
     return {"table": table, "filter": form, "filter_query": urlencode(kept), "is_filtered": bool(kept)}
 
@@ -267,6 +267,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     return {
         **sample_of(request, row),
         "why_not": why_not,
+        "changes": changes_of(row),
         "warnings": linked(warnings_of(row, faults, timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
