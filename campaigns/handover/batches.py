@@ -71,7 +71,7 @@ def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int
         if gone:
             campaign.opted_out_later = lock_campaign(campaign.pk).opted_out_later + gone
             Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
-            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were removed.")
+            record_event(campaign, "opted_out_later", f"{gone:,} opted out after submission and were removed.")
     return gone
 
 
