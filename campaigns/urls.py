@@ -13,6 +13,7 @@ from campaigns.views import (
     reply_push,
     search,
     sent_back,
+    steps,
     templates,
     watch,
 )
@@ -21,10 +22,13 @@ app_name = "campaigns"
 
 urlpatterns = [
     path("campaigns/", compose.campaigns, name="list"),
-    path("campaigns/new/", compose.new, name="new"),
-    path("campaigns/options/", compose.options, name="options"),
+    path("campaigns/new/", steps.new, name="new"),
+    path("campaigns/options/", steps.options, name="options"),
     path("campaigns/<int:pk>/", watch.campaign, name="campaign"),
-    path("campaigns/<int:pk>/edit/", compose.edit, name="edit"),
+    path("campaigns/<int:pk>/edit/", steps.edit, name="edit"),
+    path("campaigns/<int:pk>/edit/recipients/", steps.recipients_step, name="recipients_step"),
+    path("campaigns/<int:pk>/edit/message/", steps.message_step, name="message_step"),
+    path("campaigns/<int:pk>/edit/when/", steps.when_step, name="when_step"),
     path("campaigns/<int:pk>/check/", compose.check, name="check"),
     path("campaigns/<int:pk>/compare/", compare.compare, name="compare"),
     path("campaigns/<int:pk>/choose/<int:account_pk>/", compare.choose, name="choose"),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 from django import forms
 
 from providers import gsm, replies
+from providers.causes import Cause
 
 #: What stands in evidence in place of a password.
 MASK = b"****"
@@ -337,6 +338,10 @@ class BaseAdapter:
     reply_setup: ClassVar[str] = ""
     #: How the provider pushes replies.
     reply_shapes: ClassVar[tuple[replies.ReplyShape, ...]] = ()
+    #: The provider's codes in plain words, and what kind of cause each of them is. ``causes`` has every code that the
+    #: adapter can give as a reason or an outcome, except for those of ``providers.causes.CONNECTION``.
+    words: ClassVar[Mapping[str, str]] = {}
+    causes: ClassVar[Mapping[str, Cause]] = {}
     SettingsForm: ClassVar[type[forms.Form]]
     OptionsForm: ClassVar[type[forms.Form]]
 

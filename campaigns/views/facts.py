@@ -9,11 +9,12 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.audience.versions import display_value
 from campaigns.audience.warnings import CampaignWarning
 from campaigns.models import Campaign
+from campaigns.views.step_navigation import step_url
 
 
 def facts_of(campaign: Campaign) -> dict[str, Any]:
     """What ``_facts.html`` and ``_rehearsal.html`` show."""
-    fields = campaign.account.adapter.OptionsForm.base_fields
+    fields = campaign.account.adapter.OptionsForm.base_fields if campaign.account_id else {}
     return {
         "lists": campaign.ordered_lists(),
         "option_rows": [
@@ -26,7 +27,7 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
 
 def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str, str]]:
     """Each warning with its sentence and a link to the place where it is fixed; url and label may be ""."""
-    edit = reverse("campaigns:edit", args=[campaign.pk]) if campaign.status == Campaign.Status.DRAFT else ""
+    edit = step_url(campaign, "message") if campaign.status == Campaign.Status.DRAFT else ""
     rows = []
     for warning in warnings:
         url, label = "", ""
@@ -37,6 +38,6 @@ def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str
         elif warning.place == "number" and warning.reference:
             url, label = f"{reverse('campaigns:search')}?{urlencode({'number': warning.reference})}", "Show one of them"
         elif warning.place == "text" and edit:
-            url, label = f"{edit}#message", "Edit the text"
+            url, label = edit, "Edit the text"
         rows.append({"sentence": warning.sentence, "url": url, "label": label})
     return rows

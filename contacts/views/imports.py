@@ -143,7 +143,8 @@ def _is_confirmed(form: ColumnsForm, import_: Import) -> bool:
     """Record the mapping; return whether that worked. If not, the form has the reason."""
     _record_country(import_, form.cleaned_data["country"])
     try:
-        importing.confirm(import_, form.cleaned_data["mapping"], form.cleaned_data["labels"])
+        chosen = form.cleaned_data
+        importing.confirm(import_, chosen["mapping"], chosen["labels"], chosen["formats"])
     except (ColumnsError, importing.ImportRefusal) as error:
         form.add_error(None, error.sentence)
         return False

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.audience import check, compare
+from campaigns.audience import check, compare, sources
 from campaigns.audience.compare import AccountCheck
 from campaigns.audience.spec import compose_spec
 from campaigns.models import Campaign
@@ -249,7 +249,7 @@ def test_a_campaign_spec_contains_the_settings_of_its_account(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign]
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
-    text = check.usable_text(campaign.text, campaign.ordered_lists())
+    text = check.usable_text(campaign.text, sources.sources_of(campaign))
     assert compare.spec_for(campaign, acme, text).account == {"username": "we"}
     assert compare.spec_for(campaign, account, text) == compose_spec(campaign, text)
 
