@@ -34,9 +34,9 @@ def sent_back(user: Any) -> list[Campaign]:
         .distinct()
         .order_by("-sent_back_at")
     )
-    found = list(drafts)
+    found: list[Any] = list(drafts)
     for draft in found:
-        draft.sent_back_by = f"{draft.first_name} {draft.last_name}".strip() or draft.username  # type: ignore[attr-defined]
+        draft.sent_back_by = f"{draft.first_name} {draft.last_name}".strip() or draft.username
     return found
 
 

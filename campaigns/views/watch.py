@@ -257,7 +257,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **sample_of(request, row),
         "why_not": why_not,
         "changes": changes_of(row),
-        "warnings": linked(warnings_of(row, faults, timezone.now()), row),
+        "warnings": linked(warnings_of(row, faults, row.counts.get("parts", 0), timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
