@@ -363,6 +363,13 @@ class BaseAdapter:
         """What this provider counts for a finished text: alphabet, units and parts. Pure."""
         return gsm.measure(text, self.limits.newline_units)
 
+    def lacking(self, spec: CampaignSpec, text: str) -> str:
+        """The characters of a text that this account cannot take with the campaign's options, each once. Pure.
+
+        ``problems`` refuses a text that has any. ``providers.letters`` may replace them.
+        """
+        return gsm.unsupported(text) if self.limits.alphabet == "gsm" else ""
+
     def read_reply(self, fields: Mapping[str, str]) -> replies.PushedReply | None:
         """The reply in a push with these fields (names in lower case); None if they hold none. Pure."""
         return replies.read(fields, self.reply_shapes)

@@ -10,7 +10,7 @@ from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, Template
 from contacts.errors import Refusal
-from providers import gsm
+from providers import letters
 from providers.base import CampaignSpec
 from providers.models import Account
 
@@ -139,7 +139,7 @@ def turned(posted: QueryDict) -> QueryDict:
     verb, _, where = posted.get("turn", "").partition("-")
     data = posted.copy()
     if verb == "clean":
-        data["text"] = gsm.clean(data.get("text", ""))
+        data["text"] = letters.replace(data.get("text", ""))
     elif verb == "template" and (pk := data.get("template", "")).isdigit():
         template = Template.objects.filter(pk=int(pk)).first()
         if template:

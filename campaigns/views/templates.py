@@ -18,7 +18,7 @@ from campaigns.tables import TemplateTable
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
 from contacts.models import Contact
-from providers import gsm
+from providers import gsm, letters
 from providers.base import CampaignSpec, Message
 from providers.models import Account
 
@@ -48,7 +48,7 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
     form = TemplateForm(request.POST or None, instance=row)
     if request.method == "POST" and request.POST.get("turn") == "clean":
         data = request.POST.copy()
-        data["text"] = gsm.clean(data.get("text", ""))
+        data["text"] = letters.replace(data.get("text", ""))
         form = TemplateForm(data, instance=row)
         form.errors.clear()
     elif request.method == "POST" and form.is_valid():
@@ -147,6 +147,6 @@ def measured(
         "contact": contact,
         "has_fields": bool(text.fields),
         "foreign": " ".join(foreign),
-        "can_clean": gsm.clean(source) != source.replace("\r\n", "\n"),
+        "can_clean": letters.replace(source) != source,
         "is_gsm_only": is_gsm_only,
     }

@@ -14,7 +14,7 @@ from django.db.models import Q
 from campaigns.audience.spec import finished_text, rehearsal_of
 from campaigns.audience.texts import compile_text
 from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
-from campaigns.views import recipients
+from campaigns.outcomes import current_generations, state_of
 from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, ImportRow, Suppression
 
@@ -96,9 +96,9 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
     entries = []
     for row in rows:
         generations = batches.get((row.campaign_id, row.batch_number or 0), [])
-        current = recipients.current_generations(generations).get(row.batch_number or 0)
+        current = current_generations(generations).get(row.batch_number or 0)
         own_outcome = outcomes.get(row.pk)
-        outcome, detail = recipients.state_of(row.campaign, row, own_outcome, current)
+        outcome, detail = state_of(row.campaign, row, own_outcome, current)
         campaign = row.campaign
         handed_over_at = current and (current.handed_over_at or current.first_intent_at)
         at = handed_over_at or campaign.approved_at or campaign.frozen_at or campaign.created_at

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions
+from campaigns import decisions, outcomes
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
 from campaigns.audience.versions import changes_of
@@ -27,7 +27,6 @@ from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutco
 from campaigns.results import balance, summary
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.preview import sample_of
@@ -219,11 +218,11 @@ def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
 
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    found = outcomes.filtered(row, batches, form.cleaned_data if form.is_valid() else {})
     table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
-    recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
+    outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
     kept = {
         key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
     }

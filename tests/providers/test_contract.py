@@ -150,6 +150,16 @@ def test_texts_outside_its_alphabet_are_named(adapter: BaseAdapter) -> None:
         assert problem.sentence
 
 
+def test_a_text_is_refused_for_exactly_the_characters_that_are_lacking(adapter: BaseAdapter) -> None:
+    choices = [{}, {"encoding": "cp1252"}, {"charset": "utf-8"}, {"unicode": True}, {"alphabet": "16bit"}]
+    for chosen in choices:
+        order = CampaignSpec("Hi @@value1@@", "", options=defaults(adapter.OptionsForm) | chosen)
+        for character in gsm.BASIC + gsm.EXTENSION + "ë’中😀\x1b":
+            text = f"Hi{character}you"
+            found = adapter.problems(order, message(1, text))
+            assert adapter.lacking(order, text) == (character if found and character != "\n" else ""), (chosen, found)
+
+
 @pytest.mark.parametrize("ending", list(Ending))
 def test_nothing_seen_is_never_a_result(adapter: BaseAdapter, ending: Ending) -> None:
     payload = adapter.render(STEM, 7, spec(adapter), [message(1)])

@@ -90,6 +90,9 @@ class Adapter(BaseAdapter):
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         return wire.problems(spec, message)
 
+    def lacking(self, spec: CampaignSpec, text: str) -> str:
+        return wire.lacking_characters(spec, text)
+
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         return wire.render(stem, key, spec, messages)
 
