@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns.audience.check import check_audience
-from campaigns.audience.warnings import warnings_of
+from campaigns.audience.readiness import findings_of
 from campaigns.forms.filters import CampaignFilter
 from campaigns.models import Campaign
 from campaigns.results import summary
@@ -61,20 +61,27 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        context |= {
-            "refusal": refusal,
-            "fix_url": fix_url(campaign, refusal.code),
-            "fix_label": fix_label(refusal.code),
+        # What the steps lack, all at once; a refusal that no step knows of stands alone.
+        blockers = [
+            {"is_blocker": True, "sentence": sentence, "url": f"{step.url}?fix=1", "label": f"Fix it in {step.label}"}
+            for step in context["steps"]
+            if not step.is_current
+            for sentence in step.missing
+        ]
+        alone = {
+            "is_blocker": True,
+            "sentence": refusal.sentence,
+            "url": fix_url(campaign, refusal.code),
+            "label": fix_label(refusal.code),
         }
-        # What a step lacks is listed with the others; a refusal that no step knows of is listed beside them.
-        context["is_other_refusal"] = not any(step.missing for step in context["steps"] if not step.is_current)
-        return render(request, "campaigns/check.html", context)
+        return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": blockers or [alone]})
+    findings = linked(findings_of(campaign, audience_check, timezone.now()), campaign)
     context |= {
         "check": audience_check,
-        "warnings": linked(warnings_of(campaign, audience_check.text_faults, timezone.now()), campaign),
+        "blockers": [finding for finding in findings if finding["is_blocker"]],
+        "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
-        "is_blocked": bool(audience_check.problem_count or audience_check.spec_problems or not audience_check.included),
     }
     context |= sample_of(request, campaign)
     return render(request, "campaigns/check.html", context)
