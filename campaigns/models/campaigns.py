@@ -96,7 +96,8 @@ class Campaign(models.Model):
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
     #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}}
+    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
+    #: had no prices.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
@@ -176,6 +177,10 @@ class Campaign(models.Model):
 
         Where lists label a field differently, the labels are joined: ``"City / Balance"``.
         """
+        origin = self.chain_root or self.test_of
+        if origin:
+            # Their people come from that campaign.
+            return origin.value_labels()
         found: dict[str, dict[str, None]] = {}
         for contact_list in self.ordered_lists():
             for field, label in contact_list.labelled_fields().items():
