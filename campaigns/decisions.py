@@ -30,6 +30,8 @@ from campaigns.statuses import DECIDED, PAUSED_BY_USER
 from contacts.errors import Refusal
 from providers.locks import LockLost, hold
 
+#: The reason of a draft that an approver sent back.
+SENT_BACK = "rejected"
 #: The decisions about an unclear batch, and the words to choose from.
 DECISIONS = {
     "handed_over": "It was handed over: keep polling for its result",
@@ -89,7 +91,7 @@ def reject(campaign: Campaign, user: Any, why: str) -> None:
     require_permission(user, "campaigns.approve_campaign")
     if campaign.status != Campaign.Status.FROZEN:
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
-    _back_to_draft(campaign, user, "rejected", _require_reason(why))
+    _back_to_draft(campaign, user, SENT_BACK, _require_reason(why))
 
 
 def change(campaign: Campaign, user: Any) -> None:
