@@ -26,12 +26,10 @@ from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
 from campaigns.results.uploaded_log import UploadedLog, accept_named
-from campaigns.statuses import DECIDED, PAUSED_BY_USER
+from campaigns.statuses import DECIDED, PAUSED_BY_USER, SENT_BACK
 from contacts.errors import Refusal
 from providers.locks import LockLost, hold
 
-#: The reason of a draft that an approver sent back.
-SENT_BACK = "rejected"
 #: The decisions about an unclear batch, and the words to choose from.
 DECISIONS = {
     "handed_over": "It was handed over: keep polling for its result",
@@ -48,7 +46,7 @@ def why_not_approve(campaign: Campaign, user: Any) -> str:
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
-        return "You froze or edited this campaign, so somebody else has to approve it."
+        return "You submitted or edited this campaign, so somebody else has to approve it."
     return ""
 
 

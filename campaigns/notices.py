@@ -17,7 +17,7 @@ from django.urls import reverse
 from campaigns import decisions
 from campaigns.models import Batch, Campaign, Event, Notice, NoticeChoice
 from campaigns.results import summary
-from campaigns.statuses import NoticeKind
+from campaigns.statuses import SENT_BACK, NoticeKind
 from providers.locks import hold
 from providers.models import Account
 
@@ -122,7 +122,7 @@ def _kind_of(event: Event) -> NoticeKind | None:
         return NoticeKind.WAITS_FOR_APPROVAL
     if event.from_status == Campaign.Status.FROZEN and event.to_status == Campaign.Status.APPROVED:
         return NoticeKind.APPROVED
-    if event.to_status == Campaign.Status.DRAFT and event.reason == decisions.SENT_BACK:
+    if event.to_status == Campaign.Status.DRAFT and event.reason == SENT_BACK:
         return NoticeKind.SENT_BACK
     return None
 
