@@ -48,7 +48,7 @@ def why_not_approve(campaign: Campaign, user: Any) -> str:
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
-        return "You froze or edited this campaign, so somebody else has to approve it."
+        return "You submitted or edited this campaign, so somebody else has to approve it."
     return ""
 
 

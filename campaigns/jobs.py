@@ -45,7 +45,7 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep starts the freeze again.
             raise
         except Exception as error:
-            said = f"The freeze failed with an error ({type(error).__name__}). See the log."
+            said = f"It could not be submitted because of an error ({type(error).__name__}). See the log."
             # If the lock is lost, the freeze of the worker that holds it now may have caused the error.
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
@@ -98,7 +98,7 @@ def audit(campaign_id: int) -> None:
         campaign = Campaign.objects.get(pk=campaign_id)
         alarm = balance.audit(campaign).mismatch
         if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
-            alarm = "The recipients changed after the freeze."
+            alarm = "The recipients changed after submission."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 

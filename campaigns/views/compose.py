@@ -58,6 +58,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, "steps": steps_of(campaign, "check"), **facts_of(campaign)}
+    context["before"] = "when"
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id or 0).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
@@ -65,13 +66,20 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        finding = {
+        # What the steps lack, all at once; a refusal that no step knows of stands alone.
+        blockers = [
+            {"is_blocker": True, "sentence": sentence, "url": f"{step.url}?fix=1", "label": f"Fix it in {step.label}"}
+            for step in context["steps"]
+            if not step.is_current
+            for sentence in step.missing
+        ]
+        alone = {
             "is_blocker": True,
             "sentence": refusal.sentence,
             "url": fix_url(campaign, refusal.code),
             "label": fix_label(refusal.code),
         }
-        return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": [finding]})
+        return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": blockers or [alone]})
     found = [*findings_of(campaign, audience_check, timezone.now()), *test_handover.no_test_warning(context["tests"])]
     findings = linked(found, campaign)
     context |= {

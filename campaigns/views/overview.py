@@ -21,7 +21,7 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
-from campaigns.templatetags.badges import reason_word, zoned
+from campaigns.templatetags.badges import local_words, reason_word
 from campaigns.views.sent_back import sent_back
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
@@ -115,7 +115,7 @@ def _mismatches(campaigns: list[Campaign]) -> Iterator[Line]:
     for campaign in campaigns:
         mismatch = campaign.alarm or campaign.books.mismatch  # type: ignore[attr-defined]
         if mismatch:
-            yield _line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red")
+            yield _line(campaign.name, "the numbers do not add up", mismatch, campaign.get_absolute_url(), "red")
 
 
 def _stopped_accounts(accounts: Sequence[Account]) -> Iterator[Line]:
@@ -180,7 +180,7 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == Campaign.Status.HELD:
             start = (
-                f"It was due to start {zoned(campaign.effective_start_at)}."
+                f"It was due to start {local_words(campaign.effective_start_at)}."
                 if campaign.effective_start_at
                 else campaign.sentence
             )
