@@ -122,7 +122,9 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
         return context | {"events": _events(row)[:EVENTS_A_PAGE]}
-    if context["tab"] == "recipients":
+    if context["tab"] == "result":
+        context |= results_context(row)
+    elif context["tab"] == "recipients":
         context |= _recipients(request, row, batches)
     elif context["tab"] == "history":
         context |= _history(request, row)
