@@ -31,7 +31,7 @@ def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
             for batch in batches
             if batch.reason == wanted["code"] and batch.status != Batch.Status.SUPERSEDED
         ]
-        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers))
+        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers) | Q(excluded_reason=wanted["code"]))
     if wanted.get("outcome"):
         rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
     return rows

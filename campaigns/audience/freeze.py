@@ -70,7 +70,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         measured = measure_texts(campaign, text, spec, frozen_recipients(campaign))
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
-            raise Refusal("copy_differs", "The audience changed while it was being frozen. Freeze it again.")
+            raise Refusal("copy_differs", "The audience changed while it was being copied. Submit it again.")
         if measured.problem_count:
             campaign.problems = measured.problems
             raise Refusal(

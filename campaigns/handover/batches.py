@@ -25,7 +25,7 @@ from providers.base import Payload
 
 #: What became of people who must not be texted any more, for the history.
 _LEFT = {
-    ExcludedReason.OPTED_OUT_LATER: "opted out after the freeze and were removed.",
+    ExcludedReason.OPTED_OUT_LATER: "opted out after submission and were removed.",
     ExcludedReason.REACHED_LATER: "were removed, because another campaign of the chain reached them after all.",
 }
 

@@ -16,7 +16,7 @@ MOST = 12
 class Step(TextChoices):
     """The next step, and what to do in a sentence."""
 
-    TOP_UP = "top_up", "Top up the account with the provider and test it here. Then text these people again."
+    TOP_UP = "top_up", "Once the account is topped up, test it here, and text these people again."
     TEXT_AGAIN = "text_again", "Nobody was texted, and another try may succeed. Text these people again."
     FIX_TEXT = "fix_text", "Change the text, and text these people again."
     FIX_NUMBERS = "fix_numbers", "List the numbers, correct them with the people concerned, and text those again."
@@ -81,8 +81,8 @@ OWN: dict[str, Cause] = {
 class Found:
     """A cause found in a campaign.
 
-    ``words`` say it plainly; ``example`` is what one file or number was told, if that says more. ``batch`` is the id of
-    the only file with this cause, None if it is about single numbers or several files.
+    ``words`` say it plainly; ``example`` is what one file or number was told, if that says more. ``is_of_files``: it is
+    about whole files instead of single numbers; ``batch`` is the id of the file if there is only one.
     """
 
     code: str
@@ -90,6 +90,7 @@ class Found:
     example: str
     count: int
     step: Step
+    is_of_files: bool = False
     batch: int | None = None
 
     @property
@@ -133,7 +134,7 @@ def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
         count = sum(batch.rows - batch.row_errors - batch.accepted_rows for batch in group)
         example = sentence if sentence != words else ""
         only = group[0].pk if len(group) == 1 else None
-        causes.append(Found(code, words, example, count, step_of(adapter, code, status), only))
+        causes.append(Found(code, words, example, count, step_of(adapter, code, status), True, only))
     return causes
 
 

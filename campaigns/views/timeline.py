@@ -65,6 +65,16 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
     return Timeline(entries, older=texts[-1].pk if more else None, is_first=not before)
 
 
+def text_of(row: Recipient) -> Entry:
+    """The text of one recipient of a campaign, as the timeline of the number shows it."""
+    return _text_entries([row])[0]
+
+
+def since(msisdn: str, moment: datetime) -> list[Entry]:
+    """The opt-outs, consents and replies of ``msisdn`` (digits) from this moment on, in no order."""
+    return [entry for entry in (*_opt_outs(msisdn), *_replies(msisdn)) if entry.at >= moment]
+
+
 def is_known(msisdn: str) -> bool:
     """Whether there is anything about these digits."""
     return any(

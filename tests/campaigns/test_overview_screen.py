@@ -13,7 +13,7 @@ from django.utils.html import strip_tags
 
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
-from campaigns.templatetags.badges import zoned
+from campaigns.templatetags.badges import local_words, zoned
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
@@ -87,7 +87,7 @@ def test_a_missed_start_is_shown_once_with_its_time(
 
     [line] = logged_in(viewer).get("/").context["inbox"]
 
-    assert (line["what"], line["sentence"]) == ("missed its start", f"It was due to start {zoned(start)}.")
+    assert (line["what"], line["sentence"]) == ("missed its start", f"It was due to start {local_words(start)}.")
     assert line["at"] == campaign.events.get(to_status="held").at
 
 
@@ -118,7 +118,7 @@ def test_only_people_who_may_decide_see_that_the_decision_is_theirs(
     [
         ({"status": "held", "sentence": "It missed its start by an hour."}, "missed its start"),
         ({"status": "paused", "reason": "no_progress", "sentence": "Nothing went."}, "paused by Baton"),
-        ({"alarm": "The recipients changed after the freeze."}, "the books do not balance"),
+        ({"alarm": "The recipients changed after the freeze."}, "the numbers do not add up"),
     ],
 )
 def test_what_waits_for_a_person_is_in_the_inbox(
@@ -165,6 +165,28 @@ def test_the_chart_counts_recipients_by_the_day_their_file_was_settled(
         "decision": 1,
         "rejected": 0,
     }
+
+
+def test_the_chart_has_a_table_of_the_same_numbers(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    Batch.objects.update(status="accepted", row_errors=1, settled_at=timezone.now())
+    answer = logged_in(viewer).get("/")
+    assert answer.context["days"]["rows"] == [(timezone.localdate(), 4, 1, 0)]
+    assert '<td class="figure" data-label="Accepted">4</td>' in answer.content.decode()
+
+
+def test_a_running_campaign_shows_its_rate_and_is_stopped_at_one_click(
+    account: Account, make_running: Callable[..., Campaign], operator: User, viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_running(account)
+    Batch.objects.update(row_errors=2)
+    Campaign.objects.update(started_at=timezone.now() - timedelta(minutes=2))
+    page = html_of(logged_in(operator).get("/"))
+    assert "1 handed over per minute, 3 min left" in page
+    assert f'action="/campaigns/{campaign.pk}/pause/"' in page
+    assert "Stop now" not in logged_in(viewer).get("/").content.decode()
 
 
 def test_the_live_part_answers_204_while_nothing_changes(
