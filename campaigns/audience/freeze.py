@@ -9,6 +9,7 @@ from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
 from campaigns.audience.check import reason_sql, refuse_early, refuse_foreign_fields, usable_text_of
+from campaigns.audience.reach import frozen_groups, refuse_early_portions
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.texts import Text
@@ -38,6 +39,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("end_passed", "The end is in the past. Choose a later one.")
     if campaign.start_at and campaign.start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
+    refuse_early_portions(campaign)
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
     transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
@@ -78,6 +80,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             )
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+        groups = frozen_groups(campaign, now)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
@@ -92,6 +95,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "most": measured.most,
         "longest": [row["id"] for row in measured.longest],
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
+        **groups,
     }
     if not _still_freezing(campaign):
         _forget_if_given_up(campaign, lock)
@@ -107,6 +111,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         approval_hash=approval_hash(campaign),
         frozen_at=now,
         **cleared,
+        canary_released_at=None,
         problems=[],
     )
 

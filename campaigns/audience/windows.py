@@ -12,7 +12,7 @@ of numbers that tell none. ``outside`` is ``"wait"`` or ``"skip"``.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -113,6 +113,22 @@ def next_opening(window: Window, group: Group, at: datetime) -> tuple[datetime, 
             if closes_at > at:
                 return opens_at, closes_at
         first += _STEP
+    return None
+
+
+def joint_opening(window: Window, groups: Iterable[Group], at: datetime) -> tuple[datetime, datetime] | None:
+    """When people of all ``groups`` may be texted at once: as ``next_opening``."""
+    moment, latest = at, at + LOOK_AHEAD
+    groups = list(groups)
+    while moment <= latest:
+        openings = [next_opening(window, group, moment) for group in groups]
+        known = [opening for opening in openings if opening]
+        if len(known) < len(openings) or not known:
+            return None
+        opens_at, closes_at = max(opening[0] for opening in known), min(opening[1] for opening in known)
+        if opens_at < closes_at:
+            return opens_at, closes_at
+        moment = opens_at
     return None
 
 
