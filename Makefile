@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check chaos proof
+.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -29,8 +29,14 @@ PYTEST := -m pytest -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
 	@$(PY) $(PYTEST) -m "not slow"
 
-test-all: test ## Run the tests, then the slow ones, then on PostgreSQL what can differ there
+test-all: test ## Run the tests, then the slow ones and, beside them, on PostgreSQL what can differ there
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-slow test-postgresql
+
+# Beside each other, because the slow tests mostly wait. Each run has its own directories, databases and ports.
+test-slow: $(VENV)/installed-dev
 	@$(PY) $(PYTEST) -m slow
+
+test-postgresql: $(VENV)/installed-dev
 	@$(PY) -m tests.postgresql $(PYTEST) -m postgresql
 
 chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from contacts import columns, importing, sheets
+from contacts import columns, importing, sheets, value_formats
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.forms import country_field
 from contacts.models import Import
@@ -19,16 +19,20 @@ LABEL_TAKEN = "Another column already has this label. Choose a different one."
 
 @dataclass(frozen=True)
 class Line:
-    """One column on the page. ``label``: the form field of its label in texts, where the column can have one."""
+    """One column on the page. ``label``: the form field of its label in texts, where the column can have one.
+
+    ``format``: that of how its dates or amounts are written, where it has any.
+    """
 
     title: str
     samples: list[str]
     goal: forms.BoundField
     label: forms.BoundField | None
+    format: forms.BoundField | None
 
 
 class ColumnsForm(forms.Form):
-    """The columns of an upload. Cleans to ``country``, ``mapping`` and ``labels`` (new labels by field).
+    """The columns of an upload. Cleans to ``country``, ``mapping``, ``labels`` (new labels by field) and ``formats``.
 
     ``chosen_options`` is how the operator wants the sheet to be read. If that differs from how it was read, the columns
     in the form are not those of the sheet: read it again before anything else.
@@ -40,6 +44,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.upload = upload
         self.list_labels = upload.list.labels if upload.list else {}
+        self.remembered = None if upload.is_of_opt_outs else importing.remembered_columns(upload)
         self.guessed = self._proposed()
         self.fields["country"].initial = upload.country
         self._add_reading_fields()
@@ -58,9 +63,8 @@ class ColumnsForm(forms.Form):
         """The columns as they were confirmed for the last sheet with the same titles, or else guessed."""
         if self.upload.is_of_opt_outs:
             return columns.Guess(importing.guess_opt_outs(self.upload))
-        remembered = importing.remembered_mapping(self.upload)
-        if remembered:
-            return columns.Guess(remembered)
+        if self.remembered:
+            return columns.Guess(columns.restored(self.remembered.mapping))
         return columns.guess(self.upload.header, self.upload.samples, self.list_labels, self.upload.country)
 
     def _add_reading_fields(self) -> None:
@@ -96,6 +100,15 @@ class ColumnsForm(forms.Form):
                 max_length=columns.LABEL_LENGTH,
                 initial=new_labels.get(goal, ""),
             )
+        offered = [] if self.upload.is_of_opt_outs else value_formats.offered(cells_of(column, self.upload.samples))
+        if offered:
+            before = columns.restored(self.remembered.formats) if self.remembered else {}
+            self.fields[f"format_{column}"] = forms.ChoiceField(
+                label=f"Format of {title}",
+                required=False,
+                choices=[("", "As in the sheet"), *offered],
+                initial=before.get(column, ""),
+            )
 
     def _goals(self) -> list[tuple[str, str]]:
         if self.upload.is_of_opt_outs:
@@ -117,9 +130,16 @@ class ColumnsForm(forms.Form):
     def lines(self) -> Iterator[Line]:
         for column, _ in enumerate(self.upload.header):
             goal = self[f"column_{column}"]
-            has_label = goal.value() in VALUE_FIELDS and f"label_{column}" in self.fields
-            label = self[f"label_{column}"] if has_label else None
-            yield Line(columns.title_of(column, self.upload.header), self._samples(column), goal, label)
+            yield Line(
+                columns.title_of(column, self.upload.header),
+                self._samples(column),
+                goal,
+                label=self._of_value(goal, f"label_{column}"),
+                format=self._of_value(goal, f"format_{column}"),
+            )
+
+    def _of_value(self, goal: forms.BoundField, name: str) -> forms.BoundField | None:
+        return self[name] if goal.value() in VALUE_FIELDS and name in self.fields else None
 
     def first_rows(self) -> list[tuple[int, list[str]]]:
         """The first rows of the sheet, each as wide as the widest."""
@@ -158,7 +178,10 @@ class ColumnsForm(forms.Form):
             self.add_error("phone", forms.ValidationError(CHOOSE_PHONE, code="phone_not_chosen"))
         if not self.errors:
             self._check(mapping)
-        return {**cleaned, "mapping": mapping, "labels": self._clean_labels(mapping)}
+        formats = {
+            n: code for n, goal in mapping.items() if goal in VALUE_FIELDS and (code := cleaned.get(f"format_{n}"))
+        }
+        return {**cleaned, "mapping": mapping, "labels": self._clean_labels(mapping), "formats": formats}
 
     def _clean_labels(self, mapping: dict[int, str]) -> dict[str, str]:
         """The labels that were entered for value fields the list has none for."""

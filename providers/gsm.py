@@ -1,7 +1,6 @@
-"""GSM 03.38: how many parts a text is billed as, which characters are not GSM, and what can replace them."""
+"""GSM 03.38: how many parts a text is billed as, and which characters are not GSM."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 # The GSM 03.38 basic table without ESC, which only switches to the extension table and is not a character.
@@ -15,17 +14,6 @@ EXTENSION = "\f^{}\\[~]|€"
 _PLAIN = re.compile(f"[{re.escape(BASIC)}]*")
 _GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _NOT_GSM = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
-
-# Replacements for characters that GSM lacks. Accented letters without an entry lose their accent (see ``clean``).
-_REPLACEMENTS = {
-    "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "´": "'", "`": "'", "ʼ": "'", "‹": "<", "›": ">",
-    "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"', "«": '"', "»": '"',
-    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "•": "-", "·": ".",
-    "…": "...", "\t": " ", "\v": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n",
-    "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\u2060": "", "\ufeff": "", "\ufe0e": "", "\ufe0f": "",
-    "ç": "c", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
-    "œ": "oe", "Œ": "OE", "ẞ": "SS", "©": "(c)", "®": "(r)", "™": "(tm)", "×": "x", "÷": "/", "⁄": "/",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,32 +52,6 @@ def unsupported(text: str) -> str:
     if _GSM.fullmatch(text):
         return ""
     return "".join(dict.fromkeys(_NOT_GSM.findall(text)))
-
-
-def clean(text: str) -> str:
-    """Return ``text`` with the nearest GSM characters for what GSM lacks.
-
-    Curly quotes, primes and backticks become straight quotes; dashes, minus signs and bullets become ``-``; an ellipsis
-    becomes three dots; tabs and special spaces become a space; zero-width characters, soft hyphens and variation
-    selectors are removed; CR LF becomes LF; ligatures and signs are spelt out (``œ`` oe, ``©`` (c)); a letter whose
-    accent GSM lacks loses it (``á`` a, ``ê`` e, ``À`` A). Characters without a replacement (an emoji, ``中``) stay, and
-    ``unsupported`` returns them.
-    """
-    text = text.replace("\r\n", "\n")
-    if _GSM.fullmatch(text):
-        return text
-    # Letters typed as base and accent are joined first, so that é stays é.
-    text = unicodedata.normalize("NFC", text)
-    return _NOT_GSM.sub(lambda match: _nearest(match.group()), text)
-
-
-def _nearest(character: str) -> str:
-    if character in _REPLACEMENTS:
-        return _REPLACEMENTS[character]
-    if unicodedata.category(character) == "Zs":
-        return " "
-    plain = "".join(piece for piece in unicodedata.normalize("NFKD", character) if not unicodedata.combining(piece))
-    return plain if plain and _GSM.fullmatch(plain) else character
 
 
 def _parts(units: int, single: int, each: int) -> int:

@@ -1,19 +1,16 @@
 """Check a draft as if it were frozen now: who would be included, who excluded and why, and what the texts cost."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import connection
-
+from campaigns.audience.people import has_own_people
+from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
 from campaigns.audience.spec import compose_spec, finished_text
 from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text, foreign_fields
 from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
-from contacts.fields import FROZEN_FIELDS
-from contacts.models import Contact, ContactList, Import
+from contacts.models import ContactList, Import
 from providers import gsm
 from providers.base import Problem
 from providers.models import Account
@@ -52,33 +49,33 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
 
     Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
-    text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    text = usable_text_of(campaign)
     refuse_foreign_fields(campaign)
     check = AudienceCheck()
-    reasons = count_reasons(lists, text)
+    reasons = count_reasons(campaign, text)
     check.selected = sum(reasons.values())
     check.included = reasons.pop("", 0)
     check.excluded = dict(reasons)
     spec = compose_spec(campaign, text)
     check.spec_problems = campaign.account.adapter.spec_problems(spec)
-    measured = measure_texts(campaign, text, spec, draft_recipients(lists, text, 0, CHECKED))
+    measured = measure_texts(campaign, text, spec, draft_recipients(campaign, text, 0, CHECKED))
     check.is_complete = measured.included == check.included
-    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults"):
+    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults", "cost"):
         setattr(check, name, getattr(measured, name))
     return check
 
 
 def sample(campaign: Campaign, position: int) -> Sample | None:
     """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
-    text, lists = usable_text_of(campaign), campaign.ordered_lists()
+    text = usable_text_of(campaign)
     if campaign.counts:
         included = campaign.recipients.included()
         total = included.count()
         found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
         recipients: list[Recipient] = list(found)
     else:
-        total = count_reasons(lists, text)[""]
-        recipients = list(draft_recipients(lists, text, position - 1, 1)) if 0 < position <= total else []
+        total = count_reasons(campaign, text)[""]
+        recipients = list(draft_recipients(campaign, text, position - 1, 1)) if 0 < position <= total else []
     if not recipients:
         return None
     recipient = recipients[0]
@@ -97,10 +94,20 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 
 def usable_text_of(campaign: Campaign) -> Text:
     """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
-    text = usable_text(campaign.text, campaign.ordered_lists())
+    text = _usable_text_of(campaign)
+    if campaign.account_id is None:
+        raise Refusal("no_account", "Choose the account that the texts go through.")
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
+
+
+def _usable_text_of(campaign: Campaign) -> Text:
+    if not has_own_people(campaign):
+        return usable_text(campaign.text, sources_of(campaign))
+    if not campaign.people.exists():
+        raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
+    return compile_text(campaign.text)
 
 
 def refuse_foreign_fields(campaign: Campaign) -> None:
@@ -115,9 +122,9 @@ def refuse_foreign_fields(campaign: Campaign) -> None:
         )
 
 
-def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
-    """Return the compiled text, if these lists in this order could be frozen with it. Raises Refusal otherwise."""
-    text = compile_text(source)
+def usable_text(source: str, sources: Sources) -> Text:
+    """Return the compiled text, if these sources could be frozen with it. Raises Refusal otherwise."""
+    text, lists = compile_text(source), sources.lists
     if not lists:
         raise Refusal("no_list", "Choose at least one contact list.")
     for used in text.fields:
@@ -125,7 +132,7 @@ def usable_text(source: str, lists: Sequence[ContactList]) -> Text:
         if len(labels) > 1:
             said = ", ".join(f"“{label}”" for label in sorted(labels))
             raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
-    importing = Import.objects.changing_contacts().filter(list__in=lists).first()
+    importing = Import.objects.changing_contacts().filter(list__in=[*lists, *sources.excluded_lists]).first()
     if importing:
         raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has finished.")
     return text
@@ -141,66 +148,3 @@ def refuse_early(account: Account, start_at: datetime | None, now: datetime) -> 
     if adapter.limits.start_ahead and start_at > now + adapter.limits.start_ahead:
         days = adapter.limits.start_ahead.days
         raise Refusal("start_too_far", f"{account} holds a file for at most {days} days. Choose an earlier start.")
-
-
-def reason_sql(text: Text, earlier: str) -> str:
-    """Why the contact ``c`` is excluded, as SQL; ``''`` for those who are included.
-
-    ``earlier`` is SQL that finds the number on a list chosen before: a number counts once, on the first list it is on.
-    """
-    missing = " OR ".join(f"c.{name} = ''" for name in text.required)
-    active = "SELECT 1 FROM contacts_suppression s WHERE s.msisdn = c.msisdn AND s.lifted_at IS NULL"
-    return (
-        f"CASE WHEN EXISTS ({earlier}) THEN '{Recipient.Excluded.DUPLICATE}'"
-        f" WHEN EXISTS ({active}) THEN '{Recipient.Excluded.OPTED_OUT}'"
-        + (f" WHEN c.message = '' AND ({missing}) THEN '{Recipient.Excluded.MISSING_FIELD}'" if missing else "")
-        + " ELSE '' END"
-    )
-
-
-def _on_earlier_list(lists: Sequence[ContactList], position: int) -> str:
-    """SQL that finds the contact ``c`` on a list chosen before ``position``."""
-    chosen = ", ".join(str(int(contact_list.pk)) for contact_list in lists[:position]) or "NULL"
-    return f"SELECT 1 FROM contacts_contact e WHERE e.msisdn = c.msisdn AND e.list_id IN ({chosen})"
-
-
-def count_reasons(lists: Sequence[ContactList], text: Text) -> Counter[str]:
-    """Count the contacts of the chosen lists by the reason that would exclude them; ``""`` counts those included."""
-    reasons: Counter[str] = Counter()
-    for position in range(len(lists)):
-        reasons.update(_reasons(lists, text, position))
-    return reasons
-
-
-def _reasons(lists: Sequence[ContactList], text: Text, position: int) -> Counter[str]:
-    reason = reason_sql(text, _on_earlier_list(lists, position))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {reason}, COUNT(*) FROM contacts_contact c WHERE c.list_id = %s GROUP BY 1",
-            [lists[position].pk],
-        )
-        return Counter(dict(cursor.fetchall()))
-
-
-def draft_recipients(lists: Sequence[ContactList], text: Text, skip: int, count: int) -> Iterator[Recipient]:
-    """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, list by list."""
-    for position, contact_list in enumerate(lists):
-        reason = reason_sql(text, _on_earlier_list(lists, position))
-        contacts = Contact.objects.raw(
-            f"SELECT c.* FROM contacts_contact c WHERE c.list_id = %s AND {reason} = ''"
-            " ORDER BY c.msisdn LIMIT %s OFFSET %s",
-            [contact_list.pk, count, skip],
-        )
-        found = 0
-        for contact in contacts:
-            found += 1
-            yield Recipient(
-                list_id=contact_list.pk,
-                contact_id=contact.pk,
-                msisdn=contact.msisdn,
-                **{name: getattr(contact, name) for name in FROZEN_FIELDS},
-            )
-        count -= found
-        if count <= 0:
-            return
-        skip = 0 if found else max(0, skip - _reasons(lists, text, position)[""])

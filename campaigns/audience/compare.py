@@ -8,20 +8,21 @@ from typing import Any
 
 from django.db import transaction
 
-from campaigns.audience.check import CHECKED, count_reasons, draft_recipients, refuse_early, usable_text
+from campaigns.audience.check import CHECKED, refuse_early, usable_text
+from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
 from campaigns.audience.spec import message_of
 from campaigns.audience.statistics import Measured, TextStatistics
 from campaigns.audience.texts import Text
 from campaigns.lifecycle import require_permission
 from campaigns.models import Campaign
 from contacts.errors import Refusal
-from contacts.models import ContactList
 from providers import gsm
 from providers.base import BaseAdapter, CampaignSpec, Problem
 from providers.checking import BUSY, Health, health
 from providers.connections import connect
 from providers.locks import account_slot
 from providers.models import Account
+from providers.prices import table_of
 
 #: Characters that are listed; the others are only counted.
 NAMED = 20
@@ -91,19 +92,24 @@ class AccountCheck:
         )
 
 
-def compare_accounts(campaign: Campaign, now: datetime, lists: list[ContactList] | None = None) -> list[AccountCheck]:
+def compare_accounts(campaign: Campaign, now: datetime, sources: Sources | None = None) -> list[AccountCheck]:
     """Return what each active account would do with a draft, saved or not; no provider is asked.
 
-    The first recipients' texts are checked once for all accounts. ``lists`` are those of a draft that is not saved.
+    The first recipients' texts are checked once for all accounts. ``sources`` are those of a draft that is not saved.
     Raises Refusal if the text or the lists cannot be used.
     """
-    lists = campaign.ordered_lists() if lists is None else lists
-    text = usable_text(campaign.text, lists)
-    included = count_reasons(lists, text)[""]
+    text = usable_text(campaign.text, sources or sources_of(campaign))
+    included = (sources.count_reasons(text) if sources else count_reasons(campaign, text))[""]
+    if sources:
+        recipients = sources.recipients(text, 0, CHECKED)
+    else:
+        recipients = draft_recipients(campaign, text, 0, CHECKED)
     accounts = list(Account.objects.filter(is_active=True))
-    statistics_by_account = [TextStatistics(account.adapter, spec_for(campaign, account, text)) for account in accounts]
+    statistics_by_account = [
+        TextStatistics(account.adapter, spec_for(campaign, account, text), table_of(account)) for account in accounts
+    ]
     foreign: dict[str, None] = {}
-    for recipient in draft_recipients(lists, text, 0, CHECKED):
+    for recipient in recipients:
         message = message_of(text, recipient)
         foreign.update(dict.fromkeys(gsm.unsupported(message.text)))
         for statistics in statistics_by_account:
@@ -147,9 +153,8 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
 
     Nobody is texted. Raises Refusal, also when the provider cannot be asked, or Trouble.
     """
-    lists = campaign.ordered_lists()
-    text = usable_text(campaign.text, lists)
-    recipient = next(draft_recipients(lists, text, 0, 1), None)
+    text = usable_text(campaign.text, sources_of(campaign))
+    recipient = next(draft_recipients(campaign, text, 0, 1), None)
     if recipient is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there is no price to ask for.")
     with account_slot(account) as slot:

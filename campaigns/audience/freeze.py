@@ -4,27 +4,27 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
-from campaigns.audience.check import reason_sql, refuse_early, refuse_foreign_fields, usable_text_of
+from campaigns.audience.ceilings import refuse_above_ceiling
+from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
+from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.reach import frozen_groups, refuse_early_portions
+from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
-from campaigns.audience.texts import Text
+from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
+from campaigns.chain import why_not_freeze
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
 from campaigns.statuses import EXCLUDED_LATER
 from contacts.errors import Refusal
-from contacts.fields import FROZEN_FIELDS
-from providers.locks import Lock, LockLost
+from providers.locks import Lock
 
-#: Recipients copied in one transaction, so that web requests can write in between.
+#: Recipients deleted in one transaction, so that web requests can write in between.
 CHUNK = 20_000
-
-
-_COPIED = ("msisdn", *FROZEN_FIELDS)
 
 
 def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
@@ -42,6 +42,8 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     refuse_early_portions(campaign)
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
+    if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
+        raise Refusal("follow_up_active", why_not)
     transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
@@ -59,8 +61,8 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
     try:
         text = usable_text_of(campaign)
         refuse_foreign_fields(campaign)
-        copied = _copy_people(campaign, text, lock)
-        if not _still_freezing(campaign):
+        copied = copy_people(campaign, text, lock)
+        if not is_freezing(campaign):
             _forget_if_given_up(campaign, lock)
             return
         spec = compose_spec(campaign, text)
@@ -70,7 +72,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         measured = measure_texts(campaign, text, spec, frozen_recipients(campaign))
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
-            raise Refusal("copy_differs", "The audience changed while it was being frozen. Freeze it again.")
+            raise Refusal("copy_differs", "The audience changed while it was being copied. Submit it again.")
         if measured.problem_count:
             campaign.problems = measured.problems
             raise Refusal(
@@ -80,6 +82,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             )
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+        refuse_above_ceiling(campaign, measured.parts, measured.cost)
         groups = frozen_groups(campaign, now)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
@@ -97,23 +100,27 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
         **groups,
     }
-    if not _still_freezing(campaign):
+    if measured.cost:
+        campaign.counts["cost"] = measured.cost.as_json()
+    if not is_freezing(campaign):
         _forget_if_given_up(campaign, lock)
         return
-    _ask_for(lock)
     cleared: dict[str, Any] = {reason.value: 0 for reason in EXCLUDED_LATER}
-    transition(
-        campaign,
-        Campaign.Status.FROZEN,
-        user=campaign.frozen_by,
-        counts=campaign.counts,
-        audience_digest=campaign.audience_digest,
-        approval_hash=approval_hash(campaign),
-        frozen_at=now,
-        **cleared,
-        canary_released_at=None,
-        problems=[],
-    )
+    with stored_numbers(campaign, lambda: refuse_lost(lock)) as numbers, transaction.atomic():
+        record_version(campaign, numbers, now)
+        transition(
+            campaign,
+            Campaign.Status.FROZEN,
+            user=campaign.frozen_by,
+            counts=campaign.counts,
+            audience_digest=campaign.audience_digest,
+            approval_hash=approval_hash(campaign),
+            frozen_at=now,
+            **cleared,
+            canary_released_at=None,
+            problems=[],
+        )
+    erase_old_numbers()
 
 
 def give_up_freeze(
@@ -141,50 +148,9 @@ def delete_recipients(campaign: Campaign, lock: Lock | None = None) -> None:
         with transaction.atomic():
             rows._raw_delete(rows.db)
             # Not earlier: another worker could start and copy people between the answer and the deletion.
-            _ask_for(lock)
+            refuse_lost(lock)
         if not first:
             return
-
-
-def _copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
-    """Copy the chosen lists into recipients inside the database, a range of numbers at a time; return how many."""
-    # The lists chosen earlier have been copied, so their numbers are recipients already.
-    earlier = "SELECT 1 FROM campaigns_recipient r WHERE r.campaign_id = %s AND r.msisdn = c.msisdn"
-    reason = reason_sql(text, earlier)
-    copied = 0
-    for contact_list in campaign.ordered_lists():
-        after = ""
-        while True:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT msisdn FROM contacts_contact WHERE list_id = %s AND msisdn > %s"
-                    " ORDER BY msisdn LIMIT 1 OFFSET %s",
-                    [contact_list.pk, after, CHUNK - 1],
-                )
-                row = cursor.fetchone()
-                until = row[0] if row else "9" * 16
-                cursor.execute(
-                    f"INSERT INTO campaigns_recipient (campaign_id, list_id, contact_id, {', '.join(_COPIED)},"
-                    " excluded_reason)"
-                    f" SELECT %s, c.list_id, c.id, {', '.join(f'c.{name}' for name in _COPIED)}, {reason}"
-                    " FROM contacts_contact c"
-                    " WHERE c.list_id = %s AND c.msisdn > %s AND c.msisdn <= %s ORDER BY c.msisdn",
-                    [campaign.pk, campaign.pk, contact_list.pk, after, until],
-                )
-                copied += cursor.rowcount
-                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
-                # Before this chunk is committed: another worker may have started from nothing since.
-                _ask_for(lock)
-            if not row or not _still_freezing(campaign):
-                break
-            after = until
-    return copied
-
-
-def _ask_for(lock: Lock | None) -> None:
-    """Raise LockLost if another worker may be freezing the campaign by now."""
-    if lock is not None and not lock.still_held():
-        raise LockLost
 
 
 def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
@@ -195,7 +161,3 @@ def _forget_if_given_up(campaign: Campaign, lock: Lock | None) -> None:
     if ended:
         # A draft may be freezing again by now. A cancelled campaign never will be, so no lock is needed.
         delete_recipients(campaign, lock if ended.status == Campaign.Status.DRAFT else None)
-
-
-def _still_freezing(campaign: Campaign) -> bool:
-    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()

@@ -20,6 +20,8 @@ def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
 
 def rehearsal_of(campaign: Campaign) -> str:
     """The sentence that this campaign is a rehearsal that texts nobody, or ``""``; no provider is asked."""
+    if campaign.account_id is None:
+        return ""
     try:
         text = compile_text(campaign.text)
     except Refusal:

@@ -13,7 +13,9 @@ from campaigns.audience.spec import message_of
 from campaigns.audience.texts import Text, has_literal_field
 from campaigns.audience.warnings import TEXT_FAULTS
 from campaigns.models import Campaign, Recipient
+from contacts.number_facts import number_facts
 from providers.base import BaseAdapter, CampaignSpec, Message, Problem
+from providers.prices import Cost, CostCounter, PriceTable, table_of
 
 #: Problems kept for people to read.
 SHOWN = 100
@@ -43,16 +45,19 @@ class Measured:
     reasons: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     #: (number of texts, msisdn of the first) by the code of what they should not contain.
     text_faults: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: None if the account has no prices.
+    cost: Cost | None = None
     digest: str = ""
 
 
 class TextStatistics:
     """Measures finished texts one after another with one adapter's own rules."""
 
-    def __init__(self, adapter: BaseAdapter, spec: CampaignSpec) -> None:
+    def __init__(self, adapter: BaseAdapter, spec: CampaignSpec, prices: PriceTable) -> None:
         self.adapter = adapter
         self.spec = spec
         self._measured = Measured()
+        self._cost = CostCounter(prices)
         self._histogram: Counter[int] = Counter()
         self._longest: list[tuple[int, int, dict[str, Any]]] = []
         self._least: int | None = None
@@ -63,6 +68,7 @@ class TextStatistics:
         measured = self._measured
         measured.included += 1
         measured.parts += size.parts
+        self._cost.add(message.msisdn, size.parts)
         measured.unicode += size.alphabet != "gsm"
         self._histogram[size.parts] += 1
         self._least = size.units if self._least is None else min(self._least, size.units)
@@ -72,13 +78,17 @@ class TextStatistics:
             keep(self._longest, (size.units, -measured.included, entry))
         for code, pattern in TEXT_FAULTS.items():
             if pattern.search(message.text):
-                count, first = measured.text_faults.get(code, (0, message.msisdn))
-                measured.text_faults[code] = (count + 1, first)
+                self.add_fault(code, message.msisdn)
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
         if found:
             self._add_problems(message.msisdn, found)
+
+    def add_fault(self, code: str, msisdn: str) -> None:
+        """Count a text that has what the warning with this code is about."""
+        count, first = self._measured.text_faults.get(code, (0, msisdn))
+        self._measured.text_faults[code] = (count + 1, first)
 
     def result(self) -> Measured:
         """Return the statistics of all texts added so far, without a digest."""
@@ -87,6 +97,7 @@ class TextStatistics:
         measured.least = self._least or 0
         measured.longest = [entry for _, _, entry in sorted(self._longest, key=lambda item: (-item[0], -item[1]))]
         measured.most = measured.longest[0]["units"] if measured.longest else 0
+        measured.cost = self._cost.result()
         return measured
 
     def _add_problems(self, msisdn: str, found: Sequence[Problem]) -> None:
@@ -115,11 +126,13 @@ def _reason(problem: Problem) -> tuple[str, str]:
 
 def measure_texts(campaign: Campaign, text: Text, spec: CampaignSpec, recipients: Iterator[Recipient]) -> Measured:
     """Render, measure and check every text once, streaming."""
-    statistics = TextStatistics(campaign.account.adapter, spec)
+    statistics = TextStatistics(campaign.account.adapter, spec, table_of(campaign.account))
     digest = hashlib.sha256()
     for recipient in recipients:
         add_to_digest(digest, recipient)
         statistics.add(recipient, message_of(text, recipient))
+        if number_facts(recipient.msisdn)[1] == "fixed_line":
+            statistics.add_fault("landline", recipient.msisdn)
     measured = statistics.result()
     measured.digest = digest.hexdigest()
     return measured

@@ -96,7 +96,8 @@ class Campaign(models.Model):
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
     #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}}
+    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
+    #: had no prices.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
@@ -173,8 +174,9 @@ class Campaign(models.Model):
         return reverse("campaigns:campaign", args=[self.pk])
 
     def ordered_lists(self) -> list[Any]:
-        """The chosen contact lists, in the chosen order."""
-        return [row.contact_list for row in self.campaignlist_set.select_related("contact_list").order_by("position")]
+        """The lists whose contacts are chosen, each once, in the chosen order."""
+        rows = self.campaignlist_set.select_related("contact_list").order_by("position")
+        return list(dict.fromkeys(row.contact_list for row in rows))
 
     @property
     def is_staggered(self) -> bool:
@@ -186,6 +188,10 @@ class Campaign(models.Model):
 
         Where lists label a field differently, the labels are joined: ``"City / Balance"``.
         """
+        origin = self.chain_root or self.test_of
+        if origin:
+            # Their people come from that campaign.
+            return origin.value_labels()
         found: dict[str, dict[str, None]] = {}
         for contact_list in self.ordered_lists():
             for field, label in contact_list.labelled_fields().items():

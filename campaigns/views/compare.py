@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.audience.compare import ask_for_quote, choose_account, compare_accounts, group_alike
+from campaigns.audience.sources import Sources
 from campaigns.models import Campaign
 from contacts.errors import Refusal
-from contacts.models import ContactList
 from providers.errors import Trouble
 from providers.models import Account
 
@@ -58,10 +58,10 @@ def quote(request: HttpRequest, pk: int, account_pk: int) -> HttpResponse:
     return redirect("campaigns:compare", pk)
 
 
-def compared(campaign: Campaign, lists: list[ContactList] | None = None) -> dict[str, Any]:
+def compared(campaign: Campaign, sources: Sources | None = None) -> dict[str, Any]:
     """What each account would do with a draft, or why that is not known."""
     try:
-        checks = compare_accounts(campaign, timezone.now(), lists)
+        checks = compare_accounts(campaign, timezone.now(), sources)
     except Refusal as refusal:
         return {"account_checks": [], "account_checks_refusal": refusal.sentence}
     return {"account_checks": checks, "account_check_groups": group_alike(checks)}

@@ -11,14 +11,14 @@ from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
 from campaigns.audience.texts import compile_text, foreign_fields
-from campaigns.forms.compose import labels_of
+from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
 from contacts.models import Contact
-from providers import gsm
+from providers import gsm, letters
 from providers.base import CampaignSpec, Message
 from providers.models import Account
 
@@ -48,7 +48,7 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
     form = TemplateForm(request.POST or None, instance=row)
     if request.method == "POST" and request.POST.get("turn") == "clean":
         data = request.POST.copy()
-        data["text"] = gsm.clean(data.get("text", ""))
+        data["text"] = letters.replace(data.get("text", ""))
         form = TemplateForm(data, instance=row)
         form.errors.clear()
     elif request.method == "POST" and form.is_valid():
@@ -82,9 +82,10 @@ def measure(request: HttpRequest) -> HttpResponse:
     raw = request.POST.get("account", "")
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
-    lists = request.POST.getlist("lists")
+    campaign = _draft(request)
+    lists = [str(row.pk) for row in campaign.ordered_lists()] if campaign else []
     context = measured(request.POST.get("text", ""), lists, account, options)
-    if "lists" not in request.POST:
+    if campaign is None:
         return render(request, "campaigns/_measure.html", context)
     context |= {
         "labels": labels_of(lists),
@@ -92,6 +93,13 @@ def measure(request: HttpRequest) -> HttpResponse:
         "are_literals": "are_literals" in request.POST,
     }
     return render(request, "campaigns/_measure_refresh.html", context)
+
+
+def _draft(request: HttpRequest) -> Campaign | None:
+    """The draft whose text is written; None while a template is."""
+    raw = request.POST.get("campaign", "")
+    is_allowed = raw.isdigit() and request.user.has_perm("campaigns.view_campaign")
+    return Campaign.objects.filter(pk=raw).first() if is_allowed else None
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,6 +147,6 @@ def measured(
         "contact": contact,
         "has_fields": bool(text.fields),
         "foreign": " ".join(foreign),
-        "can_clean": gsm.clean(source) != source.replace("\r\n", "\n"),
+        "can_clean": letters.replace(source) != source,
         "is_gsm_only": is_gsm_only,
     }

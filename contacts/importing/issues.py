@@ -34,6 +34,7 @@ WORDS = {
     "amount": ("cell is an amount", "cells are amounts"),
     "thousands_separators": ("number is divided into thousands", "numbers are divided into thousands"),
     "ip_address": ("cell is an IP address", "cells are IP addresses"),
+    "format_not_fitting": ("cell does not fit the chosen format", "cells do not fit the chosen format"),
     "spreadsheet_error": ("cell shows a spreadsheet error", "cells show a spreadsheet error"),
     "rounded_by_excel": ("number was rounded by Excel", "numbers were rounded by Excel"),
     "two_numbers": ("cell has more than one number", "cells have more than one number"),

@@ -2,7 +2,6 @@
 
 from django.db.models import ProtectedError, QuerySet
 
-from contacts.columns import restored
 from contacts.importing.state import ImportRefusal
 from contacts.importing.uploading import ALREADY_CONFIRMED
 from contacts.models import ContactList, Import
@@ -25,12 +24,14 @@ def same_header(import_: Import) -> Import | None:
     return done.order_by("-ended_at").first()
 
 
-def remembered_mapping(import_: Import) -> dict[int, str] | None:
-    """The mapping of the last import into the same list with the same titles; None if there was none."""
+def remembered_columns(import_: Import) -> Import | None:
+    """The last import into the same list with the same titles, whose columns are offered again; None if there is none.
+
+    Its ``mapping`` and ``formats`` are as they are stored.
+    """
     if not any(title.strip() for title in import_.header):
         return None
-    before = _done(import_).filter(list=import_.list_id, header=import_.header).order_by("-ended_at").first()
-    return restored(before.mapping) if before else None
+    return _done(import_).filter(list=import_.list_id, header=import_.header).order_by("-ended_at").first()
 
 
 def _done(import_: Import) -> QuerySet[Import]:

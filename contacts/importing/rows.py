@@ -6,9 +6,10 @@ from typing import Any
 
 from contacts import columns, phones
 from contacts.errors import Refusal
-from contacts.fields import FIELD_LABELS, MAX_LENGTHS
+from contacts.fields import FIELD_LABELS, MAX_LENGTHS, VALUE_FIELDS
 from contacts.models import Import, ImportIssue
 from contacts.sheets import WHOLE_ROW, Row
+from contacts.value_formats import FormatError, formatted
 
 #: Problems of the reader that a person should look at, although the row can be read.
 WARNINGS = ("surplus_cells",)
@@ -31,6 +32,7 @@ class RowChecker:
     """Checks the rows of one import.
 
     ``header``: the titles of the columns; ``mapping``: field by column; ``accepted``: which numbers are taken in.
+    ``formats``: how the dates or amounts of a column are written, see contacts.value_formats.
     ``deselected``: of a sheet of opt-outs, the columns that appeared to hold numbers and that the operator left out.
     """
 
@@ -40,6 +42,7 @@ class RowChecker:
     mapping: Mapping[int, str] = field(default_factory=dict)
     accepted: phones.Accepted = phones.MOBILES
     deselected: frozenset[int] = frozenset()
+    formats: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, import_: Import) -> "RowChecker":
@@ -49,7 +52,8 @@ class RowChecker:
         deselected: set[int] = set()
         if import_.is_of_opt_outs:
             deselected = {*columns.guess_opt_outs(import_.header, import_.samples, import_.country)} - {*mapping}
-        return cls(import_.pk, import_.country, import_.header, mapping, accepted, frozenset(deselected))
+        formats = columns.restored(import_.formats)
+        return cls(import_.pk, import_.country, import_.header, mapping, accepted, frozenset(deselected), formats)
 
     def check(self, row: Row) -> tuple[str, dict[str, str]]:
         """The msisdn of a good row and its values by field. Raises RowError."""
@@ -57,6 +61,14 @@ class RowChecker:
         for column, name in self.mapping.items():
             self._refuse_unusable(column, name, row.cells[column] if column < len(row.cells) else "")
         values = columns.apply(self.mapping, row.cells)
+        for column, code in self.formats.items():
+            name = self.mapping.get(column, "")
+            if name not in VALUE_FIELDS:
+                continue
+            try:
+                values[name] = formatted(values[name], code)
+            except FormatError as error:
+                raise RowError(column, "format_not_fitting", str(error)) from error
         try:
             return phones.parse(values["phone"], self.country, self.accepted), values
         except phones.PhoneError as error:

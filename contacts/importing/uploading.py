@@ -133,16 +133,21 @@ def read_again(import_: Import, options: sheets.Options) -> None:
         raise ImportRefusal("already_checked", ALREADY_CONFIRMED)
 
 
-def confirm(import_: Import, mapping: Mapping[int, str], labels: Mapping[str, str] = MappingProxyType({})) -> None:
+def confirm(
+    import_: Import,
+    mapping: Mapping[int, str],
+    labels: Mapping[str, str] = MappingProxyType({}),
+    formats: Mapping[int, str] = MappingProxyType({}),
+) -> None:
     """Record what the columns mean, so that the rows can be checked. Raises ColumnsError and ImportRefusal.
 
     ``mapping``: field by column, counted from 0. ``labels``: what the list is to call value fields that it has no label
-    for; by default the column's heading.
+    for; by default the column's heading. ``formats``: how the dates or amounts of a column are written, by column.
     """
     (columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate)(mapping, import_.header)
     # beat_at keeps the sweep from enqueuing the check while the caller does so.
     changed = Import.objects.filter(pk=import_.pk, status=Import.Status.UPLOADED, mapping={}).update(
-        mapping=columns.stored(mapping), beat_at=timezone.now()
+        mapping=columns.stored(mapping), formats=columns.stored(formats), beat_at=timezone.now()
     )
     if not changed:
         raise ImportRefusal("already_checked", ALREADY_CONFIRMED)

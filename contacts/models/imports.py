@@ -116,6 +116,8 @@ class Import(models.Model):
     header = models.JSONField(default=builtins.list, blank=True)
     samples = models.JSONField(default=builtins.list, blank=True)
     mapping = models.JSONField(default=dict, blank=True)
+    # How the dates or amounts of a column are written: see contacts.value_formats. Keyed like ``mapping``.
+    formats = models.JSONField(default=dict, blank=True)
     hidden_rows = models.PositiveIntegerField(default=0)
     takes_hidden_rows = models.BooleanField(default=False)
     # Which numbers are taken in besides mobiles: see contacts.phones.Accepted.

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from campaigns.audience import approval, check
+from campaigns.audience import approval, check, sources
 from campaigns.audience import freeze as audience_freeze
 from campaigns.models import Campaign, Recipient
 from campaigns.results import balance
@@ -205,7 +205,7 @@ def test_a_freeze_that_died_starts_over(account: Account, make_campaign: MakeCam
     assert campaign.recipients.count() == 5
 
 
-@pytest.mark.parametrize("step", ["_copy_people", "measure_texts"])
+@pytest.mark.parametrize("step", ["copy_people", "measure_texts"])
 def test_a_freeze_is_given_up_when_the_audience_changed_meanwhile(
     account: Account, make_campaign: MakeCampaign, operator: User, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -228,6 +228,7 @@ def test_many_people_are_copied_in_chunks(
     account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audience_freeze, "CHUNK", 7)
+    monkeypatch.setattr(sources, "CHUNK", 7)
 
     campaign = freeze(make_campaign(account, make_list(count=23)), operator)
 

@@ -22,6 +22,7 @@ from rq import Queue
 
 from campaigns import decisions, jobs
 from campaigns.audience import freeze as audience_freeze
+from campaigns.audience import sources
 from campaigns.handover import batches
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, Recipient
@@ -197,7 +198,7 @@ def test_a_freeze_that_loses_its_lock_is_left_to_the_next(
     held: int,
     copied: int,
 ) -> None:
-    monkeypatch.setattr(audience_freeze, "CHUNK", 2)
+    monkeypatch.setattr(sources, "CHUNK", 2)
 
     with monkeypatch.context() as patched:
         hold_while(patched, [True] * held + [False])
@@ -219,6 +220,7 @@ def test_a_freeze_that_loses_its_lock_deletes_nobody_whom_the_next_has_copied(
     for msisdn in numbers:
         Recipient.objects.create(campaign=freezing, list_id=1, contact_id=1, msisdn=msisdn)
     monkeypatch.setattr(audience_freeze, "CHUNK", 2)
+    monkeypatch.setattr(sources, "CHUNK", 2)
     hold_while(monkeypatch, [True, False])
 
     with pytest.raises(LockLost):
@@ -342,7 +344,7 @@ def test_the_nightly_audit_raises_an_alarm(
     jobs.audit(campaign.pk)
 
     campaign.refresh_from_db()
-    assert campaign.alarm == "The recipients changed after the freeze."
+    assert campaign.alarm == "The recipients changed after submission."
 
 
 def test_an_audited_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:

@@ -51,12 +51,17 @@ class Life:
         return self.moment
 
     def sweep(self) -> None:
-        wanted: list[tuple[str, int]] = []
-        queues.enqueue_once = lambda job, pk: wanted.append((job.__name__, pk)) or True  # type: ignore[func-returns-value]
+        calls: list[tuple[str, int]] = []
+
+        def enqueue_once(wanted: queues.Job, pk: int) -> bool:
+            calls.append((wanted.__name__, pk))
+            return True
+
+        queues.enqueue_once = enqueue_once
         jobs.sweep(self.now())
         done: set[tuple[str, int]] = set()
-        while wanted:
-            if (call := wanted.pop(0)) not in done:
+        while calls:
+            if (call := calls.pop(0)) not in done:
                 done.add(call)
                 getattr(jobs, call[0])(call[1])
         self.campaign.refresh_from_db()

@@ -194,6 +194,31 @@ def test_columns_are_proposed_as_they_were_confirmed_for_the_last_sheet(client: 
     assert import_.mapping == {"0": "value1", "1": "phone"}
 
 
+def test_dates_and_amounts_get_the_format_that_was_chosen(client: Client, customers: ContactList) -> None:
+    rows = 'First name,Cell,Due,Balance\nThandi,0825550100,2026-11-27,"R1,204.50"\nSipho,0825550101,2026-12-01,R5\n'
+    import_ = upload(customers, rows)
+    shown = page(client, import_)
+    assert "Date: Friday 27 November" in shown
+    assert "Money without the currency: 1,204.50" in shown
+    assert 'name="format_0"' not in shown
+    main_button(client, import_, format_2="date_day", format_3="money")
+    importing.check_rows(import_.pk)
+    import_.refresh_from_db()
+    importing.begin_apply(import_)
+    importing.apply(import_.pk)
+    assert list(Contact.objects.order_by("msisdn").values_list("value2", "value3")) == [
+        ("27 November", "1,204.50"),
+        ("1 December", "5.00"),
+    ]
+    again = upload(customers, rows.replace("2026-12-01", "soon"))
+    main_button(client, again)
+    assert again.formats == {"2": "date_day", "3": "money"}
+    importing.check_rows(again.pk)
+    issue = again.issues.get()
+    assert (issue.row, issue.column, issue.code) == (3, "Due", "format_not_fitting")
+    assert issue.sentence == "“soon” is not a date like 2026-11-27 or 27 Nov 2026."
+
+
 def test_the_same_file_is_said_for_any_list_with_date_and_person(
     client: Client, customers: ContactList, operator: User
 ) -> None:
@@ -230,7 +255,7 @@ def test_a_list_that_is_used_stays_when_its_upload_goes_elsewhere(client: Client
 @pytest.mark.parametrize(
     ("asked", "is_kept"),
     [
-        ("/campaigns/new/", True),
+        ("/campaigns/7/edit/recipients/", True),
         ("/\\evil.example/", False),
         ("https://evil.example/", False),
         ("//evil.example/", False),
@@ -249,14 +274,13 @@ def test_the_page_that_asked_for_the_upload_waits_for_the_result(
 def test_the_result_leads_to_a_campaign(client: Client, customers: ContactList, viewer: User, logged_in: LogIn) -> None:
     import_ = imported(customers)
     shown = html_of(client.get(import_.get_absolute_url()))
-    assert (
-        f'<a class="btn btn-primary" href="/campaigns/new/?list={customers.pk}">Write a campaign to this list' in shown
-    )
+    assert f'<form method="post" action="/campaigns/new/?list={customers.pk}" data-once>' in shown
+    assert '<button class="btn btn-primary" type="submit">Write a campaign to this list</button>' in shown
     session = client.session
-    session["import_next"] = {"import": import_.pk, "url": "/campaigns/new/"}
+    session["import_next"] = {"import": import_.pk, "url": "/campaigns/7/edit/recipients/"}
     session.save()
     shown = html_of(client.get(import_.get_absolute_url()))
-    assert f'<a class="btn btn-primary" href="/campaigns/new/?uploaded={customers.pk}">Continue the campaign' in shown
+    assert f'<a class="btn btn-primary" href="/campaigns/7/edit/recipients/?uploaded={customers.pk}">Continue' in shown
     shown = html_of(logged_in(viewer).get(import_.get_absolute_url()))
     assert "Write a campaign" not in shown
     assert f'<a class="btn btn-primary" href="/contacts/{customers.pk}/">View Customers' in shown

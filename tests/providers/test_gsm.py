@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smsutil import is_valid_gsm, split
 
-from providers.gsm import BASIC, EXTENSION, Measure, clean, measure, unsupported
+from providers.gsm import BASIC, EXTENSION, Measure, measure, unsupported
 
 texts = st.text(alphabet=st.sampled_from(BASIC + EXTENSION + "áç😀中"), max_size=500)
 gsm_texts = st.text(alphabet=st.sampled_from(BASIC + EXTENSION), max_size=500)
@@ -73,33 +73,3 @@ def test_the_characters_it_names_are_all_that_keeps_a_text_from_gsm(text: str) -
 
 def test_it_names_each_character_once_in_order() -> None:
     assert unsupported("háb😀á") == "á😀"
-
-
-@pytest.mark.parametrize(
-    ("typed", "cleaned"),
-    [
-        ("“Hi” ‘you’ `x`", "\"Hi\" 'you' 'x'"),
-        ("1–2 — 3…", "1-2 - 3..."),
-        ("a\u00a0b\tc\u202fd", "a b c d"),
-        ("á ê À ç õ ẽ", "a e A c o e"),
-        ("é è Ç ñ ü €", "é è Ç ñ ü €"),
-        ("cafe\u0301", "café"),
-        ("a\r\nb", "a\nb"),
-        ("œuf ™", "oeuf (tm)"),
-        ("zero\u200bwidth", "zerowidth"),
-        ("😀 中", "😀 中"),
-    ],
-)
-def test_it_cleans_what_gsm_lacks(typed: str, cleaned: str) -> None:
-    assert clean(typed) == cleaned
-
-
-@given(gsm_texts.filter(lambda text: "\r\n" not in text))
-def test_cleaning_leaves_gsm_alone(text: str) -> None:
-    assert clean(text) == text
-
-
-@given(st.text(max_size=60))
-def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once

@@ -30,11 +30,12 @@ from providers.adapters.bulksms.wire import (
     encode_text,
     form_fields,
     gsm_problems,
+    lacking_characters,
     unicode_problems,
     uses_unicode,
     write_batch_data,
 )
-from providers.adapters.bulksms.words import REHEARSALS
+from providers.adapters.bulksms.words import CAUSES, REHEARSALS, WORDS
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -80,6 +81,8 @@ class Adapter(BaseAdapter):
     starts_later = True
     login_hint = "Each account belongs to one regional address: the user name is not known at the others."
 
+    words = WORDS
+    causes = CAUSES
     reply_setup = pushes.SETUP
 
     SettingsForm = forms.SettingsForm
@@ -98,6 +101,9 @@ class Adapter(BaseAdapter):
             return super().measure(spec, text)
         units = len(text.encode("utf-16-be", "surrogatepass")) // 2
         return gsm.Measure("ucs2", units, units and (1 if units <= 70 else -(-units // 67)))
+
+    def lacking(self, spec: CampaignSpec, text: str) -> str:
+        return lacking_characters(spec, text)
 
     def rehearsal(self, spec: CampaignSpec) -> str:
         """send_batch: ``test_always_succeed`` and ``test_always_fail`` "validate parameters" and text nobody."""

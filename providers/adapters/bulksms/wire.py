@@ -48,6 +48,13 @@ def unicode_problems(text: str) -> list[Problem]:
     return []
 
 
+def lacking_characters(spec: CampaignSpec, text: str) -> str:
+    """Return the characters of ``text`` that have no byte in the campaign's alphabet, each once."""
+    if uses_unicode(spec):
+        return ""
+    return gsm.unsupported(text) + "".join(character for character in _WITHOUT_A_BYTE if character in text)
+
+
 def gsm_problems(spec: CampaignSpec, text: str) -> list[Problem]:
     if foreign := gsm.unsupported(text):
         sentence = (

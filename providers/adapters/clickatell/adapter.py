@@ -12,6 +12,7 @@ from providers.adapters.clickatell.problems import (
     MAX_LINE_BYTES,
     SENDER,
     gsm_problems,
+    lacking_characters,
     longest_line_bytes,
     unicode_problems,
 )
@@ -37,6 +38,7 @@ from providers.adapters.clickatell.wire import (
     wire_form,
     write_line,
 )
+from providers.adapters.clickatell.words import CAUSES, WORDS
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -86,6 +88,8 @@ class Adapter(BaseAdapter):
         "The FTP login is your api_id with the FTP password set in the FTP section of “Manage My Products”. It is not "
         "the login of your Clickatell account."
     )
+    words = WORDS
+    causes = CAUSES
     reply_setup = replies.SETUP
     reply_shapes = replies.SHAPES
 
@@ -102,6 +106,9 @@ class Adapter(BaseAdapter):
         # Substitutes with the right length: two units for each line break, and non-GSM characters for a GSM text.
         paired = text.replace("\n", "\U0001f600")
         return gsm.measure(paired if gsm.unsupported(paired) else "\u4e00" * len(paired))
+
+    def lacking(self, spec: CampaignSpec, text: str) -> str:
+        return lacking_characters(spec, text)
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """Return why this campaign cannot go through Clickatell.

@@ -34,6 +34,16 @@ def unicode_problems(message: Message) -> list[Problem]:
     return found
 
 
+def lacking_characters(spec: CampaignSpec, text: str) -> str:
+    """Return the characters of ``text`` that the campaign's alphabet or the file's charset lacks, each once."""
+    if uses_unicode(spec):
+        return "\r" if "\r" in text else ""
+    found = gsm.unsupported(text) + "".join(character for character in "\r\f" if character in text)
+    if charset_of(spec) != "utf-8":
+        found += "".join(dict.fromkeys(_BEYOND_LATIN_1.findall(text)))
+    return found
+
+
 def gsm_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     """Return why a file cannot express this GSM text.
 

@@ -90,6 +90,14 @@ def problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     return found
 
 
+def lacking_characters(spec: CampaignSpec, text: str) -> str:
+    """Return the characters of ``text`` that GSM or the file's encoding lacks, each once."""
+    foreign = gsm.unsupported(text)
+    beyond = _lacking(text, dialect_of(spec).charset)
+    carriage_return = "\r" if "\r" in text else ""
+    return "".join(dict.fromkeys(foreign + beyond + carriage_return))
+
+
 def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
     """GatewayAPI FTP: a CSV that begins with the exact column names, quotes doubled. Empty columns are left out.
 

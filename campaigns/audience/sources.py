@@ -1,0 +1,226 @@
+"""Who a campaign texts: the contacts that it chooses, and why some of them are excluded.
+
+Everything is computed inside the database, for the check of a draft and for the freeze with the same conditions.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from campaigns.audience import people
+from campaigns.audience.contacted import contacted_since
+from campaigns.audience.people import is_freezing, refuse_lost
+from campaigns.audience.texts import Text
+from campaigns.models import Campaign, CampaignExclusion, CampaignList, Recipient
+from contacts import segments
+from contacts.fields import FROZEN_FIELDS
+from contacts.models import Contact, ContactList, Suppression
+from providers.locks import Lock
+
+#: Recipients copied in one transaction, so that web requests can write in between.
+CHUNK = 20_000
+
+_COPIED = ("msisdn", *FROZEN_FIELDS)
+_SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Whom a campaign chooses and excludes. The rows need not be saved, so that a form can count what it would choose.
+
+    ``chosen`` is in order: a number counts once, in the first row that has it.
+    """
+
+    chosen: Sequence[CampaignList]
+    exclusions: Sequence[CampaignExclusion] = ()
+    not_texted_for_days: int | None = None
+
+    @property
+    def lists(self) -> list[ContactList]:
+        """The lists whose contacts are chosen, each once, in order."""
+        return list(dict.fromkeys(row.contact_list for row in self.chosen))
+
+    @property
+    def excluded_lists(self) -> list[ContactList]:
+        """The lists whose contacts, or a segment of them, are excluded."""
+        found = (row.contact_list or (row.segment.list if row.segment else None) for row in self.exclusions)
+        return list(dict.fromkeys(contact_list for contact_list in found if contact_list))
+
+    def count_reasons(self, text: Text) -> Counter[str]:
+        """See the function ``count_reasons``."""
+        reasons: Counter[str] = Counter()
+        for rows in self._judged(text):
+            reasons.update(_count(rows))
+        return reasons
+
+    def recipients(self, text: Text, skip: int, count: int) -> Iterator[Recipient]:
+        """See ``draft_recipients``."""
+        for rows in self._judged(text):
+            found = 0
+            for contact in rows.filter(reason="").order_by("msisdn")[skip : skip + count]:
+                found += 1
+                yield Recipient(
+                    list_id=contact.list_id,
+                    contact_id=contact.pk,
+                    msisdn=contact.msisdn,
+                    **{name: getattr(contact, name) for name in FROZEN_FIELDS},
+                )
+            count -= found
+            if count <= 0:
+                return
+            skip = 0 if found else max(0, skip - _count(rows)[""])
+
+    def rules(self, text: Text) -> list[When]:
+        """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
+        rules = [When(Exists(Suppression.objects.active().filter(**_SAME_NUMBER)), _because("OPTED_OUT"))]
+        excluded = self._excluded()
+        if excluded:
+            rules.append(When(excluded, _because("EXCLUDED_LIST")))
+        if self.not_texted_for_days:
+            moment = timezone.now() - timedelta(days=self.not_texted_for_days)
+            rules.append(When(contacted_since(moment), _because("RECENTLY_CONTACTED")))
+        missing = Q()
+        for name in text.required:
+            missing |= Q(**{name: ""})
+        if missing:
+            rules.append(When(missing & Q(message=""), _because("MISSING_FIELD")))
+        return rules
+
+    def _judged(self, text: Text) -> Iterator[QuerySet[Any]]:
+        """The contacts of each chosen row, with the alias ``reason``: ``""`` for those who are included."""
+        rules = self.rules(text)
+        for position, row in enumerate(self.chosen):
+            earlier = on_any(self.chosen[:position])
+            first = [When(earlier, _because("DUPLICATE"))] if earlier else []
+            yield chosen_contacts(row).alias(reason=_first_of([*first, *rules])).order_by()
+
+    def _excluded(self) -> Q:
+        lists = [row.contact_list_id for row in self.exclusions if row.contact_list_id]
+        campaigns = [row.of_campaign_id for row in self.exclusions if row.of_campaign_id]
+        excluded = Q()
+        if lists:
+            excluded |= Q(Exists(Contact.objects.filter(list__in=lists, **_SAME_NUMBER)))
+        if campaigns:
+            excluded |= Q(Exists(Recipient.objects.included().filter(campaign__in=campaigns, **_SAME_NUMBER)))
+        for row in self.exclusions:
+            if row.segment:
+                excluded |= Q(Exists(segments.matching(row.segment).filter(**_SAME_NUMBER)))
+        return excluded
+
+
+def sources_of(campaign: Campaign) -> Sources:
+    """What a saved campaign chooses and excludes."""
+    return Sources(
+        list(campaign.campaignlist_set.select_related("contact_list", "segment__list").order_by("position")),
+        list(campaign.exclusions.select_related("contact_list", "segment__list")),
+        campaign.not_texted_for_days,
+    )
+
+
+def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the chosen contacts by the reason that would exclude them; ``""`` counts those included.
+
+    Raises Refusal if the conditions of a segment are damaged.
+    """
+    if people.has_own_people(campaign):
+        return people.count_reasons(campaign, text)
+    return sources_of(campaign).count_reasons(text)
+
+
+def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
+    """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, row by row.
+
+    Raises Refusal if the conditions of a segment are damaged.
+    """
+    if people.has_own_people(campaign):
+        return people.draft_recipients(campaign, text, skip, count)
+    return sources_of(campaign).recipients(text, skip, count)
+
+
+def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
+    """Copy the chosen contacts of a campaign that is ``freezing`` into recipients; return how many.
+
+    It is done inside the database, a range of numbers at a time, and ends early if the freeze was given up. ``lock`` is
+    the campaign's lock, or None if nobody else can be working on it. Raises LockLost, and Refusal if the conditions of
+    a segment are damaged.
+    """
+    if people.has_own_people(campaign):
+        return people.copy_people(campaign, text, lock)
+    sources = sources_of(campaign)
+    # The rows chosen earlier have been copied, so their numbers are recipients already.
+    copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **_SAME_NUMBER))
+    reason = _first_of([When(copied_before, _because("DUPLICATE")), *sources.rules(text)])
+    copied = 0
+    for row in sources.chosen:
+        contacts = chosen_contacts(row).annotate(of_campaign=Value(campaign.pk), reason=reason)
+        for after, until in _ranges(row.contact_list):
+            with transaction.atomic():
+                copied += _insert(contacts.filter(msisdn__gt=after, msisdn__lte=until))
+                Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
+                # Before this chunk is committed: another worker may have started from nothing since.
+                refuse_lost(lock)
+            if not is_freezing(campaign):
+                return copied
+    return copied
+
+
+def chosen_contacts(row: CampaignList) -> QuerySet[Contact]:
+    """The contacts that one row chooses. Raises Refusal if the conditions of its segment are damaged."""
+    contacts = row.contact_list.contacts.all()
+    if row.segment:
+        contacts = contacts.filter(segments.query_of(row.segment.conditions))
+    if row.of_campaign_id:
+        texted = Recipient.objects.included().filter(campaign=row.of_campaign_id, list_id=row.contact_list_id)
+        contacts = contacts.filter(Exists(texted.filter(**_SAME_NUMBER)))
+    return contacts
+
+
+def on_any(rows: Sequence[CampaignList]) -> Q:
+    """The condition that one of ``rows`` chooses a contact with the same number; an empty Q for no rows."""
+    whole = [row.contact_list_id for row in rows if not row.segment and not row.of_campaign_id]
+    found = Q(Exists(Contact.objects.filter(list__in=whole, **_SAME_NUMBER))) if whole else Q()
+    for row in rows:
+        if row.segment or row.of_campaign_id:
+            found |= Q(Exists(chosen_contacts(row).filter(**_SAME_NUMBER)))
+    return found
+
+
+def _because(name: str) -> Value:
+    return Value(Recipient.Excluded[name].value)
+
+
+def _first_of(rules: Sequence[When]) -> Case:
+    return Case(*rules, default=Value(""), output_field=CharField())
+
+
+def _count(rows: QuerySet[Contact]) -> Counter[str]:
+    counted: Any = rows.annotate(why=rows.query.annotations["reason"]).values("why").annotate(n=Count("pk"))
+    return Counter(dict(counted.values_list("why", "n")))
+
+
+def _ranges(contact_list: ContactList) -> Iterator[tuple[str, str]]:
+    """Ranges of the list's numbers, ``CHUNK`` contacts each: after the first number, up to and with the second."""
+    after = ""
+    while True:
+        numbers = contact_list.contacts.filter(msisdn__gt=after).order_by("msisdn").values_list("msisdn", flat=True)
+        last = numbers[CHUNK - 1 : CHUNK].first()
+        yield after, last or "9" * 16
+        if last is None:
+            return
+        after = last
+
+
+def _insert(people: QuerySet[Contact]) -> int:
+    """Copy contacts, annotated with ``of_campaign`` and ``reason``, into recipients; return how many."""
+    columns = ("campaign_id", "excluded_reason", "list_id", "contact_id", *_COPIED)
+    chosen = people.order_by("msisdn").values_list("of_campaign", "reason", "list_id", "pk", *_COPIED)
+    sql, params = chosen.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO campaigns_recipient ({', '.join(columns)}) {sql}", params)
+        return cursor.rowcount
