@@ -12,7 +12,7 @@ from campaigns.models import Campaign, CampaignList
 #: What a copy takes over as it is.
 COPIED = (
     "account_id", "template_id", "text", "confirmed_literals", "sender", "options", "window", "parts_ceiling",
-    "patience",
+    "pace", "canary", "canary_waits_for", "patience",
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class WhenForm(StepForm):
             "canary_waits_for": "The others wait",
         }
         help_texts = {
-            "pace": "In files of even size at even intervals. Leave blank to hand over as fast as the provider takes it.",
+            "pace": "In files of even size at even intervals. Leave blank for no limit.",
             "canary": "The others wait until the first ones went well. Leave blank to hand over to everybody.",
         }
         widgets = {"canary_waits_for": forms.RadioSelect}
@@ -54,7 +54,9 @@ class WhenForm(StepForm):
             for part, label in enumerate(("from", "until")):
                 hours = own["hours"].get(str(day))
                 field = forms.TimeField(
-                    label=f"{name} {label}", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+                    label=f"{name} {label}",
+                    required=False,
+                    widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
                 )
                 self.fields[f"day{day}_{label}"] = field
                 self.initial[f"day{day}_{label}"] = hours[part].replace("24:00", "00:00") if hours else ""

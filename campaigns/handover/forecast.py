@@ -50,9 +50,9 @@ def forecast(
         if slots:
             moment += slots.interval
     rest = sum(left.values())
-    if last_at is None or _are_unreachable(left, window, moment, end_at):
+    if last_at is None or slots is None or _are_unreachable(left, window, moment, end_at):
         return Forecast(last_at, rest)
-    later = last_at + (last_at - start_at) * (rest / (total - rest))
+    later = start_at + (moment - start_at) * (total / (total - rest)) - slots.interval
     return Forecast(min(later, end_at) if end_at else later)
 
 
@@ -60,8 +60,6 @@ def _opening(window: Window | None, group: Group, at: datetime) -> tuple[datetim
     return (at, datetime.max.replace(tzinfo=at.tzinfo)) if window is None else next_opening(window, group, at)
 
 
-def _are_unreachable(
-    left: Mapping[Group, int], window: Window | None, at: datetime, end_at: datetime | None
-) -> bool:
+def _are_unreachable(left: Mapping[Group, int], window: Window | None, at: datetime, end_at: datetime | None) -> bool:
     openings = [_opening(window, group, at) for group in left]
     return all(opening is None or (end_at is not None and max(opening[0], at) >= end_at) for opening in openings)

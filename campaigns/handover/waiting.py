@@ -36,7 +36,9 @@ def waiting_for(campaign: Campaign, now: datetime) -> str:
     if opens_at and opens_at > now:
         return f"{waiting:,} wait: outside the allowed hours until {when(opens_at)}."
     if campaign.pace and campaign.batches_due_at and campaign.batches_due_at > now:
-        return f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
+        return (
+            f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
+        )
     return ""
 
 
@@ -87,10 +89,12 @@ def groups_of_sample(campaign: Campaign, msisdns: list[str], included: int) -> C
 
 
 def last_sentence(found: Forecast, now: datetime) -> str:
-    """``The last file goes about Mon 30 Nov 14:10.`` """
+    """``The last file goes about Mon 30 Nov 14:10.``"""
     if found.last_at is None and not found.never:
         return ""
-    never = f" {found.never:,} cannot be reached: their allowed hours do not come before the end." if found.never else ""
+    never = (
+        f" {found.never:,} cannot be reached: their allowed hours do not come before the end." if found.never else ""
+    )
     if found.last_at is None:
         return never.strip()
     if found.last_at - now <= SOON:
