@@ -13,7 +13,7 @@ from contacts.errors import Refusal
 #: What a copy takes over as it is.
 COPIED = (
     "account_id", "template_id", "text", "confirmed_literals", "sender", "options", "window", "parts_ceiling",
-    "patience",
+    "pace", "canary", "canary_waits_for", "patience",
 )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/correct-rest/", follow_up.correct_rest, name="correct_rest"),
     path("campaigns/<int:pk>/pause/", decide.pause, name="pause"),
     path("campaigns/<int:pk>/resume/", decide.resume, name="resume"),
+    path("campaigns/<int:pk>/continue/", decide.release_canary, name="release_canary"),
     path("campaigns/<int:pk>/cancel/", decide.cancel, name="cancel"),
     path("campaigns/<int:pk>/confirm-start/", decide.confirm_start, name="confirm_start"),
     path("campaigns/<int:pk>/progress/", watch.progress, name="progress"),

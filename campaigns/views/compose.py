@@ -18,6 +18,7 @@ from campaigns.models import Campaign
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import last_of_draft
 from campaigns.views.preview import sample_of
 from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
 from campaigns.views.test_handover import results_context
@@ -88,6 +89,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
+        "last_sentence": last_of_draft(campaign, audience_check.included, timezone.now()),
     }
     context |= sample_of(request, campaign)
     return render(request, "campaigns/check.html", context)

@@ -128,6 +128,19 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("campaigns.change_campaign", raise_exception=True)
+def release_canary(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(pk)
+    if _perform(
+        request,
+        lambda: decisions.release_canary(campaign, request.user, timezone.now()),
+        "Continued. The other recipients follow.",
+    ):
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
+    return redirect(campaign)
+
+
+@require_POST
+@permission_required("campaigns.change_campaign", raise_exception=True)
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     _perform(

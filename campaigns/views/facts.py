@@ -9,6 +9,7 @@ from django.utils.http import urlencode
 from campaigns.audience.spec import rehearsal_of
 from campaigns.audience.versions import display_value
 from campaigns.audience.warnings import CampaignWarning, Severity
+from campaigns.handover.waiting import rules_in_words
 from campaigns.models import Campaign
 from campaigns.views.step_navigation import LABELS, step_url
 
@@ -26,6 +27,7 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
             for name, field in fields.items()
         ],
         "rehearsal": rehearsal_of(campaign),
+        "rule_rows": rules_in_words(campaign),
     }
 
 

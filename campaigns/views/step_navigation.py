@@ -32,6 +32,10 @@ PLACES = {
     "end_passed": ("when", "end_at"),
     "early_without_start": ("when", "is_early"),
     "cannot_start_later": ("when", "is_early"),
+    "start_outside_window": ("when", "start_at"),
+    "window_invalid": ("when", "preset"),
+    "window_never_opens": ("when", "preset"),
+    "early_in_portions": ("when", "pace"),
 }
 
 

@@ -31,6 +31,7 @@ from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import waiting_context
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from campaigns.views.test_handover import results_context
@@ -152,6 +153,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
         "segments": _segments(books),
         "pace": rate_of(row, books, timezone.now()),
+        **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
         "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
@@ -167,6 +169,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         causes = causes_of(row, batches) if row.status != Campaign.Status.FREEZING else []
         context["causes"] = steps_of(request, row, causes)
         state.append(causes)
+    state += [context["waiting_for"], context["last_sentence"]]
     context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
     return context
 
