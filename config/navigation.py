@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.template import Context
 from django.urls import reverse
 
+from campaigns.models import Notice
+
 register = template.Library()
 
 
@@ -38,7 +40,7 @@ ENTRIES = (
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 ADMIN = Entry("Admin", "gear", "admin:index")
-OUTSIDE = ("campaigns:search",)
+OUTSIDE = ("campaigns:search", "campaigns:notice")
 """Views that belong to no entry."""
 
 
@@ -85,6 +87,15 @@ def main_nav(context: Context) -> dict[str, Any]:
     match = request.resolver_match if request else None
     active = find_active(match.view_name, entries) if match else None
     return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
+
+
+@register.inclusion_tag("components/notice_bell.html", takes_context=True)
+def notice_bell(context: Context) -> dict[str, Any]:
+    """The link to the notices of this user, with how many are unread."""
+    user = context.get("user")
+    if user is None or not user.is_authenticated:
+        return {"is_shown": False}
+    return {"is_shown": True, "unread": Notice.objects.filter(user=user, read_at=None).count()}
 
 
 @register.inclusion_tag("components/account_links.html", takes_context=True)

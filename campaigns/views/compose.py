@@ -19,7 +19,7 @@ from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.preview import sample_of
-from campaigns.views.step_navigation import fix_label, fix_url, steps_of
+from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
 from campaigns.views.test_handover import results_context
 from contacts.errors import Refusal
 from providers.models import Account
@@ -58,7 +58,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, "steps": steps_of(campaign, "check"), **facts_of(campaign)}
-    context["before"] = "when"
+    context["back_url"] = step_url(campaign, "when")
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id or 0).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]

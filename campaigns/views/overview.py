@@ -20,6 +20,7 @@ from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
+from campaigns.results.rate import rate_of
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
 from campaigns.templatetags.badges import local_words, reason_word
 from campaigns.views.sent_back import sent_back
@@ -49,18 +50,20 @@ def overview(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=204)
         return render(request, "campaigns/_overview_live.html", context | {"seen": seen})
     context |= {"days": _days(), "is_new": not Campaign.objects.exists()}
-    context["has_days"] = any(any(row["values"]) for row in context["days"]["series"])
+    context["has_days"] = bool(context["days"]["rows"])
+    context["chart"] = {key: context["days"][key] for key in ("days", "series")}
     return render(request, "campaigns/overview.html", context)
 
 
 def _live() -> dict[str, Any]:
+    now = timezone.now()
     active = (
         Campaign.objects.filter(status__in=ACTIVE).select_related("account", "approved_by").prefetch_related("batches")
     )
     recent = (
         Campaign.objects.filter(
             status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
-            closed_at__gte=timezone.now() - timing.CHECK_ENDED_FOR,
+            closed_at__gte=now - timing.CHECK_ENDED_FOR,
         )
         .select_related("account")
         .prefetch_related("batches")
@@ -68,6 +71,7 @@ def _live() -> dict[str, Any]:
     campaigns, ended = list(active), list(recent)
     for campaign in [*campaigns, *ended]:
         campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
+        campaign.rate = rate_of(campaign, campaign.books, now)  # type: ignore[attr-defined]
     accounts = list(Account.objects.filter(is_active=True).order_by("name"))
     for account in accounts:
         account.health = checking.health(account)  # type: ignore[attr-defined]
@@ -236,7 +240,10 @@ def _days() -> dict[str, Any]:
             accepted[row["day"]] += left
         elif row["status"] == Batch.Status.REJECTED:
             rejected[row["day"]] += left
+    columns = (accepted, row_errors, rejected)
     return {
+        # The table under the chart: the same numbers, without the days that have none.
+        "rows": [(day, *(column[day] for column in columns)) for day in reversed(days) if any(c[day] for c in columns)],
         "days": [day.isoformat() for day in days],
         "series": [
             {"kind": "accepted", "label": "Accepted", "values": list(accepted.values())},
