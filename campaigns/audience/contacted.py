@@ -19,8 +19,9 @@ def contacted_since(moment: datetime) -> Exists:
     """
     is_late = Q(first_intent_at__gte=moment) | Q(campaign__is_early=True, campaign__start_at__gte=moment)
     # A test handover texts the phones of our own people.
-    files = Batch.objects.filter(is_late, first_intent_at__isnull=False, campaign__kind=CampaignKind.REGULAR)
-    files = files.exclude(status__in=_TEXTED_NOBODY)
+    files = Batch.objects.filter(is_late, campaign__kind=CampaignKind.REGULAR, first_intent_at__isnull=False).exclude(
+        status__in=_TEXTED_NOBODY
+    )
     file = files.filter(campaign=OuterRef("campaign"), number=OuterRef("batch_number"))
     failed = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), result=RecipientOutcome.Result.ROW_ERROR)
     # The campaigns are looked up first, so that the database does not look at every older text of every contact.
