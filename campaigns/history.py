@@ -17,7 +17,12 @@ _DEEDS = {
 }
 #: The same for changes that may come from several statuses, and for events that change none.
 _DEEDS_TO = {"cancelled": "cancelled it", "draft": "returned it to draft"}
-_DEEDS_BY_REASON = {"rejected": "sent it back", "changed": "returned it to draft for changes", "copied": "copied it"}
+_DEEDS_BY_REASON = {
+    "rejected": "sent it back",
+    "changed": "returned it to draft for changes",
+    "copied": "copied it",
+    "tested": "tested it",
+}
 _FILE_DEEDS = {"released": "released", "cancelled": "cancelled", "decided": "decided about"}
 #: What Baton did to a campaign, which is never folded.
 _BATON = {
