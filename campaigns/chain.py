@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from campaigns.lifecycle import OPEN, lock_campaign
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.querysets import RecipientQuerySet
-from campaigns.statuses import BatchStatus, CampaignStatus, RecipientResult
+from campaigns.statuses import ACTIVE, BatchStatus, CampaignStatus, RecipientResult
 from providers.base import NOT_ARRIVED
 
 
@@ -36,6 +36,18 @@ def lock_chain(campaign: Campaign) -> Campaign:
     if campaign.chain_root_id:
         lock_campaign(campaign.chain_root_id)
     return lock_campaign(campaign.pk)
+
+
+def why_not_freeze(campaign: Campaign) -> str:
+    """The sentence why no other follow-up of the chain may be active beside ``campaign`` now; ``""`` if one may."""
+    active = Campaign.objects.filter(chain_root=root_of(campaign), status__in=ACTIVE).exclude(pk=campaign.pk)
+    other = active.first()
+    if other is None:
+        return ""
+    return (
+        f"“{other}” already texts people of this campaign again ({other.get_status_display().lower()}). Wait until it"
+        " has finished, or cancel it."
+    )
 
 
 def may_have_been_reached() -> Q:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import timing
+from campaigns import notice_mail, notices, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, restore
@@ -99,6 +99,12 @@ def audit(campaign_id: int) -> None:
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
+@job("results")
+def mail_notices(_: int) -> None:
+    """Send the e-mails of notices that are due."""
+    notice_mail.send_due(timezone.now)
+
+
 def sweep(now: datetime) -> dict[str, int]:
     """Find rows that wait and enqueue their jobs, and make the transitions that depend on the clock alone.
 
@@ -130,9 +136,21 @@ def sweep(now: datetime) -> dict[str, int]:
     )
     for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
         wanted.append((audit, campaign.pk))
+    _make_notices(now)
+    if notice_mail.due(now).exists():
+        # One job for the e-mails of all people: it belongs to no row.
+        wanted.append((mail_notices, 0))
     for each, pk in wanted:
         enqueued[each.__name__] += queues.enqueue_once(each, pk)
     return {name: count for name, count in enqueued.items() if count}
+
+
+def _make_notices(now: datetime) -> None:
+    """Make notices. An error must not keep the sweep from waking the workers: the next sweep tries again."""
+    try:
+        notices.make_notices(now)
+    except Exception:
+        logger.exception("notices could not be made")
 
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:

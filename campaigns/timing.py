@@ -73,6 +73,18 @@ AUDIT_EVERY = timedelta(days=1)
 #: ... and those of one that has ended only this often: little but late news changes them.
 AUDIT_ENDED_EVERY = timedelta(days=4)
 
+# -- notices and exports
+
+#: How long after a failure the e-mail of a notice is tried again: half of the notice's age, within these.
+SHORTEST_MAIL_PAUSE = timedelta(minutes=1)
+LONGEST_MAIL_PAUSE = timedelta(hours=1)
+#: After this the e-mail is given up: the notice is old news, and it stays in Baton.
+GIVE_UP_MAIL_AFTER = timedelta(days=3)
+#: A page says that an e-mail could not be sent once it is this late.
+MAIL_IS_LATE_AFTER = timedelta(minutes=5)
+#: The file of an export is deleted after this: it holds phone numbers, and it can be made again.
+EXPORT_KEPT_FOR = timedelta(days=3)
+
 
 def retry_pause(failures: int) -> timedelta:
     """How long to wait after so many failures in a row to reach a provider."""

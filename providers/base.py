@@ -230,7 +230,8 @@ class Problem:
 class Check:
     """One line of *Test connection*; ``passed`` is None if it could not be tried.
 
-    ``is_warning`` marks something that a person should know although the account works.
+    ``is_warning`` marks something that a person should know although the account works. ``credit`` is the credit that
+    is left, in the provider's own unit, as a decimal number such as ``"120.50"``; ``""`` on every other line.
     """
 
     code: str
@@ -238,6 +239,7 @@ class Check:
     passed: bool | None
     sentence: str
     is_warning: bool = False
+    credit: str = ""
 
 
 class GuardKind(StrEnum):

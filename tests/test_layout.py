@@ -196,7 +196,7 @@ def test_a_wrong_password_is_reported_in_a_sentence_and_the_name_stays(client: C
         ("/login/logout/", "Running campaigns continue"),
         ("/login/reauthenticate/", "Confirm your identity"),
         ("/login/2fa/", "Authenticator app"),
-        ("/login/email/", "Baton does not send email"),
+        ("/login/email/", "A Baton administrator can change this address"),
     ],
 )
 def test_the_pages_of_ones_own_account_are_rendered(client: Client, address: str, words: str) -> None:

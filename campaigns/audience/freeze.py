@@ -15,6 +15,7 @@ from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import compose_spec
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
+from campaigns.chain import why_not_freeze
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign
 from campaigns.statuses import EXCLUDED_LATER
@@ -39,6 +40,8 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
+    if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
+        raise Refusal("follow_up_active", why_not)
     transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 

@@ -13,6 +13,7 @@ from campaigns.audience.spec import message_of
 from campaigns.audience.texts import Text, has_literal_field
 from campaigns.audience.warnings import TEXT_FAULTS
 from campaigns.models import Campaign, Recipient
+from contacts.number_facts import number_facts
 from providers.base import BaseAdapter, CampaignSpec, Message, Problem
 from providers.prices import Cost, CostCounter, PriceTable, table_of
 
@@ -77,13 +78,17 @@ class TextStatistics:
             keep(self._longest, (size.units, -measured.included, entry))
         for code, pattern in TEXT_FAULTS.items():
             if pattern.search(message.text):
-                count, first = measured.text_faults.get(code, (0, message.msisdn))
-                measured.text_faults[code] = (count + 1, first)
+                self.add_fault(code, message.msisdn)
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
         if found:
             self._add_problems(message.msisdn, found)
+
+    def add_fault(self, code: str, msisdn: str) -> None:
+        """Count a text that has what the warning with this code is about."""
+        count, first = self._measured.text_faults.get(code, (0, msisdn))
+        self._measured.text_faults[code] = (count + 1, first)
 
     def result(self) -> Measured:
         """Return the statistics of all texts added so far, without a digest."""
@@ -126,6 +131,8 @@ def measure_texts(campaign: Campaign, text: Text, spec: CampaignSpec, recipients
     for recipient in recipients:
         add_to_digest(digest, recipient)
         statistics.add(recipient, message_of(text, recipient))
+        if number_facts(recipient.msisdn)[1] == "fixed_line":
+            statistics.add_fault("landline", recipient.msisdn)
     measured = statistics.result()
     measured.digest = digest.hexdigest()
     return measured

@@ -11,14 +11,14 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns.audience.check import check_audience
-from campaigns.audience.warnings import warnings_of
+from campaigns.audience.readiness import findings_of
 from campaigns.forms.filters import CampaignFilter
 from campaigns.models import Campaign
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.preview import sample_of
-from campaigns.views.step_navigation import fix_label, fix_url, steps_of
+from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
 from contacts.errors import Refusal
 from providers.models import Account
 
@@ -54,20 +54,34 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, "steps": steps_of(campaign, "check"), **facts_of(campaign)}
+    context["back_url"] = step_url(campaign, "when")
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id or 0).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        place = {"fix_url": fix_url(campaign, refusal.code), "fix_label": fix_label(refusal.code)}
-        return render(request, "campaigns/check.html", context | {"refusal": refusal, **place})
+        # What the steps lack, all at once; a refusal that no step knows of stands alone.
+        blockers = [
+            {"is_blocker": True, "sentence": sentence, "url": f"{step.url}?fix=1", "label": f"Fix it in {step.label}"}
+            for step in context["steps"]
+            if not step.is_current
+            for sentence in step.missing
+        ]
+        alone = {
+            "is_blocker": True,
+            "sentence": refusal.sentence,
+            "url": fix_url(campaign, refusal.code),
+            "label": fix_label(refusal.code),
+        }
+        return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": blockers or [alone]})
+    findings = linked(findings_of(campaign, audience_check, timezone.now()), campaign)
     context |= {
         "check": audience_check,
-        "warnings": linked(warnings_of(campaign, audience_check.text_faults, timezone.now()), campaign),
+        "blockers": [finding for finding in findings if finding["is_blocker"]],
+        "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
-        "is_blocked": bool(audience_check.problem_count or audience_check.spec_problems or not audience_check.included),
     }
     context |= sample_of(request, campaign)
     return render(request, "campaigns/check.html", context)

@@ -1,5 +1,6 @@
 """What a campaign is, in words: the same rows on the check, on the approval and on the campaign's page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -7,9 +8,12 @@ from django.utils.http import urlencode
 
 from campaigns.audience.spec import rehearsal_of
 from campaigns.audience.versions import display_value
-from campaigns.audience.warnings import CampaignWarning
+from campaigns.audience.warnings import CampaignWarning, Severity
 from campaigns.models import Campaign
-from campaigns.views.step_navigation import step_url
+from campaigns.views.step_navigation import LABELS, step_url
+
+#: Where a field is on the page of its step, if not under its own name.
+ANCHORS = {"lists": "sources", "options": "options"}
 
 
 def facts_of(campaign: Campaign) -> dict[str, Any]:
@@ -25,19 +29,23 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str, str]]:
-    """Each warning with its sentence and a link to the place where it is fixed; url and label may be ""."""
-    edit = step_url(campaign, "message") if campaign.status == Campaign.Status.DRAFT else ""
+def linked(findings: Sequence[CampaignWarning], campaign: Campaign) -> list[dict[str, Any]]:
+    """Each finding with its sentence and a link to the place where it is fixed; url and label may be ""."""
+    is_draft = campaign.status == Campaign.Status.DRAFT
     rows = []
-    for warning in warnings:
+    for finding in findings:
         url, label = "", ""
-        if warning.place == "account":
+        if finding.place == "account":
             url, label = campaign.account.get_absolute_url(), "Open the account"
-        elif warning.place == "campaign":
-            url, label = reverse("campaigns:campaign", args=[warning.reference]), "Open that campaign"
-        elif warning.place == "number" and warning.reference:
-            url, label = f"{reverse('campaigns:search')}?{urlencode({'number': warning.reference})}", "Show one of them"
-        elif warning.place == "text" and edit:
-            url, label = edit, "Edit the text"
-        rows.append({"sentence": warning.sentence, "url": url, "label": label})
+        elif finding.place == "campaign":
+            url, label = reverse("campaigns:campaign", args=[finding.reference]), "Open that campaign"
+        elif finding.place == "number" and finding.reference:
+            url, label = f"{reverse('campaigns:search')}?{urlencode({'number': finding.reference})}", "Show one of them"
+        elif finding.place == "test":
+            url, label = reverse("campaigns:test", args=[campaign.pk]), "Test it"
+        elif finding.place in LABELS and is_draft:
+            url = f"{step_url(campaign, finding.place)}#{ANCHORS.get(finding.field, f'id_{finding.field}')}"
+            label = f"Fix it in {LABELS[finding.place]}"
+        rows.append({"is_blocker": finding.severity == Severity.BLOCKER, "sentence": finding.sentence, "url": url,
+                     "label": label})  # fmt: skip
     return rows

@@ -1,4 +1,4 @@
-"""Drafts that an approver sent back: the people who wrote or submitted them see why until they edit or dismiss it."""
+"""Drafts that an approver sent back: their writers see why, until they submit them again or dismiss it."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ from campaigns.statuses import SENT_BACK, CampaignStatus
 
 
 def sent_back(user: Any) -> list[Campaign]:
-    """The user's drafts that were sent back, the latest first, each with ``sent_back_by`` (a name) and ``sent_back_at``.
+    """The user's drafts that were sent back and not submitted again since, the latest first.
 
-    A user's drafts are those they created, edited or submitted.
+    Each has ``sent_back_by``, a name, and ``sent_back_at``. A user's drafts are those that they created, edited or
+    submitted.
     """
     rejections = Event.objects.filter(
         campaign=OuterRef("pk"), to_status=CampaignStatus.DRAFT, reason=SENT_BACK
@@ -33,9 +34,9 @@ def sent_back(user: Any) -> list[Campaign]:
         .distinct()
         .order_by("-sent_back_at")
     )
-    found = list(drafts)
+    found: list[Any] = list(drafts)
     for draft in found:
-        draft.sent_back_by = f"{draft.first_name} {draft.last_name}".strip() or draft.username  # type: ignore[attr-defined]
+        draft.sent_back_by = f"{draft.first_name} {draft.last_name}".strip() or draft.username
     return found
 
 

@@ -26,6 +26,7 @@ PLACES = {
     "unknown_field": ("message", "text"),
     "looks_like_a_field": ("message", "text"),
     "texts_refused": ("message", "text"),
+    "above_ceiling": ("when", "parts_ceiling"),
     "start_passed": ("when", "start_at"),
     "start_too_far": ("when", "start_at"),
     "end_passed": ("when", "end_at"),

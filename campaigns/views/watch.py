@@ -132,7 +132,15 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
     """Everything that ``_progress.html`` shows; reads one row for each of the campaign's batches."""
     books = balance.of(row, batches)
     tab = tab_of(request)
-    state: list[Any] = [tab, row.status, row.freeze_progress, row.alarm, row.sentence, row.account.is_stopped, books]
+    state: list[Any] = [
+        tab,
+        row.status,
+        row.freeze_progress,
+        row.alarm,
+        row.sentence,
+        row.account_id and row.account.is_stopped,
+        books,
+    ]
     context: dict[str, Any] = {
         "tab": tab,
         "books": books,
@@ -268,7 +276,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **sample_of(request, row),
         "why_not": why_not,
         "changes": changes_of(row),
-        "warnings": linked(warnings_of(row, faults, timezone.now()), row),
+        "warnings": linked(warnings_of(row, faults, row.counts.get("parts", 0), timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
