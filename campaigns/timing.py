@@ -63,6 +63,13 @@ POLL_AGAIN_AFTER_OWN_ERROR = timedelta(minutes=5)
 #: A person or another poll changed the batch first: poll again and settle from what it is now.
 POLL_AGAIN_AFTER_STALE = timedelta(seconds=5)
 
+# -- test handovers
+
+#: A test that could not start for this long, because no worker ran, is cancelled: nobody waits for it any more.
+TEST_IS_STALE_AFTER = timedelta(hours=1)
+#: How often the page asks for the result of a test, in seconds.
+TEST_REFRESH_SECONDS = 2
+
 # -- the sweep
 
 #: Nothing is put off for longer than these. What is due later was written before the clock was set back.

@@ -17,6 +17,8 @@ from campaigns.views import (
     sent_back,
     steps,
     templates,
+    test_handover,
+    test_numbers,
     watch,
 )
 
@@ -36,6 +38,10 @@ urlpatterns = [
     path("campaigns/<int:pk>/choose/<int:account_pk>/", compare.choose, name="choose"),
     path("campaigns/<int:pk>/quote/<int:account_pk>/", compare.quote, name="quote"),
     path("campaigns/<int:pk>/preview/", preview.preview, name="preview"),
+    path("campaigns/<int:pk>/test/", test_handover.test, name="test"),
+    path("campaigns/<int:pk>/tests/", test_handover.results, name="tests"),
+    path("test-numbers/", test_numbers.test_numbers, name="test_numbers"),
+    path("test-numbers/<int:pk>/delete/", test_numbers.test_number_delete, name="test_number_delete"),
     path("campaigns/<int:pk>/copy/", decide.copy, name="copy"),
     path("campaigns/<int:pk>/freeze/", decide.freeze, name="freeze"),
     path("campaigns/<int:pk>/approve/", decide.approve, name="approve"),

@@ -43,7 +43,12 @@ def _campaign(pk: int) -> Campaign:
 @require_POST
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def copy(request: HttpRequest, pk: int) -> HttpResponse:
-    made = copying.copy_campaign(_campaign(pk), request.user, timezone.now())
+    campaign = _campaign(pk)
+    try:
+        made = copying.copy_campaign(campaign, request.user, timezone.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(campaign)
     messages.success(request, "Copied as a new draft. Its recipients are the people who are on its lists today.")
     return redirect("campaigns:edit", made.pk)
 

@@ -75,15 +75,17 @@ def _live() -> dict[str, Any]:
     accounts = list(Account.objects.filter(is_active=True).order_by("name"))
     for account in accounts:
         account.health = checking.health(account)  # type: ignore[attr-defined]
+    # The page of a campaign shows its test handovers; here they matter only if somebody has to act.
+    regular = [row for row in campaigns if row.kind == Campaign.Kind.REGULAR]
     started = (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return {
         "inbox": _inbox(campaigns, ended, accounts),
-        "running": [row for row in campaigns if row.status in started],
+        "running": [row for row in regular if row.status in started],
         "coming": sorted(
-            (row for row in campaigns if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
+            (row for row in regular if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
             key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
         ),
-        "finished": _finished(ended),
+        "finished": _finished([row for row in ended if row.kind == Campaign.Kind.REGULAR]),
         "accounts": accounts,
         "is_live": any(
             row.status in (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.APPROVED)
@@ -189,7 +191,7 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
             yield _line(campaign.name, "missed its start", start, url, at=at)
         elif campaign.status == Campaign.Status.PAUSED and campaign.reason != PAUSED_BY_USER:
             yield _line(campaign.name, "paused by Baton", campaign.sentence, url, at=at)
-        elif campaign.status == Campaign.Status.FROZEN:
+        elif campaign.status == Campaign.Status.FROZEN and campaign.kind == Campaign.Kind.REGULAR:
             what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
             yield _line(campaign.name, what, campaign.sentence, url, at=at)
 
@@ -218,7 +220,8 @@ def _days() -> dict[str, Any]:
     today = timezone.localdate()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     accepted, row_errors, rejected = (dict.fromkeys(days, 0) for _ in range(3))
-    settled = Batch.objects.filter(settled_at__gte=timezone.now() - timedelta(days=DAYS + 1))
+    since = timezone.now() - timedelta(days=DAYS + 1)
+    settled = Batch.objects.filter(settled_at__gte=since, campaign__kind=Campaign.Kind.REGULAR)
     campaigns = Campaign.objects.filter(pk__in=settled.values("campaign_id")).select_related("account")
     found = (
         settled.exclude(campaign__in=[campaign.pk for campaign in campaigns if rehearsal_of(campaign)])

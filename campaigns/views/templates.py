@@ -89,7 +89,8 @@ def measure(request: HttpRequest) -> HttpResponse:
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
     # What the step lacks, as its form is now.
-    campaign.text, campaign.account = request.POST.get("text", ""), account
+    campaign.text = request.POST.get("text", "")
+    campaign.account_id = account.pk if account else None
     campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     context |= {
         "missing": missing_in(campaign, "message"),
