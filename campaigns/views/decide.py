@@ -114,7 +114,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     _perform(
         request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there."
     )
-    return redirect(campaign)
+    return redirect("campaigns:standing", pk)
 
 
 @require_POST

@@ -56,6 +56,8 @@ def steps_of(campaign: Campaign, current: str) -> list[Step]:
 
 def step_url(campaign: Campaign, name: str) -> str:
     """The page of one step."""
+    if name == "recipients" and campaign.follows_id:
+        return reverse("campaigns:people", args=[campaign.pk])
     return reverse("campaigns:check" if name == "check" else f"campaigns:{name}_step", args=[campaign.pk])
 
 

@@ -114,6 +114,8 @@ def _step(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
         return redirect(campaign)
+    if name == "recipients" and campaign.follows_id:
+        return redirect("campaigns:people", pk)
     if request.method == "POST":
         return _post(request, campaign, name, request.POST)
     chosen = recipients.chosen_keys(campaign)

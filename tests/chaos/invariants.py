@@ -13,6 +13,7 @@ from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
 from campaigns.audience.spec import finished_text
 from campaigns.audience.texts import compile_text
+from campaigns.chain import other_campaigns
 from campaigns.handover import batches
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
@@ -66,8 +67,8 @@ def check(
     """Return a sentence for every violation; an empty list is a pass.
 
     ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton alone uses. No number may
-    be in two campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC). ``logs`` are
-    searched for numbers, in any notation, and for ``secrets``.
+    be in two chains of campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC).
+    ``logs`` are searched for numbers, in any notation, and for ``secrets``.
     """
     return find(ledger, opt_outs, now, logs, secrets).sentences()
 
@@ -160,6 +161,7 @@ def _campaign(
     )
     if not is_in_doubt and any(msisdn in texted for msisdn in campaign.recipients.values_list("msisdn", flat=True)):
         _approval(campaign, found)
+    carried = _carried_elsewhere(campaign)
     for person in campaign.recipients.all():
         batch = batches.get(person.batch_number or 0)
         where = f"recipient {person.pk} of {batch.name if batch else 'no batch'} ({batch.status if batch else '-'})"
@@ -169,7 +171,13 @@ def _campaign(
                 found.losses.append(f"{where} is accepted and was not texted")
             continue
         if len(lines) > 1:
+            # In one campaign or in several of its chain.
             found.duplicates.append(f"{where} was texted {len(lines)} times: {[line['file'] for line in lines]}")
+        if person.msisdn in carried:
+            if batch and batch.status == "accepted" and person.pk not in row_errors and not person.excluded_reason:
+                found.duplicates.append(f"{where} is accepted here and in another campaign of the chain")
+            # The line is of that campaign, which is checked as well.
+            continue
         if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
             continue
         if batch is None and _may_be_in_a_forgotten_file(person):
@@ -187,6 +195,31 @@ def _campaign(
         gone_at = opt_outs.get(person.msisdn)
         if gone_at and batch.first_intent_at and gone_at < batch.first_intent_at:
             found.opted_out.append(f"{where} opted out at {gone_at}, before the intent at {batch.first_intent_at}")
+
+
+def _carried_elsewhere(campaign: Campaign) -> set[str]:
+    """The numbers that a file of another campaign of the chain carried to the provider, or may have."""
+    files = Batch.objects.filter(campaign__in=other_campaigns(campaign)).exclude(status__in=_NOBODY)
+    return {
+        msisdn
+        for batch in files
+        for msisdn in Recipient.objects.of_batch(batch)
+        .exclude(outcomes__result="row_error")
+        .values_list("msisdn", flat=True)
+    }
+
+
+def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> set[str]:
+    """The numbers that a follow-up texted."""
+    texted = {line["msisdn"] for line in ledger}
+    follow_ups = Campaign.objects.filter(follows__isnull=False)
+    accepted = Batch.objects.filter(campaign__in=follow_ups, status="accepted")
+    return {
+        msisdn
+        for batch in accepted
+        for msisdn in Recipient.objects.of_batch(batch).values_list("msisdn", flat=True)
+        if msisdn in texted
+    }
 
 
 def _approval(campaign: Campaign, found: Findings) -> None:
