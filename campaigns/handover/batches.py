@@ -275,5 +275,10 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         due_at=now,
         expires_at=expires_at_of(campaign, [recipient.msisdn for recipient in rendered.recipients], now),
     )
-    record_event(campaign, "prepared", f"{payload.name} was created for {batch.rows:,} recipients.", batch=batch)
+    record_event(
+        campaign,
+        "prepared",
+        f"{payload.name} was created for {batch.rows:,} recipient{'' if batch.rows == 1 else 's'}.",
+        batch=batch,
+    )
     return batch
