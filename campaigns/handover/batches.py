@@ -12,8 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
-from campaigns.audience.spec import compose_spec, message_of
-from campaigns.audience.texts import compile_text
+from campaigns.audience.spec import composer_of
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.naming import derive_key, derive_stem
@@ -127,13 +126,13 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
 
     The same input gives the same bytes on every call. Raises Refusal ``too_large`` if one recipient alone does not fit.
     """
-    text = compile_text(campaign.text)
-    spec = compose_spec(campaign, text)
+    composer = composer_of(campaign)
+    spec = composer.spec
     adapter = campaign.account.adapter
     stem = derive_stem(campaign.pk, number, generation)
     key = derive_key(campaign.account.pk, stem)
     while True:
-        messages = [message_of(text, recipient) for recipient in recipients]
+        messages = [composer.message(recipient) for recipient in recipients]
         payload = adapter.render(stem, key, spec, messages)
         if len(payload.body) <= adapter.limits.bytes:
             parts = sum(adapter.measure(spec, message.text).parts for message in messages)

@@ -18,7 +18,6 @@ from django_tables2 import RequestConfig
 
 from campaigns import decisions
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
 from campaigns.forms.filters import RecipientFilter
@@ -250,7 +249,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     total = row.counts.get("included", 0)
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
-    text = compile_text(row.text)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
     return {
         **sample_of(request, row),
@@ -258,7 +256,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "warnings": linked(warnings_of(row, faults, timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

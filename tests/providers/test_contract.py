@@ -151,7 +151,13 @@ def test_texts_outside_its_alphabet_are_named(adapter: BaseAdapter) -> None:
 
 
 def test_a_text_is_refused_for_exactly_the_characters_that_are_lacking(adapter: BaseAdapter) -> None:
-    choices = [{}, {"encoding": "cp1252"}, {"charset": "utf-8"}, {"unicode": True}, {"alphabet": "16bit"}]
+    choices: list[dict[str, object]] = [
+        {},
+        {"encoding": "cp1252"},
+        {"charset": "utf-8"},
+        {"unicode": True},
+        {"alphabet": "16bit"},
+    ]
     for chosen in choices:
         order = CampaignSpec("Hi @@value1@@", "", options=defaults(adapter.OptionsForm) | chosen)
         for character in gsm.BASIC + gsm.EXTENSION + "ë’中😀\x1b":
