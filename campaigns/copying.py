@@ -26,7 +26,7 @@ def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     end_at = campaign.end_at if campaign.end_at and campaign.end_at > now else None
     with transaction.atomic():
         copy = Campaign.objects.create(
-            name=_name_of_copy(campaign.name),
+            name=free_name(campaign.name, "copy"),
             created_by=user,
             start_at=start_at,
             end_at=end_at,
@@ -42,8 +42,8 @@ def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     return copy
 
 
-def _name_of_copy(name: str) -> str:
-    """``October promo (copy)``, and for further copies ``(copy 2)``; cut to what the column holds."""
-    endings = chain([" (copy)"], (f" (copy {number})" for number in count(2)))
+def free_name(name: str, word: str) -> str:
+    """``October promo (copy)``, and for further ones ``(copy 2)``; cut to what the column holds."""
+    endings = chain([f" ({word})"], (f" ({word} {number})" for number in count(2)))
     names = (name[: 100 - len(ending)] + ending for ending in endings)
     return next(wanted for wanted in names if not Campaign.objects.filter(name=wanted).exists())

@@ -26,7 +26,7 @@ from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
 from campaigns.results.uploaded_log import UploadedLog, accept_named
-from campaigns.statuses import DECIDED, PAUSED_BY_USER
+from campaigns.statuses import DECIDED, PAUSED_BY_USER, SENT_BACK
 from contacts.errors import Refusal
 from providers.locks import LockLost, hold
 
@@ -46,7 +46,7 @@ def why_not_approve(campaign: Campaign, user: Any) -> str:
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
-        return "You froze or edited this campaign, so somebody else has to approve it."
+        return "You submitted or edited this campaign, so somebody else has to approve it."
     return ""
 
 
@@ -89,7 +89,7 @@ def reject(campaign: Campaign, user: Any, why: str) -> None:
     require_permission(user, "campaigns.approve_campaign")
     if campaign.status != Campaign.Status.FROZEN:
         raise Refusal("not_frozen", f"{campaign} is not waiting for approval.")
-    _back_to_draft(campaign, user, "rejected", _require_reason(why))
+    _back_to_draft(campaign, user, SENT_BACK, _require_reason(why))
 
 
 def change(campaign: Campaign, user: Any) -> None:

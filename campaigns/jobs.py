@@ -16,7 +16,7 @@ from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
 from campaigns import timing
-from campaigns.audience import approval
+from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, restore
 from campaigns.handover.progress import no_progress_sentence
@@ -45,7 +45,7 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep starts the freeze again.
             raise
         except Exception as error:
-            said = f"The freeze failed with an error ({type(error).__name__}). See the log."
+            said = f"It could not be submitted because of an error ({type(error).__name__}). See the log."
             # If the lock is lost, the freeze of the worker that holds it now may have caused the error.
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
@@ -95,7 +95,7 @@ def audit(campaign_id: int) -> None:
         campaign = Campaign.objects.get(pk=campaign_id)
         alarm = balance.audit(campaign).mismatch
         if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
-            alarm = "The recipients changed after the freeze."
+            alarm = "The recipients changed after submission."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
@@ -110,6 +110,7 @@ def sweep(now: datetime) -> dict[str, int]:
     _expire_approvals(now)
     _pause_without_progress(now)
     _cancel_leftovers()
+    versions.erase_old_numbers()
     wanted: list[tuple[Job, int]] = []
     for campaign in Campaign.objects.filter(status=Campaign.Status.FREEZING):
         if is_free(campaign_lock_name(campaign.pk)):

@@ -32,7 +32,7 @@ class CanaryRelease(TextChoices):
 
 class CampaignStatus(TextChoices):
     DRAFT = "draft", "Draft"
-    FREEZING = "freezing", "Freezing"
+    FREEZING = "freezing", "Preparing"
     FROZEN = "frozen", "Waiting for approval"
     APPROVED = "approved", "Approved"
     HELD = "held", "Held"
@@ -54,7 +54,7 @@ ACTIVE = (
 
 
 class BatchStatus(TextChoices):
-    PREPARED = "prepared", "Prepared"
+    PREPARED = "prepared", "Not handed over yet"
     UPLOADING = "uploading", "Uploading"
     COMMITTING = "committing", "Committing"
     HANDED_OVER = "handed_over", "Handed over"
@@ -81,7 +81,7 @@ class ExcludedReason(TextChoices):
     """Why a person on a chosen list gets no text."""
 
     OPTED_OUT = "opted_out", "Opted out"
-    OPTED_OUT_LATER = "opted_out_later", "Opted out after the freeze"
+    OPTED_OUT_LATER = "opted_out_later", "Opted out after submission"
     DUPLICATE = "duplicate", "Already on an earlier list"
     MISSING_FIELD = "missing_field", "Missing value"
     EXCLUDED_LIST = "excluded_list", "On an excluded list"
@@ -89,7 +89,7 @@ class ExcludedReason(TextChoices):
     UNSUPPORTED_LETTERS = "unsupported_letters", "Letters that the provider lacks"
     IN_FOLLOW_UP_CHAIN = "in_follow_up_chain", "Reached by another campaign of the chain"
     OUTSIDE_WINDOW = "outside_window", "Outside the allowed hours"
-    REACHED_LATER = "reached_later", "Reached by another campaign of the chain after the freeze"
+    REACHED_LATER = "reached_later", "Reached by another campaign of the chain after submission"
 
 
 #: The reasons that are given after the freeze; a campaign has a counter of the same name for each.
@@ -138,6 +138,8 @@ class ExportStatus(TextChoices):
 
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.
 PAUSED_BY_USER = "paused"
+#: The reason of a draft that an approver sent back.
+SENT_BACK = "rejected"
 #: The reason of batches and campaigns about which a journal knows more than the restored database.
 RESTORED = "restored"
 #: The reason of a batch that a person decided.

@@ -4,6 +4,7 @@ from typing import Any
 
 import django_tables2 as tables
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -42,8 +43,7 @@ OUTCOME_WORDS = {
     "needs_decision": "Needs decision",
     "row_error": "Failed number",
     "rejected": "Rejected",
-    "ready": "Ready",
-    "waiting": "Waiting",
+    "waiting": "Not handed over yet",
     "excluded": "Excluded",
     "cancelled": "Cancelled",
 }
@@ -53,15 +53,14 @@ OUTCOME_KINDS = {
     "needs_decision": "decision",
     "row_error": "rejected",
     "rejected": "rejected",
-    "ready": "waiting",
     "waiting": "waiting",
     "excluded": "excluded",
     "cancelled": "excluded",
 }
 #: The outcome of recipients without one of their own, by the status of their batch.
 OUTCOME_OF_BATCH: dict[str, str] = {
-    Batch.Status.PREPARED: "ready",
-    Batch.Status.UPLOADING: "ready",
+    Batch.Status.PREPARED: "waiting",
+    Batch.Status.UPLOADING: "waiting",
     Batch.Status.COMMITTING: "with_provider",
     Batch.Status.HANDED_OVER: "with_provider",
     Batch.Status.PROCESSING: "with_provider",
@@ -84,7 +83,8 @@ REASON_WORDS = {
     "host_private": "Host on a private network",
     "no_ftp_answer": "No FTP server answers",
     "no_ssh_answer": "No SSH server answers",
-    "opted_out_later": "Opted out after the freeze",
+    "opted_out_later": "Opted out after submission",
+    "prepared": "File created",
     "plain_http_refused": "Unencrypted HTTP refused",
     "rename_broken": "The rename was interrupted",
     "rename_source_missing": "The file to rename is missing",
@@ -99,6 +99,8 @@ REASON_WORDS = {
     "upload_vanished": "The uploaded file is gone",
     "worker_died": "The worker ended",
 }
+#: Columns of the table of recipients that say who somebody is.
+SHOWN_FIELDS = 3
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
@@ -115,7 +117,6 @@ class CampaignTable(tables.Table):
 
     name = tables.Column(verbose_name="Campaign")
     status = tables.Column()
-    account = tables.Column(order_by="account__name")
     recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
     accepted = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
     failed = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
@@ -125,7 +126,7 @@ class CampaignTable(tables.Table):
         verbose_name="Start",
     )
     created_at = tables.TemplateColumn(
-        "{% load badges %}{{ record.created_at|zoned }}", verbose_name="Made", attrs=_NOWRAP
+        "{% load badges %}{{ record.created_at|day }}", verbose_name="Made", attrs=_NOWRAP
     )
 
     class Meta:
@@ -133,11 +134,17 @@ class CampaignTable(tables.Table):
         row_attrs = {"class": "row-link"}
 
     def render_name(self, record: Campaign) -> SafeString:
-        return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
+        return format_html(
+            '<a class="row-anchor" href="{}">{}</a><br><span class="quiet small">{}</span>',
+            record.get_absolute_url(),
+            record.name,
+            record.account or "No account yet",
+        )
 
     def render_status(self, record: Campaign) -> SafeString:
+        # The numbers have columns of their own.
         summary = record.summary  # type: ignore[attr-defined]
-        return chip(summary.kind or CAMPAIGN_KINDS[record.status], summary.words or record.get_status_display())
+        return chip(summary.kind or CAMPAIGN_KINDS[record.status], summary.short or record.get_status_display())
 
     def render_recipients(self, value: dict[str, Any]) -> str:
         return f"{value['included']:,}" if value else "—"
@@ -178,7 +185,10 @@ def shown_fields(labels: dict[str, str]) -> dict[str, str]:
 
 
 class RecipientTable(tables.Table):
-    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each. ``labels``: see Campaign.value_labels."""
+    """Rows are Recipients. The view adds ``outcome`` and ``detail`` to each. ``labels``: see Campaign.value_labels.
+
+    Of the values, the first ones that fit are shown; all of them are on the page of the recipient.
+    """
 
     msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     outcome = tables.Column(orderable=False)
@@ -187,16 +197,18 @@ class RecipientTable(tables.Table):
 
     class Meta:
         attrs = {"aria-label": "Recipients"}
+        row_attrs = {"class": "row-link"}
         order_by = "msisdn"
         empty_text = "No recipients match this filter."
 
     def __init__(self, *args: Any, labels: dict[str, str], **kwargs: Any) -> None:
-        shown = shown_fields(labels)
+        shown = dict(list(shown_fields(labels).items())[:SHOWN_FIELDS])
         columns = [(field, tables.Column(verbose_name=label)) for field, label in shown.items()]
         super().__init__(*args, extra_columns=columns, sequence=("msisdn", *shown, "..."), **kwargs)
 
-    def render_msisdn(self, value: str) -> str:
-        return phones.formatted(value)
+    def render_msisdn(self, record: Recipient) -> SafeString:
+        page = reverse("campaigns:recipient", args=[record.campaign_id, record.pk])
+        return format_html('<a class="row-anchor" href="{}">{}</a>', page, phones.formatted(record.msisdn))
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

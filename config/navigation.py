@@ -30,7 +30,10 @@ ENTRIES = (
     Entry("Opt-outs", "slash-circle", "contacts:opt_outs", ("contacts:opt_out",)),
     Entry("Replies", "envelope", "campaigns:replies", ("campaigns:repl",)),
     Entry(
-        "Accounts", "hdd-network", "providers:accounts", ("providers:", "campaigns:folder", "campaigns:reply_address")
+        "Accounts",
+        "hdd-network",
+        "providers:accounts",
+        ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address"),
     ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
@@ -54,6 +57,7 @@ class AccountLink(NamedTuple):
 
 ACCOUNT_LINKS = (
     AccountLink("Files", "Show the provider's folder", "campaigns:folder", "providers.open_folder", needs_folder=True),
+    AccountLink("Prices", "Prices of a part", "campaigns:prices", "providers.change_account", posts=False),
     AccountLink(
         "Replies", "Address for replies", "campaigns:reply_address", "campaigns.change_replyaddress", posts=False
     ),
@@ -97,7 +101,10 @@ def account_links(context: Context) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def new_campaign_url(context: Context, list_id: int) -> str:
-    """The page that writes a campaign to this list; "" for users who may not write campaigns."""
+    """The page that writes a campaign to this list; "" for users who may not write campaigns.
+
+    Posting nothing to it makes the draft with an offered name at once.
+    """
     if not context["user"].has_perm("campaigns.add_campaign"):
         return ""
     return f"{reverse('campaigns:new')}?list={list_id}"

@@ -30,12 +30,28 @@ _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
 
 
-def zoned(moment: datetime | None) -> str:
-    """``21 Nov 2026, 14:05 SAST (12:05 UTC)``; "" for None."""
+def date_and_time(moment: datetime | None) -> str:
+    """``21 Nov 2026, 14:05 SAST``, for a sentence; "" for None."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
-    return f"{local.day} {local:%b %Y, %H:%M %Z} ({moment.astimezone(UTC):%H:%M} UTC)"
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
+
+
+def time_element(moment: datetime, words: str) -> SafeString:
+    """``words`` as a ``<time>``; the pointer over it shows the date, the local time and UTC."""
+    local, universal = timezone.localtime(moment), moment.astimezone(UTC)
+    other_day = f"{universal:%a} {universal.day} {universal:%b} " if universal.date() != local.date() else ""
+    utc = f"{other_day}{universal:%H:%M:%S} UTC"
+    title = f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S %Z}"
+    if f"{local:%Z}" != "UTC":
+        title += f" ({utc})"
+    return format_html('<time datetime="{}" title="{}" data-utc="{}">{}</time>', local.isoformat(), title, utc, words)
+
+
+def zoned(moment: datetime | None) -> str:
+    """``21 Nov 2026, 14:05 SAST`` as a ``<time>``; "" for None."""
+    return time_element(moment, date_and_time(moment)) if moment else ""
 
 
 def chip(kind: str, word: str) -> SafeString:

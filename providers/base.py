@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 from django import forms
 
 from providers import gsm, replies
+from providers.causes import Cause
 
 #: What stands in evidence in place of a password.
 MASK = b"****"
@@ -229,7 +230,8 @@ class Problem:
 class Check:
     """One line of *Test connection*; ``passed`` is None if it could not be tried.
 
-    ``is_warning`` marks something that a person should know although the account works.
+    ``is_warning`` marks something that a person should know although the account works. ``credit`` is the credit that
+    is left, in the provider's own unit, as a decimal number such as ``"120.50"``; ``""`` on every other line.
     """
 
     code: str
@@ -237,6 +239,7 @@ class Check:
     passed: bool | None
     sentence: str
     is_warning: bool = False
+    credit: str = ""
 
 
 class GuardKind(StrEnum):
@@ -337,6 +340,10 @@ class BaseAdapter:
     reply_setup: ClassVar[str] = ""
     #: How the provider pushes replies.
     reply_shapes: ClassVar[tuple[replies.ReplyShape, ...]] = ()
+    #: The provider's codes in plain words, and what kind of cause each of them is. ``causes`` has every code that the
+    #: adapter can give as a reason or an outcome, except for those of ``providers.causes.CONNECTION``.
+    words: ClassVar[Mapping[str, str]] = {}
+    causes: ClassVar[Mapping[str, Cause]] = {}
     SettingsForm: ClassVar[type[forms.Form]]
     OptionsForm: ClassVar[type[forms.Form]]
 

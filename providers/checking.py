@@ -1,6 +1,7 @@
 """*Test connection*: test an account, store the results, and confirm a server's key."""
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from providers.errors import Refused, Trouble
 from providers.locks import account_slot
 from providers.models import Account
 
+NO_CREDIT_CHECK = "No credit check: this provider offers none."
 BUSY = "All connections of this account are in use. Try again in a minute."
 
 
@@ -43,6 +45,12 @@ def health(account: Account) -> Health:
     if warned:
         return Health("decision", "Working, with warnings", warned[0]["sentence"])
     return Health("accepted", "Working", "The last connection test passed.")
+
+
+def credit_of(account: Account) -> Decimal | None:
+    """The credit that the last test found, in the provider's own unit; None if it is not known."""
+    found = [check["credit"] for check in account.check_result if check.get("credit")]
+    return Decimal(found[0]) if found else None
 
 
 def test_connection(account: Account) -> list[Check]:
@@ -94,6 +102,9 @@ def _transport(account: Account) -> Any:
 def _check(account: Account) -> list[Check]:
     try:
         with connect(account) as remote:
-            return account.adapter.check(remote, timezone.now())
+            checks = account.adapter.check(remote, timezone.now())
     except Trouble as trouble:
         return [Check(trouble.code, "Connection", False, trouble.sentence)]
+    if any(check.code == "credits" for check in checks) or any(check.passed is False for check in checks):
+        return checks
+    return [*checks, Check("credits", "Credit", None, NO_CREDIT_CHECK)]

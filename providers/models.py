@@ -144,3 +144,4 @@ class KeyFingerprint(models.Model):
 
 
 auditlog.register(Account, exclude_fields=["secrets", "checked_at", "check_result", "updated_at"])
+auditlog.register(Price)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from campaigns.audience.letter_counts import lacking_in_text
+from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import Measured, measure_texts
@@ -102,10 +103,20 @@ def sample(campaign: Campaign, position: int) -> Sample | None:
 
 def usable_text_of(campaign: Campaign) -> Text:
     """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
-    text = usable_text(campaign.text, sources_of(campaign))
+    text = _usable_text_of(campaign)
+    if campaign.account_id is None:
+        raise Refusal("no_account", "Choose the account that the texts go through.")
     if not campaign.account.is_active:
         raise Refusal("account_inactive", f"The account {campaign.account} is not active. Choose another one.")
     return text
+
+
+def _usable_text_of(campaign: Campaign) -> Text:
+    if not has_own_people(campaign):
+        return usable_text(campaign.text, sources_of(campaign))
+    if not campaign.people.exists():
+        raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
+    return compile_text(campaign.text)
 
 
 def refuse_foreign_fields(campaign: Campaign) -> None:

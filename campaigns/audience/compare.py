@@ -22,6 +22,7 @@ from providers.checking import BUSY, Health, health
 from providers.connections import connect
 from providers.locks import account_slot
 from providers.models import Account
+from providers.prices import table_of
 
 #: Characters that are listed; the others are only counted.
 NAMED = 20
@@ -104,7 +105,9 @@ def compare_accounts(campaign: Campaign, now: datetime, sources: Sources | None 
     else:
         recipients = draft_recipients(campaign, text, 0, CHECKED)
     accounts = list(Account.objects.filter(is_active=True))
-    statistics_by_account = [TextStatistics(composer_for(campaign, account, text)) for account in accounts]
+    statistics_by_account = [
+        TextStatistics(composer_for(campaign, account, text), table_of(account)) for account in accounts
+    ]
     foreign: dict[str, None] = {}
     for position, recipient in enumerate(recipients, start=1):
         for statistics in statistics_by_account:

@@ -9,10 +9,14 @@ from django.db import transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
+from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
-from campaigns.audience.sources import copy_people, is_freezing, refuse_lost
+from campaigns.audience.people import is_freezing, refuse_lost
+from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import measure_texts
+from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
+from campaigns.chain import why_not_freeze
 from campaigns.lifecycle import require_permission, transition
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import EXCLUDED_LATER
@@ -39,6 +43,8 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
+    if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
+        raise Refusal("follow_up_active", why_not)
     transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
 
 
@@ -68,7 +74,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         _skip(measured.skipped_ids, lock)
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
-            raise Refusal("copy_differs", "The audience changed while it was being frozen. Freeze it again.")
+            raise Refusal("copy_differs", "The audience changed while it was being copied. Submit it again.")
         if measured.problem_count:
             campaign.problems = measured.problems
             raise Refusal(
@@ -78,6 +84,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             )
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+        refuse_above_ceiling(campaign, measured.parts, measured.cost)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
@@ -97,22 +104,26 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "kinds": {name: [kind.count, kind.first] for name, kind in measured.kinds.items() if name != "longest"},
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
     }
+    if measured.cost:
+        campaign.counts["cost"] = measured.cost.as_json()
     if not is_freezing(campaign):
         _forget_if_given_up(campaign, lock)
         return
-    refuse_lost(lock)
     cleared: dict[str, Any] = {reason.value: 0 for reason in EXCLUDED_LATER}
-    transition(
-        campaign,
-        Campaign.Status.FROZEN,
-        user=campaign.frozen_by,
-        counts=campaign.counts,
-        audience_digest=campaign.audience_digest,
-        approval_hash=approval_hash(campaign),
-        frozen_at=now,
-        **cleared,
-        problems=[],
-    )
+    with stored_numbers(campaign, lambda: refuse_lost(lock)) as numbers, transaction.atomic():
+        record_version(campaign, numbers, now)
+        transition(
+            campaign,
+            Campaign.Status.FROZEN,
+            user=campaign.frozen_by,
+            counts=campaign.counts,
+            audience_digest=campaign.audience_digest,
+            approval_hash=approval_hash(campaign),
+            frozen_at=now,
+            **cleared,
+            problems=[],
+        )
+    erase_old_numbers()
 
 
 def _skip(ids_by_reason: "dict[str, array[int]]", lock: Lock | None) -> None:

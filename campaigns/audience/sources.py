@@ -13,13 +13,15 @@ from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from campaigns.audience import people
 from campaigns.audience.contacted import contacted_since
+from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.texts import Text
 from campaigns.models import Campaign, CampaignExclusion, CampaignList, Recipient
 from contacts import segments
 from contacts.fields import FROZEN_FIELDS
 from contacts.models import Contact, ContactList, Suppression
-from providers.locks import Lock, LockLost
+from providers.locks import Lock
 
 #: Recipients copied in one transaction, so that web requests can write in between.
 CHUNK = 20_000
@@ -126,6 +128,8 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
 
     Raises Refusal if the conditions of a segment are damaged.
     """
+    if people.has_own_people(campaign):
+        return people.count_reasons(campaign, text)
     return sources_of(campaign).count_reasons(text)
 
 
@@ -134,6 +138,8 @@ def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> I
 
     Raises Refusal if the conditions of a segment are damaged.
     """
+    if people.has_own_people(campaign):
+        return people.draft_recipients(campaign, text, skip, count)
     return sources_of(campaign).recipients(text, skip, count)
 
 
@@ -144,16 +150,18 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     the campaign's lock, or None if nobody else can be working on it. Raises LockLost, and Refusal if the conditions of
     a segment are damaged.
     """
+    if people.has_own_people(campaign):
+        return people.copy_people(campaign, text, lock)
     sources = sources_of(campaign)
     # The rows chosen earlier have been copied, so their numbers are recipients already.
     copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **_SAME_NUMBER))
     reason = _first_of([When(copied_before, _because("DUPLICATE")), *sources.rules(text)])
     copied = 0
     for row in sources.chosen:
-        people = chosen_contacts(row).annotate(of_campaign=Value(campaign.pk), reason=reason)
+        contacts = chosen_contacts(row).annotate(of_campaign=Value(campaign.pk), reason=reason)
         for after, until in _ranges(row.contact_list):
             with transaction.atomic():
-                copied += _insert(people.filter(msisdn__gt=after, msisdn__lte=until))
+                copied += _insert(contacts.filter(msisdn__gt=after, msisdn__lte=until))
                 Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
                 # Before this chunk is committed: another worker may have started from nothing since.
                 refuse_lost(lock)
@@ -181,17 +189,6 @@ def on_any(rows: Sequence[CampaignList]) -> Q:
         if row.segment or row.of_campaign_id:
             found |= Q(Exists(chosen_contacts(row).filter(**_SAME_NUMBER)))
     return found
-
-
-def refuse_lost(lock: Lock | None) -> None:
-    """Raise LockLost if another worker may be freezing the campaign by now."""
-    if lock is not None and not lock.still_held():
-        raise LockLost
-
-
-def is_freezing(campaign: Campaign) -> bool:
-    """Whether the campaign is still being frozen; a user may have ended it."""
-    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()
 
 
 def _because(name: str) -> Value:

@@ -95,6 +95,8 @@ def finished_text(campaign: Campaign, recipient: Recipient) -> str:
 
 def rehearsal_of(campaign: Campaign) -> str:
     """The sentence that this campaign is a rehearsal that texts nobody, or ``""``; no provider is asked."""
+    if campaign.account_id is None:
+        return ""
     try:
         return campaign.account.adapter.rehearsal(composer_of(campaign).spec)
     except Refusal:

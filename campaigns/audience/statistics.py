@@ -15,7 +15,9 @@ from campaigns.audience.spec import Composed, Composer
 from campaigns.audience.texts import has_literal_field
 from campaigns.audience.warnings import TEXT_FAULTS
 from campaigns.models import Campaign, Recipient
+from contacts.number_facts import number_facts
 from providers.base import Problem
+from providers.prices import Cost, CostCounter, PriceTable, table_of
 
 #: Problems kept for people to read, and recipients of each kind kept for the preview.
 SHOWN = 100
@@ -73,19 +75,22 @@ class Measured:
     skipped_ids: "dict[str, array[int]]" = field(default_factory=dict)
     #: Kinds of recipients for the preview: how many there are of each, and where the first ones are.
     kinds: dict[str, Kind] = field(default_factory=dict)
+    #: None if the account has no prices.
+    cost: Cost | None = None
     digest: str = ""
 
 
 class TextStatistics:
     """Measures finished texts one after another with one adapter's own rules."""
 
-    def __init__(self, composer: Composer) -> None:
+    def __init__(self, composer: Composer, prices: PriceTable) -> None:
         self.composer = composer
         self.adapter = composer.adapter
         self.spec = composer.spec
         self._letters = LetterCounts(composer)
         self._optional = [name for name in composer.source.fields if name not in composer.source.required]
         self._measured = Measured(kinds={name: Kind() for name in KINDS})
+        self._cost = CostCounter(prices)
         self._units: Counter[int] = Counter()
         self._histogram: Counter[int] = Counter()
         self._most_parts = 0
@@ -103,6 +108,7 @@ class TextStatistics:
         size = self.adapter.measure(self.spec, message.text)
         measured.included += 1
         measured.parts += size.parts
+        self._cost.add(message.msisdn, size.parts)
         measured.unicode += size.alphabet != "gsm"
         self._histogram[size.parts] += 1
         if size.parts > self._most_parts:
@@ -123,13 +129,17 @@ class TextStatistics:
             keep(self._longest, (size.units, -measured.included, entry))
         for code, pattern in TEXT_FAULTS.items():
             if pattern.search(message.text):
-                count, first = measured.text_faults.get(code, (0, message.msisdn))
-                measured.text_faults[code] = (count + 1, first)
+                self.add_fault(code, message.msisdn)
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
         if found:
             self._add_problems(message.msisdn, found)
+
+    def add_fault(self, code: str, msisdn: str) -> None:
+        """Count a text that has what the warning with this code is about."""
+        count, first = self._measured.text_faults.get(code, (0, msisdn))
+        self._measured.text_faults[code] = (count + 1, first)
 
     def result(self) -> Measured:
         """Return the statistics of all texts added so far, without a digest."""
@@ -144,6 +154,7 @@ class TextStatistics:
             len(measured.longest), [row["id"] or row["position"] for row in measured.longest]
         )
         measured.most = max(self._units, default=0)
+        measured.cost = self._cost.result()
         return measured
 
     def _exclude(self, recipient: Recipient, reason: str) -> None:
@@ -189,14 +200,17 @@ def _reason(problem: Problem) -> tuple[str, str]:
 
 
 def measure_texts(campaign: Campaign, composer: Composer, recipients: Iterator[Recipient]) -> Measured:
-    """Render, measure and check every text once, streaming. The digest is of those who are not excluded."""
-    statistics = TextStatistics(composer)
+    """Render, measure and check every text once, streaming. The digest is of those who are not skipped."""
+    statistics = TextStatistics(composer, table_of(campaign.account))
     digest = hashlib.sha256()
     for position, recipient in enumerate(recipients, start=1):
         composed = composer.compose(recipient)
-        if not composed.excluded:
-            add_to_digest(digest, recipient)
         statistics.add(recipient, composed, position)
+        if composed.excluded:
+            continue
+        add_to_digest(digest, recipient)
+        if number_facts(recipient.msisdn)[1] == "fixed_line":
+            statistics.add_fault("landline", recipient.msisdn)
     measured = statistics.result()
     measured.digest = digest.hexdigest()
     return measured

@@ -1,12 +1,17 @@
-"""What to look at before a campaign is submitted or approved, although nothing forbids it."""
+"""What to look at before a campaign is submitted or approved: warnings, which forbid nothing, and blockers."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Q
 
 from campaigns.models import Campaign, Recipient
+from campaigns.statuses import CampaignKind
 from contacts.models import Contact
+from providers.checking import credit_of
 
 #: The same text to this share of the same people within this time is worth a warning.
 SAME_PEOPLE = 0.2
@@ -21,6 +26,7 @@ TEXT_FAULTS = {
 _TEXT_SENTENCES = {
     "currency_twice": "The currency is there twice in {}, such as “RR 250”. Take it out of the text or of the values.",
     "iso_date": "A date is written like 2026-11-27 in {}. People read 27 November more easily.",
+    "landline": "{} would go to fixed lines. Most of these receive no texts, and the provider may charge for them.",
 }
 _OPT_OUT_WORDING = re.compile(
     r"\b(?:stop|opt[\s-]?out|unsub\w*|uitteken|afmeld\w*|abmelden|desuscrib\w*|désabonn\w*|sair|cancelar)\b|t&cs?",
@@ -28,32 +34,54 @@ _OPT_OUT_WORDING = re.compile(
 )
 
 
+class Severity(StrEnum):
+    BLOCKER = "blocker"
+    WARNING = "warning"
+
+
 @dataclass(frozen=True)
 class CampaignWarning:
-    """One warning. ``place`` is where it is fixed: ``account``, ``text``, ``lists``, ``campaign`` or ``number``.
+    """One thing to look at. ``place`` is where it is fixed.
 
-    ``reference``: the other campaign's id, or the msisdn of one person the warning is about.
+    That is a step of the draft (``recipients``, ``message``, ``when``) with the name of its ``field``, or ``account``,
+    ``campaign``, ``number`` or ``test``. ``reference``: the other campaign's id, or the msisdn of one person it is
+    about.
     """
 
     code: str
     sentence: str
     place: str
     reference: str = ""
+    field: str = ""
+    severity: Severity = Severity.WARNING
 
 
-def warnings_of(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]], now: datetime) -> list[CampaignWarning]:
-    """Every warning about ``campaign``. ``text_faults``: (number of texts, msisdn of the first) by code."""
-    return [*_account(campaign), *_text(campaign, text_faults), *_repeated(campaign, now)]
+def blocker(code: str, sentence: str, place: str, field: str = "") -> CampaignWarning:
+    """A finding with which the campaign cannot be submitted."""
+    return CampaignWarning(code, sentence, place, field=field, severity=Severity.BLOCKER)
 
 
-def _account(campaign: Campaign) -> Iterator[CampaignWarning]:
-    account = campaign.account
+def warnings_of(
+    campaign: Campaign, text_faults: Mapping[str, tuple[int, str]], parts: int, now: datetime
+) -> list[CampaignWarning]:
+    """Every warning about ``campaign``, whose texts need ``parts``.
+
+    ``text_faults``: (number of texts, msisdn of the first) by code.
+    """
+    return [*_account(campaign, parts), *_text(campaign, text_faults), *_repeated(campaign, now)]
+
+
+def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
+    account, credit = campaign.account, credit_of(campaign.account)
     if account.is_stopped:
         sentence = f"{account} is stopped. Nothing is handed over until a connection test passes."
         yield CampaignWarning("account_stopped", sentence, "account")
     elif account.checked_at is None:
         sentence = f"The connection of {account} was never tested. Test it first."
         yield CampaignWarning("account_untested", sentence, "account")
+    if credit is not None and credit < parts:
+        sentence = f"{account} had {credit:,} credits left at its last test, and the texts need {parts:,} parts."
+        yield CampaignWarning("credit_low", f"{sentence} Top it up, and test the connection again.", "account")
 
 
 def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Iterator[CampaignWarning]:
@@ -61,7 +89,8 @@ def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Ite
         yield CampaignWarning(
             "no_opt_out_wording",
             "The text does not say how to opt out. Many countries require it, for example: Reply STOP to opt out.",
-            "text",
+            "message",
+            field="text",
         )
     for code, (count, msisdn) in text_faults.items():
         many = "1 text" if count == 1 else f"{count:,} texts"
@@ -70,13 +99,16 @@ def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Ite
 
 def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     """Campaigns that text the same people the same words, or did so lately."""
-    others = Campaign.objects.filter(text=campaign.text).exclude(pk=campaign.pk)
+    others = Campaign.objects.filter(text=campaign.text, kind=CampaignKind.REGULAR).exclude(pk=campaign.pk)
+    if campaign.follows_id:
+        # It repeats these by intent, and texts nobody whom they reached.
+        others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
     chosen = [row.pk for row in campaign.ordered_lists()]
     waiting = others.filter(
         status__in=(Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
     )
     for other in waiting:
-        if sorted(row.pk for row in other.ordered_lists()) == sorted(chosen):
+        if chosen and sorted(row.pk for row in other.ordered_lists()) == sorted(chosen):
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
     for other in others.filter(started_at__gte=now - LATELY):

@@ -13,12 +13,20 @@ from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
 from campaigns.audience.spec import composer_of
+from campaigns.chain import reached_elsewhere
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.naming import derive_key, derive_stem
 from campaigns.querysets import RecipientQuerySet
+from campaigns.statuses import ExcludedReason
 from contacts.errors import Refusal
 from providers.base import Payload
+
+#: What became of people who must not be texted any more, for the history.
+_LEFT = {
+    ExcludedReason.OPTED_OUT_LATER: "opted out after submission and were removed.",
+    ExcludedReason.REACHED_LATER: "were removed, because another campaign of the chain reached them after all.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,9 @@ class Rendered:
 def create_batches(campaign_id: int, now: datetime) -> int:
     """Create batches for every waiting recipient of an approved or running campaign; return how many were created.
 
-    The first one moves the campaign to ``running``. Recipients who opted out since the freeze are excluded here. After
-    a crash this continues where it stopped. The caller holds the campaign's lock. Raises Refusal if the campaign is no
-    longer what was approved.
+    The first one moves the campaign to ``running``. Recipients who opted out since the freeze, or whom another campaign
+    of the chain reached after all, are excluded here. After a crash this continues where it stopped. The caller holds
+    the campaign's lock. Raises Refusal if the campaign is no longer what was approved.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == Campaign.Status.APPROVED:
@@ -50,7 +58,7 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     made = 0
     refuse_unapproved(campaign)
     while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
-        subtract_opted_out(campaign, campaign.recipients.waiting())
+        subtract_leavers(campaign, campaign.recipients.waiting())
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
         recipients = list(campaign.recipients.waiting().order_by("msisdn")[: campaign.account.adapter.limits.rows])
         if not recipients:
@@ -61,21 +69,52 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     return made
 
 
-def subtract_opted_out(campaign: Campaign, recipients: RecipientQuerySet) -> int:
-    """Exclude those of ``recipients`` who opted out after the freeze, and count them; return how many."""
+def subtract_leavers(campaign: Campaign, recipients: RecipientQuerySet) -> int:
+    """Exclude those of ``recipients`` who must not be texted any more, and count them by reason; return how many."""
     with transaction.atomic():
-        gone = Recipient.objects.filter(pk__in=recipients.opted_out().values("pk")).update(
-            excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None
+        return sum(_exclude(campaign, found, reason) for reason, found in _leavers(campaign, recipients))
+
+
+def why_rebuild(campaign: Campaign, batch: Batch) -> tuple[str, str] | None:
+    """Why the batch must be rebuilt without somebody, as a code and a sentence; None if nobody has left."""
+    texts = Recipient.objects.of_batch(batch)
+    if texts.opted_out().exists():
+        return "opted_out", "A recipient opted out, so the batch was rebuilt without them."
+    if reached_elsewhere(campaign, texts).exists():
+        return (
+            ExcludedReason.REACHED_LATER.value,
+            "Another campaign of the chain reached a recipient after all, so the batch was rebuilt without them.",
         )
-        if gone:
-            campaign.opted_out_later = lock_campaign(campaign.pk).opted_out_later + gone
-            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=campaign.opted_out_later)
-            record_event(campaign, "opted_out_later", f"{gone:,} opted out after the freeze and were removed.")
+    return None
+
+
+def _leavers(campaign: Campaign, recipients: RecipientQuerySet) -> list[tuple[ExcludedReason, RecipientQuerySet]]:
+    """Those of ``recipients`` who must not be texted any more, by reason. Somebody may have several reasons."""
+    return [
+        (ExcludedReason.OPTED_OUT_LATER, recipients.opted_out()),
+        (ExcludedReason.REACHED_LATER, reached_elsewhere(campaign, recipients)),
+    ]
+
+
+def _exclude(
+    campaign: Campaign, recipients: RecipientQuerySet, reason: ExcludedReason, batch: Batch | None = None
+) -> int:
+    """Exclude ``recipients`` who are still included, and count them; return how many. Call it in a transaction."""
+    gone = (
+        Recipient.objects.included()
+        .filter(pk__in=recipients.values("pk"))
+        .update(excluded_reason=reason, batch_number=None)
+    )
+    if gone:
+        count = getattr(lock_campaign(campaign.pk), reason) + gone
+        setattr(campaign, reason, count)
+        Campaign.objects.filter(pk=campaign.pk).update(**{reason.value: count})
+        record_event(campaign, reason, f"{gone:,} {_LEFT[reason]}", batch=batch)
     return gone
 
 
 def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: Any = None) -> Batch | None:
-    """Replace ``batch`` by its next generation, without those who opted out since and those with an outcome.
+    """Replace ``batch`` by its next generation, without those who left since (``why_rebuild``) or have an outcome.
 
     Superseding the batch and creating its successor at ``prepared`` is one transaction. If nobody is left, no successor
     is created and the batch becomes ``cancelled``. Returns the successor or None. The caller holds the locks of the
@@ -84,15 +123,19 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
     refuse_unapproved(campaign)
     left = Recipient.objects.open_in_batch(batch)
-    gone = left.opted_out()
-    gone_ids = set(gone.values_list("pk", flat=True))
+    # Each once, with the first reason.
+    gone: dict[ExcludedReason, set[int]] = {}
+    gone_ids: set[int] = set()
+    for why, leaving in _leavers(campaign, left):
+        gone[why] = set(leaving.values_list("pk", flat=True)) - gone_ids
+        gone_ids |= gone[why]
     kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]
     rendered = render(campaign, batch.number, batch.generation + 1, kept) if kept else None
     if rendered and len(rendered.recipients) < len(kept):
         raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
     path = _write(campaign, rendered) if rendered else ""
     with transaction.atomic():
-        counted_out = lock_campaign(campaign.pk).opted_out_later
+        lock_campaign(campaign.pk)
         if rendered:
             transition(
                 batch, Batch.Status.SUPERSEDED, reason=reason, sentence=sentence, user=user, due_at=None, poll_at=None
@@ -106,16 +149,9 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
         if Recipient.objects.open_in_batch(batch).count() != len(kept) + len(gone_ids):
             # A poll has settled a recipient since they were read.
             raise StaleTransition(batch)
-        if gone_ids:
-            taken_out = (
-                Recipient.objects.included()
-                .filter(pk__in=gone_ids)
-                .update(excluded_reason=Recipient.Excluded.OPTED_OUT_LATER, batch_number=None)
-            )
-            if taken_out != len(gone_ids):
+        for why, ids in gone.items():
+            if _exclude(campaign, Recipient.objects.filter(pk__in=ids), why, batch) != len(ids):
                 raise StaleTransition(batch)
-            Campaign.objects.filter(pk=campaign.pk).update(opted_out_later=counted_out + len(gone_ids))
-            record_event(campaign, "opted_out_later", f"{len(gone_ids):,} opted out and were removed.", batch=batch)
         if not rendered:
             return None
         return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
@@ -153,7 +189,8 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
         yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
-    gone = set(campaign.recipients.waiting().opted_out().values_list("pk", flat=True))
+    waiting = campaign.recipients.waiting()
+    gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
     left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
     while left:
         number += 1

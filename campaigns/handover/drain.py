@@ -8,14 +8,14 @@ from rq.timeouts import BaseTimeoutException
 from campaigns import timing
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover import recovery
-from campaigns.handover.batches import supersede
+from campaigns.handover.batches import supersede, why_rebuild
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
 from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.handover.unresolved import ask_a_person, recover
 from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, transition
-from campaigns.models import Batch, Campaign, Recipient
+from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import BytesDiffer, payload_of
 from campaigns.results.poll import log_failure
 from campaigns.timing import Clock
@@ -23,6 +23,9 @@ from providers.errors import Refused, Trouble
 from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
 from providers.points import reach
+
+#: Why a batch is rebuilt although nobody in it has left any more: the gate saw an opt-out that was lifted since.
+NOBODY_LEFT = ("opted_out", "A recipient had opted out, so the batch was rebuilt.")
 
 
 def due_batches(account: Account, now: datetime) -> list[Batch]:
@@ -118,7 +121,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
             batch, Batch.Status.HELD, reason="expired", sentence="The time for handing it over has passed.", due_at=None
         )
         return
-    if Recipient.objects.of_batch(batch).opted_out().exists():
+    if why_rebuild(batch.campaign, batch):
         rebuild_batch(batch, clock)
         return
     reach("claim:begin")
@@ -148,25 +151,24 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
 
 
 def rebuild_batch(batch: Batch, clock: Clock) -> None:
-    """Replace a batch with a recipient who opted out by one without them; the next drain hands that over."""
+    """Replace a batch with a recipient who left (``why_rebuild``) by one without them; the next drain hands it over."""
     with hold(campaign_lock_name(batch.campaign_id)) as lock:
         now = clock()
         campaign = Campaign.objects.select_related("account").get(pk=batch.campaign_id)
         if not is_as_approved(campaign):
             _pause_unapproved(batch, campaign, now)
             return
+        reason, sentence = why_rebuild(campaign, batch) or NOBODY_LEFT
         if lock is None:
             if batch.status == Batch.Status.UPLOADING:
                 transition(
-                    batch, Batch.Status.PREPARED, reason="opted_out", due_at=now + timing.RETRY_WHILE_CAMPAIGN_IS_LOCKED
+                    batch, Batch.Status.PREPARED, reason=reason, due_at=now + timing.RETRY_WHILE_CAMPAIGN_IS_LOCKED
                 )
             else:
                 Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_CAMPAIGN_IS_LOCKED)
             return
         reach("rebuild:begin")
-        supersede(
-            batch, clock(), reason="opted_out", sentence="A recipient opted out, so the batch was rebuilt without them."
-        )
+        supersede(batch, clock(), reason=reason, sentence=sentence)
 
 
 def stage_failed(batch: Batch, trouble: Trouble, now: datetime) -> None:

@@ -7,10 +7,12 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from campaigns.audience.approval import is_as_approved
+from campaigns.chain import lock_chain
 from campaigns.handover import journal
+from campaigns.handover.batches import why_rebuild
 from campaigns.handover.progress import no_progress_sentence
-from campaigns.lifecycle import StaleTransition, lock_campaign, transition
-from campaigns.models import Attempt, Batch, Campaign, Recipient
+from campaigns.lifecycle import StaleTransition, transition
+from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results.evidence import BytesDiffer, payload_of
 from contacts.suppression import OPT_OUT_LOCK
 from providers.base import Staged
@@ -27,22 +29,23 @@ def next_attempt(batch: Batch) -> int:
 def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bool = False) -> Attempt | None:
     """Check everything a last time and store the intent, in one transaction; return the attempt, or None if refused.
 
-    A first gate moves ``uploading`` to ``committing``. A repeated one checks everything again except the suppressions,
-    for which the first intent counts. If a first gate is refused, the batch was moved as the reason requires, except
-    for an opt-out: then it is still ``uploading``, and the caller rebuilds it.
+    A first gate moves ``uploading`` to ``committing``. A repeated one checks everything again except who has left since
+    (``why_rebuild``), for which the first intent counts. If a first gate is refused, the batch was moved as the reason
+    requires, except if somebody left: then it is still ``uploading``, and the caller rebuilds it.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 # First and on its own: every opt-out is committed before this, or waits until the intent is.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
-        campaign = lock_campaign(batch.campaign_id)
+        # Evidence about the chain is settled before this, or waits until the intent is stored.
+        campaign = lock_chain(batch.campaign)
         refusal = _gate_refusal(batch, campaign, now, repeated)
         if refusal is not None:
             if not repeated:
                 _apply_refusal(batch, campaign, *refusal, now)
             return None
-        if not repeated and Recipient.objects.of_batch(batch).opted_out().exists():
+        if not repeated and why_rebuild(campaign, batch):
             return None
         if repeated and not still_committing(batch).exists():
             raise StaleTransition(batch)

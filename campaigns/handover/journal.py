@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from campaigns.chain import root_of
 from campaigns.models import Batch
 from contacts import journals
 from providers.points import reach
@@ -32,6 +33,7 @@ def intend(batch: Batch, attempt: int, name: str, now: datetime) -> None:
             "at": now.isoformat(),
             "intent": batch.stem,
             "campaign": batch.campaign_id,
+            "chain": root_of(batch.campaign),
             "account": batch.account_id,
             "attempt": attempt,
             "name": name,
@@ -61,9 +63,17 @@ def last_attempt(stem: str) -> int:
     return max(_attempts(stem), default=0)
 
 
-def batches_of(campaign_id: int) -> dict[str, set[str]]:
-    """``{stem: {sha256}}`` of every batch of a campaign that may have been handed over, over all its attempts."""
-    stems = {stem for known in _journals() for stem in known if stem.startswith(f"c{campaign_id}-")}
+def batches_of_chain(root: int) -> dict[str, set[str]]:
+    """``{stem: {sha256}}`` of every batch of a chain that may have been handed over, over all its attempts.
+
+    ``root`` is the id of the first campaign of the chain (``chain.root_of``).
+    """
+    stems = {
+        stem
+        for known in _journals()
+        for stem, lines in known.items()
+        if any(line.get("chain", line["campaign"]) == root for line in lines)
+    }
     return {stem: {line["sha256"] for line in found} for stem in stems if (found := intents(stem))}
 
 

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from campaigns import timing
+from campaigns.chain import root_of
 from campaigns.handover import journal
 from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient
@@ -73,9 +75,15 @@ def cancel_unless_journalled(batch: Batch, now: datetime, **fields: Any) -> None
 
 
 def journal_is_ahead(campaign: Campaign) -> bool:
-    """Whether a journal has batches of the campaign that the database lacks, or has with other bytes."""
-    journalled = journal.batches_of(campaign.pk)
-    stored = dict(campaign.batches.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
+    """Whether a journal has batches of the campaign's chain that the database lacks, or has with other bytes.
+
+    A follow-up that the database has forgotten may have texted people whom the campaign, or a new follow-up, would
+    text again.
+    """
+    root = root_of(campaign)
+    journalled = journal.batches_of_chain(root)
+    chain = Batch.objects.filter(Q(campaign=root) | Q(campaign__chain_root=root))
+    stored = dict(chain.filter(stem__in=list(journalled)).values_list("stem", "sha256"))
     # Other bytes under the same name are missing as well, even after a person was asked about them.
     return any(sums != {stored.get(stem)} for stem, sums in journalled.items())
 
@@ -97,7 +105,7 @@ def has_opt_outs_since_restore(batch: Batch) -> bool:
 
 
 def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetime) -> bool:
-    """Hold a batch back if a journal has batches of its campaign that the database lacks; return whether it was.
+    """Hold a batch back if a journal has batches of its chain that the database lacks; return whether it was.
 
     The recipients of such a batch may be in another one now. While batches are still being created, the missing ones
     may yet come.
@@ -108,9 +116,10 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_BATCHES_ARE_CREATED)
         return True
     sentence = (
-        "The database was restored from an older copy, and the journal lists files of this campaign that are missing "
-        "from it. Their recipients may be in another file now, so nothing more is handed over. Ask the provider who "
-        "was texted, cancel this campaign, and create a new one for the others."
+        "The database was restored from an older copy, and the journal lists files of this campaign, or of one that it "
+        "follows or that follows it, that are missing from the database. Their recipients may be in another file now, "
+        "so nothing more is handed over. Ask the provider who was texted, cancel this campaign, and create a new one "
+        "for the others."
     )
     transition(campaign, Campaign.Status.PAUSED, reason=RESTORED, sentence=sentence)
     return True

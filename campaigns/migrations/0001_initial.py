@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("draft", "Draft"),
-                            ("freezing", "Freezing"),
+                            ("freezing", "Preparing"),
                             ("frozen", "Waiting for approval"),
                             ("approved", "Approved"),
                             ("held", "Held"),
@@ -315,7 +315,7 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         choices=[
-                            ("prepared", "Prepared"),
+                            ("prepared", "Not handed over yet"),
                             ("uploading", "Uploading"),
                             ("committing", "Committing"),
                             ("handed_over", "Handed over"),
@@ -670,7 +670,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("opted_out", "Opted out"),
-                            ("opted_out_later", "Opted out after the freeze"),
+                            ("opted_out_later", "Opted out after submission"),
                             ("duplicate", "Already on an earlier list"),
                             ("missing_field", "Missing value"),
                             ("excluded_list", "On an excluded list"),
@@ -678,7 +678,7 @@ class Migration(migrations.Migration):
                             ("unsupported_letters", "Letters that the provider lacks"),
                             ("in_follow_up_chain", "Reached by another campaign of the chain"),
                             ("outside_window", "Outside the allowed hours"),
-                            ("reached_later", "Reached by another campaign of the chain after the freeze"),
+                            ("reached_later", "Reached by another campaign of the chain after submission"),
                         ],
                         max_length=20,
                     ),

@@ -97,7 +97,8 @@ class Campaign(models.Model):
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
     #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "typical", "most",
     #: "longest": [ids], "text_faults": {code: n}, "expensive": {character: [texts, additional parts]}, "letters":
-    #: {field: {character: people}}, "kinds": {kind: [people, ids of the first]}}; see campaigns.audience.statistics.
+    #: {field: {character: people}}, "kinds": {kind: [people, ids of the first]}, "cost": {"amount": "1234.50",
+    #: "currency", "unpriced"}}; without "cost" if the account had no prices. See campaigns.audience.statistics.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
@@ -177,6 +178,10 @@ class Campaign(models.Model):
 
         Where lists label a field differently, the labels are joined: ``"City / Balance"``.
         """
+        origin = self.chain_root or self.test_of
+        if origin:
+            # Their people come from that campaign.
+            return origin.value_labels()
         found: dict[str, dict[str, None]] = {}
         for contact_list in self.ordered_lists():
             for field, label in contact_list.labelled_fields().items():

@@ -105,7 +105,7 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
             balance.open[batch.status] = balance.open.get(batch.status, 0) + remainder
     left = balance.selected - balance.excluded_total - balance.batched
     if left < 0:
-        balance.mismatch = f"{-left:,} more recipients are in batches than were frozen."
+        balance.mismatch = f"{-left:,} more recipients are in files than were submitted."
     elif campaign.status == Campaign.Status.CANCELLED:
         balance.cancelled = left
     else:
@@ -134,7 +134,7 @@ def _count_again(campaign: Campaign) -> Balance:
         dict(Recipient.objects.filter(campaign=campaign).values_list("excluded_reason").annotate(n=Count("id")))
     )
     if sum(reasons.values()) != balance.selected:
-        balance.mismatch = f"{balance.selected:,} were frozen, {sum(reasons.values()):,} recipients are stored."
+        balance.mismatch = f"{balance.selected:,} were submitted, {sum(reasons.values()):,} recipients are stored."
         return balance
     for reason in set(reasons) | set(balance.excluded):
         if reason and reasons[reason] != balance.excluded.get(reason, 0):

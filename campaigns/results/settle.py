@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from campaigns import timing
+from campaigns.chain import lock_chain
 from campaigns.lifecycle import StaleTransition, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import balance
@@ -60,6 +61,8 @@ def settle(batch: Batch, interpretation: Interpretation, now: datetime) -> None:
     reach("settle:begin")
     try:
         with transaction.atomic():
+            # The gate takes it too: no follow-up passes it without what is settled here.
+            lock_chain(batch.campaign)
             # A person may have decided during the poll, or another attempt was made, about which it says nothing.
             unchanged = Batch.objects.filter(status=batch.status, handed_over_at=batch.handed_over_at)
             if not unchanged.select_for_update().filter(pk=batch.pk).exists():
@@ -190,6 +193,14 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
 def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
     """A later report about one recipient: a row error may follow an acceptance, never the other way round."""
     if before.result == RecipientOutcome.Result.ROW_ERROR and outcome.result == RecipientOutcome.Result.ACCEPTED:
+        if not batch.alarm:
+            # With an alarm, no follow-up texts anybody of this file again.
+            raise_alarm(
+                batch,
+                "contradiction",
+                f"The provider reported numbers of {batch.name} as failed, and later as accepted. They may have been "
+                "texted.",
+            )
         return
     if before.result != outcome.result:
         Batch.objects.filter(pk=batch.pk).update(row_errors=F("row_errors") + 1, accepted_rows=F("accepted_rows") - 1)
@@ -243,6 +254,16 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
             f"{batch.name} was given up by a decision, but the provider accepted it after all. Its recipients may be "
             "texted. Ask the provider to stop it.",
         )
+
+
+def warn_of_rejected(batch: Batch, shown: Interpretation) -> None:
+    """Raise an alarm if ``shown``, the latest poll alone, has a file of which a person decided that it was rejected."""
+    is_decided = batch.status == Batch.Status.REJECTED and batch.reason == DECIDED
+    if is_decided and shown.state in (ProviderState.TAKEN, ProviderState.PROCESSING) and not shown.unclear:
+        sentence = f"{batch.name} was decided to be rejected, but the provider has it. Its recipients may be texted."
+        with transaction.atomic():
+            lock_chain(batch.campaign)
+            raise_alarm(batch, "contradiction", sentence)
 
 
 def _is_new_doubt(batch: Batch, interpretation: Interpretation) -> bool:

@@ -25,6 +25,16 @@ class Summary:
     kind: str = ""
     words: str = ""
 
+    @property
+    def short(self) -> str:
+        """``words`` without numbers, for where the numbers stand beside them."""
+        head, _, rest = self.words.partition(": ")
+        if not rest or not self.failed:
+            return head
+        if not self.accepted:
+            return f"{head}: all failed" if self.failed > 1 else f"{head}: failed"
+        return f"{head}: many failed" if self.kind == "rejected" else f"{head}: some failed"
+
 
 def of(campaigns: Iterable[Campaign]) -> dict[int, Summary]:
     """The summary of each campaign by its id, in one query over their batches."""

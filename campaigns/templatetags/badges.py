@@ -1,6 +1,7 @@
 """How times, statuses and outcomes are displayed on every campaign page."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -9,7 +10,8 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from campaigns.audience.texts import compile_text
-from campaigns.models import Batch, Campaign
+from campaigns.history import Entry, history_of
+from campaigns.models import Batch, Campaign, Event
 from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS, REASON_WORDS
 from contacts import tables
 from contacts.errors import Refusal
@@ -22,25 +24,33 @@ STATUS_WORDS: dict[str, str] = {**dict(Campaign.Status.choices), **dict(Batch.St
 
 @register.filter
 def zoned(moment: datetime | None, seconds: str = "") -> str:
-    """``14:05 SAST (12:05 UTC)``, with the date unless it is today; "" for None. A non-empty ``seconds`` shows
-    seconds."""
-    if not moment:
-        return ""
-    clock = "%H:%M:%S" if seconds else "%H:%M"
-    local, universal, today = timezone.localtime(moment), moment.astimezone(UTC), timezone.localdate()
+    """``14:05 SAST`` as a ``<time>``, with the day unless it is today; "" for None. A non-empty ``seconds`` shows
+    seconds. The date and UTC are in its title."""
+    return tables.time_element(moment, local_words(moment, seconds)) if moment else ""
+
+
+def local_words(moment: datetime, seconds: str = "") -> str:
+    """``14:05 SAST``, with the day unless it is today: the words of ``zoned``, for a sentence."""
+    local, today = timezone.localtime(moment), timezone.localdate()
     day = ""
     if local.date() != today:
         day = f"{local:%a} {local.day} {local:%b}{f' {local.year}' if local.year != today.year else ''} "
-    zone = f"{local:%Z}"
-    if zone == "UTC":
-        return f"{day}{local.strftime(clock)} UTC"
-    other_day = f"{universal:%a} {universal.day} " if universal.date() != local.date() else ""
-    return f"{day}{local.strftime(clock)} {zone} ({other_day}{universal.strftime(clock)} UTC)"
+    return f"{day}{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {local:%Z}"
+
+
+@register.filter
+def day(moment: datetime | None) -> str:
+    """``27 Nov``, with the year unless it is this one, as a ``<time>``; "" for None."""
+    if not moment:
+        return ""
+    local = timezone.localtime(moment)
+    year = "" if local.year == timezone.localdate().year else f" {local.year}"
+    return tables.time_element(moment, f"{local.day} {local:%b}{year}")
 
 
 @register.filter
 def dated(moment: datetime | None) -> str:
-    """``27 Nov 2026, 14:05 SAST (12:05 UTC)``, for what is printed or kept; "" for None."""
+    """``27 Nov 2026, 14:05 SAST`` as a ``<time>``, for what is printed or kept: print adds UTC. "" for None."""
     return tables.zoned(moment)
 
 
@@ -52,11 +62,12 @@ def moment(text: str) -> datetime:
 
 @register.filter
 def clock(moment: datetime | None) -> str:
-    """``14:05:09`` in the local zone, for columns whose heading shows the zone; "" for None."""
+    """``14:05:09`` as a ``<time>``, for columns whose heading shows the zone; "" for None."""
     if not moment:
         return ""
     local = timezone.localtime(moment)
-    return f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M:%S}"
+    words = f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M:%S}"
+    return tables.time_element(moment, words)
 
 
 @register.simple_tag
@@ -105,6 +116,12 @@ def with_labels(campaign: Campaign) -> SafeString:
                 format_html('<span class="field-chip">{}{}</span>', labels.get(field, FIELD_LABELS[field]), otherwise)
             )
     return SafeString("".join(pieces))
+
+
+@register.filter
+def as_history(events: Iterable[Event]) -> list[Entry]:
+    """Events, newest first, as people read them."""
+    return history_of(events)
 
 
 @register.filter

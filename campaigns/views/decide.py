@@ -57,7 +57,7 @@ def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     elif _perform(
         request,
         lambda: audience_freeze.begin_freeze(campaign, request.user, timezone.now()),
-        "Freezing has started. Recipients, values and text are copied and no longer change.",
+        "Submitted. Recipients, values and text are copied, and no longer change.",
     ):
         queues.enqueue_once(jobs.freeze, campaign.pk)
     return redirect(campaign)

@@ -22,7 +22,7 @@ from campaigns.handover import journal
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of
 from campaigns.results.poll import log_failure
-from campaigns.templatetags.badges import zoned
+from campaigns.templatetags.badges import local_words
 from campaigns.views import kept_form
 from contacts.export_log import record_export
 from providers.base import BaseAdapter, GuardKind
@@ -183,7 +183,7 @@ def about_a_repeat(row: Batch, now: datetime) -> str:
     ends_at = row.first_intent_at + guard.window
     if ends_at <= now:
         return "Baton no longer relies on the provider to drop a repeated file."
-    until = f"{zoned(ends_at)} ({timeuntil(ends_at, now)} left)"
+    until = f"{local_words(ends_at)} ({timeuntil(ends_at, now)} left)"
     return f"Until {until}, Baton relies on the provider to drop this file if it is uploaded again."
 
 

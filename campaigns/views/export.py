@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from campaigns import outcomes
 from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.tables import OUTCOME_WORDS, shown_fields
-from campaigns.views import recipients
 from contacts.export_log import correct_rows, record_export
 from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
 from contacts.snapshots import snapshot
@@ -29,7 +29,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     campaign = get_object_or_404(Campaign, pk=pk)
     batches = list(campaign.batches.all())
     form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
-    rows = recipients.filtered(campaign, batches, form)
+    rows = outcomes.filtered(campaign, batches, form.cleaned_data if form.is_valid() else {})
     counted = rows.count()
     entry = record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=counted)
     shown = shown_fields(campaign.value_labels())
@@ -66,7 +66,7 @@ def _lines(
     with snapshot():
         campaign = Campaign.objects.get(pk=pk)
         batches = list(campaign.batches.all())
-        rows = recipients.filtered(campaign, batches, form).order_by("pk")
+        rows = outcomes.filtered(campaign, batches, form.cleaned_data if form.is_valid() else {}).order_by("pk")
         yield from _lines_of(campaign, batches, rows, shown, others)
 
 
@@ -80,7 +80,7 @@ def _lines_of(
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         last = chunk[-1].pk
-        for row in recipients.add_outcomes(campaign, batches, chunk):
+        for row in outcomes.add_outcomes(campaign, batches, chunk):
             yield [
                 row.msisdn,
                 *(getattr(row, field) for field in shown),

@@ -1,19 +1,24 @@
 """What a campaign is, in words: the same rows on the check, on the approval and on the campaign's page."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from campaigns.audience.spec import rehearsal_of
-from campaigns.audience.warnings import CampaignWarning
+from campaigns.audience.versions import display_value
+from campaigns.audience.warnings import CampaignWarning, Severity
 from campaigns.models import Campaign
+from campaigns.views.step_navigation import LABELS, step_url
+
+#: Where a field is on the page of its step, if not under its own name.
+ANCHORS = {"lists": "sources", "options": "options"}
 
 
 def facts_of(campaign: Campaign) -> dict[str, Any]:
     """What ``_facts.html`` and ``_rehearsal.html`` show."""
-    fields = campaign.account.adapter.OptionsForm.base_fields
+    fields = campaign.account.adapter.OptionsForm.base_fields if campaign.account_id else {}
     return {
         "lists": campaign.ordered_lists(),
         "option_rows": [
@@ -24,33 +29,23 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def linked(warnings: list[CampaignWarning], campaign: Campaign) -> list[dict[str, str]]:
-    """Each warning with its sentence and a link to the place where it is fixed; url and label may be ""."""
-    edit = reverse("campaigns:edit", args=[campaign.pk]) if campaign.status == Campaign.Status.DRAFT else ""
+def linked(findings: Sequence[CampaignWarning], campaign: Campaign) -> list[dict[str, Any]]:
+    """Each finding with its sentence and a link to the place where it is fixed; url and label may be ""."""
+    is_draft = campaign.status == Campaign.Status.DRAFT
     rows = []
-    for warning in warnings:
+    for finding in findings:
         url, label = "", ""
-        if warning.place == "account":
+        if finding.place == "account":
             url, label = campaign.account.get_absolute_url(), "Open the account"
-        elif warning.place == "campaign":
-            url, label = reverse("campaigns:campaign", args=[warning.reference]), "Open that campaign"
-        elif warning.place == "number" and warning.reference:
-            url, label = f"{reverse('campaigns:search')}?{urlencode({'number': warning.reference})}", "Show one of them"
-        elif warning.place == "text" and edit:
-            url, label = f"{edit}#message", "Edit the text"
-        rows.append({"sentence": warning.sentence, "url": url, "label": label})
+        elif finding.place == "campaign":
+            url, label = reverse("campaigns:campaign", args=[finding.reference]), "Open that campaign"
+        elif finding.place == "number" and finding.reference:
+            url, label = f"{reverse('campaigns:search')}?{urlencode({'number': finding.reference})}", "Show one of them"
+        elif finding.place == "test":
+            url, label = reverse("campaigns:test", args=[campaign.pk]), "Test it"
+        elif finding.place in LABELS and is_draft:
+            url = f"{step_url(campaign, finding.place)}#{ANCHORS.get(finding.field, f'id_{finding.field}')}"
+            label = f"Fix it in {LABELS[finding.place]}"
+        rows.append({"is_blocker": finding.severity == Severity.BLOCKER, "sentence": finding.sentence, "url": url,
+                     "label": label})  # fmt: skip
     return rows
-
-
-def display_value(field: forms.Field, value: Any) -> str:
-    """Return the value of an option as its form shows it: a choice by its label, never by its code."""
-    if isinstance(field, forms.ChoiceField):
-        choices: Any = field.choices
-        for code, label in choices:
-            if str(code) == ("" if value is None else str(value)):
-                return str(label)
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if value is None and isinstance(field, forms.BooleanField):
-        return "No"
-    return "—" if value in (None, "") else str(value)

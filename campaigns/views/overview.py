@@ -21,7 +21,8 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
-from campaigns.templatetags.badges import reason_word, zoned
+from campaigns.templatetags.badges import local_words, reason_word
+from campaigns.views.sent_back import sent_back
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
 from providers import checking
@@ -40,7 +41,7 @@ Line = dict[str, Any]
 def overview(request: HttpRequest) -> HttpResponse:
     """The page. htmx asks for its live part, which answers 204 if nothing has changed."""
     with snapshot():
-        context = _live()
+        context = _live() | {"sent_back": sent_back(request.user)}
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
         seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]
@@ -112,7 +113,7 @@ def _mismatches(campaigns: list[Campaign]) -> Iterator[Line]:
     for campaign in campaigns:
         mismatch = campaign.alarm or campaign.books.mismatch  # type: ignore[attr-defined]
         if mismatch:
-            yield _line(campaign.name, "the books do not balance", mismatch, campaign.get_absolute_url(), "red")
+            yield _line(campaign.name, "the numbers do not add up", mismatch, campaign.get_absolute_url(), "red")
 
 
 def _stopped_accounts(accounts: Sequence[Account]) -> Iterator[Line]:
@@ -177,7 +178,7 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
         if campaign.status == Campaign.Status.HELD:
             start = (
-                f"It was due to start {zoned(campaign.effective_start_at)}."
+                f"It was due to start {local_words(campaign.effective_start_at)}."
                 if campaign.effective_start_at
                 else campaign.sentence
             )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
 from campaigns.audience.texts import compile_text, foreign_fields
-from campaigns.forms.compose import labels_of
+from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
@@ -82,9 +82,10 @@ def measure(request: HttpRequest) -> HttpResponse:
     raw = request.POST.get("account", "")
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
-    lists = request.POST.getlist("lists")
+    campaign = _draft(request)
+    lists = [str(row.pk) for row in campaign.ordered_lists()] if campaign else []
     context = measured(request.POST.get("text", ""), lists, account, options)
-    if "lists" not in request.POST:
+    if campaign is None:
         return render(request, "campaigns/_measure.html", context)
     context |= {
         "labels": labels_of(lists),
@@ -92,6 +93,13 @@ def measure(request: HttpRequest) -> HttpResponse:
         "are_literals": "are_literals" in request.POST,
     }
     return render(request, "campaigns/_measure_refresh.html", context)
+
+
+def _draft(request: HttpRequest) -> Campaign | None:
+    """The draft whose text is written; None while a template is."""
+    raw = request.POST.get("campaign", "")
+    is_allowed = raw.isdigit() and request.user.has_perm("campaigns.view_campaign")
+    return Campaign.objects.filter(pk=raw).first() if is_allowed else None
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:

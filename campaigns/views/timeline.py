@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from campaigns.audience.spec import finished_text, rehearsal_of
 from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
-from campaigns.views import recipients
+from campaigns.outcomes import current_generations, state_of
 from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, ImportRow, Suppression
 
@@ -64,6 +64,16 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
     return Timeline(entries, older=texts[-1].pk if more else None, is_first=not before)
 
 
+def text_of(row: Recipient) -> Entry:
+    """The text of one recipient of a campaign, as the timeline of the number shows it."""
+    return _text_entries([row])[0]
+
+
+def since(msisdn: str, moment: datetime) -> list[Entry]:
+    """The opt-outs, consents and replies of ``msisdn`` (digits) from this moment on, in no order."""
+    return [entry for entry in (*_opt_outs(msisdn), *_replies(msisdn)) if entry.at >= moment]
+
+
 def is_known(msisdn: str) -> bool:
     """Whether there is anything about these digits."""
     return any(
@@ -95,9 +105,9 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
     entries = []
     for row in rows:
         generations = batches.get((row.campaign_id, row.batch_number or 0), [])
-        current = recipients.current_generations(generations).get(row.batch_number or 0)
+        current = current_generations(generations).get(row.batch_number or 0)
         own_outcome = outcomes.get(row.pk)
-        outcome, detail = recipients.state_of(row.campaign, row, own_outcome, current)
+        outcome, detail = state_of(row.campaign, row, own_outcome, current)
         campaign = row.campaign
         handed_over_at = current and (current.handed_over_at or current.first_intent_at)
         at = handed_over_at or campaign.approved_at or campaign.frozen_at or campaign.created_at

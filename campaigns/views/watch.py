@@ -1,13 +1,12 @@
 """The page of one campaign: check, approve or watch it, depending on its status."""
 
 import hashlib
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import permission_required
-from django.core.paginator import Paginator
-from django.db.models import Count
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -16,24 +15,36 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions
+from campaigns import decisions, outcomes
 from campaigns.audience.spec import finished_text
+from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
 from campaigns.forms.filters import RecipientFilter
-from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
+from campaigns.history import history_of
+from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
 from campaigns.results import balance, summary
+from campaigns.results.causes import causes_of
+from campaigns.results.rate import rate_of
 from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
-from campaigns.views import recipients as recipient_outcomes
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
 ROWS_A_PAGE = 50
+EVENTS_A_PAGE = 300
+TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
+#: The fields of the filter of recipients, in an address.
+FILTER = ("number", "outcome", "code", "batch")
+#: A campaign in one of these changes by itself, or by what people do elsewhere.
+LIVE = (Campaign.Status.FREEZING, Campaign.Status.APPROVED, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
+#: The reasons that are called skipped.
+SKIPPED = (Recipient.Excluded.MISSING_FIELD, Recipient.Excluded.UNSUPPORTED_LETTERS)
 #: Plural words for the tiles.
 TILE_WORDS = {"row_error": "Failed numbers"}
 
@@ -86,12 +97,21 @@ def recipients(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/recipients.html", context)
 
 
+def tab_of(request: HttpRequest) -> str:
+    """The tab that the address names. A filter, or a page of the files, names its tab too."""
+    if (tab := request.GET.get("tab", "")) in TABS:
+        return tab
+    if any(field in request.GET for field in FILTER):
+        return "recipients"
+    return "files" if "files" in request.GET else "result"
+
+
 def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     """Everything that the page of a campaign that is no draft shows."""
     batches = list(row.batches.all())
     context = {
         "campaign": row,
-        "events": _events(row),
+        "tabs": TABS,
         **facts_of(row),
         **_progress(request, row, batches),
         **_actions(request, row, batches),
@@ -99,65 +119,91 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
-        return context
-    return context | _recipients(request, row, batches)
+        return context | {"events": _events(row)[:EVENTS_A_PAGE]}
+    if context["tab"] == "recipients":
+        context |= _recipients(request, row, batches)
+    elif context["tab"] == "history":
+        context |= _history(request, row)
+    return context
 
 
 def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     """Everything that ``_progress.html`` shows; reads one row for each of the campaign's batches."""
     books = balance.of(row, batches)
-    page = Paginator(batches, FILES_A_PAGE).get_page(request.GET.get("files"))
-    tries = dict(
-        Attempt.objects.filter(batch__in=[batch.pk for batch in page])
-        .order_by()
-        .values_list("batch_id")
-        .annotate(n=Count("pk"))
-    )
-    for batch in page:
-        batch.tries = tries.get(batch.pk, 0)  # type: ignore[attr-defined]
-    changes = [(batch.pk, batch.status, batch.row_errors, batch.accepted_rows, batch.uploaded_at, batch.sentence,
-                batch.alarm, tries.get(batch.pk)) for batch in batches]  # fmt: skip
-    now = timezone.now()
-    state = [row.status, row.freeze_progress, row.alarm, row.sentence, page.number, books.waiting, changes]
-    digest = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
-    is_live = row.status in (
-        Campaign.Status.FREEZING,
-        Campaign.Status.APPROVED,
-        Campaign.Status.RUNNING,
-        Campaign.Status.PAUSED,
-    ) or bool(books.outcomes["open"])
-    return {
+    tab = tab_of(request)
+    state: list[Any] = [
+        tab,
+        row.status,
+        row.freeze_progress,
+        row.alarm,
+        row.sentence,
+        row.account_id and row.account.is_stopped,
+        books,
+    ]
+    context: dict[str, Any] = {
+        "tab": tab,
         "books": books,
-        "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
+        "terms": _terms(row, books),
         "tiles": _tiles(row, books),
         "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
         "segments": _segments(books),
-        "pace": _pace(row, books, now),
-        "files": page,
-        "causes": _causes(row, batches),
-        "is_live": is_live,
+        "pace": rate_of(row, books, timezone.now()),
+        "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
-        "seen": digest,
         "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
         if row.status == Campaign.Status.FREEZING
         else 0,
     }
+    if tab == "files":
+        context["files"] = _files(request, batches)
+        changes = [(batch.pk, batch.status, batch.row_errors, batch.accepted_rows, batch.uploaded_at, batch.sentence,
+                    batch.alarm, batch.tries) for batch in context["files"]]  # fmt: skip
+        state += [context["files"].number, changes]
+    elif tab == "result":
+        causes = causes_of(row, batches) if row.status != Campaign.Status.FREEZING else []
+        context["causes"] = steps_of(request, row, causes)
+        state.append(causes)
+    context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    return context
+
+
+def _files(request: HttpRequest, batches: list[Batch]) -> Page:
+    """A page of the files, each with the number of its attempts as ``tries``."""
+    page = Paginator(batches, FILES_A_PAGE).get_page(request.GET.get("files"))
+    attempts = Attempt.objects.filter(batch__in=[batch.pk for batch in page]).order_by()
+    tries = dict(attempts.values_list("batch_id").annotate(n=Count("pk")))
+    for batch in page:
+        batch.tries = tries.get(batch.pk, 0)  # type: ignore[attr-defined]
+    return page
+
+
+def _terms(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
+    """Who was selected and is not texted: the terms of the equation, each with the address of its people."""
+    return [
+        {
+            "words": f"skipped ({EXCLUDED_WORDS[reason].lower()})"
+            if reason in SKIPPED
+            else EXCLUDED_WORDS[reason].lower(),
+            "number": number,
+            "url": f"?{urlencode({'tab': 'recipients', 'outcome': 'excluded', 'code': reason})}",
+        }
+        for reason, number in sorted(books.excluded.items())
+        if number
+    ]
 
 
 def _tiles(row: Campaign, books: balance.Balance) -> list[dict[str, Any]]:
-    ready = sum(books.open.get(status, 0) for status in (Batch.Status.PREPARED, Batch.Status.UPLOADING))
+    """The recipients by outcome; the numbers add up to those who are texted."""
     numbers = {
         "accepted": books.outcomes["accepted"],
-        "with_provider": books.with_provider,
-        "needs_decision": books.needs_decision,
-        "rejected": books.outcomes["rejected"],
         "row_error": books.outcomes["row_error"],
-        "ready": ready,
-        "waiting": books.waiting,
-        "excluded": books.excluded_total,
+        "rejected": books.outcomes["rejected"],
+        "needs_decision": books.needs_decision,
+        "with_provider": books.with_provider,
+        "waiting": books.still_here,
         "cancelled": books.cancelled + books.outcomes["cancelled"],
     }
-    always = ("accepted", "with_provider", "needs_decision", "rejected", "row_error", "excluded")
+    always = ("accepted", "row_error", "rejected")
     return [
         {
             "outcome": outcome,
@@ -181,51 +227,25 @@ def _segments(books: balance.Balance) -> list[tuple[str, int]]:
     ]
 
 
-def _pace(row: Campaign, books: balance.Balance, now: datetime) -> str:
-    """``1,200 handed over per minute, 4 min left``; "" if it is not known."""
-    handed = books.settled + books.with_provider
-    if row.status != Campaign.Status.RUNNING or not row.started_at or not handed or not books.still_here:
-        return ""
-    minutes = max((now - row.started_at) / timedelta(minutes=1), 0.1)
-    rate = handed / minutes
-    left = books.still_here / rate
-    return f"{rate:,.0f} handed over per minute, {f'{left:,.0f} min' if left >= 1 else 'less than a minute'} left"
-
-
-def _causes(row: Campaign, batches: list[Batch]) -> list[dict[str, Any]]:
-    """Why recipients were not accepted, the most frequent first."""
-    causes: dict[str, dict[str, Any]] = {}
-    if any(batch.row_errors for batch in batches):
-        found = (
-            RecipientOutcome.objects.filter(batch__campaign=row, result=RecipientOutcome.Result.ROW_ERROR)
-            .order_by()
-            .values_list("code", "sentence")
-            .annotate(n=Count("pk"))
-            .order_by("-n")[:20]
-        )
-        for code, sentence, n in found:
-            cause = causes.setdefault(code, {"code": code, "sentence": sentence or code, "count": 0})
-            cause["count"] += n
-    for batch in batches:
-        if batch.status in (Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD):
-            cause = causes.setdefault(
-                batch.reason, {"code": batch.reason, "sentence": batch.sentence or batch.reason, "count": 0}
-            )
-            cause["count"] += batch.rows - batch.row_errors - batch.accepted_rows
-    return sorted(causes.values(), key=lambda cause: -cause["count"])[:10]
-
-
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = recipient_outcomes.filtered(row, batches, form) if form.is_bound else row.recipients.all()
+    found = outcomes.filtered(row, batches, form.cleaned_data if form.is_valid() else {})
     table = RecipientTable(found, labels=row.value_labels())
     RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
-    recipient_outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
-    kept = {
-        key: str(value) for key, value in request.GET.items() if key in ("number", "outcome", "code", "batch") and value
-    }
+    outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
+    kept = {key: str(value) for key, value in request.GET.items() if key in FILTER and value}
     return {"table": table, "filter": form, "filter_query": urlencode(kept), "is_filtered": bool(kept)}
+
+
+def _history(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+    """A page of the history; ``?before=`` is the id of an event."""
+    before = request.GET.get("before", "")
+    is_first = not (before.isascii() and before.isdigit() and len(before) < 19)
+    events = _events(row)
+    page = list((events if is_first else events.filter(pk__lt=int(before)))[: EVENTS_A_PAGE + 1])
+    older = page[EVENTS_A_PAGE - 1].pk if len(page) > EVENTS_A_PAGE else 0
+    return {"history": history_of(page[:EVENTS_A_PAGE]), "older": older, "has_newer": not is_first}
 
 
 def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
@@ -253,7 +273,8 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     return {
         **sample_of(request, row),
         "why_not": why_not,
-        "warnings": linked(warnings_of(row, faults, timezone.now()), row),
+        "changes": changes_of(row),
+        "warnings": linked(warnings_of(row, faults, row.counts.get("parts", 0), timezone.now()), row),
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
@@ -266,5 +287,5 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     }
 
 
-def _events(row: Campaign) -> list[Any]:
-    return list(row.events.select_related("user", "batch").order_by("-id")[:200])
+def _events(row: Campaign) -> QuerySet[Event]:
+    return row.events.select_related("user", "batch").order_by("-id")

@@ -18,7 +18,7 @@ from contacts.columns import ColumnsError
 from contacts.columns_form import ColumnsForm
 from contacts.forms import ENCODING_LABELS, EncodingForm, UploadForm
 from contacts.models import ContactList, Import
-from contacts.tables import ImportTable, zoned
+from contacts.tables import ImportTable, date_and_time, zoned
 from contacts.views.uploads import is_script
 
 #: The key of the session under which the page waits that asked for an upload: ``{"import": pk, "url": path}``.
@@ -162,7 +162,9 @@ def earlier_import(import_: Import) -> str:
         return ""
     by = f" by {before.created_by}" if before.created_by else ""
     again = " Importing again overwrites later edits." if before.list_id == import_.list_id else ""
-    return f"It was imported into {before.list} as {before.original_name} on {zoned(before.ended_at)}{by}.{again}"
+    return (
+        f"It was imported into {before.list} as {before.original_name} on {date_and_time(before.ended_at)}{by}.{again}"
+    )
 
 
 def _encoding(request: HttpRequest, import_: Import) -> HttpResponse:

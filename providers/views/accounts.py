@@ -141,7 +141,8 @@ def _test(request: HttpRequest, found: Account) -> None:
     elif warned:
         messages.warning(request, f"The test passed with a warning: {warned[0].sentence}")
     elif was_stopped:
-        messages.success(request, f"The test passed, and {found.name} works again.")
+        note = next((f" {check.sentence}" for check in untried if check.code == "credits"), "")
+        messages.success(request, f"The test passed, and {found.name} works again.{note}")
     elif untried:
         messages.success(
             request, "Everything that could be tested passed. The results below say what could not be tested."

@@ -74,13 +74,15 @@ def test_from_a_spreadsheet_to_accepted(
     operator.get_by_label("Phone number").fill(PEOPLE[4][0])
     operator.get_by_role("button", name=re.compile("opt", re.I)).last.click()
 
-    # Compose, check, freeze.
+    # Write the campaign in its steps, check it, submit it.
     operator.goto("/campaigns/new/")
     operator.get_by_label("Name").first.fill("November promo")
-    operator.locator("#id_account").select_option(label="SMSPortal sandbox")
     operator.locator("#id_lists_1").select_option(label="November")
+    operator.get_by_role("button", name="Continue").last.click()
+    operator.locator("#id_account").select_option(label="SMSPortal sandbox")
     operator.locator("#id_text").fill("Hi @@value1|friend@@, €5 off until Sunday.")
-    operator.get_by_role("button", name="Check", exact=True).click()
+    operator.get_by_role("button", name="Continue").last.click()
+    operator.get_by_role("button", name="Continue to the check").click()
     preview = operator.locator("#preview .bubble")
     shown = {}
     for position in range(4):

@@ -408,11 +408,9 @@ def test_a_failed_quote_is_explained_in_a_sentence(
     assert "Nobody is left to text" in client.post(url, follow=True).content.decode()
 
 
-def composed(account: Account | None, *lists: ContactList, **changes: Any) -> dict[str, Any]:
+def composed(account: Account | None, **changes: Any) -> dict[str, Any]:
     return {
-        "name": "",
         "account": account.pk if account else "",
-        "lists": [chosen.pk for chosen in lists],
         "text": "Hi @@value1@@ 中",
         "sender": "",
         **changes,
@@ -423,23 +421,25 @@ def composed(account: Account | None, *lists: ContactList, **changes: Any) -> di
 def test_accounts_are_compared_before_anything_is_saved(
     account: Account,
     acme: Account,
-    make_list: Callable[..., ContactList],
+    make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
     is_chosen: bool,
 ) -> None:
-    client = logged_in(operator)
-    assert "Compare accounts" in client.get("/campaigns/new/").content.decode()
-    posted = composed(account if is_chosen else None, make_list(), turn="compare", sender="ACME1")
-    answer = client.post("/campaigns/new/", posted)
+    client, campaign = logged_in(operator), make_campaign(account, text="Saved")
+    Campaign.objects.filter(pk=campaign.pk).update(account=None)
+    url = f"/campaigns/{campaign.pk}/edit/message/"
+    assert "Compare accounts" in client.get(url).content.decode()
+    posted = composed(account if is_chosen else None, turn="compare", sender="ACME1")
+    answer = client.post(url, posted)
     page = answer.content.decode()
     assert answer.status_code == 200
     assert "5 of 5 refused" in page
     assert "Acme takes no digit in a sender." in page
     assert f'value="choose-{acme.pk}"' in page
     assert (f'value="choose-{account.pk}"' in page) is not is_chosen
-    assert "Give the campaign a name" not in page
-    assert not Campaign.objects.exists()
+    campaign.refresh_from_db()
+    assert (campaign.account, campaign.text, campaign.sender) == (None, "Saved", "")
 
 
 @pytest.mark.parametrize(
@@ -453,14 +453,17 @@ def test_accounts_are_compared_before_anything_is_saved(
 def test_missing_input_for_a_comparison_is_reported(
     account: Account,
     acme: Account,
-    make_list: Callable[..., ContactList],
+    make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
     changes: dict[str, Any],
     words: str,
 ) -> None:
-    posted = composed(None, make_list(), turn="compare", **changes)
-    page = logged_in(operator).post("/campaigns/new/", posted).content.decode()
+    campaign = make_campaign(account)
+    if "lists" in changes:
+        campaign.campaignlist_set.all().delete()
+    posted = composed(None, turn="compare", **changes)
+    page = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/message/", posted).content.decode()
     assert "The accounts cannot be compared yet." in page
     assert words in page
 
@@ -469,12 +472,12 @@ def test_choosing_in_the_form_saves_nothing_and_brings_the_usual_options(
     account: Account, acme: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
     campaign = make_campaign(account, options={"max_errors": 7})
-    posted = composed(account, *campaign.ordered_lists(), turn=f"choose-{acme.pk}", **{"options-max_errors": "7"})
-    form = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/", posted).context["form"]
+    posted = composed(account, turn=f"choose-{acme.pk}", **{"options-max_errors": "7"})
+    form = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/message/", posted).context["message_form"]
     assert form.chosen_account() == acme
     assert form.options["route"].value() == "3"
     assert not form.options["is_flash"].value()
     campaign.refresh_from_db()
     assert campaign.account == account
-    back = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/", {**posted, "turn": "choose-999"})
-    assert back.context["form"].chosen_account() == account
+    back = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/message/", {**posted, "turn": "choose-999"})
+    assert back.context["message_form"].chosen_account() == account

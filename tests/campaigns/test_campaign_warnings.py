@@ -9,18 +9,21 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from campaigns.audience.check import check_audience
+from campaigns.audience.readiness import findings_of
 from campaigns.audience.warnings import TEXT_FAULTS, warnings_of
 from campaigns.models import Campaign
 from contacts.models import Contact, ContactList
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 TEXT = "Hi, 20 % off today. Reply STOP to opt out."
 
 
 def codes(campaign: Campaign) -> list[str]:
-    return [warning.code for warning in warnings_of(campaign, {}, timezone.now())]
+    return [warning.code for warning in warnings_of(campaign, {}, 1, timezone.now())]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_the_same_text_to_the_same_people(
     other = make_running(account, first, text=TEXT)
     again = make_campaign(account, first, text=TEXT, name="Again")
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=6))
-    [warning] = warnings_of(again, {}, timezone.now())
+    [warning] = warnings_of(again, {}, 1, timezone.now())
     assert (warning.code, warning.reference) == ("same_text_lately", str(other.pk))
     assert "texted 5 of these people the same words" in warning.sentence
     Contact.objects.filter(pk__in=list(Contact.objects.values_list("pk", flat=True)[1:])).delete()
@@ -80,9 +83,40 @@ def test_the_check_and_the_approval_show_them_with_links(
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
     assert "Warnings (3)" in page
     assert "The currency is there twice in 5 texts" in page
-    assert f"{reverse('campaigns:edit', args=[campaign.pk])}#message" in page
+    assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
     assert "The currency is there twice in 5 texts" in page
-    assert "Edit the text" not in page
+    assert "Fix it in Message" not in page
+
+
+@pytest.mark.django_db
+def test_blockers_come_first_and_lead_to_their_field(
+    account: Account, make_campaign: MakeCampaign, operator: User, logged_in: LogIn
+) -> None:
+    account.check_result = [{"code": "credits", "label": "", "passed": True, "sentence": "", "credit": "4.5"}]
+    account.save()
+    campaign = make_campaign(account, text=TEXT, parts_ceiling=4)
+    client, url = logged_in(operator), reverse("campaigns:check", args=[campaign.pk])
+    page = html_of(client.get(url))
+    assert "Fix before you submit (1)" in page
+    assert "The texts need 5 parts, and at most 4 are allowed." in page
+    assert f'href="{reverse("campaigns:when_step", args=[campaign.pk])}#id_parts_ceiling"' in page
+    assert "had 4.5 credits left at its last test, and the texts need 5 parts" in page
+    assert page.index("Fix before you submit") < page.index("Warnings (")
+    assert "Submit for approval (" not in page
+    Campaign.objects.filter(pk=campaign.pk).update(text="")
+    page = html_of(client.get(url))
+    assert "Write the text of the message." in page
+    assert f'href="{reverse("campaigns:message_step", args=[campaign.pk])}?fix=1"' in page
+
+
+@pytest.mark.django_db
+def test_fixed_lines_are_counted(
+    account: Account, make_campaign: MakeCampaign, make_list: Callable[..., ContactList]
+) -> None:
+    campaign = make_campaign(account, make_list(), make_list("Offices", 2, 27215550100), text=TEXT)
+    assert check_audience(campaign).text_faults == {"landline": (2, "27215550100")}
+    [found] = [row for row in findings_of(campaign, check_audience(campaign), timezone.now()) if row.code == "landline"]
+    assert "2 texts would go to fixed lines" in found.sentence

@@ -1,17 +1,27 @@
-"""Writing a campaign: the form, errors beside the fields, the check and the freeze."""
+"""Writing a campaign in steps: what is saved, errors beside the fields, the check and the freeze."""
 
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from campaigns.audience.check import check_audience
+from campaigns.audience.compare import usual_options
+from campaigns.forms.message import MessageForm
 from campaigns.models import Campaign, Template
+from campaigns.views.step_navigation import PLACES
+from campaigns.views.steps import FORMS
 from contacts import queues
+from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.models import Account
+from tests.conftest import PASSWORD
+from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
@@ -23,77 +33,232 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return asked
 
 
-def filled(account: Account, *lists: ContactList, **changes: Any) -> dict[str, Any]:
+def step(campaign: Campaign, name: str) -> str:
+    return f"/campaigns/{campaign.pk}/edit/{name}/"
+
+
+def message(account: Account | None, **changes: Any) -> dict[str, Any]:
     return {
-        "name": "October promo",
-        "account": account.pk,
-        "lists": [chosen.pk for chosen in lists],
+        "account": account.pk if account else "",
         "text": "Hi @@value1@@, 20 % off ends Sunday.",
         "sender": "ACME",
         "options-check_optouts": "on",
-        "do": "save",
         **changes,
     }
 
 
-def test_it_saves_a_draft_with_its_lists_in_order_and_records_the_editor(
+def test_a_draft_is_written_in_steps_and_each_is_saved_as_it_is_left(
     account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
 ) -> None:
     first, second = make_list("Customers"), make_list("VIP", first=27825550900)
-    response = logged_in(operator).post("/campaigns/new/", filled(account, second, first))
+    client = logged_in(operator)
+    posted = {"name": "October promo", "lists": [second.pk, first.pk], "go": "message"}
+    left = client.post("/campaigns/new/", posted)
     campaign = Campaign.objects.get()
-    assert response.headers["Location"] == f"/campaigns/{campaign.pk}/edit/"
+    assert left.headers["Location"] == step(campaign, "message")
     assert campaign.ordered_lists() == [second, first]
     assert list(campaign.editors.all()) == [operator]
     assert campaign.created_by == operator
+    assert campaign.account == account, "the only account is chosen"
+
+    left = client.post(step(campaign, "message"), message(account, go="recipients"))
+    assert left.headers["Location"] == step(campaign, "recipients")
+    campaign.refresh_from_db()
     assert campaign.options["check_optouts"] is True
+    assert (campaign.text, campaign.sender) == (message(account)["text"], "ACME")
+
+    # Enter in a field continues, too.
+    left = client.post(step(campaign, "when"), {"end_at": "2100-01-01T10:00"})
+    assert left.headers["Location"] == f"/campaigns/{campaign.pk}/check/"
+    campaign.refresh_from_db()
+    assert campaign.end_at is not None
+    assert campaign.ordered_lists() == [second, first]
+    assert client.get(f"/campaigns/{campaign.pk}/edit/").headers["Location"] == f"/campaigns/{campaign.pk}/check/"
+
+
+def test_a_draft_needs_only_a_name_and_no_page_of_it_fails(account: Account, operator: User, logged_in: LogIn) -> None:
+    Account.objects.update(is_active=False)
+    client = logged_in(operator)
+    client.post("/campaigns/new/", {"name": "Only a name", "lists": [""]})
+    campaign = Campaign.objects.get()
+    assert (campaign.account, campaign.text, campaign.ordered_lists()) == (None, "", [])
+    assert client.get(f"/campaigns/{campaign.pk}/edit/").headers["Location"] == step(campaign, "recipients")
+    for path in (
+        *(step(campaign, name) for name in ("recipients", "message", "when")),
+        "/campaigns/",
+        "/",
+        "/templates/",
+    ):
+        assert client.get(path).status_code == 200, path
+    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/"):
+        assert client.get(f"/campaigns/{campaign.pk}/{tail}", follow=True).status_code == 200, tail
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/check/"))
+    for name, sentence in (
+        ("recipients", "Choose who gets the text."),
+        ("message", "Choose an account."),
+        ("message", "Write the text of the message."),
+    ):
+        assert f'{sentence} <a href="{step(campaign, name)}?fix=1">' in page
+    assert "Submit for approval" not in page
+    assert "Write the text" in html_of(client.post(f"/campaigns/{campaign.pk}/freeze/", follow=True))
+    client.post(f"/campaigns/{campaign.pk}/copy/")
+    assert Campaign.objects.filter(name="Only a name (copy)", account=None).exists()
+    admin = logged_in(User.objects.create_superuser("root", "root@example.org", PASSWORD))
+    assert admin.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").status_code == 200
+    client.post(f"/campaigns/{campaign.pk}/cancel/")
+    campaign.refresh_from_db()
+    assert campaign.status == "cancelled"
+    assert client.get(f"/campaigns/{campaign.pk}/").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "sentence"),
+    ("changes", "code", "place"),
     [
-        ({"name": ""}, "name", "Give the campaign a name."),
-        ({"text": "Hi @@first@@"}, "text", "is not a field. Use @@value1@@ to @@value6@@"),
-        ({"lists": []}, "lists", "Choose at least one contact list."),
-        ({"start_at": "2020-01-01T10:00"}, "start_at", "The start is in the past"),
-        ({"end_at": "2020-01-01T10:00"}, "end_at", "The end is in the past"),
-        ({"is_early": "on"}, "is_early", "Uploading now needs a start."),
-        ({"sender": "much too long one"[:15]}, "sender", "The sender may be up to 11 letters"),
+        ({"account": None}, "no_account", "message"),
+        ({"text": ""}, "text_empty", "message"),
+        ({"text": "Hi @@first@@"}, "unknown_field", "message"),
+        ({"text": "Hi {name}"}, "looks_like_a_field", "message"),
+        ({"lists": None}, "no_list", "recipients"),
     ],
 )
-def test_errors_are_shown_beside_the_field_and_the_input_is_kept(
+def test_a_refusal_links_to_the_step_that_fixes_it(
+    changes: dict[str, Any],
+    code: str,
+    place: str,
+    account: Account,
+    make_campaign: Callable[..., Campaign],
+    operator: User,
+    logged_in: LogIn,
+) -> None:
+    campaign = make_campaign(account)
+    if "lists" in changes:
+        campaign.campaignlist_set.all().delete()
+    else:
+        Campaign.objects.filter(pk=campaign.pk).update(**changes)
+        campaign.refresh_from_db()
+    with pytest.raises(Refusal) as refused:
+        check_audience(campaign)
+    assert refused.value.code == code
+    client = logged_in(operator)
+    page = client.get(f"/campaigns/{campaign.pk}/check/")
+    assert f"{step(campaign, place)}?fix=1" in page.text
+    assert client.get(f"/campaigns/{campaign.pk}/edit/").headers["Location"] == step(campaign, place)
+    fixing = client.get(step(campaign, place), {"fix": "1"})
+    assert fixing.context["problem_field"] == PLACES[code][1]
+    assert refused.value.sentence in html_of(fixing).replace("&#x27;", "'")
+
+
+def test_the_navigation_says_which_steps_are_complete(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, text="")
+    steps = logged_in(operator).get(step(campaign, "when")).context["steps"]
+    assert [(row.name, row.missing) for row in steps] == [
+        ("recipients", ()),
+        ("message", ("Write the text of the message.",)),
+        ("when", ()),
+        ("check", ("Check the draft and submit it for approval.",)),
+    ]
+    page = html_of(logged_in(operator).get(step(campaign, "when")))
+    assert re.search(r"<span>Recipients</span> <span class=\"step-state\">.{0,300}Complete</span>", page)
+    assert re.search(r"<span>Message</span> <span class=\"step-state\">.{0,300}To do</span>", page)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "field", "sentence"),
+    [
+        ("recipients", {"name": "", "lists": []}, "name", "Give the campaign a name."),
+        ("message", {"text": "Hi @@first@@"}, "text", "is not a field. Use @@value1@@ to @@value6@@"),
+        ("when", {"start_at": "2020-01-01T10:00"}, "start_at", "The start is in the past"),
+        ("when", {"end_at": "2020-01-01T10:00"}, "end_at", "The end is in the past"),
+        ("when", {"is_early": "on"}, "is_early", "Uploading now needs a start."),
+        ("message", {"sender": "much too long one"[:15]}, "sender", "The sender may be up to 11 letters"),
+    ],
+)
+def test_an_error_is_shown_beside_its_field_and_everything_else_is_saved(
+    name: str,
     changes: dict[str, Any],
     field: str,
     sentence: str,
     account: Account,
-    make_list: Callable[..., ContactList],
+    make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
 ) -> None:
-    posted = filled(account, make_list(), **changes)
-    response = logged_in(operator).post("/campaigns/new/", posted)
-    assert response.status_code == 422
-    assert sentence in " ".join(response.context["form"].errors[field])
-    assert sentence in response.content.decode()
-    if changes.get("text") is None:
-        assert "20 % off ends Sunday" in response.content.decode()
+    campaign = make_campaign(account)
+    before = getattr(campaign, field)
+    posted = (
+        (message(account) if name == "message" else {}) | {"end_at": "2100-01-01T10:00"} | changes | {"go": "check"}
+    )
+    page = logged_in(operator).post(step(campaign, name), posted)
+    assert page.status_code == 422
+    [form] = [form for key in FORMS[name] if field in (form := page.context[key]).fields]
+    assert sentence in " ".join(form.errors[field])
+    assert sentence in page.text
+    assert str(changes[field]).removesuffix("on") in page.text, "what was typed is kept"
+    assert f'<a href="/campaigns/{campaign.pk}/check/">Continue without them</a>' in page.text
+    campaign.refresh_from_db()
+    assert getattr(campaign, field) == before
+    if name == "message" and field == "text":
+        assert campaign.sender == "ACME"
+    elif name == "message":
+        assert campaign.text == posted["text"]
+    elif name == "when" and field != "end_at":
+        assert campaign.end_at is not None
+
+
+def test_a_new_draft_without_a_name_is_not_saved_and_keeps_its_lists(
+    make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+) -> None:
+    chosen = make_list()
+    page = logged_in(operator).post("/campaigns/new/", {"name": "", "lists": [chosen.pk]})
+    assert page.status_code == 422
+    assert "Give the campaign a name." in page.text
+    assert page.context["recipients_form"].chosen_lists() == [str(chosen.pk)]
     assert not Campaign.objects.exists()
 
 
-def test_an_error_in_a_provider_option_is_shown_beside_it(
-    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+def test_an_error_in_a_provider_option_is_shown_beside_it_in_the_open_section(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
-    response = logged_in(operator).post("/campaigns/new/", filled(account, make_list(), **{"options-email": "nobody"}))
-    assert response.status_code == 422
-    assert "email" in response.context["form"].options.errors
+    campaign = make_campaign(account, options={"email": "we@example.org", "max_errors": 7})
+    client = logged_in(operator)
+    posted = message(account, sender="", **{"options-email": "nobody", "options-max_errors": "9"})
+    page = client.post(step(campaign, "message"), posted)
+    assert page.status_code == 422
+    assert "email" in page.context["message_form"].options.errors
+    assert 'id="advanced" open' in html_of(page)
+    campaign.refresh_from_db()
+    assert (campaign.options["email"], campaign.options["max_errors"]) == ("we@example.org", 9)
+
+
+def test_advanced_is_open_when_something_in_it_differs_from_the_defaults(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    usual = usual_options(account)
+    client = logged_in(operator)
+    for fields, is_open in (
+        ({"options": usual}, False),
+        ({"options": usual, "sender": "ACME"}, True),
+        ({"options": usual | {"max_errors": 7}}, True),
+        ({"options": {}}, False),
+    ):
+        Campaign.objects.all().delete()
+        ContactList.objects.all().delete()
+        page = html_of(client.get(step(make_campaign(account, **fields), "message")))
+        assert ('id="advanced" open' in page) is is_open, fields
 
 
 def test_the_same_list_twice_is_refused(
-    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+    make_campaign: Callable[..., Campaign], account: Account, operator: User, logged_in: LogIn
 ) -> None:
-    chosen = make_list()
-    response = logged_in(operator).post("/campaigns/new/", filled(account, chosen, chosen))
-    assert response.context["form"].errors["lists"] == ["Customers is chosen twice."]
+    campaign = make_campaign(account)
+    [chosen] = campaign.ordered_lists()
+    posted = {"name": "Renamed", "lists": [chosen.pk, chosen.pk]}
+    page = logged_in(operator).post(step(campaign, "recipients"), posted)
+    assert page.context["recipients_form"].errors["lists"] == ["Customers is chosen twice."]
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.ordered_lists()) == ("Renamed", [chosen])
 
 
 def test_lists_move_up_and_down_without_javascript_and_nothing_is_saved(
@@ -101,58 +266,133 @@ def test_lists_move_up_and_down_without_javascript_and_nothing_is_saved(
 ) -> None:
     first, second = make_list("Customers"), make_list("VIP", first=27825550900)
     client = logged_in(operator)
-    response = client.post("/campaigns/new/", filled(account, first, second, turn="up-1", name=""))
+    posted = {"name": "", "lists": [first.pk, second.pk]}
+    response = client.post("/campaigns/new/", posted | {"turn": "up-1"})
     assert response.status_code == 200
-    assert response.context["form"].chosen_lists() == [str(second.pk), str(first.pk)]
-    assert "Give the campaign a name" not in response.content.decode()
-    response = client.post("/campaigns/new/", filled(account, first, second, turn="remove-0"))
-    assert response.context["form"].chosen_lists() == [str(second.pk)]
-    response = client.post("/campaigns/new/", filled(account, first, turn="add"))
-    assert response.context["form"].chosen_lists() == [str(first.pk), ""]
+    assert response.context["recipients_form"].chosen_lists() == [str(second.pk), str(first.pk)]
+    assert "Give the campaign a name" not in response.text
+    response = client.post("/campaigns/new/", posted | {"turn": "remove-0"})
+    assert response.context["recipients_form"].chosen_lists() == [str(second.pk)]
+    response = client.post("/campaigns/new/", posted | {"lists": [first.pk], "turn": "add"})
+    assert response.context["recipients_form"].chosen_lists() == [str(first.pk), ""]
+    # The equation follows the choice before it is saved.
+    counted = client.post("/campaigns/new/", posted | {"turn": "count"})
+    assert counted.context["equation"]["included"] == 10
     assert not Campaign.objects.exists()
 
 
-def test_a_form_that_is_left_for_an_upload_comes_back_with_the_new_list_chosen(
+def test_an_upload_on_the_spot_saves_the_draft_and_comes_back_with_the_new_list_chosen(
     account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
 ) -> None:
     first, new = make_list("Customers"), make_list("New", first=27825550900)
     client = logged_in(operator)
-    response = client.post("/campaigns/new/", filled(account, first, name="", turn="upload"))
-    assert response.headers["Location"] == "/contacts/upload/?next=%2Fcampaigns%2Fnew%2F"
-    assert '<input type="hidden" name="next" value="/campaigns/new/">' in client.get(response.headers["Location"]).text
-    page = client.get("/campaigns/new/", {"uploaded": new.pk})
-    form = page.context["form"]
-    assert page.status_code == 200
-    assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk), str(new.pk)])
-    assert "Give the campaign a name" not in page.text
-    # A cancelled upload restores the form, too.
-    form = client.get("/campaigns/new/", {"uploaded": ""}).context["form"]
-    assert (form["text"].value(), form.chosen_lists()) == (filled(account)["text"], [str(first.pk)])
-    client.post("/campaigns/new/", filled(account, first, new))
-    assert "left_for_upload" not in client.session
-    # Without such a form only the list is chosen.
-    assert client.get("/campaigns/new/", {"uploaded": new.pk}).context["form"].chosen_lists() == [str(new.pk)]
-    assert not Campaign.objects.exclude(name="October promo").exists()
+    left = client.post("/campaigns/new/", {"name": "Promo", "lists": [first.pk], "turn": "upload"})
+    campaign = Campaign.objects.get()
+    back = step(campaign, "recipients")
+    assert left.headers["Location"] == f"/contacts/upload/?next={quote(back, safe='')}"
+    assert f'<input type="hidden" name="next" value="{back}">' in client.get(left.headers["Location"]).text
+    session = client.session
+    session["import_next"] = {"import": 1, "url": back}
+    session.save()
+    page = client.get(back, {"uploaded": new.pk})
+    assert page.context["recipients_form"].chosen_lists() == [str(first.pk), str(new.pk)]
+    assert "import_next" not in client.session
+    # After a cancelled upload the draft is as it was left.
+    page = client.get(back, {"uploaded": ""})
+    assert page.context["recipients_form"].chosen_lists() == [str(first.pk)]
+    assert campaign.ordered_lists() == [first], "only leaving the step saves the new list"
 
 
-def test_a_template_is_copied_into_the_text(account: Account, operator: User, logged_in: LogIn) -> None:
+def test_the_offered_name_is_one_that_no_campaign_has(
+    make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+) -> None:
+    chosen, client, today = make_list(), logged_in(operator), timezone.localdate()
+    name = f"Campaign of {today.day} {today:%B}"
+    page = client.get("/campaigns/new/", {"list": chosen.pk})
+    assert page.context["name_form"]["name"].value() == name
+    assert page.context["recipients_form"].chosen_lists() == [str(chosen.pk)]
+    # The button on the import's result posts nothing and leads straight to the message.
+    for expected in (name, f"{name} (2)", f"{name} (3)"):
+        left = client.post(f"/campaigns/new/?list={chosen.pk}")
+        campaign = Campaign.objects.latest("pk")
+        assert left.headers["Location"] == step(campaign, "message")
+        assert (campaign.name, campaign.ordered_lists()) == (expected, [chosen])
+
+
+def test_a_new_draft_goes_through_the_account_that_its_writer_used_last(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, approver: User, logged_in: LogIn
+) -> None:
+    other = Account(name="SMSPortal other", provider="smsportal")
+    other.save_settings(account.settings)
+    client = logged_in(operator)
+    client.post("/campaigns/new/", {"name": "First"})
+    assert Campaign.objects.get().account is None
+    make_campaign(other)
+    client.post("/campaigns/new/", {"name": "Second"})
+    assert Campaign.objects.get(name="Second").account == other
+
+
+def test_a_template_is_copied_into_a_new_draft_and_later_into_the_text(
+    account: Account, operator: User, logged_in: LogIn
+) -> None:
     template = Template.objects.create(name="Promo", text="Hello @@value1@@", sender="SHOP")
-    response = logged_in(operator).post("/campaigns/new/", filled(account, template=template.pk, turn="template"))
-    assert response.context["form"]["text"].value() == "Hello @@value1@@"
-    assert response.context["form"]["sender"].value() == "SHOP"
+    client = logged_in(operator)
+    page = client.get("/campaigns/new/", {"template": template.pk})
+    assert f'<input type="hidden" name="template" value="{template.pk}">' in page.text
+    client.post("/campaigns/new/", {"name": "Promo", "template": template.pk})
+    campaign = Campaign.objects.get()
+    assert (campaign.text, campaign.sender, campaign.template) == ("Hello @@value1@@", "SHOP", template)
+
+    posted = message(account, template=template.pk, turn="template")
+    form = client.post(step(campaign, "message"), posted).context["message_form"]
+    assert (form["text"].value(), form["sender"].value()) == ("Hello @@value1@@", "SHOP")
 
 
-def test_what_gsm_lacks_is_replaced_on_request(account: Account, operator: User, logged_in: LogIn) -> None:
-    response = logged_in(operator).post("/campaigns/new/", filled(account, text="It’s on", turn="clean"))
-    assert response.context["form"]["text"].value() == "It's on"
+def test_what_gsm_lacks_is_replaced_on_request(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    posted = message(account, text="It’s on", turn="clean")
+    response = logged_in(operator).post(step(make_campaign(account), "message"), posted)
+    assert response.context["message_form"]["text"].value() == "It's on"
 
 
-def test_the_options_of_the_chosen_account_are_swapped_in(account: Account, operator: User, logged_in: LogIn) -> None:
+def test_the_options_of_the_chosen_account_are_swapped_in(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
     assert "Maximum errors in a file" in page
-    assert "The files cannot be recalled" in page
     assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
+    assert "The files cannot be recalled" in client.get(step(make_campaign(account), "when")).text
+
+
+def test_a_draft_that_was_submitted_meanwhile_is_not_changed(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn, monkeypatch: Any
+) -> None:
+    campaign = make_campaign(account)
+
+    def submitted(self: MessageForm) -> bool:
+        Campaign.objects.filter(pk=campaign.pk).update(status="freezing")
+        return True
+
+    monkeypatch.setattr(MessageForm, "is_valid", submitted)
+    page = logged_in(operator).post(step(campaign, "message"), message(account, text="Other"), follow=True)
+    assert "is no longer a draft. Nothing was changed." in page.text
+    campaign.refresh_from_db()
+    assert campaign.text != "Other"
+
+
+def test_the_reason_of_an_approver_stays_until_it_is_submitted_again(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign = make_campaign(account, reason="rejected", sentence="Wrong list.")
+    client = logged_in(operator)
+    client.post(step(campaign, "recipients"), {"name": "Promo", "lists": []})
+    assert "Wrong list." in client.get(step(campaign, "message")).text
+    Campaign.objects.filter(pk=campaign.pk).update(reason="texts_refused", sentence="5 texts.")
+    client.post(step(campaign, "recipients"), {"name": "Promo", "lists": []})
+    campaign.refresh_from_db()
+    assert (campaign.reason, campaign.sentence) == ("", "")
 
 
 def test_the_check_shows_the_equation_and_a_real_recipient(
@@ -189,7 +429,7 @@ def test_differing_labels_are_shown_at_the_lists(
     campaign = make_campaign(account, first, second)
     client = logged_in(operator)
     assert "means different things" in client.get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    fixing = client.get(f"/campaigns/{campaign.pk}/edit/", {"fix": "1"})
+    fixing = client.get(step(campaign, "recipients"), {"fix": "1"})
     assert fixing.context["problem_field"] == "lists"
     assert "means different things" in fixing.content.decode()
 
@@ -231,14 +471,16 @@ def test_a_campaign_that_is_no_draft_is_not_edited(
 ) -> None:
     campaign = make_campaign(account)
     Campaign.objects.filter(pk=campaign.pk).update(status="frozen", frozen_by=operator, counts={})
-    chosen = campaign.ordered_lists()
-    response = logged_in(operator).post(f"/campaigns/{campaign.pk}/edit/", filled(account, *chosen, name="Changed"))
-    assert response.headers["Location"] == f"/campaigns/{campaign.pk}/"
+    chosen = [row.pk for row in campaign.ordered_lists()]
+    client = logged_in(operator)
+    for name in ("recipients", "message", "when"):
+        response = client.post(step(campaign, name), message(account) | {"name": "Changed", "lists": chosen})
+        assert response.headers["Location"] == f"/campaigns/{campaign.pk}/"
     campaign.refresh_from_db()
     assert campaign.name == "October promo"
 
 
-@pytest.mark.parametrize("path", ["new/", "{pk}/edit/", "options/"])
+@pytest.mark.parametrize("path", ["new/", "{pk}/edit/", *(f"{{pk}}/edit/{name}/" for name in FORMS), "options/"])
 def test_a_viewer_may_not_write_campaigns(
     path: str, account: Account, make_campaign: Callable[..., Campaign], viewer: User, logged_in: LogIn
 ) -> None:
@@ -272,21 +514,22 @@ def test_nobody_sees_anything_without_logging_in(client: Client, db: None) -> No
 def test_a_sender_of_16_digits_is_for_clickatell_to_judge(
     digits: int,
     is_taken: bool,
-    make_list: Callable[..., ContactList],
+    make_campaign: Callable[..., Campaign],
     operator: User,
     logged_in: LogIn,
 ) -> None:
     account = Account(name="Clickatell main", provider="clickatell")
     account.save_settings(dict.fromkeys(account.adapter.SettingsForm.base_fields, "x") | {"port": 9})
-    posted = filled(account, make_list(), sender="1" * digits)
-    response = logged_in(operator).post("/campaigns/new/", posted)
+    posted = message(account, sender="1" * digits)
+    response = logged_in(operator).post(step(make_campaign(account), "message"), posted)
     assert response.status_code == (302 if is_taken else 422)
     assert Campaign.objects.filter(sender="1" * digits).exists() == is_taken
 
 
 def test_a_sender_of_16_digits_is_refused_by_providers_that_take_15(
-    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
-    response = logged_in(operator).post("/campaigns/new/", filled(account, make_list(), sender="1" * 16))
+    posted = message(account, sender="1" * 16)
+    response = logged_in(operator).post(step(make_campaign(account), "message"), posted)
     assert response.status_code == 422
     assert "up to 15 digits" in response.content.decode()

@@ -60,17 +60,11 @@ def test_what_looks_like_a_field_blocks_until_somebody_confirms_it(
         check_audience(campaign)
     with pytest.raises(Refusal, match="would be texted as it stands"):
         freeze(campaign, operator)
-    client, url = logged_in(operator), reverse("campaigns:edit", args=[campaign.pk])
+    client, url = logged_in(operator), reverse("campaigns:message_step", args=[campaign.pk])
     page = client.get(url).content.decode()
     assert "{name}, [terms]" in page
     assert 'name="are_literals"' in page
-    filled = {
-        "name": campaign.name,
-        "account": account.pk,
-        "lists": [row.pk for row in campaign.ordered_lists()],
-        "text": campaign.text,
-        "do": "save",
-    }
+    filled = {"account": account.pk, "text": campaign.text}
     client.post(url, filled | {"are_literals": "on"})
     campaign.refresh_from_db()
     assert campaign.confirmed_literals == ["{name}", "[terms]"]
@@ -81,12 +75,12 @@ def test_what_looks_like_a_field_blocks_until_somebody_confirms_it(
     assert campaign.confirmed_literals == [], "without the tick nothing is confirmed"
 
 
-def test_a_changed_list_shows_its_labels_at_once(
-    account: Account, make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+def test_a_draft_shows_the_labels_of_its_lists(
+    account: Account, make_campaign: MakeCampaign, operator: User, logged_in: LogIn
 ) -> None:
-    chosen = make_list()
+    campaign = make_campaign(account)
     ContactList.objects.update(labels={"value1": "First name", "value3": "City"})
-    posted = {"text": "Hi {x}", "lists": [chosen.pk], "account": account.pk}
+    posted = {"text": "Hi {x}", "campaign": campaign.pk, "account": account.pk}
     page = logged_in(operator).post(reverse("campaigns:measure"), posted).content.decode()
     assert 'data-insert="@@value1@@"' in page
     assert "First name" in page

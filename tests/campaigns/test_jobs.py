@@ -344,7 +344,7 @@ def test_the_nightly_audit_raises_an_alarm(
     jobs.audit(campaign.pk)
 
     campaign.refresh_from_db()
-    assert campaign.alarm == "The recipients changed after the freeze."
+    assert campaign.alarm == "The recipients changed after submission."
 
 
 def test_an_audited_campaign_has_no_alarm(account: Account, make_running: MakeCampaign, valkey: Redis) -> None:

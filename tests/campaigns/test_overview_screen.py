@@ -13,7 +13,7 @@ from django.utils.html import strip_tags
 
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
-from campaigns.templatetags.badges import zoned
+from campaigns.templatetags.badges import local_words, zoned
 from contacts.models import ContactList
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
@@ -87,7 +87,7 @@ def test_a_missed_start_is_shown_once_with_its_time(
 
     [line] = logged_in(viewer).get("/").context["inbox"]
 
-    assert (line["what"], line["sentence"]) == ("missed its start", f"It was due to start {zoned(start)}.")
+    assert (line["what"], line["sentence"]) == ("missed its start", f"It was due to start {local_words(start)}.")
     assert line["at"] == campaign.events.get(to_status="held").at
 
 
@@ -118,7 +118,7 @@ def test_only_people_who_may_decide_see_that_the_decision_is_theirs(
     [
         ({"status": "held", "sentence": "It missed its start by an hour."}, "missed its start"),
         ({"status": "paused", "reason": "no_progress", "sentence": "Nothing went."}, "paused by Baton"),
-        ({"alarm": "The recipients changed after the freeze."}, "the books do not balance"),
+        ({"alarm": "The recipients changed after the freeze."}, "the numbers do not add up"),
     ],
 )
 def test_what_waits_for_a_person_is_in_the_inbox(

@@ -65,7 +65,7 @@ def test_a_new_campaign_never_gets_an_id_the_journal_names(
 ) -> None:
     campaign = make_running(account)
     batch = campaign.batches.get()
-    batch.campaign_id = 4711
+    batch.campaign = Campaign(pk=4711)
     journal.intend(batch, 1, "name.zip", clock())
 
     restore.replay_journal()

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from campaigns.models import Template
-from contacts.models import ContactList
+from campaigns.models import Campaign, Template
+from providers.models import Account
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
@@ -61,10 +61,9 @@ def test_the_count_is_live_and_exact(text: str, words: str, operator: User, logg
 
 
 def test_the_count_reads_the_text_as_the_first_contact_of_the_list_would(
-    make_list: Callable[..., ContactList], operator: User, logged_in: LogIn
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
 ) -> None:
-    chosen = make_list()
-    posted = {"text": "Hi @@value1@@", "lists": [chosen.pk]}
+    posted = {"text": "Hi @@value1@@", "campaign": make_campaign(account).pk}
     assert "Hi Person 0" in logged_in(operator).post("/templates/measure/", posted).content.decode()
 
 

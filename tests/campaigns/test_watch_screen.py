@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
+from html import unescape
 
 import openpyxl
 import pytest
@@ -14,10 +16,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns.lifecycle import record_event
-from campaigns.models import Batch, Campaign, Evidence, RecipientOutcome
+from campaigns import decisions
+from campaigns.history import history_of
+from campaigns.lifecycle import record_event, transition
+from campaigns.models import Batch, Campaign, Event, Evidence, RecipientOutcome
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.templatetags.badges import reason_word
+from campaigns.views import watch
 from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
@@ -54,11 +59,115 @@ def with_row_error(campaign: Campaign) -> Batch:
 
 def test_the_books_tiles_and_files_are_shown(running: Campaign, viewer: User, logged_in: LogIn) -> None:
     batch = with_row_error(running)
-    page = html_of(logged_in(viewer).get(f"/campaigns/{running.pk}/"))
+    client = logged_in(viewer)
+    page = html_of(client.get(f"/campaigns/{running.pk}/"))
     assert "All 5 accounted for" in page
-    assert batch.name in page
-    assert "This number opted out." in page
-    assert "?outcome=row_error#recipients" in page
+    assert "This number has opted out with SMSPortal." in page
+    assert "?tab=recipients&amp;outcome=row_error" in page
+    assert batch.name in html_of(client.get(f"/campaigns/{running.pk}/?tab=files"))
+
+
+def test_each_part_of_the_page_is_a_link_and_only_the_one_that_is_shown_is_read(
+    running: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    client = logged_in(viewer)
+    for query, tab in (
+        ("", "result"),
+        ("?tab=nonsense", "result"),
+        ("?tab=recipients", "recipients"),
+        ("?outcome=accepted", "recipients"),
+        ("?tab=files", "files"),
+        ("?files=2", "files"),
+        ("?tab=history", "history"),
+    ):
+        response = client.get(f"/campaigns/{running.pk}/{query}")
+        page = html_of(response)
+        assert response.context["tab"] == tab, query
+        assert page.count('aria-current="page"') == 2, query  # the navigation, and the part
+        assert ("table" in response.context, "history" in response.context) == (tab == "recipients", tab == "history")
+        for other in ("recipients", "files", "history"):
+            assert f'href="/campaigns/{running.pk}/?tab={other}"' in page
+        assert f"tab={tab}&amp;seen=" in page, "the refresh keeps the part"
+
+
+def test_every_number_of_the_result_leads_to_its_people(
+    account: Account, make_list: Callable[..., ContactList], make_running: Callable[..., Campaign], viewer: User,
+    logged_in: LogIn,
+) -> None:  # fmt: skip
+    campaign = make_running(account, make_list(), make_list("VIP"))
+    with_row_error(campaign)
+    client = logged_in(viewer)
+    page = html_of(client.get(f"/campaigns/{campaign.pk}/"))
+    links = re.findall(rf'href="(/campaigns/{campaign.pk}/\?tab=recipients&amp;[^"]+)"', page)
+    counts = {link.partition("outcome=")[2]: len(client.get(unescape(link)).context["table"].rows) for link in links}
+    assert counts == {
+        "accepted": 4,
+        "row_error": 1,
+        "rejected": 0,
+        "excluded&amp;code=duplicate": 5,
+        "row_error&amp;code=MSISDN.Optout": 1,
+    }
+    assert '<b>10</b> selected</a> <span class="op">−</span>' in page
+    assert '<b>5</b> already on an earlier list</a> <span class="op">=</span> <b>5</b> recipients' in page
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "role", "label", "place"),
+    [
+        ("rejected", "RequiredParameter.Missing", "viewer", "Show the file", "/batches/"),
+        (
+            "rejected",
+            "EmptySend.NoValidMessages",
+            "viewer",
+            "List the 5 numbers",
+            "?tab=recipients&amp;outcome=rejected",
+        ),
+        ("unclear", "silent", "viewer", "Show evidence", "/unclear/?reason=silent"),
+        ("held", "folder_missing", "viewer", "Review the file", "/batches/"),
+    ],
+)
+def test_each_cause_has_its_next_step_as_a_button(
+    status: str, reason: str, role: str, label: str, place: str, running: Campaign, logged_in: LogIn,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    Batch.objects.update(status=status, reason=reason, sentence="As it was reported.")
+    page = html_of(logged_in(request.getfixturevalue(role)).get(f"/campaigns/{running.pk}/"))
+    step = re.search(r'id="step-1" href="([^"]+)">([^<]+)</a>', page)
+    assert step is not None
+    assert (step[2].strip(), place in step[1]) == (label, True)
+
+
+def test_a_stopped_account_is_tested_before_anybody_is_texted_again(
+    running: Campaign, operator: User, logged_in: LogIn
+) -> None:
+    Batch.objects.update(status="rejected", reason="InsufficientCredits", sentence="Too few credits.")
+    running.account.stop("InsufficientCredits", "Too few credits.")
+    page = html_of(logged_in(operator).get(f"/campaigns/{running.pk}/"))
+    assert f'id="step-1" href="{running.account.get_absolute_url()}">Test the account</a>' in page
+
+
+def test_one_recipient_has_a_page_with_text_file_line_outcome_and_history(
+    running: Campaign, viewer: User, logged_in: LogIn
+) -> None:
+    batch = with_row_error(running)
+    recipient = running.recipients.earliest("msisdn")
+    RecipientOutcome.objects.update(source="errors.txt", line=12)
+    client = logged_in(viewer)
+    link = f"/campaigns/{running.pk}/recipients/{recipient.pk}/"
+    assert f'href="{link}"' in client.get(f"/campaigns/{running.pk}/?tab=recipients").content.decode()
+    page = html_of(client.get(link))
+    for words in (
+        "Hi Person 0, 20 % off ends Sunday.",
+        batch.name,
+        "recipient 1 of 5",
+        "MSISDN.Optout",
+        "This number opted out.",
+        "errors.txt, line 12",
+        "There is nothing to do: the opt-out is recorded",
+        "<strong>approver</strong> approved it",
+    ):
+        assert words in page, words
+    assert client.get(f"/campaigns/{running.pk + 1}/recipients/{recipient.pk}/").status_code == 404
 
 
 def test_a_mismatch_is_red(running: Campaign, viewer: User, logged_in: LogIn) -> None:
@@ -183,7 +292,7 @@ def test_the_export_holds_text_and_no_formulas(running: Campaign, operator: User
     rows = list(book["Recipients"].rows)
     assert [cell.value for cell in rows[0]][:4] == ["Number", "Customer ID", "First name", "Outcome"]
     assert {(row[2].value, row[2].data_type) for row in rows[1:]} == {("=1+1", "s")}
-    assert rows[1][3].value == "Ready"
+    assert rows[1][3].value == "Not handed over yet"
     lines = client.get(f"/campaigns/{running.pk}/export/", {"format": "csv"}).getvalue().decode("utf-8-sig")
     table = list(csv.reader(io.StringIO(lines)))
     assert len(table) == 6
@@ -265,9 +374,11 @@ def test_a_person_who_may_not_confirm_a_missed_start_sees_who_may(
     running.events.all().delete()
     running.batches.all().delete()
     Campaign.objects.update(status="held", reason="start_missed", sentence="It missed its start.")
-    page = logged_in(request.getfixturevalue(role)).get(running.get_absolute_url()).content.decode()
+    client = logged_in(request.getfixturevalue(role))
+    page = client.get(running.get_absolute_url()).content.decode()
     assert ("until an approver confirms the start time" in page) == told
     assert ("When should it start?" in page) != told
+    page = client.get(f"{running.get_absolute_url()}?tab=files").content.decode()
     assert "Files are created at the start time, once an approver has confirmed it." in page
 
 
@@ -324,13 +435,61 @@ def test_the_history_explains_codes(running: Campaign, viewer: User, logged_in: 
         record_event(running, code, "What happened.", batch=batch)
     Batch.objects.filter(pk=batch.pk).update(status="rejected", reason="no_credits", settled_at=timezone.now())
     client = logged_in(viewer)
-    for path in (f"/campaigns/{running.pk}/", f"/batches/{batch.pk}/"):
+    for path in (f"/campaigns/{running.pk}/?tab=history", f"/batches/{batch.pk}/"):
         page = client.get(path).content.decode()
         for words in ("The upload was interrupted", "No answer", "Account stopped"):
             assert f"<strong>{words}</strong>" in page, path
     page = client.get(f"/campaigns/{running.pk}/", {"code": "no_credits"}).content.decode()
     assert "Only recipients with this cause: No credits." in page
     assert ">no_credits<" not in page
+
+
+def test_the_history_is_what_people_did_with_the_steps_of_baton_folded(
+    running: Campaign, operator: User, viewer: User, logged_in: LogIn
+) -> None:
+    batch = running.batches.get()
+    for to in ("uploading", "committing", "handed_over", "accepted"):
+        transition(batch, to)
+    decisions.pause(running, operator)
+    client = logged_in(viewer)
+    history = client.get(f"/campaigns/{running.pk}/?tab=history").context["history"]
+    assert [(entry.who, entry.words) for entry in history] == [
+        ("operator", "paused it"),
+        ("Baton", "created 1 file, handed over 1 file, 1 accepted"),
+        ("Baton", "started it"),
+        ("approver", "approved it"),
+        ("Baton", "prepared it for approval"),
+        ("operator", "submitted it for approval"),
+    ]
+    assert [len(entry.steps) for entry in history] == [0, 5, 0, 0, 0, 0]
+
+
+def test_equal_decisions_about_several_files_are_one_line(running: Campaign, operator: User) -> None:
+    def decided(pk: int, sentence: str) -> Event:
+        batch = Batch(number=pk, name="a.zip")
+        batch.pk = pk
+        return Event(reason="decided", sentence=sentence, user=operator, batch=batch, at=timezone.now())
+
+    found = history_of([decided(3, "Their log."), decided(2, "Their log."), decided(1, "They phoned.")])
+    assert [(entry.words, entry.sentence) for entry in found] == [
+        ("decided about 2 files", "Their log."),
+        ("decided about file 1", "They phoned."),
+    ]
+
+
+def test_a_long_history_is_paged(
+    running: Campaign, viewer: User, logged_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "EVENTS_A_PAGE", 3)
+    client = logged_in(viewer)
+    first = client.get(f"/campaigns/{running.pk}/?tab=history")
+    seen = running.events.count()
+    assert seen > 3
+    older = client.get(f"/campaigns/{running.pk}/?tab=history&before={first.context['older']}")
+    words = [entry.words for page in (first, older) for entry in page.context["history"]]
+    assert words[-1] == "submitted it for approval"
+    assert first.context["history"][-1].words not in [entry.words for entry in older.context["history"]]
+    assert ">Newest</a>" in older.content.decode()
 
 
 def test_a_providers_own_code_stays_as_it_is() -> None:

@@ -255,7 +255,7 @@ def test_a_list_that_is_used_stays_when_its_upload_goes_elsewhere(client: Client
 @pytest.mark.parametrize(
     ("asked", "is_kept"),
     [
-        ("/campaigns/new/", True),
+        ("/campaigns/7/edit/recipients/", True),
         ("/\\evil.example/", False),
         ("https://evil.example/", False),
         ("//evil.example/", False),
@@ -274,14 +274,13 @@ def test_the_page_that_asked_for_the_upload_waits_for_the_result(
 def test_the_result_leads_to_a_campaign(client: Client, customers: ContactList, viewer: User, logged_in: LogIn) -> None:
     import_ = imported(customers)
     shown = html_of(client.get(import_.get_absolute_url()))
-    assert (
-        f'<a class="btn btn-primary" href="/campaigns/new/?list={customers.pk}">Write a campaign to this list' in shown
-    )
+    assert f'<form method="post" action="/campaigns/new/?list={customers.pk}" data-once>' in shown
+    assert '<button class="btn btn-primary" type="submit">Write a campaign to this list</button>' in shown
     session = client.session
-    session["import_next"] = {"import": import_.pk, "url": "/campaigns/new/"}
+    session["import_next"] = {"import": import_.pk, "url": "/campaigns/7/edit/recipients/"}
     session.save()
     shown = html_of(client.get(import_.get_absolute_url()))
-    assert f'<a class="btn btn-primary" href="/campaigns/new/?uploaded={customers.pk}">Continue the campaign' in shown
+    assert f'<a class="btn btn-primary" href="/campaigns/7/edit/recipients/?uploaded={customers.pk}">Continue' in shown
     shown = html_of(logged_in(viewer).get(import_.get_absolute_url()))
     assert "Write a campaign" not in shown
     assert f'<a class="btn btn-primary" href="/contacts/{customers.pk}/">View Customers' in shown

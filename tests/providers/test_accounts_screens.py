@@ -113,7 +113,8 @@ def test_a_passed_test_is_shown_with_its_time(client: Client, account: Account) 
     client.post(url("account_test", account))
     account.refresh_from_db()
     assert account.checked_at
-    assert [check["passed"] for check in account.check_result] == [True] * 6 + [None]
+    assert [check["passed"] for check in account.check_result] == [True] * 6 + [None, None]
+    assert account.check_result[-1]["sentence"] == "No credit check: this provider offers none."
     page = client.get(account.get_absolute_url()).content.decode()
     assert "Folder Processed" in page
     assert "Working" in client.get(reverse("providers:accounts")).content.decode()
@@ -122,7 +123,8 @@ def test_a_passed_test_is_shown_with_its_time(client: Client, account: Account) 
 def test_a_passed_test_starts_a_stopped_account(client: Client, account: Account) -> None:
     account.stop("login_refused", "The server refused the login.")
     assert "The server refused the login." in client.get(account.get_absolute_url()).content.decode()
-    client.post(url("account_test", account))
+    page = html_of(client.post(url("account_test", account), follow=True))
+    assert "Main works again. No credit check: this provider offers none." in page
     account.refresh_from_db()
     assert not account.is_stopped
 
@@ -233,6 +235,7 @@ def test_a_warning_is_not_shown_as_a_success(client: Client, account: Account, m
     lines = [
         Check("login", "Login", True, "The login works."),
         Check("line", "Encryption", None, "The line is not encrypted.", is_warning=True),
+        Check("credits", "Free credits", True, "There are 5 free credits.", credit="5"),
     ]
     monkeypatch.setattr(type(account.adapter), "check", lambda *_: lines)
     page = client.post(url("account_test", account), follow=True).content.decode()

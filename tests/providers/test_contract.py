@@ -1,6 +1,7 @@
 """The contract of every adapter; a new one in providers/adapters is tested automatically."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django import forms
@@ -151,7 +152,7 @@ def test_texts_outside_its_alphabet_are_named(adapter: BaseAdapter) -> None:
 
 
 def test_a_text_is_refused_for_exactly_the_characters_that_are_lacking(adapter: BaseAdapter) -> None:
-    choices: list[dict[str, object]] = [
+    choices: list[dict[str, Any]] = [
         {},
         {"encoding": "cp1252"},
         {"charset": "utf-8"},

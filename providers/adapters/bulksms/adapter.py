@@ -35,7 +35,7 @@ from providers.adapters.bulksms.wire import (
     uses_unicode,
     write_batch_data,
 )
-from providers.adapters.bulksms.words import REHEARSALS
+from providers.adapters.bulksms.words import CAUSES, REHEARSALS, WORDS
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -81,6 +81,8 @@ class Adapter(BaseAdapter):
     starts_later = True
     login_hint = "Each account belongs to one regional address: the user name is not known at the others."
 
+    words = WORDS
+    causes = CAUSES
     reply_setup = pushes.SETUP
 
     SettingsForm = forms.SettingsForm

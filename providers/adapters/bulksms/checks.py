@@ -43,8 +43,8 @@ def check_credits(answer: Answer) -> Check:
     credits = Decimal(answer.words)
     sentence = f"There {'is' if credits == 1 else 'are'} {credits_in_words(credits, 'free ')}."
     if credits <= 0:
-        return Check("credits", label, False, f"{sentence} Top up the account.")
-    return Check("credits", label, True, sentence)
+        return Check("credits", label, False, f"{sentence} Top up the account.", credit=str(credits))
+    return Check("credits", label, True, sentence, credit=str(credits))
 
 
 def credits_in_words(credits: Decimal, adjective: str = "") -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from providers.adapters.bulksms.answers import Answer, kept_bytes
 from providers.adapters.bulksms.wire import REPORT, ParsedPayload, encode_credentials, encode_form
-from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED, MISSING, STATUSES, UNKNOWN
+from providers.adapters.bulksms.words import FAILURES, LOGIN_REFUSED, MISSING, STATUSES, UNKNOWN, WORDS
 from providers.base import Observation, Outcome, Result
 from providers.errors import Refused
 from providers.transports.http import HttpRemote
@@ -142,8 +142,7 @@ def report_outcomes(reports: Reports) -> Iterator[Outcome]:
                 delivery="undelivered" if is_split else meaning.delivery,
             )
     for msisdn in sorted(reports.missing):
-        sentence = "BulkSMS silently dropped this line of the batch: its report does not list the number."
-        yield Outcome(msisdn, Result.ROW_ERROR, MISSING, sentence, source=REPORT)
+        yield Outcome(msisdn, Result.ROW_ERROR, MISSING, WORDS[MISSING], source=REPORT)
 
 
 def _deciding_row(rows: Sequence[_Row]) -> _Row:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from providers.base import Result
+from providers.causes import Cause
 
 # send_batch, "Possible values for status_code": a code to count and a sentence to show.
 FAILURES = {
@@ -82,4 +83,44 @@ MISSING = "missing_from_report"
 REHEARSALS = {
     "succeed": "A rehearsal: BulkSMS checks the batch and texts nobody.",
     "fail": "A rehearsal: BulkSMS checks the batch, rejects it and texts nobody.",
+}
+# All codes of BulkSMS in words: those of a batch are words of Baton's, those of a recipient are BulkSMS's numbers.
+WORDS = (
+    dict(FAILURES.values())
+    | {str(code): meaning.sentence for code, meaning in STATUSES.items() if meaning.sentence}
+    | {MISSING: "BulkSMS silently dropped this line of the batch: its report does not list the number."}
+)
+CAUSES = {str(code): Cause.UNDELIVERED for code, meaning in STATUSES.items() if meaning.result is Result.ACCEPTED} | {
+    "internal_error": Cause.PROVIDER,
+    "login_refused": Cause.ACCOUNT,
+    "validation_failed": Cause.PROVIDER,
+    "no_credits": Cause.CREDIT,
+    "upstream_credits": Cause.TEMPORARY,
+    "quota_exceeded": Cause.CREDIT,
+    "upstream_quota": Cause.TEMPORARY,
+    "temporarily_unavailable": Cause.TEMPORARY,
+    "batch_too_large": Cause.PROVIDER,
+    **dict.fromkeys(("0", "1", "10", "11", "12", "40", "60", "61", "62", "63", "64"), Cause.PROGRESS),
+    "23": Cause.ACCOUNT,
+    "24": Cause.NUMBER,
+    "25": Cause.CREDIT,
+    "27": Cause.CREDIT,
+    "29": Cause.TEMPORARY,
+    "31": Cause.NUMBER,
+    "32": Cause.OPTED_OUT,
+    "33": Cause.TEXT,
+    "201": Cause.PROVIDER,
+    MISSING: Cause.PROVIDER,
+    UNKNOWN: Cause.PROVIDER,
+    "answer_unreadable": Cause.PROVIDER,
+    "in_progress": Cause.PROGRESS,
+    "long_texts_refused": Cause.SETTINGS,
+    "no_batch_id": Cause.PROGRESS,
+    "no_report": Cause.PROGRESS,
+    "rehearsal": Cause.PROGRESS,
+    "report_empty": Cause.PROVIDER,
+    "report_filling": Cause.PROGRESS,
+    "report_of_others": Cause.PROVIDER,
+    "reported": Cause.PROGRESS,
+    "scheduled": Cause.PROGRESS,
 }

@@ -38,6 +38,7 @@ from providers.adapters.clickatell.wire import (
     wire_form,
     write_line,
 )
+from providers.adapters.clickatell.words import CAUSES, WORDS
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -87,6 +88,8 @@ class Adapter(BaseAdapter):
         "The FTP login is your api_id with the FTP password set in the FTP section of “Manage My Products”. It is not "
         "the login of your Clickatell account."
     )
+    words = WORDS
+    causes = CAUSES
     reply_setup = replies.SETUP
     reply_shapes = replies.SHAPES
 

@@ -1,5 +1,7 @@
 """Clickatell's codes and statuses, and what they mean to Baton."""
 
+from providers.causes import Cause
+
 UNKNOWN = "UNKNOWN"
 # Baton's own: the provider may have read only a part of this text.
 TRUNCATED = "TRUNCATED"
@@ -31,6 +33,46 @@ WORDS = {
     "301": "Clickatell says there is no credit left. Top up the account.",
     "302": "Clickatell says the charge is above the allowed maximum.",
     "901": "Clickatell had an internal error; whether this was texted is not known.",
+}
+CAUSES = {
+    "001": Cause.ACCOUNT,
+    "007": Cause.ACCOUNT,
+    "100": Cause.PROVIDER,
+    "101": Cause.PROVIDER,
+    "102": Cause.PROVIDER,
+    "105": Cause.NUMBER,
+    "106": Cause.SENDER,
+    "107": Cause.TEXT,
+    "108": Cause.ACCOUNT,
+    "109": Cause.PROVIDER,
+    "113": Cause.TEXT,
+    "114": Cause.NUMBER,
+    "115": Cause.TEMPORARY,
+    "116": Cause.TEXT,
+    "120": Cause.SETTINGS,
+    "121": Cause.PROVIDER,
+    "122": Cause.OPTED_OUT,
+    "123": Cause.SENDER,
+    "128": Cause.NUMBER,
+    "130": Cause.PROVIDER,
+    "201": Cause.PROVIDER,
+    "202": Cause.PROVIDER,
+    "301": Cause.CREDIT,
+    "302": Cause.PROVIDER,
+    "901": Cause.PROVIDER,
+    TRUNCATED: Cause.PROVIDER,
+    UNKNOWN: Cause.PROVIDER,
+    "credentials_unusable": Cause.ACCOUNT,
+    "expired": Cause.SETTINGS,
+    "log_growing": Cause.PROGRESS,
+    "log_incomplete": Cause.PROVIDER,
+    "logged": Cause.PROGRESS,
+    "picked_up": Cause.PROGRESS,
+    "read_while_uploading": Cause.PROVIDER,
+    "start_too_far": Cause.SETTINGS,
+    "upload_unproven": Cause.PROVIDER,
+    "waiting": Cause.PROGRESS,
+    "waiting_after_break": Cause.PROVIDER,
 }
 # Errors that concern one recipient, even if the log does not say which one.
 OF_ONE_RECIPIENT = {"105", "114", "115", "121", "122", "128"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from providers.adapters.gatewayapi import forms, reading, replies, wire
 from providers.adapters.gatewayapi.forms import servers
-from providers.adapters.gatewayapi.words import contains, state_of
+from providers.adapters.gatewayapi.words import CAUSES, WORDS, contains, state_of
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -67,6 +67,8 @@ class Adapter(BaseAdapter):
     login_hint = (
         "FTP has its own credentials, in GatewayAPI's dashboard under Settings. GatewayAPI's support must switch it on."
     )
+    words = WORDS
+    causes = CAUSES
     reply_setup = replies.SETUP
     reply_shapes = replies.SHAPES
 

@@ -2,6 +2,7 @@
 
 import re
 
+from providers.causes import Cause
 from providers.transports.files import is_plain
 
 # GatewayAPI, "Error code index", "API Errors", as far as they can occur with files; then the subjects of causes that
@@ -30,6 +31,39 @@ WORDS = {
     "size": "GatewayAPI reports that the file is too large.",
 }
 UNKNOWN = "UNKNOWN"
+CAUSES = {
+    "0x0210": Cause.ACCOUNT,
+    "0x0214": Cause.TEMPORARY,
+    "0x0215": Cause.OPTED_OUT,
+    "0x0216": Cause.CREDIT,
+    "0x0217": Cause.PROVIDER,
+    "0x0218": Cause.SETTINGS,
+    "0x021D": Cause.PROVIDER,
+    "0x021E": Cause.SETTINGS,
+    "0x021F": Cause.PROVIDER,
+    "0x0220": Cause.PROVIDER,
+    "0x0222": Cause.PROVIDER,
+    "0x022A": Cause.PROVIDER,
+    "0x0310": Cause.PROVIDER,
+    "0x0311": Cause.SETTINGS,
+    "0x0312": Cause.TEXT,
+    "columns": Cause.PROVIDER,
+    "class": Cause.SETTINGS,
+    "sender": Cause.SENDER,
+    "encoding": Cause.SETTINGS,
+    "credit": Cause.CREDIT,
+    "size": Cause.PROVIDER,
+    UNKNOWN: Cause.PROVIDER,
+    "processing": Cause.PROGRESS,
+    "ready": Cause.PROGRESS,
+    "rejected_waiting": Cause.PROGRESS,
+    "servers_disagree": Cause.PROVIDER,
+    "source_gone": Cause.PROVIDER,
+    "staged": Cause.PROGRESS,
+    "success": Cause.PROGRESS,
+    "upload_incomplete": Cause.TEMPORARY,
+    "upload_vanished": Cause.PROVIDER,
+}
 # Causes about the file as a whole. assumption: nothing of a file that is rejected for one of them was queued.
 ABOUT_THE_FILE = frozenset(
     {"0x0216", "0x0218", "0x021E", "0x0220", "0x0222", "columns", "class", "sender", "encoding", "credit", "size"}

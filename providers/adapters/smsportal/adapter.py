@@ -6,7 +6,7 @@ from typing import Any
 
 from providers.adapters.smsportal import forms, reading, replies, wire
 from providers.adapters.smsportal.forms import FTP
-from providers.adapters.smsportal.words import ERRORS, PROCESSED, SEND
+from providers.adapters.smsportal.words import CAUSES, ERRORS, PROCESSED, SEND, WORDS
 from providers.base import (
     Attempt,
     BaseAdapter,
@@ -61,6 +61,8 @@ class Adapter(BaseAdapter):
         "For accounts created after 6 June 2023, first switch on the channel under “API Keys” in the SMSPortal control "
         "panel."
     )
+    words = WORDS
+    causes = CAUSES
     reply_setup = replies.SETUP
     reply_shapes = replies.SHAPES
 

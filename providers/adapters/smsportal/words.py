@@ -2,6 +2,8 @@
 
 import re
 
+from providers.causes import Cause
+
 SEND, PROCESSED, ERRORS = "Send_SMS", "Processed", "Errors"
 
 # SMSPortal SFTP, "Error Codes": the complete list.
@@ -19,6 +21,25 @@ WORDS = {
     "InternalServerError": "SMSPortal had an internal error; how many people were texted is not known.",
 }
 UNKNOWN = "UNKNOWN"
+CAUSES = {
+    "InsufficientCredits": Cause.CREDIT,
+    "IncorrectScheduledDate": Cause.SETTINGS,
+    "MSISDN.NoNetworkFound": Cause.NUMBER,
+    "MSISDN.Optout": Cause.OPTED_OUT,
+    "RequiredParameter.Missing": Cause.PROVIDER,
+    "File.InvalidVersion": Cause.PROVIDER,
+    "File.ParseError": Cause.PROVIDER,
+    "File.DuplicateFound": Cause.PROVIDER,
+    "File.Corrupt": Cause.TEMPORARY,
+    "EmptySend.NoValidMessages": Cause.NUMBER,
+    "InternalServerError": Cause.PROVIDER,
+    UNKNOWN: Cause.PROVIDER,
+    "errors_by_inner_name": Cause.PROVIDER,
+    "errors_waiting": Cause.PROGRESS,
+    "processed": Cause.PROGRESS,
+    "waiting": Cause.PROGRESS,
+    "waiting_after_break": Cause.PROVIDER,
+}
 # The codes that the document describes with "the MSISDN": each is about one recipient. A report that gives such a code
 # without a number does not say which recipient.
 ABOUT_ONE_RECIPIENT = {"MSISDN.NoNetworkFound", "MSISDN.Optout"}

@@ -1,10 +1,10 @@
 """The outcome of each recipient of a campaign: the filter, and the words for the table and the export."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.querysets import IS_WAITING
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
@@ -15,27 +15,24 @@ def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
     return {batch.number: batch for batch in batches if batch.status != Batch.Status.SUPERSEDED}
 
 
-def filtered(campaign: Campaign, batches: Sequence[Batch], form: RecipientFilter) -> QuerySet[Recipient]:
-    """The recipients that match the filter; all of them if it is not valid."""
+def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
+    """The recipients that match ``wanted``, the cleaned data of RecipientFilter; all of them where it is empty."""
     rows: QuerySet[Recipient] = campaign.recipients.all()
-    if not form.is_valid():
-        return rows
-    wanted = form.cleaned_data
-    digits = "".join(character for character in wanted["number"] if character.isdigit())
+    digits = "".join(character for character in wanted.get("number") or "" if character.isdigit())
     if digits:
         # People type local numbers, with a zero in place of the country code.
         rows = rows.filter(msisdn__contains=digits.removeprefix("0"))
-    if wanted["batch"]:
+    if wanted.get("batch"):
         rows = rows.filter(batch_number=wanted["batch"])
-    if wanted["code"]:
+    if wanted.get("code"):
         of_cause = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), code=wanted["code"])
         numbers = [
             batch.number
             for batch in batches
             if batch.reason == wanted["code"] and batch.status != Batch.Status.SUPERSEDED
         ]
-        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers))
-    if wanted["outcome"]:
+        rows = rows.filter(Exists(of_cause) | Q(batch_number__in=numbers) | Q(excluded_reason=wanted["code"]))
+    if wanted.get("outcome"):
         rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
     return rows
 

@@ -1,0 +1,106 @@
+"""The people of a follow-up or a test handover: chosen one by one (CampaignPerson), not by lists.
+
+The check of a draft and the freeze use the same conditions, inside the database, as for lists (``sources``).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+
+from campaigns.audience.texts import Text
+from campaigns.chain import is_reached_elsewhere
+from campaigns.models import Campaign, CampaignPerson, Recipient
+from contacts.fields import FROZEN_FIELDS
+from contacts.models import Suppression
+from providers.locks import Lock, LockLost
+
+#: People copied in one transaction, so that web requests can write in between.
+CHUNK = 20_000
+
+_COPIED = ("list_id", "contact_id", "msisdn", *FROZEN_FIELDS)
+_SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
+
+
+def has_own_people(campaign: Campaign) -> bool:
+    """Whether the people of the campaign are its CampaignPerson rows, and not those of its lists."""
+    return campaign.follows_id is not None or campaign.test_of_id is not None
+
+
+def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the people by the reason that would exclude them; ``""`` counts those included."""
+    counted: Any = _judged(campaign, text).order_by().values("why").annotate(n=Count("pk"))
+    return Counter(dict(counted.values_list("why", "n")))
+
+
+def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
+    """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
+    for person in _judged(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
+        yield Recipient(**{name: getattr(person, name) for name in _COPIED})
+
+
+def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
+    """Copy the people of a campaign that is ``freezing`` into recipients; return how many.
+
+    It is done inside the database, some at a time, and ends early if the freeze was given up. ``lock`` is the
+    campaign's lock, or None if nobody else can be working on it. Raises LockLost.
+    """
+    copied = after = 0
+    while True:
+        ids = campaign.people.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
+        last = ids[CHUNK - 1 : CHUNK].first()
+        chunk = _judged(campaign, text).filter(pk__gt=after)
+        with transaction.atomic():
+            copied += _insert(campaign, chunk if last is None else chunk.filter(pk__lte=last))
+            Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
+            # Before this chunk is committed: another worker may have started from nothing since.
+            refuse_lost(lock)
+        if last is None or not is_freezing(campaign):
+            return copied
+        after = last
+
+
+def refuse_lost(lock: Lock | None) -> None:
+    """Raise LockLost if another worker may be freezing the campaign by now."""
+    if lock is not None and not lock.still_held():
+        raise LockLost
+
+
+def is_freezing(campaign: Campaign) -> bool:
+    """Whether the campaign is still being frozen; a user may have ended it."""
+    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()
+
+
+def _judged(campaign: Campaign, text: Text) -> Any:
+    """The people, annotated with ``why`` they are excluded: ``""`` for those who are included."""
+    earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **_SAME_NUMBER)
+    rules = [When(Exists(earlier), _because("DUPLICATE"))]
+    # Nobody of a test handover is reached by it instead of the campaign: administrators keep these numbers for tests.
+    reached = None if campaign.test_of_id else is_reached_elsewhere(campaign)
+    if reached is not None:
+        rules.append(When(reached, _because("IN_FOLLOW_UP_CHAIN")))
+    rules.append(When(Exists(Suppression.objects.active().filter(**_SAME_NUMBER)), _because("OPTED_OUT")))
+    missing = Q()
+    for name in text.required:
+        missing |= Q(**{name: ""})
+    if missing:
+        rules.append(When(missing & Q(message=""), _because("MISSING_FIELD")))
+    why = Case(*rules, default=Value(""), output_field=CharField())
+    return campaign.people.annotate(why=why)
+
+
+def _because(name: str) -> Value:
+    return Value(Recipient.Excluded[name].value)
+
+
+def _insert(campaign: Campaign, people: QuerySet[CampaignPerson]) -> int:
+    """Copy judged people into recipients of the campaign; return how many."""
+    chosen = people.order_by("msisdn").annotate(of=Value(campaign.pk)).values_list("of", "why", *_COPIED)
+    sql, params = chosen.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO campaigns_recipient (campaign_id, excluded_reason, {', '.join(_COPIED)}) {sql}", params
+        )
+        return cursor.rowcount

@@ -1,0 +1,170 @@
+"""The form of the second step of a draft: the account, the text, and the options of the account's provider."""
+
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from campaigns.audience.compare import usual_options
+from campaigns.audience.texts import compile_text, foreign_fields
+from campaigns.forms.steps import StepForm
+from campaigns.models import Campaign, Template
+from contacts.errors import Refusal
+from providers import letters
+from providers.base import CampaignSpec
+from providers.models import Account
+
+#: What a provider may object to that is chosen in the step "When".
+_TIMES = ("start_at", "end_at", "is_early")
+
+
+class MessageForm(StepForm):
+    """What is texted, and through whom. ``options`` is the options form of the chosen account, or None without one."""
+
+    are_literals = forms.BooleanField(label="They are meant as they stand", required=False)
+
+    class Meta:
+        model = Campaign
+        fields = ("account", "template", "text", "sender")
+        widgets = {"text": forms.Textarea(attrs={"rows": 5})}
+        labels = {"template": "Start from a template"}
+        help_texts = {"sender": "The sender shown on the phone. Leave blank to use the account's sender."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = Account.objects.filter(is_active=True)
+        if self.instance.account_id:
+            accounts = accounts | Account.objects.filter(pk=self.instance.account_id)
+        self.fields["account"].queryset = accounts.distinct()  # type: ignore[attr-defined]
+        self.fields["account"].empty_label = "Choose an account"  # type: ignore[attr-defined]
+        self.fields["template"].empty_label = "No template"  # type: ignore[attr-defined]
+        self.fields["are_literals"].initial = bool(self.instance.confirmed_literals)
+        self.options: forms.Form | None = None
+        account = self.chosen_account()
+        if account is not None:
+            bound = {"data": self.data} if self.is_bound else {"initial": self._kept_options(account)}
+            self.options = account.adapter.OptionsForm(prefix="options", **bound)
+
+    def chosen_account(self) -> Account | None:
+        """The account that is chosen right now. It determines which options there are."""
+        raw = str((self.data if self.is_bound else self.initial).get("account") or "")
+        return Account.objects.filter(pk=raw).first() if raw.isdigit() else None
+
+    def _kept_options(self, account: Account) -> dict[str, Any]:
+        """The draft's options if they are those of this account's provider, else the provider's default ones."""
+        before = self.instance.account if self.instance.account_id else None
+        is_kept = before and before.provider == account.provider and self.instance.options
+        return dict(self.instance.options) if is_kept else usual_options(account)
+
+    def chosen_options(self) -> dict[str, Any]:
+        """The options as they are right now. Invalid ones are left out."""
+        if self.options is None:
+            return {}
+        if not self.is_bound:
+            return dict(self.options.initial)
+        self.options.is_valid()
+        return self.options.cleaned_data
+
+    def foreign_fields(self) -> list[str]:
+        """What looks like a field of another program in the text as it is right now."""
+        return foreign_fields(str(self["text"].value() or ""))
+
+    def is_advanced_open(self) -> bool:
+        """Whether the sender or an option differs from the defaults or has an error."""
+        if self["sender"].value() or self["sender"].errors or (self.options and self.options.errors):
+            return True
+        account = self.chosen_account()
+        return bool(account) and _set(self.chosen_options()) != _set(usual_options(account))  # type: ignore[arg-type]
+
+    def has_errors(self) -> bool:
+        return super().has_errors() or bool(self.options is not None and self.options.errors)
+
+    def forget_errors(self) -> None:
+        super().forget_errors()
+        if self.options is not None:
+            self.options.errors.clear()
+
+    def clean_text(self) -> str:
+        text = self.cleaned_data["text"]
+        if not text.strip():
+            return ""
+        try:
+            return compile_text(text).source
+        except Refusal as error:
+            raise forms.ValidationError(error.sentence, code=error.code) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        account = cleaned.get("account")
+        if account and self.options is not None and self.options.is_valid():
+            spec = CampaignSpec(
+                template=cleaned.get("text", ""),
+                sender=cleaned.get("sender", ""),
+                start_at=self.instance.start_at if self.instance.is_early else None,
+                end_at=self.instance.end_at,
+                options=self.options.cleaned_data,
+                account=account.settings,
+            )
+            for problem in account.adapter.spec_problems(spec):
+                field = problem.field if problem.field in self.fields else None
+                if problem.field not in _TIMES and (field is None or field not in self.errors):
+                    self.add_error(field, forms.ValidationError(problem.sentence, code=problem.code))
+        return cleaned
+
+    def is_valid(self) -> bool:
+        return super().is_valid() and (self.options is None or self.options.is_valid())
+
+    def save(self, campaign: Campaign) -> None:  # type: ignore[override]
+        """Store what is valid; an invalid option keeps the value that it had."""
+        account = self.cleaned_data.get("account")
+        if account and self.options is not None:
+            self.options.is_valid()
+            campaign.options = self._kept_options_of(campaign, account) | self.options.cleaned_data
+        if "text" in self.cleaned_data:
+            is_meant = self.cleaned_data.get("are_literals")
+            campaign.confirmed_literals = foreign_fields(self.cleaned_data["text"]) if is_meant else []
+        if account and not account.adapter.starts_later:
+            campaign.is_early = False
+        campaign.save(update_fields=["options", "confirmed_literals", "is_early"])
+        super().save(campaign)
+
+    @staticmethod
+    def _kept_options_of(campaign: Campaign, account: Account) -> dict[str, Any]:
+        before = campaign.account if campaign.account_id else None
+        return dict(campaign.options) if before and before.provider == account.provider else usual_options(account)
+
+
+def turned(posted: QueryDict) -> QueryDict:
+    """The data of the step after one of its small buttons (``turn``), without checking or saving it."""
+    verb, _, where = posted.get("turn", "").partition("-")
+    data = posted.copy()
+    if verb == "clean":
+        data["text"] = letters.replace(data.get("text", ""))
+    elif verb == "template" and (pk := data.get("template", "")).isdigit():
+        template = Template.objects.filter(pk=int(pk)).first()
+        if template:
+            data["text"] = template.text
+            data["sender"] = template.sender or data.get("sender", "")
+    elif verb == "choose" and where.isdigit():
+        _choose(data, Account.objects.filter(pk=int(where), is_active=True).first())
+    return data
+
+
+def _choose(data: QueryDict, account: Account | None) -> None:
+    """Put another account into the form, with its provider's default options."""
+    before = Account.objects.filter(pk=int(raw)).first() if (raw := data.get("account", "")).isdigit() else None
+    if account is None:
+        return
+    data["account"] = str(account.pk)
+    if before and before.provider == account.provider:
+        return
+    for name in [name for name in data if name.startswith("options-")]:
+        del data[name]
+    for name, value in usual_options(account).items():
+        if value not in (None, "", False):
+            data[f"options-{name}"] = "on" if value is True else str(value)
+
+
+def _set(options: dict[str, Any]) -> dict[str, str]:
+    """The options that are set, as text: a form's value and a stored one compare equal."""
+    return {name: str(value) for name, value in options.items() if value not in (None, "", False)}

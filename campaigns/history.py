@@ -1,0 +1,149 @@
+"""The history of a campaign as people read it: what they did, with the machine's steps between folded together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from campaigns.models import Batch, Event
+
+#: What a person did to a campaign, by its status before and after.
+_DEEDS = {
+    ("draft", "freezing"): "submitted it for approval",
+    ("frozen", "approved"): "approved it",
+    ("held", "approved"): "confirmed the start time",
+    ("held", "frozen"): "chose a new start time, which has to be approved",
+    ("running", "paused"): "paused it",
+    ("paused", "running"): "resumed it",
+}
+#: The same for changes that may come from several statuses, and for events that change none.
+_DEEDS_TO = {"cancelled": "cancelled it", "draft": "returned it to draft"}
+_DEEDS_BY_REASON = {"rejected": "sent it back", "changed": "returned it to draft for changes", "copied": "copied it"}
+_FILE_DEEDS = {"released": "released", "cancelled": "cancelled", "decided": "decided about"}
+#: What Baton did to a campaign, which is never folded.
+_BATON = {
+    "frozen": "prepared it for approval",
+    "running": "started it",
+    "paused": "paused it",
+    "held": "held it back",
+    "draft": "returned it to draft",
+    "closed": "finished it",
+    "cancelled": "cancelled it",
+}
+_TAKEN = (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING, Batch.Status.ACCEPTED, Batch.Status.REJECTED)
+_TRIED = (Batch.Status.UPLOADING, Batch.Status.COMMITTING)
+
+
+@dataclass
+class Entry:
+    """One line of the history. ``at`` is its latest moment, ``since`` its first; ``steps`` are folded under it."""
+
+    at: datetime
+    since: datetime
+    who: str
+    words: str
+    sentence: str = ""
+    steps: list[Event] = field(default_factory=list)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its first and its latest moment are shown differently, to the minute."""
+        return self.at.replace(second=0, microsecond=0) != self.since.replace(second=0, microsecond=0)
+
+
+def history_of(events: Iterable[Event]) -> list[Entry]:
+    """The history from ``events`` with their users and batches, the newest first."""
+    entries: list[Entry] = []
+    folded: list[Event] = []
+    decided: list[Event] = []
+
+    def close() -> None:
+        if folded:
+            entries.append(_machine(list(folded)))
+        if decided:
+            entries.append(_about_files(list(decided)))
+        folded.clear()
+        decided.clear()
+
+    for event in events:
+        if event.user is not None and event.batch_id and event.reason in _FILE_DEEDS:
+            if not decided or not _is_same(decided[0], event):
+                close()
+            decided.append(event)
+        elif event.user is None and (event.batch_id or event.to_status not in _BATON):
+            if decided:
+                close()
+            folded.append(event)
+        else:
+            close()
+            entries.append(_deed(event))
+    close()
+    return entries
+
+
+def name_of(event: Event) -> str:
+    """The name of the person, or Baton."""
+    return event.user.get_full_name() or event.user.get_username() if event.user else "Baton"
+
+
+def _is_same(one: Event, other: Event) -> bool:
+    return (one.user_id, one.reason, one.sentence) == (other.user_id, other.reason, other.sentence)
+
+
+def _deed(event: Event) -> Entry:
+    # The copy of the recipients is made in the name of the person who submitted the campaign.
+    is_of_baton = event.user is None or (event.from_status == "freezing" and event.to_status in ("frozen", "draft"))
+    if is_of_baton:
+        words = _BATON[event.to_status]
+    else:
+        words = (
+            _DEEDS_BY_REASON.get(event.reason)
+            or _DEEDS.get((event.from_status, event.to_status))
+            or _DEEDS_TO.get(event.to_status, "")
+        )
+    sentence = event.sentence
+    if not words:
+        words, sentence = (event.sentence or event.reason.replace("_", " ")), ""
+    who = "Baton" if is_of_baton else name_of(event)
+    return Entry(event.at, event.at, who, words, sentence)
+
+
+def _about_files(events: list[Event]) -> Entry:
+    """Equal decisions of one person about files, made together."""
+    newest, oldest = events[0], events[-1]
+    verb = _FILE_DEEDS[newest.reason]
+    file = newest.batch
+    what = f"file {file.number}" if file and len(events) == 1 else _count(len(events), "file")
+    return Entry(newest.at, oldest.at, name_of(newest), f"{verb} {what}", newest.sentence, events)
+
+
+def _machine(events: list[Event]) -> Entry:
+    """What Baton did without anybody, as one line: how many files were handed over, and what came of them."""
+    files: dict[str, set[int]] = {}
+    for event in events:
+        if not event.batch_id:
+            continue
+        if event.reason == "prepared":
+            files.setdefault("created", set()).add(event.batch_id)
+        elif event.from_status == Batch.Status.COMMITTING and event.to_status in _TAKEN:
+            files.setdefault("handed over", set()).add(event.batch_id)
+        if event.to_status in (Batch.Status.ACCEPTED, Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD):
+            files.setdefault(event.to_status, set()).add(event.batch_id)
+        if event.from_status in _TRIED and event.to_status == Batch.Status.PREPARED:
+            files.setdefault("failed", set()).add(event.batch_id)
+    said = [f"{verb} {_count(len(files[verb]), 'file')}" for verb in ("created", "handed over") if verb in files]
+    results = {
+        Batch.Status.ACCEPTED: "accepted",
+        Batch.Status.REJECTED: "rejected",
+        Batch.Status.UNCLEAR: "to decide about",
+        Batch.Status.HELD: "held",
+        "failed": "to be tried again",
+    }
+    said += [f"{len(files[status]):,} {words}" for status, words in results.items() if status in files]
+    newest, oldest = events[0], events[-1]
+    if len(events) == 1 and not said:
+        said = [newest.sentence or newest.reason.replace("_", " ")]
+    return Entry(newest.at, oldest.at, "Baton", ", ".join(said) or "noted something", steps=events)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,162 @@
+"""What now: for each cause of a failure, how many people it concerns, plain words, and the one next step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, TextChoices
+
+from campaigns.models import Batch, Campaign, RecipientOutcome
+from providers.base import BaseAdapter
+from providers.causes import CONNECTION, Cause
+
+#: Causes that are listed; what is rarer is found among the recipients.
+MOST = 12
+
+
+class Step(TextChoices):
+    """The next step, and what to do in a sentence."""
+
+    TOP_UP = "top_up", "Top up the account with the provider and test it here. Then text these people again."
+    TEXT_AGAIN = "text_again", "Nobody was texted, and another try may succeed. Text these people again."
+    FIX_TEXT = "fix_text", "Change the text, and text these people again."
+    FIX_NUMBERS = "fix_numbers", "List the numbers, correct them with the people concerned, and text those again."
+    FIX_SENDER = "fix_sender", "Have the sender registered with the provider, or text these people from another one."
+    FIX_SETTINGS = "fix_settings", "Text these people again with other settings."
+    TEST_ACCOUNT = "test_account", "Correct the account's settings and test it. Then text these people again."
+    ASK_PROVIDER = "ask_provider", "Ask the provider, with the name of the file and the code."
+    ASK_ADMINISTRATOR = "ask_administrator", "Ask an administrator of Baton to look at the log."
+    DECIDE = "decide", "Whether these people were texted is not known. Look at the evidence and decide."
+    REVIEW = "review", "Nothing was handed over. Release the file or cancel it."
+    NOTHING = "nothing", "There is nothing to do."
+    OPTED_OUT = "opted_out", "There is nothing to do: the opt-out is recorded, and no campaign texts them again."
+    UNDELIVERED = "undelivered", "There is nothing to do: they count as texted, so that nobody is texted twice."
+
+
+STEPS: dict[Cause, Step] = {
+    Cause.CREDIT: Step.TOP_UP,
+    Cause.NUMBER: Step.FIX_NUMBERS,
+    Cause.OPTED_OUT: Step.OPTED_OUT,
+    Cause.TEXT: Step.FIX_TEXT,
+    Cause.SENDER: Step.FIX_SENDER,
+    Cause.SETTINGS: Step.FIX_SETTINGS,
+    Cause.ACCOUNT: Step.TEST_ACCOUNT,
+    Cause.TEMPORARY: Step.TEXT_AGAIN,
+    Cause.PROVIDER: Step.ASK_PROVIDER,
+    Cause.BATON: Step.ASK_ADMINISTRATOR,
+    Cause.UNDELIVERED: Step.UNDELIVERED,
+    Cause.PROGRESS: Step.NOTHING,
+}
+#: The reasons that Baton itself gives to a file.
+OWN: dict[str, Cause] = {
+    "approval_differs": Cause.SETTINGS,
+    "bytes_differ": Cause.BATON,
+    "campaign_cancelled": Cause.PROGRESS,
+    "cancelled": Cause.PROGRESS,
+    "cannot_poll": Cause.ACCOUNT,
+    "changed_meanwhile": Cause.TEMPORARY,
+    "clock_set_back": Cause.BATON,
+    "decided": Cause.PROGRESS,
+    "does_not_fit": Cause.TEXT,
+    "expired": Cause.SETTINGS,
+    "journal_not_written": Cause.BATON,
+    "no_evidence": Cause.PROVIDER,
+    "no_progress": Cause.ACCOUNT,
+    "not_running": Cause.PROGRESS,
+    "opted_out": Cause.PROGRESS,
+    "paused": Cause.PROGRESS,
+    "payload_exists": Cause.TEMPORARY,
+    "reference_taken": Cause.PROVIDER,
+    "released": Cause.PROGRESS,
+    "restored": Cause.BATON,
+    "restored_differs": Cause.BATON,
+    "silent": Cause.PROVIDER,
+    "too_large": Cause.TEXT,
+    "unreadable": Cause.BATON,
+    "woke_late": Cause.TEMPORARY,
+    "worker_died": Cause.TEMPORARY,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A cause found in a campaign.
+
+    ``words`` say it plainly; ``example`` is what one file or number was told, if that says more. ``is_of_files``: it is
+    about whole files instead of single numbers; ``batch`` is the id of the file if there is only one.
+    """
+
+    code: str
+    words: str
+    example: str
+    count: int
+    step: Step
+    is_of_files: bool = False
+    batch: int | None = None
+
+    @property
+    def advice(self) -> str:
+        return self.step.label
+
+
+def cause_of(adapter: BaseAdapter, code: str) -> Cause | None:
+    """What kind of cause a code of the provider, of a connection or of Baton is; None if nobody declares it."""
+    return adapter.causes.get(code) or CONNECTION.get(code) or OWN.get(code)
+
+
+def step_of(adapter: BaseAdapter, code: str, status: str = "") -> Step:
+    """The next step for people with this code; ``status`` is the status of their file, if the cause is the file's."""
+    if status == Batch.Status.UNCLEAR:
+        return Step.DECIDE
+    if status == Batch.Status.HELD:
+        return Step.REVIEW
+    return STEPS[cause_of(adapter, code) or Cause.PROVIDER]
+
+
+def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+    """Why recipients of ``campaign`` were not texted, or did not get it, the most frequent first.
+
+    Reads the outcomes of single numbers only where a file has some: one query.
+    """
+    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)]
+    return sorted(found, key=lambda cause: -cause.count)[:MOST]
+
+
+def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+    groups: dict[tuple[str, str], list[Batch]] = {}
+    for batch in batches:
+        if batch.status in (Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD):
+            groups.setdefault((batch.status, batch.reason), []).append(batch)
+    adapter = campaign.account.adapter
+    causes = []
+    for (status, code), group in groups.items():
+        sentence = group[0].sentence
+        words = adapter.words.get(code) or sentence or code
+        count = sum(batch.rows - batch.row_errors - batch.accepted_rows for batch in group)
+        example = sentence if sentence != words else ""
+        only = group[0].pk if len(group) == 1 else None
+        causes.append(Found(code, words, example, count, step_of(adapter, code, status), True, only))
+    return causes
+
+
+def _of_numbers(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+    if not any(batch.row_errors or batch.accepted_rows for batch in batches):
+        return []
+    failed = Q(result=RecipientOutcome.Result.ROW_ERROR)
+    rows = (
+        RecipientOutcome.objects.filter(failed | Q(delivery="undelivered"), batch__campaign=campaign)
+        .order_by()
+        .values_list("result", "code", "sentence")
+        .annotate(n=Count("pk"))
+        .order_by("-n")[:50]
+    )
+    adapter = campaign.account.adapter
+    causes: dict[tuple[str, str], Found] = {}
+    for result, code, sentence, n in rows:
+        is_failed = result == RecipientOutcome.Result.ROW_ERROR
+        step = step_of(adapter, code) if is_failed else Step.UNDELIVERED
+        # An accepted text has a status, which may be written like an error.
+        words = (is_failed and adapter.words.get(code)) or sentence or code
+        before = causes.get((result, code))
+        count = n + (before.count if before else 0)
+        causes[result, code] = Found(code, words, sentence if sentence != words else "", count, step)
+    return list(causes.values())
