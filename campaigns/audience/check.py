@@ -10,10 +10,9 @@ from campaigns.audience.sources import Sources, count_reasons, draft_recipients,
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text, foreign_fields
-from campaigns.models import Campaign, Recipient
+from campaigns.models import Campaign
 from contacts.errors import Refusal
-from contacts.models import ContactList, Import
-from providers import gsm
+from contacts.models import Import
 from providers.base import Problem
 from providers.models import Account
 
@@ -32,20 +31,6 @@ class AudienceCheck(Measured):
     is_complete: bool = True
     #: The characters of the campaign's own text that the account lacks, with their replacement.
     letters_in_text: dict[str, str | None] = field(default_factory=dict)
-
-
-@dataclass
-class Sample:
-    """One real recipient of a draft or a frozen campaign, with the text as it would be read."""
-
-    position: int
-    total: int
-    msisdn: str
-    list_name: str
-    #: Label and value of each labelled field that the recipient has.
-    values: list[tuple[str, str]]
-    text: str
-    measure: gsm.Measure
 
 
 def check_audience(campaign: Campaign) -> AudienceCheck:
@@ -71,34 +56,6 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     check.included -= sum(measured.skipped.values())
     check.letters_in_text = lacking_in_text(composer)
     return check
-
-
-def sample(campaign: Campaign, position: int) -> Sample | None:
-    """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
-    text = usable_text_of(campaign)
-    if campaign.counts:
-        included = campaign.recipients.included()
-        total = included.count()
-        found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
-        recipients: list[Recipient] = list(found)
-    else:
-        total = count_reasons(campaign, text)[""]
-        recipients = list(draft_recipients(campaign, text, position - 1, 1)) if 0 < position <= total else []
-    if not recipients:
-        return None
-    recipient = recipients[0]
-    composer = composer_of(campaign, text)
-    body = composer.message(recipient).text
-    contact_list = ContactList.objects.filter(pk=recipient.list_id).first()
-    return Sample(
-        position=position,
-        total=total,
-        msisdn=recipient.msisdn,
-        list_name=contact_list.name if contact_list else "",
-        values=contact_list.labelled_values(recipient) if contact_list else [],
-        text=body,
-        measure=composer.adapter.measure(composer.spec, body),
-    )
 
 
 def usable_text_of(campaign: Campaign) -> Text:

@@ -63,6 +63,11 @@ class Composer:
         """What ``compose`` returns as the message."""
         return self.compose(recipient).message
 
+    def written(self, recipient: Recipient) -> str:
+        """The recipient's text before any letter is replaced."""
+        values = {name: _with_line_feeds(getattr(recipient, name)) for name in self.source.fields}
+        return _with_line_feeds(recipient.message) or self.source.personalise(values)
+
     def lacking(self, text: str) -> str:
         """The characters of a text that the account lacks, each once."""
         return self.adapter.lacking(self.spec, text)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,7 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     If the campaign has batches, these come first, as they were rendered.
     """
     number = 0
+    people: Iterator[Recipient]
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
@@ -191,12 +193,13 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
     waiting = campaign.recipients.waiting()
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
-    left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
-    while left:
+    # Streamed, because somebody may look at the first file only.
+    people = (row for row in waiting.order_by("msisdn").iterator(chunk_size=2000) if row.pk not in gone)
+    while left := list(islice(people, campaign.account.adapter.limits.rows)):
         number += 1
-        rendered = render(campaign, number, 1, left[: campaign.account.adapter.limits.rows])
+        rendered = render(campaign, number, 1, left)
         yield rendered
-        left = left[len(rendered.recipients) :]
+        people = chain(left[len(rendered.recipients) :], people)
 
 
 def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered, now: datetime) -> None:

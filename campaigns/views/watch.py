@@ -30,6 +30,7 @@ from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from contacts.snapshots import snapshot
@@ -278,6 +279,8 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
+        "typical": row.counts.get("typical"),
+        "expensive": expensive_words(row.counts.get("expensive", {})),
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],
