@@ -95,9 +95,10 @@ class Campaign(models.Model):
     )
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
-    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
-    #: had no prices.
+    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "typical", "most",
+    #: "longest": [ids], "text_faults": {code: n}, "expensive": {character: [texts, additional parts]}, "letters":
+    #: {field: {character: people}}, "kinds": {kind: [people, ids of the first]}, "cost": {"amount": "1234.50",
+    #: "currency", "unpriced"}}; without "cost" if the account had no prices. See campaigns.audience.statistics.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)

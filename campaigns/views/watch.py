@@ -17,7 +17,6 @@ from django_tables2 import RequestConfig
 
 from campaigns import decisions, outcomes, test_handover
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
@@ -32,6 +31,7 @@ from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, Recip
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.forecasts import waiting_context
+from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from campaigns.views.test_handover import results_context
@@ -277,7 +277,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     total = row.counts.get("included", 0)
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
-    text = compile_text(row.text)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
     warnings = warnings_of(row, faults, row.counts.get("parts", 0), timezone.now())
     tests = results_context(row)
@@ -289,7 +288,9 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
+        "typical": row.counts.get("typical"),
+        "expensive": expensive_words(row.counts.get("expensive", {})),
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

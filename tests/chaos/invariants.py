@@ -11,8 +11,7 @@ from django.db.models import Max
 
 from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
-from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
+from campaigns.audience.spec import composer_of, finished_text
 from campaigns.chain import other_campaigns
 from campaigns.handover import batches
 from campaigns.models import Batch, Campaign, Recipient
@@ -138,7 +137,7 @@ def cut_short(ledger: Iterable[Mapping[str, str]]) -> int:
         batch = batches.get(line["file"].rsplit("-a", 1)[0])
         if batch and is_cut_short(batch, line):
             person = Recipient.objects.of_batch(batch).filter(msisdn=line["msisdn"]).first()
-            count += person is None or line["text"] != finished_text(compile_text(batch.campaign.text), person)
+            count += person is None or line["text"] != finished_text(batch.campaign, person)
     return count
 
 
@@ -154,7 +153,7 @@ def _campaign(
         found.books.append(f"campaign {campaign.pk}: {books.mismatch}")
     _progress(campaign, books, now, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
-    text = compile_text(campaign.text)
+    composer = composer_of(campaign)
     is_in_doubt = _is_in_doubt(campaign)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
@@ -187,7 +186,7 @@ def _campaign(
             continue
         if person.pk in row_errors:
             found.unapproved.append(f"{where} was texted although the provider reports that nobody was")
-        approved = finished_text(text, person)
+        approved = composer.message(person).text
         if person.excluded_reason or not all(_is_approved(line, approved, batch) for line in lines):
             found.unapproved.append(f"{where} got a text that was not approved")
         if any(line["sender"] != campaign.sender for line in lines):
