@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from campaigns.audience.sources import sources_of
 from campaigns.audience.spec import rehearsal_of
 from campaigns.audience.versions import display_value
 from campaigns.audience.warnings import CampaignWarning, Severity
@@ -20,7 +21,7 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
     """What ``_facts.html`` and ``_rehearsal.html`` show."""
     fields = campaign.account.adapter.OptionsForm.base_fields if campaign.account_id else {}
     return {
-        "lists": campaign.ordered_lists(),
+        "sources": sources_of(campaign),
         "option_rows": [
             (field.label or name.replace("_", " ").capitalize(), display_value(field, campaign.options.get(name)))
             for name, field in fields.items()
