@@ -11,8 +11,8 @@ from campaigns.models import Campaign, CampaignExclusion, CampaignList
 
 #: What a copy and a follow-up take over as it is.
 COPIED = (
-    "account_id", "template_id", "template_version", "text", "confirmed_literals", "letters", "sender", "options",
-    "window", "parts_ceiling", "cost_ceiling", "pace", "patience",
+    "account_id", "template_id", "template_version", "text", "text_labels", "confirmed_literals", "letters",
+    "sender", "options", "window", "parts_ceiling", "cost_ceiling", "pace", "patience",
 )  # fmt: skip
 #: What only a copy takes over, which chooses its people anew.
 _COPIED_WITH_PEOPLE = ("not_texted_for_days", "canary", "canary_waits_for")

@@ -116,6 +116,7 @@ class Migration(migrations.Migration):
                 ),
                 ("template_version", models.PositiveIntegerField(blank=True, editable=False, null=True)),
                 ("text", models.TextField(blank=True)),
+                ("text_labels", models.JSONField(blank=True, default=dict, editable=False)),
                 ("confirmed_literals", models.JSONField(blank=True, default=list, editable=False)),
                 (
                     "letters",
