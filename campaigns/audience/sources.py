@@ -59,6 +59,13 @@ class Sources:
             reasons.update(_count(rows))
         return reasons
 
+    def count_missing(self, text: Text) -> Counter[str]:
+        """See the function ``count_missing``."""
+        missing: Counter[str] = Counter()
+        for rows in self._judged(text):
+            missing.update(people.count_empty(rows.filter(reason=Recipient.Excluded.MISSING_FIELD), text))
+        return missing
+
     def recipients(self, text: Text, skip: int, count: int) -> Iterator[Recipient]:
         """See ``draft_recipients``."""
         for rows in self._judged(text):
@@ -135,6 +142,13 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     if people.has_own_people(campaign):
         return people.count_reasons(campaign, text)
     return sources_of(campaign).count_reasons(text)
+
+
+def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
+    if people.has_own_people(campaign):
+        return people.count_missing(campaign, text)
+    return sources_of(campaign).count_missing(text)
 
 
 def selected(campaign: Campaign) -> int:

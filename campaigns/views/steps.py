@@ -31,7 +31,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
-from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, neighbours, step_url, steps_of
+from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
 from contacts.views.imports import NEXT
@@ -237,6 +237,7 @@ def _page(
         "campaign": campaign if campaign.pk else None,
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
         "steps": steps_of(campaign, name),
+        "missing": missing_in(campaign, name),
         "before": before,
         "after": after,
         "has_errors": any(form.has_errors() for form in forms.values()),
@@ -249,7 +250,10 @@ def _page(
 
 def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     sources = forms["recipients_form"].sources()
-    context = {"template": request.POST.get("template") or request.GET.get("template", "")}
+    context: dict[str, Any] = {
+        "missing": () if sources.chosen else missing_in(campaign, "recipients"),
+        "template": request.POST.get("template") or request.GET.get("template", ""),
+    }
     if campaign.text.strip():
         context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
     return context | equation_of(sources.count_reasons, campaign.text)

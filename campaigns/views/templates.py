@@ -16,6 +16,7 @@ from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
+from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
 from contacts.models import ContactList
@@ -118,7 +119,12 @@ def measure(request: HttpRequest) -> HttpResponse:
     context = measured(request.POST.get("text", ""), lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
+    # What the step lacks, as its form is now.
+    campaign.text = request.POST.get("text", "")
+    campaign.account_id = account.pk if account else None
+    campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     context |= {
+        "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),
         "literals": foreign_fields(request.POST.get("text", "")),
         "are_literals": "are_literals" in request.POST,
