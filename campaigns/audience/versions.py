@@ -131,7 +131,9 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     fields = campaign.account.adapter.OptionsForm.base_fields
     facts = {
         "Account": campaign.account.name,
-        "Lists": ", ".join(row.name for row in campaign.ordered_lists()),
+        "Lists": ", ".join(row.name for row in campaign.campaignlist_set.select_related("contact_list", "segment")),
+        "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
+        "Not texted for": f"{campaign.not_texted_for_days} days" if campaign.not_texted_for_days else "Any time",
         "Sender": campaign.sender or "The account’s sender",
         "Start": _local(campaign.start_at) if campaign.start_at else "As soon as it is approved",
         "End": _local(campaign.end_at) if campaign.end_at else "None",

@@ -59,6 +59,8 @@ class Campaign(models.Model):
     #: The number of the template's version that was copied.
     template_version = models.PositiveIntegerField(null=True, blank=True, editable=False)
     text = models.TextField(blank=True)
+    #: What the fields of the text were called when it was written: see campaigns.audience.binding.
+    text_labels = models.JSONField(default=dict, blank=True, editable=False)
     #: What looks like a field of another program, such as {name}, and is meant as it stands.
     confirmed_literals = models.JSONField(default=list, blank=True, editable=False)
     #: What happens to letters that the provider lacks.

@@ -119,7 +119,8 @@ def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
     delivered is added once the campaign has ended: some providers report every delivery, and while it runs the page is
     read every two seconds.
     """
-    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)]
+    # A cancelled draft has no file, and may have no account.
+    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)] if batches else []
     return sorted(found, key=lambda cause: -cause.count)[:MOST]
 
 

@@ -18,6 +18,7 @@ from campaigns.forms.letters import LettersForm
 from campaigns.models import Campaign
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
+from campaigns.views.empty_fields import empty_fields_of
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.letters import expensive_words, grouped
@@ -87,6 +88,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     findings = linked(found, campaign)
     context |= {
         "check": audience_check,
+        "empty_fields": empty_fields_of(campaign, audience_check),
         "blockers": [finding for finding in findings if finding["is_blocker"]],
         "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],

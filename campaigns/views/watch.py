@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns import decisions, outcomes, test_handover
+from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
@@ -156,9 +157,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
-        "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
-        if row.status == Campaign.Status.FREEZING
-        else 0,
+        "freeze_total": selected(row) if row.status == Campaign.Status.FREEZING else 0,
     }
     if tab == "files":
         context["files"] = _files(request, batches)
