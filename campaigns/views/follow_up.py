@@ -17,7 +17,10 @@ from contacts.errors import Refusal
 
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
-    """Choose by cause who is texted again, with how many can be and why the others cannot; a POST makes the draft."""
+    """Choose by cause who is texted again, with how many can be and why the others cannot; a POST makes the draft.
+
+    ``?code=`` ticks the causes with that code only.
+    """
     campaign = _campaign(pk)
     causes = repairs.causes_of(campaign)
     if request.method == "POST":
@@ -36,7 +39,7 @@ def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("campaigns:people", draft.pk)
     context = {
         "campaign": campaign,
-        "groups": _groups(causes),
+        "groups": _groups(causes, request.GET.get("code", "")),
         "eligible": sum(cause.eligible for cause in causes),
         "people": sum(cause.people for cause in causes),
         "why_not": repairs.why_not_follow_up(campaign),
@@ -91,14 +94,18 @@ def _key(cause: repairs.Cause) -> str:
     return f"{cause.outcome}:{cause.code}"
 
 
-def _groups(causes: list[repairs.Cause]) -> list[dict[str, Any]]:
-    """The causes by outcome, each with its key in the form and the words why some are not texted again."""
+def _groups(causes: list[repairs.Cause], code: str) -> list[dict[str, Any]]:
+    """The causes by outcome, each with its key in the form and the words why some are not texted again.
+
+    Those with ``code`` are ticked, or all if it is "", as far as there is anybody to text again.
+    """
     groups = []
     for outcome, words in repairs.OUTCOMES.items():
         rows = [
             {
                 "key": _key(cause),
                 "cause": cause,
+                "is_ticked": bool(cause.eligible) and code in ("", cause.code),
                 "blocked": [(count, repairs.BLOCKED[why]) for why, count in cause.blocked.items()],
             }
             for cause in causes

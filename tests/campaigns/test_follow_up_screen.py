@@ -38,6 +38,8 @@ def test_the_page_says_how_many_of_each_cause_can_be_texted_again(
     assert "This cannot text anybody twice." in page
     assert "1 cannot be texted again: opted out since." in page
     assert "<strong>0</strong> of 1" in page
+    assert page.count(" checked>") == 3
+    assert html_of(client.get(f"/campaigns/{ended.pk}/follow-up/?code=0x2")).count(" checked>") == 1
 
     made = client.post(f"/campaigns/{ended.pk}/follow-up/", {"causes": ["row_error:0x2", "rejected:NoCredit", "x:y"]})
 

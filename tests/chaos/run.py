@@ -255,7 +255,7 @@ class Run:
             self.event_at = now + random.uniform(1.5, 5)
             self.counted[self.safely(self.events.happen) or "nothing"] += 1
         if with_events and self.may_begin and now >= self.repair_at:
-            self.repair_at = now + random.uniform(0.5, 2)
+            self.repair_at = now + random.uniform(0.3, 1.5)
             self.counted[self.safely(self.repairs.happen) or "nothing"] += 1
         if with_events and now >= self.opt_out_at:
             self.opt_out_at = now + random.uniform(0.2, 1.5)
