@@ -730,6 +730,9 @@ class BatchLife(RuleBasedStateMachine):
             ]
             running = Campaign.objects.filter(pk__in=self.campaign_ids, status="running", batches_due_at__isnull=False)
             moments += [due_at for due_at in running.values_list("batches_due_at", flat=True) if due_at]
+            if self.stagger and Campaign.objects.filter(pk__in=self.campaign_ids, status="paused").exists():
+                # Outside its hours: a person tries again later.
+                moments.append(self.clock() + timedelta(hours=1))
             if not moments:
                 return
             self.clock.forward(max(min(moments) - self.clock(), timedelta(0)) + timedelta(seconds=1))
