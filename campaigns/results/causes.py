@@ -117,6 +117,9 @@ def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
 
     Reads the outcomes of single numbers only where a file has some: one query.
     """
+    if not campaign.account_id:
+        # A draft, or one that was cancelled: it has no files.
+        return []
     found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)]
     return sorted(found, key=lambda cause: -cause.count)[:MOST]
 
