@@ -67,7 +67,8 @@ BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
 _NO_FAULTS = (
-    "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out", "repair",
+    "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
+    "repair",
 )  # fmt: skip
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
