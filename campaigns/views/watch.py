@@ -40,7 +40,8 @@ from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
-ROWS_A_PAGE = 50
+#: So that the page stays short.
+ROWS_A_PAGE = 25
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
