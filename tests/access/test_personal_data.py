@@ -13,7 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 
-from campaigns.models import Batch, Campaign, Evidence, Notice
+from campaigns import jobs
+from campaigns.models import Batch, Campaign, Evidence, Export, Notice
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -113,8 +114,13 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
     notice = Notice.objects.create(
         user=User.objects.get(username="root"), kind="finished", path="/", created_at=now, mail_after=now
     )
+    made = Export.objects.create(
+        campaign=batch.campaign, created_by=notice.user, format="csv", name="recipients", created_at=now
+    )
+    jobs.write_export(made.pk)
     pks = {
         "notices/": notice.pk,
+        "exports/": made.pk,
         "campaigns/": batch.campaign_id,
         "batches/": batch.pk,
         "evidence/": Evidence.objects.get().pk,
@@ -131,7 +137,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
     # A new route needs a row here, so that what it answers is seen.
     assert missing == WITHOUT_A_ROW
     downloads = {path for path, answer in answers.items() if "attachment" in answer.get("Content-Disposition", "")}
-    assert downloads == set(exports.values())
+    assert downloads == {*exports.values(), f"/exports/{made.pk}/download/"}
     viewer = client_of("viewer")
     assert {viewer.get(path).status_code for path in downloads} == {403}
 
