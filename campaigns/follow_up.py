@@ -42,8 +42,6 @@ BLOCKED = {
 _BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.CLOSED, CampaignStatus.CANCELLED)
 _NEVER_HANDED_OVER = "The campaign was cancelled before this person was in a file."
 _CORRECTED = "Not handed over yet when the rest was corrected."
-#: The settings that a follow-up takes over as they are.
-_KEPT = tuple(dict.fromkeys((*COPIED, "letters", "pace", "cost_ceiling")))
 _COPIED_OF_PERSON = ("list_id", "contact_id", "msisdn", *FROZEN_FIELDS)
 
 
@@ -177,7 +175,7 @@ def _draft(campaign: Campaign, word: str, user: Any, now: datetime) -> Campaign:
         follows=campaign,
         chain_root_id=root_of(campaign),
         end_at=end_at,
-        **{name: getattr(campaign, name) for name in _KEPT},
+        **{name: getattr(campaign, name) for name in COPIED},
     )
     draft.editors.add(user)
     return draft

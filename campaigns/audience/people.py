@@ -36,6 +36,16 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     return Counter(dict(counted.values_list("why", "n")))
 
 
+def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
+    return count_empty(_judged(campaign, text).filter(why=Recipient.Excluded.MISSING_FIELD), text)
+
+
+def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
+    """Count the ``rows`` without a value by the field, of those that ``text`` needs."""
+    return Counter(rows.aggregate(**{name: Count("pk", filter=Q(**{name: ""})) for name in text.required}))
+
+
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
     for person in _judged(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:

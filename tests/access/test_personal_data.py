@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 
-from campaigns.models import Batch, Campaign, CampaignPerson, Evidence, Notice
+from campaigns.models import Batch, Campaign, CampaignPerson, Evidence, Notice, Recipient
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -22,7 +22,10 @@ from tests.conftest import PASSWORD, MakeUser
 LogIn = Callable[[User], Client]
 ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
-KINDS = ("recipients", "people to correct", "contacts", "opt-outs", "rows left out", "payload", "file", "reply")
+KINDS = (
+    "recipients", "people to correct", "contacts", "opt-outs", "rows left out", "payload", "file", "reply",
+    "first file",
+)  # fmt: skip
 ROLES = ("viewer", "operator", "approver", "administrator")
 
 
@@ -59,6 +62,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         "payload": f"/batches/{batch.pk}/payload/",
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
+        "first file": f"/campaigns/{campaign.pk}/files/first/",
     }
 
 
@@ -103,6 +107,7 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
     for route in walk(get_resolver().url_patterns, ""):
         key = max((start for start in pks if route.startswith(start)), key=len, default="")
         others = {"account_pk": str(pks["accounts/"]), "person_pk": str(CampaignPerson.objects.get().pk)}
+        others["recipient_pk"] = str(Recipient.objects.earliest("pk").pk)
         filled = {**values, **others, "pk": str(pks.get(key, 0))}
         # From "campaigns/<int:pk>/" to "campaigns/{pk}/".
         yield "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route).format(**filled)
@@ -147,7 +152,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         (
             "recipients",
             f"?format=csv&number={NUMBER}&outcome=waiting",
-            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "0"},
+            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "1"},
         ),
         ("contacts", "?format=csv", {"exported": "contacts", "filter": "none", "rows": "5"}),
         (
@@ -167,6 +172,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         ),
         ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
         ("people to correct", "", {"exported": "people to correct", "filter": "none", "rows": "1"}),
+        ("first file", "", {"exported": "first file", "filter": "none", "rows": "5"}),
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
@@ -231,7 +237,7 @@ def test_no_download_is_stored(exports: dict[str, str], client_of: ClientOf) -> 
 
 def test_pages_offer_no_download_to_viewers(exports: dict[str, str], client_of: ClientOf) -> None:
     pages = {
-        "recipients": exports["recipients"].replace("export/", ""),
+        "recipients": exports["recipients"].replace("export/", "?tab=recipients"),
         "contacts": exports["contacts"].replace("export/", ""),
         "opt-outs": "/contacts/opt-outs/",
         "payload": exports["payload"].replace("payload/", ""),
