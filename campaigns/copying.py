@@ -8,6 +8,7 @@ from django.db import transaction
 
 from campaigns.lifecycle import record_event, require_permission
 from campaigns.models import Campaign, CampaignList
+from contacts.errors import Refusal
 
 #: What a copy takes over as it is.
 COPIED = (
@@ -19,9 +20,12 @@ COPIED = (
 def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     """Return a new draft with the settings and lists of ``campaign``, whatever its status; no recipient is copied.
 
-    A start or an end in the past is left out. Raises Refusal without the permission to add campaigns.
+    A start or an end in the past is left out. Raises Refusal for a test handover, and without the permission to add
+    campaigns.
     """
     require_permission(user, "campaigns.add_campaign")
+    if campaign.kind == Campaign.Kind.TEST:
+        raise Refusal("test", "A test handover cannot be copied. Copy the campaign that it tests.")
     start_at = campaign.start_at if campaign.start_at and campaign.start_at > now else None
     end_at = campaign.end_at if campaign.end_at and campaign.end_at > now else None
     with transaction.atomic():

@@ -214,7 +214,14 @@ class CampaignList(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.position}. {self.contact_list}"
+        return f"{self.position}. {self.name}"
+
+    @property
+    def name(self) -> str:
+        """``Customers``, ``Customers: Cape Town`` or ``Recipients of October promo on Customers``."""
+        if self.of_campaign:
+            return f"Recipients of {self.of_campaign} on {self.contact_list}"
+        return f"{self.contact_list}: {self.segment.name}" if self.segment else str(self.contact_list)
 
 
 class CampaignExclusion(models.Model):
@@ -239,7 +246,14 @@ class CampaignExclusion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.contact_list or self.segment or self.of_campaign}"
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """``Customers``, ``Customers: Cape Town`` or ``Recipients of October promo``."""
+        if self.of_campaign:
+            return f"Recipients of {self.of_campaign}"
+        return f"{self.segment.list}: {self.segment.name}" if self.segment else str(self.contact_list)
 
 
 class CampaignVersion(models.Model):

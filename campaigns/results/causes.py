@@ -16,7 +16,7 @@ MOST = 12
 class Step(TextChoices):
     """The next step, and what to do in a sentence."""
 
-    TOP_UP = "top_up", "Top up the account with the provider and test it here. Then text these people again."
+    TOP_UP = "top_up", "Once the account is topped up, test it here, and text these people again."
     TEXT_AGAIN = "text_again", "Nobody was texted, and another try may succeed. Text these people again."
     FIX_TEXT = "fix_text", "Change the text, and text these people again."
     FIX_NUMBERS = "fix_numbers", "List the numbers, correct them with the people concerned, and text those again."

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
+from campaigns import test_handover
 from campaigns.audience.check import check_audience
 from campaigns.audience.readiness import findings_of
 from campaigns.forms.filters import CampaignFilter
@@ -20,7 +21,8 @@ from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.letters import expensive_words, grouped
 from campaigns.views.preview import sample_of
-from campaigns.views.step_navigation import fix_label, fix_url, steps_of
+from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
+from campaigns.views.test_handover import results_context
 from contacts.errors import Refusal
 from providers.models import Account
 
@@ -34,13 +36,15 @@ def campaigns(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(Q(name__icontains=form.cleaned_data["name"]))
         if form.cleaned_data["status"]:
             rows = rows.filter(status=form.cleaned_data["status"])
+    if not form.is_valid() or not form.cleaned_data["tests"]:
+        rows = rows.filter(kind=Campaign.Kind.REGULAR)
     table = CampaignTable(rows)
     RequestConfig(request, paginate={"per_page": 25, "silent": True}).configure(table)
     shown = [line.record for line in table.page.object_list]
     summaries = summary.of(shown)
     for row in shown:
         row.summary = summaries[row.pk]
-    is_filtered = any(request.GET.get(name) for name in ("name", "status"))
+    is_filtered = any(request.GET.get(name) for name in ("name", "status", "tests"))
     return render(request, "campaigns/list.html", {"table": table, "filter": form, "is_filtered": is_filtered})
 
 
@@ -56,10 +60,11 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """What a draft would become if it were frozen now. A refusal is shown with a link to where it can be fixed."""
     context: dict[str, Any] = {"campaign": campaign, "steps": steps_of(campaign, "check"), **facts_of(campaign)}
-    context["before"] = "when"
+    context["back_url"] = step_url(campaign, "when")
     context["may_change"] = request.user.has_perm("campaigns.change_campaign")
     context["is_comparable"] = Account.objects.filter(is_active=True).exclude(pk=campaign.account_id or 0).exists()
     context["events"] = campaign.events.select_related("user", "batch").order_by("-id")[:50]
+    context |= results_context(campaign)
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
@@ -77,7 +82,8 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
             "label": fix_label(refusal.code),
         }
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": blockers or [alone]})
-    findings = linked(findings_of(campaign, audience_check, timezone.now()), campaign)
+    found = [*findings_of(campaign, audience_check, timezone.now()), *test_handover.no_test_warning(context["tests"])]
+    findings = linked(found, campaign)
     context |= {
         "check": audience_check,
         "blockers": [finding for finding in findings if finding["is_blocker"]],

@@ -43,7 +43,12 @@ def _campaign(pk: int) -> Campaign:
 @require_POST
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def copy(request: HttpRequest, pk: int) -> HttpResponse:
-    made = copying.copy_campaign(_campaign(pk), request.user, timezone.now())
+    campaign = _campaign(pk)
+    try:
+        made = copying.copy_campaign(campaign, request.user, timezone.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(campaign)
     messages.success(request, "Copied as a new draft. Its recipients are the people who are on its lists today.")
     return redirect("campaigns:edit", made.pk)
 
@@ -207,7 +212,7 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
         kept_form.keep(request, page, refused=refusal.sentence)
         return redirect(f"{page}#decide")
     kept_form.discard(request)
-    messages.success(request, "Decided. The reason is in the history.")
+    messages.success(request, f"{decisions.DECISIONS[asked['decision']]}. The reason is in the history.")
     queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect(page)
 
@@ -285,7 +290,9 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
     if len(refused) < len(batches):
         count = len(batches) - len(refused)
         messages.success(
-            request, f"Decided about {count:,} file{'' if count == 1 else 's'}. The reason is in the history."
+            request,
+            f"Decided about {count:,} file{'' if count == 1 else 's'}. {decisions.DECISIONS[asked['decision']]}. "
+            "The reason is in the history.",
         )
         queues.enqueue_once(jobs.hand_over, campaign.account.pk)
     if refused:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
+from campaigns.audience.sources import count_reasons
 from campaigns.forms import message, recipients
 from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.letters import LettersForm
@@ -28,10 +30,10 @@ from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
-from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, neighbours, step_url, steps_of
+from campaigns.views.estimate import estimate_of
+from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
-from contacts.models import ContactList
 from contacts.views.imports import NEXT
 from providers.models import Account
 
@@ -115,12 +117,12 @@ def _step(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         return redirect(campaign)
     if request.method == "POST":
         return _post(request, campaign, name, request.POST)
-    lists = [chosen.pk for chosen in campaign.ordered_lists()]
+    chosen = recipients.chosen_keys(campaign)
     if name == "recipients" and "uploaded" in request.GET:
         request.session.pop(NEXT, None)
         uploaded = request.GET["uploaded"]
-        lists += [int(uploaded)] if uploaded.isdigit() and int(uploaded) not in lists else []
-    return _page(request, campaign, name, _forms(campaign, name, initial={"lists": lists}))
+        chosen["lists"] += [uploaded] if uploaded.isdigit() and uploaded not in chosen["lists"] else []
+    return _page(request, campaign, name, _forms(campaign, name, initial=chosen))
 
 
 def _forms(campaign: Campaign, name: str, data: QueryDict | None = None, initial: Any = None) -> Forms:
@@ -225,6 +227,7 @@ def _page(
         "campaign": campaign if campaign.pk else None,
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
         "steps": steps_of(campaign, name),
+        "missing": missing_in(campaign, name),
         "before": before,
         "after": after,
         "has_errors": any(form.has_errors() for form in forms.values()),
@@ -236,36 +239,40 @@ def _page(
 
 
 def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    chosen = forms["recipients_form"].chosen_lists()
-    lists = ContactList.objects.in_bulk([int(pk) for pk in chosen if pk.isdigit()])
-    ordered = [lists[int(pk)] for pk in chosen if pk.isdigit() and int(pk) in lists]
-    context = {
-        "all_lists": ContactList.objects.all(),
+    sources = forms["recipients_form"].sources()
+    context: dict[str, Any] = {
+        "missing": () if sources.chosen else missing_in(campaign, "recipients"),
         "template": request.POST.get("template") or request.GET.get("template", ""),
     }
     if campaign.text.strip():
-        context |= measured(campaign.text, chosen, campaign.account, campaign.options)
-    return context | equation_of(ordered, campaign.text)
+        context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
+    return context | equation_of(sources.count_reasons, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     form, lists = forms["message_form"], campaign.ordered_lists()
-    chosen = [str(row.pk) for row in lists]
     text = form["text"].value() or ""
     return {
-        "labels": recipients.labels_of(chosen),
+        "labels": recipients.labels_of(lists),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),
-        **equation_of(lists, text),
-        **measured(text, chosen, form.chosen_account(), form.chosen_options()),
+        **equation_of(partial(count_reasons, campaign), text),
+        **measured(text, lists, form.chosen_account(), form.chosen_options()),
+        **estimate_of(
+            campaign,
+            text,
+            form.chosen_account(),
+            form.chosen_options(),
+            str(forms["letters_form"]["letters"].value() or ""),
+            request.GET,
+        ),
     }
 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    lists = campaign.ordered_lists()
-    chosen = [str(row.pk) for row in lists]
-    return equation_of(lists, campaign.text) | measured(campaign.text, chosen, campaign.account, campaign.options)
+    equation = equation_of(partial(count_reasons, campaign), campaign.text)
+    return equation | measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options)
 
 
 _CONTEXTS: dict[str, Callable[[HttpRequest, Campaign, Forms], dict[str, Any]]] = {

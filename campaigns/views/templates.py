@@ -1,6 +1,6 @@
 """Reusable texts, and the live count under every text while it is being written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -15,9 +15,11 @@ from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template
 from campaigns.tables import TemplateTable
+from campaigns.views.estimate import estimate_of
+from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
-from contacts.models import Contact
+from contacts.models import ContactList
 from providers import gsm, letters
 from providers.base import CampaignSpec, Message
 from providers.models import Account
@@ -83,11 +85,18 @@ def measure(request: HttpRequest) -> HttpResponse:
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
     campaign = _draft(request)
-    lists = [str(row.pk) for row in campaign.ordered_lists()] if campaign else []
+    lists = campaign.ordered_lists() if campaign else []
     context = measured(request.POST.get("text", ""), lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
+    # What the step lacks, as its form is now.
+    campaign.text = request.POST.get("text", "")
+    campaign.account_id = account.pk if account else None
+    campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
+    choice = request.POST.get("letters", "")
+    context |= estimate_of(campaign, campaign.text, account, options, choice, request.POST)
     context |= {
+        "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),
         "literals": foreign_fields(request.POST.get("text", "")),
         "are_literals": "are_literals" in request.POST,
@@ -112,7 +121,7 @@ def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, An
 
 
 def measured(
-    source: str, lists: list[str], account: Account | None, options: dict[str, Any] | None = None
+    source: str, lists: Sequence[ContactList], account: Account | None, options: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Measure a text as its first real recipient would read it, or as it stands if no list is chosen.
 
@@ -124,8 +133,7 @@ def measured(
         text = compile_text(source)
     except Refusal as error:
         return {"count": None, "count_error": error.sentence}
-    chosen = next((pk for pk in lists if pk.isdigit()), None)
-    contact = Contact.objects.filter(list_id=int(chosen), message="").order_by("msisdn").first() if chosen else None
+    contact = lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None
     if contact:
         finished = text.personalise({field: getattr(contact, field) for field in VALUE_FIELDS})
     else:

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions, outcomes
+from campaigns import decisions, outcomes, test_handover
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
@@ -33,6 +33,7 @@ from campaigns.views.facts import facts_of, linked
 from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
+from campaigns.views.test_handover import results_context
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
@@ -121,7 +122,9 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
         return context | {"events": _events(row)[:EVENTS_A_PAGE]}
-    if context["tab"] == "recipients":
+    if context["tab"] == "result":
+        context |= results_context(row)
+    elif context["tab"] == "recipients":
         context |= _recipients(request, row, batches)
     elif context["tab"] == "history":
         context |= _history(request, row)
@@ -259,6 +262,7 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
         "may_resume": row.status == Campaign.Status.PAUSED and (may_approve if stopped_by_itself else may_change),
         "may_cancel": may_change and row.status not in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
         "may_change_back": may_change
+        and row.kind != Campaign.Kind.TEST
         and row.status in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD),
         "may_confirm_start": may_approve and row.status == Campaign.Status.HELD,
         "needs_approver": stopped_by_itself and not may_approve,
@@ -271,11 +275,14 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
+    warnings = warnings_of(row, faults, row.counts.get("parts", 0), timezone.now())
+    tests = results_context(row)
     return {
         **sample_of(request, row),
         "why_not": why_not,
         "changes": changes_of(row),
-        "warnings": linked(warnings_of(row, faults, row.counts.get("parts", 0), timezone.now()), row),
+        "warnings": linked([*warnings, *test_handover.no_test_warning(tests["tests"])], row),
+        **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
         "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 
-from campaigns.models import Batch, Campaign, Evidence
+from campaigns.models import Batch, Campaign, Evidence, Notice
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -109,8 +109,12 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
 def test_every_download_needs_the_permission(exports: dict[str, str], client_of: ClientOf, logged_in: LogIn) -> None:
     """A download that is new has to be among the exports, and viewers never get it."""
     root = logged_in(User.objects.create_superuser("root", "root@example.org", PASSWORD))
-    batch = Batch.objects.get()
+    batch, now = Batch.objects.get(), timezone.now()
+    notice = Notice.objects.create(
+        user=User.objects.get(username="root"), kind="finished", path="/", created_at=now, mail_after=now
+    )
     pks = {
+        "notices/": notice.pk,
         "campaigns/": batch.campaign_id,
         "batches/": batch.pk,
         "evidence/": Evidence.objects.get().pk,

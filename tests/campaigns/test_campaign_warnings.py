@@ -81,7 +81,7 @@ def test_the_check_and_the_approval_show_them_with_links(
     Account.objects.update(checked_at=timezone.now())
     campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
-    assert "Warnings (3)" in page
+    assert "Warnings (4)" in page
     assert "The currency is there twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page

@@ -90,7 +90,7 @@ def test_a_draft_needs_only_a_name_and_no_page_of_it_fails(account: Account, ope
         "/templates/",
     ):
         assert client.get(path).status_code == 200, path
-    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/"):
+    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/", "files/", "letters/"):
         assert client.get(f"/campaigns/{campaign.pk}/{tail}", follow=True).status_code == 200, tail
     page = html_of(client.get(f"/campaigns/{campaign.pk}/check/"))
     for name, sentence in (
@@ -160,7 +160,7 @@ def test_the_navigation_says_which_steps_are_complete(
         ("check", ("Check the draft and submit it for approval.",)),
     ]
     page = html_of(logged_in(operator).get(step(campaign, "when")))
-    assert re.search(r"<span>Recipients</span> <span class=\"step-state\">.{0,300}Complete</span>", page)
+    assert re.search(r"<span>Recipients</span> <span class=\"step-state\">.{0,300}Done</span>", page)
     assert re.search(r"<span>Message</span> <span class=\"step-state\">.{0,300}To do</span>", page)
 
 

@@ -154,7 +154,7 @@ def test_one_recipient_has_a_page_with_text_file_line_outcome_and_history(
     RecipientOutcome.objects.update(source="errors.txt", line=12)
     client = logged_in(viewer)
     link = f"/campaigns/{running.pk}/recipients/{recipient.pk}/"
-    assert f'href="{link}"' in client.get(f"/campaigns/{running.pk}/?tab=recipients").content.decode()
+    assert f'href="{link}" hx-boost="false"' in client.get(f"/campaigns/{running.pk}/?tab=recipients").content.decode()
     page = html_of(client.get(link))
     for words in (
         "Hi Person 0, 20 % off ends Sunday.",
