@@ -95,8 +95,7 @@ def start_test(campaign: Campaign, user: Any, numbers: Sequence[TestNumber], per
             for number in numbers
         )
         begin_freeze(test, user, now)
-        phones_of = ", ".join(number.name for number in numbers)
-        record_event(campaign, "tested", f"A test was started to: {phones_of}.", user=user)
+        record_event(campaign, "tested", f"To {', '.join(number.name for number in numbers)}.", user=user)
     return test
 
 

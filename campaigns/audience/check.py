@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
+from campaigns.audience.binding import unbound
 from campaigns.audience.letter_counts import lacking_in_text
 from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
@@ -70,7 +71,9 @@ def usable_text_of(campaign: Campaign) -> Text:
 
 def _usable_text_of(campaign: Campaign) -> Text:
     if not has_own_people(campaign):
-        return usable_text(campaign.text, sources_of(campaign))
+        text = usable_text(campaign.text, sources_of(campaign))
+        refuse_unbound_fields(campaign)
+        return text
     if not campaign.people.exists():
         raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
     return compile_text(campaign.text)
@@ -85,6 +88,19 @@ def refuse_foreign_fields(campaign: Campaign) -> None:
             "looks_like_a_field",
             f"{named} {'looks' if len(found) == 1 else 'look'} like a field of another program and would be texted as"
             " it stands. Insert one of the list's fields instead, or confirm below the text that it is meant as it is.",
+        )
+
+
+def refuse_unbound_fields(campaign: Campaign) -> None:
+    """Raise Refusal if a field of the text holds something else on the chosen lists than what it was written for."""
+    lists = campaign.ordered_lists()
+    found = unbound(campaign.text, campaign.text_labels, campaign.value_labels()) if lists else {}
+    if found:
+        named = ", ".join(f"“{label}”" for label in found.values())
+        raise Refusal(
+            "fields_unbound",
+            f"The text uses {named}, but the chosen lists have something else in that place. Choose the right field"
+            " beside the text.",
         )
 
 

@@ -12,6 +12,7 @@ from campaigns.audience.approval import approval_hash, frozen_recipients
 from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
 from campaigns.audience.people import is_freezing, refuse_lost
+from campaigns.audience.reach import frozen_groups, refuse_early_portions
 from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import measure_texts
@@ -41,6 +42,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
         raise Refusal("end_passed", "The end is in the past. Choose a later one.")
     if campaign.start_at and campaign.start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
+    refuse_early_portions(campaign)
     if campaign.is_early:
         refuse_early(campaign.account, campaign.start_at, now)
     if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
@@ -85,6 +87,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         if not measured.included:
             raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
         refuse_above_ceiling(campaign, measured.parts, measured.cost)
+        groups = frozen_groups(campaign, now)
     except Refusal as refusal:
         give_up_freeze(campaign.pk, refusal.sentence, refusal.code, campaign.problems, lock)
         return
@@ -103,6 +106,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "letters": measured.letters,
         "kinds": {name: [kind.count, kind.first] for name, kind in measured.kinds.items() if name != "longest"},
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
+        **groups,
     }
     if measured.cost:
         campaign.counts["cost"] = measured.cost.as_json()
@@ -121,6 +125,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             approval_hash=approval_hash(campaign),
             frozen_at=now,
             **cleared,
+            canary_released_at=None,
             problems=[],
         )
     erase_old_numbers()

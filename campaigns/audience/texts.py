@@ -103,3 +103,21 @@ def foreign_fields(source: str) -> list[str]:
 def has_literal_field(finished: str) -> bool:
     """Whether a finished text still contains a field, which a provider would fill in itself."""
     return bool(_BARE_FIELD.search(finished))
+
+
+def replace_fields(source: str, replacement: Callable[[str, str | None], str]) -> str:
+    """Return the text with every field replaced; ``replacement`` takes the field and its fallback, or None."""
+    return _FIELD.sub(lambda match: replacement(match[1], match[2]), source)
+
+
+def as_field(name: str, fallback: str | None) -> str:
+    """A field as it is written in a text: ``@@value1@@`` or ``@@value1|friend@@``."""
+    return f"@@{name}@@" if fallback is None else f"@@{name}|{fallback}@@"
+
+
+def with_fallback(source: str, name: str, fallback: str) -> str:
+    """Return the text in which ``name`` has this fallback wherever it is used. Raises Refusal ``bad_fallback``."""
+    fallback = fallback.strip()
+    if not fallback or "@" in fallback:
+        raise Refusal("bad_fallback", "Write what people without a value read instead, without an at sign.")
+    return replace_fields(source, lambda used, other: as_field(used, fallback if used == name else other))

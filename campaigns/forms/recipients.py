@@ -140,7 +140,7 @@ def _replace(saved: models.QuerySet[Any], campaign: Campaign, rows: Sequence[Any
         row.save()
 
 
-def turned(posted: QueryDict) -> QueryDict:
+def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     """The data of the step after one of its small buttons (``turn``), without checking or saving it."""
     verb, _, where = posted.get("turn", "").partition("-")
     data = posted.copy()

@@ -18,7 +18,9 @@ from campaigns.forms.letters import LettersForm
 from campaigns.models import Campaign
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
+from campaigns.views.empty_fields import empty_fields_of
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import last_of_draft
 from campaigns.views.letters import expensive_words, grouped
 from campaigns.views.preview import sample_of
 from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
@@ -86,10 +88,12 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     findings = linked(found, campaign)
     context |= {
         "check": audience_check,
+        "empty_fields": empty_fields_of(campaign, audience_check),
         "blockers": [finding for finding in findings if finding["is_blocker"]],
         "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
+        "last_sentence": last_of_draft(campaign, audience_check.included, timezone.now()),
     }
     context |= {
         "letters_in_text": audience_check.letters_in_text,

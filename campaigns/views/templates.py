@@ -13,8 +13,9 @@ from django_tables2 import RequestConfig
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
-from campaigns.models import Campaign, Template
+from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
+from campaigns.template_versions import current_version, restore
 from campaigns.views.estimate import estimate_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
@@ -42,8 +43,36 @@ def template_new(request: HttpRequest) -> HttpResponse:
 def template(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Template, pk=pk)
     if not request.user.has_perm("campaigns.change_template"):
-        return render(request, "campaigns/template_read.html", {"template": row, **measured(row.text, [], None)})
+        context = {"template": row, "versions": row.versions.all(), **measured(row.text, [], None)}
+        return render(request, "campaigns/template_read.html", context)
     return _edit(request, row)
+
+
+@require_GET
+@permission_required("campaigns.view_template", raise_exception=True)
+def template_version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One version of a template, which can be restored as a new version."""
+    version = get_object_or_404(TemplateVersion.objects.select_related("template", "created_by"), template=pk,
+                                number=number)  # fmt: skip
+    labels = {field: version.labels[field] for field in VALUE_FIELDS if version.labels.get(field)}
+    context = {
+        "version": version,
+        "template": version.template,
+        "labels": labels,
+        "is_current": version.number
+        == version.template.versions.order_by("-number").values_list("number", flat=True)[0],
+        **measured(version.text, [], None),
+    }
+    return render(request, "campaigns/template_version.html", context)
+
+
+@require_POST
+@permission_required("campaigns.change_template", raise_exception=True)
+def template_restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    version = get_object_or_404(TemplateVersion.objects.select_related("template"), template=pk, number=number)
+    restored = restore(version, request.user)
+    messages.success(request, f"{version.template} is as in version {number} again. This is version {restored.number}.")
+    return redirect(version.template)
 
 
 def _edit(request: HttpRequest, row: Template) -> HttpResponse:
@@ -55,13 +84,15 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
         form.errors.clear()
     elif request.method == "POST" and form.is_valid():
         saved = form.save()
-        messages.success(request, f"{saved} is saved.")
+        version = current_version(saved, request.user)
+        messages.success(request, f"{saved} is saved as version {version.number}.")
         return redirect("campaigns:templates")
     text = form["text"].value() or ""
     context = {
         "form": form,
         "template": row if row.pk else None,
         "labels": form.labels(),
+        "versions": row.versions.select_related("created_by") if row.pk else [],
         "used_by": Campaign.objects.filter(template=row).count() if row.pk else 0,
         **measured(text, [], None),
     }

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns import decisions, outcomes, test_handover
+from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
@@ -30,6 +31,7 @@ from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import waiting_context
 from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
@@ -38,7 +40,8 @@ from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
-ROWS_A_PAGE = 50
+#: So that the page stays short.
+ROWS_A_PAGE = 25
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
@@ -152,11 +155,10 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
         "segments": _segments(books),
         "pace": rate_of(row, books, timezone.now()),
+        **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
-        "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
-        if row.status == Campaign.Status.FREEZING
-        else 0,
+        "freeze_total": selected(row) if row.status == Campaign.Status.FREEZING else 0,
     }
     if tab == "files":
         context["files"] = _files(request, batches)
@@ -167,6 +169,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         causes = causes_of(row, batches) if row.status != Campaign.Status.FREEZING else []
         context["causes"] = steps_of(request, row, causes)
         state.append(causes)
+    state += [context["waiting_for"], context["last_sentence"]]
     context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
     return context
 
