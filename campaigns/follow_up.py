@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, TextField, Value, When
 
@@ -224,7 +225,10 @@ def _add(draft: Campaign, people: Any, reason: str = "why") -> int:
         .order_by("msisdn")
         .values_list("of", "pk", "no", "code", reason, *_COPIED_OF_PERSON)
     )
-    sql, params = chosen.query.sql_with_params()
+    try:
+        sql, params = chosen.query.sql_with_params()
+    except EmptyResultSet:
+        return 0
     table = CampaignPerson._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {sql}", params)

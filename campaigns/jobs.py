@@ -18,7 +18,8 @@ import contacts.jobs
 from campaigns import notice_mail, notices, test_handover, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
-from campaigns.handover import batches, drain, restore
+from campaigns.handover import batches, drain, portions, restore
+from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign
@@ -128,7 +129,8 @@ def sweep(now: datetime) -> dict[str, int]:
     for campaign in Campaign.objects.filter(
         Q(status=Campaign.Status.RUNNING) | Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)
     ):
-        if campaign.status == Campaign.Status.APPROVED or campaign.recipients.waiting().exists():
+        is_waiting = portions.are_due(campaign, now) and campaign.recipients.waiting().exists()
+        if campaign.status == Campaign.Status.APPROVED or is_waiting:
             wanted.append((create_batches, campaign.pk))
     for campaign in Campaign.objects.filter(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED)):
         settle.close_if_done(campaign.pk, now)
@@ -166,7 +168,8 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
 def _correct_times_ahead(now: datetime) -> None:
     """Correct due times that a clock wrote before it was set back: the rows would wait until then."""
     waiting = Batch.objects.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING))
-    waiting.filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
+    waiting.exclude(reason__in=PUT_OFF).filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
+    waiting.filter(due_at__gt=now + timing.LOOK_AGAIN_AFTER).update(due_at=now)
     Batch.objects.filter(poll_at__gt=now + timing.LONGEST_UNTIL_A_POLL).update(poll_at=now)
 
 
@@ -202,7 +205,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         due = campaign.batches.filter(
             status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lt=now
         ).exists()
-        if not due and not campaign.recipients.waiting().exists():
+        if not due and not (portions.are_due(campaign, now) and campaign.recipients.waiting().exists()):
             continue
         if sentence := no_progress_sentence(campaign, now):
             _try_transition(campaign, Campaign.Status.PAUSED, "no_progress", sentence)

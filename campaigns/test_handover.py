@@ -15,8 +15,8 @@ from campaigns import outcomes
 from campaigns.audience.check import CHECKED, usable_text_of
 from campaigns.audience.freeze import begin_freeze
 from campaigns.audience.sources import draft_recipients
-from campaigns.audience.spec import compose_spec, finished_text
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.spec import composer_of, finished_text
+from campaigns.audience.texts import Text
 from campaigns.audience.warnings import CampaignWarning
 from campaigns.lifecycle import record_event, require_permission, transition
 from campaigns.models import Batch, Campaign, CampaignPerson, Recipient, TestNumber
@@ -95,8 +95,7 @@ def start_test(campaign: Campaign, user: Any, numbers: Sequence[TestNumber], per
             for number in numbers
         )
         begin_freeze(test, user, now)
-        phones_of = ", ".join(number.name for number in numbers)
-        record_event(campaign, "tested", f"A test was started to: {phones_of}.", user=user)
+        record_event(campaign, "tested", f"To {', '.join(number.name for number in numbers)}.", user=user)
     return test
 
 
@@ -111,10 +110,10 @@ def person_to_use(campaign: Campaign, text: Text, person: str) -> Recipient:
     elif person == FIRST:
         found = next(draft_recipients(campaign, text, 0, 1), None)
     else:
-        adapter, spec = campaign.account.adapter, compose_spec(campaign, text)
+        composer = composer_of(campaign, text)
         found = max(
             draft_recipients(campaign, text, 0, CHECKED),
-            key=lambda recipient: adapter.measure(spec, finished_text(text, recipient)).units,
+            key=lambda recipient: composer.adapter.measure(composer.spec, composer.message(recipient).text).units,
             default=None,
         )
     if found is None:
@@ -192,7 +191,6 @@ def _results(test: Campaign, campaign: Campaign) -> list[Result]:
     batches = list(test.batches.all())
     outcomes.add_outcomes(test, batches, recipients)
     at = max((moment for batch in batches for moment in _moments(batch)), default=test.created_at)
-    text = compile_text(test.text)
     return [
         Result(
             test=test,
@@ -200,7 +198,7 @@ def _results(test: Campaign, campaign: Campaign) -> list[Result]:
             outcome=row.outcome,  # type: ignore[attr-defined]
             detail=row.detail or (test.sentence if test.status == CampaignStatus.CANCELLED else ""),  # type: ignore[attr-defined]
             at=at,
-            text=finished_text(text, row),
+            text=finished_text(test, row),
             is_outdated=is_outdated,
         )
         for row in recipients

@@ -10,9 +10,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
-from campaigns.audience.texts import Text
+from campaigns.audience.texts import Text, compile_text
 from campaigns.chain import is_reached_elsewhere
 from campaigns.models import Campaign, CampaignPerson, Recipient
+from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from contacts.models import Suppression
 from providers.locks import Lock, LockLost
@@ -70,6 +71,18 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
         if last is None or not is_freezing(campaign):
             return copied
         after = last
+
+
+def judged_people(campaign: Campaign) -> Any:
+    """The people, annotated with ``why`` a freeze would exclude them now: ``""`` for those who are included.
+
+    While the text of the draft cannot be used, nobody lacks a value for it.
+    """
+    try:
+        text = compile_text(campaign.text)
+    except Refusal:
+        text = Text("", (), (), (), "", {})
+    return _judged(campaign, text)
 
 
 def refuse_lost(lock: Lock | None) -> None:

@@ -1,7 +1,7 @@
 """Compile a text with the fields ``@@value1@@``..``@@value6@@``, and fill them in for each recipient. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contacts.errors import Refusal
@@ -42,6 +42,16 @@ class Text:
                 parts.append(values.get(field, "") or fallback or "")
         return "".join(parts)
 
+    def with_words(self, change: Callable[[str], str]) -> "Text":
+        """Return this text with ``change`` applied to everything in it that is not a field, fallbacks included."""
+        return _text_of(
+            self.source,
+            [
+                (change(literal), field, None if fallback is None else change(fallback))
+                for literal, field, fallback in self.pieces
+            ],
+        )
+
 
 def compile_text(source: str) -> Text:
     """Compile ``source``, in which ``@@value1@@`` is a field and ``@@value1|friend@@`` a field with a fallback.
@@ -65,6 +75,10 @@ def compile_text(source: str) -> Text:
         pieces.append((source[end : match.start()], match[1], match[2]))
         end = match.end()
     pieces.append((source[end:], "", None))
+    return _text_of(source, pieces)
+
+
+def _text_of(source: str, pieces: Sequence[tuple[str, str, str | None]]) -> Text:
     used = [(field, fallback) for _, field, fallback in pieces if field]
     fallbacks = {field: fallback or "" for field, fallback in used}
     agree = all(fallbacks[field] == (fallback or "") for field, fallback in used)

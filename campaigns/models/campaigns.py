@@ -97,9 +97,10 @@ class Campaign(models.Model):
     )
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
-    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
-    #: had no prices.
+    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "typical", "most",
+    #: "longest": [ids], "text_faults": {code: n}, "expensive": {character: [texts, additional parts]}, "letters":
+    #: {field: {character: people}}, "kinds": {kind: [people, ids of the first]}, "cost": {"amount": "1234.50",
+    #: "currency", "unpriced"}}; without "cost" if the account had no prices. See campaigns.audience.statistics.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
@@ -119,6 +120,12 @@ class Campaign(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the next batches can be created; None means at once. Only used while ``is_staggered``.
+    batches_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When batches were last created while ``is_staggered``; patience counts from it.
+    batches_made_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: The recipients who wait for a batch, by when they may be texted: [[country, [zone, ...], count], ...].
+    waiting_groups = models.JSONField(default=list, blank=True, editable=False)
     #: Recipients that were excluded after the freeze; each counter has the name of its reason (EXCLUDED_LATER).
     opted_out_later = models.PositiveIntegerField(default=0, editable=False)
     outside_window = models.PositiveIntegerField(default=0, editable=False)
@@ -173,6 +180,11 @@ class Campaign(models.Model):
         """The lists whose contacts are chosen, each once, in the chosen order."""
         rows = self.campaignlist_set.select_related("contact_list").order_by("position")
         return list(dict.fromkeys(row.contact_list for row in rows))
+
+    @property
+    def is_staggered(self) -> bool:
+        """Whether not all batches are created at the start: allowed hours, a pace or a canary may hold some back."""
+        return not self.is_early and bool(self.window or self.pace or self.canary)
 
     def value_labels(self) -> dict[str, str]:
         """The value fields that its lists label, with their labels: ``{"value1": "First name"}``.

@@ -14,11 +14,14 @@ from campaigns import test_handover
 from campaigns.audience.check import check_audience
 from campaigns.audience.readiness import findings_of
 from campaigns.forms.filters import CampaignFilter
+from campaigns.forms.letters import LettersForm
 from campaigns.models import Campaign
 from campaigns.results import summary
 from campaigns.tables import EXCLUDED_WORDS, CampaignTable
 from campaigns.views.empty_fields import empty_fields_of
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import last_of_draft
+from campaigns.views.letters import expensive_words, grouped
 from campaigns.views.preview import sample_of
 from campaigns.views.step_navigation import fix_label, fix_url, step_url, steps_of
 from campaigns.views.test_handover import results_context
@@ -90,6 +93,14 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
+        "last_sentence": last_of_draft(campaign, audience_check.included, timezone.now()),
     }
-    context |= sample_of(request, campaign)
+    context |= {
+        "letters_in_text": audience_check.letters_in_text,
+        "letters_by_field": grouped(campaign, audience_check.letters),
+        "letters_form": LettersForm(instance=campaign),
+        "typical": audience_check.typical,
+        "expensive": expensive_words(audience_check.expensive),
+    }
+    context |= sample_of(request, campaign, audience_check.kinds)
     return render(request, "campaigns/check.html", context)

@@ -114,7 +114,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     _perform(
         request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there."
     )
-    return redirect(campaign)
+    return redirect("campaigns:standing", pk)
 
 
 @require_POST
@@ -122,6 +122,19 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     if _perform(request, lambda: decisions.resume(campaign, request.user, timezone.now()), "Resumed."):
+        queues.enqueue_once(jobs.create_batches, campaign.pk)
+    return redirect(campaign)
+
+
+@require_POST
+@permission_required("campaigns.change_campaign", raise_exception=True)
+def release_canary(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(pk)
+    if _perform(
+        request,
+        lambda: decisions.release_canary(campaign, request.user, timezone.now()),
+        "Continued. The other recipients follow.",
+    ):
         queues.enqueue_once(jobs.create_batches, campaign.pk)
     return redirect(campaign)
 
@@ -157,6 +170,10 @@ def _batch(pk: int) -> Batch:
     return get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
 
 
+def _messages(batch: Batch) -> str:
+    return "1 message is" if batch.rows == 1 else f"{batch.rows:,} messages are"
+
+
 @require_POST
 @permission_required("campaigns.release_batch", raise_exception=True)
 def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
@@ -164,7 +181,7 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
     if _perform(
         request,
         lambda: decisions.release(batch, request.user, why, timezone.now()),
-        f"Released: {batch.rows:,} messages are handed over.",
+        f"Released: {_messages(batch)} handed over.",
     ):
         queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect("campaigns:batch", pk)
@@ -177,7 +194,7 @@ def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     _perform(
         request,
         lambda: decisions.cancel_batch(batch, request.user, why),
-        f"Cancelled: {batch.rows:,} messages are not handed over.",
+        f"Cancelled: {_messages(batch)} not handed over.",
     )
     return redirect("campaigns:batch", pk)
 

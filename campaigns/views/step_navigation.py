@@ -33,6 +33,10 @@ PLACES = {
     "end_passed": ("when", "end_at"),
     "early_without_start": ("when", "is_early"),
     "cannot_start_later": ("when", "is_early"),
+    "start_outside_window": ("when", "start_at"),
+    "window_invalid": ("when", "preset"),
+    "window_never_opens": ("when", "preset"),
+    "early_in_portions": ("when", "pace"),
 }
 
 
@@ -57,6 +61,8 @@ def steps_of(campaign: Campaign, current: str) -> list[Step]:
 
 def step_url(campaign: Campaign, name: str) -> str:
     """The page of one step."""
+    if name == "recipients" and campaign.follows_id:
+        return reverse("campaigns:people", args=[campaign.pk])
     return reverse("campaigns:check" if name == "check" else f"campaigns:{name}_step", args=[campaign.pk])
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
@@ -18,7 +19,9 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
+from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import count_reasons
+from campaigns.audience.windows import preset_window
 from campaigns.forms import message, recipients
 from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.letters import LettersForm
@@ -31,6 +34,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
+from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
@@ -60,7 +64,8 @@ def new(request: HttpRequest) -> HttpResponse:
     ``?list=`` or ``?uploaded=`` chooses a list, ``?template=`` a text. A button elsewhere that posts no fields gets a
     draft with the offered name and these choices at once.
     """
-    campaign = Campaign(created_by_id=request.user.pk)
+    hours = preset_window(settings.ALLOWED_HOURS, settings.TIME_ZONE)
+    campaign = Campaign(created_by_id=request.user.pk, window=hours)
     wanted = request.GET.get("uploaded") or request.GET.get("list", "")
     initial = {"name": offered_name(timezone.localdate()), "lists": [int(wanted)] if wanted.isdigit() else []}
     if request.method != "POST":
@@ -118,6 +123,8 @@ def _step(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
         return redirect(campaign)
+    if name == "recipients" and campaign.follows_id:
+        return redirect("campaigns:people", pk)
     if request.method == "POST":
         return _post(request, campaign, name, request.POST)
     chosen = recipients.chosen_keys(campaign)
@@ -256,7 +263,9 @@ def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) 
     }
     if campaign.text.strip():
         context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
-    return context | equation_of(sources.count_reasons, campaign.text)
+    # A follow-up has people of its own, whom nothing in this step changes.
+    count = partial(count_reasons, campaign) if has_own_people(campaign) else sources.count_reasons
+    return context | equation_of(count, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
@@ -273,8 +282,9 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    equation = equation_of(partial(count_reasons, campaign), campaign.text)
-    return equation | measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options)
+    shown = equation_of(partial(count_reasons, campaign), campaign.text)
+    shown |= measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options)
+    return shown | {"last_sentence": last_of_draft(campaign, shown["equation"]["included"], timezone.now())}
 
 
 _CONTEXTS: dict[str, Callable[[HttpRequest, Campaign, Forms], dict[str, Any]]] = {

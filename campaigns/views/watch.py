@@ -18,7 +18,6 @@ from django_tables2 import RequestConfig
 from campaigns import decisions, outcomes, test_handover
 from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
@@ -32,6 +31,8 @@ from campaigns.statuses import PAUSED_BY_USER
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, RecipientTable
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
+from campaigns.views.forecasts import waiting_context
+from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from campaigns.views.test_handover import results_context
@@ -39,7 +40,8 @@ from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
-ROWS_A_PAGE = 50
+#: So that the page stays short.
+ROWS_A_PAGE = 25
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
@@ -153,6 +155,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
         "segments": _segments(books),
         "pace": rate_of(row, books, timezone.now()),
+        **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
         "freeze_total": selected(row) if row.status == Campaign.Status.FREEZING else 0,
@@ -166,6 +169,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         causes = causes_of(row, batches) if row.status != Campaign.Status.FREEZING else []
         context["causes"] = steps_of(request, row, causes)
         state.append(causes)
+    state += [context["waiting_for"], context["last_sentence"]]
     context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
     return context
 
@@ -273,7 +277,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     total = row.counts.get("included", 0)
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
-    text = compile_text(row.text)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
     warnings = warnings_of(row, faults, row.counts.get("parts", 0), timezone.now())
     tests = results_context(row)
@@ -285,7 +288,9 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
+        "typical": row.counts.get("typical"),
+        "expensive": expensive_words(row.counts.get("expensive", {})),
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

@@ -113,6 +113,18 @@ def test_blockers_come_first_and_lead_to_their_field(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("hour", "window", "found"), [(7, {}, True), (8, {}, False), (20, {}, True), (20, {"x": 1}, False)]
+)
+def test_a_start_at_night(
+    account: Account, make_campaign: MakeCampaign, hour: int, window: dict[str, int], found: bool
+) -> None:
+    start = timezone.localtime() + timedelta(days=1)
+    campaign = make_campaign(account, text=TEXT, start_at=start.replace(hour=hour, minute=0), window=window)
+    assert ("quiet_hours" in codes(campaign)) is found
+
+
+@pytest.mark.django_db
 def test_fixed_lines_are_counted(
     account: Account, make_campaign: MakeCampaign, make_list: Callable[..., ContactList]
 ) -> None:

@@ -6,14 +6,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.db.models import Max
 
 from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
-from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
-from campaigns.handover import batches
+from campaigns.audience.spec import composer_of, finished_text
+from campaigns.chain import other_campaigns
+from campaigns.handover import batches, canary, journal
+from campaigns.handover.limits import PUT_OFF
+from campaigns.handover.restore import journal_is_ahead
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
 from campaigns.results.evidence import BytesDiffer, payload_of
@@ -50,6 +53,7 @@ class Findings:
     without_evidence: list[str] = field(default_factory=list)
     books: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    out_of_turn: list[str] = field(default_factory=list)
 
     def sentences(self) -> list[str]:
         """Every violation, prefixed with its invariant."""
@@ -66,8 +70,8 @@ def check(
     """Return a sentence for every violation; an empty list is a pass.
 
     ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton alone uses. No number may
-    be in two campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC). ``logs`` are
-    searched for numbers, in any notation, and for ``secrets``.
+    be in two chains of campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC).
+    ``logs`` are searched for numbers, in any notation, and for ``secrets``.
     """
     return find(ledger, opt_outs, now, logs, secrets).sentences()
 
@@ -137,7 +141,7 @@ def cut_short(ledger: Iterable[Mapping[str, str]]) -> int:
         batch = batches.get(line["file"].rsplit("-a", 1)[0])
         if batch and is_cut_short(batch, line):
             person = Recipient.objects.of_batch(batch).filter(msisdn=line["msisdn"]).first()
-            count += person is None or line["text"] != finished_text(compile_text(batch.campaign.text), person)
+            count += person is None or line["text"] != finished_text(batch.campaign, person)
     return count
 
 
@@ -152,14 +156,16 @@ def _campaign(
     if books.mismatch:
         found.books.append(f"campaign {campaign.pk}: {books.mismatch}")
     _progress(campaign, books, now, found)
+    _turns(campaign, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
-    text = compile_text(campaign.text)
+    composer = composer_of(campaign)
     is_in_doubt = _is_in_doubt(campaign)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
     )
     if not is_in_doubt and any(msisdn in texted for msisdn in campaign.recipients.values_list("msisdn", flat=True)):
         _approval(campaign, found)
+    carried = _carried_elsewhere(campaign)
     for person in campaign.recipients.all():
         batch = batches.get(person.batch_number or 0)
         where = f"recipient {person.pk} of {batch.name if batch else 'no batch'} ({batch.status if batch else '-'})"
@@ -169,7 +175,13 @@ def _campaign(
                 found.losses.append(f"{where} is accepted and was not texted")
             continue
         if len(lines) > 1:
+            # In one campaign or in several of its chain.
             found.duplicates.append(f"{where} was texted {len(lines)} times: {[line['file'] for line in lines]}")
+        if person.msisdn in carried:
+            if batch and batch.status == "accepted" and person.pk not in row_errors and not person.excluded_reason:
+                found.duplicates.append(f"{where} is accepted here and in another campaign of the chain")
+            # The line is of that campaign, which is checked as well.
+            continue
         if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
             continue
         if batch is None and _may_be_in_a_forgotten_file(person):
@@ -179,7 +191,7 @@ def _campaign(
             continue
         if person.pk in row_errors:
             found.unapproved.append(f"{where} was texted although the provider reports that nobody was")
-        approved = finished_text(text, person)
+        approved = composer.message(person).text
         if person.excluded_reason or not all(_is_approved(line, approved, batch) for line in lines):
             found.unapproved.append(f"{where} got a text that was not approved")
         if any(line["sender"] != campaign.sender for line in lines):
@@ -187,6 +199,31 @@ def _campaign(
         gone_at = opt_outs.get(person.msisdn)
         if gone_at and batch.first_intent_at and gone_at < batch.first_intent_at:
             found.opted_out.append(f"{where} opted out at {gone_at}, before the intent at {batch.first_intent_at}")
+
+
+def _carried_elsewhere(campaign: Campaign) -> set[str]:
+    """The numbers that a file of another campaign of the chain carried to the provider, or may have."""
+    files = Batch.objects.filter(campaign__in=other_campaigns(campaign)).exclude(status__in=_NOBODY)
+    return {
+        msisdn
+        for batch in files
+        for msisdn in Recipient.objects.of_batch(batch)
+        .exclude(outcomes__result="row_error")
+        .values_list("msisdn", flat=True)
+    }
+
+
+def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> set[str]:
+    """The numbers that a follow-up texted."""
+    texted = {line["msisdn"] for line in ledger}
+    follow_ups = Campaign.objects.filter(follows__isnull=False)
+    accepted = Batch.objects.filter(campaign__in=follow_ups, status="accepted")
+    return {
+        msisdn
+        for batch in accepted
+        for msisdn in Recipient.objects.of_batch(batch).values_list("msisdn", flat=True)
+        if msisdn in texted
+    }
 
 
 def _approval(campaign: Campaign, found: Findings) -> None:
@@ -207,13 +244,42 @@ def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: 
         found.silent.append(f"{where} and does not say why")
     if campaign.status == "running" and campaign.recipients.waiting().exists():
         last_cut_at = campaign.batches.aggregate(latest=Max("created_at"))["latest"]
-        if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
+        moments = (campaign.started_at, campaign.resumed_at, last_cut_at, campaign.batches_due_at)
+        waits = canary.others_wait(campaign) and not canary.may_continue(campaign)
+        if _is_long_ago(moments, now) and not waits:
             found.silent.append(f"{where} and no batches are created for those who wait")
     is_over = not (books.waiting or books.outcomes["open"])
     # The last thing that ended is in its history.
     ended_at = campaign.events.aggregate(latest=Max("at"))["latest"]
     if campaign.status in ("running", "paused") and is_over and _is_long_ago((ended_at,), now):
         found.silent.append(f"{where} although nothing waits and nothing is open")
+
+
+def _turns(campaign: Campaign, found: Findings) -> None:
+    """No intent outside the hours, above the pace or ahead of the others, by the journals' own times."""
+    if not campaign.is_staggered:
+        return
+    intents = [
+        (datetime.fromisoformat(line["at"]), batch)
+        for batch in campaign.batches.all()
+        for line in journal.intents(batch.stem)
+    ]
+    for at, batch in intents:
+        where = f"{batch.name} was handed over at {at:%H:%M:%S}"
+        if campaign.window:
+            local = at.astimezone(ZoneInfo(campaign.window["zone"]))
+            begins, ends = campaign.window["hours"][str(local.weekday())]
+            if not begins <= f"{local:%H:%M}" < ends:
+                found.out_of_turn.append(f"{where}, outside its hours {begins} to {ends} at {local:%H:%M}")
+        if batch.events.filter(reason__startswith="restored").exists() or journal_is_ahead(campaign):
+            # An older database knows neither what went since nor that the others were released.
+            continue
+        within = {other.pk: other.rows for moment, other in intents if at <= moment < at + timing.PACE_PERIOD}
+        if campaign.pace and sum(within.values()) > campaign.pace:
+            found.out_of_turn.append(f"{where}, and with it {sum(within.values())} of at most {campaign.pace}")
+        is_first = not campaign.canary or batch.number == 1
+        if not is_first and not (campaign.canary_released_at and campaign.canary_released_at <= at):
+            found.out_of_turn.append(f"{where}, before the first ones were accepted")
 
 
 def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
@@ -264,7 +330,8 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
     if is_polled:
         _patience(batch, now, found)
     at = batch.poll_at if is_polled else batch.due_at
-    longest = _LONGEST_UNTIL_A_POLL if is_polled else _LONGEST_WAIT
+    is_put_off = batch.reason in PUT_OFF and batch.status == "prepared"
+    longest = _LONGEST_UNTIL_A_POLL if is_polled else timing.LOOK_AGAIN_AFTER if is_put_off else _LONGEST_WAIT
     if at is None:
         found.silent.append(f"{batch.name} is {batch.status} and nothing will happen")
     elif at < now - HONOURED_WITHIN:

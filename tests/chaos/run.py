@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -29,7 +30,7 @@ from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
 from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns.decisions import decide  # noqa: E402
+from campaigns.decisions import decide, release_canary  # noqa: E402
 from campaigns.models import Batch, Campaign, Event, Recipient  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
@@ -43,17 +44,32 @@ from tests.chaos.control import Control  # noqa: E402
 from tests.chaos.events import Answers, Events  # noqa: E402
 from tests.chaos.figures import SHORT  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
-from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
+from tests.chaos.people import (  # noqa: E402
+    SENDER,
+    approve,
+    begin_freeze,
+    default_options,
+    make_account,
+    make_campaign,
+    make_people,
+    stagger,
+)
 from tests.chaos.plans import Plan, Plans  # noqa: E402
+from tests.chaos.repairs import Repairs  # noqa: E402
 from tests.chaos.worker import use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
 SIZE = 4
+#: How a campaign may be handed over in portions.
+STAGGERS = ("opens", "closes", "pace", "canary")
 #: The number of batches that may wait for hand-over at once, and that may be unfinished at once.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
-_NO_FAULTS = ("decided", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out")
+_NO_FAULTS = (
+    "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
+    "repair",
+)  # fmt: skip
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
 
@@ -91,11 +107,12 @@ class Run:
         self.troubles: Counter[str] = Counter()
         self.events = Events(arena, list(self.accounts.values()))
         self.answers = Answers(arena, self.arms, self.counted)
+        self.repairs = Repairs(arena, self.people, self.counted)
         self.control = Control(arena.gateways)
         self.forgotten: list[tuple[float, float]] = []
         self.phase = ""
         self.began = time.monotonic()
-        self.tell_at = self.event_at = self.opt_out_at = self.administer_at = 0.0
+        self.tell_at = self.event_at = self.opt_out_at = self.administer_at = self.repair_at = 0.0
 
     # -- the phases of a run -----------------------------------------------------------------------------------------
 
@@ -190,7 +207,7 @@ class Run:
     def restore(self) -> None:
         """An older copy of the database is restored while the files handed over since are with the providers."""
         self.may_begin = False
-        self.until(lambda: not self.forming, 60, with_events=True)
+        self.until(lambda: not self.forming and not self.repairs.drafts, 60, with_events=True)
         self.answers.wake()
         copy = settings.DATA / "copy.sqlite3"
         copy_database(copy)
@@ -213,7 +230,8 @@ class Run:
             door.sudden.clear()
         self.safely(self.arena.one_clock)
         self.answers.wake()
-        self.until(lambda: not self.forming and self.all_settled(), self.seconds)
+        self.safely(self.repairs.resume_all)
+        self.until(lambda: not self.forming and not self.repairs.drafts and self.all_settled(), self.seconds)
         self.safely(self.decide)
         self.until(self.all_settled, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
@@ -238,7 +256,7 @@ class Run:
         now = time.monotonic()
         self.arena.care()
         self.control.turn(now)
-        for step in (self.answers.answer, self.form, self.begin, lambda: self.events.turn(now)):
+        for step in (self.answers.answer, self.form, self.repairs.turn, self.begin, lambda: self.events.turn(now)):
             self.safely(step)
         if now >= self.tell_at:
             self.tell_at = now + 10
@@ -249,6 +267,9 @@ class Run:
         if with_events and now >= self.event_at:
             self.event_at = now + random.uniform(1.5, 5)
             self.counted[self.safely(self.events.happen) or "nothing"] += 1
+        if with_events and self.may_begin and now >= self.repair_at:
+            self.repair_at = now + random.uniform(0.3, 1.5)
+            self.counted[self.safely(self.repairs.happen) or "nothing"] += 1
         if with_events and now >= self.opt_out_at:
             self.opt_out_at = now + random.uniform(0.2, 1.5)
             self.safely(self.answers.opt_somebody_out)
@@ -270,6 +291,10 @@ class Run:
 
     def decide(self) -> None:
         """A person who has asked the provider decides half of what is unclear."""
+        for campaign in Campaign.objects.filter(status="running", canary__isnull=False, canary_released_at=None):
+            with suppress(Refusal):
+                release_canary(campaign, self.people.operator, timezone.now())
+                self.counted["decided: canary continued"] += 1
         ledger = list(read_ledger(self.arena.gateways.ledger))
         texted = {line["msisdn"] for line in ledger}
         for batch in Batch.objects.filter(status="unclear").select_related("campaign__account"):
@@ -304,7 +329,12 @@ class Run:
                 return
             chosen = self._chosen()
             account = self.accounts[chosen[0].provider, random.choice(ACCOUNTS)]
-            campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people)
+            # Faults struck at the creation of batches expect that all are created at once.
+            may_wait = not any(plan.alone or plan.is_of_campaign or plan.phase != "random" for plan in chosen)
+            kind = random.choice(("", "", *STAGGERS)) if may_wait else ""
+            fields = stagger(kind, timezone.now()) if kind else {}
+            self.counted[f"staggered: {kind}"] += bool(kind)
+            campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
             self.started += len(chosen)
             for number, plan in enumerate(chosen, start=1):
                 self.plans.phase_of[f"{campaign.pk}-{number}"] = plan.phase
@@ -347,7 +377,11 @@ class Run:
         """Whether every batch has ended, or waits for a person."""
         # A batch that an older database had lost is looked up for as long as it takes; its limit is checked at the end.
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
-        return not self._of(*_OPEN).exclude(forgotten).exists()
+        later = timezone.now() + timedelta(minutes=5)
+        tomorrow = Q(status="prepared", reason="window_closed", due_at__gt=later)
+        waiting = Campaign.objects.filter(status="running", recipients__in=Recipient.objects.waiting())
+        due = waiting.exclude(batches_due_at__gt=later).distinct()
+        return not self._of(*_OPEN).exclude(forgotten | tomorrow).exists() and not due.exists()
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
@@ -407,6 +441,8 @@ class Run:
                 "recovery_missed": sorted(" ".join(each) for each in recovery - hit),
             },
             "opt_outs": len(self.answers.opt_outs),
+            "follow_ups": Campaign.objects.filter(follows__isnull=False, started_at__isnull=False).count(),
+            "texted_again": len(invariants.texted_in_follow_ups(ours)),
             "restarts": self.arena.restarts,
             "served_by": ways.served_by,
             "time_to_state": times.to_state(fired, self.forgotten, self.plans.phase_of),
