@@ -86,6 +86,7 @@ WITHOUT_A_ROW = {
     "/contacts/segments/0/",
     "/contacts/segments/0/edit/",
     "/templates/0/",
+    "/templates/0/versions/0/",
 }
 
 
@@ -104,7 +105,7 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
             elif route not in ("login/", "admin/"):
                 yield from walk(pattern.url_patterns, route)
 
-    values = {"position": "0", "which": "left_out", "kind": "delete", "token": "x"}
+    values = {"position": "0", "which": "left_out", "kind": "delete", "token": "x", "number": "0", "recipient_pk": "0"}
     for route in walk(get_resolver().url_patterns, ""):
         key = max((start for start in pks if route.startswith(start)), key=len, default="")
         others = {"account_pk": str(pks["accounts/"]), "person_pk": str(CampaignPerson.objects.get().pk)}
