@@ -12,17 +12,21 @@ from django.utils import timezone
 from campaigns import timing
 from campaigns.audience.approval import approval_hash, refuse_unapproved
 from campaigns.audience.freeze import delete_recipients
+from campaigns.audience.reach import read_groups, refuse_unreachable
+from campaigns.handover import canary
 from campaigns.handover.batches import supersede
+from campaigns.handover.limits import expires_at_of, is_too_late
 from campaigns.handover.restore import cancel_unless_journalled
 from campaigns.lifecycle import (
     StaleTransition,
     batch_lock_name,
     campaign_lock_name,
     lock_campaign,
+    record_event,
     require_permission,
     transition,
 )
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.results.schedule import last_poll
 from campaigns.results.uploaded_log import UploadedLog, accept_named
@@ -43,6 +47,8 @@ DECISIONS = {
 
 def why_not_approve(campaign: Campaign, user: Any) -> str:
     """The sentence why ``user`` may not approve ``campaign``; ``""`` if they may."""
+    if campaign.kind == Campaign.Kind.TEST:
+        return "A test handover starts by itself."
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
@@ -72,6 +78,7 @@ def approve(campaign: Campaign, user: Any, seen_hash: str, now: datetime) -> Non
     if start_at < now - campaign.patience:
         raise Refusal("start_passed", "The start has passed. Change the campaign and choose a new one.")
     _require_end_after(campaign, max(start_at, now))
+    refuse_unreachable(campaign, read_groups(campaign.counts.get("groups", [])), now)
     transition(
         campaign,
         Campaign.Status.APPROVED,
@@ -95,7 +102,8 @@ def reject(campaign: Campaign, user: Any, why: str) -> None:
 def change(campaign: Campaign, user: Any) -> None:
     """Return a campaign to draft for changes, before its first batch is created. Its recipients are deleted."""
     require_permission(user, "campaigns.change_campaign")
-    if campaign.status not in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD):
+    changeable = (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
+    if campaign.status not in changeable or campaign.kind == Campaign.Kind.TEST:
         raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
     _back_to_draft(campaign, user, "changed", "Returned to draft for changes.")
 
@@ -115,7 +123,21 @@ def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused.")
     refuse_unapproved(campaign)
-    transition(campaign, Campaign.Status.RUNNING, user=user, resumed_at=now)
+    transition(campaign, Campaign.Status.RUNNING, user=user, resumed_at=now, batches_due_at=None)
+
+
+def release_canary(campaign: Campaign, user: Any, now: datetime) -> None:
+    """Let the recipients who wait behind the first ones follow. Raises Refusal if nobody waits for that."""
+    require_permission(user, "campaigns.change_campaign")
+    with transaction.atomic():
+        fresh = lock_campaign(campaign.pk)
+        if fresh.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED) or not canary.others_wait(fresh):
+            raise Refusal("no_canary", f"Nobody waits behind the first recipients of {campaign}.")
+        count = fresh.recipients.waiting().count()
+        refuse_unapproved(fresh)
+        Campaign.objects.filter(pk=fresh.pk).update(canary_released_at=now, resumed_at=now, batches_due_at=None)
+        record_event(fresh, "canary_released", f"Continued with the remaining {count:,} recipients.", user=user)
+    campaign.refresh_from_db()
 
 
 def cancel(campaign: Campaign, user: Any) -> None:
@@ -187,12 +209,19 @@ def release(batch: Batch, user: Any, why: str, now: datetime) -> None:
     require_permission(user, "campaigns.release_batch")
     if batch.status != Batch.Status.HELD:
         raise Refusal("not_held", f"{batch} is not held.")
-    if batch.expires_at and batch.expires_at <= now:
+    if is_too_late(batch, now):
         raise Refusal("expired", "The time for handing it over has passed. It can only be cancelled.")
+    numbers = list(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True))
     with transaction.atomic():
         lock_campaign(batch.campaign_id)
         transition(
-            batch, Batch.Status.PREPARED, user=user, reason="released", sentence=_require_reason(why), due_at=now
+            batch,
+            Batch.Status.PREPARED,
+            user=user,
+            reason="released",
+            sentence=_require_reason(why),
+            due_at=now,
+            expires_at=expires_at_of(batch.campaign, numbers, now),
         )
         _restart_patience(batch.campaign, now)
 
@@ -307,7 +336,7 @@ def _hand_over_rest(batch: Batch, user: Any, sentence: str, now: datetime) -> No
             batch, Batch.Status.CANCELLED, user=user, reason=DECIDED, sentence=sentence, due_at=None, settled_at=now
         )
         return
-    if batch.expires_at and batch.expires_at <= now:
+    if is_too_late(batch, now):
         raise Refusal("expired", "The time for handing it over has passed. It can only be cancelled.")
     supersede(batch, now, reason=DECIDED, sentence=sentence, user=user)
     _restart_patience(batch.campaign, now)
@@ -336,6 +365,7 @@ def _back_to_draft(campaign: Campaign, user: Any, reason: str, sentence: str) ->
             approval_expires_at=None,
             is_self_approved=False,
             effective_start_at=None,
+            canary_released_at=None,
             frozen_by=None,
             frozen_at=None,
         )

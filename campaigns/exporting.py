@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
 from campaigns import outcomes, timing
-from campaigns.audience.spec import compose_spec, message_of
+from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign, Export, Recipient, RecipientOutcome
 from campaigns.tables import OUTCOME_WORDS
@@ -72,8 +72,7 @@ class _Lines:
         self.current = outcomes.current_generations(batches)
         self.by_id = {batch.pk: batch for batch in batches}
         self.numbers_of: tuple[int, list[str]] = (0, [])
-        self.text = compile_text(campaign.text) if campaign.text.strip() else None
-        self.spec = compose_spec(campaign, self.text) if self.text else None
+        self.composer = composer_of(campaign) if campaign.text.strip() and campaign.account_id else None
 
     def of(self, rows: QuerySet[Recipient]) -> Iterator[list[str]]:
         # Each in the order of an index; together, a database would sort them all.
@@ -109,10 +108,10 @@ class _Lines:
 
     def _text_and_parts(self, row: Recipient) -> tuple[str, str]:
         """The exact text and its parts; nothing for people who were excluded, who have none."""
-        if row.excluded_reason or self.text is None or self.spec is None:
+        if row.excluded_reason or self.composer is None:
             return "", ""
-        text = message_of(self.text, row).text
-        return text, str(self.campaign.account.adapter.measure(self.spec, text).parts)
+        text = self.composer.message(row).text
+        return text, str(self.composer.adapter.measure(self.composer.spec, text).parts)
 
     def _position(self, row: Recipient, batch: Batch | None) -> str:
         """The line of the recipient in the file, from 1: its rows are in the order of the numbers."""

@@ -15,10 +15,11 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import exporting, notice_mail, notices, timing
+from campaigns import exporting, notice_mail, notices, test_handover, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
-from campaigns.handover import batches, drain, restore
+from campaigns.handover import batches, drain, portions, restore
+from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
 from campaigns.models import Batch, Campaign, Export
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @job("campaigns")
 def freeze(campaign_id: int) -> None:
-    """Freeze a campaign that is ``freezing``."""
+    """Freeze a campaign that is ``freezing``. A test handover then starts by itself."""
     with hold(campaign_lock_name(campaign_id)) as lock:
         if lock is None:
             return
@@ -50,6 +51,9 @@ def freeze(campaign_id: int) -> None:
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
             raise
+        test = Campaign.objects.filter(pk=campaign_id, kind=Campaign.Kind.TEST).first()
+        if test and test_handover.approve_test(test, timezone.now()):
+            queues.enqueue_once(create_batches, campaign_id)
 
 
 @job("campaigns")
@@ -130,13 +134,15 @@ def sweep(now: datetime) -> dict[str, int]:
     _cancel_leftovers()
     versions.erase_old_numbers()
     wanted: list[tuple[Job, int]] = []
-    for campaign in Campaign.objects.filter(status=Campaign.Status.FREEZING):
+    unfinished_tests = Q(kind=Campaign.Kind.TEST, status__in=(Campaign.Status.DRAFT, Campaign.Status.FROZEN))
+    for campaign in Campaign.objects.filter(Q(status=Campaign.Status.FREEZING) | unfinished_tests):
         if is_free(campaign_lock_name(campaign.pk)):
             wanted.append((freeze, campaign.pk))
     for campaign in Campaign.objects.filter(
         Q(status=Campaign.Status.RUNNING) | Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)
     ):
-        if campaign.status == Campaign.Status.APPROVED or campaign.recipients.waiting().exists():
+        is_waiting = portions.are_due(campaign, now) and campaign.recipients.waiting().exists()
+        if campaign.status == Campaign.Status.APPROVED or is_waiting:
             wanted.append((create_batches, campaign.pk))
     for campaign in Campaign.objects.filter(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED)):
         settle.close_if_done(campaign.pk, now)
@@ -178,7 +184,8 @@ def accounts_with_due_batches(now: datetime) -> list[Account]:
 def _correct_times_ahead(now: datetime) -> None:
     """Correct due times that a clock wrote before it was set back: the rows would wait until then."""
     waiting = Batch.objects.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING))
-    waiting.filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
+    waiting.exclude(reason__in=PUT_OFF).filter(due_at__gt=now + timing.LONGEST_DUE_PAUSE).update(due_at=now)
+    waiting.filter(due_at__gt=now + timing.LOOK_AGAIN_AFTER).update(due_at=now)
     Batch.objects.filter(poll_at__gt=now + timing.LONGEST_UNTIL_A_POLL).update(poll_at=now)
 
 
@@ -186,7 +193,10 @@ def _hold_late_starts(now: datetime) -> None:
     for campaign in Campaign.objects.filter(Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)):
         if campaign.effective_start_at and now > campaign.effective_start_at + campaign.patience:
             late = timing.duration_in_words(now - campaign.effective_start_at)
-            _try_transition(campaign, Campaign.Status.HELD, "start_missed", f"Its start was missed by {late}.")
+            # Nobody waits for a test any more; a new one takes a moment.
+            is_test = campaign.kind == Campaign.Kind.TEST
+            to = Campaign.Status.CANCELLED if is_test else Campaign.Status.HELD
+            _try_transition(campaign, to, "start_missed", f"Its start was missed by {late}.")
 
 
 def _expire_approvals(now: datetime) -> None:
@@ -211,7 +221,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         due = campaign.batches.filter(
             status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lt=now
         ).exists()
-        if not due and not campaign.recipients.waiting().exists():
+        if not due and not (portions.are_due(campaign, now) and campaign.recipients.waiting().exists()):
             continue
         if sentence := no_progress_sentence(campaign, now):
             _try_transition(campaign, Campaign.Status.PAUSED, "no_progress", sentence)

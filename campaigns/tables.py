@@ -208,7 +208,9 @@ class RecipientTable(tables.Table):
 
     def render_msisdn(self, record: Recipient) -> SafeString:
         page = reverse("campaigns:recipient", args=[record.campaign_id, record.pk])
-        return format_html('<a class="row-anchor" href="{}">{}</a>', page, phones.formatted(record.msisdn))
+        # The table is replaced by its own links; this one leaves the page.
+        link = '<a class="row-anchor" href="{}" hx-boost="false">{}</a>'
+        return format_html(link, page, phones.formatted(record.msisdn))
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

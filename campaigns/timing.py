@@ -16,6 +16,16 @@ GATE_HOLDS_FOR = timedelta(seconds=60)
 RETRY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 30, 60, 120))
 #: After an error of Baton's own with one batch, so that the others go first.
 RETRY_AFTER_OWN_ERROR = timedelta(seconds=60)
+#: At most so many recipients as the pace allows are handed over in any hour. The gate counts a commit for a little
+#: longer, because it may come that much later than its gate.
+PACE_PERIOD = timedelta(hours=1) + GATE_HOLDS_FOR
+#: With a pace, the files of an hour are at most so many, and of at least so many recipients where the pace allows.
+MOST_FILES_AN_HOUR = 12
+SMALLEST_PACED_FILE = 100
+#: Another file of a paced campaign is still here: no further one is created, and this is how often it is looked at.
+RETRY_WHILE_A_FILE_WAITS = timedelta(seconds=30)
+#: What waits for its allowed hours or its pace is looked at again at least this often, in case the clock was wrong.
+LOOK_AGAIN_AFTER = timedelta(hours=1)
 #: Another worker holds the campaign's lock; it needs it for a moment only.
 RETRY_WHILE_CAMPAIGN_IS_LOCKED = timedelta(seconds=1)
 #: The campaign's batches are still being created, and the missing one may be among those to come.
@@ -62,6 +72,13 @@ POLL_AGAIN_AFTER_FAILURE = timedelta(seconds=20)
 POLL_AGAIN_AFTER_OWN_ERROR = timedelta(minutes=5)
 #: A person or another poll changed the batch first: poll again and settle from what it is now.
 POLL_AGAIN_AFTER_STALE = timedelta(seconds=5)
+
+# -- test handovers
+
+#: A test that could not start for this long, because no worker ran, is cancelled: nobody waits for it any more.
+TEST_IS_STALE_AFTER = timedelta(hours=1)
+#: How often the page asks for the result of a test, in seconds.
+TEST_REFRESH_SECONDS = 2
 
 # -- the sweep
 

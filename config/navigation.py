@@ -35,7 +35,7 @@ ENTRIES = (
         "Accounts",
         "hdd-network",
         "providers:accounts",
-        ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address"),
+        ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address", "campaigns:test_number"),
     ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
@@ -119,3 +119,9 @@ def new_campaign_url(context: Context, list_id: int) -> str:
     if not context["user"].has_perm("campaigns.add_campaign"):
         return ""
     return f"{reverse('campaigns:new')}?list={list_id}"
+
+
+@register.simple_tag
+def test_numbers_url() -> str:
+    """The page of the phones that administrators keep for test handovers."""
+    return reverse("campaigns:test_numbers")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from config.installation import BASE_DIR, data_directory, stored_key
 
@@ -49,6 +50,11 @@ START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30)
 # An approval that is not acted on is void after this: audience and prices change. For a later start it counts until
 # the start may no longer be caught up on (START_PATIENCE).
 APPROVAL_LASTS = timedelta(days=7)
+
+# The allowed hours that a new campaign proposes: none, south_africa, eu or us (campaigns.audience.windows.PRESETS).
+ALLOWED_HOURS = env.str("ALLOWED_HOURS", default="none")
+if ALLOWED_HOURS not in ("none", "south_africa", "eu", "us"):
+    raise ImproperlyConfigured("ALLOWED_HOURS is none, south_africa, eu or us.")
 
 # One directory that every host shares: the intent journals and the suppressions, outside the database.
 JOURNAL_DIR = Path(env.str("JOURNAL_DIR", default=str(DATA / "journal")))
@@ -122,7 +128,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db_url("DATABASE_URL")}
-    DATABASES["default"].setdefault("OPTIONS", {})
+    # PostgreSQL would compile the query that chooses 100,000 recipients for longer than it takes to run.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 else:
     DATABASES = {

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
-from campaigns.audience.spec import compose_spec, message_of
-from campaigns.audience.texts import compile_text
+from campaigns.audience.spec import composer_of
 from campaigns.chain import reached_elsewhere
+from campaigns.handover import canary
+from campaigns.handover.limits import expires_at_of
+from campaigns.handover.portions import Portions, most_rows
+from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.naming import derive_key, derive_stem
@@ -49,6 +53,10 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     The first one moves the campaign to ``running``. Recipients who opted out since the freeze, or whom another campaign
     of the chain reached after all, are excluded here. After a crash this continues where it stopped. The caller holds
     the campaign's lock. Raises Refusal if the campaign is no longer what was approved.
+
+    In a staggered campaign only those are in a batch who may be texted now, as many as its pace and its canary allow;
+    the sweep calls this again for the others. It raises Refusal also if this comes too late, or if the others can never
+    be texted.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == Campaign.Status.APPROVED:
@@ -58,16 +66,39 @@ def create_batches(campaign_id: int, now: datetime) -> int:
         transition(campaign, Campaign.Status.RUNNING, started_at=now)
     made = 0
     refuse_unapproved(campaign)
+    if campaign.is_staggered:
+        refuse_late(campaign, now)
+        _continue_after_canary(campaign, now)
+    portions = Portions(campaign, now)
+    portions.skip_those_outside()
     while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
         subtract_leavers(campaign, campaign.recipients.waiting())
         number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
-        recipients = list(campaign.recipients.waiting().order_by("msisdn")[: campaign.account.adapter.limits.rows])
+        recipients = portions.take()
         if not recipients:
             break
         rendered = render(campaign, number, 1, recipients)
-        _store(campaign, number, 1, rendered, now)
+        _store(campaign, number, rendered, portions, now)
+        portions.used(len(rendered.recipients))
         made += 1
+    if campaign.is_staggered:
+        portions.plan_next(made)
     return made
+
+
+def refuse_late(campaign: Campaign, now: datetime) -> None:
+    """Raise Refusal ``no_progress`` if it is too late to continue without asking a person."""
+    if sentence := no_progress_sentence(campaign, now):
+        raise Refusal("no_progress", sentence)
+
+
+def _continue_after_canary(campaign: Campaign, now: datetime) -> None:
+    """Release the others if their campaign waits for the acceptance of its first files, and they were accepted."""
+    if canary.others_wait(campaign) and canary.may_continue(campaign):
+        with transaction.atomic():
+            Campaign.objects.filter(pk=campaign.pk).update(canary_released_at=now)
+            record_event(campaign, "canary_accepted", "The first files were accepted, so the others follow.")
+        campaign.canary_released_at = now
 
 
 def subtract_leavers(campaign: Campaign, recipients: RecipientQuerySet) -> int:
@@ -163,13 +194,13 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
 
     The same input gives the same bytes on every call. Raises Refusal ``too_large`` if one recipient alone does not fit.
     """
-    text = compile_text(campaign.text)
-    spec = compose_spec(campaign, text)
+    composer = composer_of(campaign)
+    spec = composer.spec
     adapter = campaign.account.adapter
     stem = derive_stem(campaign.pk, number, generation)
     key = derive_key(campaign.account.pk, stem)
     while True:
-        messages = [message_of(text, recipient) for recipient in recipients]
+        messages = [composer.message(recipient) for recipient in recipients]
         payload = adapter.render(stem, key, spec, messages)
         if len(payload.body) <= adapter.limits.bytes:
             parts = sum(adapter.measure(spec, message.text).parts for message in messages)
@@ -182,9 +213,11 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
 def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     """Yield the files that would be created now for the waiting recipients, byte for byte; nothing is written.
 
-    If the campaign has batches, these come first, as they were rendered.
+    In a staggered campaign these are the files if everybody's allowed hours were open and no canary held them back. If
+    the campaign has batches, these come first, as they were rendered.
     """
     number = 0
+    people: Iterator[Recipient]
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
@@ -192,20 +225,23 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
     waiting = campaign.recipients.waiting()
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
-    left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
-    while left:
+    # Streamed, because somebody may look at the first file only.
+    people = (row for row in waiting.order_by("msisdn").iterator(chunk_size=2000) if row.pk not in gone)
+    while left := list(islice(people, most_rows(campaign))):
         number += 1
-        rendered = render(campaign, number, 1, left[: campaign.account.adapter.limits.rows])
+        rendered = render(campaign, number, 1, left)
         yield rendered
-        left = left[len(rendered.recipients) :]
+        people = chain(left[len(rendered.recipients) :], people)
 
 
-def _store(campaign: Campaign, number: int, generation: int, rendered: Rendered, now: datetime) -> None:
+def _store(campaign: Campaign, number: int, rendered: Rendered, portions: Portions, now: datetime) -> None:
     path = _write(campaign, rendered)
     with transaction.atomic():
-        _row(campaign, number, generation, rendered, path, now)
-        first, last = rendered.recipients[0].msisdn, rendered.recipients[-1].msisdn
-        taken = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last).update(batch_number=number)
+        _row(campaign, number, 1, rendered, path, now)
+        taken = 0
+        for first, last in portions.stretches(rendered.recipients):
+            stretch = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last)
+            taken += stretch.update(batch_number=number)
         if taken != len(rendered.recipients):
             raise Refusal("changed_meanwhile", f"The recipients of {campaign} changed while batches were created.")
 
@@ -225,7 +261,6 @@ def _write(campaign: Campaign, rendered: Rendered) -> str:
 
 def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, path: str, now: datetime) -> Batch:
     payload = rendered.payload
-    expires = [moment for moment in (campaign.end_at, campaign.start_at if campaign.is_early else None) if moment]
     batch = Batch.objects.create(
         campaign=campaign,
         account=campaign.account,
@@ -240,7 +275,12 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         rows=len(rendered.recipients),
         parts=rendered.parts,
         due_at=now,
-        expires_at=min(expires) if expires else None,
+        expires_at=expires_at_of(campaign, [recipient.msisdn for recipient in rendered.recipients], now),
     )
-    record_event(campaign, "prepared", f"{payload.name} was created for {batch.rows:,} recipients.", batch=batch)
+    record_event(
+        campaign,
+        "prepared",
+        f"{payload.name} was created for {batch.rows:,} recipient{'' if batch.rows == 1 else 's'}.",
+        batch=batch,
+    )
     return batch

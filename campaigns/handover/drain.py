@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import datetime
 
+from django.db import transaction
 from rq.timeouts import BaseTimeoutException
 
 from campaigns import timing
@@ -11,10 +12,11 @@ from campaigns.handover import recovery
 from campaigns.handover.batches import supersede, why_rebuild
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
+from campaigns.handover.limits import EXPIRED, TOO_LATE, Verdict, verdict_on
 from campaigns.handover.restore import hold_back_if_journal_is_ahead, replay_intents
 from campaigns.handover.session import RemoteSession, SessionBroken
 from campaigns.handover.unresolved import ask_a_person, recover
-from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, transition
+from campaigns.lifecycle import StaleTransition, batch_lock_name, campaign_lock_name, record_event, transition
 from campaigns.models import Batch, Campaign
 from campaigns.results.evidence import BytesDiffer, payload_of
 from campaigns.results.poll import log_failure
@@ -116,10 +118,12 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
         if hold_back_if_journal_is_ahead(batch.campaign, batch, now):
             return
         session.verified_campaigns.add(batch.campaign_id)
-    if batch.expires_at and now >= batch.expires_at:
-        transition(
-            batch, Batch.Status.HELD, reason="expired", sentence="The time for handing it over has passed.", due_at=None
-        )
+    verdict = verdict_on(batch, batch.campaign, now)
+    if verdict.code:
+        put_off(batch, verdict)
+        return
+    if verdict.expires_at and now >= verdict.expires_at:
+        transition(batch, Batch.Status.HELD, reason=EXPIRED, sentence=TOO_LATE, due_at=None)
         return
     if why_rebuild(batch.campaign, batch):
         rebuild_batch(batch, clock)
@@ -148,6 +152,19 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
             rebuild_batch(batch, clock)
         return
     commit(batch, attempt, payload, lock, session, clock)
+
+
+def put_off(batch: Batch, verdict: Verdict) -> None:
+    """Let a prepared batch wait for its allowed hours or its pace, or hold it for a person."""
+    if verdict.due_at is None:
+        transition(batch, Batch.Status.HELD, reason=verdict.code, sentence=verdict.sentence, **verdict.fields)
+        return
+    with transaction.atomic():
+        waiting = Batch.objects.filter(pk=batch.pk, status=Batch.Status.PREPARED)
+        changed = waiting.update(reason=verdict.code, sentence=verdict.sentence, **verdict.fields)
+        # Looked at again and again until then, and told once.
+        if changed and batch.reason != verdict.code:
+            record_event(batch.campaign, verdict.code, verdict.sentence, batch=batch)
 
 
 def rebuild_batch(batch: Batch, clock: Clock) -> None:

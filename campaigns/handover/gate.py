@@ -10,6 +10,7 @@ from campaigns.audience.approval import is_as_approved
 from campaigns.chain import lock_chain
 from campaigns.handover import journal
 from campaigns.handover.batches import why_rebuild
+from campaigns.handover.limits import EXPIRED, PUT_OFF, TOO_LATE, WINDOW_CLOSED, Verdict, verdict_on
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Attempt, Batch, Campaign
@@ -43,7 +44,7 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
         refusal = _gate_refusal(batch, campaign, now, repeated)
         if refusal is not None:
             if not repeated:
-                _apply_refusal(batch, campaign, *refusal, now)
+                _apply_refusal(batch, campaign, refusal, now)
             return None
         if not repeated and why_rebuild(campaign, batch):
             return None
@@ -67,27 +68,33 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
         return attempt
 
 
-def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> tuple[str, str] | None:
+def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> Verdict | None:
     if campaign.status != Campaign.Status.RUNNING:
-        return "not_running", f"The campaign is {campaign.get_status_display().lower()}."
+        return Verdict("not_running", f"The campaign is {campaign.get_status_display().lower()}.")
     # For a repeated commit, the first intent counts here too.
     if not repeated and (too_late := no_progress_sentence(campaign, now)):
-        return "no_progress", too_late
+        return Verdict("no_progress", too_late)
     if not is_as_approved(campaign):
-        return "approval_differs", UNAPPROVED
-    if batch.expires_at and now >= batch.expires_at:
-        return "expired", "The time for handing it over has passed."
+        return Verdict("approval_differs", UNAPPROVED)
+    verdict = verdict_on(batch, campaign, now)
+    if verdict.code:
+        return verdict
+    if verdict.expires_at and now >= verdict.expires_at:
+        return Verdict(EXPIRED, TOO_LATE)
     try:
         payload_of(batch)
     except BytesDiffer as error:
-        return error.code, error.sentence
+        return Verdict(error.code, error.sentence)
     return None
 
 
-def _apply_refusal(batch: Batch, campaign: Campaign, code: str, sentence: str, now: datetime) -> None:
+def _apply_refusal(batch: Batch, campaign: Campaign, refusal: Verdict, now: datetime) -> None:
+    code, sentence = refusal.code, refusal.sentence
     if campaign.status == Campaign.Status.CANCELLED:
         transition(batch, Batch.Status.CANCELLED, reason="campaign_cancelled", sentence=sentence, due_at=None)
-    elif code in ("expired", "bytes_differ"):
+    elif code in PUT_OFF and refusal.due_at:
+        transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, **refusal.fields)
+    elif code in (EXPIRED, WINDOW_CLOSED, "bytes_differ"):
         transition(batch, Batch.Status.HELD, reason=code, sentence=sentence, due_at=None)
     else:
         transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, due_at=now)

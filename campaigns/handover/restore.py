@@ -108,11 +108,11 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
     """Hold a batch back if a journal has batches of its chain that the database lacks; return whether it was.
 
     The recipients of such a batch may be in another one now. While batches are still being created, the missing ones
-    may yet come.
+    may yet come. In a staggered campaign they come only later, and perhaps with other people.
     """
     if not journal_is_ahead(campaign):
         return False
-    if campaign.recipients.waiting().exists():
+    if not campaign.is_staggered and campaign.recipients.waiting().exists():
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_BATCHES_ARE_CREATED)
         return True
     sentence = (

@@ -19,6 +19,7 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import DECISIONS
 from campaigns.forms.decisions import DecideForm, ReasonForm
 from campaigns.handover import journal
+from campaigns.handover.limits import is_too_late
 from campaigns.models import Attempt, Batch, Evidence
 from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of
 from campaigns.results.poll import log_failure
@@ -61,7 +62,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "left": left,
         "events": row.events.select_related("user").order_by("-id")[:200],
         "generations": Batch.objects.filter(campaign=row.campaign_id, number=row.number).exclude(pk=row.pk),
-        "has_expired": row.expires_at is not None and row.expires_at <= timezone.now(),
+        "has_expired": is_too_late(row, timezone.now()),
         "may_release": row.status == Batch.Status.HELD and user.has_perm("campaigns.release_batch"),
         "may_decide": may_decide,
         "must_confirm": must_confirm,

@@ -132,8 +132,9 @@ def _lines(rows: QuerySet[Suppression]) -> Iterator[list[str]]:
 def opt_out_add(request: HttpRequest) -> HttpResponse:
     form = OptOutForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        msisdn = form.cleaned_data["msisdn"]
-        added, _ = suppression.suppress([msisdn], Suppression.Source.MANUAL, form.cleaned_data["note"], request.user)
+        clean = form.cleaned_data
+        msisdn, manual = clean["msisdn"], Suppression.Source.MANUAL
+        added, _ = suppression.suppress([msisdn], manual, clean["note"], request.user, clean["opted_out_on"])
         if added:
             messages.success(request, f"{phones.formatted(msisdn)} is opted out. No campaign will text it.")
         else:

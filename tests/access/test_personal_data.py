@@ -23,7 +23,7 @@ from tests.conftest import PASSWORD, MakeUser
 LogIn = Callable[[User], Client]
 ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
-KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply")
+KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply", "first file")
 ROLES = ("viewer", "operator", "approver", "administrator")
 
 
@@ -57,6 +57,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         "payload": f"/batches/{batch.pk}/payload/",
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
+        "first file": f"/campaigns/{campaign.pk}/files/first/",
     }
 
 
@@ -148,7 +149,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         (
             "recipients",
             f"?format=csv&number={NUMBER}&outcome=waiting",
-            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "0"},
+            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "1"},
         ),
         ("contacts", "?format=csv", {"exported": "contacts", "filter": "none", "rows": "5"}),
         (
@@ -167,6 +168,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
             {"exported": "opt-outs", "filter": "q: a number, source: manual", "rows": "1"},
         ),
         ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
+        ("first file", "", {"exported": "first file", "filter": "none", "rows": "5"}),
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
@@ -231,7 +233,7 @@ def test_no_download_is_stored(exports: dict[str, str], client_of: ClientOf) -> 
 
 def test_pages_offer_no_download_to_viewers(exports: dict[str, str], client_of: ClientOf) -> None:
     pages = {
-        "recipients": exports["recipients"].replace("export/", ""),
+        "recipients": exports["recipients"].replace("export/", "?tab=recipients"),
         "contacts": exports["contacts"].replace("export/", ""),
         "opt-outs": "/contacts/opt-outs/",
         "payload": exports["payload"].replace("payload/", ""),

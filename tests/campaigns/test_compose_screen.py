@@ -160,7 +160,7 @@ def test_the_navigation_says_which_steps_are_complete(
         ("check", ("Check the draft and submit it for approval.",)),
     ]
     page = html_of(logged_in(operator).get(step(campaign, "when")))
-    assert re.search(r"<span>Recipients</span> <span class=\"step-state\">.{0,300}Complete</span>", page)
+    assert re.search(r"<span>Recipients</span> <span class=\"step-state\">.{0,300}Done</span>", page)
     assert re.search(r"<span>Message</span> <span class=\"step-state\">.{0,300}To do</span>", page)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import date
 
 import openpyxl
 import pytest
@@ -86,11 +87,12 @@ def test_it_pages(client: Client) -> None:
 
 
 def test_it_adds_one(client: Client, operator: User) -> None:
-    data = {"phone": "082 555 0100", "country": "ZA", "note": "By phone"}
+    data = {"phone": "082 555 0100", "country": "ZA", "note": "By phone", "opted_out_on": "2026-03-01"}
     answer = client.post("/contacts/opt-outs/add/", data, follow=True)
     assert f"{SHOWN} is opted out." in answer.content.decode()
     found = Suppression.objects.get()
     assert (found.msisdn, found.source, found.note, found.created_by) == (NUMBER, "manual", "By phone", operator)
+    assert found.opted_out_on == date(2026, 3, 1)
     answer = client.post("/contacts/opt-outs/add/", data, follow=True)
     assert "was already opted out" in answer.content.decode()
     assert Suppression.objects.count() == 1

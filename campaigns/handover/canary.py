@@ -1,0 +1,41 @@
+"""The first recipients of a campaign, which go before the others: whether the others still wait for them."""
+
+from django.db.models import Sum
+
+from campaigns.models import Batch, Campaign
+from campaigns.statuses import CanaryRelease
+
+#: More failed numbers than this share of the first recipients are for a person to judge.
+MOST_FAILED = 0.05
+
+
+def room(campaign: Campaign) -> int | None:
+    """How many recipients may still be put into batches before the others are released; None if all may."""
+    if not campaign.canary or campaign.canary_released_at:
+        return None
+    made = campaign.batches.filter(generation=1).aggregate(total=Sum("rows"))["total"] or 0
+    return max(0, campaign.canary - made)
+
+
+def others_wait(campaign: Campaign) -> bool:
+    """Whether all of the first recipients are in batches and the others may not be yet."""
+    return room(campaign) == 0
+
+
+def may_continue(campaign: Campaign) -> bool:
+    """Whether the others need no person: the campaign waits for acceptance, and its first files were accepted."""
+    return campaign.canary_waits_for == CanaryRelease.ACCEPTANCE and not why_not(campaign)
+
+
+def why_not(campaign: Campaign) -> str:
+    """Why the first files do not speak for the others, as a sentence; "" if all of them were accepted."""
+    rows = failed = 0
+    for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED):
+        if batch.status != Batch.Status.ACCEPTED:
+            return f"File {batch.number:,} is not accepted yet."
+        rows += batch.rows
+        failed += batch.row_errors
+    failed += sum(campaign.batches.filter(status=Batch.Status.SUPERSEDED).values_list("row_errors", flat=True))
+    if failed > MOST_FAILED * rows:
+        return f"{failed:,} of the first {rows:,} numbers failed."
+    return ""

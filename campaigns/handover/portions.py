@@ -1,0 +1,242 @@
+"""Which waiting recipients may be in a batch now: those whose allowed hours are open, as many as pace and canary allow.
+
+A campaign that is not staggered has one portion: everybody.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from campaigns import timing
+from campaigns.audience.reach import stored_groups
+from campaigns.audience.windows import Group, Window, next_opening, parse
+from campaigns.audience.zones import group_of
+from campaigns.handover import canary
+from campaigns.handover.limits import WINDOW_CLOSED, ends_at
+from campaigns.handover.pace import slots
+from campaigns.lifecycle import lock_campaign, record_event
+from campaigns.models import Batch, Campaign, Recipient
+from campaigns.querysets import RecipientQuerySet
+from contacts.errors import Refusal
+
+
+@dataclass(frozen=True)
+class Span:
+    """Waiting recipients of one group with consecutive numbers, from the first to the last msisdn."""
+
+    group: Group
+    first: str
+    last: str
+    count: int
+
+
+def spans_of(window: Window, recipients: RecipientQuerySet) -> Iterator[Span]:
+    """``recipients`` in spans, in the order of their numbers; reads every number once, streamed."""
+    group, first, last, count = None, "", "", 0
+    for msisdn in recipients.order_by("msisdn").values_list("msisdn", flat=True).iterator(2000):
+        found = group_of(window, msisdn)
+        if found != group:
+            if group is not None:
+                yield Span(group, first, last, count)
+            group, first, count = found, msisdn, 0
+        last, count = msisdn, count + 1
+    if group is not None:
+        yield Span(group, first, last, count)
+
+
+class Portions:
+    """The waiting recipients of a campaign that may be in batches at ``now``, taken one batch after another."""
+
+    def __init__(self, campaign: Campaign, now: datetime) -> None:
+        self.campaign, self.now = campaign, now
+        self.window = parse(campaign.window) if campaign.is_staggered else None
+        self.most_rows = most_rows(campaign)
+        self.room, self._room_at = _room(campaign, now)
+        self.spans: dict[Group, list[Span]] = {}
+        self._openings: dict[Group, tuple[datetime, datetime] | None] = {}
+        if self.window is not None:
+            for span in spans_of(self.window, campaign.recipients.waiting()):
+                self.spans.setdefault(span.group, []).append(span)
+            self._openings = {group: next_opening(self.window, group, now) for group in self.spans}
+
+    def take(self) -> list[Recipient]:
+        """The recipients for the next batch, in msisdn order and of one group; [] if nobody may be in one now."""
+        rows = self.most_rows if self.room is None else min(self.most_rows, self.room)
+        if rows <= 0:
+            return []
+        if self.window is None:
+            return list(self.campaign.recipients.waiting().order_by("msisdn")[:rows])
+        for group in self._open_groups():
+            spans = self.spans[group]
+            while spans and not self._waiting_in(spans[0]).exists():
+                del spans[0]
+            taken: list[Recipient] = []
+            for span in spans:
+                taken += self._waiting_in(span).order_by("msisdn")[: rows - len(taken)]
+                if len(taken) == rows:
+                    break
+            if taken:
+                return taken
+        return []
+
+    def used(self, rows: int) -> None:
+        """So many recipients are in a batch now."""
+        if self.room is not None:
+            self.room -= rows
+
+    def stretches(self, recipients: Sequence[Recipient]) -> list[tuple[str, str]]:
+        """The recipients of a batch as ranges, first and last msisdn, in which nobody else waits."""
+        if self.window is None:
+            return [(recipients[0].msisdn, recipients[-1].msisdn)]
+        spans = iter(self.spans[group_of(self.window, recipients[0].msisdn)])
+        span, made = next(spans), list[tuple[str, str]]()
+        for recipient in recipients:
+            if made and recipient.msisdn <= span.last:
+                made[-1] = (made[-1][0], recipient.msisdn)
+                continue
+            while recipient.msisdn > span.last:
+                span = next(spans)
+            made.append((recipient.msisdn, recipient.msisdn))
+        return made
+
+    def skip_those_outside(self) -> None:
+        """Exclude those whose allowed hours are closed, if the campaign skips them.
+
+        Raises Refusal if that would be everybody before the first batch, or the first behind a
+        canary: then a person decides.
+        """
+        if self.window is None or not self.window.skips or canary.others_wait(self.campaign):
+            return
+        closed = [span for group in self.spans if not self._is_open(group) for span in self.spans[group]]
+        if not closed:
+            return
+        begun = self.campaign.batches.all()
+        if self.campaign.canary_released_at:
+            begun = begun.filter(created_at__gt=self.campaign.canary_released_at)
+        if not any(map(self._is_open, self.spans)) and not begun.exists():
+            raise Refusal(
+                WINDOW_CLOSED,
+                "Nobody is within the allowed hours now, and people outside them are to be skipped. Resume the "
+                "campaign within the allowed hours, or cancel it.",
+            )
+        with transaction.atomic():
+            counted = lock_campaign(self.campaign.pk).outside_window
+            gone = sum(
+                self._waiting_in(span).update(excluded_reason=Recipient.Excluded.OUTSIDE_WINDOW) for span in closed
+            )
+            self.campaign.outside_window = counted + gone
+            Campaign.objects.filter(pk=self.campaign.pk).update(outside_window=counted + gone)
+            record_event(self.campaign, "outside_window", f"{gone:,} were outside the allowed hours and were skipped.")
+        self.spans = {group: spans for group, spans in self.spans.items() if self._is_open(group)}
+
+    def plan_next(self, made: int) -> None:
+        """Store when the next batches can be created, and who waits for them.
+
+        Raises Refusal if nobody who waits can be texted before the end, and nothing else is left to hand over.
+        """
+        counts = +Counter(
+            {group: sum(self._waiting_in(span).count() for span in spans) for group, spans in self.spans.items()}
+        )
+        due_at = self._due_at(counts)
+        fields: dict[str, Any] = {"batches_due_at": due_at, "waiting_groups": stored_groups(counts)}
+        if made:
+            fields["batches_made_at"] = self.now
+        Campaign.objects.filter(pk=self.campaign.pk).update(**fields)
+        if due_at is None and counts and not canary.others_wait(self.campaign):
+            self._refuse_unless_busy(counts.total())
+
+    def _due_at(self, counts: Counter[Group]) -> datetime | None:
+        if not self.campaign.recipients.waiting().exists() or canary.others_wait(self.campaign):
+            return None
+        opens_at = self.now
+        if self.window is not None:
+            moments = [
+                opening[0] for group in counts if (opening := self._openings[group]) and self._is_reached(opening)
+            ]
+            if not moments:
+                return None
+            opens_at = max(min(moments), self.now)
+        due_at = max(opens_at, self._room_at) if self._room_at else opens_at
+        return min(due_at, self.now + timing.LOOK_AGAIN_AFTER)
+
+    def _refuse_unless_busy(self, count: int) -> None:
+        busy = (Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING)
+        if not self.campaign.batches.filter(status__in=busy).exists():
+            raise Refusal(
+                "window_never_opens",
+                f"{count:,} recipients cannot be texted: their allowed hours do not come again before the end. Cancel "
+                "the campaign: what was handed over stays, and its results are still collected.",
+            )
+
+    def opened_at(self) -> datetime | None:
+        """When the hours that are open now began, the latest of them; None if nobody may be texted now."""
+        return max((opening[0] for group in self._open_groups() if (opening := self._openings[group])), default=None)
+
+    def _open_groups(self) -> list[Group]:
+        """Those that are open now, the one that closes first before the others."""
+        closes_at = {group: opening[1] for group, opening in self._openings.items() if opening}
+        return sorted(
+            filter(self._is_open, self.spans), key=lambda group: (closes_at[group], group.country, group.zones)
+        )
+
+    def _is_open(self, group: Group) -> bool:
+        opening = self._openings[group]
+        return opening is not None and opening[0] <= self.now and self._is_reached(opening)
+
+    def _is_reached(self, opening: tuple[datetime, datetime]) -> bool:
+        end = ends_at(self.campaign)
+        return end is None or max(opening[0], self.now) < end
+
+    def _waiting_in(self, span: Span) -> RecipientQuerySet:
+        return self.campaign.recipients.waiting().filter(msisdn__gte=span.first, msisdn__lte=span.last)
+
+
+def most_rows(campaign: Campaign) -> int:
+    """The most recipients in one batch of the campaign."""
+    rows = campaign.account.adapter.limits.rows
+    return min(rows, slots(campaign.pace, rows).rows) if campaign.pace and campaign.is_staggered else rows
+
+
+def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | None]:
+    """How many recipients may be put into batches now, None for any number; and when the pace has room again."""
+    if not campaign.is_staggered:
+        return None, None
+    first = canary.room(campaign)
+    if not campaign.pace:
+        return first, None
+    slot = slots(campaign.pace, campaign.account.adapter.limits.rows)
+    made = campaign.batches.filter(generation=1)
+    recent = list(
+        made.filter(created_at__gt=now - slot.interval, created_at__lte=now).values_list("rows", "created_at")
+    )
+    # Another file that could go now, but did not: the provider cannot be reached, perhaps. Files would pile up.
+    left = campaign.batches.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING))
+    left = left.filter(due_at__lte=now + slot.interval).exclude(created_at__gt=now - slot.interval, generation=1)
+    if left.exists():
+        return 0, now + timing.RETRY_WHILE_A_FILE_WAITS
+    room = max(0, slot.rows - sum(rows for rows, _ in recent))
+    room_at = min((created_at for _, created_at in recent), default=now) + slot.interval
+    return min(room, first) if first is not None else room, room_at
+
+
+def are_due(campaign: Campaign, now: datetime) -> bool:
+    """Whether batches could be created for those who wait: not while hours, pace or canary hold all of them back."""
+    if not campaign.is_staggered:
+        return True
+    if canary.others_wait(campaign):
+        return canary.may_continue(campaign)
+    due_at = campaign.batches_due_at
+    # Due later than Baton ever plans: the clock was set back.
+    return due_at is None or due_at <= now or due_at > now + timing.LOOK_AGAIN_AFTER
+
+
+def open_since(campaign: Campaign, now: datetime) -> datetime | None:
+    """Since when somebody of those who wait may be texted, by their allowed hours; None if nobody may now."""
+    portions = Portions(campaign, now)
+    if portions.window is None:
+        return campaign.batches_due_at or campaign.started_at or now
+    return portions.opened_at()

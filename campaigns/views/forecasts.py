@@ -1,0 +1,54 @@
+"""What pages show about a campaign's waiting and its last file."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from campaigns.audience.check import usable_text_of
+from campaigns.audience.sources import draft_recipients
+from campaigns.handover import waiting
+from campaigns.models import Campaign
+from contacts.errors import Refusal
+
+#: Numbers of a draft whose allowed hours are looked up for its forecast.
+SAMPLED = 2_000
+
+
+def waiting_context(request: HttpRequest, campaign: Campaign, count: int, now: datetime) -> dict[str, Any]:
+    """What ``_waiting.html`` shows; ``count``: how many recipients are in no file yet."""
+    is_active = campaign.status in (
+        Campaign.Status.FROZEN,
+        Campaign.Status.APPROVED,
+        Campaign.Status.HELD,
+        Campaign.Status.RUNNING,
+    )
+    may_change = request.user.has_perm("campaigns.change_campaign")
+    return {
+        "waiting_for": waiting.waiting_for(campaign, now),
+        "may_continue": may_change and waiting.may_continue(campaign),
+        "last_sentence": last_of(campaign, count, now) if is_active else "",
+    }
+
+
+def last_of(campaign: Campaign, count: int, now: datetime) -> str:
+    """When the last file of a frozen campaign goes, as a sentence; "" if it is not staggered or nobody waits."""
+    if not campaign.is_staggered or not count:
+        return ""
+    found = waiting.forecast_of(campaign, waiting.groups_left(campaign, count), now)
+    return waiting.last_sentence(found, now)
+
+
+def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
+    """When the last file of a draft for so many recipients would go, as a sentence; "" if that is not known."""
+    if not campaign.is_staggered or not included:
+        return ""
+    msisdns: list[str] = []
+    if campaign.window:
+        try:
+            found = draft_recipients(campaign, usable_text_of(campaign), 0, SAMPLED)
+            msisdns = [recipient.msisdn for recipient in found]
+        except Refusal:
+            return ""
+    groups = waiting.groups_of_sample(campaign, msisdns, included)
+    return waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now)
