@@ -42,9 +42,10 @@ test-postgresql: $(VENV)/installed-dev
 chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
 
-proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, then a million phone cells
+proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, a million phone cells, 100,000 texts
 	@PROOF_EXAMPLES=$(or $(N),5000) $(PY) -m pytest -q -s tests/proof -k promise
 	@PHONE_CELLS=1000000 $(PY) -m pytest -q -s tests/contacts/test_phone_properties.py -m slow
+	@TEXTS=100000 $(PY) -m pytest -q -s tests/providers/test_texts_everywhere.py
 
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, layers, settings, migrations and templates

@@ -7,21 +7,28 @@ from typing import Any
 from django.db import transaction
 
 from campaigns.lifecycle import record_event, require_permission
-from campaigns.models import Campaign, CampaignList
+from campaigns.models import Campaign, CampaignExclusion, CampaignList
+from contacts.errors import Refusal
 
-#: What a copy takes over as it is.
+#: What a copy and a follow-up take over as it is.
 COPIED = (
-    "account_id", "template_id", "text", "confirmed_literals", "sender", "options", "window", "parts_ceiling",
-    "pace", "canary", "canary_waits_for", "patience",
+    "account_id", "template_id", "template_version", "text", "text_labels", "confirmed_literals", "letters",
+    "sender", "options", "window", "parts_ceiling", "cost_ceiling", "pace", "patience",
 )  # fmt: skip
+#: What only a copy takes over, which chooses its people anew.
+_COPIED_WITH_PEOPLE = ("not_texted_for_days", "canary", "canary_waits_for")
+_SOURCE = ("contact_list_id", "segment_id", "of_campaign_id")
 
 
 def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
-    """Return a new draft with the settings and lists of ``campaign``, whatever its status; no recipient is copied.
+    """Return a new draft with the settings, sources and exclusions of ``campaign``, whatever its status.
 
-    A start or an end in the past is left out. Raises Refusal without the permission to add campaigns.
+    No recipient is copied, and a start or an end in the past is left out. Raises Refusal for a test handover, and
+    without the permission to add campaigns.
     """
     require_permission(user, "campaigns.add_campaign")
+    if campaign.kind == Campaign.Kind.TEST:
+        raise Refusal("test", "A test handover cannot be copied. Copy the campaign that it tests.")
     start_at = campaign.start_at if campaign.start_at and campaign.start_at > now else None
     end_at = campaign.end_at if campaign.end_at and campaign.end_at > now else None
     with transaction.atomic():
@@ -31,11 +38,15 @@ def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
             start_at=start_at,
             end_at=end_at,
             is_early=campaign.is_early and start_at is not None,
-            **{name: getattr(campaign, name) for name in COPIED},
+            **{name: getattr(campaign, name) for name in (*COPIED, *_COPIED_WITH_PEOPLE)},
         )
         CampaignList.objects.bulk_create(
-            CampaignList(campaign=copy, contact_list=chosen.contact_list, position=chosen.position)
-            for chosen in campaign.campaignlist_set.select_related("contact_list")
+            CampaignList(campaign=copy, position=row.position, **{name: getattr(row, name) for name in _SOURCE})
+            for row in campaign.campaignlist_set.all()
+        )
+        CampaignExclusion.objects.bulk_create(
+            CampaignExclusion(campaign=copy, **{name: getattr(row, name) for name in _SOURCE})
+            for row in campaign.exclusions.all()
         )
         copy.editors.add(user)
         record_event(copy, "copied", f"Copied from “{campaign}” (campaign {campaign.pk}).", user=user)

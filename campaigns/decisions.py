@@ -47,6 +47,8 @@ DECISIONS = {
 
 def why_not_approve(campaign: Campaign, user: Any) -> str:
     """The sentence why ``user`` may not approve ``campaign``; ``""`` if they may."""
+    if campaign.kind == Campaign.Kind.TEST:
+        return "A test handover starts by itself."
     if not user.has_perm("campaigns.approve_campaign"):
         return "Your role does not approve campaigns."
     if is_own(campaign, user) and not settings.SELF_APPROVAL:
@@ -100,7 +102,8 @@ def reject(campaign: Campaign, user: Any, why: str) -> None:
 def change(campaign: Campaign, user: Any) -> None:
     """Return a campaign to draft for changes, before its first batch is created. Its recipients are deleted."""
     require_permission(user, "campaigns.change_campaign")
-    if campaign.status not in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD):
+    changeable = (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
+    if campaign.status not in changeable or campaign.kind == Campaign.Kind.TEST:
         raise Refusal("not_changeable", f"{campaign} can no longer be changed.")
     _back_to_draft(campaign, user, "changed", "Returned to draft for changes.")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, TextField, Value, When
 
@@ -41,8 +42,6 @@ BLOCKED = {
 _BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.CLOSED, CampaignStatus.CANCELLED)
 _NEVER_HANDED_OVER = "The campaign was cancelled before this person was in a file."
 _CORRECTED = "Not handed over yet when the rest was corrected."
-#: The settings that a follow-up takes over as they are.
-_KEPT = tuple(dict.fromkeys((*COPIED, "letters", "pace", "cost_ceiling")))
 _COPIED_OF_PERSON = ("list_id", "contact_id", "msisdn", *FROZEN_FIELDS)
 
 
@@ -176,7 +175,7 @@ def _draft(campaign: Campaign, word: str, user: Any, now: datetime) -> Campaign:
         follows=campaign,
         chain_root_id=root_of(campaign),
         end_at=end_at,
-        **{name: getattr(campaign, name) for name in _KEPT},
+        **{name: getattr(campaign, name) for name in COPIED},
     )
     draft.editors.add(user)
     return draft
@@ -226,7 +225,10 @@ def _add(draft: Campaign, people: Any, reason: str = "why") -> int:
         .order_by("msisdn")
         .values_list("of", "pk", "no", "code", reason, *_COPIED_OF_PERSON)
     )
-    sql, params = chosen.query.sql_with_params()
+    try:
+        sql, params = chosen.query.sql_with_params()
+    except EmptyResultSet:
+        return 0
     table = CampaignPerson._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {sql}", params)

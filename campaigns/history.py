@@ -17,7 +17,16 @@ _DEEDS = {
 }
 #: The same for changes that may come from several statuses, and for events that change none.
 _DEEDS_TO = {"cancelled": "cancelled it", "draft": "returned it to draft"}
-_DEEDS_BY_REASON = {"rejected": "sent it back", "changed": "returned it to draft for changes", "copied": "copied it"}
+_DEEDS_BY_REASON = {
+    "canary_released": "let the other recipients follow",
+    "changed": "returned it to draft for changes",
+    "copied": "copied it",
+    "corrected": "made this draft to correct the rest of a campaign",
+    "followed_up": "made this draft to text people again",
+    "people_removed": "removed people",
+    "rejected": "sent it back",
+    "tested": "started a test handover",
+}
 _FILE_DEEDS = {"released": "released", "cancelled": "cancelled", "decided": "decided about"}
 #: What Baton did to a campaign, which is never folded.
 _BATON = {
@@ -28,6 +37,13 @@ _BATON = {
     "draft": "returned it to draft",
     "closed": "finished it",
     "cancelled": "cancelled it",
+}
+#: What Baton noted, which is not folded either.
+_NOTES = {
+    "account_stopped": "stopped the account",
+    "canary_accepted": "let the other recipients follow",
+    "opted_out_later": "left out people who opted out",
+    "outside_window": "skipped people outside the allowed hours",
 }
 _TAKEN = (Batch.Status.HANDED_OVER, Batch.Status.PROCESSING, Batch.Status.ACCEPTED, Batch.Status.REJECTED)
 _TRIED = (Batch.Status.UPLOADING, Batch.Status.COMMITTING)
@@ -69,6 +85,9 @@ def history_of(events: Iterable[Event]) -> list[Entry]:
             if not decided or not _is_same(decided[0], event):
                 close()
             decided.append(event)
+        elif event.user is None and not event.to_status and event.reason in _NOTES:
+            close()
+            entries.append(Entry(event.at, event.at, "Baton", _NOTES[event.reason], event.sentence, [event]))
         elif event.user is None and (event.batch_id or event.to_status not in _BATON):
             if decided:
                 close()
@@ -100,11 +119,9 @@ def _deed(event: Event) -> Entry:
             or _DEEDS.get((event.from_status, event.to_status))
             or _DEEDS_TO.get(event.to_status, "")
         )
-    sentence = event.sentence
-    if not words:
-        words, sentence = (event.sentence or event.reason.replace("_", " ")), ""
     who = "Baton" if is_of_baton else name_of(event)
-    return Entry(event.at, event.at, who, words, sentence)
+    words = words or event.reason.replace("_", " ") or f"changed it to {event.to_status}"
+    return Entry(event.at, event.at, who, words, event.sentence)
 
 
 def _about_files(events: list[Event]) -> Entry:
@@ -140,9 +157,9 @@ def _machine(events: list[Event]) -> Entry:
     }
     said += [f"{len(files[status]):,} {words}" for status, words in results.items() if status in files]
     newest, oldest = events[0], events[-1]
-    if len(events) == 1 and not said:
-        said = [newest.sentence or newest.reason.replace("_", " ")]
-    return Entry(newest.at, oldest.at, "Baton", ", ".join(said) or "noted something", steps=events)
+    file = newest.batch
+    words = ", ".join(said) or (f"worked on file {file.number}" if file else newest.reason.replace("_", " "))
+    return Entry(newest.at, oldest.at, "Baton", words, steps=events)
 
 
 def _count(number: int, word: str) -> str:

@@ -15,14 +15,14 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import timing
+from campaigns import exporting, notice_mail, notices, test_handover, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, portions, restore
 from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Export
 from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.errors import Refusal
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @job("campaigns")
 def freeze(campaign_id: int) -> None:
-    """Freeze a campaign that is ``freezing``."""
+    """Freeze a campaign that is ``freezing``. A test handover then starts by itself."""
     with hold(campaign_lock_name(campaign_id)) as lock:
         if lock is None:
             return
@@ -51,6 +51,9 @@ def freeze(campaign_id: int) -> None:
             with suppress(LockLost):
                 audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
             raise
+        test = Campaign.objects.filter(pk=campaign_id, kind=Campaign.Kind.TEST).first()
+        if test and test_handover.approve_test(test, timezone.now()):
+            queues.enqueue_once(create_batches, campaign_id)
 
 
 @job("campaigns")
@@ -100,6 +103,24 @@ def audit(campaign_id: int) -> None:
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
+@job("imports")
+def write_export(export_id: int) -> None:
+    """Write the file of an export. If the worker dies, the sweep has it written again from its beginning."""
+    try:
+        exporting.write(export_id, timezone.now)
+    except (BaseTimeoutException, OperationalError, InterfaceError):
+        raise
+    except Exception:
+        exporting.give_up(export_id, timezone.now())
+        raise
+
+
+@job("results")
+def mail_notices(_: int) -> None:
+    """Send the e-mails of notices that are due."""
+    notice_mail.send_due(timezone.now)
+
+
 def sweep(now: datetime) -> dict[str, int]:
     """Find rows that wait and enqueue their jobs, and make the transitions that depend on the clock alone.
 
@@ -113,7 +134,8 @@ def sweep(now: datetime) -> dict[str, int]:
     _cancel_leftovers()
     versions.erase_old_numbers()
     wanted: list[tuple[Job, int]] = []
-    for campaign in Campaign.objects.filter(status=Campaign.Status.FREEZING):
+    unfinished_tests = Q(kind=Campaign.Kind.TEST, status__in=(Campaign.Status.DRAFT, Campaign.Status.FROZEN))
+    for campaign in Campaign.objects.filter(Q(status=Campaign.Status.FREEZING) | unfinished_tests):
         if is_free(campaign_lock_name(campaign.pk)):
             wanted.append((freeze, campaign.pk))
     for campaign in Campaign.objects.filter(
@@ -132,9 +154,25 @@ def sweep(now: datetime) -> dict[str, int]:
     )
     for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
         wanted.append((audit, campaign.pk))
+    exporting.delete_old(now)
+    for pk in Export.objects.filter(status=Export.Status.RUNNING).values_list("pk", flat=True):
+        if is_free(exporting.lock_name(pk)):
+            wanted.append((write_export, pk))
+    _make_notices(now)
+    if notice_mail.due(now).exists():
+        # One job for the e-mails of all people: it belongs to no row.
+        wanted.append((mail_notices, 0))
     for each, pk in wanted:
         enqueued[each.__name__] += queues.enqueue_once(each, pk)
     return {name: count for name, count in enqueued.items() if count}
+
+
+def _make_notices(now: datetime) -> None:
+    """Make notices. An error must not keep the sweep from waking the workers: the next sweep tries again."""
+    try:
+        notices.make_notices(now)
+    except Exception:
+        logger.exception("notices could not be made")
 
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:
@@ -155,7 +193,10 @@ def _hold_late_starts(now: datetime) -> None:
     for campaign in Campaign.objects.filter(Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)):
         if campaign.effective_start_at and now > campaign.effective_start_at + campaign.patience:
             late = timing.duration_in_words(now - campaign.effective_start_at)
-            _try_transition(campaign, Campaign.Status.HELD, "start_missed", f"Its start was missed by {late}.")
+            # Nobody waits for a test any more; a new one takes a moment.
+            is_test = campaign.kind == Campaign.Kind.TEST
+            to = Campaign.Status.CANCELLED if is_test else Campaign.Status.HELD
+            _try_transition(campaign, to, "start_missed", f"Its start was missed by {late}.")
 
 
 def _expire_approvals(now: datetime) -> None:

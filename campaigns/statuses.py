@@ -19,6 +19,10 @@ class LettersChoice(TextChoices):
     REPLACE_OR_SKIP = "replace_or_skip", "Replace them, and skip people whose letters have no replacement"
 
 
+#: The choices that replace letters.
+REPLACES = (LettersChoice.REPLACE, LettersChoice.REPLACE_OR_SKIP)
+
+
 class CanaryRelease(TextChoices):
     """What the recipients after the first ones wait for."""
 

@@ -104,6 +104,7 @@ SHOWN_FIELDS = 3
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
+_NOT_ON_A_PHONE = {"td": {"class": "figure not-on-a-phone"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
 _WORDS = {"td": {"class": "words"}}
 
@@ -193,7 +194,7 @@ class RecipientTable(tables.Table):
     msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     outcome = tables.Column(orderable=False)
     detail = tables.Column(verbose_name="Why", orderable=False, attrs=_WORDS)
-    batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
+    batch_number = tables.Column(verbose_name="File", attrs=_NOT_ON_A_PHONE)
 
     class Meta:
         attrs = {"aria-label": "Recipients"}
@@ -208,7 +209,9 @@ class RecipientTable(tables.Table):
 
     def render_msisdn(self, record: Recipient) -> SafeString:
         page = reverse("campaigns:recipient", args=[record.campaign_id, record.pk])
-        return format_html('<a class="row-anchor" href="{}">{}</a>', page, phones.formatted(record.msisdn))
+        # The table is replaced by its own links; this one leaves the page.
+        link = '<a class="row-anchor" href="{}" hx-boost="false">{}</a>'
+        return format_html(link, page, phones.formatted(record.msisdn))
 
     def render_outcome(self, value: str) -> SafeString:
         return chip(OUTCOME_KINDS[value], OUTCOME_WORDS[value])

@@ -73,6 +73,13 @@ POLL_AGAIN_AFTER_OWN_ERROR = timedelta(minutes=5)
 #: A person or another poll changed the batch first: poll again and settle from what it is now.
 POLL_AGAIN_AFTER_STALE = timedelta(seconds=5)
 
+# -- test handovers
+
+#: A test that could not start for this long, because no worker ran, is cancelled: nobody waits for it any more.
+TEST_IS_STALE_AFTER = timedelta(hours=1)
+#: How often the page asks for the result of a test, in seconds.
+TEST_REFRESH_SECONDS = 2
+
 # -- the sweep
 
 #: Nothing is put off for longer than these. What is due later was written before the clock was set back.
@@ -82,6 +89,18 @@ LONGEST_UNTIL_A_POLL = timedelta(hours=7)
 AUDIT_EVERY = timedelta(days=1)
 #: ... and those of one that has ended only this often: little but late news changes them.
 AUDIT_ENDED_EVERY = timedelta(days=4)
+
+# -- notices and exports
+
+#: How long after a failure the e-mail of a notice is tried again: half of the notice's age, within these.
+SHORTEST_MAIL_PAUSE = timedelta(minutes=1)
+LONGEST_MAIL_PAUSE = timedelta(hours=1)
+#: After this the e-mail is given up: the notice is old news, and it stays in Baton.
+GIVE_UP_MAIL_AFTER = timedelta(days=3)
+#: A page says that an e-mail could not be sent once it is this late.
+MAIL_IS_LATE_AFTER = timedelta(minutes=5)
+#: The file of an export is deleted after this: it holds phone numbers, and it can be made again.
+EXPORT_KEPT_FOR = timedelta(days=3)
 
 
 def retry_pause(failures: int) -> timedelta:

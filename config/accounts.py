@@ -1,5 +1,6 @@
 """Login: administrators add people, sign-up is closed, two-step login can be required."""
 
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
@@ -53,6 +54,15 @@ class ClosedSignup(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Whether a password has to be entered again. For Baton's own decisions, a login counts like a password.
+
+        allauth's own pages, such as those of the second step, still ask after a login.
+        """
+        if not app and self.request and logged_in_lately(self.request):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that TRUSTED_PROXIES proxies report, else that of the connection.
 
@@ -66,6 +76,12 @@ class ClosedSignup(DefaultAccountAdapter):
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Failed logins count per user name and address, so a stranger cannot lock an account."""
         return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{ratelimit.get_ip(request)}"
+
+
+def logged_in_lately(request: HttpRequest) -> bool:
+    """Whether this session's last login or password is younger than ACCOUNT_REAUTHENTICATION_TIMEOUT."""
+    records = get_authentication_records(request, request.user)
+    return bool(records) and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
 class AuditMiddleware(AuditlogMiddleware):

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.template import Context
 from django.urls import reverse
 
+from campaigns.models import Notice
+
 register = template.Library()
 
 
@@ -33,12 +35,12 @@ ENTRIES = (
         "Accounts",
         "hdd-network",
         "providers:accounts",
-        ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address"),
+        ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address", "campaigns:test_number"),
     ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 ADMIN = Entry("Admin", "gear", "admin:index")
-OUTSIDE = ("campaigns:search",)
+OUTSIDE = ("campaigns:search", "campaigns:notice")
 """Views that belong to no entry."""
 
 
@@ -87,6 +89,15 @@ def main_nav(context: Context) -> dict[str, Any]:
     return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
 
 
+@register.inclusion_tag("components/notice_bell.html", takes_context=True)
+def notice_bell(context: Context) -> dict[str, Any]:
+    """The link to the notices of this user, with how many are unread."""
+    user = context.get("user")
+    if user is None or not user.is_authenticated:
+        return {"is_shown": False}
+    return {"is_shown": True, "unread": Notice.objects.filter(user=user, read_at=None).count()}
+
+
 @register.inclusion_tag("components/account_links.html", takes_context=True)
 def account_links(context: Context) -> dict[str, Any]:
     """The rows of an account's facts that lead to other apps, for the user and the account of the context."""
@@ -108,3 +119,9 @@ def new_campaign_url(context: Context, list_id: int) -> str:
     if not context["user"].has_perm("campaigns.add_campaign"):
         return ""
     return f"{reverse('campaigns:new')}?list={list_id}"
+
+
+@register.simple_tag
+def test_numbers_url() -> str:
+    """The page of the phones that administrators keep for test handovers."""
+    return reverse("campaigns:test_numbers")

@@ -1,4 +1,7 @@
-"""The pages that would send an email: Baton sends none, and says so instead of failing."""
+"""The pages of the login that would send an email: they say what to do instead.
+
+Baton sends emails about notices only (campaigns.notice_mail), from a worker, and only where EMAIL_URL is set.
+"""
 
 from typing import Any
 

@@ -34,6 +34,9 @@ class PersonForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields[
+            "email"
+        ].help_text = "Notices go here by email. Without an address, the person sees them in Baton only."
         if self.instance.pk:
             self.initial["role"] = role_of(self.instance)
         if self.instance.pk == self.editor.pk:

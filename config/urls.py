@@ -12,6 +12,8 @@ from config.first_administrator import first_administrator
 from config.health import healthz
 from config.no_email import NoEmail
 
+handler403 = "config.no_role.forbidden"
+
 urlpatterns = [
     # The admin's own form does not limit wrong passwords either.
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

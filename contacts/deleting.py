@@ -1,16 +1,18 @@
-"""Deleting a list with everything that belongs to it. Opt-outs, consents and texts that were handed over stay."""
+"""Deleting a list with everything that belongs to it, or a segment. Opt-outs, consents and handed-over texts stay."""
 
 from django.db import DEFAULT_DB_ALIAS, transaction
-from django.db.models import ProtectedError
+from django.db.models import Model, ProtectedError
 from django.db.models.deletion import Collector
 
 from contacts import browsing
 from contacts.bulk import refuse_while_busy
 from contacts.errors import Refusal
-from contacts.models import ContactList, ImportIssue, ImportRow
+from contacts.models import ContactList, ImportIssue, ImportRow, Segment
 
 #: Rows deleted in one transaction, so that others can write in between.
 RANGE = 10_000
+#: Campaigns that a refusal names; the others are only counted.
+NAMED = 3
 
 
 def delete_list(contact_list: ContactList) -> None:
@@ -29,7 +31,7 @@ def delete_list(contact_list: ContactList) -> None:
     try:
         contact_list.delete()
     except ProtectedError as error:
-        raise _in_use(contact_list) from error
+        raise _in_use(contact_list, error) from error
 
 
 def refuse_deletion(contact_list: ContactList) -> None:
@@ -39,8 +41,20 @@ def refuse_deletion(contact_list: ContactList) -> None:
         # Looks for what forbids the deletion; deletes nothing.
         Collector(using=DEFAULT_DB_ALIAS).collect([contact_list])
     except ProtectedError as error:
-        raise _in_use(contact_list) from error
+        raise _in_use(contact_list, error) from error
 
 
-def _in_use(contact_list: ContactList) -> Refusal:
-    return Refusal("in_use", f"{contact_list} cannot be deleted because the history of a campaign refers to it.")
+def delete_segment(segment: Segment) -> None:
+    """Delete a segment; its contacts stay. Raises Refusal ``in_use`` by a campaign."""
+    try:
+        segment.delete()
+    except ProtectedError as error:
+        raise _in_use(segment, error) from error
+
+
+def _in_use(row: Model, error: ProtectedError) -> Refusal:
+    """The refusal that names the campaigns which choose or exclude the people of ``row``."""
+    users = sorted({f"“{getattr(use, 'campaign', use)}”" for use in error.protected_objects})
+    named = ", ".join(users[:NAMED]) + (f" and {len(users) - NAMED} more" if len(users) > NAMED else "")
+    campaigns = "the campaign" if len(users) == 1 else "the campaigns"
+    return Refusal("in_use", f"{row} cannot be deleted because {campaigns} {named} chose or excluded its people.")

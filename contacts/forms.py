@@ -207,14 +207,38 @@ class EncodingForm(forms.Form):
     )
 
 
-class OptOutForm(forms.Form):
-    """One number. Cleans to ``msisdn`` and ``note``."""
+class OptedOutOn(forms.Form):
+    """The day on which a person opted out."""
+
+    opted_out_on = forms.DateField(
+        label="Opted out on",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        initial=timezone.localdate,
+        error_messages={"required": "Enter the day the person opted out."},
+    )
+
+    def clean_opted_out_on(self) -> date | None:
+        day: date | None = self.cleaned_data["opted_out_on"]
+        if day and day > timezone.localdate():
+            raise forms.ValidationError("This day is in the future.", code="in_the_future")
+        return day
+
+
+class OptOutForm(OptedOutOn):
+    """One number. Cleans to ``msisdn``, ``opted_out_on`` (None if the day is not known) and ``note``."""
 
     phone = forms.CharField(label="Phone number", max_length=60, error_messages={"required": PHONE_REQUIRED})
     country = country_field("Used if the number has no country code.")
     note = forms.CharField(
         label="Note", required=False, max_length=500, help_text="How the person opted out, for example by phone."
     )
+
+    field_order = ("phone", "country", "opted_out_on", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["opted_out_on"].required = False
+        self.fields["opted_out_on"].help_text = "Leave blank if the day is not known."
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -227,15 +251,9 @@ class OptOutForm(forms.Form):
         return cleaned
 
 
-class DatedOptOutForm(forms.Form):
+class DatedOptOutForm(OptedOutOn):
     """The opt-out of a number that is known. Cleans to ``opted_out_on`` and ``note``."""
 
-    opted_out_on = forms.DateField(
-        label="Opted out on",
-        widget=forms.DateInput(attrs={"type": "date"}),
-        initial=timezone.localdate,
-        error_messages={"required": "Enter the day the person opted out."},
-    )
     note = forms.CharField(
         label="Proof",
         max_length=500,
@@ -243,12 +261,6 @@ class DatedOptOutForm(forms.Form):
         help_text="How the person opted out, for example “phoned the shop, spoke to Thandi”.",
         error_messages={"required": "Enter how the person opted out."},
     )
-
-    def clean_opted_out_on(self) -> date:
-        day: date = self.cleaned_data["opted_out_on"]
-        if day > timezone.localdate():
-            raise forms.ValidationError("This day is in the future.", code="in_the_future")
-        return day
 
 
 class OptOutPasteForm(forms.Form):

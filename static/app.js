@@ -36,6 +36,19 @@
     paint();
   };
 
+  // data-confirm-choice="name": the question repeats what is chosen in the form's radio buttons of that name.
+  const choice = (trigger) => {
+    const chosen = trigger.form?.querySelector(`input[name="${trigger.dataset.confirmChoice}"]:checked`);
+    const words = chosen?.labels[0]?.firstChild?.textContent.trim();
+    if (!words) {
+      return [];
+    }
+    const repeated = document.createElement("p");
+    repeated.className = "question-choice";
+    repeated.textContent = words;
+    return [repeated];
+  };
+
   // One dialog for every question: <button data-confirm="..." data-confirm-title="..." data-confirm-label="...">.
   const ask = (trigger) =>
     new Promise((answer) => {
@@ -63,7 +76,7 @@
       const danger = trigger.matches(".btn-danger, .btn-outline-danger, .text-danger");
       const label = trigger.dataset.confirmLabel ?? (trigger.textContent.trim() || "Yes");
       button(label, danger ? "btn-danger" : "btn-primary", "yes");
-      dialog.append(title, text, row);
+      dialog.append(title, ...choice(trigger), text, row);
       document.body.append(dialog);
       dialog.addEventListener("close", () => {
         const said = dialog.returnValue === "yes";

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.conf import settings as project
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.template.loader import get_template, render_to_string
@@ -196,7 +196,7 @@ def test_a_wrong_password_is_reported_in_a_sentence_and_the_name_stays(client: C
         ("/login/logout/", "Running campaigns continue"),
         ("/login/reauthenticate/", "Confirm your identity"),
         ("/login/2fa/", "Authenticator app"),
-        ("/login/email/", "Baton does not send email"),
+        ("/login/email/", "A Baton administrator can change this address"),
     ],
 )
 def test_the_pages_of_ones_own_account_are_rendered(client: Client, address: str, words: str) -> None:
@@ -271,6 +271,20 @@ def test_a_refusal_shows_its_own_sentence_or_names_the_role() -> None:
     assert "Your role does not allow this" not in own.content.decode()
     plain = permission_denied(request, PermissionDenied())
     assert "Your role does not allow this" in plain.content.decode()
+
+
+@pytest.mark.django_db
+def test_somebody_without_a_role_is_told_how_to_get_one(client: Client) -> None:
+    person = User.objects.create_user("thandi")
+    client.force_login(person)
+    answer = client.get("/")
+    assert answer.status_code == 403
+    assert "You have no role yet" in answer.content.decode()
+    person.groups.add(Group.objects.get(name="viewer"))
+    assert client.get("/").status_code == 200
+    refused = client.get("/campaigns/new/")
+    assert refused.status_code == 403
+    assert "You do not have permission" in refused.content.decode()
 
 
 def test_the_other_failures_say_what_to_do() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from campaigns.models import Campaign, Recipient
-from campaigns.statuses import EXCLUDED_LATER
+from campaigns.statuses import EXCLUDED_LATER, REPLACES
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
+from providers.letters import fingerprint
 
 _READ = ("id", "msisdn", *FROZEN_FIELDS)
 
@@ -30,7 +31,8 @@ def approval_hash(campaign: Campaign) -> str:
         "login": account.login,
         "options": campaign.options,
         "window": campaign.window,
-        "letters": campaign.letters,
+        # A release that replaces letters in another way changes the texts, so they must be approved again.
+        "letters": [campaign.letters, fingerprint() if campaign.letters in REPLACES else ""],
         "ceiling": campaign.parts_ceiling,
         "cost_ceiling": str(campaign.cost_ceiling) if campaign.cost_ceiling is not None else None,
         "pace": campaign.pace,

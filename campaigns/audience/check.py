@@ -1,17 +1,19 @@
 """Check a draft as if it were frozen now: who would be included, who excluded and why, and what the texts cost."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
+from campaigns.audience.binding import unbound
+from campaigns.audience.letter_counts import lacking_in_text
 from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
-from campaigns.audience.spec import compose_spec, finished_text
+from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text, foreign_fields
-from campaigns.models import Campaign, Recipient
+from campaigns.models import Campaign
 from contacts.errors import Refusal
-from contacts.models import ContactList, Import
-from providers import gsm
+from contacts.models import Import
 from providers.base import Problem
 from providers.models import Account
 
@@ -28,20 +30,8 @@ class AudienceCheck(Measured):
     excluded: dict[str, int] = field(default_factory=dict)
     spec_problems: list[Problem] = field(default_factory=list)
     is_complete: bool = True
-
-
-@dataclass
-class Sample:
-    """One real recipient of a draft or a frozen campaign, with the text as it would be read."""
-
-    position: int
-    total: int
-    msisdn: str
-    list_name: str
-    #: Label and value of each labelled field that the recipient has.
-    values: list[tuple[str, str]]
-    text: str
-    measure: gsm.Measure
+    #: The characters of the campaign's own text that the account lacks, with their replacement.
+    letters_in_text: dict[str, str | None] = field(default_factory=dict)
 
 
 def check_audience(campaign: Campaign) -> AudienceCheck:
@@ -56,40 +46,17 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     check.selected = sum(reasons.values())
     check.included = reasons.pop("", 0)
     check.excluded = dict(reasons)
-    spec = compose_spec(campaign, text)
-    check.spec_problems = campaign.account.adapter.spec_problems(spec)
-    measured = measure_texts(campaign, text, spec, draft_recipients(campaign, text, 0, CHECKED))
-    check.is_complete = measured.included == check.included
-    for name in ("parts", "histogram", "least", "most", "longest", "problems", "problem_count", "text_faults", "cost"):
-        setattr(check, name, getattr(measured, name))
+    composer = composer_of(campaign, text)
+    check.spec_problems = campaign.account.adapter.spec_problems(composer.spec)
+    measured = measure_texts(campaign, composer, draft_recipients(campaign, text, 0, CHECKED))
+    check.is_complete = measured.included + sum(measured.skipped.values()) == check.included
+    check.excluded = dict(Counter(check.excluded) + Counter(measured.skipped))
+    for each in fields(Measured):
+        if each.name != "included":
+            setattr(check, each.name, getattr(measured, each.name))
+    check.included -= sum(measured.skipped.values())
+    check.letters_in_text = lacking_in_text(composer)
     return check
-
-
-def sample(campaign: Campaign, position: int) -> Sample | None:
-    """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
-    text = usable_text_of(campaign)
-    if campaign.counts:
-        included = campaign.recipients.included()
-        total = included.count()
-        found = included.order_by("msisdn")[position - 1 : position] if position > 0 else []
-        recipients: list[Recipient] = list(found)
-    else:
-        total = count_reasons(campaign, text)[""]
-        recipients = list(draft_recipients(campaign, text, position - 1, 1)) if 0 < position <= total else []
-    if not recipients:
-        return None
-    recipient = recipients[0]
-    body = finished_text(text, recipient)
-    contact_list = ContactList.objects.filter(pk=recipient.list_id).first()
-    return Sample(
-        position=position,
-        total=total,
-        msisdn=recipient.msisdn,
-        list_name=contact_list.name if contact_list else "",
-        values=contact_list.labelled_values(recipient) if contact_list else [],
-        text=body,
-        measure=campaign.account.adapter.measure(compose_spec(campaign, text), body),
-    )
 
 
 def usable_text_of(campaign: Campaign) -> Text:
@@ -104,7 +71,9 @@ def usable_text_of(campaign: Campaign) -> Text:
 
 def _usable_text_of(campaign: Campaign) -> Text:
     if not has_own_people(campaign):
-        return usable_text(campaign.text, sources_of(campaign))
+        text = usable_text(campaign.text, sources_of(campaign))
+        refuse_unbound_fields(campaign)
+        return text
     if not campaign.people.exists():
         raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
     return compile_text(campaign.text)
@@ -119,6 +88,19 @@ def refuse_foreign_fields(campaign: Campaign) -> None:
             "looks_like_a_field",
             f"{named} {'looks' if len(found) == 1 else 'look'} like a field of another program and would be texted as"
             " it stands. Insert one of the list's fields instead, or confirm below the text that it is meant as it is.",
+        )
+
+
+def refuse_unbound_fields(campaign: Campaign) -> None:
+    """Raise Refusal if a field of the text holds something else on the chosen lists than what it was written for."""
+    lists = campaign.ordered_lists()
+    found = unbound(campaign.text, campaign.text_labels, campaign.value_labels()) if lists else {}
+    if found:
+        named = ", ".join(f"“{label}”" for label in found.values())
+        raise Refusal(
+            "fields_unbound",
+            f"The text uses {named}, but the chosen lists have something else in that place. Choose the right field"
+            " beside the text.",
         )
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from campaigns.audience.check import CHECKED, refuse_early, usable_text
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
-from campaigns.audience.spec import message_of
+from campaigns.audience.spec import Composer
 from campaigns.audience.statistics import Measured, TextStatistics
 from campaigns.audience.texts import Text
 from campaigns.lifecycle import require_permission
@@ -106,14 +106,14 @@ def compare_accounts(campaign: Campaign, now: datetime, sources: Sources | None 
         recipients = draft_recipients(campaign, text, 0, CHECKED)
     accounts = list(Account.objects.filter(is_active=True))
     statistics_by_account = [
-        TextStatistics(account.adapter, spec_for(campaign, account, text), table_of(account)) for account in accounts
+        TextStatistics(composer_for(campaign, account, text), table_of(account)) for account in accounts
     ]
     foreign: dict[str, None] = {}
-    for recipient in recipients:
-        message = message_of(text, recipient)
-        foreign.update(dict.fromkeys(gsm.unsupported(message.text)))
+    for position, recipient in enumerate(recipients, start=1):
         for statistics in statistics_by_account:
-            statistics.add(recipient, message)
+            composed = statistics.composer.compose(recipient)
+            foreign.update(dict.fromkeys(gsm.unsupported(composed.message.text)))
+            statistics.add(recipient, composed, position)
     return [
         _check(campaign, account, statistics, included, "".join(foreign), now)
         for account, statistics in zip(accounts, statistics_by_account, strict=True)
@@ -161,24 +161,26 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
         if slot is None:
             raise Refusal("busy", BUSY)
         with connect(account) as remote:
-            said = account.adapter.quote(remote, spec_for(campaign, account, text), message_of(text, recipient))
+            composer = composer_for(campaign, account, text)
+            said = account.adapter.quote(remote, composer.spec, composer.message(recipient))
     if said is None:
         raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, fix that first.")
     return said
 
 
-def spec_for(campaign: Campaign, account: Account, text: Text) -> CampaignSpec:
-    """What the campaign would ask of this account's adapter. Baton itself waits for a start that the provider cannot
-    hold.
+def composer_for(campaign: Campaign, account: Account, text: Text) -> Composer:
+    """The composer of the campaign's messages, if it went through this account. Baton itself waits for a start that the
+    provider cannot hold.
     """
-    return CampaignSpec(
-        template=text.bare,
+    spec = CampaignSpec(
+        template="",
         sender=campaign.sender,
         start_at=campaign.start_at if campaign.is_early and account.adapter.starts_later else None,
         end_at=campaign.end_at,
         options=options_for(campaign, account),
         account=account.settings,
     )
+    return Composer(text, account.adapter, spec, campaign.letters)
 
 
 def options_for(campaign: Campaign, account: Account) -> dict[str, Any]:
@@ -202,7 +204,7 @@ def _check(
     campaign: Campaign, account: Account, statistics: TextStatistics, included: int, foreign: str, now: datetime
 ) -> AccountCheck:
     measured = statistics.result()
-    problems = statistics.adapter.spec_problems(statistics.spec)
+    problems = statistics.composer.adapter.spec_problems(statistics.composer.spec)
     early = ""
     if campaign.is_early:
         early, refusal = _early_delivery(account, campaign.start_at, now)
@@ -219,8 +221,8 @@ def _check(
             character for character in at_fault if _may_be_unsupported(character) and character not in named
         ),
         # With this option chosen, even a text that needs no Unicode goes as Unicode.
-        is_unicode=statistics.adapter.measure(statistics.spec, "a").alphabet != "gsm",
-        rehearsal=statistics.adapter.rehearsal(statistics.spec),
+        is_unicode=statistics.composer.adapter.measure(statistics.composer.spec, "a").alphabet != "gsm",
+        rehearsal=statistics.composer.adapter.rehearsal(statistics.composer.spec),
         early=early,
         has_quote=type(account.adapter).quote is not BaseAdapter.quote,
         is_chosen=campaign.account_id == account.pk,

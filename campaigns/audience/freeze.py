@@ -1,5 +1,6 @@
 """The freeze: copy the audience of a campaign into recipients that no longer change, and measure every text."""
 
+from array import array
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -13,18 +14,20 @@ from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.reach import frozen_groups, refuse_early_portions
 from campaigns.audience.sources import copy_people
-from campaigns.audience.spec import compose_spec
+from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import measure_texts
 from campaigns.audience.versions import erase_old_numbers, record_version, stored_numbers
 from campaigns.chain import why_not_freeze
 from campaigns.lifecycle import require_permission, transition
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Recipient
 from campaigns.statuses import EXCLUDED_LATER
 from contacts.errors import Refusal
 from providers.locks import Lock
 
 #: Recipients deleted in one transaction, so that web requests can write in between.
 CHUNK = 20_000
+#: Recipients skipped in one statement.
+SKIPPED_AT_ONCE = 5_000
 
 
 def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
@@ -65,11 +68,12 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         if not is_freezing(campaign):
             _forget_if_given_up(campaign, lock)
             return
-        spec = compose_spec(campaign, text)
-        problems = campaign.account.adapter.spec_problems(spec)
+        composer = composer_of(campaign, text)
+        problems = composer.adapter.spec_problems(composer.spec)
         if problems:
             raise Refusal(problems[0].code, " ".join(problem.sentence for problem in problems))
-        measured = measure_texts(campaign, text, spec, frozen_recipients(campaign))
+        measured = measure_texts(campaign, composer, frozen_recipients(campaign))
+        _skip(measured.skipped_ids, lock)
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):
             raise Refusal("copy_differs", "The audience changed while it was being copied. Submit it again.")
@@ -95,8 +99,12 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         "parts": measured.parts,
         "histogram": {str(parts): n for parts, n in sorted(measured.histogram.items())},
         "least": measured.least,
+        "typical": measured.typical,
         "most": measured.most,
-        "longest": [row["id"] for row in measured.longest],
+        "longest": measured.kinds["longest"].first,
+        "expensive": measured.expensive,
+        "letters": measured.letters,
+        "kinds": {name: [kind.count, kind.first] for name, kind in measured.kinds.items() if name != "longest"},
         "text_faults": {code: count for code, (count, _) in measured.text_faults.items()},
         **groups,
     }
@@ -121,6 +129,15 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             problems=[],
         )
     erase_old_numbers()
+
+
+def _skip(ids_by_reason: "dict[str, array[int]]", lock: Lock | None) -> None:
+    """Exclude the recipients with these ids, a chunk in a transaction. Raises LockLost."""
+    for reason, ids in ids_by_reason.items():
+        for at in range(0, len(ids), SKIPPED_AT_ONCE):
+            with transaction.atomic():
+                Recipient.objects.filter(pk__in=ids[at : at + SKIPPED_AT_ONCE]).update(excluded_reason=reason)
+                refuse_lost(lock)
 
 
 def give_up_freeze(

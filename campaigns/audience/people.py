@@ -10,9 +10,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
-from campaigns.audience.texts import Text
+from campaigns.audience.texts import Text, compile_text
 from campaigns.chain import is_reached_elsewhere
 from campaigns.models import Campaign, CampaignPerson, Recipient
+from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from contacts.models import Suppression
 from providers.locks import Lock, LockLost
@@ -33,6 +34,16 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people by the reason that would exclude them; ``""`` counts those included."""
     counted: Any = _judged(campaign, text).order_by().values("why").annotate(n=Count("pk"))
     return Counter(dict(counted.values_list("why", "n")))
+
+
+def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
+    return count_empty(_judged(campaign, text).filter(why=Recipient.Excluded.MISSING_FIELD), text)
+
+
+def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
+    """Count the ``rows`` without a value by the field, of those that ``text`` needs."""
+    return Counter(rows.aggregate(**{name: Count("pk", filter=Q(**{name: ""})) for name in text.required}))
 
 
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
@@ -60,6 +71,18 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
         if last is None or not is_freezing(campaign):
             return copied
         after = last
+
+
+def judged_people(campaign: Campaign) -> Any:
+    """The people, annotated with ``why`` a freeze would exclude them now: ``""`` for those who are included.
+
+    While the text of the draft cannot be used, nobody lacks a value for it.
+    """
+    try:
+        text = compile_text(campaign.text)
+    except Refusal:
+        text = Text("", (), (), (), "", {})
+    return _judged(campaign, text)
 
 
 def refuse_lost(lock: Lock | None) -> None:

@@ -59,6 +59,13 @@ class Sources:
             reasons.update(_count(rows))
         return reasons
 
+    def count_missing(self, text: Text) -> Counter[str]:
+        """See the function ``count_missing``."""
+        missing: Counter[str] = Counter()
+        for rows in self._judged(text):
+            missing.update(people.count_empty(rows.filter(reason=Recipient.Excluded.MISSING_FIELD), text))
+        return missing
+
     def recipients(self, text: Text, skip: int, count: int) -> Iterator[Recipient]:
         """See ``draft_recipients``."""
         for rows in self._judged(text):
@@ -117,8 +124,12 @@ class Sources:
 def sources_of(campaign: Campaign) -> Sources:
     """What a saved campaign chooses and excludes."""
     return Sources(
-        list(campaign.campaignlist_set.select_related("contact_list", "segment__list").order_by("position")),
-        list(campaign.exclusions.select_related("contact_list", "segment__list")),
+        list(
+            campaign.campaignlist_set.select_related("contact_list", "segment__list", "of_campaign").order_by(
+                "position"
+            )
+        ),
+        list(campaign.exclusions.select_related("contact_list", "segment__list", "of_campaign")),
         campaign.not_texted_for_days,
     )
 
@@ -131,6 +142,20 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     if people.has_own_people(campaign):
         return people.count_reasons(campaign, text)
     return sources_of(campaign).count_reasons(text)
+
+
+def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
+    """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
+    if people.has_own_people(campaign):
+        return people.count_missing(campaign, text)
+    return sources_of(campaign).count_missing(text)
+
+
+def selected(campaign: Campaign) -> int:
+    """How many people the freeze will copy, excluded ones included."""
+    if people.has_own_people(campaign):
+        return campaign.people.count()
+    return sum(chosen_contacts(row).count() for row in sources_of(campaign).chosen)
 
 
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:

@@ -1,15 +1,118 @@
-"""A campaign and its recipients as an adapter sees them: plain dataclasses."""
+"""A campaign and its recipients as an adapter sees them: plain dataclasses.
+
+The preview, the measured parts, the files and the check of a ledger all take a text from ``Composer``, the only place
+where fields are filled in and letters are replaced.
+"""
+
+from dataclasses import dataclass, replace
 
 from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
+from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
 from contacts.errors import Refusal
-from providers.base import CampaignSpec, Message
+from providers import letters
+from providers.base import BaseAdapter, CampaignSpec, Message
+
+_SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
 
 
-def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
-    """What the campaign asks of its adapter. The start is included only when handed over early."""
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """One recipient's message.
+
+    ``lacked`` are the characters of the person's own text, or of the values in the campaign's text, that the account
+    lacks, as they were before any was replaced. ``excluded`` is the reason why the person gets no text because of such
+    characters, or ``""``.
+    """
+
+    message: Message
+    lacked: str = ""
+    excluded: str = ""
+
+
+class Composer:
+    """Composes the messages of one campaign through one account.
+
+    ``source`` is the campaign's text as it was written; ``text`` and ``spec`` have the letters replaced, if so chosen.
+    """
+
+    def __init__(self, source: Text, adapter: BaseAdapter, spec: CampaignSpec, choice: str) -> None:
+        self.source = source
+        self.adapter = adapter
+        self._replaces, self._skips = choice in REPLACES, choice in _SKIPS
+        # What an adapter lacks depends on options and account, never on the template.
+        self.spec = spec
+        self.text = source.with_words(self._replace) if self._replaces else source
+        self.spec = replace(spec, template=self.text.bare)
+
+    def compose(self, recipient: Recipient) -> Composed:
+        """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
+        text = self.text
+        values = {name: _with_line_feeds(getattr(recipient, name)) for name in text.fields}
+        own_text = _with_line_feeds(recipient.message)
+        message = _message(text, recipient, values, own_text)
+        if not self.lacking(message.text):
+            return Composed(message)
+        lacked = self.lacking(own_text or "".join(values.values()))
+        if lacked and self._replaces:
+            values = {name: self._replace(value) for name, value in values.items()}
+            message = _message(text, recipient, values, self._replace(own_text))
+        return Composed(message, lacked, self._exclude(message))
+
+    def message(self, recipient: Recipient) -> Message:
+        """What ``compose`` returns as the message."""
+        return self.compose(recipient).message
+
+    def written(self, recipient: Recipient) -> str:
+        """The recipient's text before any letter is replaced."""
+        values = {name: _with_line_feeds(getattr(recipient, name)) for name in self.source.fields}
+        return _with_line_feeds(recipient.message) or self.source.personalise(values)
+
+    def lacking(self, text: str) -> str:
+        """The characters of a text that the account lacks, each once."""
+        return self.adapter.lacking(self.spec, text)
+
+    def replacements(self, characters: str) -> dict[str, str | None]:
+        """What each of ``characters`` would be replaced with; None if there is no similar one."""
+        return {character: letters.similar(character, self.lacking) for character in characters}
+
+    def _replace(self, words: str) -> str:
+        return letters.replace(words, self.lacking)
+
+    def _exclude(self, message: Message) -> str:
+        # A value of invisible characters only is empty once they are gone.
+        if not message.own_text and not all(message.values[name] for name in self.text.required):
+            return ExcludedReason.MISSING_FIELD.value
+        if self._skips and self.lacking(message.text):
+            return ExcludedReason.UNSUPPORTED_LETTERS.value
+        return ""
+
+
+def composer_of(campaign: Campaign, text: Text | None = None) -> Composer:
+    """The composer of a campaign with its own account. ``text`` is its compiled text. Raises Refusal without it."""
+    return Composer(text or compile_text(campaign.text), campaign.account.adapter, _spec_of(campaign), campaign.letters)
+
+
+def finished_text(campaign: Campaign, recipient: Recipient) -> str:
+    """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
+    return composer_of(campaign).message(recipient).text
+
+
+def rehearsal_of(campaign: Campaign) -> str:
+    """The sentence that this campaign is a rehearsal that texts nobody, or ``""``; no provider is asked."""
+    if campaign.account_id is None:
+        return ""
+    try:
+        return campaign.account.adapter.rehearsal(composer_of(campaign).spec)
+    except Refusal:
+        # Nothing can be handed over with such a text, and the campaign's page already says so.
+        return ""
+
+
+def _spec_of(campaign: Campaign) -> CampaignSpec:
+    """What the campaign asks of its adapter, without its text. The start is included only when handed over early."""
     return CampaignSpec(
-        template=text.bare,
+        template="",
         sender=campaign.sender,
         start_at=campaign.start_at if campaign.is_early else None,
         end_at=campaign.end_at,
@@ -18,43 +121,16 @@ def compose_spec(campaign: Campaign, text: Text) -> CampaignSpec:
     )
 
 
-def rehearsal_of(campaign: Campaign) -> str:
-    """The sentence that this campaign is a rehearsal that texts nobody, or ``""``; no provider is asked."""
-    if campaign.account_id is None:
-        return ""
-    try:
-        text = compile_text(campaign.text)
-    except Refusal:
-        # Nothing can be handed over with such a text, and the campaign's page already says so.
-        return ""
-    return campaign.account.adapter.rehearsal(compose_spec(campaign, text))
-
-
-def own_text_of(recipient: Recipient) -> str:
-    """The person's own text with line feeds only, or ``""``."""
-    return _with_line_feeds(recipient.message)
-
-
-def finished_text(text: Text, recipient: Recipient) -> str:
-    """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
-    return own_text_of(recipient) or text.personalise(_values_of(recipient))
-
-
-def message_of(text: Text, recipient: Recipient) -> Message:
+def _message(text: Text, recipient: Recipient, values: dict[str, str], own_text: str) -> Message:
     """One recipient as the adapter sees it. The values are those the text uses, with fallbacks filled in."""
-    values = _values_of(recipient)
     return Message(
         msisdn=recipient.msisdn,
-        text=finished_text(text, recipient),
-        values={name: value or text.fallbacks.get(name, "") for name, value in values.items() if name in text.fields},
-        own_text=own_text_of(recipient),
+        text=own_text or text.personalise(values),
+        values={name: values[name] or text.fallbacks.get(name, "") for name in text.fields},
+        own_text=own_text,
         customer_id=recipient.customer_id,
         reference=str(recipient.pk or recipient.msisdn),
     )
-
-
-def _values_of(recipient: Recipient) -> dict[str, str]:
-    return {name: _with_line_feeds(value) for name, value in recipient.values().items()}
 
 
 def _with_line_feeds(text: str) -> str:

@@ -1,7 +1,7 @@
 """Compile a text with the fields ``@@value1@@``..``@@value6@@``, and fill them in for each recipient. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contacts.errors import Refusal
@@ -42,6 +42,16 @@ class Text:
                 parts.append(values.get(field, "") or fallback or "")
         return "".join(parts)
 
+    def with_words(self, change: Callable[[str], str]) -> "Text":
+        """Return this text with ``change`` applied to everything in it that is not a field, fallbacks included."""
+        return _text_of(
+            self.source,
+            [
+                (change(literal), field, None if fallback is None else change(fallback))
+                for literal, field, fallback in self.pieces
+            ],
+        )
+
 
 def compile_text(source: str) -> Text:
     """Compile ``source``, in which ``@@value1@@`` is a field and ``@@value1|friend@@`` a field with a fallback.
@@ -65,6 +75,10 @@ def compile_text(source: str) -> Text:
         pieces.append((source[end : match.start()], match[1], match[2]))
         end = match.end()
     pieces.append((source[end:], "", None))
+    return _text_of(source, pieces)
+
+
+def _text_of(source: str, pieces: Sequence[tuple[str, str, str | None]]) -> Text:
     used = [(field, fallback) for _, field, fallback in pieces if field]
     fallbacks = {field: fallback or "" for field, fallback in used}
     agree = all(fallbacks[field] == (fallback or "") for field, fallback in used)
@@ -89,3 +103,21 @@ def foreign_fields(source: str) -> list[str]:
 def has_literal_field(finished: str) -> bool:
     """Whether a finished text still contains a field, which a provider would fill in itself."""
     return bool(_BARE_FIELD.search(finished))
+
+
+def replace_fields(source: str, replacement: Callable[[str, str | None], str]) -> str:
+    """Return the text with every field replaced; ``replacement`` takes the field and its fallback, or None."""
+    return _FIELD.sub(lambda match: replacement(match[1], match[2]), source)
+
+
+def as_field(name: str, fallback: str | None) -> str:
+    """A field as it is written in a text: ``@@value1@@`` or ``@@value1|friend@@``."""
+    return f"@@{name}@@" if fallback is None else f"@@{name}|{fallback}@@"
+
+
+def with_fallback(source: str, name: str, fallback: str) -> str:
+    """Return the text in which ``name`` has this fallback wherever it is used. Raises Refusal ``bad_fallback``."""
+    fallback = fallback.strip()
+    if not fallback or "@" in fallback:
+        raise Refusal("bad_fallback", "Write what people without a value read instead, without an at sign.")
+    return replace_fields(source, lambda used, other: as_field(used, fallback if used == name else other))

@@ -131,23 +131,31 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     fields = campaign.account.adapter.OptionsForm.base_fields
     facts = {
         "Account": campaign.account.name,
-        "Lists": ", ".join(row.name for row in campaign.ordered_lists()),
+        "Lists": ", ".join(row.name for row in campaign.campaignlist_set.select_related("contact_list", "segment")),
+        "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
+        "Not texted for": f"{campaign.not_texted_for_days} days" if campaign.not_texted_for_days else "Any time",
         "Sender": campaign.sender or "The account’s sender",
         "Start": _local(campaign.start_at) if campaign.start_at else "As soon as it is approved",
         "End": _local(campaign.end_at) if campaign.end_at else "None",
         "Upload": "Now; the provider waits until the start time" if campaign.is_early else "At the start",
-        "Letters that the provider lacks": campaign.get_letters_display(),
-        "Allowed hours": str(campaign.window or "At any time"),
-        "Recipients an hour": f"{campaign.pace:,}" if campaign.pace else "As fast as possible",
-        "First recipients": f"{campaign.canary:,}. {campaign.get_canary_waits_for_display()}"
-        if campaign.canary
-        else "All at once",
-        "Limit in parts": f"{campaign.parts_ceiling:,}" if campaign.parts_ceiling is not None else "None",
-        "Limit in money": f"{campaign.cost_ceiling:,}" if campaign.cost_ceiling is not None else "None",
+        **limits_of(campaign),
     }
     for name, form_field in fields.items():
         facts[str(form_field.label or name)] = display_value(form_field, campaign.options.get(name))
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
+
+
+def limits_of(campaign: Campaign) -> dict[str, str]:
+    """How a campaign may go out, beside its start and its end, by name."""
+    canary = f"{campaign.canary:,}. {campaign.get_canary_waits_for_display()}" if campaign.canary else "All at once"
+    return {
+        "Letters that the provider lacks": campaign.get_letters_display(),
+        "Allowed hours": str(campaign.window or "At any time"),
+        "Recipients an hour": f"{campaign.pace:,}" if campaign.pace else "As fast as possible",
+        "First recipients": canary,
+        "Limit in parts": f"{campaign.parts_ceiling:,}" if campaign.parts_ceiling is not None else "None",
+        "Limit in money": f"{campaign.cost_ceiling:,}" if campaign.cost_ceiling is not None else "None",
+    }
 
 
 def display_value(form_field: forms.Field, value: Any) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db.models import Q
+from django.utils import timezone
 
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import CampaignKind
@@ -16,6 +17,9 @@ from providers.checking import credit_of
 #: The same text to this share of the same people within this time is worth a warning.
 SAME_PEOPLE = 0.2
 LATELY = timedelta(days=7)
+
+#: A start at another hour of the local day is worth a warning where a campaign has no allowed hours.
+DAY_BEGINS, DAY_ENDS = 8, 20
 
 _CURRENCY = r"(?>R\$|ZAR|USD|EUR|GBP|KES|KSh|NGN|INR|R|[$€£¥₦₹])"
 #: What a finished text should not contain, by the code of its warning.
@@ -68,7 +72,12 @@ def warnings_of(
 
     ``text_faults``: (number of texts, msisdn of the first) by code.
     """
-    return [*_account(campaign, parts), *_text(campaign, text_faults), *_repeated(campaign, now)]
+    return [
+        *_account(campaign, parts),
+        *_text(campaign, text_faults),
+        *_times(campaign),
+        *_repeated(campaign, now),
+    ]
 
 
 def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
@@ -95,6 +104,16 @@ def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Ite
     for code, (count, msisdn) in text_faults.items():
         many = "1 text" if count == 1 else f"{count:,} texts"
         yield CampaignWarning(code, _TEXT_SENTENCES[code].format(many), "number", msisdn)
+
+
+def _times(campaign: Campaign) -> Iterator[CampaignWarning]:
+    start = timezone.localtime(campaign.start_at) if campaign.start_at else None
+    if start and not campaign.window and not DAY_BEGINS <= start.hour < DAY_ENDS:
+        sentence = (
+            f"It starts at {start:%H:%M}, and it has no allowed hours. Texts at night annoy people, and some countries"
+            " forbid them."
+        )
+        yield CampaignWarning("quiet_hours", sentence, "when", field="start_at")
 
 
 def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:

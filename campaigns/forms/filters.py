@@ -13,6 +13,7 @@ class CampaignFilter(forms.Form):
 
     name = forms.CharField(label="Name", required=False)
     status = forms.ChoiceField(label="Status", required=False, choices=[("", "All statuses"), *Campaign.Status.choices])
+    tests = forms.BooleanField(label="Show test handovers", required=False)
 
 
 class RecipientFilter(forms.Form):

@@ -1,27 +1,37 @@
 """The form of the second step of a draft: the account, the text, and the options of the account's provider."""
 
+import json
+import re
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
+from campaigns.audience.binding import Bound, column_named, label_of, rebind, unbound
 from campaigns.audience.compare import usual_options
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, Template
+from campaigns.template_versions import bound_text, current_version
 from contacts.errors import Refusal
+from contacts.fields import VALUE_FIELDS
 from providers import letters
 from providers.base import CampaignSpec
 from providers.models import Account
 
 #: What a provider may object to that is chosen in the step "When".
 _TIMES = ("start_at", "end_at", "is_early")
+_COPIED = re.compile(r"(\d{1,18}):(\d{1,9})")
 
 
 class MessageForm(StepForm):
     """What is texted, and through whom. ``options`` is the options form of the chosen account, or None without one."""
 
     are_literals = forms.BooleanField(label="They are meant as they stand", required=False)
+    #: What the fields of the text were called when it was written: see campaigns.audience.binding.
+    text_labels = forms.JSONField(required=False, widget=forms.HiddenInput)
+    #: The template and its version that was copied into the text: ``7:3``.
+    copied = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Campaign
@@ -39,6 +49,7 @@ class MessageForm(StepForm):
         self.fields["account"].empty_label = "Choose an account"  # type: ignore[attr-defined]
         self.fields["template"].empty_label = "No template"  # type: ignore[attr-defined]
         self.fields["are_literals"].initial = bool(self.instance.confirmed_literals)
+        self.fields["text_labels"].initial = self.instance.text_labels
         self.options: forms.Form | None = None
         account = self.chosen_account()
         if account is not None:
@@ -68,6 +79,16 @@ class MessageForm(StepForm):
     def foreign_fields(self) -> list[str]:
         """What looks like a field of another program in the text as it is right now."""
         return foreign_fields(str(self["text"].value() or ""))
+
+    def unbound_fields(self) -> list[dict[str, str]]:
+        """The fields of the text that hold something else on the chosen lists, each with the column that fits best."""
+        columns = self.instance.value_labels() if self.instance.pk else {}
+        if not columns and not (self.instance.pk and self.instance.ordered_lists()):
+            return []
+        found = unbound(str(self["text"].value() or ""), _labels(self["text_labels"].value()), columns)
+        return [
+            {"field": field, "label": label, "column": column_named(label, columns)} for field, label in found.items()
+        ]
 
     def is_advanced_open(self) -> bool:
         """Whether the sender or an option differs from the defaults or has an error."""
@@ -123,10 +144,26 @@ class MessageForm(StepForm):
         if "text" in self.cleaned_data:
             is_meant = self.cleaned_data.get("are_literals")
             campaign.confirmed_literals = foreign_fields(self.cleaned_data["text"]) if is_meant else []
+            campaign.text_labels = self._labels_of(campaign, self.cleaned_data["text"])
         if account and not account.adapter.starts_later:
             campaign.is_early = False
-        campaign.save(update_fields=["options", "confirmed_literals", "is_early"])
+        # A template that is only chosen was not copied.
+        self.cleaned_data.pop("template", None)
+        copied = _COPIED.fullmatch(self.cleaned_data.get("copied", ""))
+        if copied and Template.objects.filter(pk=int(copied[1])).exists():
+            campaign.template_id, campaign.template_version = int(copied[1]), int(copied[2])
+        names = ["options", "confirmed_literals", "is_early", "text_labels", "template", "template_version"]
+        campaign.save(update_fields=names)
         super().save(campaign)
+
+    def _labels_of(self, campaign: Campaign, text: str) -> dict[str, str]:
+        """What each field of the text was written for; a field that is new in it is meant as the lists have it now."""
+        before = _labels(self.cleaned_data.get("text_labels"))
+        columns = campaign.value_labels()
+        is_known = bool(campaign.ordered_lists())
+        used = compile_text(text).fields if text else ()
+        labels = {field: before.get(field) or (label_of(field, columns) if is_known else "") for field in used}
+        return {field: label for field, label in labels.items() if label}
 
     @staticmethod
     def _kept_options_of(campaign: Campaign, account: Account) -> dict[str, Any]:
@@ -134,7 +171,7 @@ class MessageForm(StepForm):
         return dict(campaign.options) if before and before.provider == account.provider else usual_options(account)
 
 
-def turned(posted: QueryDict) -> QueryDict:
+def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     """The data of the step after one of its small buttons (``turn``), without checking or saving it."""
     verb, _, where = posted.get("turn", "").partition("-")
     data = posted.copy()
@@ -143,11 +180,33 @@ def turned(posted: QueryDict) -> QueryDict:
     elif verb == "template" and (pk := data.get("template", "")).isdigit():
         template = Template.objects.filter(pk=int(pk)).first()
         if template:
-            data["text"] = template.text
+            _put(data, bound_text(template, campaign.value_labels(), bool(campaign.ordered_lists())))
             data["sender"] = template.sender or data.get("sender", "")
+            data["copied"] = f"{template.pk}:{current_version(template).number}"
+    elif verb == "bind":
+        chosen = {field: data.get(f"bind_{field}", "") for field in VALUE_FIELDS}
+        texts = {field: data.get(f"instead_{field}", "") for field in VALUE_FIELDS}
+        columns = {field: name if name in VALUE_FIELDS and not texts[field] else "" for field, name in chosen.items()}
+        labels = _labels(data.get("text_labels"))
+        _put(data, rebind(data.get("text", ""), labels, campaign.value_labels(), columns, texts))
     elif verb == "choose" and where.isdigit():
         _choose(data, Account.objects.filter(pk=int(where), is_active=True).first())
     return data
+
+
+def _put(data: QueryDict, bound: Bound) -> None:
+    data["text"], data["text_labels"] = bound.text, json.dumps(bound.labels)
+
+
+def _labels(value: Any) -> dict[str, str]:
+    """The labels that a form holds, as a dict or as posted JSON; what is no label is left out."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    found = value if isinstance(value, dict) else {}
+    return {field: found[field][:50] for field in VALUE_FIELDS if isinstance(found.get(field), str) and found[field]}
 
 
 def _choose(data: QueryDict, account: Account | None) -> None:

@@ -1,90 +1,158 @@
 """The form of the first step of a draft: who gets the text."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
 from django.http import QueryDict
 
+from campaigns.audience.sources import Sources
+from campaigns.forms.source_choices import (
+    Groups,
+    exclusion_of,
+    exclusions_to_choose,
+    key_of,
+    source_of,
+    sources_to_choose,
+)
 from campaigns.forms.steps import StepForm
-from campaigns.models import Campaign, CampaignList
+from campaigns.models import Campaign, CampaignExclusion, CampaignList
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.models import ContactList
+from contacts.segments import MAX_DAYS
+
+Row = TypeVar("Row", CampaignList, CampaignExclusion)
 
 
-class ListsWidget(forms.SelectMultiple):
+class KeysWidget(forms.SelectMultiple):
     """Several selects with the same name, in their order on the page."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
 
 
-class ListsField(forms.Field):
-    """The chosen contact lists in order; cleans to a list of ContactList, which is empty if none is chosen."""
+class RowsField(forms.Field, Generic[Row]):
+    """Keys of ``source_choices`` in order; cleans to unsaved rows, of which there may be none."""
 
-    widget = ListsWidget
+    widget = KeysWidget
 
-    def clean(self, value: Any) -> list[ContactList]:
-        chosen = [item for item in value or [] if item]
-        known = ContactList.objects.in_bulk([int(item) for item in chosen if str(item).isdigit()])
-        lists = [known[int(item)] for item in chosen if str(item).isdigit() and int(item) in known]
-        if len(lists) != len(chosen):
-            raise forms.ValidationError("A list that you chose was deleted. Choose again.", code="unknown_list")
-        if len(set(lists)) != len(lists):
-            twice = next(row for row in lists if lists.count(row) > 1)
-            raise forms.ValidationError(f"{twice} is chosen twice.", code="list_twice")
-        return lists
+    def __init__(self, row_of: Callable[[str], Row | None], **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self.row_of: Callable[[str], Row | None] = row_of
+
+    def clean(self, value: Any) -> list[Row]:
+        keys = [str(key) for key in value or [] if key]
+        rows = [row for key in keys if (row := self.row_of(key))]
+        if len(rows) != len(keys):
+            raise forms.ValidationError(
+                "A list, segment or campaign that you chose was deleted. Choose again.", code="unknown_list"
+            )
+        twice = next((row for row, key in zip(rows, keys, strict=True) if keys.count(key) > 1), None)
+        if twice:
+            raise forms.ValidationError(f"{twice.name} is chosen twice.", code="list_twice")
+        return rows
 
 
-def labels_of(lists: Sequence[str]) -> dict[str, str]:
-    """The fields that a text can use with their labels, by the first chosen list. ``lists``: primary keys or "".
+def labels_of(lists: Sequence[ContactList]) -> dict[str, str]:
+    """The fields that a text to these lists can use, with their labels: see Campaign.value_labels.
 
-    A list without labels, or no list, offers all six values by their number.
+    Lists without labels, or no list, offer all six values by their number.
     """
-    first = next((pk for pk in lists if pk.isdigit()), None)
-    chosen = ContactList.objects.filter(pk=first).first() if first else None
-    labelled = chosen.labelled_fields() if chosen else {}
+    found: dict[str, dict[str, None]] = {}
+    for contact_list in lists:
+        for field, label in contact_list.labelled_fields().items():
+            found.setdefault(field, {})[label] = None
+    labelled = {field: " / ".join(found[field]) for field in VALUE_FIELDS if field in found}
     return labelled or {field: FIELD_LABELS[field] for field in VALUE_FIELDS}
 
 
 class RecipientsForm(StepForm):
-    """Whose contacts get the text. ``lists`` in ``initial`` holds primary keys."""
+    """Who gets the text. ``lists`` and ``exclude`` in ``initial`` hold keys of ``source_choices``."""
 
-    lists = ListsField(label="Lists", required=False)
+    lists = RowsField[CampaignList](source_of, label="Lists")
+    exclude = RowsField[CampaignExclusion](exclusion_of, label="Exclude")
 
     class Meta:
         model = Campaign
-        fields = ()
+        fields = ("not_texted_for_days",)
+        labels = {"not_texted_for_days": "Skip people who were texted in the last days"}
+        help_texts = {
+            "not_texted_for_days": "A number of days, such as 30. Leave blank to text people however recently any"
+            " campaign texted them."
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = self.fields["not_texted_for_days"]
+        days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
+        days.widget.attrs |= {"min": 1, "max": MAX_DAYS}
 
     def chosen_lists(self) -> list[str]:
-        """The primary keys chosen right now, in the order of the selects."""
-        if self.is_bound:
-            return self.data.getlist("lists") or [""]  # type: ignore[attr-defined]
-        return [str(pk) for pk in self.initial.get("lists", [])] or [""]
+        """The keys chosen right now, in the order of the selects."""
+        return self._keys("lists") or [""]
+
+    def chosen_exclusions(self) -> list[str]:
+        """The keys excluded right now, in the order of the selects."""
+        return self._keys("exclude")
+
+    def offered_lists(self) -> Groups:
+        return sources_to_choose(self.instance, self.chosen_lists())
+
+    def offered_exclusions(self) -> Groups:
+        return exclusions_to_choose(self.instance, self.chosen_exclusions())
+
+    def sources(self) -> Sources:
+        """What is chosen right now, whether it is valid or not; nothing is saved."""
+        days = str(self["not_texted_for_days"].value() or "")
+        return Sources(
+            [row for key in dict.fromkeys(self._keys("lists")) if (row := source_of(key))],
+            [out for key in dict.fromkeys(self._keys("exclude")) if (out := exclusion_of(key))],
+            int(days) if days.isdecimal() and int(days) <= MAX_DAYS else None,
+        )
 
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         super().save(campaign)
-        if "lists" not in self.cleaned_data:
-            return
-        campaign.campaignlist_set.all().delete()
-        CampaignList.objects.bulk_create(
-            CampaignList(campaign=campaign, contact_list=chosen, position=position)
-            for position, chosen in enumerate(self.cleaned_data["lists"], start=1)
-        )
+        if "lists" in self.cleaned_data:
+            _replace(campaign.campaignlist_set.all(), campaign, self.cleaned_data["lists"])
+        if "exclude" in self.cleaned_data:
+            _replace(campaign.exclusions.all(), campaign, self.cleaned_data["exclude"])
+
+    def _keys(self, name: str) -> list[str]:
+        return [str(key) for key in self[name].value() or []]
 
 
-def turned(posted: QueryDict) -> QueryDict:
+def chosen_keys(campaign: Campaign) -> dict[str, list[str]]:
+    """What a saved campaign chooses and excludes, as ``initial`` of the form."""
+    return {
+        "lists": [key_of(row) for row in campaign.campaignlist_set.order_by("position")],
+        "exclude": [key_of(row) for row in campaign.exclusions.all()],
+    }
+
+
+def _replace(saved: models.QuerySet[Any], campaign: Campaign, rows: Sequence[Any]) -> None:
+    saved.delete()
+    for position, row in enumerate(rows, start=1):
+        row.campaign = campaign
+        if isinstance(row, CampaignList):
+            row.position = position
+        row.save()
+
+
+def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     """The data of the step after one of its small buttons (``turn``), without checking or saving it."""
     verb, _, where = posted.get("turn", "").partition("-")
-    data, lists = posted.copy(), posted.getlist("lists")
-    at = int(where) if where.isdigit() else -1
-    if verb == "add":
-        lists.append("")
-    elif verb == "remove" and 0 <= at < len(lists):
-        del lists[at]
-    elif verb == "up" and 0 < at < len(lists):
-        lists[at - 1], lists[at] = lists[at], lists[at - 1]
-    elif verb == "down" and 0 <= at < len(lists) - 1:
-        lists[at + 1], lists[at] = lists[at], lists[at + 1]
-    data.setlist("lists", lists)
+    data = posted.copy()
+    name = "exclude" if verb.endswith("_exclusion") else "lists"
+    keys, at = data.getlist(name), int(where) if where.isdigit() else -1
+    if verb in ("add", "add_exclusion"):
+        keys.append("")
+    elif verb in ("remove", "remove_exclusion") and 0 <= at < len(keys):
+        del keys[at]
+    elif verb == "up" and 0 < at < len(keys):
+        keys[at - 1], keys[at] = keys[at], keys[at - 1]
+    elif verb == "down" and 0 <= at < len(keys) - 1:
+        keys[at + 1], keys[at] = keys[at], keys[at + 1]
+    data.setlist(name, keys)
     return data

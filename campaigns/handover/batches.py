@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
-from campaigns.audience.spec import compose_spec, message_of
-from campaigns.audience.texts import compile_text
+from campaigns.audience.spec import composer_of
 from campaigns.chain import reached_elsewhere
 from campaigns.handover import canary
 from campaigns.handover.limits import expires_at_of
@@ -194,13 +194,13 @@ def render(campaign: Campaign, number: int, generation: int, recipients: Sequenc
 
     The same input gives the same bytes on every call. Raises Refusal ``too_large`` if one recipient alone does not fit.
     """
-    text = compile_text(campaign.text)
-    spec = compose_spec(campaign, text)
+    composer = composer_of(campaign)
+    spec = composer.spec
     adapter = campaign.account.adapter
     stem = derive_stem(campaign.pk, number, generation)
     key = derive_key(campaign.account.pk, stem)
     while True:
-        messages = [message_of(text, recipient) for recipient in recipients]
+        messages = [composer.message(recipient) for recipient in recipients]
         payload = adapter.render(stem, key, spec, messages)
         if len(payload.body) <= adapter.limits.bytes:
             parts = sum(adapter.measure(spec, message.text).parts for message in messages)
@@ -217,6 +217,7 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     the campaign has batches, these come first, as they were rendered.
     """
     number = 0
+    people: Iterator[Recipient]
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
@@ -224,12 +225,13 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
         yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
     waiting = campaign.recipients.waiting()
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
-    left = [recipient for recipient in campaign.recipients.waiting().order_by("msisdn") if recipient.pk not in gone]
-    while left:
+    # Streamed, because somebody may look at the first file only.
+    people = (row for row in waiting.order_by("msisdn").iterator(chunk_size=2000) if row.pk not in gone)
+    while left := list(islice(people, most_rows(campaign))):
         number += 1
-        rendered = render(campaign, number, 1, left[: most_rows(campaign)])
+        rendered = render(campaign, number, 1, left)
         yield rendered
-        left = left[len(rendered.recipients) :]
+        people = chain(left[len(rendered.recipients) :], people)
 
 
 def _store(campaign: Campaign, number: int, rendered: Rendered, portions: Portions, now: datetime) -> None:
@@ -275,5 +277,10 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         due_at=now,
         expires_at=expires_at_of(campaign, [recipient.msisdn for recipient in rendered.recipients], now),
     )
-    record_event(campaign, "prepared", f"{payload.name} was created for {batch.rows:,} recipients.", batch=batch)
+    record_event(
+        campaign,
+        "prepared",
+        f"{payload.name} was created for {batch.rows:,} recipient{'' if batch.rows == 1 else 's'}.",
+        batch=batch,
+    )
     return batch

@@ -121,9 +121,12 @@ class Event(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     at = models.DateTimeField(auto_now_add=True)
+    #: Whether the sweep has made the notices about it. A flag, because ids may become visible out of order.
+    is_noticed = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ("id",)
+        indexes = (models.Index(fields=("id",), condition=Q(is_noticed=False), name="events_to_notice"),)
 
     def __str__(self) -> str:
         return f"{self.from_status} to {self.to_status}" if self.to_status else self.reason

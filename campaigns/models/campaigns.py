@@ -59,6 +59,8 @@ class Campaign(models.Model):
     #: The number of the template's version that was copied.
     template_version = models.PositiveIntegerField(null=True, blank=True, editable=False)
     text = models.TextField(blank=True)
+    #: What the fields of the text were called when it was written: see campaigns.audience.binding.
+    text_labels = models.JSONField(default=dict, blank=True, editable=False)
     #: What looks like a field of another program, such as {name}, and is meant as it stands.
     confirmed_literals = models.JSONField(default=list, blank=True, editable=False)
     #: What happens to letters that the provider lacks.
@@ -95,9 +97,10 @@ class Campaign(models.Model):
     )
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_digest = models.CharField(max_length=64, blank=True, editable=False)
-    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "most", "longest",
-    #: "text_faults": {code: n}, "cost": {"amount": "1234.50", "currency", "unpriced"}}; without "cost" if the account
-    #: had no prices.
+    #: {"selected", "excluded": {reason: n}, "included", "parts", "histogram": {parts: n}, "least", "typical", "most",
+    #: "longest": [ids], "text_faults": {code: n}, "expensive": {character: [texts, additional parts]}, "letters":
+    #: {field: {character: people}}, "kinds": {kind: [people, ids of the first]}, "cost": {"amount": "1234.50",
+    #: "currency", "unpriced"}}; without "cost" if the account had no prices. See campaigns.audience.statistics.
     counts = models.JSONField(default=dict, blank=True, editable=False)
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
@@ -224,7 +227,14 @@ class CampaignList(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.position}. {self.contact_list}"
+        return f"{self.position}. {self.name}"
+
+    @property
+    def name(self) -> str:
+        """``Customers``, ``Customers: Cape Town`` or ``Recipients of October promo on Customers``."""
+        if self.of_campaign:
+            return f"Recipients of {self.of_campaign} on {self.contact_list}"
+        return f"{self.contact_list}: {self.segment.name}" if self.segment else str(self.contact_list)
 
 
 class CampaignExclusion(models.Model):
@@ -249,7 +259,14 @@ class CampaignExclusion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.contact_list or self.segment or self.of_campaign}"
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """``Customers``, ``Customers: Cape Town`` or ``Recipients of October promo``."""
+        if self.of_campaign:
+            return f"Recipients of {self.of_campaign}"
+        return f"{self.segment.list}: {self.segment.name}" if self.segment else str(self.contact_list)
 
 
 class CampaignVersion(models.Model):

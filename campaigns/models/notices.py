@@ -15,7 +15,7 @@ class Notice(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=20, choices=Kind)
-    #: What it is about, so that one cause gives one notice: ``batch 12 unclear``.
+    #: What it is about, so that one cause gives one notice: ``batch_unclear, campaign 7, event 31``.
     cause = models.CharField(max_length=100)
     campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     sentence = models.TextField()
@@ -25,6 +25,8 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True, blank=True)
     #: None until the e-mail is sent; a person who wants none has the time of creation here.
     mailed_at = models.DateTimeField(null=True, blank=True)
+    #: When the e-mail is due. It is moved on before each try, so that a failure and a crash both wait for the next one.
+    mail_after = models.DateTimeField()
 
     class Meta:
         ordering = ("-id",)
@@ -34,7 +36,8 @@ class Notice(models.Model):
         )
         indexes = (
             models.Index(fields=("user", "-id"), name="notices_newest_first"),
-            models.Index(fields=("id",), condition=Q(mailed_at__isnull=True), name="notices_to_mail"),
+            models.Index(fields=("user",), condition=Q(read_at__isnull=True), name="notices_unread"),
+            models.Index(fields=("mail_after",), condition=Q(mailed_at__isnull=True), name="notices_to_mail"),
         )
 
     def __str__(self) -> str:
@@ -53,7 +56,10 @@ class NoticeChoice(models.Model):
 
 
 class Export(models.Model):
-    """A file of recipients that a job writes for a person."""
+    """A file of recipients that a job writes for a person.
+
+    While it is written, a lock says that its worker lives, and the cache how many rows there are.
+    """
 
     Status = ExportStatus
 
@@ -63,14 +69,13 @@ class Export(models.Model):
     filter = models.JSONField(default=dict, blank=True)
     format = models.CharField(max_length=4, choices=[("csv", "CSV"), ("xlsx", "Excel")])
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    #: The rows that were expected, and those that the file has.
     total = models.PositiveIntegerField(default=0)
-    progress = models.PositiveIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
     file = models.FileField(max_length=200, blank=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    #: When a worker last wrote rows; the sweep gives an export without news to another worker.
-    beat_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-id",)

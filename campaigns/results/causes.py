@@ -16,7 +16,7 @@ MOST = 12
 class Step(TextChoices):
     """The next step, and what to do in a sentence."""
 
-    TOP_UP = "top_up", "Top up the account with the provider and test it here. Then text these people again."
+    TOP_UP = "top_up", "Once the account is topped up, test it here, and text these people again."
     TEXT_AGAIN = "text_again", "Nobody was texted, and another try may succeed. Text these people again."
     FIX_TEXT = "fix_text", "Change the text, and text these people again."
     FIX_NUMBERS = "fix_numbers", "List the numbers, correct them with the people concerned, and text those again."
@@ -115,9 +115,12 @@ def step_of(adapter: BaseAdapter, code: str, status: str = "") -> Step:
 def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
     """Why recipients of ``campaign`` were not texted, or did not get it, the most frequent first.
 
-    Reads the outcomes of single numbers only where a file has some: one query.
+    Reads the outcomes of single numbers only where a file has failed ones, in one query. What was accepted and not
+    delivered is added once the campaign has ended: some providers report every delivery, and while it runs the page is
+    read every two seconds.
     """
-    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)]
+    # A cancelled draft has no file, and may have no account.
+    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)] if batches else []
     return sorted(found, key=lambda cause: -cause.count)[:MOST]
 
 
@@ -139,11 +142,14 @@ def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
 
 
 def _of_numbers(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
-    if not any(batch.row_errors or batch.accepted_rows for batch in batches):
+    has_ended = campaign.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
+    if not any(batch.row_errors or (has_ended and batch.accepted_rows) for batch in batches):
         return []
-    failed = Q(result=RecipientOutcome.Result.ROW_ERROR)
+    wanted = Q(result=RecipientOutcome.Result.ROW_ERROR)
+    if has_ended:
+        wanted |= Q(delivery="undelivered")
     rows = (
-        RecipientOutcome.objects.filter(failed | Q(delivery="undelivered"), batch__campaign=campaign)
+        RecipientOutcome.objects.filter(wanted, batch__campaign=campaign)
         .order_by()
         .values_list("result", "code", "sentence")
         .annotate(n=Count("pk"))

@@ -54,6 +54,11 @@ class HandoverSummary:
     totals: Counter[str] = field(default_factory=Counter)
 
     @property
+    def waiting_numbers(self) -> list[int]:
+        """The number of people without a file in each of ``PLACES``, in that order."""
+        return [self.waiting if place == "here" else 0 for place in PLACES]
+
+    @property
     def words(self) -> list[tuple[str, int]]:
         """The words of each place, with the number of people in it."""
         return [(words, self.totals[place]) for place, words in PLACES.items()]

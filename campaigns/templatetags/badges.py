@@ -1,5 +1,6 @@
 """How times, statuses and outcomes are displayed on every campaign page."""
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -52,6 +53,35 @@ def day(moment: datetime | None) -> str:
 def dated(moment: datetime | None) -> str:
     """``27 Nov 2026, 14:05 SAST`` as a ``<time>``, for what is printed or kept: print adds UTC. "" for None."""
     return tables.zoned(moment)
+
+
+@register.filter
+def visible(character: str) -> str:
+    """A character as it is, or its name if nobody could see it, such as ``zero width space``."""
+    if character.isprintable() and character.strip() and not unicodedata.combining(character):
+        return character
+    return unicodedata.name(character, f"U+{ord(character):04X}").lower()
+
+
+@register.filter
+def grouped_problems(problems: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+    """Problems with texts by code, the most frequent first: the first sentence, all characters, and whose texts."""
+    groups: dict[str, dict[str, Any]] = {}
+    for problem in problems:
+        code, characters = problem.get("code", ""), problem.get("characters", "")
+        group = groups.setdefault(code, {"sentence": problem["sentence"], "seen": {}, "people": []})
+        group["people"].append(problem["msisdn"])
+        group["seen"].update(dict.fromkeys(characters))
+    return [
+        {
+            "sentence": group["sentence"],
+            "characters": " ".join(visible(character) for character in list(group["seen"])[:20]),
+            "count": len(group["people"]),
+            "first": group["people"][:5],
+            "more": len(group["people"]) - 5 if len(group["people"]) > 5 else 0,
+        }
+        for group in sorted(groups.values(), key=lambda group: -len(group["people"]))
+    ]
 
 
 @register.filter

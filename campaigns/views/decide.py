@@ -43,7 +43,12 @@ def _campaign(pk: int) -> Campaign:
 @require_POST
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def copy(request: HttpRequest, pk: int) -> HttpResponse:
-    made = copying.copy_campaign(_campaign(pk), request.user, timezone.now())
+    campaign = _campaign(pk)
+    try:
+        made = copying.copy_campaign(campaign, request.user, timezone.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(campaign)
     messages.success(request, "Copied as a new draft. Its recipients are the people who are on its lists today.")
     return redirect("campaigns:edit", made.pk)
 
@@ -109,7 +114,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     _perform(
         request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there."
     )
-    return redirect(campaign)
+    return redirect("campaigns:standing", pk)
 
 
 @require_POST
@@ -165,6 +170,10 @@ def _batch(pk: int) -> Batch:
     return get_object_or_404(Batch.objects.select_related("campaign__account", "account"), pk=pk)
 
 
+def _messages(batch: Batch) -> str:
+    return "1 message is" if batch.rows == 1 else f"{batch.rows:,} messages are"
+
+
 @require_POST
 @permission_required("campaigns.release_batch", raise_exception=True)
 def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
@@ -172,7 +181,7 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
     if _perform(
         request,
         lambda: decisions.release(batch, request.user, why, timezone.now()),
-        f"Released: {batch.rows:,} messages are handed over.",
+        f"Released: {_messages(batch)} handed over.",
     ):
         queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect("campaigns:batch", pk)
@@ -185,7 +194,7 @@ def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     _perform(
         request,
         lambda: decisions.cancel_batch(batch, request.user, why),
-        f"Cancelled: {batch.rows:,} messages are not handed over.",
+        f"Cancelled: {_messages(batch)} not handed over.",
     )
     return redirect("campaigns:batch", pk)
 
@@ -220,7 +229,7 @@ def _decide(request: HttpRequest, pk: int) -> HttpResponse:
         kept_form.keep(request, page, refused=refusal.sentence)
         return redirect(f"{page}#decide")
     kept_form.discard(request)
-    messages.success(request, "Decided. The reason is in the history.")
+    messages.success(request, f"{decisions.DECISIONS[asked['decision']]}. The reason is in the history.")
     queues.enqueue_once(jobs.hand_over, batch.account_id)
     return redirect(page)
 
@@ -298,7 +307,9 @@ def _decide_many(request: HttpRequest, pk: int) -> HttpResponse:
     if len(refused) < len(batches):
         count = len(batches) - len(refused)
         messages.success(
-            request, f"Decided about {count:,} file{'' if count == 1 else 's'}. The reason is in the history."
+            request,
+            f"Decided about {count:,} file{'' if count == 1 else 's'}. {decisions.DECISIONS[asked['decision']]}. "
+            "The reason is in the history.",
         )
         queues.enqueue_once(jobs.hand_over, campaign.account.pk)
     if refused:

@@ -1,27 +1,29 @@
 """The live equation beside a draft: how many are chosen, who is skipped and why, and how many get the text."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
-from campaigns.audience.sources import Sources
 from campaigns.audience.texts import Text, compile_text
-from campaigns.models import CampaignList
+from campaigns.statuses import ExcludedReason
 from campaigns.tables import EXCLUDED_WORDS
 from contacts.errors import Refusal
-from contacts.models import ContactList
+
+_NO_TEXT = Text(source="", pieces=(), fields=(), required=(), bare="", fallbacks={})
 
 
-def equation_of(lists: Sequence[ContactList], source: str) -> dict[str, Any]:
-    """What ``_equation.html`` shows of a draft with these lists and this text, which may be empty or unusable."""
+def equation_of(count_reasons: Callable[[Text], Counter[str]], source: str) -> dict[str, Any]:
+    """What ``_equation.html`` shows of a draft with this text, which may be empty or unusable.
+
+    ``count_reasons`` counts the chosen people by reason; the reasons are shown in the order in which they are given.
+    """
     try:
         text = compile_text(source)
     except Refusal:
-        text = Text(source="", pieces=(), fields=(), required=(), bare="", fallbacks={})
-    reasons = Sources([CampaignList(contact_list=chosen) for chosen in lists]).count_reasons(text)
-    return {
-        "equation": {
-            "selected": sum(reasons.values()),
-            "included": reasons.pop("", 0),
-            "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(reasons.items()) if n],
-        }
-    }
+        text = _NO_TEXT
+    try:
+        reasons = count_reasons(text)
+    except Refusal as refusal:
+        return {"equation": {"refusal": refusal.sentence}}
+    excluded = [(EXCLUDED_WORDS[reason], reasons[reason]) for reason in ExcludedReason if reasons[reason]]
+    return {"equation": {"selected": reasons.total(), "included": reasons[""], "excluded": excluded}}

@@ -21,6 +21,7 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.handover.waiting import waiting_for
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
+from campaigns.results.rate import rate_of
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
 from campaigns.templatetags.badges import local_words, reason_word
 from campaigns.views.sent_back import sent_back
@@ -50,18 +51,20 @@ def overview(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=204)
         return render(request, "campaigns/_overview_live.html", context | {"seen": seen})
     context |= {"days": _days(), "is_new": not Campaign.objects.exists()}
-    context["has_days"] = any(any(row["values"]) for row in context["days"]["series"])
+    context["has_days"] = bool(context["days"]["rows"])
+    context["chart"] = {key: context["days"][key] for key in ("days", "series")}
     return render(request, "campaigns/overview.html", context)
 
 
 def _live() -> dict[str, Any]:
+    now = timezone.now()
     active = (
         Campaign.objects.filter(status__in=ACTIVE).select_related("account", "approved_by").prefetch_related("batches")
     )
     recent = (
         Campaign.objects.filter(
             status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
-            closed_at__gte=timezone.now() - timing.CHECK_ENDED_FOR,
+            closed_at__gte=now - timing.CHECK_ENDED_FOR,
         )
         .select_related("account")
         .prefetch_related("batches")
@@ -69,18 +72,21 @@ def _live() -> dict[str, Any]:
     campaigns, ended = list(active), list(recent)
     for campaign in [*campaigns, *ended]:
         campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
+        campaign.rate = rate_of(campaign, campaign.books, now)  # type: ignore[attr-defined]
     accounts = list(Account.objects.filter(is_active=True).order_by("name"))
     for account in accounts:
         account.health = checking.health(account)  # type: ignore[attr-defined]
+    # The page of a campaign shows its test handovers; here they matter only if somebody has to act.
+    regular = [row for row in campaigns if row.kind == Campaign.Kind.REGULAR]
     started = (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return {
         "inbox": _inbox(campaigns, ended, accounts),
-        "running": [_with_waiting(row) for row in campaigns if row.status in started],
+        "running": [_with_waiting(row) for row in regular if row.status in started],
         "coming": sorted(
-            (row for row in campaigns if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
+            (row for row in regular if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
             key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
         ),
-        "finished": _finished(ended),
+        "finished": _finished([row for row in ended if row.kind == Campaign.Kind.REGULAR]),
         "accounts": accounts,
         "is_live": any(
             row.status in (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.APPROVED)
@@ -192,7 +198,7 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
             yield _line(campaign.name, "missed its start", start, url, at=at)
         elif campaign.status == Campaign.Status.PAUSED and campaign.reason != PAUSED_BY_USER:
             yield _line(campaign.name, "paused by Baton", campaign.sentence, url, at=at)
-        elif campaign.status == Campaign.Status.FROZEN:
+        elif campaign.status == Campaign.Status.FROZEN and campaign.kind == Campaign.Kind.REGULAR:
             what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
             yield _line(campaign.name, what, campaign.sentence, url, at=at)
 
@@ -221,7 +227,8 @@ def _days() -> dict[str, Any]:
     today = timezone.localdate()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     accepted, row_errors, rejected = (dict.fromkeys(days, 0) for _ in range(3))
-    settled = Batch.objects.filter(settled_at__gte=timezone.now() - timedelta(days=DAYS + 1))
+    since = timezone.now() - timedelta(days=DAYS + 1)
+    settled = Batch.objects.filter(settled_at__gte=since, campaign__kind=Campaign.Kind.REGULAR)
     campaigns = Campaign.objects.filter(pk__in=settled.values("campaign_id")).select_related("account")
     found = (
         settled.exclude(campaign__in=[campaign.pk for campaign in campaigns if rehearsal_of(campaign)])
@@ -240,7 +247,10 @@ def _days() -> dict[str, Any]:
             accepted[row["day"]] += left
         elif row["status"] == Batch.Status.REJECTED:
             rejected[row["day"]] += left
+    columns = (accepted, row_errors, rejected)
     return {
+        # The table under the chart: the same numbers, without the days that have none.
+        "rows": [(day, *(column[day] for column in columns)) for day in reversed(days) if any(c[day] for c in columns)],
         "days": [day.isoformat() for day in days],
         "series": [
             {"kind": "accepted", "label": "Accepted", "values": list(accepted.values())},

@@ -1,35 +1,77 @@
 """The phone preview of one real recipient, for the check and the approval."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from campaigns.audience import check
+from campaigns.audience import samples
+from campaigns.audience.statistics import Kind
 from campaigns.models import Campaign
 from contacts.errors import Refusal
+from contacts.phones import TYPED, PhoneError, parse
+
+#: The tabs of the preview, with their labels; the first shows everybody.
+TABS = {
+    "": "Anybody",
+    "longest": "Longest",
+    "parts": "Most parts",
+    "replaced": "Special letters",
+    "empty": "Empty field",
+    "own": "Own message",
+}
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
-    """One real recipient's phone. ``?row=`` counts from 1."""
+    """One real recipient's phone. ``?row=`` counts from 1, in the tab ``?kind=``; ``?number=`` asks for one person.
+
+    ``?part=phone`` leaves out the tabs, whose numbers need all texts of a draft.
+    """
     row = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
+    if request.GET.get("part") == "phone":
+        return render(request, "campaigns/_preview_phone.html", {"campaign": row, **_phone(request, row, None)})
     return render(request, "campaigns/_preview.html", {"campaign": row, **sample_of(request, row)})
 
 
-def sample_of(request: HttpRequest, row: Campaign) -> dict[str, Any]:
-    """The recipient to show in the preview, or why there is none."""
-    raw = request.GET.get("row", "1")
+def sample_of(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+    """What ``_preview.html`` shows: a recipient, or why there is none, and the tabs.
+
+    ``kinds`` are the recipients of each kind, if the texts were measured already.
+    """
     try:
-        sample = check.sample(row, int(raw) if raw.isdigit() and len(raw) < 10 else 1)
+        kinds = samples.kinds_of(row) if kinds is None else kinds
     except Refusal as refusal:
         return {"sample": None, "sample_refusal": refusal.sentence}
+    phone = _phone(request, row, kinds)
+    tabs = [(kind, label, kinds[kind].count if kind else None) for kind, label in TABS.items()]
+    return {**phone, "preview_tabs": [tab for tab in tabs if tab[2] != 0]}
+
+
+def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None) -> dict[str, Any]:
+    raw, number = request.GET.get("row", "1"), request.GET.get("number", "").strip()
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in TABS else ""
+    position = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 1
+    context: dict[str, Any] = {"preview_kind": kind, "preview_number": number, "sample": None}
+    try:
+        if number:
+            sample = samples.sample_of_number(row, parse(number, settings.DEFAULT_COUNTRY, TYPED))
+            context["sample_refusal"] = "" if sample else "This number is not among the recipients."
+        elif kind:
+            sample = samples.sample_of_kind(row, (kinds or samples.kinds_of(row))[kind], position)
+        else:
+            sample = samples.sample(row, position)
+    except (Refusal, PhoneError) as refusal:
+        return context | {"sample_refusal": refusal.sentence}
     if sample is None:
-        return {"sample": None}
-    return {
+        return context
+    return context | {
         "sample": sample,
         "sample_limit": _room(sample.measure.alphabet, sample.measure.parts),
         "sample_foreign": sample.measure.alphabet != "gsm" and row.account.adapter.limits.alphabet == "gsm",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns.audience.check import refuse_foreign_fields
+from campaigns.audience.check import refuse_foreign_fields, refuse_unbound_fields
 from campaigns.audience.texts import compile_text
 from campaigns.models import Campaign
 from contacts.errors import Refusal
@@ -24,6 +24,7 @@ PLACES = {
     "account_inactive": ("message", "account"),
     "text_empty": ("message", "text"),
     "unknown_field": ("message", "text"),
+    "fields_unbound": ("message", "text"),
     "looks_like_a_field": ("message", "text"),
     "texts_refused": ("message", "text"),
     "above_ceiling": ("when", "parts_ceiling"),
@@ -60,6 +61,8 @@ def steps_of(campaign: Campaign, current: str) -> list[Step]:
 
 def step_url(campaign: Campaign, name: str) -> str:
     """The page of one step."""
+    if name == "recipients" and campaign.follows_id:
+        return reverse("campaigns:people", args=[campaign.pk])
     return reverse("campaigns:check" if name == "check" else f"campaigns:{name}_step", args=[campaign.pk])
 
 
@@ -106,6 +109,8 @@ def _message(campaign: Campaign) -> Iterator[str]:
     try:
         compile_text(campaign.text)
         refuse_foreign_fields(campaign)
+        if campaign.pk:
+            refuse_unbound_fields(campaign)
     except Refusal as refusal:
         yield refusal.sentence
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
+from campaigns.audience.sources import count_reasons
 from campaigns.audience.windows import preset_window
 from campaigns.forms import message, recipients
 from campaigns.forms.ceilings import CeilingsForm
@@ -28,13 +30,13 @@ from campaigns.forms.steps import NameForm, StepForm
 from campaigns.forms.times import TimesForm
 from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
+from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
 from campaigns.views.forecasts import last_of_draft
-from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, neighbours, step_url, steps_of
+from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
-from contacts.models import ContactList
 from contacts.views.imports import NEXT
 from providers.models import Account
 
@@ -46,7 +48,10 @@ FORMS: dict[str, dict[str, type[StepForm]]] = {
 }
 
 #: What the small buttons of a step do with its data.
-TURNS: dict[str, Callable[[QueryDict], QueryDict]] = {"recipients": recipients.turned, "message": message.turned}
+TURNS: dict[str, Callable[[QueryDict, Campaign], QueryDict]] = {
+    "recipients": recipients.turned,
+    "message": message.turned,
+}
 
 Forms = dict[str, Any]
 
@@ -117,14 +122,16 @@ def _step(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, f"{campaign} is not a draft. Take it back to draft to change it.")
         return redirect(campaign)
+    if name == "recipients" and campaign.follows_id:
+        return redirect("campaigns:people", pk)
     if request.method == "POST":
         return _post(request, campaign, name, request.POST)
-    lists = [chosen.pk for chosen in campaign.ordered_lists()]
+    chosen = recipients.chosen_keys(campaign)
     if name == "recipients" and "uploaded" in request.GET:
         request.session.pop(NEXT, None)
         uploaded = request.GET["uploaded"]
-        lists += [int(uploaded)] if uploaded.isdigit() and int(uploaded) not in lists else []
-    return _page(request, campaign, name, _forms(campaign, name, initial={"lists": lists}))
+        chosen["lists"] += [uploaded] if uploaded.isdigit() and uploaded not in chosen["lists"] else []
+    return _page(request, campaign, name, _forms(campaign, name, initial=chosen))
 
 
 def _forms(campaign: Campaign, name: str, data: QueryDict | None = None, initial: Any = None) -> Forms:
@@ -134,7 +141,7 @@ def _forms(campaign: Campaign, name: str, data: QueryDict | None = None, initial
 def _post(request: HttpRequest, campaign: Campaign, name: str, data: QueryDict) -> HttpResponse:
     turn = data.get("turn", "")
     if turn and turn != "upload":
-        forms = _forms(campaign, name, TURNS[name](data))
+        forms = _forms(campaign, name, TURNS[name](data, campaign))
         more = _compared(forms["message_form"]) if turn == "compare" else {}
         return _page(request, campaign, name, forms, is_unasked=True, **more)
     forms = _forms(campaign, name, data)
@@ -143,8 +150,12 @@ def _post(request: HttpRequest, campaign: Campaign, name: str, data: QueryDict) 
     if not campaign.pk:
         if "name" not in forms["name_form"].cleaned_data:
             return _page(request, campaign, name, forms, template=data.get("template", ""))
-        campaign = _created(request, forms["name_form"].cleaned_data["name"], data.get("template", ""))
-    if not _save(request, campaign, forms):
+        campaign = _created(request, forms["name_form"].cleaned_data["name"])
+        is_saved = _save(request, campaign, forms)
+        _copy_template(campaign, data.get("template", ""))
+    else:
+        is_saved = _save(request, campaign, forms)
+    if not is_saved:
         messages.error(request, f"{campaign} is no longer a draft. Nothing was changed.")
         return redirect(campaign)
     wanted = data.get("go", "")
@@ -159,19 +170,22 @@ def _post(request: HttpRequest, campaign: Campaign, name: str, data: QueryDict) 
     return redirect(step_url(campaign, wanted))
 
 
-def _created(request: HttpRequest, name: str, template_pk: str) -> Campaign:
-    """A new draft with the account that its writer used last, and the text of the chosen template."""
+def _created(request: HttpRequest, name: str) -> Campaign:
+    """A new draft with the account that its writer used last."""
     account = _usual_account(request)
-    template = Template.objects.filter(pk=int(template_pk)).first() if template_pk.isdigit() else None
     return Campaign.objects.create(
         name=name,
         created_by_id=request.user.pk,
         account=account,
         options=usual_options(account) if account else {},
-        template=template,
-        text=template.text if template else "",
-        sender=template.sender if template else "",
     )
+
+
+def _copy_template(campaign: Campaign, template_pk: str) -> None:
+    """Copy the text of a template into a new draft, whose lists are saved by now."""
+    template = Template.objects.filter(pk=int(template_pk)).first() if template_pk.isdigit() else None
+    if template:
+        copy_into(campaign, template)
 
 
 def _usual_account(request: HttpRequest) -> Account | None:
@@ -229,6 +243,7 @@ def _page(
         "campaign": campaign if campaign.pk else None,
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
         "steps": steps_of(campaign, name),
+        "missing": missing_in(campaign, name),
         "before": before,
         "after": after,
         "has_errors": any(form.has_errors() for form in forms.values()),
@@ -240,36 +255,32 @@ def _page(
 
 
 def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    chosen = forms["recipients_form"].chosen_lists()
-    lists = ContactList.objects.in_bulk([int(pk) for pk in chosen if pk.isdigit()])
-    ordered = [lists[int(pk)] for pk in chosen if pk.isdigit() and int(pk) in lists]
-    context = {
-        "all_lists": ContactList.objects.all(),
+    sources = forms["recipients_form"].sources()
+    context: dict[str, Any] = {
+        "missing": () if sources.chosen else missing_in(campaign, "recipients"),
         "template": request.POST.get("template") or request.GET.get("template", ""),
     }
     if campaign.text.strip():
-        context |= measured(campaign.text, chosen, campaign.account, campaign.options)
-    return context | equation_of(ordered, campaign.text)
+        context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
+    return context | equation_of(sources.count_reasons, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     form, lists = forms["message_form"], campaign.ordered_lists()
-    chosen = [str(row.pk) for row in lists]
     text = form["text"].value() or ""
     return {
-        "labels": recipients.labels_of(chosen),
+        "labels": recipients.labels_of(lists),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),
-        **equation_of(lists, text),
-        **measured(text, chosen, form.chosen_account(), form.chosen_options()),
+        **equation_of(partial(count_reasons, campaign), text),
+        **measured(text, lists, form.chosen_account(), form.chosen_options()),
     }
 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    lists = campaign.ordered_lists()
-    chosen = [str(row.pk) for row in lists]
-    shown = equation_of(lists, campaign.text) | measured(campaign.text, chosen, campaign.account, campaign.options)
+    shown = equation_of(partial(count_reasons, campaign), campaign.text)
+    shown |= measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options)
     return shown | {"last_sentence": last_of_draft(campaign, shown["equation"]["included"], timezone.now())}
 
 

@@ -1,6 +1,6 @@
 """Reusable texts, and the live count under every text while it is being written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -13,11 +13,13 @@ from django_tables2 import RequestConfig
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
-from campaigns.models import Campaign, Template
+from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
+from campaigns.template_versions import current_version, restore
+from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
-from contacts.models import Contact
+from contacts.models import ContactList
 from providers import gsm, letters
 from providers.base import CampaignSpec, Message
 from providers.models import Account
@@ -40,8 +42,36 @@ def template_new(request: HttpRequest) -> HttpResponse:
 def template(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Template, pk=pk)
     if not request.user.has_perm("campaigns.change_template"):
-        return render(request, "campaigns/template_read.html", {"template": row, **measured(row.text, [], None)})
+        context = {"template": row, "versions": row.versions.all(), **measured(row.text, [], None)}
+        return render(request, "campaigns/template_read.html", context)
     return _edit(request, row)
+
+
+@require_GET
+@permission_required("campaigns.view_template", raise_exception=True)
+def template_version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One version of a template, which can be restored as a new version."""
+    version = get_object_or_404(TemplateVersion.objects.select_related("template", "created_by"), template=pk,
+                                number=number)  # fmt: skip
+    labels = {field: version.labels[field] for field in VALUE_FIELDS if version.labels.get(field)}
+    context = {
+        "version": version,
+        "template": version.template,
+        "labels": labels,
+        "is_current": version.number
+        == version.template.versions.order_by("-number").values_list("number", flat=True)[0],
+        **measured(version.text, [], None),
+    }
+    return render(request, "campaigns/template_version.html", context)
+
+
+@require_POST
+@permission_required("campaigns.change_template", raise_exception=True)
+def template_restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    version = get_object_or_404(TemplateVersion.objects.select_related("template"), template=pk, number=number)
+    restored = restore(version, request.user)
+    messages.success(request, f"{version.template} is as in version {number} again. This is version {restored.number}.")
+    return redirect(version.template)
 
 
 def _edit(request: HttpRequest, row: Template) -> HttpResponse:
@@ -53,13 +83,15 @@ def _edit(request: HttpRequest, row: Template) -> HttpResponse:
         form.errors.clear()
     elif request.method == "POST" and form.is_valid():
         saved = form.save()
-        messages.success(request, f"{saved} is saved.")
+        version = current_version(saved, request.user)
+        messages.success(request, f"{saved} is saved as version {version.number}.")
         return redirect("campaigns:templates")
     text = form["text"].value() or ""
     context = {
         "form": form,
         "template": row if row.pk else None,
         "labels": form.labels(),
+        "versions": row.versions.select_related("created_by") if row.pk else [],
         "used_by": Campaign.objects.filter(template=row).count() if row.pk else 0,
         **measured(text, [], None),
     }
@@ -83,11 +115,16 @@ def measure(request: HttpRequest) -> HttpResponse:
     account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
     options = _options(account, request.POST)
     campaign = _draft(request)
-    lists = [str(row.pk) for row in campaign.ordered_lists()] if campaign else []
+    lists = campaign.ordered_lists() if campaign else []
     context = measured(request.POST.get("text", ""), lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
+    # What the step lacks, as its form is now.
+    campaign.text = request.POST.get("text", "")
+    campaign.account_id = account.pk if account else None
+    campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     context |= {
+        "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),
         "literals": foreign_fields(request.POST.get("text", "")),
         "are_literals": "are_literals" in request.POST,
@@ -112,7 +149,7 @@ def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, An
 
 
 def measured(
-    source: str, lists: list[str], account: Account | None, options: dict[str, Any] | None = None
+    source: str, lists: Sequence[ContactList], account: Account | None, options: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Measure a text as its first real recipient would read it, or as it stands if no list is chosen.
 
@@ -124,8 +161,7 @@ def measured(
         text = compile_text(source)
     except Refusal as error:
         return {"count": None, "count_error": error.sentence}
-    chosen = next((pk for pk in lists if pk.isdigit()), None)
-    contact = Contact.objects.filter(list_id=int(chosen), message="").order_by("msisdn").first() if chosen else None
+    contact = lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None
     if contact:
         finished = text.personalise({field: getattr(contact, field) for field in VALUE_FIELDS})
     else:

@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import Q
 
 from campaigns.audience.spec import finished_text, rehearsal_of
-from campaigns.audience.texts import compile_text
 from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
 from campaigns.outcomes import current_generations, state_of
 from contacts.errors import Refusal
@@ -52,7 +51,7 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
     texts = texts[:TEXTS]
     upper = None
     if before:
-        last = Recipient.objects.filter(pk=before, msisdn=msisdn).select_related("campaign")
+        last = Recipient.objects.filter(pk=before, msisdn=msisdn).select_related("campaign__account")
         upper = next((entry.at for entry in _text_entries(list(last))), None)
     entries = _text_entries(texts)
     lower = entries[-1].at if more else None
@@ -145,7 +144,7 @@ def _batches_of(rows: Sequence[Recipient]) -> dict[tuple[int, int], list[Batch]]
 
 def _words_of(row: Recipient) -> str:
     try:
-        return finished_text(compile_text(row.campaign.text), row)
+        return finished_text(row.campaign, row)
     except Refusal:
         # Such a text cannot be frozen any more.
         return row.campaign.text

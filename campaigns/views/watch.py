@@ -15,9 +15,9 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions, outcomes
+from campaigns import decisions, outcomes, test_handover
+from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
@@ -32,13 +32,16 @@ from campaigns.tables import EXCLUDED_WORDS, OUTCOME_KINDS, OUTCOME_WORDS, Recip
 from campaigns.views.compose import check_page
 from campaigns.views.facts import facts_of, linked
 from campaigns.views.forecasts import waiting_context
+from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
+from campaigns.views.test_handover import results_context
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
-ROWS_A_PAGE = 50
+#: So that the page stays short.
+ROWS_A_PAGE = 25
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
@@ -122,7 +125,9 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
         return context | {"events": _events(row)[:EVENTS_A_PAGE]}
-    if context["tab"] == "recipients":
+    if context["tab"] == "result":
+        context |= results_context(row)
+    elif context["tab"] == "recipients":
         context |= _recipients(request, row, batches)
     elif context["tab"] == "history":
         context |= _history(request, row)
@@ -153,9 +158,7 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
-        "freeze_total": sum(chosen.contacts.count() for chosen in row.ordered_lists())
-        if row.status == Campaign.Status.FREEZING
-        else 0,
+        "freeze_total": selected(row) if row.status == Campaign.Status.FREEZING else 0,
     }
     if tab == "files":
         context["files"] = _files(request, batches)
@@ -262,6 +265,7 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
         "may_resume": row.status == Campaign.Status.PAUSED and (may_approve if stopped_by_itself else may_change),
         "may_cancel": may_change and row.status not in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
         "may_change_back": may_change
+        and row.kind != Campaign.Kind.TEST
         and row.status in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD),
         "may_confirm_start": may_approve and row.status == Campaign.Status.HELD,
         "needs_approver": stopped_by_itself and not may_approve,
@@ -273,16 +277,20 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     total = row.counts.get("included", 0)
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
-    text = compile_text(row.text)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
+    warnings = warnings_of(row, faults, row.counts.get("parts", 0), timezone.now())
+    tests = results_context(row)
     return {
         **sample_of(request, row),
         "why_not": why_not,
         "changes": changes_of(row),
-        "warnings": linked(warnings_of(row, faults, row.counts.get("parts", 0), timezone.now()), row),
+        "warnings": linked([*warnings, *test_handover.no_test_warning(tests["tests"])], row),
+        **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk].msisdn, finished_text(text, found[pk])) for pk in spec if pk in found],
+        "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
+        "typical": row.counts.get("typical"),
+        "expensive": expensive_words(row.counts.get("expensive", {})),
         "histogram": [
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from contacts import segments
+from contacts import deleting, segments
+from contacts.errors import Refusal
 from contacts.models import ContactList, Segment
 from contacts.segment_forms import SEGMENT_EXISTS, FilterForm, SegmentForm
 
@@ -61,6 +62,10 @@ def _is_saved(form: SegmentForm) -> bool:
 @permission_required("contacts.delete_segment", raise_exception=True)
 def segment_delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Segment.objects.select_related("list"), pk=pk)
-    row.delete()
+    try:
+        deleting.delete_segment(row)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("contacts:segment", pk=pk)
     messages.success(request, f"The segment {row.name} was deleted. Its contacts stay on {row.list}.")
     return redirect(row.list)

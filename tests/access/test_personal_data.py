@@ -13,7 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 
-from campaigns.models import Batch, Campaign, Evidence
+from campaigns import jobs
+from campaigns.models import Batch, Campaign, Evidence, Export, Notice
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -22,7 +23,7 @@ from tests.conftest import PASSWORD, MakeUser
 LogIn = Callable[[User], Client]
 ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
-KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply")
+KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply", "first file")
 ROLES = ("viewer", "operator", "approver", "administrator")
 
 
@@ -56,6 +57,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         "payload": f"/batches/{batch.pk}/payload/",
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
+        "first file": f"/campaigns/{campaign.pk}/files/first/",
     }
 
 
@@ -108,8 +110,17 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
 def test_every_download_needs_the_permission(exports: dict[str, str], client_of: ClientOf, logged_in: LogIn) -> None:
     """A download that is new has to be among the exports, and viewers never get it."""
     root = logged_in(User.objects.create_superuser("root", "root@example.org", PASSWORD))
-    batch = Batch.objects.get()
+    batch, now = Batch.objects.get(), timezone.now()
+    notice = Notice.objects.create(
+        user=User.objects.get(username="root"), kind="finished", path="/", created_at=now, mail_after=now
+    )
+    made = Export.objects.create(
+        campaign=batch.campaign, created_by=notice.user, format="csv", name="recipients", created_at=now
+    )
+    jobs.write_export(made.pk)
     pks = {
+        "notices/": notice.pk,
+        "exports/": made.pk,
         "campaigns/": batch.campaign_id,
         "batches/": batch.pk,
         "evidence/": Evidence.objects.get().pk,
@@ -126,7 +137,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
     # A new route needs a row here, so that what it answers is seen.
     assert missing == WITHOUT_A_ROW
     downloads = {path for path, answer in answers.items() if "attachment" in answer.get("Content-Disposition", "")}
-    assert downloads == set(exports.values())
+    assert downloads == {*exports.values(), f"/exports/{made.pk}/download/"}
     viewer = client_of("viewer")
     assert {viewer.get(path).status_code for path in downloads} == {403}
 
@@ -138,7 +149,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         (
             "recipients",
             f"?format=csv&number={NUMBER}&outcome=waiting",
-            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "0"},
+            {"exported": "recipients", "filter": "number: a number, outcome: waiting", "rows": "1"},
         ),
         ("contacts", "?format=csv", {"exported": "contacts", "filter": "none", "rows": "5"}),
         (
@@ -157,6 +168,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
             {"exported": "opt-outs", "filter": "q: a number, source: manual", "rows": "1"},
         ),
         ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
+        ("first file", "", {"exported": "first file", "filter": "none", "rows": "5"}),
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
@@ -221,7 +233,7 @@ def test_no_download_is_stored(exports: dict[str, str], client_of: ClientOf) -> 
 
 def test_pages_offer_no_download_to_viewers(exports: dict[str, str], client_of: ClientOf) -> None:
     pages = {
-        "recipients": exports["recipients"].replace("export/", ""),
+        "recipients": exports["recipients"].replace("export/", "?tab=recipients"),
         "contacts": exports["contacts"].replace("export/", ""),
         "opt-outs": "/contacts/opt-outs/",
         "payload": exports["payload"].replace("payload/", ""),

@@ -133,6 +133,7 @@ def test_several_files_are_chosen_and_decided_about(
     poll(page, f"unclear-{scheme}")
     page.get_by_role("button", name="Decide about 2 files with 452 recipients").click()
     question = page.get_by_role("dialog", name="Decide about 2 files with 452 recipients?")
+    expect(question).to_contain_text("Cancel it: it will not be handed over again")
     expect(question).to_contain_text("The decision about 2 files with 452 recipients cannot be undone.")
     if shots := os.environ.get("SHOTS"):
         page.screenshot(path=f"{shots}/question-{scheme}.png")

@@ -105,7 +105,8 @@ def test_from_a_spreadsheet_to_accepted(
 
     # Watch the campaign until its file is accepted.
     operator.reload()
-    expect(operator.locator(".balance")).to_contain_text("4 accepted", timeout=60_000)
+    accepted = operator.locator(".tile", has=operator.locator("#tile-accepted"))
+    expect(accepted.locator(".tile-number")).to_have_text("4", timeout=60_000)
     expect(operator.get_by_text("All 5 accounted for")).to_be_visible()
 
     taken = [json.loads(line) for line in ledger.read_text().splitlines()[texted_before:]]

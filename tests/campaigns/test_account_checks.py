@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from campaigns.audience import check, compare, sources
 from campaigns.audience.compare import AccountCheck
-from campaigns.audience.spec import compose_spec
+from campaigns.audience.spec import composer_of
 from campaigns.models import Campaign
 from contacts import suppression
 from contacts.errors import Refusal
@@ -250,8 +250,8 @@ def test_a_campaign_spec_contains_the_settings_of_its_account(
 ) -> None:
     campaign = make_campaign(account, end_at=timezone.now() + timedelta(days=1))
     text = check.usable_text(campaign.text, sources.sources_of(campaign))
-    assert compare.spec_for(campaign, acme, text).account == {"username": "we"}
-    assert compare.spec_for(campaign, account, text) == compose_spec(campaign, text)
+    assert compare.composer_for(campaign, acme, text).spec.account == {"username": "we"}
+    assert compare.composer_for(campaign, account, text).spec == composer_of(campaign, text).spec
 
 
 def test_it_says_what_an_early_start_would_be(

@@ -30,11 +30,15 @@ def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: U
     return freeze(make_campaign(account), operator)
 
 
-def signed_in(user: User) -> Client:
-    """A person who has just entered the password."""
+def signed_in(user: User, minutes: int = 16) -> Client:
+    """A person who entered the password so many minutes ago; after 15 minutes, a decision asks for it again."""
     client = Client()
     response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
     assert response.status_code == 302
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= minutes * 60
+    session.save()
     return client
 
 
@@ -67,6 +71,17 @@ def test_approving_asks_for_the_password_and_then_does_it(
     assert frozen.status == "approved"
     assert frozen.approved_by == approver
     assert enqueued == [("create_batches", frozen.pk)]
+
+
+@pytest.mark.parametrize(("minutes", "is_asked"), [(1, False), (14, False), (16, True)])
+def test_the_password_is_asked_again_after_15_minutes_and_not_before(
+    frozen: Campaign, approver: User, minutes: int, is_asked: bool
+) -> None:
+    client = signed_in(approver, minutes)
+    response = client.post(f"/campaigns/{frozen.pk}/approve/", {"seen_hash": frozen.approval_hash})
+    assert ("reauthenticate" in response["Location"]) is is_asked
+    frozen.refresh_from_db()
+    assert frozen.status == ("frozen" if is_asked else "approved")
 
 
 def test_what_changed_since_it_was_shown_is_not_approved(frozen: Campaign, approver: User) -> None:
@@ -112,6 +127,34 @@ def test_rejecting_needs_a_reason_and_shows_it(frozen: Campaign, approver: User,
     assert "Wrong price" in page
     frozen.refresh_from_db()
     assert frozen.status == "draft"
+
+
+def test_what_was_sent_back_is_on_the_overview_of_its_writer_until_dismissed(
+    frozen: Campaign, operator: User, approver: User, viewer: User, logged_in: LogIn
+) -> None:
+    User.objects.filter(pk=approver.pk).update(first_name="Thandi", last_name="M")
+    logged_in(approver).post(f"/campaigns/{frozen.pk}/reject/", {"why": "Wrong price"})
+    client = logged_in(operator)
+    assert "Sent back by Thandi M: Wrong price" in html_of(client.get("/"))
+    assert "Sent back by" not in html_of(logged_in(viewer).get("/"))
+    assert logged_in(viewer).post(f"/campaigns/{frozen.pk}/dismiss/").status_code == 403
+    client.post(f"/campaigns/{frozen.pk}/dismiss/")
+    assert "Sent back by" not in html_of(client.get("/"))
+
+
+def test_the_second_version_shows_what_changed(
+    frozen: Campaign, operator: User, approver: User, logged_in: LogIn
+) -> None:
+    client = logged_in(approver)
+    assert "First version: it was not submitted before." in html_of(client.get(f"/campaigns/{frozen.pk}/"))
+    client.post(f"/campaigns/{frozen.pk}/reject/", {"why": "Wrong price"})
+    Campaign.objects.filter(pk=frozen.pk).update(text="Hi @@value1|friend@@, 30 % off ends Sunday.", parts_ceiling=9)
+    freeze(Campaign.objects.select_related("account").get(pk=frozen.pk), operator)
+    page = html_of(client.get(f"/campaigns/{frozen.pk}/"))
+    assert "Since version 1, submitted by operator" in page
+    assert "<del>20</del><ins>30</ins> % off ends Sunday." in page
+    assert "<del>None</del> <ins>9</ins>" in page
+    assert "The same people" in page
 
 
 def test_changing_takes_it_back_to_draft(frozen: Campaign, operator: User, logged_in: LogIn) -> None:

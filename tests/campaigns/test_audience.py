@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from campaigns.audience import approval, check, sources
+from campaigns.audience import approval, check, samples, sources
 from campaigns.audience import freeze as audience_freeze
 from campaigns.models import Campaign, Recipient
 from campaigns.results import balance
@@ -109,9 +109,9 @@ def test_a_sample_of_a_draft_and_of_the_frozen_campaign_are_the_same_texts(
     account: Account, make_campaign: MakeCampaign, make_list: MakeList, operator: User
 ) -> None:
     campaign = make_campaign(account, make_list("A", count=2), make_list("B", count=4))
-    before = [check.sample(campaign, position) for position in range(1, 6)]
+    before = [samples.sample(campaign, position) for position in range(1, 6)]
     campaign = freeze(campaign, operator)
-    after = [check.sample(campaign, position) for position in range(1, 6)]
+    after = [samples.sample(campaign, position) for position in range(1, 6)]
 
     assert [(s.msisdn, s.text, s.total) for s in before if s] == [(s.msisdn, s.text, s.total) for s in after if s]
     assert before[4] is None
@@ -121,7 +121,7 @@ def test_a_sample_of_a_draft_and_of_the_frozen_campaign_are_the_same_texts(
 
 @pytest.mark.parametrize("position", [0, -1, 6])
 def test_there_is_no_sample_outside_the_audience(account: Account, make_campaign: MakeCampaign, position: int) -> None:
-    assert check.sample(make_campaign(account), position) is None
+    assert samples.sample(make_campaign(account), position) is None
 
 
 def refused(campaign: Campaign, operator: User) -> str:

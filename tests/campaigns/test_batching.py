@@ -96,7 +96,7 @@ def test_a_dry_run_shows_the_bytes_of_the_later_batches(
 
 
 def test_a_draft_has_no_dry_run(account: Account, make_campaign: MakeCampaign, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="not frozen"):
+    with pytest.raises(CommandError, match="not submitted"):
         call_command("dry_run", str(make_campaign(account).pk), "--out", str(tmp_path))
 
 

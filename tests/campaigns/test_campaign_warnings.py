@@ -81,7 +81,7 @@ def test_the_check_and_the_approval_show_them_with_links(
     Account.objects.update(checked_at=timezone.now())
     campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
-    assert "Warnings (3)" in page
+    assert "Warnings (4)" in page
     assert "The currency is there twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
@@ -110,6 +110,18 @@ def test_blockers_come_first_and_lead_to_their_field(
     page = html_of(client.get(url))
     assert "Write the text of the message." in page
     assert f'href="{reverse("campaigns:message_step", args=[campaign.pk])}?fix=1"' in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("hour", "window", "found"), [(7, {}, True), (8, {}, False), (20, {}, True), (20, {"x": 1}, False)]
+)
+def test_a_start_at_night(
+    account: Account, make_campaign: MakeCampaign, hour: int, window: dict[str, int], found: bool
+) -> None:
+    start = timezone.localtime() + timedelta(days=1)
+    campaign = make_campaign(account, text=TEXT, start_at=start.replace(hour=hour, minute=0), window=window)
+    assert ("quiet_hours" in codes(campaign)) is found
 
 
 @pytest.mark.django_db

@@ -124,6 +124,9 @@ def test_causes_are_counted_in_people_with_plain_words(account: Account, make_ru
     told = "SMSPortal reports too few credits for this file. It says: 0 left."
     Batch.objects.update(status="rejected", reason="InsufficientCredits", sentence=told, row_errors=2, accepted_rows=1)
     found = causes_of(campaign, list(campaign.batches.all()))
+    assert [cause.code for cause in found] == ["InsufficientCredits", "MSISDN.Optout"]
+    campaign.status = Campaign.Status.CLOSED
+    found = causes_of(campaign, list(campaign.batches.all()))
     assert [(cause.code, cause.count, cause.step) for cause in found] == [
         ("InsufficientCredits", 2, Step.TOP_UP),
         ("MSISDN.Optout", 2, Step.OPTED_OUT),

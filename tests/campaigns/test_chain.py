@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns import chain
-from campaigns.audience import check, people
+from campaigns.audience import check, people, samples
 from campaigns.audience.texts import compile_text
 from campaigns.models import Attempt, Batch, Campaign, CampaignPerson, Recipient, RecipientOutcome
 from campaigns.results import balance
@@ -194,7 +194,7 @@ def test_a_follow_up_is_checked_and_frozen_like_any_campaign(root: Campaign, ope
         check.check_audience(again)
     add(again, "27825550001", "27825550002", value1="Thandi")
 
-    checked, seen = check.check_audience(again), check.sample(again, 1)
+    checked, seen = check.check_audience(again), samples.sample(again, 1)
     frozen = freeze(again, operator)
 
     assert (checked.selected, checked.included, checked.excluded) == (2, 1, {"in_follow_up_chain": 1})

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.audience.check import check_audience
-from campaigns.models import Campaign
+from campaigns.copying import copy_campaign
+from campaigns.forms.recipients import chosen_keys
+from campaigns.models import Campaign, CampaignExclusion, CampaignList, Template
 from contacts.errors import Refusal
-from contacts.models import ContactList
+from contacts.models import ContactList, Segment
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 
@@ -106,3 +110,27 @@ def test_a_text_that_cannot_be_compiled_is_shown_as_it_is(
     campaign = make_campaign(account, text="Hi @@wrong@@ <b>")
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
     assert "Hi @@wrong@@ &lt;b&gt;" in page
+
+
+def test_a_copy_has_the_sources_exclusions_and_settings_that_a_follow_up_has_not(
+    account: Account, make_campaign: MakeCampaign, make_list: Callable[..., ContactList], operator: User
+) -> None:
+    settings: dict[str, Any] = {
+        "letters": "replace", "pace": 500, "canary": 20, "canary_waits_for": "acceptance", "parts_ceiling": 9,
+        "cost_ceiling": Decimal("12.50"), "window": {"days": [1]}, "not_texted_for_days": 30,
+        "template": Template.objects.create(name="Autumn offer", text="Hi"), "template_version": 3,
+    }  # fmt: skip
+    people, other = make_list("Customers"), make_list("Other")
+    segment = Segment.objects.create(list=people, name="Cape Town", conditions=[])
+    earlier = make_campaign(account, people, name="Earlier")
+    campaign = make_campaign(account, other, **settings)
+    CampaignList.objects.create(campaign=campaign, contact_list=people, segment=segment, position=5)
+    CampaignList.objects.create(campaign=campaign, contact_list=people, of_campaign=earlier, position=6)
+    for excluded in ({"contact_list": other}, {"segment": segment}, {"of_campaign": earlier}):
+        CampaignExclusion.objects.create(campaign=campaign, **excluded)
+
+    copy = copy_campaign(campaign, operator, timezone.now())
+
+    assert {name: getattr(copy, name) for name in settings} == settings
+    assert chosen_keys(copy) == chosen_keys(campaign)
+    assert [row.position for row in copy.campaignlist_set.all()] == [0, 5, 6]

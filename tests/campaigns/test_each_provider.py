@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from campaigns.audience import check
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.handover import batches
 from campaigns.models import Campaign
 from campaigns.results import balance
@@ -63,8 +62,7 @@ def difficult_list(make_list: Callable[..., ContactList]) -> ContactList:
 
 def texts_of(campaign: Campaign) -> dict[str, str]:
     """The texts of the preview, by number."""
-    text = compile_text(campaign.text)
-    return {person.msisdn: finished_text(text, person) for person in campaign.recipients.filter(excluded_reason="")}
+    return {person.msisdn: finished_text(campaign, person) for person in campaign.recipients.filter(excluded_reason="")}
 
 
 def run(campaign: Campaign, operator: User, approver: User, clock: Clock) -> dict[str, str]:

@@ -10,7 +10,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.handover import batches
 from campaigns.results import balance
 from contacts.models import ContactList
@@ -79,8 +78,7 @@ def test_what_they_take_is_what_the_preview_showed(
             account.save_settings(form.cleaned_data)
             campaign = make_campaign(account, make_list(count=30), text=TEXT, options=default_options(account))
             campaign = approve(freeze(campaign, operator), approver)
-            text = compile_text(campaign.text)
-            previews = {person.msisdn: finished_text(text, person) for person in campaign.recipients.all()}
+            previews = {person.msisdn: finished_text(campaign, person) for person in campaign.recipients.all()}
             batches.create_batches(campaign.pk, timezone.now())
             until_closed(campaign, clock)
             assert balance.audit(campaign).outcomes["accepted"] == 30

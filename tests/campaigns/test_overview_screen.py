@@ -167,6 +167,28 @@ def test_the_chart_counts_recipients_by_the_day_their_file_was_settled(
     }
 
 
+def test_the_chart_has_a_table_of_the_same_numbers(
+    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+) -> None:
+    make_running(account)
+    Batch.objects.update(status="accepted", row_errors=1, settled_at=timezone.now())
+    answer = logged_in(viewer).get("/")
+    assert answer.context["days"]["rows"] == [(timezone.localdate(), 4, 1, 0)]
+    assert '<td class="figure" data-label="Accepted">4</td>' in answer.content.decode()
+
+
+def test_a_running_campaign_shows_its_rate_and_is_stopped_at_one_click(
+    account: Account, make_running: Callable[..., Campaign], operator: User, viewer: User, logged_in: LogIn
+) -> None:
+    campaign = make_running(account)
+    Batch.objects.update(row_errors=2)
+    Campaign.objects.update(started_at=timezone.now() - timedelta(minutes=2))
+    page = html_of(logged_in(operator).get("/"))
+    assert "1 handed over per minute, 3 min left" in page
+    assert f'action="/campaigns/{campaign.pk}/pause/"' in page
+    assert "Stop now" not in logged_in(viewer).get("/").content.decode()
+
+
 def test_the_live_part_answers_204_while_nothing_changes(
     account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
 ) -> None:

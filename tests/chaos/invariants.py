@@ -12,8 +12,8 @@ from django.db.models import Max
 
 from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
-from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
+from campaigns.audience.spec import composer_of, finished_text
+from campaigns.chain import other_campaigns
 from campaigns.handover import batches, canary, journal
 from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.restore import journal_is_ahead
@@ -70,8 +70,8 @@ def check(
     """Return a sentence for every violation; an empty list is a pass.
 
     ``ledger`` holds its lines as ``read_ledger`` yields them, of the accounts that Baton alone uses. No number may
-    be in two campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC). ``logs`` are
-    searched for numbers, in any notation, and for ``secrets``.
+    be in two chains of campaigns. ``opt_outs`` maps numbers to when their opt-out was committed at the latest (UTC).
+    ``logs`` are searched for numbers, in any notation, and for ``secrets``.
     """
     return find(ledger, opt_outs, now, logs, secrets).sentences()
 
@@ -141,7 +141,7 @@ def cut_short(ledger: Iterable[Mapping[str, str]]) -> int:
         batch = batches.get(line["file"].rsplit("-a", 1)[0])
         if batch and is_cut_short(batch, line):
             person = Recipient.objects.of_batch(batch).filter(msisdn=line["msisdn"]).first()
-            count += person is None or line["text"] != finished_text(compile_text(batch.campaign.text), person)
+            count += person is None or line["text"] != finished_text(batch.campaign, person)
     return count
 
 
@@ -158,13 +158,14 @@ def _campaign(
     _progress(campaign, books, now, found)
     _turns(campaign, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
-    text = compile_text(campaign.text)
+    composer = composer_of(campaign)
     is_in_doubt = _is_in_doubt(campaign)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
     )
     if not is_in_doubt and any(msisdn in texted for msisdn in campaign.recipients.values_list("msisdn", flat=True)):
         _approval(campaign, found)
+    carried = _carried_elsewhere(campaign)
     for person in campaign.recipients.all():
         batch = batches.get(person.batch_number or 0)
         where = f"recipient {person.pk} of {batch.name if batch else 'no batch'} ({batch.status if batch else '-'})"
@@ -174,7 +175,13 @@ def _campaign(
                 found.losses.append(f"{where} is accepted and was not texted")
             continue
         if len(lines) > 1:
+            # In one campaign or in several of its chain.
             found.duplicates.append(f"{where} was texted {len(lines)} times: {[line['file'] for line in lines]}")
+        if person.msisdn in carried:
+            if batch and batch.status == "accepted" and person.pk not in row_errors and not person.excluded_reason:
+                found.duplicates.append(f"{where} is accepted here and in another campaign of the chain")
+            # The line is of that campaign, which is checked as well.
+            continue
         if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
             continue
         if batch is None and _may_be_in_a_forgotten_file(person):
@@ -184,7 +191,7 @@ def _campaign(
             continue
         if person.pk in row_errors:
             found.unapproved.append(f"{where} was texted although the provider reports that nobody was")
-        approved = finished_text(text, person)
+        approved = composer.message(person).text
         if person.excluded_reason or not all(_is_approved(line, approved, batch) for line in lines):
             found.unapproved.append(f"{where} got a text that was not approved")
         if any(line["sender"] != campaign.sender for line in lines):
@@ -192,6 +199,31 @@ def _campaign(
         gone_at = opt_outs.get(person.msisdn)
         if gone_at and batch.first_intent_at and gone_at < batch.first_intent_at:
             found.opted_out.append(f"{where} opted out at {gone_at}, before the intent at {batch.first_intent_at}")
+
+
+def _carried_elsewhere(campaign: Campaign) -> set[str]:
+    """The numbers that a file of another campaign of the chain carried to the provider, or may have."""
+    files = Batch.objects.filter(campaign__in=other_campaigns(campaign)).exclude(status__in=_NOBODY)
+    return {
+        msisdn
+        for batch in files
+        for msisdn in Recipient.objects.of_batch(batch)
+        .exclude(outcomes__result="row_error")
+        .values_list("msisdn", flat=True)
+    }
+
+
+def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> set[str]:
+    """The numbers that a follow-up texted."""
+    texted = {line["msisdn"] for line in ledger}
+    follow_ups = Campaign.objects.filter(follows__isnull=False)
+    accepted = Batch.objects.filter(campaign__in=follow_ups, status="accepted")
+    return {
+        msisdn
+        for batch in accepted
+        for msisdn in Recipient.objects.of_batch(batch).values_list("msisdn", flat=True)
+        if msisdn in texted
+    }
 
 
 def _approval(campaign: Campaign, found: Findings) -> None:

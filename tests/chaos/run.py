@@ -55,6 +55,7 @@ from tests.chaos.people import (  # noqa: E402
     stagger,
 )
 from tests.chaos.plans import Plan, Plans  # noqa: E402
+from tests.chaos.repairs import Repairs  # noqa: E402
 from tests.chaos.worker import use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
@@ -66,15 +67,9 @@ BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
 _NO_FAULTS = (
-    "decided",
-    "staggered",
-    "double approval",
-    "woken",
-    "account stopped",
-    "nothing",
-    "frozen once more",
-    "opt-out",
-)
+    "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
+    "repair",
+)  # fmt: skip
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
 
@@ -112,11 +107,12 @@ class Run:
         self.troubles: Counter[str] = Counter()
         self.events = Events(arena, list(self.accounts.values()))
         self.answers = Answers(arena, self.arms, self.counted)
+        self.repairs = Repairs(arena, self.people, self.counted)
         self.control = Control(arena.gateways)
         self.forgotten: list[tuple[float, float]] = []
         self.phase = ""
         self.began = time.monotonic()
-        self.tell_at = self.event_at = self.opt_out_at = self.administer_at = 0.0
+        self.tell_at = self.event_at = self.opt_out_at = self.administer_at = self.repair_at = 0.0
 
     # -- the phases of a run -----------------------------------------------------------------------------------------
 
@@ -211,7 +207,7 @@ class Run:
     def restore(self) -> None:
         """An older copy of the database is restored while the files handed over since are with the providers."""
         self.may_begin = False
-        self.until(lambda: not self.forming, 60, with_events=True)
+        self.until(lambda: not self.forming and not self.repairs.drafts, 60, with_events=True)
         self.answers.wake()
         copy = settings.DATA / "copy.sqlite3"
         copy_database(copy)
@@ -234,7 +230,8 @@ class Run:
             door.sudden.clear()
         self.safely(self.arena.one_clock)
         self.answers.wake()
-        self.until(lambda: not self.forming and self.all_settled(), self.seconds)
+        self.safely(self.repairs.resume_all)
+        self.until(lambda: not self.forming and not self.repairs.drafts and self.all_settled(), self.seconds)
         self.safely(self.decide)
         self.until(self.all_settled, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
@@ -259,7 +256,7 @@ class Run:
         now = time.monotonic()
         self.arena.care()
         self.control.turn(now)
-        for step in (self.answers.answer, self.form, self.begin, lambda: self.events.turn(now)):
+        for step in (self.answers.answer, self.form, self.repairs.turn, self.begin, lambda: self.events.turn(now)):
             self.safely(step)
         if now >= self.tell_at:
             self.tell_at = now + 10
@@ -270,6 +267,9 @@ class Run:
         if with_events and now >= self.event_at:
             self.event_at = now + random.uniform(1.5, 5)
             self.counted[self.safely(self.events.happen) or "nothing"] += 1
+        if with_events and self.may_begin and now >= self.repair_at:
+            self.repair_at = now + random.uniform(0.3, 1.5)
+            self.counted[self.safely(self.repairs.happen) or "nothing"] += 1
         if with_events and now >= self.opt_out_at:
             self.opt_out_at = now + random.uniform(0.2, 1.5)
             self.safely(self.answers.opt_somebody_out)
@@ -441,6 +441,8 @@ class Run:
                 "recovery_missed": sorted(" ".join(each) for each in recovery - hit),
             },
             "opt_outs": len(self.answers.opt_outs),
+            "follow_ups": Campaign.objects.filter(follows__isnull=False, started_at__isnull=False).count(),
+            "texted_again": len(invariants.texted_in_follow_ups(ours)),
             "restarts": self.arena.restarts,
             "served_by": ways.served_by,
             "time_to_state": times.to_state(fired, self.forgotten, self.plans.phase_of),

@@ -11,7 +11,6 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from campaigns.audience.spec import finished_text
-from campaigns.audience.texts import compile_text
 from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import settle
@@ -32,7 +31,6 @@ MOMENT = timedelta(seconds=1)
 def lines_of(batch: Batch) -> Lines:
     """What the ledger holds once the provider has taken the batch."""
     campaign = batch.campaign
-    text = compile_text(campaign.text)
     return [
         {
             "at": timezone.now().isoformat(),
@@ -41,7 +39,7 @@ def lines_of(batch: Batch) -> Lines:
             "file": f"{batch.stem}.json",
             "msisdn": person.msisdn,
             "sender": campaign.sender,
-            "text": finished_text(text, person),
+            "text": finished_text(campaign, person),
             "reference": str(person.pk),
             "sha256": batch.sha256,
         }

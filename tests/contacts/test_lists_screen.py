@@ -233,7 +233,8 @@ def test_it_keeps_a_list_that_a_campaign_uses(client: Client, thandi: Contact) -
     CampaignList.objects.create(campaign=campaign, contact_list=thandi.list, position=1)
     at = f"/contacts/{thandi.list_id}/delete/"
     for answer in (client.get(at, follow=True), client.post(at, follow=True)):
-        assert "Customers cannot be deleted because the history of a campaign refers to it." in answer.content.decode()
+        said = "Customers cannot be deleted because the campaign “October” chose or excluded its people."
+        assert said in answer.content.decode()
     assert Contact.objects.exists()
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import date
 
 import openpyxl
 import pytest
@@ -86,11 +87,12 @@ def test_it_pages(client: Client) -> None:
 
 
 def test_it_adds_one(client: Client, operator: User) -> None:
-    data = {"phone": "082 555 0100", "country": "ZA", "note": "By phone"}
+    data = {"phone": "082 555 0100", "country": "ZA", "note": "By phone", "opted_out_on": "2026-03-01"}
     answer = client.post("/contacts/opt-outs/add/", data, follow=True)
     assert f"{SHOWN} is opted out." in answer.content.decode()
     found = Suppression.objects.get()
     assert (found.msisdn, found.source, found.note, found.created_by) == (NUMBER, "manual", "By phone", operator)
+    assert found.opted_out_on == date(2026, 3, 1)
     answer = client.post("/contacts/opt-outs/add/", data, follow=True)
     assert "was already opted out" in answer.content.decode()
     assert Suppression.objects.count() == 1
@@ -234,13 +236,13 @@ def test_it_exports_what_is_shown(client: Client, opt_out: Suppression) -> None:
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
     assert [row[:3] for row in rows] == [
-        ["number", "source", "note"],
+        ["Number", "Source", "Proof"],
         ["27825550101", "Reported by the provider", "'=1+1"],
     ]
     answer = client.get("/contacts/opt-outs/export/?format=xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
     assert sheet is not None
-    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["number", "27825550101", NUMBER]
+    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["Number", "27825550101", NUMBER]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
 
 

@@ -13,7 +13,7 @@ from providers import keys
 
 
 class Command(BaseCommand):
-    help = "Write the files of a frozen campaign into a folder exactly as they would be handed over."
+    help = "Write the files of a submitted campaign into a folder exactly as they would be handed over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("campaign", help="id or name")
@@ -25,7 +25,9 @@ class Command(BaseCommand):
         keys.verify()
         campaign = find(options["campaign"]).select_related("account").get()
         if not campaign.counts:
-            raise CommandError(f"{campaign} is not frozen. Freeze it first, so that its recipients are fixed.")
+            raise CommandError(
+                f"{campaign} is not submitted. Submit it for approval first, so that its recipients are fixed."
+            )
         folder = Path(options["out"])
         folder.mkdir(parents=True, exist_ok=True)
         files = []

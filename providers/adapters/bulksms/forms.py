@@ -87,7 +87,7 @@ class OptionsForm(forms.Form):
     routing_group = forms.ChoiceField(
         label="Routing group",
         required=False,
-        choices=[("", "The account's own"), ("1", "1"), ("2", "2"), ("3", "3")],
+        choices=[("", "The account's setting"), ("1", "1"), ("2", "2"), ("3", "3")],
         help_text="Groups routes by cost or quality.",
     )
     source_id = forms.RegexField(
@@ -108,7 +108,7 @@ class OptionsForm(forms.Form):
         required=False,
         max_length=100,
         validators=[_latin_1],
-        help_text="Shown at BulkSMS when handed over early. The credits are charged at once, and a batch scheduled "
+        help_text="Shown at BulkSMS when uploaded early. The credits are charged at once, and a batch scheduled "
         "there cannot be cancelled.",
     )
     rehearsal = forms.ChoiceField(

@@ -64,7 +64,8 @@ class OptionsForm(forms.Form):
     email = forms.EmailField(
         label="E-mail address for file status",
         required=False,
-        help_text="SMSPortal reports to this address whether it processed each file. Blank: the account's own address.",
+        help_text="SMSPortal reports to this address whether it processed each file. Leave blank to use the account's "
+        "address.",
     )
     check_optouts = forms.BooleanField(
         label="Let SMSPortal drop its own opt-outs as well", required=False, initial=True

@@ -64,6 +64,8 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
     """
     is_native = (
         bool(spec.template)
+        # ``problems`` sees finished texts only: a template may lack a character that no finished text contains.
+        and not gsm.unsupported(spec.template)
         and not _FIELD_TOUCHED.search(spec.template)
         and not any(_could_be_filled_in(message) for message in messages)
     )
