@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from campaigns.models import Campaign
@@ -47,6 +47,9 @@ def _step(request: HttpRequest, campaign: Campaign, cause: Found) -> dict[str, s
                 "label": f"Text {'this one' if cause.count == 1 else count} again{_AGAIN[cause.step]}",
             }
         return _numbers(campaign, cause)
+    if cause.step == Step.FIX_NUMBERS and (again := _follow_up(request, campaign, cause)):
+        numbers = "this number" if cause.count == 1 else f"these {cause.count:,} numbers"
+        return {"url": again, "label": f"Correct {numbers}"}
     if cause.step in (Step.REVIEW, Step.ASK_PROVIDER, Step.ASK_ADMINISTRATOR) and cause.is_of_files:
         label = "Review the file" if cause.step == Step.REVIEW else "Show the file"
         if cause.batch:
@@ -66,8 +69,5 @@ def _follow_up(request: HttpRequest, campaign: Campaign, cause: Found) -> str:
     """The page that writes a campaign to the people with this cause; "" for users who may not write campaigns."""
     if not request.user.has_perm("campaigns.add_campaign"):
         return ""
-    try:
-        page = reverse("campaigns:follow_up", args=[campaign.pk])
-    except NoReverseMatch:
-        return ""
+    page = reverse("campaigns:follow_up", args=[campaign.pk])
     return f"{page}?{urlencode({'code': cause.code})}"
