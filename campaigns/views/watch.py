@@ -48,6 +48,7 @@ TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "histo
 FILTER = ("number", "outcome", "code", "batch")
 #: A campaign in one of these changes by itself, or by what people do elsewhere.
 LIVE = (Campaign.Status.FREEZING, Campaign.Status.APPROVED, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
+ENDED = (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
 #: The reasons that are called skipped.
 SKIPPED = (Recipient.Excluded.MISSING_FIELD, Recipient.Excluded.UNSUPPORTED_LETTERS)
 #: Plural words for the tiles.
@@ -121,6 +122,9 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **_progress(request, row, batches),
         **_actions(request, row, batches),
     }
+    if row.kind == Campaign.Kind.REGULAR and row.status in ENDED and request.user.has_perm("campaigns.add_campaign"):
+        books = context["books"]
+        context["left"] = books.failed + books.cancelled + books.outcomes["cancelled"]
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
