@@ -13,7 +13,7 @@ from campaigns.audience.check import check_audience
 from campaigns.audience.readiness import findings_of
 from campaigns.audience.warnings import TEXT_FAULTS, warnings_of
 from campaigns.models import Campaign
-from contacts.models import Contact, ContactList
+from contacts.models import Contact, ContactList, Segment
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.pages import html_of
@@ -132,3 +132,19 @@ def test_fixed_lines_are_counted(
     assert check_audience(campaign).text_faults == {"landline": (2, "27215550100")}
     [found] = [row for row in findings_of(campaign, check_audience(campaign), timezone.now()) if row.code == "landline"]
     assert "2 texts would go to fixed lines" in found.sentence
+
+
+def test_the_same_people_are_those_of_the_chosen_segment_only(
+    account: Account, make_running: Callable[..., Campaign], make_campaign: Callable[..., Campaign]
+) -> None:
+    earlier = make_running(account)
+    segment = Segment.objects.create(
+        list=earlier.ordered_lists()[0],
+        name="One",
+        conditions=[{"field": "value1", "is": "equals", "value": "Person 0"}],
+    )
+    again = make_campaign(account, segment.list, text=earlier.text)
+
+    assert "same_text_lately" in codes(again)
+    again.campaignlist_set.update(segment=segment)
+    assert "same_text_lately" not in codes(again), "one of five is not more than 20 %"

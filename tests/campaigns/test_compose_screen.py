@@ -90,7 +90,7 @@ def test_a_draft_needs_only_a_name_and_no_page_of_it_fails(account: Account, ope
         "/templates/",
     ):
         assert client.get(path).status_code == 200, path
-    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/"):
+    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/", "files/", "letters/"):
         assert client.get(f"/campaigns/{campaign.pk}/{tail}", follow=True).status_code == 200, tail
     page = html_of(client.get(f"/campaigns/{campaign.pk}/check/"))
     for name, sentence in (
