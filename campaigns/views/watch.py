@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
@@ -175,6 +176,8 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         state.append(causes)
     state += [context["waiting_for"], context["last_sentence"]]
     context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    query = {"status": row.status, "tab": tab, "seen": context["seen"], "files": request.GET.get("files", "1")}
+    context["poll"] = f"{reverse('campaigns:progress', args=[row.pk])}?{urlencode(query)}"
     return context
 
 
