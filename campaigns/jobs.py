@@ -15,14 +15,14 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
-from campaigns import notice_mail, notices, test_handover, timing
+from campaigns import exporting, notice_mail, notices, test_handover, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain, portions, restore
 from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Export
 from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.errors import Refusal
@@ -103,6 +103,18 @@ def audit(campaign_id: int) -> None:
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
 
+@job("imports")
+def write_export(export_id: int) -> None:
+    """Write the file of an export. If the worker dies, the sweep has it written again from its beginning."""
+    try:
+        exporting.write(export_id, timezone.now)
+    except (BaseTimeoutException, OperationalError, InterfaceError):
+        raise
+    except Exception:
+        exporting.give_up(export_id, timezone.now())
+        raise
+
+
 @job("results")
 def mail_notices(_: int) -> None:
     """Send the e-mails of notices that are due."""
@@ -142,6 +154,10 @@ def sweep(now: datetime) -> dict[str, int]:
     )
     for campaign in Campaign.objects.filter(unaudited).exclude(counts={}).exclude(finished)[:20]:
         wanted.append((audit, campaign.pk))
+    exporting.delete_old(now)
+    for pk in Export.objects.filter(status=Export.Status.RUNNING).values_list("pk", flat=True):
+        if is_free(exporting.lock_name(pk)):
+            wanted.append((write_export, pk))
     _make_notices(now)
     if notice_mail.due(now).exists():
         # One job for the e-mails of all people: it belongs to no row.

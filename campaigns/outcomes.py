@@ -53,13 +53,16 @@ def _with_outcome(
     return rows.filter(fits)
 
 
+def own_outcomes(rows: Sequence[Recipient]) -> dict[int, RecipientOutcome]:
+    """The latest thing that the provider reported about each of ``rows``, by the id of the recipient."""
+    found = RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")
+    return {outcome.recipient_id: outcome for outcome in found}
+
+
 def add_outcomes(campaign: Campaign, batches: Sequence[Batch], rows: Sequence[Recipient]) -> Sequence[Recipient]:
     """Set ``outcome`` and ``detail`` on each row, with one query for all of them."""
     current = current_generations(batches)
-    outcomes = {
-        outcome.recipient_id: outcome
-        for outcome in RecipientOutcome.objects.filter(recipient__in=[row.pk for row in rows]).order_by("id")
-    }
+    outcomes = own_outcomes(rows)
     for row in rows:
         outcome, detail = state_of(campaign, row, outcomes.get(row.pk), current.get(row.batch_number or 0))
         row.outcome, row.detail = outcome, detail  # type: ignore[attr-defined]

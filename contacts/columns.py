@@ -14,6 +14,33 @@ LABEL_LENGTH = 40
 #: The heading of the last column of downloaded rows. It is left out when they are imported again.
 REASON_HEADING = "Reason"
 
+#: The first headings of what Baton exports, and the last of those that are about the contact.
+NUMBER_HEADING = "Number"
+CUSTOMER_ID_HEADING = FIELD_LABELS["customer_id"]
+OWN_TEXT_HEADING = FIELD_LABELS["message"]
+#: What the export of a campaign adds; left out when it is imported.
+RESULT_HEADINGS = (
+    "Full text",
+    "Parts",
+    "Outcome",
+    "Code",
+    "Reason",
+    "File",
+    "Line",
+    "Handed over at",
+    "Result at",
+)
+#: The headings of exported opt-outs.
+OPT_OUT_HEADINGS = (
+    NUMBER_HEADING,
+    "Source",
+    "Proof",
+    "Opted out on",
+    "Recorded at",
+    "Opted back in at",
+    "Recorded by",
+)
+
 
 class ColumnsError(Refusal):
     """A column mapping cannot be used."""
@@ -39,6 +66,9 @@ def guess(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mappi
     ``header``: a title for each column, "" where it has none. ``samples``: the first rows below it. ``labels``: the
     list's own labels of its fields, which decide. ``country``: ISO 3166, in which the phone numbers are read.
     """
+    exported = _exported(header, samples, labels)
+    if exported:
+        return exported
     mapping = _labelled(header, labels)
     found = phone_columns.candidates(header, samples, country)
     likeliest = phone_columns.likeliest([candidate for candidate in found if candidate.column not in mapping])
@@ -56,6 +86,24 @@ def guess(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mappi
         rest.pop()
     mapping.update(zip(rest, free, strict=False))
     return Guess(dict(sorted(mapping.items())), asked, rest[len(free) :])
+
+
+def _exported(header: Sequence[str], samples: Sequence[Sequence[str]], labels: Mapping[str, str]) -> Guess | None:
+    """The fields of a file that Baton exported, by its headings alone; None for any other file."""
+    if tuple(header[:2]) != (NUMBER_HEADING, CUSTOMER_ID_HEADING) or OWN_TEXT_HEADING not in header[2:]:
+        return None
+    # The last: a list may label a value with the same words.
+    own_text = len(header) - 1 - list(reversed(header)).index(OWN_TEXT_HEADING)
+    mapping = {0: "phone", 1: "customer_id", own_text: "message"}
+    values = {column: goal for column, goal in _labelled(header[:own_text], labels).items() if column > 1}
+    free = [goal for goal in VALUE_FIELDS if goal not in values.values() and not labels.get(goal)]
+    # A value without a label.
+    values |= {n: goal for n in range(2, own_text) for goal in free if header[n] == FIELD_LABELS[goal]}
+    free = [goal for goal in free if goal not in values.values()]
+    added = [n for n in range(own_text + 1, len(header)) if header[n] not in RESULT_HEADINGS]
+    rest = [n for n in (*range(2, own_text), *added) if n not in values and (header[n] or cells_of(n, samples))]
+    mapping |= values | dict(zip(rest, free, strict=False))
+    return Guess(dict(sorted(mapping.items())), [], rest[len(free) :])
 
 
 def _labelled(header: Sequence[str], labels: Mapping[str, str]) -> dict[int, str]:
@@ -149,6 +197,8 @@ def guess_opt_outs(header: Sequence[str], samples: Sequence[Sequence[str]], coun
 
     If there is none, those that are named like one. Arguments: see ``guess``. To opt out too many numbers is safe.
     """
+    if tuple(header) == OPT_OUT_HEADINGS:
+        return {0: "phone"}
     found = {candidate.column for candidate in phone_columns.candidates(header, samples, country)}
     found |= {column for column in range(len(header)) if phone_columns.has_number(cells_of(column, samples), country)}
     named = [column for column, title in enumerate(header) if phone_columns.is_named(title)]

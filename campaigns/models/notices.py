@@ -56,7 +56,10 @@ class NoticeChoice(models.Model):
 
 
 class Export(models.Model):
-    """A file of recipients that a job writes for a person."""
+    """A file of recipients that a job writes for a person.
+
+    While it is written, a lock says that its worker lives, and the cache how many rows there are.
+    """
 
     Status = ExportStatus
 
@@ -66,14 +69,13 @@ class Export(models.Model):
     filter = models.JSONField(default=dict, blank=True)
     format = models.CharField(max_length=4, choices=[("csv", "CSV"), ("xlsx", "Excel")])
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    #: The rows that were expected, and those that the file has.
     total = models.PositiveIntegerField(default=0)
-    progress = models.PositiveIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
     file = models.FileField(max_length=200, blank=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    #: When a worker last wrote rows; the sweep gives an export without news to another worker.
-    beat_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-id",)

@@ -1,45 +1,47 @@
-"""Export recipients as a spreadsheet: text cells, never formulas."""
+"""Export recipients as a spreadsheet: at once, or as a job with a progress bar where there are many."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
+from typing import Any
 
 from auditlog.models import LogEntry
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import outcomes
+from campaigns import exporting, jobs, outcomes, timing
 from campaigns.forms.filters import RecipientFilter
-from campaigns.models import Batch, Campaign, Recipient
-from campaigns.tables import OUTCOME_WORDS, shown_fields
+from campaigns.models import Campaign, Export
+from contacts import queues
 from contacts.export_log import correct_rows, record_export
-from contacts.fields import FIELD_LABELS, FROZEN_FIELDS
-from contacts.snapshots import snapshot
+from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import exports
-
-CHUNK = 2000
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 @permission_required("contacts.export_numbers", raise_exception=True)
 def export(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Download the recipients that match the filter, as ``?format=csv`` or ``xlsx``."""
+    """Download the recipients that match the filter, as ``?format=csv`` or ``xlsx``; many are left to a job."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    batches = list(campaign.batches.all())
-    form = RecipientFilter(request.GET, batch_numbers=sorted({batch.number for batch in batches}))
-    rows = outcomes.filtered(campaign, batches, form.cleaned_data if form.is_valid() else {})
-    counted = rows.count()
-    entry = record_export(request, campaign, "recipients", form.cleaned_data if form.is_valid() else {}, rows=counted)
-    shown = shown_fields(campaign.value_labels())
-    others = {field: FIELD_LABELS[field] for field in FROZEN_FIELDS if field not in shown}
-    header = ("Number", *shown.values(), "Outcome", "Why", "File", *others.values())
-    name = f"campaign-{campaign.pk}-recipients"
-    lines = _recorded(_lines(pk, form, tuple(shown), tuple(others)), entry, counted)
-    if request.GET.get("format") == "csv":
+    wanted, counted = _chosen(campaign, request.GET)
+    if counted > exporting.AT_ONCE:
+        context = {
+            "campaign": campaign,
+            "count": counted,
+            "format": _format(request.GET),
+            "wanted": {name: value for name, value in wanted.items() if value},
+            "earlier": Export.objects.filter(campaign=campaign, created_by=request.user.pk),
+        }
+        return render(request, "campaigns/export.html", context)
+    entry = record_export(request, campaign, "recipients", wanted, rows=counted)
+    lines = _recorded(exporting.lines(pk, wanted), entry, counted)
+    name, header = f"campaign-{campaign.pk}-recipients", exporting.header_of(campaign)
+    if _format(request.GET) == "csv":
         return exports.as_csv(name, header, lines)
-    return exports.as_xlsx(name, header, lines, title="Recipients")
+    return exports.as_xlsx(name, header, lines, title=exporting.SHEET_TITLE)
 
 
 def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted: int) -> Iterator[list[str]]:
@@ -56,36 +58,73 @@ def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted:
             correct_rows(entry, written)
 
 
-def _lines(
-    pk: int, form: RecipientFilter, shown: tuple[str, ...], others: tuple[str, ...]
-) -> Generator[list[str], None, None]:
-    """Every line of the file, from one snapshot: no line shows a recipient before, and another after, a rebuild.
+@require_POST
+@permission_required("campaigns.view_campaign", raise_exception=True)
+@permission_required("contacts.export_numbers", raise_exception=True)
+def export_begin(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have a job make the file."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    wanted, counted = _chosen(campaign, request.POST)
+    made = Export.objects.create(
+        campaign=campaign,
+        created_by=request.user,  # type: ignore[misc]
+        filter=wanted,
+        format=_format(request.POST),
+        total=counted,
+        name=f"campaign-{campaign.pk}-recipients",
+        created_at=timezone.now(),
+    )
+    queues.enqueue_once(jobs.write_export, made.pk)
+    return redirect("campaigns:export_page", made.pk)
 
-    ``shown``: the fields before the outcome; ``others``: those after the file.
-    """
-    with snapshot():
-        campaign = Campaign.objects.get(pk=pk)
-        batches = list(campaign.batches.all())
-        rows = outcomes.filtered(campaign, batches, form.cleaned_data if form.is_valid() else {}).order_by("pk")
-        yield from _lines_of(campaign, batches, rows, shown, others)
+
+@require_GET
+@permission_required("contacts.export_numbers", raise_exception=True)
+def export_page(request: HttpRequest, pk: int) -> HttpResponse:
+    return render(request, "campaigns/export.html", _state(_own(request, pk)))
 
 
-def _lines_of(
-    campaign: Campaign,
-    batches: Sequence[Batch],
-    rows: QuerySet[Recipient],
-    shown: tuple[str, ...],
-    others: tuple[str, ...],
-) -> Iterator[list[str]]:
-    last = 0
-    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
-        last = chunk[-1].pk
-        for row in outcomes.add_outcomes(campaign, batches, chunk):
-            yield [
-                row.msisdn,
-                *(getattr(row, field) for field in shown),
-                OUTCOME_WORDS[row.outcome],  # type: ignore[attr-defined]
-                row.detail,  # type: ignore[attr-defined]
-                str(row.batch_number or ""),
-                *(getattr(row, field) for field in others),
-            ]
+@require_GET
+@permission_required("contacts.export_numbers", raise_exception=True)
+def export_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that refreshes itself; 286 stops polling."""
+    row = _own(request, pk)
+    status = 200 if row.status == Export.Status.RUNNING else STOP_POLLING
+    return HttpResponse(render_to_string("campaigns/_export.html", _state(row), request), status=status)
+
+
+@require_GET
+@permission_required("contacts.export_numbers", raise_exception=True)
+def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
+    row = _own(request, pk)
+    if row.status != Export.Status.DONE:
+        raise Http404
+    record_export(request, row.campaign, "recipients", row.filter, rows=row.rows)
+    return FileResponse(row.file.open(), as_attachment=True, filename=f"{row.name}.{row.format}")
+
+
+def _own(request: HttpRequest, pk: int) -> Export:
+    """An export that this person asked for."""
+    return get_object_or_404(Export.objects.select_related("campaign"), pk=pk, created_by=request.user.pk)
+
+
+def _state(row: Export) -> dict[str, Any]:
+    return {
+        "export": row,
+        "campaign": row.campaign,
+        "written": exporting.progress(row),
+        "kept_until": (row.created_at + timing.EXPORT_KEPT_FOR),
+        "refresh_seconds": REFRESH_SECONDS,
+    }
+
+
+def _chosen(campaign: Campaign, data: Any) -> tuple[dict[str, Any], int]:
+    """The filter that ``data`` asks for, and how many recipients match it."""
+    batches = list(campaign.batches.all())
+    form = RecipientFilter(data, batch_numbers=sorted({batch.number for batch in batches}))
+    wanted = form.cleaned_data if form.is_valid() else {}
+    return wanted, outcomes.filtered(campaign, batches, wanted).count()
+
+
+def _format(data: Any) -> str:
+    return "csv" if data.get("format") == "csv" else "xlsx"

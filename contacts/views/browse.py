@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.views.decorators.http import require_GET
 
 from contacts import browsing, countries, segments
+from contacts.columns import NUMBER_HEADING, OWN_TEXT_HEADING
 from contacts.export_log import record_export
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
 from contacts.forms import SearchForm
@@ -127,7 +128,7 @@ def contact_export(request: HttpRequest, pk: int) -> HttpResponseBase:
         # Never the whole list where a part of it was meant. The page shows what is wrong.
         return redirect(f"{row.get_absolute_url()}?{request.GET.urlencode()}")
     fields = [field for field in TABLE_FIELDS if field not in VALUE_FIELDS or field in row.labelled_fields()]
-    header = ["Number", *map(row.label, fields), row.label("message")]
+    header = [NUMBER_HEADING, *map(row.label, fields), OWN_TEXT_HEADING]
     narrowed = {f"{one['field']} {one['is']}": one["value"] for one in chosen.conditions} | {"q": chosen.words}
     counted = browsing.count(chosen.contacts, chosen.query, float("inf")).number
     record_export(request, row, "contacts", narrowed, rows=counted)

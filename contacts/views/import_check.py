@@ -230,7 +230,7 @@ def import_rows(request: HttpRequest, pk: int, which: str) -> HttpResponseBase:
     record_export(request, import_, words, rows=check_page.download_size(import_, which))
     name = f"import-{import_.pk}-{words.replace(' ', '-')}"
     # A title that the sheet of another program may have, and a workbook may not.
-    title = re.sub(r"[\\*?:/\[\]]", " ", import_.sheet)[:31].strip() or None
+    title = re.sub(r"[\\*?:/\[\]]", " ", import_.sheet)[:31].strip() or "Sheet"
     try:
         return exports.as_xlsx(name, importing.download_header(import_), importing.rows_of(import_, which), title)
     except sheets.SheetError as error:

@@ -15,9 +15,11 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from contacts import browsing, importing, phones, sheets, suppression
+from contacts.columns import OPT_OUT_HEADINGS
 from contacts.export_log import record_export
 from contacts.forms import ConsentForm, OptOutForm, OptOutPasteForm, OptOutUploadForm
 from contacts.models import Import, Suppression, SuppressionQuerySet
+from contacts.sheet_writer import iso_local
 from contacts.tables import OptOutTable, zoned
 from contacts.views import exports
 from contacts.views.paging import Links, key_of
@@ -26,7 +28,6 @@ from contacts.views.uploads import is_script
 #: Opt-outs that the page counts; of more it says so.
 COUNTED = 100_000
 STATUSES = (("active", "Opted out"), ("lifted", "Opted back in"), ("all", "All"))
-EXPORT_HEADER = ("number", "source", "note", "opted_out_at", "opted_back_in_at", "by")
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,20 @@ def opt_out_export(request: HttpRequest) -> HttpResponseBase:
     record_export(request, Suppression, "opt-outs", chosen, rows=filtered.qs.count())
     lines = _lines(filtered.qs)
     write = exports.as_csv if request.GET.get("format") == "csv" else exports.as_xlsx
-    return write("opt-outs", EXPORT_HEADER, lines)
+    return write("opt-outs", OPT_OUT_HEADINGS, lines)
 
 
 def _lines(rows: QuerySet[Suppression]) -> Iterator[list[str]]:
     for row in rows.iterator(2000):
-        lifted = row.lifted_at.isoformat() if row.lifted_at else ""
-        by = row.created_by.get_username() if row.created_by else ""
-        yield [row.msisdn, row.get_source_display(), row.note, row.created_at.isoformat(), lifted, by]
+        yield [
+            row.msisdn,
+            row.get_source_display(),
+            row.note,
+            row.opted_out_on.isoformat() if row.opted_out_on else "",
+            iso_local(row.created_at),
+            iso_local(row.lifted_at),
+            row.created_by.get_username() if row.created_by else "",
+        ]
 
 
 # -- adding ---------------------------------------------------------------------------------------------------------

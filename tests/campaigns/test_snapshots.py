@@ -113,7 +113,7 @@ def test_an_export_records_as_many_rows_as_it_contains(
     client = logged_in(operator)
 
     def export() -> int:
-        answer = client.get(f"/campaigns/{running.pk}/export/?format={kind}&outcome=ready")
+        answer = client.get(f"/campaigns/{running.pk}/export/?format={kind}&outcome=waiting")
         body = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
         if kind == "csv":
             return len(body.decode().splitlines()) - 1

@@ -326,16 +326,17 @@ class Run:
     def begin(self) -> None:
         """Begin campaigns while there are plans, and while the limit is not reached."""
         while self.queue and self.may_begin:
-            waiting = self._of("prepared", "uploading").count() + sum(len(each.plans) for each in self.forming)
-            if waiting >= BACKLOG or self._of(*_OPEN).count() >= IN_FLIGHT:
+            waiting = self._of("prepared", "uploading").exclude(_is_for_tomorrow()).count() + sum(
+                len(each.plans) for each in self.forming
+            )
+            if waiting >= BACKLOG or self._of(*_OPEN).exclude(_is_for_tomorrow()).count() >= IN_FLIGHT:
                 return
             chosen = self._chosen()
             account = self.accounts[chosen[0].provider, random.choice(ACCOUNTS)]
-            # Faults struck at the creation of batches expect that all are created at once.
-            may_wait = not any(plan.alone or plan.is_of_campaign or plan.phase != "random" for plan in chosen)
-            kind = random.choice(("", "", *STAGGERS)) if may_wait else ""
+            kind = self._stagger_of(chosen)
             fields = stagger(kind, timezone.now()) if kind else {}
-            self.counted[f"staggered: {kind}"] += bool(kind)
+            if kind:
+                self.counted[f"staggered: {kind}"] += 1
             campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
             self.started += len(chosen)
             for number, plan in enumerate(chosen, start=1):
@@ -343,6 +344,13 @@ class Run:
                 if plan.arms:
                     self.arms.set(f"{campaign.pk}-{0 if plan.is_of_campaign else number}", plan.arms)
             self.forming.append(Forming(campaign, chosen))
+
+    def _stagger_of(self, chosen: list[Plan]) -> str:
+        """How a campaign with these plans is handed over in portions; "" for most."""
+        # The points of a first kill must be reached, and a fault at the creation of batches expects that all are made.
+        if any(plan.alone or plan.is_of_campaign or plan.phase in ("rehearsal", "single") for plan in chosen):
+            return ""
+        return random.choice(("", *STAGGERS))
 
     def _chosen(self) -> list[Plan]:
         """The plans that share a campaign: of one provider, and at most one about the campaign itself."""
@@ -379,15 +387,13 @@ class Run:
         """Whether every batch has ended, or waits for a person."""
         # A batch that an older database had lost is looked up for as long as it takes; its limit is checked at the end.
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
-        later = timezone.now() + timedelta(minutes=5)
-        tomorrow = Q(status="prepared", reason="window_closed", due_at__gt=later)
         waiting = Campaign.objects.filter(status="running", recipients__in=Recipient.objects.waiting())
-        due = waiting.exclude(batches_due_at__gt=later).distinct()
-        return not self._of(*_OPEN).exclude(forgotten | tomorrow).exists() and not due.exists()
+        due = waiting.exclude(batches_due_at__gt=timezone.now() + timedelta(minutes=5)).distinct()
+        return not self._of(*_OPEN).exclude(forgotten | _is_for_tomorrow()).exists() and not due.exists()
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
-        return not self._of("prepared", "uploading").exists()
+        return not self._of("prepared", "uploading").exclude(_is_for_tomorrow()).exists()
 
     def has_recovered(self) -> bool:
         """Whether every batch that was killed at a point has been recovered."""
@@ -462,6 +468,11 @@ class Run:
             "sentences": found.sentences()[:200],
             "seconds": round(time.monotonic() - self.began),
         }
+
+
+def _is_for_tomorrow() -> Q:
+    """The batches whose allowed hours do not come again during this run."""
+    return Q(status="prepared", reason="window_closed", due_at__gt=timezone.now() + timedelta(minutes=5))
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

@@ -236,13 +236,13 @@ def test_it_exports_what_is_shown(client: Client, opt_out: Suppression) -> None:
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
     assert [row[:3] for row in rows] == [
-        ["number", "source", "note"],
+        ["Number", "Source", "Proof"],
         ["27825550101", "Reported by the provider", "'=1+1"],
     ]
     answer = client.get("/contacts/opt-outs/export/?format=xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
     assert sheet is not None
-    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["number", "27825550101", NUMBER]
+    assert [row[0] for row in sheet.iter_rows(values_only=True)] == ["Number", "27825550101", NUMBER]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
 
 
