@@ -133,6 +133,8 @@ class ChainRules(BatchLife):
             return
         self.met["follow-ups begun"] += 1
         self.roots[campaign.pk] = root_of(campaign)
+        # A follow-up has no canary of its own.
+        self.continued.add(campaign.pk)
         self.drafts.remove(campaign.pk)
         self.campaign_ids.append(campaign.pk)
 
