@@ -24,7 +24,7 @@ from contacts.views import exports
 @permission_required("campaigns.view_campaign", raise_exception=True)
 @permission_required("contacts.export_numbers", raise_exception=True)
 def export(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Download the recipients that match the filter, as ``?format=csv`` or ``xlsx``; offer to make the file for many."""
+    """Download the recipients that match the filter, as ``?format=csv`` or ``xlsx``; many are left to a job."""
     campaign = get_object_or_404(Campaign, pk=pk)
     wanted, counted = _chosen(campaign, request.GET)
     if counted > exporting.AT_ONCE:

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
+from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import count_reasons
 from campaigns.audience.windows import preset_window
 from campaigns.forms import message, recipients
@@ -33,6 +34,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
+from campaigns.views.estimate import estimate_of
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
@@ -262,7 +264,9 @@ def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) 
     }
     if campaign.text.strip():
         context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
-    return context | equation_of(sources.count_reasons, campaign.text)
+    # A follow-up has people of its own, whom nothing in this step changes.
+    count = partial(count_reasons, campaign) if has_own_people(campaign) else sources.count_reasons
+    return context | equation_of(count, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
@@ -275,6 +279,14 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
         "account": form.chosen_account(),
         **equation_of(partial(count_reasons, campaign), text),
         **measured(text, lists, form.chosen_account(), form.chosen_options()),
+        **estimate_of(
+            campaign,
+            text,
+            form.chosen_account(),
+            form.chosen_options(),
+            str(forms["letters_form"]["letters"].value() or ""),
+            request.GET,
+        ),
     }
 
 

@@ -230,6 +230,8 @@ class Run:
         self.answers.wake()
         self.safely(self.repairs.resume_all)
         self.until(lambda: not self.forming and not self.repairs.drafts and self.all_settled(), self.seconds)
+        self.safely(self.repairs.follow_up_all)
+        self.until(lambda: not self.repairs.drafts and self.all_settled(), min(60, self.seconds))
         self.safely(self.decide)
         self.until(self.all_settled, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
