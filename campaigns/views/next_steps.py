@@ -69,5 +69,4 @@ def _follow_up(request: HttpRequest, campaign: Campaign, cause: Found) -> str:
     """The page that writes a campaign to the people with this cause; "" for users who may not write campaigns."""
     if not request.user.has_perm("campaigns.add_campaign"):
         return ""
-    page = reverse("campaigns:follow_up", args=[campaign.pk])
-    return f"{page}?{urlencode({'code': cause.code})}"
+    return f"{reverse('campaigns:follow_up', args=[campaign.pk])}?{urlencode({'code': cause.code})}"

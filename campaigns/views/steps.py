@@ -19,7 +19,6 @@ from django.views.decorators.http import require_GET
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.compare import usual_options
-from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import count_reasons
 from campaigns.audience.windows import preset_window
 from campaigns.forms import message, recipients
@@ -264,9 +263,7 @@ def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) 
     }
     if campaign.text.strip():
         context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
-    # A follow-up has people of its own, whom nothing in this step changes.
-    count = partial(count_reasons, campaign) if has_own_people(campaign) else sources.count_reasons
-    return context | equation_of(count, campaign.text)
+    return context | equation_of(sources.count_reasons, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:

@@ -147,15 +147,3 @@ def test_labels_of_all_lists_are_offered_to_the_text(
     page = client.get(f"/campaigns/{campaign.pk}/edit/message/")
 
     assert page.context["labels"] == {"value1": "First name / Name", "value2": "Balance"}
-
-
-def test_a_follow_up_has_no_lists_to_choose(client: Client, texted: Campaign, account: Account) -> None:
-    follow_up = Campaign.objects.create(name="Again", account=account, follows=texted, chain_root=texted)
-    first = texted.recipients.order_by("pk")[0]
-    follow_up.people.create(list_id=first.list_id, contact_id=1, msisdn=first.msisdn, recipient=first)
-
-    page = client.get(f"/campaigns/{follow_up.pk}/edit/recipients/")
-
-    assert "texts people of" in html_of(page)
-    assert 'name="lists"' not in page.text
-    assert page.context["equation"]["selected"] == 1
