@@ -275,10 +275,6 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
         "may_change_back": may_change
         and row.kind != Campaign.Kind.TEST
         and row.status in (Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD),
-        "may_text_again": request.user.has_perm("campaigns.add_campaign")
-        and row.kind == Campaign.Kind.REGULAR
-        and row.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
-        and row.started_at is not None,
         "may_confirm_start": may_approve and row.status == Campaign.Status.HELD,
         "needs_approver": stopped_by_itself and not may_approve,
     }
