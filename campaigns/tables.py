@@ -104,6 +104,7 @@ SHOWN_FIELDS = 3
 EXCLUDED_WORDS: dict[str, str] = dict(Recipient.Excluded.choices)
 
 _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
+_NOT_ON_A_PHONE = {"td": {"class": "figure not-on-a-phone"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
 _WORDS = {"td": {"class": "words"}}
 
@@ -193,7 +194,7 @@ class RecipientTable(tables.Table):
     msisdn = tables.Column(verbose_name="Number", attrs=_NOWRAP)
     outcome = tables.Column(orderable=False)
     detail = tables.Column(verbose_name="Why", orderable=False, attrs=_WORDS)
-    batch_number = tables.Column(verbose_name="File", attrs=_FIGURE)
+    batch_number = tables.Column(verbose_name="File", attrs=_NOT_ON_A_PHONE)
 
     class Meta:
         attrs = {"aria-label": "Recipients"}

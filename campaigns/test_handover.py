@@ -15,7 +15,7 @@ from campaigns import outcomes
 from campaigns.audience.check import CHECKED, usable_text_of
 from campaigns.audience.freeze import begin_freeze
 from campaigns.audience.sources import draft_recipients
-from campaigns.audience.spec import composer_of, finished_text
+from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import Text
 from campaigns.audience.warnings import CampaignWarning
 from campaigns.lifecycle import record_event, require_permission, transition
@@ -107,15 +107,12 @@ def person_to_use(campaign: Campaign, text: Text, person: str) -> Recipient:
         included = campaign.recipients.included().order_by("msisdn")
         longest = campaign.counts.get("longest", [])
         found = included.filter(pk=longest[0]).first() if person == LONGEST and longest else included.first()
-    elif person == FIRST:
-        found = next(draft_recipients(campaign, text, 0, 1), None)
     else:
         composer = composer_of(campaign, text)
-        found = max(
-            draft_recipients(campaign, text, 0, CHECKED),
-            key=lambda recipient: composer.adapter.measure(composer.spec, composer.message(recipient).text).units,
-            default=None,
-        )
+        people = draft_recipients(campaign, text, 0, CHECKED)
+        # Nobody who is skipped because of letters that the provider lacks.
+        kept = (recipient for recipient in people if not composer.compose(recipient).excluded)
+        found = next(kept, None) if person == FIRST else max(kept, key=composer.units, default=None)
     if found is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there are no values to test with.")
     return found
@@ -191,6 +188,7 @@ def _results(test: Campaign, campaign: Campaign) -> list[Result]:
     batches = list(test.batches.all())
     outcomes.add_outcomes(test, batches, recipients)
     at = max((moment for batch in batches for moment in _moments(batch)), default=test.created_at)
+    composer = composer_of(test)
     return [
         Result(
             test=test,
@@ -198,7 +196,7 @@ def _results(test: Campaign, campaign: Campaign) -> list[Result]:
             outcome=row.outcome,  # type: ignore[attr-defined]
             detail=row.detail or (test.sentence if test.status == CampaignStatus.CANCELLED else ""),  # type: ignore[attr-defined]
             at=at,
-            text=finished_text(test, row),
+            text=composer.message(row).text,
             is_outdated=is_outdated,
         )
         for row in recipients

@@ -10,9 +10,10 @@ from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
 from campaigns.audience.ceilings import refuse_above_ceiling
-from campaigns.audience.check import refuse_early, refuse_foreign_fields, usable_text_of
+from campaigns.audience.check import refuse_foreign_fields, usable_text_of
 from campaigns.audience.people import is_freezing, refuse_lost
-from campaigns.audience.reach import frozen_groups, refuse_early_portions
+from campaigns.audience.reach import frozen_groups
+from campaigns.audience.readiness import refuse_times
 from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import measure_texts
@@ -38,13 +39,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     require_permission(user, "campaigns.change_campaign")
     usable_text_of(campaign)
     refuse_foreign_fields(campaign)
-    if campaign.end_at and campaign.end_at <= now:
-        raise Refusal("end_passed", "The end is in the past. Choose a later one.")
-    if campaign.start_at and campaign.start_at < now - campaign.patience:
-        raise Refusal("start_passed", "The start is in the past. Choose a later one, or leave it empty to start now.")
-    refuse_early_portions(campaign)
-    if campaign.is_early:
-        refuse_early(campaign.account, campaign.start_at, now)
+    refuse_times(campaign, now)
     if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
         raise Refusal("follow_up_active", why_not)
     transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})

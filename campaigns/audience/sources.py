@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from campaigns.audience import people
+from campaigns.audience.chosen import SAME_NUMBER, chosen_contacts, on_any
 from campaigns.audience.contacted import contacted_since
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.texts import Text
@@ -27,7 +28,6 @@ from providers.locks import Lock
 CHUNK = 20_000
 
 _COPIED = ("msisdn", *FROZEN_FIELDS)
-_SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Sources:
 
     def rules(self, text: Text) -> list[When]:
         """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
-        rules = [When(Exists(Suppression.objects.active().filter(**_SAME_NUMBER)), _because("OPTED_OUT"))]
+        rules = [When(Exists(Suppression.objects.active().filter(**SAME_NUMBER)), _because("OPTED_OUT"))]
         excluded = self._excluded()
         if excluded:
             rules.append(When(excluded, _because("EXCLUDED_LIST")))
@@ -112,12 +112,12 @@ class Sources:
         campaigns = [row.of_campaign_id for row in self.exclusions if row.of_campaign_id]
         excluded = Q()
         if lists:
-            excluded |= Q(Exists(Contact.objects.filter(list__in=lists, **_SAME_NUMBER)))
+            excluded |= Q(Exists(Contact.objects.filter(list__in=lists, **SAME_NUMBER)))
         if campaigns:
-            excluded |= Q(Exists(Recipient.objects.included().filter(campaign__in=campaigns, **_SAME_NUMBER)))
+            excluded |= Q(Exists(Recipient.objects.included().filter(campaign__in=campaigns, **SAME_NUMBER)))
         for row in self.exclusions:
             if row.segment:
-                excluded |= Q(Exists(segments.matching(row.segment).filter(**_SAME_NUMBER)))
+                excluded |= Q(Exists(segments.matching(row.segment).filter(**SAME_NUMBER)))
         return excluded
 
 
@@ -179,7 +179,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
         return people.copy_people(campaign, text, lock)
     sources = sources_of(campaign)
     # The rows chosen earlier have been copied, so their numbers are recipients already.
-    copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **_SAME_NUMBER))
+    copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **SAME_NUMBER))
     reason = _first_of([When(copied_before, _because("DUPLICATE")), *sources.rules(text)])
     copied = 0
     for row in sources.chosen:
@@ -193,27 +193,6 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
             if not is_freezing(campaign):
                 return copied
     return copied
-
-
-def chosen_contacts(row: CampaignList) -> QuerySet[Contact]:
-    """The contacts that one row chooses. Raises Refusal if the conditions of its segment are damaged."""
-    contacts = row.contact_list.contacts.all()
-    if row.segment:
-        contacts = contacts.filter(segments.query_of(row.segment.conditions))
-    if row.of_campaign_id:
-        texted = Recipient.objects.included().filter(campaign=row.of_campaign_id, list_id=row.contact_list_id)
-        contacts = contacts.filter(Exists(texted.filter(**_SAME_NUMBER)))
-    return contacts
-
-
-def on_any(rows: Sequence[CampaignList]) -> Q:
-    """The condition that one of ``rows`` chooses a contact with the same number; an empty Q for no rows."""
-    whole = [row.contact_list_id for row in rows if not row.segment and not row.of_campaign_id]
-    found = Q(Exists(Contact.objects.filter(list__in=whole, **_SAME_NUMBER))) if whole else Q()
-    for row in rows:
-        if row.segment or row.of_campaign_id:
-            found |= Q(Exists(chosen_contacts(row).filter(**_SAME_NUMBER)))
-    return found
 
 
 def _because(name: str) -> Value:

@@ -68,6 +68,10 @@ class Composer:
         values = {name: _with_line_feeds(getattr(recipient, name)) for name in self.source.fields}
         return _with_line_feeds(recipient.message) or self.source.personalise(values)
 
+    def units(self, recipient: Recipient) -> int:
+        """How long the recipient's text is, in the units that the account counts."""
+        return self.adapter.measure(self.spec, self.message(recipient).text).units
+
     def lacking(self, text: str) -> str:
         """The characters of a text that the account lacks, each once."""
         return self.adapter.lacking(self.spec, text)

@@ -18,6 +18,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from campaigns.audience.texts import compile_text
+from campaigns.audience.windows import describe, parse
 from campaigns.models import Campaign, CampaignVersion
 from campaigns.statuses import EXCLUDED_LATER, CampaignStatus
 from contacts.errors import Refusal
@@ -145,12 +146,27 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
 
 
+def _sources(campaign: Campaign) -> dict[str, str]:
+    """Who was chosen, by name."""
+    chosen = []
+    for row in campaign.campaignlist_set.select_related("contact_list", "segment", "of_campaign"):
+        of = f", segment {row.segment}" if row.segment else ""
+        of += f", recipients of {row.of_campaign}" if row.of_campaign else ""
+        chosen.append(f"{row.contact_list}{of}")
+    days = campaign.not_texted_for_days
+    return {
+        "Recipients": "; ".join(chosen) or "Chosen one by one",
+        "Except": "; ".join(str(row) for row in campaign.exclusions.all()) or "Nobody",
+        "Not texted for": f"{days} days" if days else "Any time",
+    }
+
+
 def limits_of(campaign: Campaign) -> dict[str, str]:
     """How a campaign may go out, beside its start and its end, by name."""
     canary = f"{campaign.canary:,}. {campaign.get_canary_waits_for_display()}" if campaign.canary else "All at once"
     return {
         "Letters that the provider lacks": campaign.get_letters_display(),
-        "Allowed hours": str(campaign.window or "At any time"),
+        "Allowed hours": describe(parse(campaign.window)),
         "Recipients an hour": f"{campaign.pace:,}" if campaign.pace else "As fast as possible",
         "First recipients": canary,
         "Limit in parts": f"{campaign.parts_ceiling:,}" if campaign.parts_ceiling is not None else "None",

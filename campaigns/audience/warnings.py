@@ -1,7 +1,7 @@
 """What to look at before a campaign is submitted or approved: warnings, which forbid nothing, and blockers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,9 +9,9 @@ from enum import StrEnum
 from django.db.models import Q
 from django.utils import timezone
 
-from campaigns.models import Campaign, Recipient
+from campaigns.audience.chosen import on_any
+from campaigns.models import Campaign, CampaignList, Recipient
 from campaigns.statuses import CampaignKind
-from contacts.models import Contact
 from providers.checking import credit_of
 
 #: The same text to this share of the same people within this time is worth a warning.
@@ -122,18 +122,19 @@ def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     if campaign.follows_id:
         # It repeats these by intent, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
-    chosen = [row.pk for row in campaign.ordered_lists()]
+    chosen = list(campaign.campaignlist_set.select_related("contact_list", "segment"))
     waiting = others.filter(
         status__in=(Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
     )
     for other in waiting:
-        if chosen and sorted(row.pk for row in other.ordered_lists()) == sorted(chosen):
+        if chosen and _keys(other.campaignlist_set.all()) == _keys(chosen):
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
     for other in others.filter(started_at__gte=now - LATELY):
-        texted = Recipient.objects.filter(campaign=other, excluded_reason="")
-        again = Contact.objects.filter(list__in=chosen, msisdn__in=texted.values("msisdn")).values("msisdn")
-        count, total = again.distinct().count(), other.counts.get("included", 0)
+        again = (
+            Recipient.objects.included().filter(on_any(chosen), campaign=other) if chosen else Recipient.objects.none()
+        )
+        count, total = again.count(), other.counts.get("included", 0)
         if total and count > SAME_PEOPLE * total:
             yield CampaignWarning(
                 "same_text_lately",
@@ -141,3 +142,7 @@ def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
                 "campaign",
                 str(other.pk),
             )
+
+
+def _keys(rows: Iterable[CampaignList]) -> set[tuple[int | None, ...]]:
+    return {(row.contact_list_id, row.segment_id, row.of_campaign_id) for row in rows}

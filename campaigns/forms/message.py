@@ -36,7 +36,7 @@ class MessageForm(StepForm):
     class Meta:
         model = Campaign
         fields = ("account", "template", "text", "sender")
-        widgets = {"text": forms.Textarea(attrs={"rows": 5})}
+        widgets = {"text": forms.Textarea(attrs={"rows": 5, "data-chips": ""})}
         labels = {"template": "Start from a template"}
         help_texts = {"sender": "The sender shown on the phone. Leave blank to use the account's sender."}
 

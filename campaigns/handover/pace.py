@@ -36,7 +36,7 @@ class Gone:
 def counts_until(started_at: datetime, ended_at: datetime | None) -> datetime:
     """Until when a commit counts: an hour after it arrived at the latest."""
     until = started_at + timing.PACE_PERIOD
-    return max(until, ended_at + timedelta(hours=1)) if ended_at else until
+    return max(until, ended_at + timing.PACE_PERIOD - timing.GATE_HOLDS_FOR) if ended_at else until
 
 
 def fits_at(pace: int, rows: int, gone: Iterable[Gone]) -> datetime | None:

@@ -17,6 +17,9 @@ from campaigns.views.step_navigation import LABELS, step_url
 #: Where a field is on the page of its step, if not under its own name.
 ANCHORS = {"lists": "sources", "options": "options"}
 
+#: Limits that ``rules_in_words`` shows.
+RULES = ("Allowed hours", "Recipients an hour", "First recipients")
+
 
 def facts_of(campaign: Campaign) -> dict[str, Any]:
     """What ``_facts.html`` and ``_rehearsal.html`` show."""
@@ -28,7 +31,7 @@ def facts_of(campaign: Campaign) -> dict[str, Any]:
             (field.label or name.replace("_", " ").capitalize(), display_value(field, campaign.options.get(name)))
             for name, field in fields.items()
         ],
-        "limit_rows": limits_of(campaign).items(),
+        "limit_rows": [row for row in limits_of(campaign).items() if row[0] not in RULES],
         "rehearsal": rehearsal_of(campaign),
         "rule_rows": rules_in_words(campaign),
     }

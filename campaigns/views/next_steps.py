@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from campaigns.models import Campaign
@@ -66,8 +66,4 @@ def _follow_up(request: HttpRequest, campaign: Campaign, cause: Found) -> str:
     """The page that writes a campaign to the people with this cause; "" for users who may not write campaigns."""
     if not request.user.has_perm("campaigns.add_campaign"):
         return ""
-    try:
-        page = reverse("campaigns:follow_up", args=[campaign.pk])
-    except NoReverseMatch:
-        return ""
-    return f"{page}?{urlencode({'code': cause.code})}"
+    return f"{reverse('campaigns:follow_up', args=[campaign.pk])}?{urlencode({'code': cause.code})}"

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
+from campaigns.handover.waiting import waiting_for
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.results.rate import rate_of
@@ -80,7 +81,7 @@ def _live() -> dict[str, Any]:
     started = (Campaign.Status.FREEZING, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return {
         "inbox": _inbox(campaigns, ended, accounts),
-        "running": [row for row in regular if row.status in started],
+        "running": [_with_waiting(row) for row in regular if row.status in started],
         "coming": sorted(
             (row for row in regular if row.status in (Campaign.Status.APPROVED, Campaign.Status.FROZEN)),
             key=lambda row: (not row.is_early and row.effective_start_at) or row.start_at or row.created_at,
@@ -93,6 +94,12 @@ def _live() -> dict[str, Any]:
         ),
         "refresh_seconds": REFRESH_SECONDS,
     }
+
+
+def _with_waiting(campaign: Campaign) -> Campaign:
+    """The campaign with ``waiting_for``, the sentence about what it waits for."""
+    campaign.waiting_for = waiting_for(campaign, timezone.now())  # type: ignore[attr-defined]
+    return campaign
 
 
 def _finished(ended: list[Campaign]) -> list[Campaign]:

@@ -73,11 +73,12 @@ def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None
         return context
     return context | {
         "sample": sample,
-        "sample_limit": _room(sample.measure.alphabet, sample.measure.parts),
+        "sample_limit": room_of(sample.measure.alphabet, sample.measure.parts),
         "sample_foreign": sample.measure.alphabet != "gsm" and row.account.adapter.limits.alphabet == "gsm",
     }
 
 
-def _room(alphabet: str, parts: int) -> int:
+def room_of(alphabet: str, parts: int) -> int:
+    """How many units fit into this many parts."""
     single, each = (160, 153) if alphabet == "gsm" else (70, 67)
     return single if parts <= 1 else parts * each

@@ -33,6 +33,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of
+from campaigns.views.estimate import estimate_of
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
@@ -275,6 +276,14 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
         "account": form.chosen_account(),
         **equation_of(partial(count_reasons, campaign), text),
         **measured(text, lists, form.chosen_account(), form.chosen_options()),
+        **estimate_of(
+            campaign,
+            text,
+            form.chosen_account(),
+            form.chosen_options(),
+            str(forms["letters_form"]["letters"].value() or ""),
+            request.GET,
+        ),
     }
 
 

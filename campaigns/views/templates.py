@@ -16,6 +16,7 @@ from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
+from campaigns.views.estimate import estimate_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
@@ -123,6 +124,8 @@ def measure(request: HttpRequest) -> HttpResponse:
     campaign.text = request.POST.get("text", "")
     campaign.account_id = account.pk if account else None
     campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
+    choice = request.POST.get("letters", "")
+    context |= estimate_of(campaign, campaign.text, account, options, choice, request.POST)
     context |= {
         "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),

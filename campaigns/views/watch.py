@@ -10,12 +10,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions, outcomes, test_handover
+from campaigns import decisions, follow_up, outcomes, test_handover
 from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
@@ -40,13 +41,15 @@ from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
 FILES_A_PAGE = 50
-ROWS_A_PAGE = 50
+#: So that the page stays short.
+ROWS_A_PAGE = 25
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
 FILTER = ("number", "outcome", "code", "batch")
 #: A campaign in one of these changes by itself, or by what people do elsewhere.
 LIVE = (Campaign.Status.FREEZING, Campaign.Status.APPROVED, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
+ENDED = (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
 #: The reasons that are called skipped.
 SKIPPED = (Recipient.Excluded.MISSING_FIELD, Recipient.Excluded.UNSUPPORTED_LETTERS)
 #: Plural words for the tiles.
@@ -120,6 +123,10 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **_progress(request, row, batches),
         **_actions(request, row, batches),
     }
+    if row.kind == Campaign.Kind.REGULAR and row.status in ENDED and request.user.has_perm("campaigns.add_campaign"):
+        books = context["books"]
+        if books.failed or books.cancelled or books.outcomes["cancelled"]:
+            context["left"] = sum(cause.eligible for cause in follow_up.causes_of(row))
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
@@ -170,6 +177,8 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         state.append(causes)
     state += [context["waiting_for"], context["last_sentence"]]
     context["seen"] = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    query = {"status": row.status, "tab": tab, "seen": context["seen"], "files": request.GET.get("files", "1")}
+    context["poll"] = f"{reverse('campaigns:progress', args=[row.pk])}?{urlencode(query)}"
     return context
 
 

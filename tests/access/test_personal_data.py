@@ -14,7 +14,7 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 
 from campaigns import jobs
-from campaigns.models import Batch, Campaign, Evidence, Export, Notice
+from campaigns.models import Batch, Campaign, CampaignPerson, Evidence, Export, Notice, Recipient
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -23,7 +23,10 @@ from tests.conftest import PASSWORD, MakeUser
 LogIn = Callable[[User], Client]
 ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
-KINDS = ("recipients", "contacts", "opt-outs", "rows left out", "payload", "file", "reply", "first file")
+KINDS = (
+    "recipients", "people to correct", "contacts", "opt-outs", "rows left out", "payload", "file", "reply",
+    "first file",
+)  # fmt: skip
 ROLES = ("viewer", "operator", "approver", "administrator")
 
 
@@ -49,8 +52,11 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         list=ContactList.objects.create(name="VIP"), original_name=f"{NUMBER}.csv", country="ZA", file=upload
     )
     ImportIssue.objects.create(import_of=imported, row=2, code="x", sentence="Wrong.", value=NUMBER)
+    again = Campaign.objects.create(name="Again", account=account, follows=campaign, chain_root=campaign)
+    CampaignPerson.objects.create(campaign=again, list_id=1, contact_id=1, msisdn=NUMBER)
     return {
         "recipients": f"/campaigns/{campaign.pk}/export/",
+        "people to correct": f"/campaigns/{again.pk}/people/download/",
         "contacts": f"{campaign.lists.get().get_absolute_url()}export/",
         "opt-outs": "/contacts/opt-outs/export/",
         "rows left out": f"/contacts/imports/{imported.pk}/rows/left_out/",
@@ -80,6 +86,7 @@ WITHOUT_A_ROW = {
     "/contacts/segments/0/",
     "/contacts/segments/0/edit/",
     "/templates/0/",
+    "/templates/0/versions/0/",
 }
 
 
@@ -98,10 +105,12 @@ def routes(pks: dict[str, int]) -> Iterator[str]:
             elif route not in ("login/", "admin/"):
                 yield from walk(pattern.url_patterns, route)
 
-    values = {"position": "0", "which": "left_out", "kind": "delete", "token": "x"}
+    values = {"position": "0", "which": "left_out", "kind": "delete", "token": "x", "number": "0", "recipient_pk": "0"}
     for route in walk(get_resolver().url_patterns, ""):
         key = max((start for start in pks if route.startswith(start)), key=len, default="")
-        filled = {**values, "pk": str(pks.get(key, 0)), "account_pk": str(pks["accounts/"])}
+        others = {"account_pk": str(pks["accounts/"]), "person_pk": str(CampaignPerson.objects.get().pk)}
+        others["recipient_pk"] = str(Recipient.objects.earliest("pk").pk)
+        filled = {**values, **others, "pk": str(pks.get(key, 0))}
         # From "campaigns/<int:pk>/" to "campaigns/{pk}/".
         yield "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route).format(**filled)
 
@@ -122,6 +131,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         "notices/": notice.pk,
         "exports/": made.pk,
         "campaigns/": batch.campaign_id,
+        "campaigns/<int:pk>/people/": Campaign.objects.get(follows__isnull=False).pk,
         "batches/": batch.pk,
         "evidence/": Evidence.objects.get().pk,
         "accounts/": batch.account_id,
@@ -168,6 +178,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
             {"exported": "opt-outs", "filter": "q: a number, source: manual", "rows": "1"},
         ),
         ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
+        ("people to correct", "", {"exported": "people to correct", "filter": "none", "rows": "1"}),
         ("first file", "", {"exported": "first file", "filter": "none", "rows": "5"}),
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),

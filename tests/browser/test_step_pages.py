@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignList
 from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
@@ -193,3 +193,46 @@ def test_each_step_is_accessible_and_keeps_its_buttons_in_view(
     expect(page.get_by_label("Sender")).to_have_value("ACME")
     page.get_by_role("button", name="Check To do").click()
     look("check", "Submit for approval (5 recipients)")
+
+
+@pytest.mark.timeout(120)
+def test_fields_are_chips_with_their_labels_and_are_stored_as_fields(
+    site: str,
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    make_list: Callable[..., ContactList],
+) -> None:
+    campaign = Campaign.objects.create(name="Promo")
+    CampaignList.objects.create(campaign=campaign, contact_list=make_list(), position=1)
+    page = log_in(browser, site, browser_context_args | {"viewport": WIDE})
+    page.goto(f"/campaigns/{campaign.pk}/edit/message/")
+    editor, text = page.get_by_role("textbox", name="Text"), page.locator("#id_text")
+    # Each line: what is done, and the text that the form would save.
+    page.locator("label[for=id_text]").click()
+    for act, stored in (
+        (lambda: page.keyboard.type("Hi "), "Hi "),
+        (lambda: page.get_by_role("button", name="First name").click(), "Hi @@value1@@"),
+        (lambda: page.keyboard.type("!"), "Hi @@value1@@!"),
+        (lambda: page.keyboard.press("Enter"), "Hi @@value1@@!\n"),
+        (lambda: page.keyboard.type("@@value1|there@@ "), "Hi @@value1@@!\n@@value1|there@@ "),
+        (lambda: page.keyboard.press("Backspace"), "Hi @@value1@@!\n@@value1|there@@"),
+        (lambda: page.keyboard.press("Backspace"), "Hi @@value1@@!\n"),
+        (lambda: page.keyboard.press("Control+z"), "Hi @@value1@@!\n@@value1|there@@"),
+        (lambda: page.keyboard.press("Control+y"), "Hi @@value1@@!\n"),
+        (lambda: page.keyboard.press("Control+Home"), "Hi @@value1@@!\n"),
+        (lambda: page.keyboard.press("Delete"), "i @@value1@@!\n"),
+        (lambda: page.keyboard.press("Delete"), " @@value1@@!\n"),
+        (lambda: page.keyboard.press("Delete"), "@@value1@@!\n"),
+        (lambda: page.keyboard.press("Delete"), "!\n"),
+        (lambda: page.keyboard.press("Control+a"), "!\n"),
+        (lambda: page.keyboard.press("Delete"), ""),
+        # Other scripts of the page and password managers write into the textarea.
+        (lambda: text.fill("Hi @@value1|friend@@"), "Hi @@value1|friend@@"),
+    ):
+        act()
+        expect(text).to_have_value(stored)
+    expect(editor).to_have_text("Hi First name, or “friend”")
+    page.get_by_role("button", name="Continue").last.click()
+    page.wait_for_url("**/edit/when/")
+    campaign.refresh_from_db()
+    assert campaign.text == "Hi @@value1|friend@@"

@@ -1,7 +1,7 @@
 """Warnings before a campaign is submitted and approved: nothing forbids them, but somebody should look."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from campaigns.audience.check import check_audience
 from campaigns.audience.readiness import findings_of
-from campaigns.audience.warnings import TEXT_FAULTS, warnings_of
+from campaigns.audience.warnings import TEXT_FAULTS, Severity, warnings_of
 from campaigns.models import Campaign
-from contacts.models import Contact, ContactList
+from contacts.models import Contact, ContactList, Segment
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.pages import html_of
@@ -132,3 +132,45 @@ def test_fixed_lines_are_counted(
     assert check_audience(campaign).text_faults == {"landline": (2, "27215550100")}
     [found] = [row for row in findings_of(campaign, check_audience(campaign), timezone.now()) if row.code == "landline"]
     assert "2 texts would go to fixed lines" in found.sentence
+
+
+def test_the_same_people_are_those_of_the_chosen_segment_only(
+    account: Account, make_running: Callable[..., Campaign], make_campaign: Callable[..., Campaign]
+) -> None:
+    earlier = make_running(account)
+    segment = Segment.objects.create(
+        list=earlier.ordered_lists()[0],
+        name="One",
+        conditions=[{"field": "value1", "is": "equals", "value": "Person 0"}],
+    )
+    again = make_campaign(account, segment.list, text=earlier.text)
+
+    assert "same_text_lately" in codes(again)
+    again.campaignlist_set.update(segment=segment)
+    assert "same_text_lately" not in codes(again), "one of five is not more than 20 %"
+
+
+HOURS = {str(day): ["08:00", "20:00"] for day in range(7)}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"end_at": -1}, "end_passed", "The end is in the past"),
+        ({"start_at": -100}, "start_passed", "The start is in the past"),
+        ({"start_at": 0.5}, "outside_window", "for 5 recipients: they are texted later"),
+        ({"start_at": 0.5, "end_at": 1.5}, "window_never_opens", "Nobody could be texted"),
+    ],
+)
+def test_times_and_allowed_hours(
+    account: Account, make_campaign: MakeCampaign, changes: dict[str, float], code: str, words: str
+) -> None:
+    # 22:00 in South Africa, on a Friday.
+    now = datetime(2026, 11, 27, 20, tzinfo=UTC)
+    times = {name: now + timedelta(hours=hours) for name, hours in changes.items()}
+    window = {"hours": HOURS, "zone": "recipient", "fallback": "Africa/Johannesburg", "outside": "wait"}
+    campaign = make_campaign(account, text=TEXT, window=window, **times)
+    [found] = [row for row in findings_of(campaign, check_audience(campaign), now) if row.code == code]
+    assert words in found.sentence
+    assert (found.severity == Severity.BLOCKER) is (code != "outside_window")

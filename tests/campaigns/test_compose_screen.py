@@ -68,7 +68,7 @@ def test_a_draft_is_written_in_steps_and_each_is_saved_as_it_is_left(
     assert (campaign.text, campaign.sender) == (message(account)["text"], "ACME")
 
     # Enter in a field continues, too.
-    left = client.post(step(campaign, "when"), {"end_at": "2100-01-01T10:00"})
+    left = client.post(step(campaign, "when"), {"end_at": "2100-01-01T10:00", "preset": "none"})
     assert left.headers["Location"] == f"/campaigns/{campaign.pk}/check/"
     campaign.refresh_from_db()
     assert campaign.end_at is not None
@@ -90,7 +90,7 @@ def test_a_draft_needs_only_a_name_and_no_page_of_it_fails(account: Account, ope
         "/templates/",
     ):
         assert client.get(path).status_code == 200, path
-    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/"):
+    for tail in ("", "check/", "compare/", "preview/", "recipients/", "progress/", "export/", "files/", "letters/"):
         assert client.get(f"/campaigns/{campaign.pk}/{tail}", follow=True).status_code == 200, tail
     page = html_of(client.get(f"/campaigns/{campaign.pk}/check/"))
     for name, sentence in (
@@ -98,7 +98,7 @@ def test_a_draft_needs_only_a_name_and_no_page_of_it_fails(account: Account, ope
         ("message", "Choose an account."),
         ("message", "Write the text of the message."),
     ):
-        assert f'{sentence} <a href="{step(campaign, name)}?fix=1">' in page
+        assert f'{sentence}</div><a href="{step(campaign, name)}?fix=1">' in page.replace("</div> <a", "</div><a")
     assert "Submit for approval" not in page
     assert "Write the text" in html_of(client.post(f"/campaigns/{campaign.pk}/freeze/", follow=True))
     client.post(f"/campaigns/{campaign.pk}/copy/")
@@ -188,7 +188,10 @@ def test_an_error_is_shown_beside_its_field_and_everything_else_is_saved(
     campaign = make_campaign(account)
     before = getattr(campaign, field)
     posted = (
-        (message(account) if name == "message" else {}) | {"end_at": "2100-01-01T10:00"} | changes | {"go": "check"}
+        (message(account) if name == "message" else {})
+        | {"end_at": "2100-01-01T10:00", "preset": "none"}
+        | changes
+        | {"go": "check"}
     )
     page = logged_in(operator).post(step(campaign, name), posted)
     assert page.status_code == 422
@@ -413,7 +416,7 @@ def test_refused_texts_are_listed_with_their_sentence_and_block_the_freeze(
 ) -> None:
     campaign = make_campaign(account, text="Hi 中")
     page = logged_in(operator).get(f"/campaigns/{campaign.pk}/check/").content.decode()
-    assert "SMSPortal takes GSM characters only" in page
+    assert "5 texts have letters that the provider lacks: 中" in html_of(page)
     assert "Submit for approval" not in page
 
 

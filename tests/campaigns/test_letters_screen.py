@@ -148,3 +148,24 @@ def test_only_the_first_of_many_files_is_rendered(
 )
 def test_the_beginning_of_each_format_can_be_read(name: str, body: bytes, shown: str) -> None:
     assert shown in "\n".join(first_lines(Payload("a", name, body, 1)))
+
+
+def test_while_a_text_is_written_its_cost_is_estimated_and_any_recipient_shown(
+    draft: Campaign, operator: User, logged_in: LogIn
+) -> None:
+    client = logged_in(operator)
+    form = {"campaign": draft.pk, "account": draft.account_id, "text": "Dear @@value1|friend@@: 5 “€”"}
+    page = html_of(client.post("/templates/measure/", form))
+    assert "All recipients: 1 part 5 · 2 parts 1" in page
+    assert "cannot take the text as it stands" in page
+    assert "In First name:" in page
+    page = html_of(client.post("/templates/measure/", {**form, "letters": "replace", "kind": "replaced", "row": "2"}))
+    assert f"{escape('Dear Zoe: 5')} &quot;€&quot;" in page
+    assert "2 of 3" in page
+    assert "cannot take the text as it stands" not in page
+    page = html_of(client.post("/templates/measure/", {**form, "letters": "skip", "kind": "nonsense", "row": "x"}))
+    assert "gets no text: letters that the provider lacks" in page
+    assert "1 of 6" in page
+    step = html_of(client.get(f"/campaigns/{draft.pk}/edit/message/"))
+    assert "All recipients: 1 part 5" in step
+    assert 'name="letters"' in step

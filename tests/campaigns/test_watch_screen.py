@@ -146,6 +146,18 @@ def test_a_stopped_account_is_tested_before_anybody_is_texted_again(
     assert f'id="step-1" href="{running.account.get_absolute_url()}">Test the account</a>' in page
 
 
+def test_those_who_got_no_text_are_texted_again_from_the_result(
+    running: Campaign, operator: User, viewer: User, logged_in: LogIn
+) -> None:
+    Batch.objects.update(status="rejected", reason="InsufficientCredits", sentence="Too few credits.")
+    Campaign.objects.update(status="closed", closed_at=timezone.now())
+    path, again = f"/campaigns/{running.pk}/", f"/campaigns/{running.pk}/follow-up/"
+    page = html_of(logged_in(operator).get(path))
+    assert "Text the 5 again" in page
+    assert f'id="step-1" href="{again}?code=InsufficientCredits">Text 5 again</a>' in page
+    assert again not in html_of(logged_in(viewer).get(path))
+
+
 def test_one_recipient_has_a_page_with_text_file_line_outcome_and_history(
     running: Campaign, viewer: User, logged_in: LogIn
 ) -> None:

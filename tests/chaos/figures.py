@@ -55,8 +55,9 @@ INVARIANTS = {
     "without_evidence": "Unclear without evidence",
     "books": "Books out of balance",
     "leaks": "Secrets, numbers in logs",
+    "out_of_turn": "Outside hours or pace",
 }
-_PEOPLE = ("duplicates", "losses", "opted_out", "unapproved")
+_PEOPLE = ("duplicates", "losses", "opted_out", "unapproved", "out_of_turn")
 
 
 def table(figures: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.db.models import Max
 
@@ -13,7 +14,9 @@ from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
 from campaigns.audience.spec import composer_of, finished_text
 from campaigns.chain import other_campaigns
-from campaigns.handover import batches
+from campaigns.handover import batches, canary, journal
+from campaigns.handover.limits import PUT_OFF
+from campaigns.handover.restore import journal_is_ahead
 from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
 from campaigns.results.evidence import BytesDiffer, payload_of
@@ -50,6 +53,7 @@ class Findings:
     without_evidence: list[str] = field(default_factory=list)
     books: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    out_of_turn: list[str] = field(default_factory=list)
 
     def sentences(self) -> list[str]:
         """Every violation, prefixed with its invariant."""
@@ -152,6 +156,7 @@ def _campaign(
     if books.mismatch:
         found.books.append(f"campaign {campaign.pk}: {books.mismatch}")
     _progress(campaign, books, now, found)
+    _turns(campaign, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
     composer = composer_of(campaign)
     is_in_doubt = _is_in_doubt(campaign)
@@ -239,13 +244,42 @@ def _progress(campaign: Campaign, books: balance.Balance, now: datetime, found: 
         found.silent.append(f"{where} and does not say why")
     if campaign.status == "running" and campaign.recipients.waiting().exists():
         last_cut_at = campaign.batches.aggregate(latest=Max("created_at"))["latest"]
-        if _is_long_ago((campaign.started_at, campaign.resumed_at, last_cut_at), now):
+        moments = (campaign.started_at, campaign.resumed_at, last_cut_at, campaign.batches_due_at)
+        waits = canary.others_wait(campaign) and not canary.may_continue(campaign)
+        if _is_long_ago(moments, now) and not waits:
             found.silent.append(f"{where} and no batches are created for those who wait")
     is_over = not (books.waiting or books.outcomes["open"])
     # The last thing that ended is in its history.
     ended_at = campaign.events.aggregate(latest=Max("at"))["latest"]
     if campaign.status in ("running", "paused") and is_over and _is_long_ago((ended_at,), now):
         found.silent.append(f"{where} although nothing waits and nothing is open")
+
+
+def _turns(campaign: Campaign, found: Findings) -> None:
+    """No intent outside the hours, above the pace or ahead of the others, by the journals' own times."""
+    if not campaign.is_staggered:
+        return
+    intents = [
+        (datetime.fromisoformat(line["at"]), batch)
+        for batch in campaign.batches.all()
+        for line in journal.intents(batch.stem)
+    ]
+    for at, batch in intents:
+        where = f"{batch.name} was handed over at {at:%H:%M:%S}"
+        if campaign.window:
+            local = at.astimezone(ZoneInfo(campaign.window["zone"]))
+            begins, ends = campaign.window["hours"][str(local.weekday())]
+            if not begins <= f"{local:%H:%M}" < ends:
+                found.out_of_turn.append(f"{where}, outside its hours {begins} to {ends} at {local:%H:%M}")
+        if batch.events.filter(reason__startswith="restored").exists() or journal_is_ahead(campaign):
+            # An older database knows neither what went since nor that the others were released.
+            continue
+        within = {other.pk: other.rows for moment, other in intents if at <= moment < at + timing.PACE_PERIOD}
+        if campaign.pace and sum(within.values()) > campaign.pace:
+            found.out_of_turn.append(f"{where}, and with it {sum(within.values())} of at most {campaign.pace}")
+        is_first = not campaign.canary or batch.number == 1
+        if not is_first and not (campaign.canary_released_at and campaign.canary_released_at <= at):
+            found.out_of_turn.append(f"{where}, before the first ones were accepted")
 
 
 def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
@@ -296,7 +330,8 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
     if is_polled:
         _patience(batch, now, found)
     at = batch.poll_at if is_polled else batch.due_at
-    longest = _LONGEST_UNTIL_A_POLL if is_polled else _LONGEST_WAIT
+    is_put_off = batch.reason in PUT_OFF and batch.status == "prepared"
+    longest = _LONGEST_UNTIL_A_POLL if is_polled else timing.LOOK_AGAIN_AFTER if is_put_off else _LONGEST_WAIT
     if at is None:
         found.silent.append(f"{batch.name} is {batch.status} and nothing will happen")
     elif at < now - HONOURED_WITHIN:

@@ -64,7 +64,7 @@ def default_options(account: Account) -> dict[str, Any]:
     return form.cleaned_data
 
 
-def make_campaign(account: Account, name: str, batches: int, people: People) -> Campaign:
+def make_campaign(account: Account, name: str, batches: int, people: People, **fields: Any) -> Campaign:
     """A campaign for this many batches, about to be frozen."""
     made = ContactList.objects.create(name=name, country="ZA", labels={"value1": "First name"})
     Contact.objects.bulk_create(
@@ -78,6 +78,7 @@ def make_campaign(account: Account, name: str, batches: int, people: People) -> 
         sender=SENDER,
         options=default_options(account),
         created_by=people.operator,
+        **fields,
     )
     campaign.editors.add(people.operator)
     CampaignList.objects.create(campaign=campaign, contact_list=made, position=0)

@@ -56,6 +56,15 @@ class Repairs:
             with suppress(Refusal):
                 decisions.resume(campaign, self.people.operator, timezone.now())
 
+    def follow_up_all(self) -> None:
+        """At the end, text again everybody who got no text and can be texted."""
+        failed = Batch.objects.filter(status__in=("rejected", "cancelled")).values("campaign")
+        for campaign in Campaign.objects.filter(pk__in=failed):
+            with suppress(Refusal):
+                outcomes = list(follow_up.OUTCOMES)
+                self._begin(follow_up.follow_up(campaign, outcomes, self.people.operator, timezone.now()))
+                self.counted["repair: followed up at the end"] += 1
+
     def reject(self) -> str:
         self.arena.gateways.fault(random.choice(REJECTIONS))
         return "repair: a file is rejected"

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -29,7 +30,7 @@ from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
 from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns.decisions import decide  # noqa: E402
+from campaigns.decisions import decide, release_canary  # noqa: E402
 from campaigns.models import Batch, Campaign, Event, Recipient  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
@@ -43,10 +44,19 @@ from tests.chaos.control import Control  # noqa: E402
 from tests.chaos.events import Answers, Events  # noqa: E402
 from tests.chaos.figures import SHORT  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
-from tests.chaos.people import SENDER, approve, begin_freeze, default_options, make_account, make_campaign, make_people  # noqa: E402
+from tests.chaos.people import (  # noqa: E402
+    SENDER,
+    approve,
+    begin_freeze,
+    default_options,
+    make_account,
+    make_campaign,
+    make_people,
+)
 from tests.chaos.plans import Plan, Plans  # noqa: E402
 from tests.chaos.repairs import Repairs  # noqa: E402
-from tests.chaos.worker import use_small_batches  # noqa: E402
+from tests.chaos.staggered import STAGGERS, stagger  # noqa: E402
+from tests.chaos.worker import ROWS, use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
 SIZE = 4
@@ -55,7 +65,8 @@ BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
 _NO_FAULTS = (
-    "decided", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out", "repair",
+    "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
+    "repair",
 )  # fmt: skip
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
@@ -219,6 +230,8 @@ class Run:
         self.answers.wake()
         self.safely(self.repairs.resume_all)
         self.until(lambda: not self.forming and not self.repairs.drafts and self.all_settled(), self.seconds)
+        self.safely(self.repairs.follow_up_all)
+        self.until(lambda: not self.repairs.drafts and self.all_settled(), min(60, self.seconds))
         self.safely(self.decide)
         self.until(self.all_settled, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
@@ -278,6 +291,10 @@ class Run:
 
     def decide(self) -> None:
         """A person who has asked the provider decides half of what is unclear."""
+        for campaign in Campaign.objects.filter(status="running", canary__isnull=False, canary_released_at=None):
+            with suppress(Refusal):
+                release_canary(campaign, self.people.operator, timezone.now())
+                self.counted["decided: canary continued"] += 1
         ledger = list(read_ledger(self.arena.gateways.ledger))
         texted = {line["msisdn"] for line in ledger}
         for batch in Batch.objects.filter(status="unclear").select_related("campaign__account"):
@@ -307,18 +324,31 @@ class Run:
     def begin(self) -> None:
         """Begin campaigns while there are plans, and while the limit is not reached."""
         while self.queue and self.may_begin:
-            waiting = self._of("prepared", "uploading").count() + sum(len(each.plans) for each in self.forming)
-            if waiting >= BACKLOG or self._of(*_OPEN).count() >= IN_FLIGHT:
+            waiting = self._of("prepared", "uploading").exclude(_is_for_tomorrow()).count() + sum(
+                len(each.plans) for each in self.forming
+            )
+            if waiting >= BACKLOG or self._of(*_OPEN).exclude(_is_for_tomorrow()).count() >= IN_FLIGHT:
                 return
             chosen = self._chosen()
             account = self.accounts[chosen[0].provider, random.choice(ACCOUNTS)]
-            campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people)
+            kind = self._stagger_of(chosen)
+            fields = stagger(kind, timezone.now(), ROWS) if kind else {}
+            if kind:
+                self.counted[f"staggered: {kind}"] += 1
+            campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
             self.started += len(chosen)
             for number, plan in enumerate(chosen, start=1):
                 self.plans.phase_of[f"{campaign.pk}-{number}"] = plan.phase
                 if plan.arms:
                     self.arms.set(f"{campaign.pk}-{0 if plan.is_of_campaign else number}", plan.arms)
             self.forming.append(Forming(campaign, chosen))
+
+    def _stagger_of(self, chosen: list[Plan]) -> str:
+        """How a campaign with these plans is handed over in portions; "" for most."""
+        # The points of a first kill must be reached, and a fault at the creation of batches expects that all are made.
+        if any(plan.alone or plan.is_of_campaign or plan.phase in ("rehearsal", "single") for plan in chosen):
+            return ""
+        return random.choice(("", *STAGGERS))
 
     def _chosen(self) -> list[Plan]:
         """The plans that share a campaign: of one provider, and at most one about the campaign itself."""
@@ -355,11 +385,13 @@ class Run:
         """Whether every batch has ended, or waits for a person."""
         # A batch that an older database had lost is looked up for as long as it takes; its limit is checked at the end.
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
-        return not self._of(*_OPEN).exclude(forgotten).exists()
+        waiting = Campaign.objects.filter(status="running", recipients__in=Recipient.objects.waiting())
+        due = waiting.exclude(batches_due_at__gt=timezone.now() + timedelta(minutes=5)).distinct()
+        return not self._of(*_OPEN).exclude(forgotten | _is_for_tomorrow()).exists() and not due.exists()
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
-        return not self._of("prepared", "uploading").exists()
+        return not self._of("prepared", "uploading").exclude(_is_for_tomorrow()).exists()
 
     def has_recovered(self) -> bool:
         """Whether every batch that was killed at a point has been recovered."""
@@ -434,6 +466,11 @@ class Run:
             "sentences": found.sentences()[:200],
             "seconds": round(time.monotonic() - self.began),
         }
+
+
+def _is_for_tomorrow() -> Q:
+    """The batches whose allowed hours do not come again during this run."""
+    return Q(status="prepared", reason="window_closed", due_at__gt=timezone.now() + timedelta(minutes=5))
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
+from campaigns import timing as campaign_timing
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain
 from campaigns.models import Batch
@@ -42,7 +44,11 @@ HOLD_AT_MOST = 6.0
 
 
 def use_small_batches() -> None:
-    """Have every provider take a few recipients a file, and send files in small blocks, in this process alone."""
+    """Have every provider take a few recipients a file, and send files in small blocks, in this process alone.
+
+    The hour of a pace is a minute and a half, so that a run has several.
+    """
+    campaign_timing.PACE_PERIOD = timedelta(seconds=90)
     ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from campaigns import decisions, jobs
-from campaigns.audience.approval import audience_digest
+from campaigns.audience.approval import approval_hash, audience_digest
 from campaigns.handover import drain, restore
 from campaigns.models import Attempt, Batch, Campaign, Event, Evidence, Recipient, RecipientOutcome
 from campaigns.results import balance, evidence
@@ -36,6 +36,20 @@ TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
 PEOPLE = 5
 FIRST_NUMBER = 27825550100
 FINISHED = ("accepted", "rejected", "superseded", "cancelled")
+#: What holds back part of a campaign; all numbers of these people are in Johannesburg, where START is 10:00.
+_HOURS = {
+    "hours": {str(day): ["08:00", "10:20"] for day in range(7)}, "zone": "recipient", "fallback": "UTC",
+    "outside": "wait",
+}  # fmt: skip
+STAGGERS: dict[str, dict[str, Any]] = {
+    "": {},
+    "window": {"window": _HOURS},
+    "skip": {"window": _HOURS | {"outside": "skip"}},
+    "pace": {"pace": 2},
+    "canary": {"canary": 2},
+    "acceptance": {"canary": 1, "canary_waits_for": "acceptance"},
+    "all": {"window": _HOURS, "pace": 3, "canary": 1},
+}
 #: What an older copy of the database would lack.
 COPIED = (Account, Campaign, Recipient, Batch, Attempt, Event, Evidence, RecipientOutcome, Suppression, Consent)
 
@@ -165,6 +179,8 @@ class BatchLife(RuleBasedStateMachine):
         self.changed_texts: set[int] = set()
         self.copies: list[Copy] = []
         self.restored = False
+        self.stagger = ""
+        self.continued: set[int] = set()
         self.takes_checked = 0
         self.asked = 0
         self.is_more_to_come = True
@@ -182,9 +198,13 @@ class BatchLife(RuleBasedStateMachine):
     # -- the beginning ---------------------------------------------------------------------------------------------
 
     @initialize(
-        choice=st.integers(0, 5), both=st.booleans(), behaviour=st.sampled_from(BEHAVIOURS), copied=st.booleans()
+        choice=st.integers(0, 5),
+        both=st.booleans(),
+        behaviour=st.sampled_from(BEHAVIOURS),
+        copied=st.booleans(),
+        stagger=st.sampled_from(["", "", "", *STAGGERS]),
     )
-    def begin(self, choice: int, both: bool, behaviour: str, copied: bool) -> None:
+    def begin(self, choice: int, both: bool, behaviour: str, copied: bool, stagger: str = "") -> None:
         guard = self.guards[choice % len(self.guards)]
         self.provider = Provider(keeps_keys=guard is GuardKind.KEY)
         self.provider_changes(behaviour)
@@ -193,8 +213,15 @@ class BatchLife(RuleBasedStateMachine):
         self.campaign_ids = [first, second] if both else [first]
         self.account_id = Campaign.objects.values_list("account_id", flat=True).get(pk=first)
         for campaign in Campaign.objects.filter(pk__in=self.campaign_ids):
+            if stagger:
+                for name, value in STAGGERS[stagger].items():
+                    setattr(campaign, name, value)
+                campaign.approval_hash = approval_hash(campaign)
+                campaign.save()
             decisions.approve(campaign, self.setup.approver, campaign.approval_hash, self.clock())
+        self.stagger = stagger
         self.met[f"guard {guard}"] += 1
+        self.met[f"stagger {stagger}"] += 1
         if copied and self.restores:
             self.the_database_is_copied()
 
@@ -376,7 +403,7 @@ class BatchLife(RuleBasedStateMachine):
             for after_commit in waiting:
                 after_commit[1]()
 
-    @rule(action=st.sampled_from(["pause", "resume", "resume", "start", "cancel"]), which=_choices)
+    @rule(action=st.sampled_from(["pause", "resume", "resume", "start", "cancel", "continue"]), which=_choices)
     def a_person_acts(self, action: str, which: int) -> None:
         self.person(action, self.campaign_ids[which % len(self.campaign_ids)])
 
@@ -390,6 +417,9 @@ class BatchLife(RuleBasedStateMachine):
                 decisions.resume(campaign, person, self.clock())
             elif action == "start":
                 campaign.account.start()
+            elif action == "continue":
+                decisions.release_canary(campaign, self.setup.operator, self.clock())
+                self.continued.add(campaign_id)
             else:
                 decisions.cancel(campaign, self.setup.operator)
         except Refusal:
@@ -576,6 +606,30 @@ class BatchLife(RuleBasedStateMachine):
             known = self.intents[take.stem]
             assert not take.is_whole or whole in known, f"{take.stem} was texted with other bytes than intended"
         self.takes_checked = len(self.provider.ledger)
+        if self.stagger:
+            self.check_stagger()
+
+    def check_stagger(self) -> None:
+        """Nothing passed the gate outside the hours, more than the pace in an hour, or behind a canary that waits."""
+        rules = STAGGERS[self.stagger]
+        texted = {take.stem: len(take.texted) for take in self.provider.ledger}
+        for stem, gates in self.gates.items():
+            for gate in gates if "window" in rules else ():
+                # The machine's clock read the time after the gate, and Johannesburg is two hours ahead.
+                local = gate.at - timedelta(milliseconds=500) + timedelta(hours=2)
+                assert "08:00" <= f"{local:%H:%M}" < "10:20", f"{stem} passed the gate outside its hours: {local}"
+        if self.restored:
+            # An older copy knows neither the attempts that count for the pace nor that a person continued.
+            return
+        for campaign_id in self.campaign_ids:
+            moments = [(stem, gate.at) for stem in texted for gate in self.gates[stem] if _of(stem) == campaign_id]
+            for _, since in moments if "pace" in rules else ():
+                stems = {stem for stem, at in moments if since <= at < since + timedelta(hours=1)}
+                count = sum(texted[stem] for stem in stems)
+                assert count <= rules["pace"], f"{count} of {campaign_id} passed the gate in the hour from {since}"
+            if "canary" in rules and "canary_waits_for" not in rules and campaign_id not in self.continued:
+                count = sum(texted[stem] for stem in texted if _of(stem) == campaign_id)
+                assert count <= rules["canary"], f"{count} of {campaign_id} were texted behind its canary"
 
     def check_batch(self, batch: Batch) -> None:
         takes = self.takes(batch.stem)
@@ -656,7 +710,9 @@ class BatchLife(RuleBasedStateMachine):
             self.check_ended(campaign)
 
     def until_nothing_is_due(self) -> None:
-        for turn in range(120):
+        for turn in range(400 if self.stagger else 120):
+            for campaign_id in self.campaign_ids if self.stagger else ():
+                self.person("continue", campaign_id)
             for campaign in Campaign.objects.filter(pk__in=self.campaign_ids, status="paused"):
                 self.person("resume" if turn < 40 else "cancel", campaign.pk)
             self.sweep()
@@ -672,6 +728,11 @@ class BatchLife(RuleBasedStateMachine):
                 ]
                 if moment
             ]
+            running = Campaign.objects.filter(pk__in=self.campaign_ids, status="running", batches_due_at__isnull=False)
+            moments += [due_at for due_at in running.values_list("batches_due_at", flat=True) if due_at]
+            if self.stagger and Campaign.objects.filter(pk__in=self.campaign_ids, status="paused").exists():
+                # Outside its hours: a person tries again later.
+                moments.append(self.clock() + timedelta(hours=1))
             if not moments:
                 return
             self.clock.forward(max(min(moments) - self.clock(), timedelta(0)) + timedelta(seconds=1))
@@ -723,7 +784,12 @@ def _trouble(action: str, point: str) -> Exception:
 
 
 def _campaign(take: Take) -> int:
-    return int(take.stem.split("-")[0][1:])
+    return _of(take.stem)
+
+
+def _of(stem: str) -> int:
+    """The id of the campaign whose file has this stem."""
+    return int(stem.split("-")[0][1:])
 
 
 def _digest(body: bytes) -> str:

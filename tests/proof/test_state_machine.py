@@ -8,7 +8,8 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from campaigns.handover import commit, drain, recovery, unresolved
+from campaigns.handover import commit, drain, gate, recovery, unresolved
+from campaigns.handover.limits import Verdict
 from campaigns.handover.recovery import Decision, PollAgain, RepeatRename, Situation
 from campaigns.handover.session import RemoteSession
 from campaigns.lifecycle import transition
@@ -42,6 +43,10 @@ MUST_BE_MET = (
     "commits repeated",
     "repeats dropped by the provider",
     "committing again after it was dropped unread",
+    "stagger window",
+    "stagger pace",
+    "stagger canary",
+    "reason window_closed",
 )
 
 
@@ -84,10 +89,10 @@ def test_the_promise_holds_whatever_happens(machine_type: type[BatchLife], figur
         print(f"  {count:>8,}  {met}")
 
 
-def is_found(machine_type: type[BatchLife], words: str, *guards: GuardKind, restores: bool = False) -> None:
+def is_found(machine_type: type[BatchLife], words: str, *guards: GuardKind) -> None:
     """The machine finds the violation within a few hundred examples."""
-    # Few depend on older copies, and examples without them are much shorter.
-    machine_type.restores = restores
+    # None of these depends on older copies, and examples without them are much shorter.
+    machine_type.restores = False
     machine_type.guards = guards or machine_type.guards
     few = options(400, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError, match=words):
@@ -127,6 +132,15 @@ def test_a_gate_that_ignores_opt_outs_is_found(machine_type: type[BatchLife], mo
     monkeypatch.setattr(RecipientQuerySet, "opted_out", lambda recipients: recipients.none())
 
     is_found(machine_type, "had opted out")
+
+
+@pytest.mark.slow
+def test_a_gate_that_ignores_the_hours_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (drain, gate):
+        monkeypatch.setattr(module, "verdict_on", lambda batch, campaign, now: Verdict(expires_at=None))
+    monkeypatch.setattr(machine_type, "come_to_rest", lambda life: None)
+
+    is_found(machine_type, "outside its hours|in the hour from")
 
 
 @pytest.mark.slow

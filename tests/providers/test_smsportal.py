@@ -82,6 +82,13 @@ def test_without_a_template_every_text_is_rendered() -> None:
     assert r'{"msisdn":"1111111111","message":"Hi \u201cyou\u201d\n\u20ac 5"}' in written
 
 
+def test_a_template_outside_gsm_is_not_written() -> None:
+    """Where everybody has an own text, nobody's text has the characters that SMSPortal would refuse the file for."""
+    written = inner(CampaignSpec("It’s @@value1@@", ""), message("1111111111", "Own", own_text="Own"))
+    assert "message_template" not in written
+    assert '"message":"Own"' in written
+
+
 @pytest.mark.parametrize(
     "delicate",
     [

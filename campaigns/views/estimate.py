@@ -1,0 +1,69 @@
+"""What the first texts of a draft would cost while it is being written, and the phone of any of these people."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from campaigns.audience.check import usable_text_of
+from campaigns.audience.letter_counts import lacking_in_text
+from campaigns.audience.samples import sample_of_kind
+from campaigns.audience.sources import draft_recipients
+from campaigns.audience.spec import composer_of
+from campaigns.audience.statistics import Kind, measure_texts
+from campaigns.models import Campaign
+from campaigns.statuses import REPLACES, LettersChoice
+from campaigns.views.letters import expensive_words, grouped
+from campaigns.views.preview import TABS, room_of
+from contacts.errors import Refusal
+from providers.models import Account
+
+#: The texts of this many recipients are measured after each change of the text.
+ESTIMATED = 500
+
+
+def estimate_of(
+    campaign: Campaign,
+    text: str,
+    account: Account | None,
+    options: Mapping[str, Any],
+    choice: str,
+    asked: Mapping[str, str],
+) -> dict[str, Any]:
+    """What ``_estimate.html`` shows of a saved draft with a text, account, options and choice that are not saved.
+
+    ``asked`` has ``kind`` and ``row`` of the recipient to show. Empty if nobody is chosen, or nothing can be measured.
+    """
+    draft = copy.copy(campaign)
+    draft.text, draft.options = text, dict(options)
+    if account is None:
+        return {}
+    draft.account = account
+    draft.letters = choice if choice in LettersChoice.values else campaign.letters
+    try:
+        compiled = usable_text_of(draft)
+        composer = composer_of(draft, compiled)
+        measured = measure_texts(draft, composer, draft_recipients(draft, compiled, 0, ESTIMATED))
+        looked_at = measured.included + sum(measured.skipped.values())
+        kinds = {"": Kind(looked_at, list(range(1, looked_at + 1))), **measured.kinds}
+        kind = asked.get("kind", "") if asked.get("kind", "") in TABS else ""
+        row = asked.get("row", "1")
+        position = int(row) if row.isascii() and row.isdigit() and len(row) < 10 else 1
+        sample = sample_of_kind(draft, kinds[kind], position)
+    except Refusal:
+        return {}
+    if sample is None:
+        return {}
+    return {
+        "campaign": campaign,
+        "estimate": measured,
+        "estimated": ESTIMATED if looked_at == ESTIMATED else 0,
+        "histogram": sorted(measured.histogram.items()),
+        "expensive": expensive_words(measured.expensive),
+        "letters_replaced": draft.letters in REPLACES,
+        "letters_in_text": lacking_in_text(composer),
+        "letters_by_field": grouped(draft, measured.letters),
+        "sample": sample,
+        "sample_limit": room_of(sample.measure.alphabet, sample.measure.parts),
+        "preview_kind": kind,
+        "preview_tabs": [(name, label, kinds[name].count) for name, label in TABS.items() if kinds[name].count],
+    }
