@@ -34,7 +34,7 @@ def waiting_for(campaign: Campaign, now: datetime) -> str:
         openings = [next_opening(window, group, now) for group in read_groups(campaign.waiting_groups)]
         opens_at = min((opening[0] for opening in openings if opening), default=None)
     if opens_at and opens_at > now:
-        return f"{waiting:,} wait: outside the allowed hours until {when(opens_at)}."
+        return f"{_wait(waiting)}: outside the allowed hours until {when(opens_at)}."
     if campaign.pace and campaign.batches_due_at and campaign.batches_due_at > now:
         return (
             f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
@@ -47,8 +47,12 @@ def _canary_sentence(campaign: Campaign, waiting: int) -> str:
     last = gone.order_by("-handed_over_at").first()
     first = f"The first {campaign.canary:,} " + (f"went at {when(last.handed_over_at)}." if last else "go now.")  # type: ignore[arg-type]
     if campaign.canary_waits_for == CanaryRelease.PERSON:
-        return f"{first} {waiting:,} wait until somebody continues."
-    return f"{first} {waiting:,} wait until the provider has accepted them. {canary.why_not(campaign)}".strip()
+        return f"{first} {_wait(waiting)} until somebody continues."
+    return f"{first} {_wait(waiting)} until the provider has accepted them. {canary.why_not(campaign)}".strip()
+
+
+def _wait(count: int) -> str:
+    return "1 waits" if count == 1 else f"{count:,} wait"
 
 
 def may_continue(campaign: Campaign) -> bool:
@@ -86,6 +90,20 @@ def groups_of_sample(campaign: Campaign, msisdns: list[str], included: int) -> C
         return Counter({ANYBODY: included})
     found = Counter(group_of(window, msisdn) for msisdn in msisdns)
     return Counter({group: max(1, round(count * included / len(msisdns))) for group, count in found.items()})
+
+
+def behind_the_first(campaign: Campaign, included: int, sentence: str) -> str:
+    """``sentence``, a forecast for ``included`` recipients, with what it depends on if most of them go later.
+
+    When the others follow the first recipients is up to a person or the provider, so a forecast leaves that wait out.
+    """
+    if not sentence or not campaign.canary or campaign.canary_released_at or included <= campaign.canary:
+        return sentence
+    sentence = f"{sentence[0].lower()}{sentence[1:]}"
+    if canary.others_wait(campaign):
+        return f"If the others follow now, {sentence}"
+    until = CanaryRelease(campaign.canary_waits_for).label.lower()
+    return f"After the first {campaign.canary:,}, the others wait {until}. Without that wait, {sentence}"
 
 
 def last_sentence(found: Forecast, now: datetime) -> str:

@@ -36,7 +36,8 @@ def last_of(campaign: Campaign, count: int, now: datetime) -> str:
     if not campaign.is_staggered or not count:
         return ""
     found = waiting.forecast_of(campaign, waiting.groups_left(campaign, count), now)
-    return waiting.last_sentence(found, now)
+    included = campaign.counts.get("included", 0)
+    return waiting.behind_the_first(campaign, included, waiting.last_sentence(found, now))
 
 
 def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
@@ -51,4 +52,5 @@ def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
         except Refusal:
             return ""
     groups = waiting.groups_of_sample(campaign, msisdns, included)
-    return waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now)
+    sentence = waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now)
+    return waiting.behind_the_first(campaign, included, sentence)

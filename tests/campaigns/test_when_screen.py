@@ -120,11 +120,13 @@ def test_the_step_and_the_check_say_when_the_last_goes(
     campaign.refresh_from_db()
     assert campaign.window == preset_window("south_africa", "Africa/Johannesburg")
     assert (campaign.pace, campaign.canary) == (2, 1)
-    assert "The last file goes about" in client.get(address).content.decode()
+    step = client.get(address).content.decode()
+    assert "After the first 1, the others wait until somebody continues." in step
+    assert "Without that wait, the last file goes about" in step
     page = client.get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
     assert "Mon to Fri 08:00 to 20:00" in page
     assert "At most 2 recipients an hour" in page
-    assert "The last file goes about" in page
+    assert "Without that wait, the last file goes about" in page
 
 
 @pytest.mark.django_db
@@ -139,6 +141,8 @@ def test_a_canary_is_continued_from_the_page(
     page = client.get(campaign.get_absolute_url()).content.decode()
     assert "The first 2 go now. 3 wait until somebody continues." in page
     assert "Continue with the remaining 3" in page
+    assert "If the others follow now, all files go at once." in page
+    assert "per minute" not in page, "it waits on purpose, so a rate predicts nothing"
 
     client.post(address)
 
