@@ -35,7 +35,7 @@ def findings_of(campaign: Campaign, check: AudienceCheck, now: datetime) -> list
     return [
         *_blockers(campaign, check),
         *_times(campaign, now),
-        *warnings_of(campaign, check.text_faults, check.parts, now),
+        *warnings_of(campaign, check.text_faults, check.included, check.parts, now),
     ]
 
 

@@ -286,7 +286,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
-    warnings = warnings_of(row, faults, row.counts.get("parts", 0), timezone.now())
+    warnings = warnings_of(row, faults, total, row.counts.get("parts", 0), timezone.now())
     tests = results_context(row)
     return {
         **sample_of(request, row),
