@@ -60,7 +60,7 @@ def test_what_looks_like_a_field_blocks_until_somebody_confirms_it(
     logged_in: LogIn,
 ) -> None:
     campaign = make_campaign(account, text="Hi {name}, see [terms].")
-    with pytest.raises(Refusal, match=r"“{name}”, “\[terms\]” look like a field"):
+    with pytest.raises(Refusal, match=r"“{name}”, “\[terms\]” look like fields"):
         check_audience(campaign)
     with pytest.raises(Refusal, match="would be texted as it stands"):
         freeze(campaign, operator)
