@@ -116,7 +116,12 @@ def follow_up(
                 added += _add(draft, people)
         if not added:
             raise Refusal("nobody_left", "Nobody who was chosen can be texted again.")
-        record_event(draft, "followed_up", f"Texts {added:,} people of “{campaign}” again.", user=user)
+        record_event(
+            draft,
+            "followed_up",
+            f"Texts {added:,} {'person' if added == 1 else 'people'} of “{campaign}” again.",
+            user=user,
+        )
     return draft
 
 

@@ -44,7 +44,7 @@ OUTCOME_WORDS = {
     "row_error": "Failed number",
     "rejected": "Rejected",
     "waiting": "Not handed over yet",
-    "excluded": "Excluded",
+    "excluded": "Skipped",
     "cancelled": "Cancelled",
 }
 OUTCOME_KINDS = {

@@ -88,8 +88,8 @@ def groups_of_sample(campaign: Campaign, msisdns: list[str], included: int) -> C
     return Counter({group: max(1, round(count * included / len(msisdns))) for group, count in found.items()})
 
 
-def last_sentence(found: Forecast, now: datetime) -> str:
-    """``The last file goes about Mon 30 Nov 14:10.``"""
+def last_sentence(found: Forecast, now: datetime, is_held_back: bool = False) -> str:
+    """``The last file goes about Mon 30 Nov 14:10.`` ``is_held_back``: the others wait for the first recipients."""
     if found.last_at is None and not found.never:
         return ""
     never = (
@@ -98,8 +98,14 @@ def last_sentence(found: Forecast, now: datetime) -> str:
     if found.last_at is None:
         return never.strip()
     if found.last_at - now <= SOON:
-        return f"All files go at once.{never}"
-    return f"The last file goes about {when(found.last_at)}.{never}"
+        at_once = "" if is_held_back else "All files go at once."
+        return f"{at_once}{never}".strip()
+    return f"The last file goes {'at the earliest' if is_held_back else 'about'} {when(found.last_at)}.{never}"
+
+
+def is_held_back(campaign: Campaign) -> bool:
+    """Whether a person or the provider's answer decides when the recipients after the first ones follow."""
+    return bool(campaign.canary) and campaign.canary_released_at is None
 
 
 def rules_in_words(campaign: Campaign) -> list[tuple[str, str]]:

@@ -56,6 +56,12 @@ def dated(moment: datetime | None) -> str:
 
 
 @register.filter
+def person(user: Any) -> str:
+    """The full name of a user, or the user name where there is none."""
+    return str(user.get_full_name() or user.get_username())
+
+
+@register.filter
 def visible(character: str) -> str:
     """A character as it is, or its name if nobody could see it, such as ``zero width space``."""
     if character.isprintable() and character.strip() and not unicodedata.combining(character):

@@ -97,8 +97,10 @@ def _live() -> dict[str, Any]:
 
 
 def _with_waiting(campaign: Campaign) -> Campaign:
-    """The campaign with ``waiting_for``, the sentence about what it waits for."""
+    """The campaign with ``waiting_for``, the sentence about what it waits for; its rate so far then says nothing."""
     campaign.waiting_for = waiting_for(campaign, timezone.now())  # type: ignore[attr-defined]
+    if campaign.waiting_for:  # type: ignore[attr-defined]
+        campaign.rate = ""  # type: ignore[attr-defined]
     return campaign
 
 

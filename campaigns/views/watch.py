@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
-from campaigns import decisions, outcomes, test_handover
+from campaigns import decisions, follow_up, outcomes, test_handover
 from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
@@ -125,7 +125,8 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     }
     if row.kind == Campaign.Kind.REGULAR and row.status in ENDED and request.user.has_perm("campaigns.add_campaign"):
         books = context["books"]
-        context["left"] = books.failed + books.cancelled + books.outcomes["cancelled"]
+        if books.failed or books.cancelled or books.outcomes["cancelled"]:
+            context["left"] = sum(cause.eligible for cause in follow_up.causes_of(row))
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):

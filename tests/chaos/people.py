@@ -2,10 +2,8 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import Group, User
 from django.db import connections
@@ -64,19 +62,6 @@ def default_options(account: Account) -> dict[str, Any]:
     form = account.adapter.OptionsForm({name: field.initial for name, field in fields.items()})
     assert form.is_valid(), form.errors
     return form.cleaned_data
-
-
-def stagger(kind: str, now: datetime) -> dict[str, Any]:
-    """The fields of a campaign that is not handed over at once; hours open or close within a minute or two of now."""
-    # A zone in which it is about noon, so that no day ends meanwhile.
-    ahead = 12 - now.hour
-    zone = "Etc/GMT" if not ahead else f"Etc/GMT{-ahead:+d}"
-    soon = f"{(now + timedelta(minutes=2)).astimezone(ZoneInfo(zone)):%H:%M}"
-    hours = {"opens": [soon, "24:00"], "closes": ["00:00", soon]}
-    fields: dict[str, Any] = {"pace": {"pace": 2 * ROWS}, "canary": {"canary": ROWS, "canary_waits_for": "acceptance"}}
-    if kind in fields:
-        return fields[kind]
-    return {"window": {"hours": {str(day): hours[kind] for day in range(7)}, "zone": zone, "fallback": zone}}
 
 
 def make_campaign(account: Account, name: str, batches: int, people: People, **fields: Any) -> Campaign:

@@ -52,16 +52,14 @@ from tests.chaos.people import (  # noqa: E402
     make_account,
     make_campaign,
     make_people,
-    stagger,
 )
 from tests.chaos.plans import Plan, Plans  # noqa: E402
 from tests.chaos.repairs import Repairs  # noqa: E402
-from tests.chaos.worker import use_small_batches  # noqa: E402
+from tests.chaos.staggered import STAGGERS, stagger  # noqa: E402
+from tests.chaos.worker import ROWS, use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
 SIZE = 4
-#: How a campaign may be handed over in portions.
-STAGGERS = ("opens", "closes", "pace", "canary")
 #: The number of batches that may wait for hand-over at once, and that may be unfinished at once.
 BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
@@ -334,7 +332,7 @@ class Run:
             chosen = self._chosen()
             account = self.accounts[chosen[0].provider, random.choice(ACCOUNTS)]
             kind = self._stagger_of(chosen)
-            fields = stagger(kind, timezone.now()) if kind else {}
+            fields = stagger(kind, timezone.now(), ROWS) if kind else {}
             if kind:
                 self.counted[f"staggered: {kind}"] += 1
             campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from campaigns.audience.spec import finished_text
+from campaigns.handover import journal
 from campaigns.lifecycle import record_event, transition
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.results import settle
@@ -21,6 +22,7 @@ from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, until_closed
 from tests.chaos import invariants
 from tests.chaos.invariants import Findings
+from tests.chaos.staggered import stagger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -460,3 +462,19 @@ def test_a_password_in_a_log_is_found(accepted: Batch, tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     log.write_text("login baton s3cret refused")
     assert broken(find(lines_of(accepted), logs=[log])) == {"leaks"}
+
+
+@pytest.mark.parametrize("kind", ["opens", "pace", "canary"])
+def test_a_file_out_of_its_turn_is_found(accepted: Batch, kind: str) -> None:
+    now = timezone.now()
+    journal.intend(accepted, 1, accepted.name, now)
+    assert broken(find(lines_of(accepted))) == set()
+    fields = stagger(kind, now, accepted.rows)
+    if kind == "pace":
+        fields = {"pace": accepted.rows - 1}
+    elif kind == "canary":
+        change(accepted, number=2)
+
+    change(accepted.campaign, **fields)
+
+    assert "out_of_turn" in broken(find(lines_of(accepted)))

@@ -132,6 +132,9 @@ class ChainRules(BatchLife):
             self.met[f"refused to begin: {refusal.code}"] += 1
             return
         self.met["follow-ups begun"] += 1
+        self.roots[campaign.pk] = root_of(campaign)
+        # A follow-up has no canary of its own.
+        self.continued.add(campaign.pk)
         self.drafts.remove(campaign.pk)
         self.campaign_ids.append(campaign.pk)
 
@@ -139,8 +142,6 @@ class ChainRules(BatchLife):
 
     def check(self) -> None:
         super().check()
-        for campaign in Campaign.objects.all():
-            self.roots[campaign.pk] = root_of(campaign)
         texted = Counter(
             (self.roots.get(campaign, campaign), number)
             for take in self.provider.ledger
