@@ -79,7 +79,7 @@ def test_a_test_goes_out_without_a_second_person(
 def test_nobody_who_is_skipped_lends_their_values(
     account: Account, make_campaign: MakeCampaign, operator: User, numbers: list[TestNumber]
 ) -> None:
-    campaign = make_campaign(account, letters="skip")
+    campaign = make_campaign(account, letters="skip", text="Hi @@value1@@")
     number = str(Contact.objects.values_list("msisdn", flat=True).first())
     for value, why in (("", "a field of the text is empty"), ("Иван", "letters that the provider lacks")):
         Contact.objects.filter(msisdn=number).update(value1=value)
