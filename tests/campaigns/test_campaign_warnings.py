@@ -139,7 +139,7 @@ def test_an_approval_at_night_starts_at_night(account: Account, make_campaign: M
         campaign.status = status
         shown = {row.code: row.sentence for row in warnings_of(campaign, {}, 5, 5, night)}
         assert ("quiet_hours" in shown) is found
-    assert shown["quiet_hours"].startswith("If you approve it now, it starts at 22:00")
+    assert shown["quiet_hours"].startswith("If it is approved now, it starts at 22:00")
 
 
 @pytest.mark.django_db
