@@ -66,7 +66,13 @@ def test_the_same_text_to_the_same_people(
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=6))
     [warning] = warnings_of(again, {}, 1, timezone.now())
     assert (warning.code, warning.reference) == ("same_text_lately", str(other.pk))
-    assert "texted 5 of these people the same words" in warning.sentence
+    assert "texts 5 of these people the same words and is not finished" in warning.sentence
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.CLOSED)
+    [warning] = warnings_of(again, {}, 1, timezone.now())
+    assert "texted 5 of these people the same words in the last 7 days" in warning.sentence
+    other.batches.update(status="rejected")
+    assert codes(again) == [], "nobody got it"
+    other.batches.update(status="accepted")
     Contact.objects.filter(pk__in=list(Contact.objects.values_list("pk", flat=True)[1:])).delete()
     assert codes(again) == [], "a fifth of the people is not too many"
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=8))
