@@ -61,7 +61,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
 
 def usable_text_of(campaign: Campaign) -> Text:
     """Return the compiled text of a campaign, if its own fields allow it to be frozen. Raises Refusal otherwise."""
-    text = _usable_text_of(campaign)
+    text = comparable_text_of(campaign)
     if campaign.account_id is None:
         raise Refusal("no_account", "Choose the account that the texts go through.")
     if not campaign.account.is_active:
@@ -69,7 +69,8 @@ def usable_text_of(campaign: Campaign) -> Text:
     return text
 
 
-def _usable_text_of(campaign: Campaign) -> Text:
+def comparable_text_of(campaign: Campaign) -> Text:
+    """As ``usable_text_of``, but without an account, for a comparison of accounts."""
     if not has_own_people(campaign):
         text = usable_text(campaign.text, sources_of(campaign))
         refuse_unbound_fields(campaign)

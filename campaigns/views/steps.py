@@ -270,7 +270,8 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
     form, lists = forms["message_form"], campaign.ordered_lists()
     text = form["text"].value() or ""
     return {
-        "labels": recipients.labels_of(lists),
+        # The people of a follow-up come from another campaign, and so do the labels.
+        "labels": campaign.value_labels() if campaign.follows_id else recipients.labels_of(lists),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),

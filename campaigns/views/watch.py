@@ -119,6 +119,7 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     context = {
         "campaign": row,
         "tabs": TABS,
+        "follow_ups": Campaign.objects.filter(follows=row).order_by("pk"),
         **facts_of(row),
         **_progress(request, row, batches),
         **_actions(request, row, batches),
