@@ -85,15 +85,20 @@ def test_the_check_and_the_approval_show_them_with_links(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, logged_in: LogIn
 ) -> None:
     Account.objects.update(checked_at=timezone.now())
-    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
+    day = str((timezone.now().weekday() + 3) % 7)
+    window = {"hours": {day: ["08:00", "20:00"]}, "zone": "UTC"}
+    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02", window=window)
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
-    assert "Warnings (4)" in page
+    assert "Warnings (5)" in page
+    closed = "At the start it is outside the allowed hours for 5 recipients: they are texted later."
+    assert closed in page
     assert "The currency is there twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
     assert "The currency is there twice in 5 texts" in page
+    assert closed in page
     assert "Fix it in Message" not in page
 
 
