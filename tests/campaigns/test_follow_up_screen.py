@@ -162,5 +162,6 @@ def test_the_rest_is_corrected_in_a_new_draft(
     history = html_of(client.get(f"/campaigns/{paused.pk}/?tab=history"))
     assert "cancelled the rest, to correct it in another campaign" in history
     assert f'followed by <a href="/campaigns/{rest.pk}/">' in history
+    assert "There is already a draft" in html_of(client.get(f"/campaigns/{paused.pk}/follow-up/"))
     again = html_of(client.post(f"/campaigns/{paused.pk}/correct-rest/", follow=True))
     assert "is not paused" in again
