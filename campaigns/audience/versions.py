@@ -132,7 +132,7 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     fields = campaign.account.adapter.OptionsForm.base_fields
     facts = {
         "Account": campaign.account.name,
-        "Lists": ", ".join(row.name for row in campaign.campaignlist_set.select_related("contact_list", "segment")),
+        **_chosen(campaign),
         "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
         "Not texted for": f"{campaign.not_texted_for_days} days" if campaign.not_texted_for_days else "Any time",
         "Sender": campaign.sender or "The account’s sender",
@@ -146,19 +146,11 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
 
 
-def _sources(campaign: Campaign) -> dict[str, str]:
-    """Who was chosen, by name."""
-    chosen = []
-    for row in campaign.campaignlist_set.select_related("contact_list", "segment", "of_campaign"):
-        of = f", segment {row.segment}" if row.segment else ""
-        of += f", recipients of {row.of_campaign}" if row.of_campaign else ""
-        chosen.append(f"{row.contact_list}{of}")
-    days = campaign.not_texted_for_days
-    return {
-        "Recipients": "; ".join(chosen) or "Chosen one by one",
-        "Except": "; ".join(str(row) for row in campaign.exclusions.all()) or "Nobody",
-        "Not texted for": f"{days} days" if days else "Any time",
-    }
+def _chosen(campaign: Campaign) -> dict[str, str]:
+    if campaign.follows:
+        return {"Recipients": f"People of {campaign.follows} whom it did not reach"}
+    rows = campaign.campaignlist_set.select_related("contact_list", "segment")
+    return {"Lists": ", ".join(row.name for row in rows)}
 
 
 def limits_of(campaign: Campaign) -> dict[str, str]:
