@@ -132,7 +132,7 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     fields, days = campaign.account.adapter.OptionsForm.base_fields, campaign.not_texted_for_days
     facts = {
         "Account": campaign.account.name,
-        "Lists": ", ".join(row.name for row in campaign.campaignlist_set.select_related("contact_list", "segment")),
+        **_chosen(campaign),
         "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
         "Not texted for": f"{days} {'day' if days == 1 else 'days'}" if days else "Any time",
         "Sender": campaign.sender or "The account’s sender",
@@ -144,6 +144,13 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     for name, form_field in fields.items():
         facts[str(form_field.label or name)] = display_value(form_field, campaign.options.get(name))
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
+
+
+def _chosen(campaign: Campaign) -> dict[str, str]:
+    if campaign.follows:
+        return {"Recipients": f"People of {campaign.follows} whom it did not reach"}
+    rows = campaign.campaignlist_set.select_related("contact_list", "segment")
+    return {"Lists": ", ".join(row.name for row in rows)}
 
 
 def limits_of(campaign: Campaign) -> dict[str, str]:

@@ -156,6 +156,10 @@ def test_the_rest_is_corrected_in_a_new_draft(
     assert rest.people.count() == 2
     message = html_of(client.get(made["Location"]))
     assert 'title="@@value1@@">First name</button>' in message, "labels are those of the first campaign"
+    Campaign.objects.filter(pk=rest.pk).update(text="Hi @@value1@@, reply STOP to opt out")
+    when = html_of(client.get(f"/campaigns/{rest.pk}/edit/when/"))
+    assert "Hi Person" in when
+    assert "@@" not in when
     check = html_of(client.get(f"/campaigns/{rest.pk}/check/"))
     assert "Lists" not in check
     assert "cannot be compared" not in html_of(client.get(f"/campaigns/{rest.pk}/compare/"))
