@@ -69,6 +69,16 @@ def test_the_choice_is_stored_and_the_draft_checked_again(draft: Campaign, opera
     assert "Everybody is looked at" not in html_of(client.get(f"/campaigns/{draft.pk}/letters/"))
 
 
+def test_the_equation_beside_the_text_follows_text_and_choice(
+    draft: Campaign, operator: User, logged_in: LogIn
+) -> None:
+    client = logged_in(operator)
+    posted = {"campaign": draft.pk, "account": draft.account_id, "text": "Hi @@value1@@", "letters": "skip"}
+    equation = client.post("/templates/measure/", posted).context["equation"]
+    assert equation["excluded"] == [("Missing value", 1), ("Letters that the provider lacks", 3)]
+    assert (equation["selected"], equation["included"]) == (6, 2)
+
+
 def test_only_operators_choose_and_only_in_a_draft(
     draft: Campaign, operator: User, viewer: User, logged_in: LogIn
 ) -> None:
