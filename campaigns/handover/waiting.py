@@ -34,7 +34,7 @@ def waiting_for(campaign: Campaign, now: datetime) -> str:
         openings = [next_opening(window, group, now) for group in read_groups(campaign.waiting_groups)]
         opens_at = min((opening[0] for opening in openings if opening), default=None)
     if opens_at and opens_at > now:
-        return f"{waiting:,} wait: outside the allowed hours until {when(opens_at)}."
+        return f"{_wait(waiting)}: outside the allowed hours until {when(opens_at)}."
     if campaign.pace and campaign.batches_due_at and campaign.batches_due_at > now:
         return (
             f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
@@ -47,8 +47,12 @@ def _canary_sentence(campaign: Campaign, waiting: int) -> str:
     last = gone.order_by("-handed_over_at").first()
     first = f"The first {campaign.canary:,} " + (f"went at {when(last.handed_over_at)}." if last else "go now.")  # type: ignore[arg-type]
     if campaign.canary_waits_for == CanaryRelease.PERSON:
-        return f"{first} {waiting:,} wait until somebody continues."
-    return f"{first} {waiting:,} wait until the provider has accepted them. {canary.why_not(campaign)}".strip()
+        return f"{first} {_wait(waiting)} until somebody continues."
+    return f"{first} {_wait(waiting)} until the provider has accepted them. {canary.why_not(campaign)}".strip()
+
+
+def _wait(count: int) -> str:
+    return "1 waits" if count == 1 else f"{count:,} wait"
 
 
 def may_continue(campaign: Campaign) -> bool:

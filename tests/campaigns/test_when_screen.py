@@ -143,6 +143,7 @@ def test_a_canary_is_continued_from_the_page(
     page = client.get(campaign.get_absolute_url()).content.decode()
     assert "The first 2 go now. 3 wait until somebody continues." in page
     assert "Continue with the remaining 3" in page
+    assert "per minute" not in page, "it waits on purpose, so a rate predicts nothing"
 
     client.post(address)
 
