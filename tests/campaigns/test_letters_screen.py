@@ -34,7 +34,7 @@ def draft(account: Account, make_campaign: MakeCampaign, make_list: MakeList) ->
 def test_the_letters_are_grouped_with_links_to_their_people(draft: Campaign, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
     page = html_of(client.get(f"/campaigns/{draft.pk}/letters/"))
-    assert "“’” → “&#x27;”" in page
+    assert '<kbd class="letter">’</kbd> → <kbd class="letter">&#x27;</kbd>' in page
     assert "In First name:" in page
     assert '?field=value1&amp;letter=%C3%AB"> 2 people</a>' in page.replace('"> 2', '"> 2') or "2 people" in page
     assert '<td class="words">Zoë</td> <td class="words">Zoe</td> <td class="figure">2</td>' in page
