@@ -61,8 +61,8 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
         many = "1 text" if check.problem_count == 1 else f"{check.problem_count:,} texts"
         sentence = f"{many} cannot be handed over through {campaign.account}; they are listed below."
         yield blocker("texts_refused", sentence, "message", "text")
-    for sentence in above_ceiling(campaign, check.parts, check.cost):
-        yield blocker("above_ceiling", sentence, "when", "parts_ceiling")
+    for field, sentence in above_ceiling(campaign, check.parts, check.cost):
+        yield blocker("above_ceiling", sentence, "when", field)
 
 
 def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:

@@ -86,7 +86,8 @@ class RecipientsForm(StepForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         days = self.fields["not_texted_for_days"]
-        days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
+        sentence = f"Enter a number of days from 1 to {MAX_DAYS:,}, or leave it blank."
+        days.validators += [MinValueValidator(1, sentence), MaxValueValidator(MAX_DAYS, sentence)]
         days.widget.attrs |= {"min": 1, "max": MAX_DAYS}
 
     def chosen_lists(self) -> list[str]:

@@ -27,3 +27,15 @@ def equation_of(count_reasons: Callable[[Text], Counter[str]], source: str) -> d
         return {"equation": {"refusal": refusal.sentence}}
     excluded = [(EXCLUDED_WORDS[reason], reasons[reason]) for reason in ExcludedReason if reasons[reason]]
     return {"equation": {"selected": reasons.total(), "included": reasons[""], "excluded": excluded}}
+
+
+def without_skipped(context: dict[str, Any]) -> dict[str, Any]:
+    """The context of ``equation_of`` and ``estimate_of``, without the people skipped because of their letters.
+
+    They are known only where all texts of the draft were measured.
+    """
+    equation, estimate = context["equation"], context.get("estimate")
+    if estimate and not context["estimated"] and "refusal" not in equation:
+        equation["excluded"] += [(EXCLUDED_WORDS[reason], n) for reason, n in estimate.skipped.items() if n]
+        equation["included"] -= sum(estimate.skipped.values())
+    return context

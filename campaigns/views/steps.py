@@ -32,7 +32,7 @@ from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
-from campaigns.views.equation import equation_of
+from campaigns.views.equation import equation_of, without_skipped
 from campaigns.views.estimate import estimate_of
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
@@ -269,7 +269,7 @@ def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     form, lists = forms["message_form"], campaign.ordered_lists()
     text = form["text"].value() or ""
-    return {
+    context = {
         "labels": campaign.value_labels() or recipients.labels_of(lists),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
@@ -285,6 +285,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
             request.GET,
         ),
     }
+    return without_skipped(context)
 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:

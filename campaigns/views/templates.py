@@ -18,7 +18,7 @@ from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, CampaignPerson, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
-from campaigns.views.equation import equation_of
+from campaigns.views.equation import equation_of, without_skipped
 from campaigns.views.estimate import estimate_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
@@ -129,7 +129,7 @@ def measure(request: HttpRequest) -> HttpResponse:
     campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     choice = request.POST.get("letters", "")
     context |= estimate_of(campaign, campaign.text, account, options, choice, request.POST)
-    context |= equation_of(partial(count_reasons, campaign), campaign.text)
+    context = without_skipped(context | equation_of(partial(count_reasons, campaign), campaign.text))
     context |= {
         "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),

@@ -34,7 +34,7 @@ def draft(account: Account, make_campaign: MakeCampaign, make_list: MakeList) ->
 def test_the_letters_are_grouped_with_links_to_their_people(draft: Campaign, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
     page = html_of(client.get(f"/campaigns/{draft.pk}/letters/"))
-    assert "“’” → “&#x27;”" in page
+    assert '<kbd class="letter">’</kbd> → <kbd class="letter">&#x27;</kbd>' in page
     assert "In First name:" in page
     assert '?field=value1&amp;letter=%C3%AB"> 2 people</a>' in page.replace('"> 2', '"> 2') or "2 people" in page
     assert '<td class="words">Zoë</td> <td class="words">Zoe</td> <td class="figure">2</td>' in page
@@ -67,6 +67,16 @@ def test_the_choice_is_stored_and_the_draft_checked_again(draft: Campaign, opera
     draft.refresh_from_db()
     assert (draft.letters, draft.sentence) == ("skip", "Use their names."), "it was sent back, and still says why"
     assert "Everybody is looked at" not in html_of(client.get(f"/campaigns/{draft.pk}/letters/"))
+
+
+def test_the_equation_beside_the_text_follows_text_and_choice(
+    draft: Campaign, operator: User, logged_in: LogIn
+) -> None:
+    client = logged_in(operator)
+    posted = {"campaign": draft.pk, "account": draft.account_id, "text": "Hi @@value1@@", "letters": "skip"}
+    equation = client.post("/templates/measure/", posted).context["equation"]
+    assert equation["excluded"] == [("Missing value", 1), ("Letters that the provider lacks", 3)]
+    assert (equation["selected"], equation["included"]) == (6, 2)
 
 
 def test_only_operators_choose_and_only_in_a_draft(

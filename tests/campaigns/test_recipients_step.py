@@ -119,7 +119,7 @@ def test_exclusions_are_added_and_removed_without_javascript(client: Client, peo
         ({"lists": ["c1"]}, "lists", "A list, segment or campaign that you chose was deleted. Choose again."),
         ({"exclude": ["x"]}, "exclude", "A list, segment or campaign that you chose was deleted. Choose again."),
         ({"exclude": ["LIST", "LIST"]}, "exclude", "Customers is chosen twice."),
-        ({"not_texted_for_days": "0"}, "not_texted_for_days", "Ensure this value is greater than or equal to 1."),
+        ({"not_texted_for_days": "0"}, "not_texted_for_days", "Enter a number of days from 1 to 3,650, or leave it blank."),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused_and_the_rest_is_saved(
