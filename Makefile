@@ -47,6 +47,9 @@ proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of bat
 	@PHONE_CELLS=1000000 $(PY) -m pytest -q -s tests/contacts/test_phone_properties.py -m slow
 	@TEXTS=100000 $(PY) -m pytest -q -s tests/providers/test_texts_everywhere.py
 
+screenshots: $(VENV)/installed-dev ## Take the pictures of docs/screenshots/ from a demo of its own
+	@$(PY) -m tests.screenshots
+
 check: export DATA := $(VENV)/check
 check: $(VENV)/installed-dev ## Check format, style, types, layers, settings, migrations and templates
 	@$(PY) -m config.installation

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from campaigns.audience.check import CHECKED, refuse_early, usable_text
-from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
+from campaigns.audience.check import CHECKED, bound_text_of, refuse_early, usable_text
+from campaigns.audience.sources import Sources, count_reasons, draft_recipients
 from campaigns.audience.spec import Composer
 from campaigns.audience.statistics import Measured, TextStatistics
 from campaigns.audience.texts import Text
@@ -54,7 +54,12 @@ class AccountCheck:
     @property
     def is_complete(self) -> bool:
         """Whether every text was checked, not only the first ones."""
-        return self.measured.included == self.included
+        return self.looked_at == self.included
+
+    @property
+    def looked_at(self) -> int:
+        """How many recipients were checked, those included who are skipped because of their letters."""
+        return self.measured.included + sum(self.measured.skipped.values())
 
     @property
     def histogram(self) -> list[tuple[int, int]]:
@@ -98,7 +103,7 @@ def compare_accounts(campaign: Campaign, now: datetime, sources: Sources | None 
     The first recipients' texts are checked once for all accounts. ``sources`` are those of a draft that is not saved.
     Raises Refusal if the text or the lists cannot be used.
     """
-    text = usable_text(campaign.text, sources or sources_of(campaign))
+    text = usable_text(campaign.text, sources) if sources else bound_text_of(campaign)
     included = (sources.count_reasons(text) if sources else count_reasons(campaign, text))[""]
     if sources:
         recipients = sources.recipients(text, 0, CHECKED)
@@ -153,7 +158,7 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
 
     Nobody is texted. Raises Refusal, also when the provider cannot be asked, or Trouble.
     """
-    text = usable_text(campaign.text, sources_of(campaign))
+    text = bound_text_of(campaign)
     recipient = next(draft_recipients(campaign, text, 0, 1), None)
     if recipient is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there is no price to ask for.")

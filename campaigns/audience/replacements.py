@@ -28,11 +28,15 @@ class Replacement:
 
 @dataclass
 class Found:
-    """``in_text``: characters of the campaign's own text with their replacement. ``by_field``: people by character."""
+    """``in_text``: characters of the campaign's own text with their replacement. ``by_field``: people by character.
+
+    ``looked_at``: how many recipients were looked at, at most CHECKED of a draft.
+    """
 
     in_text: dict[str, str | None] = field(default_factory=dict)
     by_field: dict[str, Counter[str]] = field(default_factory=dict)
     rows: list[Replacement] = field(default_factory=list)
+    looked_at: int = 0
 
 
 def find_replacements(campaign: Campaign, only_field: str = "", letter: str = "") -> Found:
@@ -44,6 +48,7 @@ def find_replacements(campaign: Campaign, only_field: str = "", letter: str = ""
     composer = composer_of(campaign, text)
     found, distinct = Found(lacking_in_text(composer)), Counter[tuple[str, str]]()
     for recipient in recipients_of(campaign, text):
+        found.looked_at += 1
         if not composer.lacking(composer.written(recipient)):
             continue
         for name, value in _used(recipient, text.fields):

@@ -9,10 +9,11 @@ from contacts.fields import VALUE_FIELDS
 
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
 _STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
-# How other programs write fields: {name}, {{name}}, ${name}, [name], %name%, <name>, *|NAME|*, «name».
+# How other programs write fields: {name}, {{1}}, ${name}, [name], %name%, <name>, *|NAME|*, «name», #name#, $name.
 _FOREIGN_FIELD = re.compile(
-    r"\*\|\w[\w .:-]{0,38}\|\*|\$?\{\{?\s*[^\W\d][^{}\n]{0,38}\}\}?|\[\s*[^\W\d][\w .-]{0,38}\]"
-    r"|%[^\W\d]\w{0,38}%|<<?\s*[^\W\d][\w .-]{0,38}>>?|«\s*[^\W\d][^«»\n]{0,38}»"
+    r"\*\|\w[\w .:-]{0,38}\|\*|\$?\{\{?[^{}\n\w]{0,4}\w[^{}\n]{0,38}\}\}?|｛[^｛｝\n]{1,39}｝"
+    r"|\[\s*[^\W\d][\w ./-]{0,38}\]|%[^\W\d]\w{0,38}%|(?<!\d)%[^\W\d][^\W\d]*(?: [^\W\d]+){1,4}%"
+    r"|<%?=?<?\s*[^\W\d][\w .-]{0,38}%?>>?|«\s*[^\W\d][^«»\n]{0,38}»|#[^\W\d]\w{0,38}#|(?<!\w)\$[^\W\d]\w{1,38}"
 )
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 
@@ -97,7 +98,8 @@ def foreign_fields(source: str) -> list[str]:
 
     Baton fills none of them in: every phone would show them as they stand.
     """
-    return list(dict.fromkeys(_FOREIGN_FIELD.findall(_FIELD.sub(" ", source))))
+    words = _FIELD.sub(lambda match: f" {match[2] or ''} ", source)
+    return list(dict.fromkeys(_FOREIGN_FIELD.findall(words)))
 
 
 def has_literal_field(finished: str) -> bool:

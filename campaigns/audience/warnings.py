@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.audience.chosen import on_any
 from campaigns.models import Campaign, CampaignList, Recipient
-from campaigns.statuses import CampaignKind
+from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
 from providers.checking import credit_of
 
 #: The same text to this share of the same people within this time is worth a warning.
@@ -21,10 +21,18 @@ LATELY = timedelta(days=7)
 #: A start at another hour of the local day is worth a warning where a campaign has no allowed hours.
 DAY_BEGINS, DAY_ENDS = 8, 20
 
-_CURRENCY = r"(?>R\$|ZAR|USD|EUR|GBP|KES|KSh|NGN|INR|R|[$€£¥₦₹])"
+_CURRENCY = (
+    r"(?>(?:US|N|A|C)?\$|R\$|GH₵|ZAR|USD|EUR|GBP|KES|KSh\.?|NGN|INR|Rs\.?|UGX|USh|TZS|TSh|BWP|NAD|ZMW|GHS|R"
+    r"|[€£¥₦₹₵])"
+)
+# R R250, 250 € €, or R250 ZAR; but not the two amounts in R5 R10.
+_TWICE = (
+    rf"(?<![A-Za-z]){_CURRENCY}\s?{_CURRENCY}\s?\d|\d\s?{_CURRENCY}\s?{_CURRENCY}(?![A-Za-z\d])"
+    rf"|(?<![A-Za-z]){_CURRENCY}\s?(?:\d[\d.,]*)?\d\s?{_CURRENCY}(?![A-Za-z]|\s?\d)"
+)
 #: What a finished text should not contain, by the code of its warning.
 TEXT_FAULTS = {
-    "currency_twice": re.compile(rf"(?<![A-Za-z]){_CURRENCY}\s?{_CURRENCY}\s?\d"),
+    "currency_twice": re.compile(_TWICE),
     "iso_date": re.compile(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])"),
 }
 _TEXT_SENTENCES = {
@@ -66,17 +74,17 @@ def blocker(code: str, sentence: str, place: str, field: str = "") -> CampaignWa
 
 
 def warnings_of(
-    campaign: Campaign, text_faults: Mapping[str, tuple[int, str]], parts: int, now: datetime
+    campaign: Campaign, text_faults: Mapping[str, tuple[int, str]], included: int, parts: int, now: datetime
 ) -> list[CampaignWarning]:
-    """Every warning about ``campaign``, whose texts need ``parts``.
+    """Every warning about ``campaign``, whose ``included`` recipients need ``parts``.
 
     ``text_faults``: (number of texts, msisdn of the first) by code.
     """
     return [
         *_account(campaign, parts),
         *_text(campaign, text_faults),
-        *_times(campaign),
-        *_repeated(campaign, now),
+        *_times(campaign, now),
+        *_repeated(campaign, included, now),
     ]
 
 
@@ -106,17 +114,19 @@ def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Ite
         yield CampaignWarning(code, _TEXT_SENTENCES[code].format(many), "number", msisdn)
 
 
-def _times(campaign: Campaign) -> Iterator[CampaignWarning]:
-    start = timezone.localtime(campaign.start_at) if campaign.start_at else None
-    if start and not campaign.window and not DAY_BEGINS <= start.hour < DAY_ENDS:
-        sentence = (
-            f"It starts at {start:%H:%M}, and it has no allowed hours. Texts at night annoy people, and some countries"
-            " forbid them."
-        )
+def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
+    """A start at night. A campaign without a start begins once it is approved, so only the approver can know when."""
+    if campaign.window:
+        return
+    is_now = campaign.start_at is None and campaign.status == CampaignStatus.FROZEN
+    start = timezone.localtime(campaign.start_at or now)
+    if (campaign.start_at or is_now) and not DAY_BEGINS <= start.hour < DAY_ENDS:
+        when = f"If it is approved now, it starts at {start:%H:%M}" if is_now else f"It starts at {start:%H:%M}"
+        sentence = f"{when}, and it has no allowed hours. Texts at night annoy people, and some countries forbid them."
         yield CampaignWarning("quiet_hours", sentence, "when", field="start_at")
 
 
-def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
+def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[CampaignWarning]:
     """Campaigns that text the same people the same words, or did so lately."""
     others = Campaign.objects.filter(text=campaign.text, kind=CampaignKind.REGULAR).exclude(pk=campaign.pk)
     if campaign.follows_id:
@@ -130,15 +140,21 @@ def _repeated(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
         if chosen and _keys(other.campaignlist_set.all()) == _keys(chosen):
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
-    for other in others.filter(started_at__gte=now - LATELY):
-        again = (
-            Recipient.objects.included().filter(on_any(chosen), campaign=other) if chosen else Recipient.objects.none()
-        )
-        count, total = again.count(), other.counts.get("included", 0)
+    for other in others.filter(started_at__gte=now - LATELY) if chosen else ():
+        again = Recipient.objects.included().filter(on_any(chosen), campaign=other)
+        is_active = other.status in ACTIVE
+        if not is_active:
+            # Whoever was never handed over, or whose file was refused as a whole, did not get it.
+            gone = other.batches.exclude(status__in=(BatchStatus.REJECTED, BatchStatus.CANCELLED))
+            again = again.filter(batch_number__in=list(gone.values_list("number", flat=True)))
+        # Of a small campaign, all may have had the text that a large one texted: the share of either counts.
+        count, total = again.count(), min(included, other.counts.get("included", 0))
         if total and count > SAME_PEOPLE * total:
             yield CampaignWarning(
                 "same_text_lately",
-                f"“{other}” texted {count:,} of these people the same words in the last {LATELY.days} days.",
+                f"“{other}” texts {count:,} of these people the same words and is not finished."
+                if is_active
+                else f"“{other}” texted {count:,} of these people the same words in the last {LATELY.days} days.",
                 "campaign",
                 str(other.pk),
             )

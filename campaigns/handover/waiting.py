@@ -34,7 +34,7 @@ def waiting_for(campaign: Campaign, now: datetime) -> str:
         openings = [next_opening(window, group, now) for group in read_groups(campaign.waiting_groups)]
         opens_at = min((opening[0] for opening in openings if opening), default=None)
     if opens_at and opens_at > now:
-        return f"{waiting:,} wait: outside the allowed hours until {when(opens_at)}."
+        return f"{_wait(waiting)}: outside the allowed hours until {when(opens_at)}."
     if campaign.pace and campaign.batches_due_at and campaign.batches_due_at > now:
         return (
             f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
@@ -47,8 +47,12 @@ def _canary_sentence(campaign: Campaign, waiting: int) -> str:
     last = gone.order_by("-handed_over_at").first()
     first = f"The first {campaign.canary:,} " + (f"went at {when(last.handed_over_at)}." if last else "go now.")  # type: ignore[arg-type]
     if campaign.canary_waits_for == CanaryRelease.PERSON:
-        return f"{first} {waiting:,} wait until somebody continues."
-    return f"{first} {waiting:,} wait until the provider has accepted them. {canary.why_not(campaign)}".strip()
+        return f"{first} {_wait(waiting)} until somebody continues."
+    return f"{first} {_wait(waiting)} until the provider has accepted them. {canary.why_not(campaign)}".strip()
+
+
+def _wait(count: int) -> str:
+    return "1 waits" if count == 1 else f"{count:,} wait"
 
 
 def may_continue(campaign: Campaign) -> bool:
@@ -88,8 +92,8 @@ def groups_of_sample(campaign: Campaign, msisdns: list[str], included: int) -> C
     return Counter({group: max(1, round(count * included / len(msisdns))) for group, count in found.items()})
 
 
-def last_sentence(found: Forecast, now: datetime) -> str:
-    """``The last file goes about Mon 30 Nov 14:10.``"""
+def last_sentence(found: Forecast, now: datetime, is_held_back: bool = False) -> str:
+    """``The last file goes about Mon 30 Nov 14:10.`` ``is_held_back``: the others wait for the first recipients."""
     if found.last_at is None and not found.never:
         return ""
     never = (
@@ -98,8 +102,14 @@ def last_sentence(found: Forecast, now: datetime) -> str:
     if found.last_at is None:
         return never.strip()
     if found.last_at - now <= SOON:
-        return f"All files go at once.{never}"
-    return f"The last file goes about {when(found.last_at)}.{never}"
+        at_once = "" if is_held_back else "All files go at once."
+        return f"{at_once}{never}".strip()
+    return f"The last file goes {'at the earliest' if is_held_back else 'about'} {when(found.last_at)}.{never}"
+
+
+def is_held_back(campaign: Campaign) -> bool:
+    """Whether a person or the provider's answer decides when the recipients after the first ones follow."""
+    return bool(campaign.canary) and campaign.canary_released_at is None
 
 
 def rules_in_words(campaign: Campaign) -> list[tuple[str, str]]:

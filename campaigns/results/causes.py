@@ -19,7 +19,7 @@ class Step(TextChoices):
     TOP_UP = "top_up", "Once the account is topped up, test it here, and text these people again."
     TEXT_AGAIN = "text_again", "Nobody was texted, and another try may succeed. Text these people again."
     FIX_TEXT = "fix_text", "Change the text, and text these people again."
-    FIX_NUMBERS = "fix_numbers", "List the numbers, correct them with the people concerned, and text those again."
+    FIX_NUMBERS = "fix_numbers", "Correct the numbers with the people concerned, and text those again."
     FIX_SENDER = "fix_sender", "Have the sender registered with the provider, or text these people from another one."
     FIX_SETTINGS = "fix_settings", "Text these people again with other settings."
     TEST_ACCOUNT = "test_account", "Correct the account's settings and test it. Then text these people again."

@@ -2,16 +2,31 @@
 
 from datetime import datetime, timedelta
 
-from campaigns.models import Campaign
+from django.db.models import Sum
+
+from campaigns.models import Batch, Campaign
 from campaigns.results.balance import Balance
 
 
 def rate_of(campaign: Campaign, books: Balance, now: datetime) -> str:
-    """``1,200 handed over per minute, 4 min left``; "" while nothing runs or it is not known yet."""
-    handed = books.settled + books.with_provider
-    if campaign.status != Campaign.Status.RUNNING or not campaign.started_at or not handed or not books.still_here:
+    """``1,200 handed over per minute, 4 min left``; "" while nothing runs or it is not known yet.
+
+    Also "" for a campaign with allowed hours, a pace or first recipients: it waits on purpose, so a rate predicts
+    nothing.
+    """
+    if campaign.is_staggered:
         return ""
-    minutes = max((now - campaign.started_at) / timedelta(minutes=1), 0.1)
+    handed, since = books.settled + books.with_provider, campaign.started_at
+    if campaign.status != Campaign.Status.RUNNING or not since or not books.still_here:
+        return ""
+    if campaign.resumed_at:
+        # Nothing was handed over while it was paused.
+        since = campaign.resumed_at
+        lately = campaign.batches.filter(handed_over_at__gte=since).exclude(status=Batch.Status.SUPERSEDED)
+        handed = lately.aggregate(rows=Sum("rows"))["rows"] or 0
+    if not handed:
+        return ""
+    minutes = max((now - since) / timedelta(minutes=1), 0.1)
     rate = handed / minutes
     return f"{rate:,.0f} handed over per minute, {_left(books.still_here / rate)} left"
 

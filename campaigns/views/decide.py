@@ -94,7 +94,7 @@ def _approve(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.approve_campaign", raise_exception=True)
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
     campaign, why = _campaign(pk), request.POST.get("why", "")
-    _perform(request, lambda: decisions.reject(campaign, request.user, why), "Rejected. It is a draft again.")
+    _perform(request, lambda: decisions.reject(campaign, request.user, why), "Sent back. It is a draft again.")
     return redirect(campaign)
 
 

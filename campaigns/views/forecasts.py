@@ -36,7 +36,7 @@ def last_of(campaign: Campaign, count: int, now: datetime) -> str:
     if not campaign.is_staggered or not count:
         return ""
     found = waiting.forecast_of(campaign, waiting.groups_left(campaign, count), now)
-    return waiting.last_sentence(found, now)
+    return waiting.last_sentence(found, now, waiting.is_held_back(campaign))
 
 
 def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
@@ -51,4 +51,4 @@ def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
         except Refusal:
             return ""
     groups = waiting.groups_of_sample(campaign, msisdns, included)
-    return waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now)
+    return waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now, waiting.is_held_back(campaign))

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
+from campaigns.audience.check import CHECKED
 from campaigns.audience.letter_counts import OWN_TEXT
 from campaigns.audience.replacements import find_replacements
 from campaigns.forms.letters import LettersForm
@@ -50,6 +51,7 @@ def letters(request: HttpRequest, pk: int) -> HttpResponse:
     page = Paginator(found.rows, ROWS).get_page(request.GET.get("page"))
     labels = labels_of(row)
     context |= {"in_text": found.in_text, "by_field": grouped(row, found.by_field), "page": page}
+    context["is_cut"] = row.status == Campaign.Status.DRAFT and found.looked_at >= CHECKED
     context |= {"field_label": labels.get(field, ""), "rows": [(labels[each.field], each) for each in page]}
     return render(request, "campaigns/letters.html", context)
 
@@ -90,7 +92,9 @@ def _choose(request: HttpRequest, row: Campaign) -> HttpResponse:
             messages.error(request, f"{row} is not a draft. Nothing was changed.")
         elif form and form.is_valid():
             form.save(draft)
-            Campaign.objects.filter(pk=draft.pk).update(problems=[], reason="", sentence="")
+            Campaign.objects.filter(pk=draft.pk).update(problems=[])
+            # Why an approver sent it back stays until it is submitted again.
+            Campaign.objects.filter(pk=draft.pk).exclude(reason="rejected").update(reason="", sentence="")
             if isinstance(request.user, User):
                 draft.editors.add(request.user)
     address = reverse(f"campaigns:{'check' if request.POST.get('back') == 'check' else 'letters'}", args=[row.pk])

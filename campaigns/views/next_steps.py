@@ -47,6 +47,9 @@ def _step(request: HttpRequest, campaign: Campaign, cause: Found) -> dict[str, s
                 "label": f"Text {'this one' if cause.count == 1 else count} again{_AGAIN[cause.step]}",
             }
         return _numbers(campaign, cause)
+    if cause.step == Step.FIX_NUMBERS and (again := _follow_up(request, campaign, cause)):
+        numbers = "this number" if cause.count == 1 else f"these {cause.count:,} numbers"
+        return {"url": again, "label": f"Correct {numbers}"}
     if cause.step in (Step.REVIEW, Step.ASK_PROVIDER, Step.ASK_ADMINISTRATOR) and cause.is_of_files:
         label = "Review the file" if cause.step == Step.REVIEW else "Show the file"
         if cause.batch:

@@ -24,6 +24,7 @@ from campaigns.results import balance, summary
 from campaigns.results.rate import rate_of
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER
 from campaigns.templatetags.badges import local_words, reason_word
+from campaigns.views.forecasts import last_of
 from campaigns.views.sent_back import sent_back
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS
@@ -97,8 +98,16 @@ def _live() -> dict[str, Any]:
 
 
 def _with_waiting(campaign: Campaign) -> Campaign:
-    """The campaign with ``waiting_for``, the sentence about what it waits for."""
-    campaign.waiting_for = waiting_for(campaign, timezone.now())  # type: ignore[attr-defined]
+    """The campaign with ``waiting_for`` and ``last_sentence``: what it waits for, and when its last file goes.
+
+    While it waits, its rate so far says nothing.
+    """
+    now = timezone.now()
+    campaign.waiting_for = waiting_for(campaign, now)  # type: ignore[attr-defined]
+    if campaign.waiting_for:  # type: ignore[attr-defined]
+        campaign.rate = ""  # type: ignore[attr-defined]
+    is_running = campaign.status == Campaign.Status.RUNNING
+    campaign.last_sentence = last_of(campaign, campaign.books.waiting, now) if is_running else ""  # type: ignore[attr-defined]
     return campaign
 
 

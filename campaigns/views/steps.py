@@ -270,7 +270,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
     form, lists = forms["message_form"], campaign.ordered_lists()
     text = form["text"].value() or ""
     return {
-        "labels": recipients.labels_of(lists),
+        "labels": campaign.value_labels() or recipients.labels_of(lists),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),

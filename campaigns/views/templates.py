@@ -1,6 +1,7 @@
 """Reusable texts, and the live count under every text while it is being written."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -10,12 +11,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
+from campaigns.audience.sources import count_reasons
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
+from campaigns.views.equation import equation_of
 from campaigns.views.estimate import estimate_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
@@ -126,6 +129,7 @@ def measure(request: HttpRequest) -> HttpResponse:
     campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
     choice = request.POST.get("letters", "")
     context |= estimate_of(campaign, campaign.text, account, options, choice, request.POST)
+    context |= equation_of(partial(count_reasons, campaign), campaign.text)
     context |= {
         "missing": missing_in(campaign, "message"),
         "labels": labels_of(lists),

@@ -23,7 +23,7 @@ TEXT = "Hi, 20 % off today. Reply STOP to opt out."
 
 
 def codes(campaign: Campaign) -> list[str]:
-    return [warning.code for warning in warnings_of(campaign, {}, 1, timezone.now())]
+    return [warning.code for warning in warnings_of(campaign, {}, 5, 5, timezone.now())]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,10 @@ def codes(campaign: Campaign) -> list[str]:
         ("Your balance is R R 250", ["currency_twice"]),
         ("You owe € €5", ["currency_twice"]),
         ("You owe R$ 20", []),
+        ("Balance: 250 € €", ["currency_twice"]),
+        ("Balance: R250.00 ZAR", ["currency_twice"]),
+        ("Balance: N$ N$5", ["currency_twice"]),
+        ("Vouchers of R5 R10 R20, from US$ 5", []),
         ("Pay ZAR R12 by 2026-12-27.", ["currency_twice", "iso_date"]),
         ("Pay $12 or R 250 by 27 December", []),
         ("Call 082-2024-05-01 or BRR 5", []),
@@ -64,9 +68,18 @@ def test_the_same_text_to_the_same_people(
     other = make_running(account, first, text=TEXT)
     again = make_campaign(account, first, text=TEXT, name="Again")
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=6))
-    [warning] = warnings_of(again, {}, 1, timezone.now())
+    [warning] = warnings_of(again, {}, 5, 5, timezone.now())
     assert (warning.code, warning.reference) == ("same_text_lately", str(other.pk))
-    assert "texted 5 of these people the same words" in warning.sentence
+    assert "texts 5 of these people the same words and is not finished" in warning.sentence
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.CLOSED)
+    [warning] = warnings_of(again, {}, 5, 5, timezone.now())
+    assert "texted 5 of these people the same words in the last 7 days" in warning.sentence
+    Campaign.objects.filter(pk=other.pk).update(counts={"included": 10_000})
+    assert codes(again) == ["same_text_lately"], "all five of this campaign"
+    Campaign.objects.filter(pk=other.pk).update(counts={"included": 5})
+    other.batches.update(status="rejected")
+    assert codes(again) == [], "nobody got it"
+    other.batches.update(status="accepted")
     Contact.objects.filter(pk__in=list(Contact.objects.values_list("pk", flat=True)[1:])).delete()
     assert codes(again) == [], "a fifth of the people is not too many"
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=8))
@@ -79,15 +92,20 @@ def test_the_check_and_the_approval_show_them_with_links(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, logged_in: LogIn
 ) -> None:
     Account.objects.update(checked_at=timezone.now())
-    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
+    day = str((timezone.now().weekday() + 3) % 7)
+    window = {"hours": {day: ["08:00", "20:00"]}, "zone": "UTC"}
+    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02", window=window)
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
-    assert "Warnings (4)" in page
+    assert "Warnings (5)" in page
+    closed = "At the start it is outside the allowed hours for 5 recipients: they are texted later."
+    assert closed in page
     assert "The currency is there twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
     assert "The currency is there twice in 5 texts" in page
+    assert closed in page
     assert "Fix it in Message" not in page
 
 
@@ -122,6 +140,17 @@ def test_a_start_at_night(
     start = timezone.localtime() + timedelta(days=1)
     campaign = make_campaign(account, text=TEXT, start_at=start.replace(hour=hour, minute=0), window=window)
     assert ("quiet_hours" in codes(campaign)) is found
+
+
+@pytest.mark.django_db
+def test_an_approval_at_night_starts_at_night(account: Account, make_campaign: MakeCampaign) -> None:
+    night = datetime(2026, 11, 27, 20, tzinfo=UTC)
+    campaign = make_campaign(account, text=TEXT)
+    for status, found in ((Campaign.Status.DRAFT, False), (Campaign.Status.FROZEN, True)):
+        campaign.status = status
+        shown = {row.code: row.sentence for row in warnings_of(campaign, {}, 5, 5, night)}
+        assert ("quiet_hours" in shown) is found
+    assert shown["quiet_hours"].startswith("If it is approved now, it starts at 22:00")
 
 
 @pytest.mark.django_db

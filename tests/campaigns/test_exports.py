@@ -78,7 +78,7 @@ def test_each_line_says_who_got_which_text_in_which_file(
     }
     assert (lines[0]["Outcome"], lines[0]["Code"], lines[0]["Reason"]) == ("Accepted", "", "")
     twice = lines[5]
-    assert (twice["Outcome"], twice["Code"], twice["Full text"]) == ("Excluded", "duplicate", "")
+    assert (twice["Outcome"], twice["Code"], twice["Full text"]) == ("Skipped", "duplicate", "")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,11 @@ def test_the_choice_is_stored_and_the_draft_checked_again(draft: Campaign, opera
     client.post(f"/campaigns/{draft.pk}/letters/", {"letters": "nonsense"})
     draft.refresh_from_db()
     assert draft.letters == "replace_or_skip"
+    Campaign.objects.filter(pk=draft.pk).update(reason="rejected", sentence="Use their names.")
+    client.post(f"/campaigns/{draft.pk}/letters/", {"letters": "skip"})
+    draft.refresh_from_db()
+    assert (draft.letters, draft.sentence) == ("skip", "Use their names."), "it was sent back, and still says why"
+    assert "Everybody is looked at" not in html_of(client.get(f"/campaigns/{draft.pk}/letters/"))
 
 
 def test_only_operators_choose_and_only_in_a_draft(

@@ -186,6 +186,8 @@ def test_a_running_campaign_shows_its_rate_and_is_stopped_at_one_click(
     page = html_of(logged_in(operator).get("/"))
     assert "1 handed over per minute, 3 min left" in page
     assert f'action="/campaigns/{campaign.pk}/pause/"' in page
+    Campaign.objects.update(resumed_at=timezone.now() - timedelta(minutes=1))
+    assert "per minute" not in html_of(logged_in(operator).get("/")), "nothing since it was resumed"
     assert "Stop now" not in logged_in(viewer).get("/").content.decode()
 
 

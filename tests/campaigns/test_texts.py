@@ -99,8 +99,16 @@ def test_fields_may_stand_side_by_side_and_beside_an_at_sign() -> None:
             ["%name%", "<surname>", "<<City>>", "«Prénom»", "*|FNAME|*"],
         ),
         ("Hi {name} and again {name}", ["{name}"]),
-        ("Привет {имя}", ["{имя}"]),
-        ("20 % off, 5 < 6 > 4, [1], {2}, (terms apply), 50% to 60%", []),
+        (
+            "Привет {имя} {{1}} {2} {#var#} ${amount} {!Contact.Name}",
+            ["{имя}", "{{1}}", "{2}", "{#var#}", "${amount}", "{!Contact.Name}"],
+        ),
+        (
+            "#name# $first_name <%= city %> %first name% @@value1|{name}@@",
+            ["#name#", "$first_name", "<%= city %>", "%first name%", "{name}"],
+        ),
+        ("US$ 5, $5, #sale #now, 20% off, 30% more, 50%OFF or 20% off", []),
+        ("20 % off, 5 < 6 > 4, [1], (terms apply), 50% to 60%", []),
         ("Hi @@value1|friend@@, 100% cotton", []),
     ],
 )

@@ -122,6 +122,7 @@ def test_every_number_of_the_result_leads_to_its_people(
             "List the 5 numbers",
             "?tab=recipients&amp;outcome=rejected",
         ),
+        ("rejected", "EmptySend.NoValidMessages", "operator", "Correct these 5 numbers", "/follow-up/?code=EmptySend"),
         ("unclear", "silent", "viewer", "Show evidence", "/unclear/?reason=silent"),
         ("held", "folder_missing", "viewer", "Review the file", "/batches/"),
     ],

@@ -103,6 +103,10 @@ def test_forecasts() -> None:
     # 12 slots on Monday from 08:00, the others from 08:00 on Tuesday.
     assert forecast({south_africa: 130}, eu, Slots(10, hour), MONDAY, None) == Forecast(MONDAY + 24 * hour)
     assert "10 cannot be reached" in waiting.last_sentence(Forecast(MONDAY, 10), MONDAY)
+    assert waiting.last_sentence(Forecast(MONDAY), MONDAY) == "All files go at once."
+    # When somebody continues after the first recipients is not known.
+    assert waiting.last_sentence(Forecast(MONDAY), MONDAY, is_held_back=True) == ""
+    assert "at the earliest" in waiting.last_sentence(Forecast(MONDAY + hour), MONDAY, is_held_back=True)
 
 
 @pytest.mark.django_db
@@ -120,11 +124,11 @@ def test_the_step_and_the_check_say_when_the_last_goes(
     campaign.refresh_from_db()
     assert campaign.window == preset_window("south_africa", "Africa/Johannesburg")
     assert (campaign.pace, campaign.canary) == (2, 1)
-    assert "The last file goes about" in client.get(address).content.decode()
+    assert "The last file goes at the earliest" in client.get(address).content.decode()
     page = client.get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
     assert "Mon to Fri 08:00 to 20:00" in page
     assert "At most 2 recipients an hour" in page
-    assert "The last file goes about" in page
+    assert "The last file goes at the earliest" in page
 
 
 @pytest.mark.django_db
@@ -139,6 +143,7 @@ def test_a_canary_is_continued_from_the_page(
     page = client.get(campaign.get_absolute_url()).content.decode()
     assert "The first 2 go now. 3 wait until somebody continues." in page
     assert "Continue with the remaining 3" in page
+    assert "per minute" not in page, "it waits on purpose, so a rate predicts nothing"
 
     client.post(address)
 
