@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -427,16 +428,27 @@ def test_a_canary_that_is_accepted_late_is_followed_by_the_others(begin: Begin) 
     assert set(life.texted().values()) == {1}
 
 
-@pytest.mark.parametrize("answer", ["reject", "unanswered"])
-def test_the_page_says_what_became_of_a_canary(begin: Begin, answer: str) -> None:
-    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for="acceptance")
-    life.provider.answer = answer
-    if answer == "unanswered":
-        life.provider.is_slow = True
+@pytest.mark.parametrize(
+    ("answer", "waits_for", "said"),
+    [
+        ("reject", "acceptance", "File 1 was rejected."),
+        ("accept", "person", "26 wait until somebody continues."),
+        ("none yet", "acceptance", "File 1 is not accepted yet."),
+    ],
+)
+def test_people_are_asked_about_a_canary_that_only_they_can_release(
+    begin: Begin, client: Client, operator: User, answer: str, waits_for: str, said: str
+) -> None:
+    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for=waits_for)
+    life.provider.answer, life.provider.is_slow = answer, answer == "none yet"
     life.until(MONDAY + timedelta(minutes=5))
+    client.force_login(operator)
 
-    said = "File 1 was rejected." if answer == "reject" else "File 1 is not accepted yet."
+    inbox = client.get("/").context["inbox"]
+
     assert waiting_for(life.campaign, life.now()).endswith(said)
+    asked = [line for line in inbox if "waiting to continue" in str(line)]
+    assert bool(asked) is (answer != "none yet")
 
 
 def test_a_commit_is_not_made_after_the_hours(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
