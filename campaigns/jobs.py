@@ -223,8 +223,13 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         ).exists()
         if not due and not (portions.are_due(campaign, now) and campaign.recipients.waiting().exists()):
             continue
-        if sentence := no_progress_sentence(campaign, now):
-            _try_transition(campaign, Campaign.Status.PAUSED, "no_progress", sentence)
+        try:
+            code, sentence = "no_progress", no_progress_sentence(campaign, now)
+        except Refusal as refusal:
+            # The others continue.
+            code, sentence = refusal.code, refusal.sentence
+        if sentence:
+            _try_transition(campaign, Campaign.Status.PAUSED, code, sentence)
 
 
 def _cancel_leftovers() -> None:

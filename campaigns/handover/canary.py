@@ -1,7 +1,10 @@
 """The first recipients of a campaign, which go before the others: whether the others still wait for them."""
 
-from django.db.models import Sum
+from datetime import datetime
 
+from django.db.models import Max, Sum
+
+from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign
 from campaigns.statuses import CanaryRelease
 
@@ -27,12 +30,20 @@ def may_continue(campaign: Campaign) -> bool:
     return campaign.canary_waits_for == CanaryRelease.ACCEPTANCE and not why_not(campaign)
 
 
+def accepted_at(campaign: Campaign) -> datetime | None:
+    """When the last of the first files was settled; None before."""
+    latest: datetime | None = campaign.batches.aggregate(latest=Max("settled_at"))["latest"]
+    return latest
+
+
 def why_not(campaign: Campaign) -> str:
     """Why the first files do not speak for the others, as a sentence; "" if all of them were accepted."""
     rows = failed = 0
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED):
-        if batch.status != Batch.Status.ACCEPTED:
+        if batch.status in OPEN:
             return f"File {batch.number:,} is not accepted yet."
+        if batch.status != Batch.Status.ACCEPTED:
+            return f"File {batch.number:,} was {batch.get_status_display().lower()}."
         rows += batch.rows
         failed += batch.row_errors
     failed += sum(campaign.batches.filter(status=Batch.Status.SUPERSEDED).values_list("row_errors", flat=True))

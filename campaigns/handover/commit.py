@@ -33,7 +33,9 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         reach("commit:begin")
         if not lock.still_held():
             raise SessionBroken("The lock was lost before the commit. The worker that holds it now polls first.")
-        if clock() - attempt.started_at > timing.GATE_HOLDS_FOR:
+        now = clock()
+        is_past_its_time = batch.expires_at is not None and now >= batch.expires_at
+        if now - attempt.started_at > timing.GATE_HOLDS_FOR or is_past_its_time:
             # What the gate allowed may no longer be allowed. Nothing was committed, so the batch passes the gate again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
         receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))

@@ -10,7 +10,15 @@ from campaigns.audience.approval import is_as_approved
 from campaigns.chain import lock_chain
 from campaigns.handover import journal
 from campaigns.handover.batches import why_rebuild
-from campaigns.handover.limits import EXPIRED, PUT_OFF, TOO_LATE, WINDOW_CLOSED, Verdict, verdict_on
+from campaigns.handover.limits import (
+    EXPIRED,
+    PUT_OFF,
+    TOO_LATE,
+    WINDOW_CLOSED,
+    WINDOW_INVALID,
+    Verdict,
+    verdict_on,
+)
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import StaleTransition, transition
 from campaigns.models import Attempt, Batch, Campaign
@@ -41,10 +49,10 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [OPT_OUT_LOCK])
         # Evidence about the chain is settled before this, or waits until the intent is stored.
         campaign = lock_chain(batch.campaign)
-        refusal = _gate_refusal(batch, campaign, now, repeated)
-        if refusal is not None:
+        verdict = _verdict(batch, campaign, now, repeated)
+        if verdict.code:
             if not repeated:
-                _apply_refusal(batch, campaign, refusal, now)
+                _apply_refusal(batch, campaign, verdict, now)
             return None
         if not repeated and why_rebuild(campaign, batch):
             return None
@@ -60,15 +68,18 @@ def gate(batch: Batch, staged: Staged, name: str, now: datetime, *, repeated: bo
             staged_size=staged.size,
             started_at=now,
         )
+        # The commit is not made later than this.
+        batch.expires_at = verdict.expires_at
         if not repeated:
             fields: dict[str, Any] = {"uploaded_at": now} if staged.name else {}
+            fields["expires_at"] = verdict.expires_at
             first = batch.first_intent_at or now
             # Due at once: if this worker dies, the next one polls.
             transition(batch, Batch.Status.COMMITTING, first_intent_at=first, due_at=now, **fields)
         return attempt
 
 
-def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> Verdict | None:
+def _verdict(batch: Batch, campaign: Campaign, now: datetime, repeated: bool) -> Verdict:
     if campaign.status != Campaign.Status.RUNNING:
         return Verdict("not_running", f"The campaign is {campaign.get_status_display().lower()}.")
     # For a repeated commit, the first intent counts here too.
@@ -85,7 +96,7 @@ def _gate_refusal(batch: Batch, campaign: Campaign, now: datetime, repeated: boo
         payload_of(batch)
     except BytesDiffer as error:
         return Verdict(error.code, error.sentence)
-    return None
+    return verdict
 
 
 def _apply_refusal(batch: Batch, campaign: Campaign, refusal: Verdict, now: datetime) -> None:
@@ -94,7 +105,7 @@ def _apply_refusal(batch: Batch, campaign: Campaign, refusal: Verdict, now: date
         transition(batch, Batch.Status.CANCELLED, reason="campaign_cancelled", sentence=sentence, due_at=None)
     elif code in PUT_OFF and refusal.due_at:
         transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, **refusal.fields)
-    elif code in (EXPIRED, WINDOW_CLOSED, "bytes_differ"):
+    elif code in (EXPIRED, WINDOW_CLOSED, WINDOW_INVALID, "bytes_differ"):
         transition(batch, Batch.Status.HELD, reason=code, sentence=sentence, due_at=None)
     else:
         transition(batch, Batch.Status.PREPARED, reason=code, sentence=sentence, due_at=now)

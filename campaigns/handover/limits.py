@@ -13,9 +13,12 @@ from campaigns.audience.zones import group_of
 from campaigns.handover import pace
 from campaigns.handover.pace import Gone
 from campaigns.models import Attempt, Batch, Campaign, Recipient
+from contacts.errors import Refusal
 from providers.base import NOT_ARRIVED
 
 WINDOW_CLOSED, PACE, EXPIRED = "window_closed", "pace", "expired"
+#: The approved hours name a zone or a country that Baton does not know any more, after an update perhaps.
+WINDOW_INVALID = "window_invalid"
 #: The reasons of a prepared batch that is not late but waits for its time.
 PUT_OFF = (WINDOW_CLOSED, PACE)
 TOO_LATE = "The time for handing it over has passed."
@@ -70,7 +73,10 @@ def is_too_late(batch: Batch, now: datetime) -> bool:
 def verdict_on(batch: Batch, campaign: Campaign, now: datetime) -> Verdict:
     """Whether the batch may be handed over at ``now``. Reads its recipients' numbers and the campaign's attempts."""
     verdict = Verdict(expires_at=batch.expires_at)
-    window = parse(campaign.window)
+    try:
+        window = parse(campaign.window)
+    except Refusal as refusal:
+        return Verdict(WINDOW_INVALID, refusal.sentence, expires_at=batch.expires_at)
     if window is not None:
         verdict = _by_window(batch, campaign, window, now)
     if verdict.code or not campaign.pace or campaign.is_early:

@@ -235,8 +235,16 @@ def are_due(campaign: Campaign, now: datetime) -> bool:
 
 
 def open_since(campaign: Campaign, now: datetime) -> datetime | None:
-    """Since when somebody of those who wait may be texted, by their allowed hours; None if nobody may now."""
+    """Since when somebody of those who wait may be texted, by their allowed hours; None if nobody may now.
+
+    Those who wait behind the first recipients may not be before these were accepted.
+    """
     portions = Portions(campaign, now)
-    if portions.window is None:
-        return campaign.batches_due_at or campaign.started_at or now
-    return portions.opened_at()
+    since = campaign.batches_due_at or campaign.started_at or now
+    if portions.window is not None:
+        opened_at = portions.opened_at()
+        if opened_at is None:
+            return None
+        since = opened_at
+    accepted_at = canary.accepted_at(campaign) if canary.others_wait(campaign) else None
+    return max(since, accepted_at) if accepted_at else since

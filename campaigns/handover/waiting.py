@@ -12,6 +12,7 @@ from campaigns.handover import canary
 from campaigns.handover.forecast import ANYBODY, Forecast, forecast
 from campaigns.handover.limits import PUT_OFF, when
 from campaigns.handover.pace import slots
+from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign
 from campaigns.statuses import CanaryRelease
 
@@ -59,6 +60,16 @@ def may_continue(campaign: Campaign) -> bool:
     """Whether a person can let the others follow the first recipients now."""
     is_active = campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     return is_active and bool(campaign.canary) and canary.others_wait(campaign) and _some_wait(campaign)
+
+
+def needs_a_person(campaign: Campaign) -> bool:
+    """Whether those behind the first recipients of a running campaign follow only if a person lets them."""
+    if campaign.status != Campaign.Status.RUNNING or campaign.canary_released_at or not may_continue(campaign):
+        return False
+    if campaign.batches.filter(status__in=OPEN).exists():
+        # Their result is awaited; a file that waits for a person has a line of its own.
+        return False
+    return campaign.canary_waits_for == CanaryRelease.PERSON or not canary.may_continue(campaign)
 
 
 def _some_wait(campaign: Campaign) -> bool:

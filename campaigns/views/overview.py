@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
-from campaigns.handover.waiting import waiting_for
+from campaigns.handover.waiting import needs_a_person, waiting_for
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
 from campaigns.results.rate import rate_of
@@ -194,7 +194,7 @@ def _contradictions() -> Iterator[Line]:
 
 
 def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
-    """Campaigns that wait for a person: missed starts, those that Baton paused, approvals."""
+    """Campaigns that wait for a person: missed starts, those that Baton paused, approvals, first recipients."""
     since = _in_status_since(campaigns)
     for campaign in campaigns:
         url, at = campaign.get_absolute_url(), since.get(campaign.pk)
@@ -210,6 +210,8 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
         elif campaign.status == Campaign.Status.FROZEN and campaign.kind == Campaign.Kind.REGULAR:
             what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
             yield _line(campaign.name, what, campaign.sentence, url, at=at)
+        elif needs_a_person(campaign):
+            yield _line(campaign.name, "waiting to continue", waiting_for(campaign, timezone.now()), url)
 
 
 def _in_status_since(campaigns: list[Campaign]) -> dict[int, datetime]:

@@ -66,14 +66,14 @@ def test_a_gate_waits_for_an_opt_out_that_is_being_committed(uploading: Batch, m
 
 def test_an_opt_out_waits_for_a_gate_that_is_being_passed(uploading: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, may_go_on = threading.Event(), threading.Event()
-    refusal = gate._gate_refusal
+    verdict = gate._verdict
 
-    def slow_refusal(*arguments: Any) -> Any:
+    def slow_verdict(*arguments: Any) -> Any:
         inside.set()
         assert may_go_on.wait(20)
-        return refusal(*arguments)
+        return verdict(*arguments)
 
-    monkeypatch.setattr(gate, "_gate_refusal", slow_refusal)
+    monkeypatch.setattr(gate, "_verdict", slow_verdict)
     passed: list[Attempt | None] = []
     recorded: list[bool] = []
 

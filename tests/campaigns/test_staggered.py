@@ -10,14 +10,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 import contacts.jobs
 from campaigns import decisions, jobs
 from campaigns.audience import freeze as audience_freeze
+from campaigns.audience import windows
 from campaigns.audience.windows import preset_window
-from campaigns.handover import batches, gate, portions
+from campaigns.handover import batches, gate, journal, portions
+from campaigns.handover.waiting import waiting_for
 from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import balance
@@ -408,3 +411,79 @@ def test_early_files_start_within_the_hours_or_are_refused(
     campaign.pace = 5
     with pytest.raises(Refusal, match="Uploading now"):
         audience_freeze.begin_freeze(campaign, operator, MONDAY)
+
+
+def test_a_canary_that_is_accepted_late_is_followed_by_the_others(begin: Begin) -> None:
+    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for="acceptance")
+    life.provider.is_slow = True
+    life.until(MONDAY + timedelta(hours=1))
+    assert life.campaign.status == "running"
+    assert life.campaign.recipients.waiting().count() == 26
+    life.provider.is_slow = False
+    life.provider.work()
+
+    life.until(MONDAY + timedelta(hours=2))
+
+    assert life.campaign.status == "closed"
+    assert set(life.texted().values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "waits_for", "said"),
+    [
+        ("reject", "acceptance", "File 1 was rejected."),
+        ("accept", "person", "26 wait until somebody continues."),
+        ("none yet", "acceptance", "File 1 is not accepted yet."),
+    ],
+)
+def test_people_are_asked_about_a_canary_that_only_they_can_release(
+    begin: Begin, client: Client, operator: User, answer: str, waits_for: str, said: str
+) -> None:
+    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for=waits_for)
+    life.provider.answer, life.provider.is_slow = answer, answer == "none yet"
+    life.until(MONDAY + timedelta(minutes=5))
+    client.force_login(operator)
+
+    inbox = client.get("/").context["inbox"]
+
+    assert waiting_for(life.campaign, life.now()).endswith(said)
+    asked = [line for line in inbox if "waiting to continue" in str(line)]
+    assert bool(asked) is (answer != "none yet")
+
+
+def test_a_commit_is_not_made_after_the_hours(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = begin({JOHANNESBURG: 3}, at=MONDAY + timedelta(hours=11, minutes=59), window=hours("08:00", "20:00"))
+    journalled = journal.intend
+
+    def slowly(*arguments: Any) -> None:
+        journalled(*arguments)
+        life.moment = MONDAY + timedelta(hours=12)
+
+    life.moment = MONDAY + timedelta(hours=11, minutes=59, seconds=50)
+    monkeypatch.setattr(journal, "intend", slowly)
+    life.sweep()
+    monkeypatch.undo()
+    monkeypatch.setattr(timezone, "now", life.now)
+
+    assert life.texted() == {}
+    batch = life.campaign.batches.get()
+    assert (batch.status, batch.reason, batch.first_intent_at) == ("prepared", "woke_late", None)
+
+
+@pytest.mark.parametrize("is_in_a_file", [True, False])
+def test_hours_that_baton_does_not_know_any_more_stop_one_campaign_only(
+    begin: Begin, is_in_a_file: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace = None if is_in_a_file else 1
+    life = begin({JOHANNESBURG: 2}, pace=pace, window=hours("08:00", "20:00", zone="Africa/Johannesburg"))
+    life.provider.is_down = is_in_a_file
+    life.until(MONDAY + timedelta(minutes=1))
+    # An update has renamed the zone.
+    monkeypatch.setattr(windows, "_zone_names", lambda: frozenset({"UTC"}))
+    life.moment = MONDAY + timedelta(minutes=5 if is_in_a_file else 62)
+
+    life.sweep()
+
+    stopped = life.campaign.batches.get() if is_in_a_file else life.campaign
+    assert (stopped.status, stopped.reason) == ("held" if is_in_a_file else "paused", "window_invalid")
+    assert stopped.sentence.startswith("“Africa/Johannesburg” is not a time zone")

@@ -49,6 +49,18 @@ MUST_BE_MET = (
     "action: hold",
     "action: lose",
     "action: network",
+    "turn: hours opened",
+    "turn: hours closed",
+    "turn: pace kept",
+    "turn: canary accepted",
+    "turn: canary continued by a person",
+    "repair: a file is rejected",
+    "repair: followed up",
+    "repair: paused",
+    "repair: resumed",
+    "repair: rest corrected",
+    "repair: texted again",
+    "repair: texted as corrected",
 )
 MUST_BE_MET_ON = {
     # On one host the kernel keeps a stopped process's lock: nobody takes over, and the process is woken.

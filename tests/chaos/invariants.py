@@ -213,17 +213,17 @@ def _carried_elsewhere(campaign: Campaign) -> set[str]:
     }
 
 
-def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> set[str]:
-    """The numbers that a follow-up texted."""
+def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> tuple[set[str], set[str]]:
+    """The numbers that follow-ups texted: people who got no text before, and those of a corrected rest."""
     texted = {line["msisdn"] for line in ledger}
-    follow_ups = Campaign.objects.filter(follows__isnull=False)
-    accepted = Batch.objects.filter(campaign__in=follow_ups, status="accepted")
-    return {
-        msisdn
-        for batch in accepted
-        for msisdn in Recipient.objects.of_batch(batch).values_list("msisdn", flat=True)
-        if msisdn in texted
-    }
+    again: set[str] = set()
+    corrected: set[str] = set()
+    accepted = Batch.objects.filter(campaign__follows__isnull=False, status="accepted")
+    for batch in accepted.select_related("campaign"):
+        numbers = set(Recipient.objects.of_batch(batch).values_list("msisdn", flat=True)) & texted
+        is_rest = batch.campaign.events.filter(reason="corrected", to_status="").exists()
+        (corrected if is_rest else again).update(numbers)
+    return again, corrected
 
 
 def _approval(campaign: Campaign, found: Findings) -> None:

@@ -30,7 +30,8 @@ from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
 from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from campaigns.decisions import decide, release_canary  # noqa: E402
+from campaigns.decisions import decide  # noqa: E402
+from campaigns.handover import canary  # noqa: E402
 from campaigns.models import Batch, Campaign, Event, Recipient  # noqa: E402
 from campaigns.results.evidence import evidence_fingerprint  # noqa: E402
 from config.lifeline import adopt_orphans  # noqa: E402
@@ -55,7 +56,7 @@ from tests.chaos.people import (  # noqa: E402
 )
 from tests.chaos.plans import Plan, Plans  # noqa: E402
 from tests.chaos.repairs import Repairs  # noqa: E402
-from tests.chaos.staggered import STAGGERS, stagger  # noqa: E402
+from tests.chaos.staggered import STAGGERS, shown, stagger  # noqa: E402
 from tests.chaos.worker import ROWS, use_small_batches  # noqa: E402
 
 #: Batches of a campaign.
@@ -66,7 +67,7 @@ TICK = 0.2
 #: What is counted and is no fault.
 _NO_FAULTS = (
     "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
-    "repair",
+    "repair", "turn",
 )  # fmt: skip
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
@@ -229,15 +230,20 @@ class Run:
         self.safely(self.arena.one_clock)
         self.answers.wake()
         self.safely(self.repairs.resume_all)
-        self.until(lambda: not self.forming and not self.repairs.drafts and self.all_settled(), self.seconds)
+        self.until(lambda: not self.forming and self.is_calm(), self.seconds)
         self.safely(self.repairs.follow_up_all)
-        self.until(lambda: not self.repairs.drafts and self.all_settled(), min(60, self.seconds))
+        self.until(self.is_calm, min(60, self.seconds))
         self.safely(self.decide)
-        self.until(self.all_settled, min(90, self.seconds))
+        self.until(self.is_calm, min(90, self.seconds))
         if not self.until(self.control.has_ended, 20):
             self.control.leave_alone()
             self.until(self.control.has_ended, 60)
         self.control.stop()
+
+    def is_calm(self) -> bool:
+        """Whether nothing happens any more unless a person decides about a file."""
+        self.repairs.release_all()
+        return not self.repairs.drafts and self.all_settled()
 
     # -- one step, a fifth of a second -------------------------------------------------------------------------------
 
@@ -291,10 +297,6 @@ class Run:
 
     def decide(self) -> None:
         """A person who has asked the provider decides half of what is unclear."""
-        for campaign in Campaign.objects.filter(status="running", canary__isnull=False, canary_released_at=None):
-            with suppress(Refusal):
-                release_canary(campaign, self.people.operator, timezone.now())
-                self.counted["decided: canary continued"] += 1
         ledger = list(read_ledger(self.arena.gateways.ledger))
         texted = {line["msisdn"] for line in ledger}
         for batch in Batch.objects.filter(status="unclear").select_related("campaign__account"):
@@ -387,7 +389,9 @@ class Run:
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
         waiting = Campaign.objects.filter(status="running", recipients__in=Recipient.objects.waiting())
         due = waiting.exclude(batches_due_at__gt=timezone.now() + timedelta(minutes=5)).distinct()
-        return not self._of(*_OPEN).exclude(forgotten | _is_for_tomorrow()).exists() and not due.exists()
+        if self._of(*_OPEN).exclude(forgotten | _is_for_tomorrow()).exists():
+            return False
+        return all(canary.others_wait(campaign) and not canary.may_continue(campaign) for campaign in due)
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
@@ -417,7 +421,9 @@ class Run:
         known, killed = self.plans.known, self.plans.killed()
         recovery, hit = self.plans.recovery()
         commits, lost = self.plans.commits(), self.plans.lost()
-        happened = self.counted + Counter(f"action: {line['action']}" for line in fired)
+        happened = self.counted + Counter(f"action: {line['action']}" for line in fired) + shown()
+        again, corrected = invariants.texted_in_follow_ups(ours)
+        happened["repair: texted again"], happened["repair: texted as corrected"] = len(again), len(corrected)
         committing_again = Event.objects.filter(from_status__in=("handed_over", "processing"), to_status="committing")
         happened["committing again after it was dropped unread"] = committing_again.count()
         faults = {name: count for name, count in happened.items() if not name.startswith(_NO_FAULTS)}
@@ -448,7 +454,7 @@ class Run:
             },
             "opt_outs": len(self.answers.opt_outs),
             "follow_ups": Campaign.objects.filter(follows__isnull=False, started_at__isnull=False).count(),
-            "texted_again": len(invariants.texted_in_follow_ups(ours)),
+            "texted_again": len(again | corrected),
             "restarts": self.arena.restarts,
             "served_by": ways.served_by,
             "time_to_state": times.to_state(fired, self.forgotten, self.plans.phase_of),

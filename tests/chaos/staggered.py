@@ -1,11 +1,16 @@
-"""Campaigns that are not handed over at once: their allowed hours, pace or first recipients."""
+"""Campaigns that are not handed over at once: their allowed hours, pace or first recipients, and what came of it."""
 
+from collections import Counter
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from campaigns.handover import journal
+from campaigns.models import Campaign, Event
+
 #: How a campaign may be handed over in portions.
-STAGGERS = ("opens", "closes", "pace", "canary")
+STAGGERS = ("opens", "closes", "pace", "canary", "person")
 
 
 def stagger(kind: str, now: datetime, rows: int) -> dict[str, Any]:
@@ -18,7 +23,44 @@ def stagger(kind: str, now: datetime, rows: int) -> dict[str, Any]:
     zone = "Etc/GMT" if not ahead else f"Etc/GMT{-ahead:+d}"
     soon = f"{(now + timedelta(minutes=2)).astimezone(ZoneInfo(zone)):%H:%M}"
     hours = {"opens": [soon, "24:00"], "closes": ["00:00", soon]}
-    fields: dict[str, Any] = {"pace": {"pace": 2 * rows}, "canary": {"canary": rows, "canary_waits_for": "acceptance"}}
+    pace = {"pace": 2 * rows}
+    fields: dict[str, Any] = {
+        "pace": pace,
+        "canary": {"canary": rows, "canary_waits_for": "acceptance"},
+        "person": {"canary": rows, "canary_waits_for": "person"},
+    }
     if kind in fields:
         return fields[kind]
-    return {"window": {"hours": {str(day): hours[kind] for day in range(7)}, "zone": zone, "fallback": zone}}
+    window = {"hours": {str(day): hours[kind] for day in range(7)}, "zone": zone, "fallback": zone}
+    # With a pace, the hours close before everything has gone.
+    return {"window": window} | (pace if kind == "closes" else {})
+
+
+def shown() -> Counter[str]:
+    """How many campaigns really waited for their turn, and then went, by kind.
+
+    Judged by the journals' times, which no restored database can change, and by the history.
+    """
+    found: Counter[str] = Counter()
+    for campaign in Campaign.objects.exclude(started_at=None):
+        moments = sorted(
+            datetime.fromisoformat(line["at"])
+            for batch in campaign.batches.all()
+            for line in journal.intents(batch.stem)
+        )
+        if not moments:
+            continue
+        if campaign.window:
+            begins, ends = next(iter(campaign.window["hours"].values()))
+            zone = ZoneInfo(campaign.window["zone"])
+            if campaign.started_at and f"{campaign.started_at.astimezone(zone):%H:%M}" < begins:
+                found["turn: hours opened"] += 1
+            left = campaign.recipients.waiting().exists() or campaign.events.filter(reason="window_closed").exists()
+            found["turn: hours closed"] += left and ends != "24:00"
+        if campaign.pace:
+            found["turn: pace kept"] += any(
+                after - before > timedelta(seconds=20) for before, after in pairwise(moments)
+            )
+    for name, reason in (("accepted", "canary_accepted"), ("continued by a person", "canary_released")):
+        found[f"turn: canary {name}"] += Event.objects.filter(reason=reason).count()
+    return found
