@@ -243,7 +243,7 @@ def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
 ) -> None:
     errors: list[str] = []
     page = log_in(browser, live_server, browser_context_args, errors)
-    faults = []
+    faults: list[str] = []
     for path in ["/", *(path for paths in pages.values() for path in paths)][part::PARTS]:
         page.goto(path)
         faults += faults_of(page, path)
