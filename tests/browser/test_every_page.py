@@ -13,7 +13,7 @@ from django.core.files import File
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,7 +30,8 @@ from tests.conftest import PASSWORD
 
 __all__ = ["account", "make_campaign", "make_list", "make_running", "own_files"]
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 375, "height": 800}
 
 #: The pages are looked at in so many tests, beside each other.
 PARTS = 3
@@ -223,7 +224,7 @@ def faults_of(page: Page, name: str) -> Iterator[str]:
         yield f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
     root = "document.documentElement"
     for size in (NARROW, WIDE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         if shots := os.environ.get("SHOTS"):
             page.screenshot(path=f"{shots}/{name.strip('/').replace('/', '-')}-{size['width']}.png", full_page=True)
         if not page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"):
@@ -243,7 +244,7 @@ def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
 ) -> None:
     errors: list[str] = []
     page = log_in(browser, live_server, browser_context_args, errors)
-    faults = []
+    faults: list[str] = []
     for path in ["/", *(path for paths in pages.values() for path in paths)][part::PARTS]:
         page.goto(path)
         faults += faults_of(page, path)
