@@ -89,7 +89,7 @@ def remove_people(campaign: Campaign, ids: Iterable[int], user: Any) -> int:
         removed, _ = draft.people.filter(pk__in=list(ids)).delete()
         if removed:
             draft.editors.add(user)
-            record_event(draft, "people_removed", f"{removed:,} people were removed from the draft.", user=user)
+            record_event(draft, "people_removed", f"Removed from the draft: {removed:,}.", user=user)
     return removed
 
 

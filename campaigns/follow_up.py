@@ -116,12 +116,7 @@ def follow_up(
                 added += _add(draft, people)
         if not added:
             raise Refusal("nobody_left", "Nobody who was chosen can be texted again.")
-        record_event(
-            draft,
-            "followed_up",
-            f"Texts {added:,} {'person' if added == 1 else 'people'} of “{campaign}” again.",
-            user=user,
-        )
+        record_event(draft, "followed_up", f"Texts {_people(added)} of “{campaign}” again.", user=user)
     return draft
 
 
@@ -167,8 +162,12 @@ def _move_rest(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     added = _add(draft, people.annotate(said=Value(_CORRECTED, output_field=TextField())), reason="said")
     if not added:
         raise Refusal("nobody_left", "Nobody is left: everybody was handed over, or is being handed over now.")
-    record_event(draft, "corrected", f"The rest of “{campaign}”: {added:,} people.", user=user)
+    record_event(draft, "corrected", f"The rest of “{campaign}”: {_people(added)}.", user=user)
     return draft
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def _draft(campaign: Campaign, word: str, user: Any, now: datetime) -> Campaign:

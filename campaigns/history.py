@@ -15,6 +15,8 @@ _DEEDS = {
     ("running", "paused"): "paused it",
     ("paused", "running"): "resumed it",
 }
+#: The same where the reason says more.
+_DEEDS_OF_REASON = {("cancelled", "corrected"): "cancelled the rest, to correct it in another campaign"}
 #: The same for changes that may come from several statuses, and for events that change none.
 _DEEDS_TO = {"cancelled": "cancelled it", "draft": "returned it to draft"}
 _DEEDS_BY_REASON = {
@@ -115,7 +117,8 @@ def _deed(event: Event) -> Entry:
         words = _BATON[event.to_status]
     else:
         words = (
-            _DEEDS_BY_REASON.get(event.reason)
+            _DEEDS_OF_REASON.get((event.to_status, event.reason))
+            or _DEEDS_BY_REASON.get(event.reason)
             or _DEEDS.get((event.from_status, event.to_status))
             or _DEEDS_TO.get(event.to_status, "")
         )

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from campaigns.audience.texts import replace_fields
 from campaigns.models import Batch, Campaign, Recipient, Template
 from contacts import phones
 from contacts.fields import FIELD_LABELS
@@ -176,8 +177,9 @@ class TemplateTable(tables.Table):
     def render_name(self, record: Template) -> SafeString:
         return format_html('<a class="row-anchor" href="{}">{}</a>', record.get_absolute_url(), record.name)
 
-    def render_text(self, value: str) -> str:
-        return value if len(value) <= 80 else f"{value[:79]}…"
+    def render_text(self, value: str, record: Template) -> str:
+        shown = replace_fields(value, lambda field, fallback: f"[{record.labels.get(field) or FIELD_LABELS[field]}]")
+        return shown if len(shown) <= 80 else f"{shown[:79]}…"
 
 
 def shown_fields(labels: dict[str, str]) -> dict[str, str]:

@@ -102,7 +102,7 @@ def start_test(campaign: Campaign, user: Any, numbers: Sequence[TestNumber], per
 def person_to_use(campaign: Campaign, text: Text, person: str) -> Recipient:
     """The recipient, saved or not, whose values a test uses. Raises Refusal if there is none."""
     if person not in (FIRST, LONGEST):
-        return _with_number(campaign, person)
+        return _kept(campaign, text, _with_number(campaign, person))
     if campaign.counts:
         included = campaign.recipients.included().order_by("msisdn")
         longest = campaign.counts.get("longest", [])
@@ -116,6 +116,18 @@ def person_to_use(campaign: Campaign, text: Text, person: str) -> Recipient:
     if found is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there are no values to test with.")
     return found
+
+
+def _kept(campaign: Campaign, text: Text, recipient: Recipient) -> Recipient:
+    """The recipient, unless the campaign skips people with such values. Raises Refusal then."""
+    why = ""
+    if not recipient.message and not all(getattr(recipient, name) for name in text.required):
+        why = "a field of the text is empty for this person"
+    elif composer_of(campaign, text).compose(recipient).excluded:
+        why = "the text of this person has letters that the provider lacks"
+    if why:
+        raise Refusal("skipped", f"{phones.formatted(recipient.msisdn)} is skipped, because {why}. Choose another one.")
+    return recipient
 
 
 def _with_number(campaign: Campaign, msisdn: str) -> Recipient:

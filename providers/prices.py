@@ -12,7 +12,7 @@ from providers.models import Account, Price
 
 #: What a person may write for "every other number".
 _OTHERS = frozenset({"", "*", "other", "others", "default", "all others", "everything else", "rest"})
-_PREFIX = re.compile(r"\d{1,10}")
+_PREFIX = re.compile(r"[1-9]\d{0,9}")
 _AMOUNT = re.compile(r"(?:[A-Za-z]{1,3}\.?|[$€£¥₦₹])?\s*(\d{1,5})(?:[.,](\d{1,5}))?", re.ASCII)
 #: Lines that one account may have.
 MOST = 5_000

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from campaigns.audience.binding import unbound
+from campaigns.audience.binding import is_same, unbound
 from campaigns.audience.letter_counts import lacking_in_text
 from campaigns.audience.people import has_own_people
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
@@ -86,11 +86,13 @@ def refuse_foreign_fields(campaign: Campaign) -> None:
     """Raise Refusal if the text has what looks like a field of another program and nobody confirmed it as it stands."""
     found = [field for field in foreign_fields(campaign.text) if field not in campaign.confirmed_literals]
     if found:
-        named = ", ".join(f"“{field}”" for field in found)
+        named, is_one = ", ".join(f"“{field}”" for field in found), len(found) == 1
+        what = "looks like a field" if is_one else "look like fields"
+        unchanged = "it stands" if is_one else "they stand"
         raise Refusal(
             "looks_like_a_field",
-            f"{named} {'looks' if len(found) == 1 else 'look'} like a field of another program and would be texted as"
-            " it stands. Insert one of the list's fields instead, or confirm below the text that it is meant as it is.",
+            f"{named} {what} of another program and would be texted as {unchanged}. Insert a field of the list"
+            " instead, or confirm below the text that this is meant.",
         )
 
 
@@ -113,10 +115,10 @@ def usable_text(source: str, sources: Sources) -> Text:
     if not lists:
         raise Refusal("no_list", "Choose at least one contact list.")
     for used in text.fields:
-        labels = {contact_list.label(used) for contact_list in lists}
-        if len(labels) > 1:
-            said = ", ".join(f"“{label}”" for label in sorted(labels))
-            raise Refusal("labels_differ", f"@@{used}@@ means different things on these lists: {said}.")
+        labels = sorted({contact_list.label(used) for contact_list in lists})
+        if not all(is_same(label, labels[0]) for label in labels):
+            named = ", ".join(f"“{label}”" for label in labels)
+            raise Refusal("labels_differ", f"A field of the text means different things on these lists: {named}.")
     importing = Import.objects.changing_contacts().filter(list__in=[*lists, *sources.excluded_lists]).first()
     if importing:
         raise Refusal("import_applying", f"An import into {importing.list} is running. Wait until it has finished.")

@@ -54,7 +54,12 @@ class AccountCheck:
     @property
     def is_complete(self) -> bool:
         """Whether every text was checked, not only the first ones."""
-        return self.measured.included == self.included
+        return self.looked_at == self.included
+
+    @property
+    def looked_at(self) -> int:
+        """How many recipients were checked, those included who are skipped because of their letters."""
+        return self.measured.included + sum(self.measured.skipped.values())
 
     @property
     def histogram(self) -> list[tuple[int, int]]:

@@ -74,13 +74,14 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             raise Refusal("copy_differs", "The audience changed while it was being copied. Submit it again.")
         if measured.problem_count:
             campaign.problems = measured.problems
+            many = "1 text" if measured.problem_count == 1 else f"{measured.problem_count:,} texts"
             raise Refusal(
                 "texts_refused",
-                f"{measured.problem_count:,} texts cannot go through {campaign.account}. Edit the text or the contacts,"
+                f"{many} cannot go through {campaign.account}. Edit the text or the contacts,"
                 " or choose another account.",
             )
         if not measured.included:
-            raise Refusal("empty_audience", "Nobody is left to text: every contact on the chosen lists is excluded.")
+            raise Refusal("empty_audience", "Nobody is left to text: everybody who was chosen is excluded.")
         refuse_above_ceiling(campaign, measured.parts, measured.cost)
         groups = frozen_groups(campaign, now)
     except Refusal as refusal:

@@ -67,7 +67,7 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
 
 def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     """Times that cannot be used, a blocker; people whom the allowed hours keep from being texted at the start."""
-    start, groups = max(now, campaign.start_at or now), Counter[Group]()
+    groups = Counter[Group]()
     try:
         refuse_times(campaign, now)
         window = parse(campaign.window)
@@ -78,6 +78,14 @@ def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
         refuse_unreachable(campaign, groups, now)
     except Refusal as refusal:
         yield blocker(refusal.code, refusal.sentence, "when", _TIME_FIELDS.get(refusal.code, "preset"))
+        return
+    yield from window_warnings(campaign, groups, now)
+
+
+def window_warnings(campaign: Campaign, groups: Counter[Group], now: datetime) -> Iterator[CampaignWarning]:
+    """The people of ``groups`` whom the allowed hours keep from being texted at the start, or at all."""
+    window, start = parse(campaign.window), max(now, campaign.start_at or now)
+    if window is None or campaign.is_early:
         return
     never = unreachable(campaign, groups, start)
     outside = sum(count for group, count in groups.items() if not is_open(window, group, start)) - never

@@ -129,12 +129,12 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
 
     ``shown`` is the text with the labels of its fields.
     """
-    fields = campaign.account.adapter.OptionsForm.base_fields
+    fields, days = campaign.account.adapter.OptionsForm.base_fields, campaign.not_texted_for_days
     facts = {
         "Account": campaign.account.name,
-        "Lists": ", ".join(row.name for row in campaign.campaignlist_set.select_related("contact_list", "segment")),
+        **_chosen(campaign),
         "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
-        "Not texted for": f"{campaign.not_texted_for_days} days" if campaign.not_texted_for_days else "Any time",
+        "Not texted for": f"{days} {'day' if days == 1 else 'days'}" if days else "Any time",
         "Sender": campaign.sender or "The account’s sender",
         "Start": _local(campaign.start_at) if campaign.start_at else "As soon as it is approved",
         "End": _local(campaign.end_at) if campaign.end_at else "None",
@@ -146,23 +146,16 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
 
 
-def _sources(campaign: Campaign) -> dict[str, str]:
-    """Who was chosen, by name."""
-    chosen = []
-    for row in campaign.campaignlist_set.select_related("contact_list", "segment", "of_campaign"):
-        of = f", segment {row.segment}" if row.segment else ""
-        of += f", recipients of {row.of_campaign}" if row.of_campaign else ""
-        chosen.append(f"{row.contact_list}{of}")
-    days = campaign.not_texted_for_days
-    return {
-        "Recipients": "; ".join(chosen) or "Chosen one by one",
-        "Except": "; ".join(str(row) for row in campaign.exclusions.all()) or "Nobody",
-        "Not texted for": f"{days} days" if days else "Any time",
-    }
+def _chosen(campaign: Campaign) -> dict[str, str]:
+    if campaign.follows:
+        return {"Recipients": f"People of {campaign.follows} whom it did not reach"}
+    rows = campaign.campaignlist_set.select_related("contact_list", "segment")
+    return {"Lists": ", ".join(row.name for row in rows)}
 
 
 def limits_of(campaign: Campaign) -> dict[str, str]:
     """How a campaign may go out, beside its start and its end, by name."""
+    currency = campaign.account.currency if campaign.account else ""
     canary = f"{campaign.canary:,}. {campaign.get_canary_waits_for_display()}" if campaign.canary else "All at once"
     return {
         "Letters that the provider lacks": campaign.get_letters_display(),
@@ -170,7 +163,9 @@ def limits_of(campaign: Campaign) -> dict[str, str]:
         "Recipients an hour": f"{campaign.pace:,}" if campaign.pace else "As fast as possible",
         "First recipients": canary,
         "Limit in parts": f"{campaign.parts_ceiling:,}" if campaign.parts_ceiling is not None else "None",
-        "Limit in money": f"{campaign.cost_ceiling:,}" if campaign.cost_ceiling is not None else "None",
+        "Limit in money": f"{currency} {campaign.cost_ceiling:,}".strip()
+        if campaign.cost_ceiling is not None
+        else "None",
     }
 
 

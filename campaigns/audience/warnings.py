@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.audience.chosen import on_any
 from campaigns.models import Campaign, CampaignList, Recipient
-from campaigns.statuses import CampaignKind, CampaignStatus
+from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
 from providers.checking import credit_of
 
 #: The same text to this share of the same people within this time is worth a warning.
@@ -121,7 +121,7 @@ def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     is_now = campaign.start_at is None and campaign.status == CampaignStatus.FROZEN
     start = timezone.localtime(campaign.start_at or now)
     if (campaign.start_at or is_now) and not DAY_BEGINS <= start.hour < DAY_ENDS:
-        when = f"If you approve it now, it starts at {start:%H:%M}" if is_now else f"It starts at {start:%H:%M}"
+        when = f"If it is approved now, it starts at {start:%H:%M}" if is_now else f"It starts at {start:%H:%M}"
         sentence = f"{when}, and it has no allowed hours. Texts at night annoy people, and some countries forbid them."
         yield CampaignWarning("quiet_hours", sentence, "when", field="start_at")
 
@@ -140,16 +140,21 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
         if chosen and _keys(other.campaignlist_set.all()) == _keys(chosen):
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
-    for other in others.filter(started_at__gte=now - LATELY):
-        again = (
-            Recipient.objects.included().filter(on_any(chosen), campaign=other) if chosen else Recipient.objects.none()
-        )
+    for other in others.filter(started_at__gte=now - LATELY) if chosen else ():
+        again = Recipient.objects.included().filter(on_any(chosen), campaign=other)
+        is_active = other.status in ACTIVE
+        if not is_active:
+            # Whoever was never handed over, or whose file was refused as a whole, did not get it.
+            gone = other.batches.exclude(status__in=(BatchStatus.REJECTED, BatchStatus.CANCELLED))
+            again = again.filter(batch_number__in=list(gone.values_list("number", flat=True)))
         # Of a small campaign, all may have had the text that a large one texted: the share of either counts.
         count, total = again.count(), min(included, other.counts.get("included", 0))
         if total and count > SAME_PEOPLE * total:
             yield CampaignWarning(
                 "same_text_lately",
-                f"“{other}” texted {count:,} of these people the same words in the last {LATELY.days} days.",
+                f"“{other}” texts {count:,} of these people the same words and is not finished."
+                if is_active
+                else f"“{other}” texted {count:,} of these people the same words in the last {LATELY.days} days.",
                 "campaign",
                 str(other.pk),
             )

@@ -84,7 +84,9 @@ class WhenForm(StepForm):
 
     def sources(self) -> list[tuple[str, str]]:
         """What each preset follows: label and source."""
-        return [(preset.label, preset.source) for preset in PRESETS.values() if preset.source]
+        return [
+            (preset.label, preset.source.removeprefix("assumption: ")) for preset in PRESETS.values() if preset.source
+        ]
 
     def clean_canary_waits_for(self) -> str:
         return self.cleaned_data["canary_waits_for"] or self.instance.canary_waits_for

@@ -72,6 +72,9 @@ def forecast_of(campaign: Campaign, groups: Counter[Group], now: datetime) -> Fo
         return Forecast(now)
     rows = campaign.account.adapter.limits.rows if campaign.account_id else 1_000_000
     pace = slots(campaign.pace, rows) if campaign.pace else None
+    if pace and campaign.status == Campaign.Status.RUNNING and campaign.batches_due_at:
+        # The interval after the last file has begun already.
+        start_at = max(start_at, campaign.batches_due_at)
     return forecast(groups, parse(campaign.window), pace, start_at, campaign.end_at)
 
 

@@ -40,9 +40,9 @@ class FileStanding:
     people: dict[str, int]
 
     @property
-    def numbers(self) -> list[int]:
-        """The number of people in each of ``PLACES``, in that order."""
-        return [self.people.get(place, 0) for place in PLACES]
+    def numbers(self) -> list[tuple[str, int]]:
+        """The words of each of ``PLACES``, with the number of people in it."""
+        return [(words, self.people.get(place, 0)) for place, words in PLACES.items()]
 
 
 @dataclass
@@ -54,9 +54,9 @@ class HandoverSummary:
     totals: Counter[str] = field(default_factory=Counter)
 
     @property
-    def waiting_numbers(self) -> list[int]:
-        """The number of people without a file in each of ``PLACES``, in that order."""
-        return [self.waiting if place == "here" else 0 for place in PLACES]
+    def waiting_numbers(self) -> list[tuple[str, int]]:
+        """The words of each of ``PLACES``, with the number of people without a file in it."""
+        return [(words, self.waiting if place == "here" else 0) for place, words in PLACES.items()]
 
     @property
     def words(self) -> list[tuple[str, int]]:

@@ -42,6 +42,7 @@ def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
         "groups": _groups(causes, request.GET.get("code", "")),
         "eligible": sum(cause.eligible for cause in causes),
         "people": sum(cause.people for cause in causes),
+        "drafts": Campaign.objects.filter(follows=campaign, status=Campaign.Status.DRAFT).order_by("pk"),
         "why_not": repairs.why_not_follow_up(campaign),
     }
     return render(request, "campaigns/follow_up.html", context)

@@ -47,7 +47,7 @@ def notice_read(request: HttpRequest, pk: int) -> HttpResponse:
 def notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices as read that the page showed; ``up_to`` is the newest of them."""
     up_to = request.POST.get("up_to", "")
-    if up_to.isascii() and up_to.isdigit():
+    if up_to.isascii() and up_to.isdigit() and len(up_to) < 19:
         _mark_read(_own(request).filter(pk__lte=int(up_to)))
     return redirect("campaigns:notices")
 

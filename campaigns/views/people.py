@@ -20,7 +20,8 @@ from contacts.export_log import record_export
 from contacts.views import exports
 from contacts.views.uploads import on_disk
 
-SHOWN = 50
+#: So that the page stays short.
+SHOWN = 20
 
 
 class PersonForm(forms.Form):
@@ -102,7 +103,9 @@ def people_upload(request: HttpRequest, pk: int) -> HttpResponse:
     if result.problem_count:
         return _page(request, campaign, result)
     messages.success(
-        request, f"Read {result.read:,} rows: {result.changed:,} corrected, {result.unchanged:,} unchanged."
+        request,
+        f"Read {result.read:,} row{'' if result.read == 1 else 's'}: {result.changed:,} corrected,"
+        f" {result.unchanged:,} unchanged.",
     )
     return redirect("campaigns:people", pk)
 
@@ -119,7 +122,7 @@ def _page(request: HttpRequest, campaign: Campaign, result: corrections.SheetRes
     rows = [
         {
             "person": one,
-            "cells": [getattr(one, name) for name in names if name != "msisdn"],
+            "cells": [(label, getattr(one, name)) for name, label in names.items() if name != "msisdn"],
             "left_out": ExcludedReason(one.why).label if one.why else "",
         }
         for one in shown

@@ -289,7 +289,8 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     shown = equation_of(partial(count_reasons, campaign), campaign.text)
-    shown |= measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options)
+    reader = campaign.people.filter(message="").order_by("msisdn").first()
+    shown |= measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options, reader)
     return shown | {"last_sentence": last_of_draft(campaign, shown["equation"]["included"], timezone.now())}
 
 

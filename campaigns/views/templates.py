@@ -15,7 +15,7 @@ from campaigns.audience.sources import count_reasons
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
-from campaigns.models import Campaign, Template, TemplateVersion
+from campaigns.models import Campaign, CampaignPerson, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
 from campaigns.views.equation import equation_of
@@ -156,11 +156,16 @@ def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, An
 
 
 def measured(
-    source: str, lists: Sequence[ContactList], account: Account | None, options: dict[str, Any] | None = None
+    source: str,
+    lists: Sequence[ContactList],
+    account: Account | None,
+    options: dict[str, Any] | None = None,
+    reader: CampaignPerson | None = None,
 ) -> dict[str, Any]:
     """Measure a text as its first real recipient would read it, or as it stands if no list is chosen.
 
-    ``options`` are those of the account's provider, as far as they are known.
+    ``options`` are those of the account's provider, as far as they are known. ``reader`` is the first recipient of a
+    draft that has people of its own.
     """
     if not source.strip():
         return {"count": None}
@@ -168,7 +173,7 @@ def measured(
         text = compile_text(source)
     except Refusal as error:
         return {"count": None, "count_error": error.sentence}
-    contact = lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None
+    contact = reader or (lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None)
     if contact:
         finished = text.personalise({field: getattr(contact, field) for field in VALUE_FIELDS})
     else:

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from campaigns import decisions, follow_up, outcomes, test_handover
+from campaigns.audience.reach import read_groups
+from campaigns.audience.readiness import window_warnings
 from campaigns.audience.sources import selected
 from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
@@ -119,6 +121,7 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     context = {
         "campaign": row,
         "tabs": TABS,
+        "follow_ups": Campaign.objects.filter(follows=row).order_by("pk"),
         **facts_of(row),
         **_progress(request, row, batches),
         **_actions(request, row, batches),
@@ -286,7 +289,9 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     spec = row.counts.get("longest", [])[:3]
     found = Recipient.objects.in_bulk(spec)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
-    warnings = warnings_of(row, faults, total, row.counts.get("parts", 0), timezone.now())
+    now = timezone.now()
+    warnings = warnings_of(row, faults, total, row.counts.get("parts", 0), now)
+    warnings += window_warnings(row, read_groups(row.counts.get("groups", [])), now)
     tests = results_context(row)
     return {
         **sample_of(request, row),

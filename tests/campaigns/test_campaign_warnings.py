@@ -70,10 +70,16 @@ def test_the_same_text_to_the_same_people(
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=6))
     [warning] = warnings_of(again, {}, 5, 5, timezone.now())
     assert (warning.code, warning.reference) == ("same_text_lately", str(other.pk))
-    assert "texted 5 of these people the same words" in warning.sentence
+    assert "texts 5 of these people the same words and is not finished" in warning.sentence
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.CLOSED)
+    [warning] = warnings_of(again, {}, 5, 5, timezone.now())
+    assert "texted 5 of these people the same words in the last 7 days" in warning.sentence
     Campaign.objects.filter(pk=other.pk).update(counts={"included": 10_000})
     assert codes(again) == ["same_text_lately"], "all five of this campaign"
     Campaign.objects.filter(pk=other.pk).update(counts={"included": 5})
+    other.batches.update(status="rejected")
+    assert codes(again) == [], "nobody got it"
+    other.batches.update(status="accepted")
     Contact.objects.filter(pk__in=list(Contact.objects.values_list("pk", flat=True)[1:])).delete()
     assert codes(again) == [], "a fifth of the people is not too many"
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=8))
@@ -86,15 +92,20 @@ def test_the_check_and_the_approval_show_them_with_links(
     account: Account, make_campaign: MakeCampaign, operator: User, approver: User, logged_in: LogIn
 ) -> None:
     Account.objects.update(checked_at=timezone.now())
-    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02")
+    day = str((timezone.now().weekday() + 3) % 7)
+    window = {"hours": {day: ["08:00", "20:00"]}, "zone": "UTC"}
+    campaign = make_campaign(account, text="You owe RR5 since 2026-01-02", window=window)
     page = logged_in(operator).get(reverse("campaigns:check", args=[campaign.pk])).content.decode()
-    assert "Warnings (4)" in page
+    assert "Warnings (5)" in page
+    closed = "At the start it is outside the allowed hours for 5 recipients: they are texted later."
+    assert closed in page
     assert "The currency is there twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
     assert "The currency is there twice in 5 texts" in page
+    assert closed in page
     assert "Fix it in Message" not in page
 
 
@@ -139,7 +150,7 @@ def test_an_approval_at_night_starts_at_night(account: Account, make_campaign: M
         campaign.status = status
         shown = {row.code: row.sentence for row in warnings_of(campaign, {}, 5, 5, night)}
         assert ("quiet_hours" in shown) is found
-    assert shown["quiet_hours"].startswith("If you approve it now, it starts at 22:00")
+    assert shown["quiet_hours"].startswith("If it is approved now, it starts at 22:00")
 
 
 @pytest.mark.django_db

@@ -60,9 +60,9 @@ def test_what_looks_like_a_field_blocks_until_somebody_confirms_it(
     logged_in: LogIn,
 ) -> None:
     campaign = make_campaign(account, text="Hi {name}, see [terms].")
-    with pytest.raises(Refusal, match=r"“{name}”, “\[terms\]” look like a field"):
+    with pytest.raises(Refusal, match=r"“{name}”, “\[terms\]” look like fields"):
         check_audience(campaign)
-    with pytest.raises(Refusal, match="would be texted as it stands"):
+    with pytest.raises(Refusal, match="would be texted as they stand"):
         freeze(campaign, operator)
     client, url = logged_in(operator), reverse("campaigns:message_step", args=[campaign.pk])
     page = client.get(url).content.decode()

@@ -154,5 +154,18 @@ def test_the_rest_is_corrected_in_a_new_draft(
     rest = Campaign.objects.get(follows=paused)
     assert made["Location"] == f"/campaigns/{rest.pk}/edit/message/"
     assert rest.people.count() == 2
+    message = html_of(client.get(made["Location"]))
+    assert 'title="@@value1@@">First name</button>' in message, "labels are those of the first campaign"
+    Campaign.objects.filter(pk=rest.pk).update(text="Hi @@value1@@, reply STOP to opt out")
+    when = html_of(client.get(f"/campaigns/{rest.pk}/edit/when/"))
+    assert "Hi Person" in when
+    assert "@@" not in when
+    check = html_of(client.get(f"/campaigns/{rest.pk}/check/"))
+    assert "Lists" not in check
+    assert "cannot be compared" not in html_of(client.get(f"/campaigns/{rest.pk}/compare/"))
+    history = html_of(client.get(f"/campaigns/{paused.pk}/?tab=history"))
+    assert "cancelled the rest, to correct it in another campaign" in history
+    assert f'followed by <a href="/campaigns/{rest.pk}/">' in history
+    assert "There is already a draft" in html_of(client.get(f"/campaigns/{paused.pk}/follow-up/"))
     again = html_of(client.post(f"/campaigns/{paused.pk}/correct-rest/", follow=True))
     assert "is not paused" in again

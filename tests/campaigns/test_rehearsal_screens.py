@@ -115,7 +115,7 @@ def test_the_options_are_worded_alike_from_the_draft_to_the_end(
             "<dt>Kind</dt><dd>Flash: shown at once and not kept</dd>",
             "<dt>Alphabet</dt><dd>GSM, 160 characters a part</dd>",
             "<dt>Replies</dt><dd>Not collected</dd>",
-            "<dt>Routing group</dt><dd>The account&#x27;s own</dd>",
+            "<dt>Routing group</dt><dd>The account&#x27;s setting</dd>",
             "<dt>Maximum parts per text</dt><dd>4</dd>",
             "<dt>Ask the networks for delivery reports</dt><dd>Yes</dd>",
             "<dt>Source id</dt><dd>—</dd>",

@@ -76,6 +76,18 @@ def test_a_test_goes_out_without_a_second_person(
     assert "changed after its last test" in no_test_warning(results_of(campaign))[0].sentence
 
 
+def test_nobody_who_is_skipped_lends_their_values(
+    account: Account, make_campaign: MakeCampaign, operator: User, numbers: list[TestNumber]
+) -> None:
+    campaign = make_campaign(account, letters="skip", text="Hi @@value1@@")
+    number = str(Contact.objects.values_list("msisdn", flat=True).first())
+    for value, why in (("", "a field of the text is empty"), ("Иван", "letters that the provider lacks")):
+        Contact.objects.filter(msisdn=number).update(value1=value)
+        with pytest.raises(Refusal, match=why):
+            start_test(campaign, operator, numbers[:1], number, timezone.now())
+    assert not campaign.tests.exists()
+
+
 def test_whose_values_are_used(
     account: Account, make_campaign: MakeCampaign, operator: User, numbers: list[TestNumber]
 ) -> None:

@@ -1,5 +1,6 @@
 """The step When, what it stores, and what pages say about waiting and the last file."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,8 @@ def test_forecasts() -> None:
     assert forecast(both, eu, None, MONDAY, MONDAY) == Forecast(None, 20)
     # 12 slots on Monday from 08:00, the others from 08:00 on Tuesday.
     assert forecast({south_africa: 130}, eu, Slots(10, hour), MONDAY, None) == Forecast(MONDAY + 24 * hour)
+    running = Campaign(pace=60, status="running", batches_due_at=MONDAY + hour)
+    assert waiting.forecast_of(running, Counter({ANYBODY: 30}), MONDAY) == Forecast(MONDAY + hour)
     assert "10 cannot be reached" in waiting.last_sentence(Forecast(MONDAY, 10), MONDAY)
     assert waiting.last_sentence(Forecast(MONDAY), MONDAY) == "All files go at once."
     # When somebody continues after the first recipients is not known.

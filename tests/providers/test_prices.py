@@ -35,6 +35,7 @@ def test_reading_a_line(prefix: str, price: str, read: str, amount: str) -> None
         ("27", "1,234.50", "price", "is not a price"),
         ("٢٧", "1", "prefix", "is not the beginning"),
         ("12345678901", "1", "prefix", "is not the beginning"),
+        ("082", "1", "prefix", "with the country code"),
     ],
 )
 def test_a_line_that_cannot_be_read(prefix: str, price: str, field: str, words: str) -> None:
