@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -34,7 +34,7 @@ WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 375, "height": 800}
 
 #: The pages are looked at in so many tests, beside each other.
-PARTS = 3
+PARTS = 6
 #: Pages whose address has no argument.
 PLAIN = {
     "campaigns": (
@@ -213,11 +213,17 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], errors
     return page
 
 
+def show(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Axe would measure colours on their way from one scheme to the other."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def faults_of(page: Page, name: str) -> Iterator[str]:
     """What is wrong with the page that is shown, wide and narrow, light and dark."""
-    page.emulate_media(color_scheme="light")
+    show(page, "light")
     found = Axe().run(page).response["violations"]
-    page.emulate_media(color_scheme="dark")
+    show(page, "dark")
     # Only the colours differ in dark, and axe is in the page by now.
     found += page.evaluate("async () => (await axe.run({runOnly: ['color-contrast']})).violations")
     for violation in found:
