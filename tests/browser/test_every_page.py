@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,7 +13,7 @@ from django.core.files import File
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,10 +30,11 @@ from tests.conftest import PASSWORD
 
 __all__ = ["account", "make_campaign", "make_list", "make_running", "own_files"]
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 375, "height": 800}
 
 #: The pages are looked at in so many tests, beside each other.
-PARTS = 3
+PARTS = 6
 #: Pages whose address has no argument.
 PLAIN = {
     "campaigns": (
@@ -212,18 +213,24 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], errors
     return page
 
 
+def show(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Axe would measure colours on their way from one scheme to the other."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def faults_of(page: Page, name: str) -> Iterator[str]:
     """What is wrong with the page that is shown, wide and narrow, light and dark."""
-    page.emulate_media(color_scheme="light")
+    show(page, "light")
     found = Axe().run(page).response["violations"]
-    page.emulate_media(color_scheme="dark")
+    show(page, "dark")
     # Only the colours differ in dark, and axe is in the page by now.
     found += page.evaluate("async () => (await axe.run({runOnly: ['color-contrast']})).violations")
     for violation in found:
         yield f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
     root = "document.documentElement"
     for size in (NARROW, WIDE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         if shots := os.environ.get("SHOTS"):
             page.screenshot(path=f"{shots}/{name.strip('/').replace('/', '-')}-{size['width']}.png", full_page=True)
         if not page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"):
