@@ -10,6 +10,7 @@ from campaigns import timing
 from campaigns.audience.reach import count_groups
 from campaigns.audience.windows import Window, is_open, joint_opening, parse
 from campaigns.audience.zones import group_of
+from campaigns.chain import other_campaigns
 from campaigns.handover import pace
 from campaigns.handover.pace import Gone
 from campaigns.models import Attempt, Batch, Campaign, Recipient
@@ -121,10 +122,11 @@ def _by_window(batch: Batch, campaign: Campaign, window: Window, now: datetime) 
 def gone_before(campaign: Campaign, batch: Batch | None, now: datetime) -> list[Gone]:
     """The other files of the campaign that may have arrived lately, each with how long it counts for the pace.
 
+    Those of its whole chain: a corrected rest continues what another campaign began.
     A commit in the future was made before the clock was set back; how long ago that was is not known.
     """
     attempts = Attempt.objects.filter(
-        batch__campaign=campaign,
+        batch__campaign__in=[campaign.pk, *other_campaigns(campaign)],
         started_at__gt=now - 3 * timing.PACE_PERIOD,
         started_at__lte=now + timing.CLOCKS_DIFFER,
     ).exclude(ending__in=NOT_ARRIVED)

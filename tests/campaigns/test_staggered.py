@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 import contacts.jobs
-from campaigns import decisions, jobs
+from campaigns import decisions, follow_up, jobs
 from campaigns.audience import freeze as audience_freeze
 from campaigns.audience import windows
 from campaigns.audience.windows import preset_window
@@ -347,6 +347,21 @@ def test_the_gate_keeps_to_the_pace_itself(begin: Begin, monkeypatch: pytest.Mon
         if not passes:
             assert (batch.status, batch.reason, batch.due_at) == ("prepared", "pace", first.started_at + PACE_PERIOD)
             batch = transition(batch, "uploading")
+
+
+def test_a_corrected_rest_keeps_to_the_pace_of_what_went_before(begin: Begin, operator: User, approver: User) -> None:
+    life = begin({JOHANNESBURG: 30}, pace=20)
+    life.until(MONDAY + timedelta(minutes=5))
+    decisions.pause(life.campaign, operator)
+    rest = follow_up.correct_the_rest(life.campaign, operator, life.now())
+    approve(freeze(rest, operator, life.now()), approver, life.now())
+    life.campaign = Campaign.objects.get(pk=rest.pk)
+
+    life.until(MONDAY + timedelta(hours=3))
+
+    assert life.campaign.status == "closed"
+    assert [rows for _, rows in life.gates()] == [20, 10]
+    check_pace(life, 20)
 
 
 def test_a_canary_waits_for_a_person(begin: Begin, operator: User) -> None:

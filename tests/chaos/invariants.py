@@ -259,11 +259,8 @@ def _turns(campaign: Campaign, found: Findings) -> None:
     """No intent outside the hours, above the pace or ahead of the others, by the journals' own times."""
     if not campaign.is_staggered:
         return
-    intents = [
-        (datetime.fromisoformat(line["at"]), batch)
-        for batch in campaign.batches.all()
-        for line in journal.intents(batch.stem)
-    ]
+    intents = _intents(campaign.batches.all())
+    of_chain = intents + _intents(Batch.objects.filter(campaign__in=other_campaigns(campaign)))
     for at, batch in intents:
         where = f"{batch.name} was handed over at {at:%H:%M:%S}"
         if campaign.window:
@@ -271,15 +268,20 @@ def _turns(campaign: Campaign, found: Findings) -> None:
             begins, ends = campaign.window["hours"][str(local.weekday())]
             if not begins <= f"{local:%H:%M}" < ends:
                 found.out_of_turn.append(f"{where}, outside its hours {begins} to {ends} at {local:%H:%M}")
-        if batch.events.filter(reason__startswith="restored").exists() or journal_is_ahead(campaign):
+        within = {other.pk: other.rows for moment, other in of_chain if at <= moment < at + timing.PACE_PERIOD}
+        restored = Batch.objects.filter(pk__in=within, events__reason__startswith="restored")
+        if restored.exists() or journal_is_ahead(campaign):
             # An older database knows neither what went since nor that the others were released.
             continue
-        within = {other.pk: other.rows for moment, other in intents if at <= moment < at + timing.PACE_PERIOD}
         if campaign.pace and sum(within.values()) > campaign.pace:
             found.out_of_turn.append(f"{where}, and with it {sum(within.values())} of at most {campaign.pace}")
         is_first = not campaign.canary or batch.number == 1
         if not is_first and not (campaign.canary_released_at and campaign.canary_released_at <= at):
             found.out_of_turn.append(f"{where}, before the first ones were accepted")
+
+
+def _intents(files: Iterable[Batch]) -> list[tuple[datetime, Batch]]:
+    return [(datetime.fromisoformat(line["at"]), batch) for batch in files for line in journal.intents(batch.stem)]
 
 
 def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
