@@ -15,6 +15,8 @@ from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.pages import html_of
 
+DAYS = "Enter a number of days from 1 to 3,650, or leave it blank."
+
 
 @pytest.fixture
 def client(operator: User, logged_in: Callable[[User], Client]) -> Client:
@@ -119,7 +121,7 @@ def test_exclusions_are_added_and_removed_without_javascript(client: Client, peo
         ({"lists": ["c1"]}, "lists", "A list, segment or campaign that you chose was deleted. Choose again."),
         ({"exclude": ["x"]}, "exclude", "A list, segment or campaign that you chose was deleted. Choose again."),
         ({"exclude": ["LIST", "LIST"]}, "exclude", "Customers is chosen twice."),
-        ({"not_texted_for_days": "0"}, "not_texted_for_days", "Enter a number of days from 1 to 3,650, or leave it blank."),
+        ({"not_texted_for_days": "0"}, "not_texted_for_days", DAYS),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused_and_the_rest_is_saved(
