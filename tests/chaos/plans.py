@@ -52,6 +52,11 @@ class Plan:
         """Whether it is about the campaign and not about one of its batches."""
         return any(arm.job in OF_CAMPAIGNS for arm in self.arms)
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether it makes a provider read a file too early: a run has few of these."""
+        return any(":" in arm.fault for arm in self.arms)
+
 
 class Plans:
     """Makes plans from what the rehearsal and the kills so far have shown: ``known`` holds (provider, job, point)."""

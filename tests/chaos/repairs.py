@@ -22,13 +22,14 @@ REJECTIONS = ("smsportal:insufficient-credits", "gatewayapi:reject:insufficient-
 
 
 class Repairs:
-    """``drafts``: the follow-ups that are being frozen and approved."""
+    """``drafts``: the follow-ups that are being frozen and approved. ``spared``: campaigns that are left alone."""
 
     def __init__(self, arena: Arena, people: People, counted: Counter[str]) -> None:
         self.arena = arena
         self.people = people
         self.counted = counted
         self.drafts: list[int] = []
+        self.spared: set[int] = set()
 
     def happen(self) -> str:
         """Let one thing happen; return what, or ``""`` if nothing could."""
@@ -137,7 +138,8 @@ class Repairs:
         """A campaign with something left to hand over."""
         files = Batch.objects.filter(status__in=("prepared", "uploading"))
         left = Q(pk__in=files.values("campaign")) | Q(pk__in=Recipient.objects.waiting().values("campaign"))
-        return Campaign.objects.select_related("account").filter(left, status__in=statuses).order_by("?").first()
+        chosen = Campaign.objects.select_related("account").filter(left, status__in=statuses)
+        return chosen.exclude(pk__in=self.spared).order_by("?").first()
 
     def _begin(self, draft: Campaign) -> None:
         self.drafts.append(draft.pk)

@@ -69,6 +69,8 @@ _NO_FAULTS = (
     "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
     "repair", "turn",
 )  # fmt: skip
+#: The statuses of a campaign that people, or its freeze, have yet to bring to its start.
+_NOT_BEGUN = ("draft", "freezing", "frozen", "approved")
 _OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
 
 
@@ -98,6 +100,7 @@ class Run:
         self.arms.prepare()
         self.plans = Plans(self.arms)
         self.queue: deque[Plan] = deque()
+        self.staggers: list[str] = []
         self.forming: list[Forming] = []
         self.started = 0
         self.may_begin = True
@@ -215,10 +218,20 @@ class Run:
         with self.arena.all_down(), open(os.devnull, "w") as nowhere:
             restore_database(copy)
             call_command("replay_journal", stdout=nowhere)
+        self._begin_again()
         self.forgotten.append((since, time.time()))
         self.answers.stopped.clear()
         self.counted["older database restored"] += 1
         self.may_begin = True
+
+    def _begin_again(self) -> None:
+        """Campaigns that had not begun when the copy was made are frozen and approved again, as people would."""
+        forming = {each.campaign.pk for each in self.forming}
+        for campaign in Campaign.objects.filter(status__in=_NOT_BEGUN).exclude(pk__in=forming):
+            if campaign.follows_id is None:
+                self.forming.append(Forming(campaign, [Plan(campaign.account.provider)]))
+            elif campaign.pk not in self.repairs.drafts:
+                self.repairs.drafts.append(campaign.pk)
 
     def calm(self) -> None:
         """No more faults: wait until every batch is at rest, or only waits for a later time."""
@@ -338,6 +351,8 @@ class Run:
             if kind:
                 self.counted[f"staggered: {kind}"] += 1
             campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
+            if any(plan.is_rare for plan in chosen):
+                self.repairs.spared.add(campaign.pk)
             self.started += len(chosen)
             for number, plan in enumerate(chosen, start=1):
                 self.plans.phase_of[f"{campaign.pk}-{number}"] = plan.phase
@@ -350,7 +365,12 @@ class Run:
         # The points of a first kill must be reached, and a fault at the creation of batches expects that all are made.
         if any(plan.alone or plan.is_of_campaign or plan.phase in ("rehearsal", "single") for plan in chosen):
             return ""
-        return random.choice(("", *STAGGERS))
+        if any(plan.is_rare for plan in chosen):
+            return ""
+        if not self.staggers:
+            # Each in turn, so that a run with few campaigns tries all of them.
+            self.staggers = random.sample(("", *STAGGERS), k=len(STAGGERS) + 1)
+        return self.staggers.pop()
 
     def _chosen(self) -> list[Plan]:
         """The plans that share a campaign: of one provider, and at most one about the campaign itself."""
@@ -374,7 +394,7 @@ class Run:
                 self.counted["double approval"] += clicks - 1
                 approve(each.campaign, self.people, clicks)
                 each.campaign.refresh_from_db()
-            if each.campaign.status in ("running", "closed", "paused"):
+            if each.campaign.status not in _NOT_BEGUN:
                 self.forming.remove(each)
             elif each.campaign.status == "draft" and each.campaign.problems:
                 raise SystemExit(f"A campaign could not be frozen: {each.campaign.sentence} {each.campaign.problems}")

@@ -49,12 +49,10 @@ def shown() -> Counter[str]:
             for batch in campaign.batches.all()
             for line in journal.intents(batch.stem)
         )
-        if not moments:
-            continue
         if campaign.window:
             begins, ends = next(iter(campaign.window["hours"].values()))
             zone = ZoneInfo(campaign.window["zone"])
-            if campaign.started_at and f"{campaign.started_at.astimezone(zone):%H:%M}" < begins:
+            if moments and campaign.started_at and f"{campaign.started_at.astimezone(zone):%H:%M}" < begins:
                 found["turn: hours opened"] += 1
             left = campaign.recipients.waiting().exists() or campaign.events.filter(reason="window_closed").exists()
             found["turn: hours closed"] += left and ends != "24:00"
