@@ -135,6 +135,11 @@ class MessageForm(StepForm):
     def is_valid(self) -> bool:
         return super().is_valid() and (self.options is None or self.options.is_valid())
 
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        options = sorted(campaign.options.items())
+        return [*super().stored(campaign), options, campaign.confirmed_literals, sorted(campaign.text_labels.items())]
+
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         """Store what is valid; an invalid option keeps the value that it had."""
         account = self.cleaned_data.get("account")

@@ -1,5 +1,9 @@
 """What the forms of the steps of a draft have in common."""
 
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
 
 from campaigns.models import Campaign
@@ -20,6 +24,11 @@ class StepForm(forms.ModelForm):
         if names:
             campaign.save(update_fields=names)
 
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        """What ``save`` stores, as ``campaign`` has it."""
+        return [getattr(campaign, campaign._meta.get_field(name).attname) for name in cls._meta.fields or ()]
+
     def has_errors(self) -> bool:
         """Whether it shows errors. A form that nobody asked to save shows none."""
         return bool(self.errors)
@@ -27,6 +36,12 @@ class StepForm(forms.ModelForm):
     def forget_errors(self) -> None:
         """Show the form as it is without its errors: nobody asked to save it."""
         self.errors.clear()
+
+
+def fingerprint(forms_of_step: Iterable[type[StepForm]], campaign: Campaign) -> str:
+    """A digest of what the forms of a step store; it differs once anybody saved something else in the step."""
+    stored = [form.stored(campaign) for form in forms_of_step]
+    return hashlib.sha256(repr(stored).encode()).hexdigest()[:32]
 
 
 class NameForm(StepForm):

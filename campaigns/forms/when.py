@@ -1,5 +1,6 @@
 """The allowed hours, the pace and the canary of a draft."""
 
+import json
 from collections.abc import Iterator
 from datetime import time
 from typing import Any
@@ -122,6 +123,11 @@ class WhenForm(StepForm):
         if listed:
             window["holidays"] = OWN if listed == OWN else listed.split(",")
         return window | {"fallback": settings.TIME_ZONE}
+
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        # Not a digest of the dict itself: the database does not keep the order of its keys.
+        return [*super().stored(campaign), json.dumps(campaign.window, sort_keys=True)]
 
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         super().save(campaign)
