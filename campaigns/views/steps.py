@@ -33,7 +33,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of, without_skipped
-from campaigns.views.estimate import estimate_of
+from campaigns.views.estimate import estimate_of, while_unbound
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
@@ -292,7 +292,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
     form, lists = forms["message_form"], campaign.ordered_lists()
     text = form["text"].value() or ""
     context = {
-        "labels": campaign.value_labels() or recipients.labels_of(lists),
+        "labels": (labels := campaign.value_labels() or recipients.labels_of(lists)),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),
@@ -306,6 +306,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
             str(forms["letters_form"]["letters"].value() or ""),
             request.GET,
         ),
+        **while_unbound(labels, {row["field"]: row["label"] for row in form.unbound_fields()}),
     }
     return without_skipped(context)
 
