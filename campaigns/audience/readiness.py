@@ -60,9 +60,12 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
     if check.problem_count:
         many = "1 text" if check.problem_count == 1 else f"{check.problem_count:,} texts"
         sentence = f"{many} cannot be handed over through {campaign.account}; they are listed below."
-        yield blocker("texts_refused", sentence, "message", "text")
+        # Every kept problem is one of letters: another choice of what happens to them is enough.
+        is_letters = all(problem["characters"] for problem in check.problems)
+        yield blocker("texts_refused", sentence, "message", "letters" if is_letters else "text")
     for field, sentence in above_ceiling(campaign, check.parts, check.cost):
-        yield blocker("above_ceiling", sentence, "when", field)
+        is_unpriced = field == "cost_ceiling" and check.cost is None
+        yield blocker("no_prices" if is_unpriced else "above_ceiling", sentence, "when", field)
 
 
 def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:

@@ -12,11 +12,11 @@ from typing import Any
 from campaigns.audience.approval import add_to_digest
 from campaigns.audience.letter_counts import LetterCounts
 from campaigns.audience.spec import Composed, Composer
-from campaigns.audience.texts import has_literal_field
-from campaigns.audience.warnings import TEXT_FAULTS
+from campaigns.audience.texts import has_foreign_field, has_literal_field
+from campaigns.audience.warnings import OPT_OUT_WORDING, TEXT_FAULTS
 from campaigns.models import Campaign, Recipient
 from contacts.number_facts import number_facts
-from providers.base import Problem
+from providers.base import Message, Problem
 from providers.prices import Cost, CostCounter, PriceTable, table_of
 
 #: Problems kept for people to read, and recipients of each kind kept for the preview.
@@ -130,6 +130,8 @@ class TextStatistics:
         for code, pattern in TEXT_FAULTS.items():
             if pattern.search(message.text):
                 self.add_fault(code, message.msisdn)
+        if recipient.message:
+            self._check_own(message)
         found = self.adapter.problems(self.spec, message)
         if has_literal_field(message.text) and not any("@@value1@@" in problem.sentence for problem in found):
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
@@ -140,6 +142,13 @@ class TextStatistics:
         """Count a text that has what the warning with this code is about."""
         count, first = self._measured.text_faults.get(code, (0, msisdn))
         self._measured.text_faults[code] = (count + 1, first)
+
+    def _check_own(self, message: Message) -> None:
+        """Check a text that replaces the campaign's for what the campaign's text is checked for."""
+        if has_foreign_field(message.text):
+            self.add_fault("own_foreign_field", message.msisdn)
+        if not OPT_OUT_WORDING.search(message.text):
+            self.add_fault("own_no_opt_out_wording", message.msisdn)
 
     def result(self) -> Measured:
         """Return the statistics of all texts added so far, without a digest."""

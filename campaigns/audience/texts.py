@@ -102,6 +102,11 @@ def foreign_fields(source: str) -> list[str]:
     return list(dict.fromkeys(_FOREIGN_FIELD.findall(words)))
 
 
+def has_foreign_field(finished: str) -> bool:
+    """Whether a finished text still contains what ``foreign_fields`` finds."""
+    return bool(_FOREIGN_FIELD.search(finished))
+
+
 def has_literal_field(finished: str) -> bool:
     """Whether a finished text still contains a field, which a provider would fill in itself."""
     return bool(_BARE_FIELD.search(finished))

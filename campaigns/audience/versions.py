@@ -4,7 +4,7 @@ import difflib
 import gzip
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,9 +125,9 @@ def erase_old_numbers() -> int:
 
 
 def settings_of(campaign: Campaign) -> dict[str, Any]:
-    """The settings of a campaign for people to compare: ``{"text", "shown", "facts": {name: words}}``.
+    """The settings of a campaign for people to compare: ``{"text", "shown", "labels", "facts": {name: words}}``.
 
-    ``shown`` is the text with the labels of its fields.
+    ``shown`` is the text with the labels of its fields, ``labels`` those of all fields: see Campaign.value_labels.
     """
     fields, days = campaign.account.adapter.OptionsForm.base_fields, campaign.not_texted_for_days
     facts = {
@@ -143,7 +143,8 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
     }
     for name, form_field in fields.items():
         facts[str(form_field.label or name)] = display_value(form_field, campaign.options.get(name))
-    return {"text": campaign.text, "shown": _with_labels(campaign), "facts": facts}
+    labels = campaign.value_labels()
+    return {"text": campaign.text, "shown": _with_labels(campaign.text, labels), "labels": labels, "facts": facts}
 
 
 def _chosen(campaign: Campaign) -> dict[str, str]:
@@ -197,7 +198,8 @@ def changes_of(campaign: Campaign) -> Changes | None:
     before = versions[1]
     facts, earlier = latest.settings["facts"], before.settings["facts"]
     names = [*facts, *(name for name in earlier if name not in facts)]
-    is_same = latest.settings["text"] == before.settings["text"]
+    # Under another label, a field of the same text holds something else.
+    is_same = all(latest.settings[name] == before.settings[name] for name in ("text", "shown"))
     return Changes(
         number=latest.number,
         before=before,
@@ -265,13 +267,13 @@ def _local(moment: datetime) -> str:
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
-def _with_labels(campaign: Campaign) -> str:
+def _with_labels(source: str, labels: Mapping[str, str]) -> str:
     """The text with ``[First name]`` instead of ``@@value1@@``; a text that cannot be compiled as it is."""
     try:
-        text = compile_text(campaign.text)
+        text = compile_text(source)
     except Refusal:
-        return campaign.text
-    labels = FIELD_LABELS | campaign.value_labels()
+        return source
+    labels = {**FIELD_LABELS, **labels}
     shown = []
     for literal, used, fallback in text.pieces:
         otherwise = f", or “{fallback}”" if fallback else ""

@@ -33,14 +33,17 @@ _TWICE = (
 #: What a finished text should not contain, by the code of its warning.
 TEXT_FAULTS = {
     "currency_twice": re.compile(_TWICE),
-    "iso_date": re.compile(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])"),
+    "iso_date": re.compile(r"(?<![\d/-])\d{4}([/-])\d{2}\1\d{2}(?![\d/-])"),
 }
 _TEXT_SENTENCES = {
     "currency_twice": "The currency is there twice in {}, such as “RR 250”. Take it out of the text or of the values.",
-    "iso_date": "A date is written like 2026-11-27 in {}. People read 27 November more easily.",
+    "iso_date": "A date is written like 2026-11-27 or 2026/11/27 in {}. People read 27 November more easily.",
     "landline": "{} would go to fixed lines. Most of these receive no texts, and the provider may charge for them.",
+    "own_foreign_field": "{} from the column Message would be sent with {{name}} or the like in it, which looks like a"
+    " field of another program.",
+    "own_no_opt_out_wording": "{} from the column Message would be sent without saying how to opt out.",
 }
-_OPT_OUT_WORDING = re.compile(
+OPT_OUT_WORDING = re.compile(
     r"\b(?:stop|opt[\s-]?out|unsub\w*|uitteken|afmeld\w*|abmelden|desuscrib\w*|désabonn\w*|sair|cancelar)\b|t&cs?",
     re.IGNORECASE,
 )
@@ -102,7 +105,7 @@ def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
 
 
 def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Iterator[CampaignWarning]:
-    if not _OPT_OUT_WORDING.search(campaign.text):
+    if not OPT_OUT_WORDING.search(campaign.text):
         yield CampaignWarning(
             "no_opt_out_wording",
             "The text does not say how to opt out. Many countries require it, for example: Reply STOP to opt out.",
@@ -128,19 +131,22 @@ def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
 
 def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[CampaignWarning]:
     """Campaigns that text the same people the same words, or did so lately."""
-    others = Campaign.objects.filter(text=campaign.text, kind=CampaignKind.REGULAR).exclude(pk=campaign.pk)
+    lately = Q(status__in=ACTIVE) | Q(started_at__gte=now - LATELY)
+    others = Campaign.objects.filter(lately, kind=CampaignKind.REGULAR).exclude(pk=campaign.pk)
     if campaign.follows_id:
         # It repeats these by intent, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
+    words = _plain(campaign.text)
+    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if _plain(text) == words])
     chosen = list(campaign.campaignlist_set.select_related("contact_list", "segment"))
-    waiting = others.filter(
-        status__in=(Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
-    )
-    for other in waiting:
+    waiting = (Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
+    for other in others.filter(status__in=waiting):
         if chosen and _keys(other.campaignlist_set.all()) == _keys(chosen):
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
-    for other in others.filter(started_at__gte=now - LATELY) if chosen else ():
+    # One that runs for longer is not over yet.
+    started = others.filter(Q(started_at__gte=now - LATELY) | ~Q(status__in=waiting))
+    for other in started if chosen else ():
         again = Recipient.objects.included().filter(on_any(chosen), campaign=other)
         is_active = other.status in ACTIVE
         if not is_active:
@@ -158,6 +164,11 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
                 "campaign",
                 str(other.pk),
             )
+
+
+def _plain(text: str) -> str:
+    """The text without the differences that its readers do not see: case and runs of spaces."""
+    return " ".join(text.split()).casefold()
 
 
 def _keys(rows: Iterable[CampaignList]) -> set[tuple[int | None, ...]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaigns.forms.steps import StepForm
+from campaigns.forms.steps import StepForm, say_in_words
 from campaigns.models import Campaign
 
 
@@ -21,7 +21,8 @@ class CeilingsForm(StepForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.widget.attrs |= {"min": 0, "inputmode": "decimal"}
+            say_in_words(field, 0)
+            field.widget.attrs |= {"inputmode": "decimal"}
         account = self.instance.account
         if account is not None and account.currency:
             hint = f"In {account.currency}, by the prices of {account}. Leave blank for no limit."

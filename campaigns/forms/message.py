@@ -83,9 +83,7 @@ class MessageForm(StepForm):
     def unbound_fields(self) -> list[dict[str, str]]:
         """The fields of the text that hold something else on the chosen lists, each with the column that fits best."""
         columns = self.instance.value_labels() if self.instance.pk else {}
-        if not columns and not (self.instance.pk and self.instance.ordered_lists()):
-            return []
-        found = unbound(str(self["text"].value() or ""), _labels(self["text_labels"].value()), columns)
+        found = unbound_in(self.instance, str(self["text"].value() or ""), self["text_labels"].value())
         return [
             {"field": field, "label": label, "column": column_named(label, columns)} for field, label in found.items()
         ]
@@ -135,6 +133,11 @@ class MessageForm(StepForm):
     def is_valid(self) -> bool:
         return super().is_valid() and (self.options is None or self.options.is_valid())
 
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        options = sorted(campaign.options.items())
+        return [*super().stored(campaign), options, campaign.confirmed_literals, sorted(campaign.text_labels.items())]
+
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         """Store what is valid; an invalid option keeps the value that it had."""
         account = self.cleaned_data.get("account")
@@ -169,6 +172,17 @@ class MessageForm(StepForm):
     def _kept_options_of(campaign: Campaign, account: Account) -> dict[str, Any]:
         before = campaign.account if campaign.account_id else None
         return dict(campaign.options) if before and before.provider == account.provider else usual_options(account)
+
+
+def unbound_in(campaign: Campaign, text: str, text_labels: Any) -> dict[str, str]:
+    """The fields of a text being written that hold something else on the lists of ``campaign``, with their labels.
+
+    ``text_labels`` as the form holds them.
+    """
+    columns = campaign.value_labels() if campaign.pk else {}
+    if not columns and not (campaign.pk and campaign.ordered_lists()):
+        return {}
+    return unbound(text, _labels(text_labels), columns)
 
 
 def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:

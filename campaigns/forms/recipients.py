@@ -113,6 +113,10 @@ class RecipientsForm(StepForm):
             int(days) if days.isdecimal() and int(days) <= MAX_DAYS else None,
         )
 
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        return [*super().stored(campaign), *chosen_keys(campaign).items()]
+
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         super().save(campaign)
         if "lists" in self.cleaned_data:

@@ -1,8 +1,16 @@
 """What the forms of the steps of a draft have in common."""
 
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from campaigns.models import Campaign
+
+#: The largest number that the database stores.
+LARGEST = 2_147_483_647
 
 
 class StepForm(forms.ModelForm):
@@ -20,6 +28,11 @@ class StepForm(forms.ModelForm):
         if names:
             campaign.save(update_fields=names)
 
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        """What ``save`` stores, as ``campaign`` has it."""
+        return [campaign.serializable_value(name) for name in cls._meta.fields or ()]
+
     def has_errors(self) -> bool:
         """Whether it shows errors. A form that nobody asked to save shows none."""
         return bool(self.errors)
@@ -27,6 +40,30 @@ class StepForm(forms.ModelForm):
     def forget_errors(self) -> None:
         """Show the form as it is without its errors: nobody asked to save it."""
         self.errors.clear()
+
+
+def fingerprint(forms_of_step: Iterable[type[StepForm]], campaign: Campaign) -> str:
+    """A digest of what the forms of a step store; it differs once anybody saved something else in the step."""
+    stored = [form.stored(campaign) for form in forms_of_step]
+    return hashlib.sha256(repr(stored).encode()).hexdigest()[:32]
+
+
+def say_in_words(field: forms.Field, least: int) -> None:
+    """Give the errors of a number that may be left blank; anything below ``least`` or absurdly large is one of them."""
+    wanted = f"Enter a number of at least {least}, or leave it blank."
+    field.widget.attrs |= {"min": least}
+    others = [validator for validator in field.validators if not isinstance(validator, MinValueValidator)]
+    field.validators = [*others, MinValueValidator(least)]
+    if isinstance(field, forms.IntegerField):
+        field.validators.append(MaxValueValidator(LARGEST))
+    field.error_messages |= {
+        "min_value": wanted,
+        "invalid": wanted,
+        "max_value": "Enter a smaller number.",
+        "max_digits": "Enter a smaller number.",
+        "max_whole_digits": "Enter a smaller number.",
+        "max_decimal_places": "Enter at most two digits after the point.",
+    }
 
 
 class NameForm(StepForm):

@@ -48,6 +48,9 @@ class TestForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if (cleaned.get("number") or "").strip():
+            # Typing a number is choosing it.
+            cleaned["person"] = "number"
         if cleaned.get("person") == "number":
             try:
                 cleaned["person"] = phones.parse(cleaned.get("number", ""), self._country, phones.TYPED)

@@ -1,5 +1,6 @@
 """The allowed hours, the pace and the canary of a draft."""
 
+import json
 from collections.abc import Iterator
 from datetime import time
 from typing import Any
@@ -8,7 +9,7 @@ from django import forms
 from django.conf import settings
 
 from campaigns.audience.windows import DAYS, OWN, PRESETS, RECIPIENT, SKIP, WAIT, parse, preset_of, preset_window
-from campaigns.forms.steps import StepForm
+from campaigns.forms.steps import StepForm, say_in_words
 from campaigns.models import Campaign
 from contacts import countries
 from contacts.errors import Refusal
@@ -70,8 +71,9 @@ class WhenForm(StepForm):
         self._choices("zone", [(zone, "The recipient's" if zone == RECIPIENT else zone) for zone in zones])
         self.initial["zone"] = own.get("zone", RECIPIENT)
         self.initial["outside"] = own.get("outside", WAIT)
-        self.fields["pace"].widget.attrs |= {"min": 1, "inputmode": "numeric"}
-        self.fields["canary"].widget.attrs |= {"min": 1, "inputmode": "numeric"}
+        for name in ("pace", "canary"):
+            say_in_words(self.fields[name], 1)
+            self.fields[name].widget.attrs |= {"inputmode": "numeric"}
         self.fields["canary_waits_for"].required = False
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -93,9 +95,6 @@ class WhenForm(StepForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        for name in ("pace", "canary"):
-            if cleaned.get(name) == 0:
-                self.add_error(name, "Enter at least 1, or leave it blank.")
         preset = cleaned.get("preset")
         if preset and not self.errors:
             self._clean_window(cleaned, preset)
@@ -122,6 +121,11 @@ class WhenForm(StepForm):
         if listed:
             window["holidays"] = OWN if listed == OWN else listed.split(",")
         return window | {"fallback": settings.TIME_ZONE}
+
+    @classmethod
+    def stored(cls, campaign: Campaign) -> list[Any]:
+        # Not a digest of the dict itself: the database does not keep the order of its keys.
+        return [*super().stored(campaign), json.dumps(campaign.window, sort_keys=True)]
 
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         super().save(campaign)

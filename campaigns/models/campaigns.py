@@ -189,12 +189,18 @@ class Campaign(models.Model):
     def value_labels(self) -> dict[str, str]:
         """The value fields that its lists label, with their labels: ``{"value1": "First name"}``.
 
-        Where lists label a field differently, the labels are joined: ``"City / Balance"``.
+        Where lists label a field differently, the labels are joined: ``"City / Balance"``. Frozen values keep the
+        labels that they were frozen with, also if a list is relabelled later.
         """
         origin = self.chain_root or self.test_of
         if origin:
             # Their people come from that campaign.
             return origin.value_labels()
+        if self.counts and self.status not in (CampaignStatus.DRAFT, CampaignStatus.FREEZING):
+            version = self.versions.order_by("-number").first()
+            if version and "labels" in version.settings:
+                frozen = version.settings["labels"]
+                return {field: frozen[field] for field in VALUE_FIELDS if field in frozen}
         found: dict[str, dict[str, None]] = {}
         for contact_list in self.ordered_lists():
             for field, label in contact_list.labelled_fields().items():

@@ -21,6 +21,19 @@ from providers.models import Account
 ESTIMATED = 500
 
 
+def while_unbound(labels: Mapping[str, str], unbound: Mapping[str, str]) -> dict[str, Any]:
+    """What the step shows while fields of the text hold something else on the lists: see MessageForm.unbound_fields.
+
+    The fields have the labels that they were written for, and nobody's values are shown in their place.
+    """
+    context: dict[str, Any] = {"chip_labels": {**labels, **unbound}}
+    if unbound:
+        named = ", ".join(f"“{label}”" for label in unbound.values())
+        sentence = f"The preview appears once you have chosen, below the text, what {named} is on these lists."
+        context |= {"estimate": None, "count": None, "count_error": sentence}
+    return context
+
+
 def estimate_of(
     campaign: Campaign,
     text: str,

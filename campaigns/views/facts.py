@@ -15,7 +15,7 @@ from campaigns.models import Campaign, TemplateVersion
 from campaigns.views.step_navigation import LABELS, step_url
 
 #: Where a field is on the page of its step, if not under its own name.
-ANCHORS = {"lists": "sources", "options": "options"}
+ANCHORS = {"letters": "letters", "lists": "sources", "options": "options"}
 
 #: Limits that ``rules_in_words`` shows.
 RULES = ("Allowed hours", "Recipients an hour", "First recipients")
@@ -46,7 +46,8 @@ def _template_version(campaign: Campaign) -> int:
 def linked(findings: Sequence[CampaignWarning], campaign: Campaign) -> list[dict[str, Any]]:
     """Each finding with its sentence and a link to the place where it is fixed; url and label may be "".
 
-    ``is_change``: only people who may change campaigns can follow the link.
+    ``is_change``: only people who may change campaigns can follow the link. ``prices_url``: where people who may change
+    accounts enter the prices that are missing, or "".
     """
     is_draft = campaign.status == Campaign.Status.DRAFT
     rows = []
@@ -67,6 +68,9 @@ def linked(findings: Sequence[CampaignWarning], campaign: Campaign) -> list[dict
             {
                 "is_blocker": finding.severity == Severity.BLOCKER,
                 "is_change": finding.place == "test" or finding.place in LABELS,
+                "prices_url": reverse("campaigns:prices", args=[campaign.account_id])
+                if finding.code == "no_prices"
+                else "",
                 "sentence": finding.sentence,
                 "url": url,
                 "label": label,

@@ -108,11 +108,14 @@ def _message(campaign: Campaign) -> Iterator[str]:
         yield f"The account {campaign.account} is not active. Choose another one."
     try:
         compile_text(campaign.text)
-        refuse_foreign_fields(campaign)
-        if campaign.pk:
-            refuse_unbound_fields(campaign)
     except Refusal as refusal:
         yield refusal.sentence
+        return
+    for refuse in (refuse_foreign_fields, refuse_unbound_fields) if campaign.pk else (refuse_foreign_fields,):
+        try:
+            refuse(campaign)
+        except Refusal as refusal:
+            yield refusal.sentence
 
 
 def _when(campaign: Campaign) -> Iterator[str]:

@@ -26,14 +26,14 @@ from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.letters import LettersForm
 from campaigns.forms.message import MessageForm
 from campaigns.forms.recipients import RecipientsForm
-from campaigns.forms.steps import NameForm, StepForm
+from campaigns.forms.steps import NameForm, StepForm, fingerprint
 from campaigns.forms.times import TimesForm
 from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
 from campaigns.template_versions import copy_into
 from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of, without_skipped
-from campaigns.views.estimate import estimate_of
+from campaigns.views.estimate import estimate_of, while_unbound
 from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
@@ -55,6 +55,10 @@ TURNS: dict[str, Callable[[QueryDict, Campaign], QueryDict]] = {
 }
 
 Forms = dict[str, Any]
+
+
+class ChangedSince(Exception):
+    """Somebody saved this step after the page that was posted had been opened."""
 
 
 @permission_required("campaigns.add_campaign", raise_exception=True)
@@ -152,10 +156,14 @@ def _post(request: HttpRequest, campaign: Campaign, name: str, data: QueryDict) 
         if "name" not in forms["name_form"].cleaned_data:
             return _page(request, campaign, name, forms, template=data.get("template", ""))
         campaign = _created(request, forms["name_form"].cleaned_data["name"])
-        is_saved = _save(request, campaign, forms)
+        is_saved = _save(request, campaign, name, forms)
         _copy_template(campaign, data.get("template", ""))
     else:
-        is_saved = _save(request, campaign, forms)
+        try:
+            is_saved = _save(request, campaign, name, forms)
+        except ChangedSince:
+            now = Campaign.objects.select_related("account").get(pk=campaign.pk)
+            return _page(request, now, name, forms, is_changed=True, seen=fingerprint(_types(name), now))
     if not is_saved:
         messages.error(request, f"{campaign} is no longer a draft. Nothing was changed.")
         return redirect(campaign)
@@ -164,7 +172,8 @@ def _post(request: HttpRequest, campaign: Campaign, name: str, data: QueryDict) 
     if not is_valid:
         # What is valid is saved; the rest stays in the form as it was typed.
         saved = Campaign.objects.select_related("account").get(pk=campaign.pk)
-        return _page(request, saved, name, forms, leave_url=step_url(saved, wanted))
+        seen = fingerprint(_types(name), saved)
+        return _page(request, saved, name, forms, leave_url=step_url(saved, wanted), seen=seen)
     if turn == "upload":
         back = reverse("campaigns:recipients_step", args=[campaign.pk])
         return redirect(f"{reverse('contacts:upload')}?{urlencode({'next': back})}")
@@ -200,12 +209,19 @@ def _usual_account(request: HttpRequest) -> Account | None:
 
 
 @transaction.atomic
-def _save(request: HttpRequest, campaign: Campaign, forms: Forms) -> bool:
-    """Save what is valid; return False if somebody else submitted the draft in the meantime."""
+def _save(request: HttpRequest, campaign: Campaign, name: str, forms: Forms) -> bool:
+    """Save what is valid; return False if somebody else submitted the draft in the meantime.
+
+    Raises ChangedSince if somebody else saved this step in the meantime; nothing is saved then. A request that does not
+    tell what its page showed (``seen``) is not checked.
+    """
     drafts = Campaign.objects.select_for_update(of=("self",)).select_related("account")
     draft = drafts.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).first()
     if draft is None:
         return False
+    seen = request.POST.get("seen", "")
+    if seen and seen != fingerprint(_types(name), draft):
+        raise ChangedSince
     for form in forms.values():
         form.save(draft)
     if isinstance(request.user, User):
@@ -214,6 +230,10 @@ def _save(request: HttpRequest, campaign: Campaign, forms: Forms) -> bool:
     # Why an approver sent it back stays until it is submitted again.
     Campaign.objects.filter(pk=draft.pk).exclude(reason="rejected").update(reason="", sentence="")
     return True
+
+
+def _types(name: str) -> list[type[StepForm]]:
+    return list(FORMS[name].values())
 
 
 def _compared(form: MessageForm) -> dict[str, Any]:
@@ -242,6 +262,8 @@ def _page(
     context = {
         **forms,
         "campaign": campaign if campaign.pk else None,
+        # A page that is shown again without being saved keeps what its first one showed.
+        "seen": request.POST.get("seen") or (fingerprint(_types(name), campaign) if campaign.pk else ""),
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
         "steps": steps_of(campaign, name),
         "missing": missing_in(campaign, name),
@@ -270,7 +292,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
     form, lists = forms["message_form"], campaign.ordered_lists()
     text = form["text"].value() or ""
     context = {
-        "labels": campaign.value_labels() or recipients.labels_of(lists),
+        "labels": (labels := campaign.value_labels() or recipients.labels_of(lists)),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
         "account": form.chosen_account(),
@@ -284,6 +306,7 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
             str(forms["letters_form"]["letters"].value() or ""),
             request.GET,
         ),
+        **while_unbound(labels, {row["field"]: row["label"] for row in form.unbound_fields()}),
     }
     return without_skipped(context)
 

@@ -13,13 +13,14 @@ from django_tables2 import RequestConfig
 
 from campaigns.audience.sources import count_reasons
 from campaigns.audience.texts import compile_text, foreign_fields
+from campaigns.forms.message import unbound_in
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
 from campaigns.models import Campaign, CampaignPerson, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
 from campaigns.views.equation import equation_of, without_skipped
-from campaigns.views.estimate import estimate_of
+from campaigns.views.estimate import estimate_of, while_unbound
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
@@ -123,7 +124,9 @@ def measure(request: HttpRequest) -> HttpResponse:
     context = measured(request.POST.get("text", ""), lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
+    unbound = unbound_in(campaign, request.POST.get("text", ""), request.POST.get("text_labels", ""))
     # What the step lacks, as its form is now.
+    campaign.text_labels = unbound
     campaign.text = request.POST.get("text", "")
     campaign.account_id = account.pk if account else None
     campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
@@ -132,7 +135,7 @@ def measure(request: HttpRequest) -> HttpResponse:
     context = without_skipped(context | equation_of(partial(count_reasons, campaign), campaign.text))
     context |= {
         "missing": missing_in(campaign, "message"),
-        "labels": labels_of(lists),
+        **while_unbound(campaign.value_labels() or labels_of(lists), unbound),
         "literals": foreign_fields(request.POST.get("text", "")),
         "are_literals": "are_literals" in request.POST,
     }

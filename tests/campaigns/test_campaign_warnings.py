@@ -41,6 +41,8 @@ def codes(campaign: Campaign) -> list[str]:
         ("Pay $12 or R 250 by 27 December", []),
         ("Call 082-2024-05-01 or BRR 5", []),
         ("Order 12026-12-271", []),
+        ("Pay by 2026/11/27.", ["iso_date"]),
+        ("See example.com/2026/11/27 or 2026/11-27", []),
     ],
 )
 def test_faults_of_finished_texts(text: str, found: list[str]) -> None:
@@ -85,6 +87,13 @@ def test_the_same_text_to_the_same_people(
     Campaign.objects.filter(pk=other.pk).update(started_at=timezone.now() - timedelta(days=8))
     Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.APPROVED)
     assert codes(again) == ["same_campaign"]
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.PAUSED, text=f" {TEXT.upper()}\n")
+    other.recipients.update(excluded_reason="")
+    Contact.objects.bulk_create(Contact(list=first, msisdn=n, phone=n) for n in other.recipients.values_list(
+        "msisdn", flat=True) if not Contact.objects.filter(msisdn=n).exists())  # fmt: skip
+    assert codes(again) == ["same_text_lately"], "it has been running for more than a week"
+    Campaign.objects.filter(pk=other.pk).update(status=Campaign.Status.CLOSED)
+    assert codes(again) == []
 
 
 @pytest.mark.django_db
@@ -161,6 +170,33 @@ def test_fixed_lines_are_counted(
     assert check_audience(campaign).text_faults == {"landline": (2, "27215550100")}
     [found] = [row for row in findings_of(campaign, check_audience(campaign), timezone.now()) if row.code == "landline"]
     assert "2 texts would go to fixed lines" in found.sentence
+
+
+@pytest.mark.django_db
+def test_texts_of_the_column_message_are_checked_too(
+    account: Account, make_campaign: MakeCampaign, make_list: Callable[..., ContactList]
+) -> None:
+    campaign = make_campaign(account, make_list(), text=TEXT)
+    for msisdn, own in (("27825550101", "Hi {name}. Reply STOP to opt out."), ("27825550103", "Hi Thandi")):
+        Contact.objects.filter(msisdn=msisdn).update(message=own)
+    check = check_audience(campaign)
+    assert check.text_faults == {
+        "own_foreign_field": (1, "27825550101"),
+        "own_no_opt_out_wording": (1, "27825550103"),
+    }
+    shown = {row.code: row.sentence for row in findings_of(campaign, check, timezone.now())}
+    assert shown["own_foreign_field"].startswith("1 text from the column Message would be sent with {name}")
+
+
+@pytest.mark.django_db
+def test_what_is_fixed_elsewhere_than_in_its_field(
+    account: Account, make_campaign: MakeCampaign, make_list: Callable[..., ContactList], admin_client: Client
+) -> None:
+    campaign = make_campaign(account, make_list(value1="Zoë 😀"), text="Hi @@value1@@", cost_ceiling=5)
+    page = html_of(admin_client.get(reverse("campaigns:check", args=[campaign.pk])))
+    assert f'href="{reverse("campaigns:prices", args=[account.pk])}"' in page
+    assert f'href="{reverse("campaigns:when_step", args=[campaign.pk])}#id_cost_ceiling"' in page
+    assert f'href="{reverse("campaigns:message_step", args=[campaign.pk])}#letters"' in page
 
 
 def test_the_same_people_are_those_of_the_chosen_segment_only(

@@ -536,3 +536,40 @@ def test_a_sender_of_16_digits_is_refused_by_providers_that_take_15(
     response = logged_in(operator).post(step(make_campaign(account), "message"), posted)
     assert response.status_code == 422
     assert "up to 15 digits" in response.content.decode()
+
+
+def test_a_step_that_somebody_else_saved_is_not_overwritten_unseen(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn
+) -> None:
+    campaign, client = make_campaign(account), logged_in(operator)
+    posts: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "recipients": (
+            {"name": "Mine", "lists": [campaign.ordered_lists()[0].pk]},
+            {"not_texted_for_days": 7},
+        ),
+        "message": (message(account, text="Mine"), {"text": "Theirs"}),
+        "when": ({"preset": "south_africa", "pace": "500"}, {"parts_ceiling": 9}),
+    }
+    for name, (posted, theirs) in posts.items():
+        url = step(campaign, name)
+        seen = _seen(client.get(url))
+        # A button that saves nothing keeps what the page showed.
+        if name == "message":
+            assert _seen(client.post(url, {**posted, "seen": seen, "turn": "clean"})) == seen
+        Campaign.objects.filter(pk=campaign.pk).update(**theirs)
+        refused = client.post(url, {**posted, "seen": seen})
+        assert refused.status_code == 422
+        assert "Somebody changed this step since you opened it." in html_of(refused)
+        if name == "message":
+            campaign.refresh_from_db()
+            assert campaign.text == "Theirs"
+            assert "Mine" in html_of(refused)
+        assert client.post(url, {**posted, "seen": _seen(refused)}).status_code == 302
+        assert client.post(url, {**posted, "seen": _seen(client.get(url))}).status_code == 302, "nobody changed it"
+    campaign.refresh_from_db()
+    assert (campaign.text, campaign.name, campaign.pace) == ("Mine", "Mine", 500)
+
+
+def _seen(response: Any) -> str:
+    [found] = re.findall(r'name="seen" value="(\w+)"', response.content.decode())
+    return str(found)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from campaigns.audience.check import check_audience
 from campaigns.models import Campaign, Template
@@ -108,6 +109,15 @@ def test_a_label_that_the_list_lacks_is_asked_about_and_nothing_is_submitted_unt
     assert form.unbound_fields() == [{"field": "value2", "label": "Balance", "column": ""}]
     assert "Balance is now" in page.content.decode()
     kept = {name: form[name].value() for name in ("text", "text_labels", "copied", "sender")}
+    measured = client.post(reverse("campaigns:measure"), posted | kept | {"campaign": campaign.pk})
+    for shown in (page.content.decode(), measured.content.decode()):
+        assert 'title="@@value2@@">Balance</button>' in shown
+        assert "The preview appears once you have chosen, below the text, what “Balance” is on these lists." in shown
+        assert "2026-12-27" not in shown
+    missing = client.post(
+        reverse("campaigns:measure"), posted | kept | {"campaign": campaign.pk, "text": kept["text"] + "{x}"}
+    )
+    assert len(missing.context["missing"]) == 2, "a field of another tool, and one that is not bound"
     client.post(url, posted | kept)
     campaign.refresh_from_db()
     assert (campaign.template, campaign.template_version) == (template, 1)

@@ -214,7 +214,8 @@ def test_an_operator_tests_a_draft(
     assert "Choose at most 5 phones." in page
     page = html_of(client.post(url, {"numbers": [numbers[0].pk], "person": "number", "number": "082 999 9999"}))
     assert "is not among the recipients of this campaign" in page
-    asked = {"numbers": [numbers[0].pk], "person": "number", "number": "082 555 0101"}
+    # A number is typed, and the choice is left as it was.
+    asked = {"numbers": [numbers[0].pk], "person": "first", "number": "082 555 0101"}
     page = html_of(client.post(url, asked, follow=True))
     assert "A test to Phone 1 has started." in page
     test = campaign.tests.get()

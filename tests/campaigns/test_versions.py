@@ -13,6 +13,7 @@ from campaigns import decisions
 from campaigns.audience import freeze as audience_freeze
 from campaigns.audience.versions import _compare, changes_of, erase_old_numbers, text_changes
 from campaigns.models import Campaign, CampaignVersion
+from campaigns.templatetags.badges import with_labels
 from contacts.models import Contact, ContactList
 from providers.locks import LockLost
 from providers.models import Account
@@ -125,3 +126,18 @@ def test_a_lost_lock_keeps_what_another_worker_stored(
     with pytest.raises(LockLost):
         freeze(make_campaign(account), operator)
     assert len(stored(settings)) == 1
+
+
+@pytest.mark.django_db
+def test_frozen_values_keep_their_labels(campaign: Campaign, operator: User, approver: User) -> None:
+    ContactList.objects.update(labels={"value1": "Balance"})
+    row = Campaign.objects.select_related("account").get(pk=campaign.pk)
+    assert row.value_labels() == {"value1": "First name"}
+    assert "First name" in with_labels(row)
+    decisions.reject(row, approver, "Look again")
+    row.refresh_from_db()
+    assert row.value_labels() == {"value1": "Balance"}
+    changes = changes_of(freeze(row, operator))
+    assert changes is not None
+    assert [piece for piece in changes.text if piece[0] == "new"], "the same text with other labels"
+    assert "Balance" in with_labels(Campaign.objects.get(pk=campaign.pk))

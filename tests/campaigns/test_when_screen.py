@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.audience.windows import Group, parse, preset_window
+from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.when import WhenForm
 from campaigns.handover import waiting
 from campaigns.handover.forecast import ANYBODY, Forecast, forecast
@@ -58,14 +59,31 @@ def test_what_the_form_stores() -> None:
         ({"preset": "custom", "day0_from": "08:00"}, "preset", "Mon: give both hours"),
         ({"preset": "custom", "day0_from": "20:00", "day0_until": "08:00"}, "preset", "Mon: the end"),
         ({"pace": "0"}, "pace", "at least 1"),
-        ({"canary": "-1"}, "canary", "greater than or equal"),
+        ({"canary": "-1"}, "canary", "Enter a number of at least 1"),
+        ({"canary": "99999999999"}, "canary", "Enter a smaller number."),
+        ({"pace": "x"}, "pace", "Enter a number of at least 1"),
     ],
 )
 def test_what_the_form_refuses(changes: dict[str, str], field: str, words: str) -> None:
     form = WhenForm(filled(**changes), instance=Campaign(name="A"))
 
     assert not form.is_valid()
-    assert words in form.errors[field][0]
+    [found] = form.errors[field]
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"parts_ceiling": "-1"}, "Enter a number of at least 0"),
+        ({"cost_ceiling": "-1"}, "Enter a number of at least 0"),
+        ({"cost_ceiling": "1.234"}, "Enter at most two digits"),
+        ({"cost_ceiling": "9" * 11}, "Enter a smaller number."),
+    ],
+)
+def test_limits_that_the_form_refuses(changes: dict[str, str], words: str) -> None:
+    [[found]] = CeilingsForm(changes, instance=Campaign(name="A")).errors.values()
+    assert words in found
 
 
 @pytest.mark.parametrize(
