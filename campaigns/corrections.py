@@ -16,6 +16,7 @@ from campaigns.models import Campaign, CampaignPerson
 from contacts import phones
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, MAX_LENGTHS
+from contacts.ids import as_id
 from contacts.models import ContactList
 from contacts.sheets import Row, open_sheet
 
@@ -220,8 +221,8 @@ def _cell(row: Row, column: int) -> str:
 
 
 def _ids(rows: Iterable[Row], at: int) -> list[int]:
-    found = (_cell(row, at).strip() for row in rows)
-    return [int(text) for text in found if text.isascii() and text.isdigit() and len(text) < 19]
+    found = (as_id(_cell(row, at).strip()) for row in rows)
+    return [pk for pk in found if pk is not None]
 
 
 def _person_of(row: Row, at: int, found: Mapping[str, CampaignPerson], seen: set[str]) -> CampaignPerson:

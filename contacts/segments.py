@@ -18,6 +18,7 @@ from contacts import countries
 from contacts.contacted import contacted_since
 from contacts.errors import Refusal
 from contacts.fields import TABLE_FIELDS
+from contacts.ids import as_id
 from contacts.models import Contact, ContactList, Import, ImportRow, Segment
 from contacts.number_facts import NUMBER_KINDS
 
@@ -86,7 +87,7 @@ def _validated(condition: object) -> dict[str, str]:
         raise ConditionError(field, "unknown_country", "Choose a country.")
     elif field == "kind" and value not in dict(NUMBER_KINDS):
         raise ConditionError(field, "unknown_kind", "Choose a number type.")
-    elif field == "import" and not (value.isascii() and value.isdigit() and len(value) < 19):
+    elif field == "import" and as_id(value) is None:
         raise ConditionError(field, "unknown_import", "Choose an import.")
     elif field == "contacted":
         _moment(value, timezone.now())

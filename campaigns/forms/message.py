@@ -15,6 +15,7 @@ from campaigns.models import Campaign, Template
 from campaigns.template_versions import bound_text, current_version
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
+from contacts.ids import as_id
 from providers import letters
 from providers.base import CampaignSpec
 from providers.models import Account
@@ -58,8 +59,8 @@ class MessageForm(StepForm):
 
     def chosen_account(self) -> Account | None:
         """The account that is chosen right now. It determines which options there are."""
-        raw = str((self.data if self.is_bound else self.initial).get("account") or "")
-        return Account.objects.filter(pk=raw).first() if raw.isdigit() else None
+        chosen = (self.data if self.is_bound else self.initial).get("account")
+        return Account.objects.filter(pk=as_id(chosen)).first()
 
     def _kept_options(self, account: Account) -> dict[str, Any]:
         """The draft's options if they are those of this account's provider, else the provider's default ones."""
@@ -191,8 +192,8 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     data = posted.copy()
     if verb == "clean":
         data["text"] = letters.replace(data.get("text", ""))
-    elif verb == "template" and (pk := data.get("template", "")).isdigit():
-        template = Template.objects.filter(pk=int(pk)).first()
+    elif verb == "template":
+        template = Template.objects.filter(pk=as_id(data.get("template"))).first()
         if template:
             _put(data, bound_text(template, campaign.value_labels(), bool(campaign.ordered_lists())))
             data["sender"] = template.sender or data.get("sender", "")
@@ -203,8 +204,8 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
         columns = {field: name if name in VALUE_FIELDS and not texts[field] else "" for field, name in chosen.items()}
         labels = _labels(data.get("text_labels"))
         _put(data, rebind(data.get("text", ""), labels, campaign.value_labels(), columns, texts))
-    elif verb == "choose" and where.isdigit():
-        _choose(data, Account.objects.filter(pk=int(where), is_active=True).first())
+    elif verb == "choose":
+        _choose(data, Account.objects.filter(pk=as_id(where), is_active=True).first())
     return data
 
 
@@ -225,7 +226,7 @@ def _labels(value: Any) -> dict[str, str]:
 
 def _choose(data: QueryDict, account: Account | None) -> None:
     """Put another account into the form, with its provider's default options."""
-    before = Account.objects.filter(pk=int(raw)).first() if (raw := data.get("account", "")).isdigit() else None
+    before = Account.objects.filter(pk=as_id(data.get("account"))).first()
     if account is None:
         return
     data["account"] = str(account.pk)

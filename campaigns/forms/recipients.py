@@ -20,6 +20,7 @@ from campaigns.forms.source_choices import (
 from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, CampaignExclusion, CampaignList
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
+from contacts.ids import as_id
 from contacts.models import ContactList
 from contacts.segments import MAX_DAYS
 
@@ -106,11 +107,11 @@ class RecipientsForm(StepForm):
 
     def sources(self) -> Sources:
         """What is chosen right now, whether it is valid or not; nothing is saved."""
-        days = str(self["not_texted_for_days"].value() or "")
+        days = as_id(self["not_texted_for_days"].value())
         return Sources(
             [row for key in dict.fromkeys(self._keys("lists")) if (row := source_of(key))],
             [out for key in dict.fromkeys(self._keys("exclude")) if (out := exclusion_of(key))],
-            int(days) if days.isdecimal() and int(days) <= MAX_DAYS else None,
+            days if days is not None and days <= MAX_DAYS else None,
         )
 
     @classmethod
@@ -150,7 +151,8 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     verb, _, where = posted.get("turn", "").partition("-")
     data = posted.copy()
     name = "exclude" if verb.endswith("_exclusion") else "lists"
-    keys, at = data.getlist(name), int(where) if where.isdigit() else -1
+    keys, found = data.getlist(name), as_id(where)
+    at = -1 if found is None else found
     if verb in ("add", "add_exclusion"):
         keys.append("")
     elif verb in ("remove", "remove_exclusion") and 0 <= at < len(keys):

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import timing
 from campaigns.forms.notices import NoticeChoiceForm
 from campaigns.models import Notice
+from contacts.ids import as_id
 
 NOTICES_A_PAGE = 50
 
@@ -46,9 +47,9 @@ def notice_read(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices as read that the page showed; ``up_to`` is the newest of them."""
-    up_to = request.POST.get("up_to", "")
-    if up_to.isascii() and up_to.isdigit() and len(up_to) < 19:
-        _mark_read(_own(request).filter(pk__lte=int(up_to)))
+    up_to = as_id(request.POST.get("up_to"))
+    if up_to is not None:
+        _mark_read(_own(request).filter(pk__lte=up_to))
     return redirect("campaigns:notices")
 
 

@@ -17,6 +17,7 @@ from campaigns.statuses import ExcludedReason
 from campaigns.views.step_navigation import steps_of
 from contacts.errors import Refusal
 from contacts.export_log import record_export
+from contacts.ids import as_id
 from contacts.views import exports
 from contacts.views.uploads import on_disk
 
@@ -65,7 +66,7 @@ def person(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
 @permission_required("campaigns.change_campaign", raise_exception=True)
 def people_remove(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _follow_up(pk)
-    ids = [int(text) for text in request.POST.getlist("people") if text.isascii() and text.isdigit() and len(text) < 19]
+    ids = [found for text in request.POST.getlist("people") if (found := as_id(text)) is not None]
     try:
         removed = corrections.remove_people(campaign, ids, request.user)
     except Refusal as refusal:

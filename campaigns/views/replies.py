@@ -20,6 +20,7 @@ from campaigns.models import Reply
 from campaigns.results import replies as operations
 from campaigns.results import reply_export
 from contacts import phones
+from contacts.ids import as_id
 from contacts.sheets import SheetError
 from contacts.views.uploads import on_disk
 from providers import vault
@@ -58,7 +59,8 @@ def _filtered(shown: str) -> QuerySet[Reply]:
 
 
 def _older(rows: QuerySet[Reply], before: str) -> QuerySet[Reply]:
-    return rows.filter(pk__lt=int(before)) if before.isascii() and before.isdigit() and len(before) < 19 else rows
+    newest = as_id(before)
+    return rows if newest is None else rows.filter(pk__lt=newest)
 
 
 @require_POST

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from campaigns.views.timeline import is_known, timeline_of
 from contacts import suppression
 from contacts.forms import DatedOptOutForm
+from contacts.ids import as_id
 from contacts.models import Contact, Suppression
 from contacts.phones import TYPED, PhoneError, formatted, parse
 
@@ -56,8 +57,7 @@ def _msisdn_of(typed: str) -> str:
 
 
 def _before(request: HttpRequest) -> int:
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return as_id(request.GET.get("before")) or 0
 
 
 @permission_required("campaigns.view_campaign", raise_exception=True)

@@ -38,6 +38,7 @@ from campaigns.views.forecasts import last_of_draft
 from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
+from contacts.ids import as_id
 from contacts.views.imports import NEXT
 from providers.models import Account
 
@@ -71,7 +72,8 @@ def new(request: HttpRequest) -> HttpResponse:
     hours = preset_window(settings.ALLOWED_HOURS, settings.TIME_ZONE)
     campaign = Campaign(created_by_id=request.user.pk, window=hours)
     wanted = request.GET.get("uploaded") or request.GET.get("list", "")
-    initial = {"name": offered_name(timezone.localdate()), "lists": [int(wanted)] if wanted.isdigit() else []}
+    chosen = as_id(wanted)
+    initial = {"name": offered_name(timezone.localdate()), "lists": [] if chosen is None else [chosen]}
     if request.method != "POST":
         return _page(request, campaign, "recipients", _forms(campaign, "recipients", initial=initial))
     data = request.POST.copy()
@@ -134,8 +136,8 @@ def _step(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     chosen = recipients.chosen_keys(campaign)
     if name == "recipients" and "uploaded" in request.GET:
         request.session.pop(NEXT, None)
-        uploaded = request.GET["uploaded"]
-        chosen["lists"] += [uploaded] if uploaded.isdigit() and uploaded not in chosen["lists"] else []
+        uploaded = str(as_id(request.GET["uploaded"]) or "")
+        chosen["lists"] += [uploaded] if uploaded and uploaded not in chosen["lists"] else []
     return _page(request, campaign, name, _forms(campaign, name, initial=chosen))
 
 
@@ -193,7 +195,7 @@ def _created(request: HttpRequest, name: str) -> Campaign:
 
 def _copy_template(campaign: Campaign, template_pk: str) -> None:
     """Copy the text of a template into a new draft, whose lists are saved by now."""
-    template = Template.objects.filter(pk=int(template_pk)).first() if template_pk.isdigit() else None
+    template = Template.objects.filter(pk=as_id(template_pk)).first()
     if template:
         copy_into(campaign, template)
 

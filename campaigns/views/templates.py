@@ -24,6 +24,7 @@ from campaigns.views.estimate import estimate_of, while_unbound
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
+from contacts.ids import as_id
 from contacts.models import ContactList
 from providers import gsm, letters
 from providers.base import CampaignSpec, Message
@@ -116,8 +117,7 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.view_template", raise_exception=True)
 def measure(request: HttpRequest) -> HttpResponse:
     """The count and the phone preview of a text while it is being written; for a draft, what else depends on it."""
-    raw = request.POST.get("account", "")
-    account = Account.objects.filter(pk=raw).first() if raw.isdigit() else None
+    account = Account.objects.filter(pk=as_id(request.POST.get("account"))).first()
     options = _options(account, request.POST)
     campaign = _draft(request)
     lists = campaign.ordered_lists() if campaign else []
@@ -144,9 +144,8 @@ def measure(request: HttpRequest) -> HttpResponse:
 
 def _draft(request: HttpRequest) -> Campaign | None:
     """The draft whose text is written; None while a template is."""
-    raw = request.POST.get("campaign", "")
-    is_allowed = raw.isdigit() and request.user.has_perm("campaigns.view_campaign")
-    return Campaign.objects.filter(pk=raw).first() if is_allowed else None
+    is_allowed = request.user.has_perm("campaigns.view_campaign")
+    return Campaign.objects.filter(pk=as_id(request.POST.get("campaign"))).first() if is_allowed else None
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from campaigns.views.test_handover import results_context
+from contacts.ids import as_id
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 
@@ -258,12 +259,11 @@ def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> di
 
 def _history(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     """A page of the history; ``?before=`` is the id of an event."""
-    before = request.GET.get("before", "")
-    is_first = not (before.isascii() and before.isdigit() and len(before) < 19)
+    before = as_id(request.GET.get("before"))
     events = _events(row)
-    page = list((events if is_first else events.filter(pk__lt=int(before)))[: EVENTS_A_PAGE + 1])
+    page = list((events if before is None else events.filter(pk__lt=before))[: EVENTS_A_PAGE + 1])
     older = page[EVENTS_A_PAGE - 1].pk if len(page) > EVENTS_A_PAGE else 0
-    return {"history": history_of(page[:EVENTS_A_PAGE]), "older": older, "has_newer": not is_first}
+    return {"history": history_of(page[:EVENTS_A_PAGE]), "older": older, "has_newer": before is not None}
 
 
 def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from contacts.columns import NUMBER_HEADING, OWN_TEXT_HEADING
 from contacts.export_log import record_export
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
 from contacts.forms import SearchForm
+from contacts.ids import as_id
 from contacts.models import Contact, ContactList, Segment, Suppression
 from contacts.segment_forms import FilterForm, query_string
 from contacts.tables import ContactTable
@@ -94,8 +95,7 @@ def _table(contact_list: ContactList, rows: list[Contact]) -> ContactTable:
 
 
 def _shown_segment(request: HttpRequest, contact_list: ContactList) -> Segment | None:
-    pk = request.GET.get("segment", "")
-    return contact_list.segments.filter(pk=int(pk)).first() if pk.isascii() and pk.isdigit() else None
+    return contact_list.segments.filter(pk=as_id(request.GET.get("segment"))).first()
 
 
 @require_GET

@@ -7,6 +7,7 @@ from django.core.paginator import Page, Paginator
 from django.http import QueryDict
 
 from contacts import countries
+from contacts.ids import as_id
 from contacts.importing import DOWNLOADS, LEFT_OUT, WARNINGS, Issues, Reason, reasons_of
 from contacts.models import CHANGING_CONTACTS, UNDONE_BUCKETS, Import, ImportIssue, UndoOutcome
 
@@ -146,8 +147,8 @@ def _rows(import_: Import, page: Page[ImportIssue]) -> Iterator[dict[str, Any]]:
 
 def _focus(query: QueryDict, shown: int) -> int | None:
     """The position of the row whose field gets the focus after a correction: the row that took the corrected one's."""
-    at = query.get("at", "")
-    return min(int(at), shown - 1) if at.isascii() and at.isdigit() and shown else None
+    at = as_id(query.get("at"))
+    return min(at, shown - 1) if at is not None and shown else None
 
 
 def switches(import_: Import, reasons: list[Reason]) -> list[dict[str, Any]]:

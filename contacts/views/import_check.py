@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from contacts import countries, importing, jobs, queues, sheets
 from contacts.export_log import record_export
 from contacts.forms import CorrectedFileForm
+from contacts.ids import as_id
 from contacts.importing import ImportRefusal
 from contacts.models import CHANGING_CONTACTS, TO_CHECK, Import
 from contacts.pace import pace
@@ -162,10 +163,10 @@ def import_recheck(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("contacts.add_import", raise_exception=True)
 def import_fix(request: HttpRequest, pk: int) -> HttpResponse:
     """Correct the cell at fault in one row; the page then shows the same rows as before."""
-    row, text = request.POST.get("row", ""), request.POST.get("text", "")
-    if not (row.isascii() and row.isdigit()):
+    row, text = as_id(request.POST.get("row")), request.POST.get("text", "")
+    if row is None:
         raise Http404
-    fixed = _operation(request, pk, lambda import_: _fix(request, import_, int(row), text.strip()))
+    fixed = _operation(request, pk, lambda import_: _fix(request, import_, row, text.strip()))
     kept = {name: request.POST[name] for name in ("reason", "page", "at") if request.POST.get(name)}
     # Without a fragment, which would keep the browser from focusing the next field.
     where = f"?{urlencode(kept)}" if fixed else ""

@@ -5,6 +5,7 @@ from typing import TypedDict
 from django.http import HttpRequest
 
 from contacts.browsing import Page
+from contacts.ids import as_id
 
 
 class Key(TypedDict, total=False):
@@ -15,9 +16,9 @@ class Key(TypedDict, total=False):
 def key_of(request: HttpRequest) -> Key:
     """The key that the address names: ``?after=`` or ``?before=`` the id of a row; none: the first page."""
     for name in ("after", "before"):
-        text = request.GET.get(name, "")
-        if text.isascii() and text.isdigit() and len(text) < 19:
-            return {name: int(text)}  # type: ignore[misc]
+        pk = as_id(request.GET.get(name))
+        if pk is not None:
+            return {name: pk}  # type: ignore[misc]
     return {}
 
 

@@ -573,3 +573,33 @@ def test_a_step_that_somebody_else_saved_is_not_overwritten_unseen(
 def _seen(response: Any) -> str:
     [found] = re.findall(r'name="seen" value="(\w+)"', response.content.decode())
     return str(found)
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 19, "9" * 5_000, "-1", ""])
+def test_a_number_in_the_address_that_is_no_id_chooses_nothing(
+    account: Account, make_campaign: Callable[..., Campaign], operator: User, logged_in: LogIn, number: str
+) -> None:
+    client, campaign = logged_in(operator), make_campaign(account)
+    contact_list = campaign.lists.get()
+    Campaign.objects.filter(pk=campaign.pk).update(text="Hi")
+    for path, name in (
+        ("/campaigns/new/", "list"),
+        ("/campaigns/new/", "uploaded"),
+        ("/campaigns/new/", "template"),
+        ("/campaigns/options/", "account"),
+        (step(campaign, "recipients"), "uploaded"),
+        ("/replies/", "before"),
+        ("/search/?number=27825550100", "before"),
+        (contact_list.get_absolute_url(), "after"),
+        (contact_list.get_absolute_url(), "segment"),
+    ):
+        assert client.get(path, {name: number}).status_code == 200, (path, name)
+    for path, posted in (
+        ("/templates/measure/", {"account": number, "campaign": number, "text": "Hi"}),
+        ("/campaigns/new/", {"name": "Promo", "template": number}),
+        (step(campaign, "message"), {"turn": "template-0", "template": number}),
+        (step(campaign, "message"), {"turn": f"choose-{number}", "account": number}),
+        (step(campaign, "recipients"), {"turn": f"remove-{number}", "lists": [contact_list.pk]}),
+        ("/notices/read/", {"up_to": number}),
+    ):
+        assert client.post(path, posted).status_code in (200, 302), (path, posted)
