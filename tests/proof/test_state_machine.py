@@ -46,7 +46,7 @@ MUST_BE_MET = (
     "stagger window",
     "stagger pace",
     "stagger canary",
-    "reason window_closed",
+    "event window_closed",
 )
 
 
