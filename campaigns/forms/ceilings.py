@@ -30,3 +30,6 @@ class CeilingsForm(StepForm):
         elif account is not None:
             hint = f"Needs the prices of {account}, which it does not have yet. Leave blank for no limit."
             self.fields["cost_ceiling"].help_text = hint
+
+    def is_open(self) -> bool:
+        return self.is_any_set("parts_ceiling", "cost_ceiling")

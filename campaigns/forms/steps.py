@@ -37,6 +37,10 @@ class StepForm(forms.ModelForm):
         """Whether it shows errors. A form that nobody asked to save shows none."""
         return bool(self.errors)
 
+    def is_any_set(self, *names: str) -> bool:
+        """Whether one of these fields has a value or an error now."""
+        return any(self[name].value() not in (None, "") or self[name].errors for name in names)
+
     def forget_errors(self) -> None:
         """Show the form as it is without its errors: nobody asked to save it."""
         self.errors.clear()
@@ -54,7 +58,7 @@ def say_in_words(field: forms.Field, least: int) -> None:
     field.widget.attrs |= {"min": least}
     others = [validator for validator in field.validators if not isinstance(validator, MinValueValidator)]
     field.validators = [*others, MinValueValidator(least)]
-    if isinstance(field, forms.IntegerField):
+    if not isinstance(field, forms.DecimalField):
         field.validators.append(MaxValueValidator(LARGEST))
     field.error_messages |= {
         "min_value": wanted,

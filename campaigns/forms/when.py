@@ -79,6 +79,9 @@ class WhenForm(StepForm):
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         self.fields[name].choices = choices  # type: ignore[attr-defined]
 
+    def is_pace_open(self) -> bool:
+        return self.is_any_set("pace", "canary")
+
     def days(self) -> Iterator[tuple[str, Any, Any]]:
         """The name of each day with its two fields."""
         for day, name in enumerate(_DAY_NAMES):

@@ -66,6 +66,8 @@ def results_context(campaign: Campaign) -> dict[str, Any]:
     tests = test_handover.results_of(campaign)
     return {
         "tests": tests,
+        "tests_now": [result for result in tests if not result.is_outdated],
+        "tests_outdated": [result for result in tests if result.is_outdated],
         "tests_are_live": any(result.is_live for result in tests),
         "test_refresh_seconds": TEST_REFRESH_SECONDS,
     }

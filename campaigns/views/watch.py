@@ -20,7 +20,6 @@ from campaigns import decisions, follow_up, outcomes, test_handover
 from campaigns.audience.reach import read_groups
 from campaigns.audience.readiness import window_warnings
 from campaigns.audience.sources import selected
-from campaigns.audience.spec import finished_text
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import ReasonForm, StartForm
@@ -286,8 +285,6 @@ def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[
 def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     why_not = decisions.why_not_approve(row, request.user)
     total = row.counts.get("included", 0)
-    spec = row.counts.get("longest", [])[:3]
-    found = Recipient.objects.in_bulk(spec)
     faults = {code: (count, "") for code, count in row.counts.get("text_faults", {}).items()}
     now = timezone.now()
     warnings = warnings_of(row, faults, total, row.counts.get("parts", 0), now)
@@ -301,7 +298,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),
         "included": total,
-        "longest": [(found[pk].msisdn, finished_text(row, found[pk])) for pk in spec if pk in found],
         "typical": row.counts.get("typical"),
         "expensive": expensive_words(row.counts.get("expensive", {})),
         "histogram": [

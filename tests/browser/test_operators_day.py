@@ -105,6 +105,7 @@ def write_campaign(operator: Page) -> None:
     for field in operator.locator(".own-hours input[type=time]").all():
         field.fill("00:00")
     operator.get_by_label("Public holidays").select_option("")
+    operator.get_by_text("How fast, and to whom first").click()
     operator.get_by_label("Only this many recipients first").fill("2")
     press(operator, "Continue to the check")
 
