@@ -60,7 +60,7 @@ class MessageForm(StepForm):
     def chosen_account(self) -> Account | None:
         """The account that is chosen right now. It determines which options there are."""
         chosen = (self.data if self.is_bound else self.initial).get("account")
-        return Account.objects.filter(pk=as_id(chosen)).first()
+        return Account.objects.filter(pk=as_id(chosen) or 0).first()
 
     def _kept_options(self, account: Account) -> dict[str, Any]:
         """The draft's options if they are those of this account's provider, else the provider's default ones."""
@@ -179,7 +179,7 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     if verb == "clean":
         data["text"] = letters.replace(data.get("text", ""))
     elif verb == "template":
-        template = Template.objects.filter(pk=as_id(data.get("template"))).first()
+        template = Template.objects.filter(pk=as_id(data.get("template")) or 0).first()
         if template:
             _put(data, bound_text(template, campaign.value_labels(), bool(campaign.ordered_lists())))
             data["sender"] = template.sender or data.get("sender", "")
@@ -191,7 +191,7 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
         labels = _labels(data.get("text_labels"))
         _put(data, rebind(data.get("text", ""), labels, campaign.value_labels(), columns, texts))
     elif verb == "choose":
-        _choose(data, Account.objects.filter(pk=as_id(where), is_active=True).first())
+        _choose(data, Account.objects.filter(pk=as_id(where) or 0, is_active=True).first())
     return data
 
 
@@ -212,7 +212,7 @@ def _labels(value: Any) -> dict[str, str]:
 
 def _choose(data: QueryDict, account: Account | None) -> None:
     """Put another account into the form, with its provider's default options."""
-    before = Account.objects.filter(pk=as_id(data.get("account"))).first()
+    before = Account.objects.filter(pk=as_id(data.get("account")) or 0).first()
     if account is None:
         return
     data["account"] = str(account.pk)

@@ -186,7 +186,7 @@ def _created(request: HttpRequest, name: str) -> Campaign:
 
 def _copy_template(campaign: Campaign, template_pk: str) -> None:
     """Copy the text of a template into a new draft, whose lists are saved by now."""
-    template = Template.objects.filter(pk=as_id(template_pk)).first()
+    template = Template.objects.filter(pk=as_id(template_pk) or 0).first()
     if template:
         copy_into(campaign, template)
 

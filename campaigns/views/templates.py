@@ -116,7 +116,7 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("campaigns.view_template", raise_exception=True)
 def measure(request: HttpRequest) -> HttpResponse:
     """The count and the phone preview of a text while it is being written; for a draft, what else depends on it."""
-    account = Account.objects.filter(pk=as_id(request.POST.get("account"))).first()
+    account = Account.objects.filter(pk=as_id(request.POST.get("account")) or 0).first()
     options = _options(account, request.POST)
     campaign = _draft(request)
     lists = campaign.ordered_lists() if campaign else []
@@ -142,7 +142,7 @@ def measure(request: HttpRequest) -> HttpResponse:
 def _draft(request: HttpRequest) -> Campaign | None:
     """The draft whose text is written; None while a template is."""
     is_allowed = request.user.has_perm("campaigns.view_campaign")
-    return Campaign.objects.filter(pk=as_id(request.POST.get("campaign"))).first() if is_allowed else None
+    return Campaign.objects.filter(pk=as_id(request.POST.get("campaign")) or 0).first() if is_allowed else None
 
 
 def _options(account: Account | None, posted: Mapping[str, Any]) -> dict[str, Any]:

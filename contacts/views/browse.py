@@ -95,7 +95,7 @@ def _table(contact_list: ContactList, rows: list[Contact]) -> ContactTable:
 
 
 def _shown_segment(request: HttpRequest, contact_list: ContactList) -> Segment | None:
-    return contact_list.segments.filter(pk=as_id(request.GET.get("segment"))).first()
+    return contact_list.segments.filter(pk=as_id(request.GET.get("segment")) or 0).first()
 
 
 @require_GET
