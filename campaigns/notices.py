@@ -6,7 +6,7 @@ Notices about files are made for all files of a campaign together: nobody needs 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -104,8 +104,25 @@ def _causes(events: Sequence[Event]) -> list[Cause]:
     for event in events:
         if kind := _kind_of(event):
             found[kind, event.campaign_id].append(event)
-    causes = (_cause(kind, of_campaign) for (kind, _), of_campaign in found.items())
-    return [cause for cause in causes if cause]
+    causes = {key: cause for key, of_campaign in found.items() if (cause := _cause(key[0], of_campaign))}
+    for (kind, pk), cause in causes.items():
+        finished = causes.get((NoticeKind.FINISHED, pk))
+        if kind == NoticeKind.BATCH_REJECTED and finished:
+            causes[kind, pk] = replace(cause, people=cause.people - _told_by(finished))
+    return list(causes.values())
+
+
+def _told_by(finished: Cause) -> set[User]:
+    """Those to whom a notice that a campaign finished says as much as one about its rejected files would."""
+    choices = {choice.user_id: choice for choice in NoticeChoice.objects.filter(user__in=finished.people)}
+
+    def is_told(choice: NoticeChoice | None) -> bool:
+        return choice is None or all(
+            NoticeKind.FINISHED in chosen or NoticeKind.BATCH_REJECTED not in chosen
+            for chosen in (choice.shown, choice.mailed)
+        )
+
+    return {user for user in finished.people if is_told(choices.get(user.pk))}
 
 
 def _kind_of(event: Event) -> NoticeKind | None:
@@ -191,9 +208,11 @@ def _close(rows: QuerySet[Notice], now: datetime) -> None:
 def _stopped_accounts() -> Iterable[Cause]:
     """A cause for each account that is stopped; its key has the time, so that the next stop is another cause."""
     for account in Account.objects.exclude(stopped_at=None):
-        running = Campaign.objects.filter(
-            account=account, status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED), kind=Campaign.Kind.REGULAR
-        )
+        # What stops the account may end the campaign too, and at a moment that was read before the stop.
+        stops = Event.objects.filter(reason="account_stopped", at__gte=account.stopped_at)
+        is_concerned = Q(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
+        is_concerned |= Q(closed_at__gte=account.stopped_at) | Q(pk__in=stops.values("campaign"))
+        running = Campaign.objects.filter(is_concerned, account=account, kind=Campaign.Kind.REGULAR)
         people = set(_users_who_may("providers.change_account")).union(*map(people_of, running))
         key = f"{NoticeKind.ACCOUNT_STOPPED.value}, account {account.pk}, {account.stopped_at:%Y-%m-%dT%H:%M:%S.%f}"
         sentence = f"The account {account} is stopped: nothing is handed over through it."

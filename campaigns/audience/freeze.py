@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from campaigns.audience.approval import approval_hash, frozen_recipients
@@ -42,7 +42,16 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     refuse_times(campaign, now)
     if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
         raise Refusal("follow_up_active", why_not)
-    transition(campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={})
+    try:
+        with transaction.atomic():
+            transition(
+                campaign, Campaign.Status.FREEZING, user=user, frozen_by=user, freeze_progress=0, problems=[], counts={}
+            )
+    except IntegrityError as error:
+        # Another follow-up was submitted since the question above: one_follow_up_of_a_chain_is_active.
+        if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
+            raise Refusal("follow_up_active", why_not) from error
+        raise
 
 
 def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:

@@ -34,7 +34,7 @@ def findings_of(campaign: Campaign, check: AudienceCheck, now: datetime) -> list
     """Every blocker of a draft that was checked, then every warning."""
     return [
         *_blockers(campaign, check),
-        *_times(campaign, now),
+        *_times(campaign, check.is_complete, now),
         *warnings_of(campaign, check.text_faults, check.included, check.parts, now),
     ]
 
@@ -68,7 +68,7 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
         yield blocker("no_prices" if is_unpriced else "above_ceiling", sentence, "when", field)
 
 
-def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
+def _times(campaign: Campaign, is_complete: bool, now: datetime) -> Iterator[CampaignWarning]:
     """Times that cannot be used, a blocker; people whom the allowed hours keep from being texted at the start."""
     groups = Counter[Group]()
     try:
@@ -82,22 +82,28 @@ def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     except Refusal as refusal:
         yield blocker(refusal.code, refusal.sentence, "when", _TIME_FIELDS.get(refusal.code, "preset"))
         return
-    yield from window_warnings(campaign, groups, now)
+    yield from window_warnings(campaign, groups, now, is_complete)
 
 
-def window_warnings(campaign: Campaign, groups: Counter[Group], now: datetime) -> Iterator[CampaignWarning]:
-    """The people of ``groups`` whom the allowed hours keep from being texted at the start, or at all."""
+def window_warnings(
+    campaign: Campaign, groups: Counter[Group], now: datetime, is_complete: bool = True
+) -> Iterator[CampaignWarning]:
+    """The people of ``groups`` whom the allowed hours keep from being texted at the start, or at all.
+
+    ``is_complete`` is False if ``groups`` has the first recipients only.
+    """
     window, start = parse(campaign.window), max(now, campaign.start_at or now)
     if window is None or campaign.is_early:
         return
     never = unreachable(campaign, groups, start)
     outside = sum(count for group, count in groups.items() if not is_open(window, group, start)) - never
+    least = "" if is_complete else "at least "
     if never:
-        sentence = f"The allowed hours of {_people(never)} do not come before the end, so they get no text."
+        sentence = f"The allowed hours of {least}{_people(never)} do not come before the end, so they get no text."
         yield CampaignWarning("window_never_opens", sentence, "when", field="preset")
     if outside > 0:
         what = "they are skipped" if window.skips else "they are texted later"
-        sentence = f"At the start it is outside the allowed hours for {_people(outside)}: {what}."
+        sentence = f"At the start it is outside the allowed hours for {least}{_people(outside)}: {what}."
         yield CampaignWarning("outside_window", sentence, "when", field="start_at")
 
 

@@ -134,7 +134,7 @@ def settings_of(campaign: Campaign) -> dict[str, Any]:
         "Account": campaign.account.name,
         **_chosen(campaign),
         "Skipped": ", ".join(row.name for row in campaign.exclusions.all()) or "Nobody",
-        "Not texted for": f"{days} {'day' if days == 1 else 'days'}" if days else "Any time",
+        "Skip people texted in the last … days": f"{days} {'day' if days == 1 else 'days'}" if days else "off",
         "Sender": campaign.sender or "The account’s sender",
         "Start": _local(campaign.start_at) if campaign.start_at else "As soon as it is approved",
         "End": _local(campaign.end_at) if campaign.end_at else "None",

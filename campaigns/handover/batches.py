@@ -29,8 +29,8 @@ from providers.base import Payload
 
 #: What became of people who must not be texted any more, for the history.
 _LEFT = {
-    ExcludedReason.OPTED_OUT_LATER: "opted out after submission and were removed.",
-    ExcludedReason.REACHED_LATER: "were removed, because another campaign of the chain reached them after all.",
+    ExcludedReason.OPTED_OUT_LATER: "opted out after submission and {verb} removed.",
+    ExcludedReason.REACHED_LATER: "{verb} removed, because another campaign of the chain reached them after all.",
 }
 
 
@@ -141,7 +141,8 @@ def _exclude(
         count = getattr(lock_campaign(campaign.pk), reason) + gone
         setattr(campaign, reason, count)
         Campaign.objects.filter(pk=campaign.pk).update(**{reason.value: count})
-        record_event(campaign, reason, f"{gone:,} {_LEFT[reason]}", batch=batch)
+        said = _LEFT[reason].format(verb="was" if gone == 1 else "were")
+        record_event(campaign, reason, f"{gone:,} {said}", batch=batch)
     return gone
 
 

@@ -130,7 +130,9 @@ class Portions:
             )
             self.campaign.outside_window = counted + gone
             Campaign.objects.filter(pk=self.campaign.pk).update(outside_window=counted + gone)
-            record_event(self.campaign, "outside_window", f"{gone:,} were outside the allowed hours and were skipped.")
+            verb = "was" if gone == 1 else "were"
+            said = f"{gone:,} {verb} outside the allowed hours and {verb} skipped."
+            record_event(self.campaign, "outside_window", said)
         self.spans = {group: spans for group, spans in self.spans.items() if self._is_open(group)}
 
     def plan_next(self, made: int) -> None:
@@ -166,10 +168,11 @@ class Portions:
     def _refuse_unless_busy(self, count: int) -> None:
         busy = (Batch.Status.PREPARED, Batch.Status.UPLOADING, Batch.Status.COMMITTING)
         if not self.campaign.batches.filter(status__in=busy).exists():
+            people = "1 recipient" if count == 1 else f"{count:,} recipients"
             raise Refusal(
                 "window_never_opens",
-                f"{count:,} recipients cannot be texted: their allowed hours do not come again before the end. Cancel "
-                "the campaign: what was handed over stays, and its results are still collected.",
+                f"{people} cannot be texted: their allowed hours do not come again before the end. Cancel the campaign:"
+                " what was handed over stays, and its results are still collected.",
             )
 
     def opened_at(self) -> datetime | None:

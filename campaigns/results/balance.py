@@ -73,7 +73,8 @@ class Balance:
 
     @property
     def settled(self) -> int:
-        return self.batched - self.outcomes["open"]
+        """Recipients with a final result, those who were cancelled before they were in a batch among them."""
+        return self.batched + self.cancelled - self.outcomes["open"]
 
 
 def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:

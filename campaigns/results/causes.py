@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, TextChoices
+from django.db.models import Count, Min, Q, TextChoices
 
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from providers.base import BaseAdapter
 from providers.causes import CONNECTION, Cause
 
-#: Causes that are listed; what is rarer is found among the recipients.
+#: Causes that are listed; those that are rarer are added up in a last row.
 MOST = 12
 
 
@@ -27,9 +27,19 @@ class Step(TextChoices):
     ASK_ADMINISTRATOR = "ask_administrator", "Ask an administrator of Baton to look at the log."
     DECIDE = "decide", "Whether these people were texted is not known. Look at the evidence and decide."
     REVIEW = "review", "Nothing was handed over. Release the file or cancel it."
+    LIST = "list", "Look at the recipients that failed, with the code and the reason of each."
     NOTHING = "nothing", "There is nothing to do."
     OPTED_OUT = "opted_out", "There is nothing to do: the opt-out is recorded, and no campaign texts them again."
     UNDELIVERED = "undelivered", "There is nothing to do: they count as texted, so that nobody is texted twice."
+
+    @property
+    def for_one(self) -> str:
+        """The sentence about one person."""
+        if self is Step.FIX_NUMBERS:
+            return "Correct the number with the person concerned, and text that one again."
+        if self is Step.FIX_SENDER:
+            return "Have the sender registered with the provider, or text this person from another one."
+        return self.label.replace("these people were", "this person was").replace("these people", "this person")
 
 
 STEPS: dict[Cause, Step] = {
@@ -115,13 +125,17 @@ def step_of(adapter: BaseAdapter, code: str, status: str = "") -> Step:
 def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
     """Why recipients of ``campaign`` were not texted, or did not get it, the most frequent first.
 
+    At most ``MOST`` causes, and one without a code for all others, so that the counts add up to the failures.
+
     Reads the outcomes of single numbers only where a file has failed ones, in one query. What was accepted and not
     delivered is added once the campaign has ended: some providers report every delivery, and while it runs the page is
     read every two seconds.
     """
     # A cancelled draft has no file, and may have no account.
     found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)] if batches else []
-    return sorted(found, key=lambda cause: -cause.count)[:MOST]
+    found.sort(key=lambda cause: -cause.count)
+    others = sum(cause.count for cause in found[MOST:])
+    return found[:MOST] + ([Found("", "Other causes", "", others, Step.LIST)] if others else [])
 
 
 def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
@@ -151,18 +165,15 @@ def _of_numbers(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
     rows = (
         RecipientOutcome.objects.filter(wanted, batch__campaign=campaign)
         .order_by()
-        .values_list("result", "code", "sentence")
-        .annotate(n=Count("pk"))
-        .order_by("-n")[:50]
+        .values_list("result", "code")
+        .annotate(said=Min("sentence"), n=Count("pk"))
     )
     adapter = campaign.account.adapter
-    causes: dict[tuple[str, str], Found] = {}
-    for result, code, sentence, n in rows:
+    causes = []
+    for result, code, sentence, count in rows:
         is_failed = result == RecipientOutcome.Result.ROW_ERROR
         step = step_of(adapter, code) if is_failed else Step.UNDELIVERED
         # An accepted text has a status, which may be written like an error.
         words = (is_failed and adapter.words.get(code)) or sentence or code
-        before = causes.get((result, code))
-        count = n + (before.count if before else 0)
-        causes[result, code] = Found(code, words, sentence if sentence != words else "", count, step)
-    return list(causes.values())
+        causes.append(Found(code, words, sentence if sentence != words else "", count, step))
+    return causes

@@ -27,6 +27,8 @@ def steps_of(request: HttpRequest, campaign: Campaign, causes: list[Found]) -> l
 
 
 def _list(campaign: Campaign, cause: Found) -> str:
+    if cause.step == Step.LIST:
+        return f"{campaign.get_absolute_url()}?tab=recipients"
     outcome = _OUTCOMES.get(cause.step, "rejected" if cause.is_of_files else "row_error")
     query = {"tab": "recipients", "outcome": outcome, "code": cause.code}
     return f"{campaign.get_absolute_url()}?{urlencode(query)}"

@@ -171,7 +171,7 @@ def _files_to_decide() -> Iterator[Line]:
             url = reverse("campaigns:unclear", args=[group["campaign_id"]])
             url += f"?{urlencode({'reason': group['reason']})}"
         else:
-            url = reverse("campaigns:campaign", args=[group["campaign_id"]])
+            url = f"{reverse('campaigns:campaign', args=[group['campaign_id']])}?tab=files"
         what = f"file {group['number']}" if group["files"] == 1 else f"{group['files']:,} files"
         what = f"{what} {group['status']}, {_people(group['left'])}"
         sentence = group["one_sentence"]

@@ -45,7 +45,7 @@ def _context(row: Recipient) -> dict[str, Any]:
         "campaign": campaign,
         "row": row,
         "more": text.more,
-        "advice": step.label if step else "",
+        "advice": step.for_one if step else "",
         "values": [(label, getattr(row, field)) for field, label in values.items() if getattr(row, field)],
         "opt_out": Suppression.objects.active().filter(msisdn=row.msisdn).first(),
         "others": sorted(

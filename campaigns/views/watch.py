@@ -130,6 +130,7 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         books = context["books"]
         if books.failed or books.cancelled or books.outcomes["cancelled"]:
             context["left"] = sum(cause.eligible for cause in follow_up.causes_of(row))
+            context["open_draft"] = context["follow_ups"].filter(status=Campaign.Status.DRAFT).last()
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):

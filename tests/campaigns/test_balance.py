@@ -43,6 +43,16 @@ def test_each_status_counts_in_its_bucket(running: Campaign) -> None:
     assert balance.of(running).outcomes == {"accepted": 5, "row_error": 0, "rejected": 0, "cancelled": 0, "open": 0}
 
 
+def test_those_who_were_cancelled_before_they_were_in_a_file_have_a_final_result(
+    account: Account, make_campaign: MakeCampaign, operator: User
+) -> None:
+    campaign = freeze(make_campaign(account), operator)
+    assert balance.of(campaign).settled == 0
+    transition(campaign, "cancelled")
+    books = balance.of(campaign)
+    assert (books.cancelled, books.settled) == (5, books.included)
+
+
 def test_the_dashboard_reads_as_many_rows_as_there_are_batches(
     running: Campaign, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

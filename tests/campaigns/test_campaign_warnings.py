@@ -1,6 +1,7 @@
 """Warnings before a campaign is submitted and approved: nothing forbids them, but somebody should look."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -238,4 +239,8 @@ def test_times_and_allowed_hours(
     campaign = make_campaign(account, text=TEXT, window=window, **times)
     [found] = [row for row in findings_of(campaign, check_audience(campaign), now) if row.code == code]
     assert words in found.sentence
+    if code == "outside_window":
+        checked = replace(check_audience(campaign), is_complete=False)
+        [least] = [row for row in findings_of(campaign, checked, now) if row.code == code]
+        assert "for at least 5 recipients" in least.sentence
     assert (found.severity == Severity.BLOCKER) is (code != "outside_window")

@@ -12,6 +12,7 @@ from django.conf import settings
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from campaigns.results import causes
 from campaigns.results.causes import Step, causes_of, step_of
+from contacts.models import ContactList
 from providers import registry
 from providers.causes import CONNECTION, Cause
 from providers.models import Account
@@ -98,6 +99,7 @@ def test_every_code_of_a_connection_and_of_baton_has_a_next_step() -> None:
 def test_every_kind_of_cause_has_a_step_and_every_step_a_sentence() -> None:
     assert set(causes.STEPS) == set(Cause)
     assert all(step.label.endswith(".") for step in Step)
+    assert not [step for step in Step if "these" in step.for_one or "those" in step.for_one]
 
 
 def test_the_step_of_a_file_that_waits_for_a_person_is_to_look_at_it(account: Account) -> None:
@@ -135,3 +137,19 @@ def test_causes_are_counted_in_people_with_plain_words(account: Account, make_ru
     assert found[0].words == "SMSPortal reports too few credits for this file. Top up the account."
     assert (found[0].example, found[0].batch) == (told, batch.pk)
     assert (found[1].words, found[2].words) == ("This number has opted out with SMSPortal.", "As reported.")
+
+
+def test_the_causes_add_up_to_the_failures_however_many_there_are(
+    account: Account, make_running: Callable[..., Campaign], make_list: Callable[..., ContactList]
+) -> None:
+    campaign = make_running(account, make_list(count=causes.MOST + 4))
+    batch = campaign.batches.get()
+    for at, recipient in enumerate(campaign.recipients.order_by("msisdn")):
+        RecipientOutcome.objects.create(
+            batch=batch, recipient=recipient, result="row_error", code=f"code {max(at, 1)}", sentence=f"Row {at}."
+        )
+    Batch.objects.update(status="accepted", row_errors=causes.MOST + 4)
+    *listed, last = causes_of(campaign, list(campaign.batches.all()))
+    assert (len(listed), listed[0].code, listed[0].count) == (causes.MOST, "code 1", 2)
+    assert (last.words, last.code, last.count) == ("Other causes", "", 3)
+    assert sum(cause.count for cause in (*listed, last)) == causes.MOST + 4

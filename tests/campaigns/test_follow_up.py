@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from campaigns import decisions, follow_up
 from campaigns.audience import freeze as audience_freeze
+from campaigns.chain import why_not_freeze
 from campaigns.handover import batches, journal
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from campaigns.results import balance, settle, standing
@@ -99,6 +100,20 @@ def test_only_one_follow_up_of_a_chain_may_be_active(ended: Campaign, operator: 
 
     with pytest.raises(Refusal, match=r"“October promo \(again\)” already texts people"):
         follow_up.follow_up(ended, ["row_error"], operator, timezone.now())
+    with pytest.raises(Refusal, match=r"“October promo \(again\)” already texts people"):
+        audience_freeze.begin_freeze(second, operator, timezone.now())
+    second.refresh_from_db()
+    assert second.status == "draft"
+
+
+def test_of_two_follow_ups_submitted_at_once_the_second_is_refused_with_a_sentence(
+    ended: Campaign, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (follow_up.follow_up(ended, ["rejected"], operator, timezone.now()) for _ in range(2))
+    freeze(first, operator)
+    answers = iter([""])
+    # The first question is asked before the first follow-up was submitted.
+    monkeypatch.setattr(audience_freeze, "why_not_freeze", lambda campaign: next(answers, why_not_freeze(campaign)))
     with pytest.raises(Refusal, match=r"“October promo \(again\)” already texts people"):
         audience_freeze.begin_freeze(second, operator, timezone.now())
     second.refresh_from_db()

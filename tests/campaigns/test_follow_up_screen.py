@@ -1,5 +1,6 @@
 """The screens of a repair: choose who is texted again, correct them, stop a campaign and correct its rest."""
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -137,6 +138,10 @@ def test_stopping_says_in_numbers_what_is_handed_over(
 
     assert "Stop now: 5 not handed over yet" in before
     assert "Resume: hand over 5" in after
+    # A pace, a canary or closed hours may hold them back.
+    Campaign.objects.filter(pk=running.pk).update(pace=100)
+    for page in ("standing/", ""):
+        assert not re.search(r"Resume: (hand over )?5", html_of(client.get(f"/campaigns/{running.pk}/{page}")))
     assert "Correct the rest" in after
 
 
@@ -167,5 +172,7 @@ def test_the_rest_is_corrected_in_a_new_draft(
     assert "cancelled the rest, to correct it in another campaign" in history
     assert f'followed by <a href="/campaigns/{rest.pk}/">' in history
     assert "There is already a draft" in html_of(client.get(f"/campaigns/{paused.pk}/follow-up/"))
+    assert f"Continue with {rest}" in history
+    assert "2 again" not in history
     again = html_of(client.post(f"/campaigns/{paused.pk}/correct-rest/", follow=True))
     assert "is not paused" in again

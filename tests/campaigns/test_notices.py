@@ -21,6 +21,7 @@ from campaigns import decisions, notice_mail, timing
 from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign, Event, Notice, NoticeChoice
 from campaigns.notices import make_notices
+from campaigns.results.settle import stop_account
 from campaigns.statuses import NoticeKind
 from contacts.models import ContactList
 from providers.models import Account
@@ -166,6 +167,32 @@ def test_a_test_handover_is_told_only_if_it_failed(
     transition(campaign, "closed")
     make_notices(timezone.now())
     assert set(told()) == expected
+
+
+@pytest.mark.usefixtures("people")
+def test_a_campaign_that_ends_with_a_rejected_file_gives_its_people_one_notice_for_it(
+    account: Account, make_running: MakeCampaign
+) -> None:
+    campaign = make_running(account)
+    stop_account(settle(campaign, "rejected"), "login_failed", "No credits are left.")
+    transition(campaign, "closed", closed_at=account.stopped_at or timezone.now() - timedelta(seconds=5))
+    make_notices(timezone.now())
+    found = told()
+    assert found["finished"] == {"operator"}
+    assert "operator" not in found["batch_rejected"]
+    assert "other-approver" in found["batch_rejected"]
+    assert found["account_stopped"] == {"operator", "other-administrator"}
+
+
+def test_those_who_chose_notices_of_rejected_files_alone_get_them(
+    account: Account, make_running: MakeCampaign, operator: User
+) -> None:
+    NoticeChoice.objects.create(user=operator, shown=["batch_rejected"], mailed=[])
+    campaign = make_running(account)
+    settle(campaign, "rejected")
+    transition(campaign, "closed")
+    make_notices(timezone.now())
+    assert told()["batch_rejected"] >= {"operator"}
 
 
 @pytest.mark.usefixtures("people")
