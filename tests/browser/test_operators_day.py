@@ -167,7 +167,7 @@ def pause_and_resume(operator: Page, address: str) -> None:
     for words, count in (("Handed over for good", "2"), ("Not handed over yet", "3")):
         shown = operator.locator(".tile", has_text=words).locator(".tile-number")
         expect(shown).to_have_text(count)
-    press(operator, "Resume: hand over 3")
+    press(operator, "Resume")
     press(operator, "Continue with the remaining 3")
     tile(operator, "row_error", 1)
     tile(operator, "accepted", 4)

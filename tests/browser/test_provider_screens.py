@@ -131,6 +131,7 @@ def test_an_account_is_chosen_on_the_check(
 ) -> None:
     page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)
     page.goto(f"/campaigns/{world.campaign.pk}/check/")
+    page.locator("summary", has_text="Accounts").click()
     page.get_by_role("button", name="Choose bulksms here").click()
     expect(page.get_by_text("October promo now goes through bulksms here.")).to_be_visible()
     world.campaign.refresh_from_db()
