@@ -216,7 +216,7 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], errors
 def show(page: Page, scheme: Literal["light", "dark"]) -> None:
     """Axe would measure colours on their way from one scheme to the other."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.evaluate("new Promise((done) => requestAnimationFrame(done))")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
     page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
 
 
