@@ -227,7 +227,11 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
 
 
 def are_due(campaign: Campaign, now: datetime) -> bool:
-    """Whether batches could be created for those who wait: not while hours, pace or canary hold all of them back."""
+    """Whether batches can be created now: recipients wait, and hours, pace or canary do not hold all of them back."""
+    return _may_be_created(campaign, now) and campaign.recipients.waiting().exists()
+
+
+def _may_be_created(campaign: Campaign, now: datetime) -> bool:
     if not campaign.is_staggered:
         return True
     if canary.others_wait(campaign):

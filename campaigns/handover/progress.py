@@ -56,7 +56,7 @@ def _allowed_since(campaign: Campaign, now: datetime) -> list[datetime]:
         verdict = verdict_on(batch, campaign, now)
         if not verdict.code or verdict.due_at is None:
             allowed.append(verdict.since or batch.created_at)
-    if are_due(campaign, now) and campaign.recipients.waiting().exists():
+    if are_due(campaign, now):
         opened_at = open_since(campaign, now)
         if opened_at:
             allowed.append(max(opened_at, campaign.batches_due_at or opened_at))
