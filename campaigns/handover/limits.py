@@ -119,19 +119,21 @@ def _by_window(batch: Batch, campaign: Campaign, window: Window, now: datetime) 
     return Verdict(WINDOW_CLOSED, sentence, min(opens_at, now + timing.LOOK_AGAIN_AFTER), expires_at)
 
 
-def gone_before(campaign: Campaign, batch: Batch | None, now: datetime) -> list[Gone]:
-    """The other files of the campaign that may have arrived lately, each with how long it counts for the pace.
+def gone_before(campaign: Campaign, batch: Batch, now: datetime) -> list[Gone]:
+    """The other files of the campaign's chain that may have arrived lately, each with how long it counts for the pace.
 
-    Those of its whole chain: a corrected rest continues what another campaign began.
+    The whole chain counts, because a corrected rest continues what another campaign began.
     A commit in the future was made before the clock was set back; how long ago that was is not known.
     """
-    attempts = Attempt.objects.filter(
-        batch__campaign__in=[campaign.pk, *other_campaigns(campaign)],
-        started_at__gt=now - 3 * timing.PACE_PERIOD,
-        started_at__lte=now + timing.CLOCKS_DIFFER,
-    ).exclude(ending__in=NOT_ARRIVED)
-    if batch is not None:
-        attempts = attempts.exclude(batch=batch)
+    attempts = (
+        Attempt.objects.filter(
+            batch__campaign__in=[campaign.pk, *other_campaigns(campaign)],
+            started_at__gt=now - 3 * timing.PACE_PERIOD,
+            started_at__lte=now + timing.CLOCKS_DIFFER,
+        )
+        .exclude(ending__in=NOT_ARRIVED)
+        .exclude(batch=batch)
+    )
     latest: dict[int, Gone] = {}
     for pk, rows, started_at, ended_at in attempts.values_list("batch_id", "batch__rows", "started_at", "ended_at"):
         until = pace.counts_until(started_at, ended_at)
