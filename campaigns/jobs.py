@@ -225,7 +225,7 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         try:
             code, sentence = "no_progress", no_progress_sentence(campaign, now)
         except Refusal as refusal:
-            # The others continue.
+            # The other campaigns continue.
             code, sentence = refusal.code, refusal.sentence
         if sentence:
             _try_transition(campaign, Campaign.Status.PAUSED, code, sentence)

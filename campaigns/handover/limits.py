@@ -18,7 +18,7 @@ from contacts.errors import Refusal
 from providers.base import NOT_ARRIVED
 
 WINDOW_CLOSED, PACE, EXPIRED = "window_closed", "pace", "expired"
-#: The approved hours name a zone or a country that Baton does not know any more, after an update perhaps.
+#: The approved hours name a zone or a country that Baton no longer knows, perhaps after an update.
 WINDOW_INVALID = "window_invalid"
 #: The reasons of a prepared batch that is not late but waits for its time.
 PUT_OFF = (WINDOW_CLOSED, PACE)
@@ -28,9 +28,9 @@ NEVER_OPENS = "The allowed hours of its recipients do not come again before the 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Without a ``code`` the batch may go, and could since ``since`` where that is known.
+    """Without a ``code``, the batch may be handed over now, and could have been since ``since``, if that is known.
 
-    With a code it waits until ``due_at``, or, where that is None, for a person.
+    With a code, it waits until ``due_at``, or for a person if that is None.
     """
 
     code: str = ""
@@ -41,7 +41,7 @@ class Verdict:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What is written with the batch."""
+        """The fields of the batch that are updated with it."""
         return {"due_at": self.due_at, "expires_at": self.expires_at}
 
 
