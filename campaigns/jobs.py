@@ -141,8 +141,7 @@ def sweep(now: datetime) -> dict[str, int]:
     for campaign in Campaign.objects.filter(
         Q(status=Campaign.Status.RUNNING) | Q(status=Campaign.Status.APPROVED, effective_start_at__lte=now)
     ):
-        is_waiting = portions.are_due(campaign, now) and campaign.recipients.waiting().exists()
-        if campaign.status == Campaign.Status.APPROVED or is_waiting:
+        if campaign.status == Campaign.Status.APPROVED or portions.are_due(campaign, now):
             wanted.append((create_batches, campaign.pk))
     for campaign in Campaign.objects.filter(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED)):
         settle.close_if_done(campaign.pk, now)
@@ -221,12 +220,12 @@ def _pause_without_progress(now: datetime, **of: Any) -> None:
         due = campaign.batches.filter(
             status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lt=now
         ).exists()
-        if not due and not (portions.are_due(campaign, now) and campaign.recipients.waiting().exists()):
+        if not due and not portions.are_due(campaign, now):
             continue
         try:
             code, sentence = "no_progress", no_progress_sentence(campaign, now)
         except Refusal as refusal:
-            # The others continue.
+            # The other campaigns continue.
             code, sentence = refusal.code, refusal.sentence
         if sentence:
             _try_transition(campaign, Campaign.Status.PAUSED, code, sentence)

@@ -22,7 +22,7 @@ PACE_PERIOD = timedelta(hours=1) + GATE_HOLDS_FOR
 #: With a pace, the files of an hour are at most so many, and of at least so many recipients where the pace allows.
 MOST_FILES_AN_HOUR = 12
 SMALLEST_PACED_FILE = 100
-#: Another file of a paced campaign is still here: no further one is created, and this is how often it is looked at.
+#: No further file of a paced campaign is created while another has yet to be handed over; that is checked this often.
 RETRY_WHILE_A_FILE_WAITS = timedelta(seconds=30)
 #: What waits for its allowed hours or its pace is looked at again at least this often, in case the clock was wrong.
 LOOK_AGAIN_AFTER = timedelta(hours=1)
@@ -95,7 +95,7 @@ AUDIT_ENDED_EVERY = timedelta(days=4)
 #: How long after a failure the e-mail of a notice is tried again: half of the notice's age, within these.
 SHORTEST_MAIL_PAUSE = timedelta(minutes=1)
 LONGEST_MAIL_PAUSE = timedelta(hours=1)
-#: After this the e-mail is given up: the notice is old news, and it stays in Baton.
+#: After this the e-mail is given up: the notice is out of date by then, and it stays in Baton.
 GIVE_UP_MAIL_AFTER = timedelta(days=3)
 #: A page says that an e-mail could not be sent once it is this late.
 MAIL_IS_LATE_AFTER = timedelta(minutes=5)

@@ -54,9 +54,9 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     of the chain reached after all, are excluded here. After a crash this continues where it stopped. The caller holds
     the campaign's lock. Raises Refusal if the campaign is no longer what was approved.
 
-    In a staggered campaign only those are in a batch who may be texted now, as many as its pace and its canary allow;
-    the sweep calls this again for the others. It raises Refusal also if this comes too late, or if the others can never
-    be texted.
+    In a staggered campaign, batches are created only for recipients who may be texted now, and for as many as its pace
+    and its canary allow; the sweep calls this again for the others. Then it also raises Refusal if it is called too
+    late, or if the others can never be texted.
     """
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     if campaign.status == Campaign.Status.APPROVED:
@@ -121,7 +121,7 @@ def why_rebuild(campaign: Campaign, batch: Batch) -> tuple[str, str] | None:
 
 
 def _leavers(campaign: Campaign, recipients: RecipientQuerySet) -> list[tuple[ExcludedReason, RecipientQuerySet]]:
-    """Those of ``recipients`` who must not be texted any more, by reason. Somebody may have several reasons."""
+    """Those of ``recipients`` who must not be texted any more, by reason. A recipient may have several reasons."""
     return [
         (ExcludedReason.OPTED_OUT_LATER, recipients.opted_out()),
         (ExcludedReason.REACHED_LATER, reached_elsewhere(campaign, recipients)),

@@ -8,7 +8,7 @@ from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign
 from campaigns.statuses import CanaryRelease
 
-#: More failed numbers than this share of the first recipients are for a person to judge.
+#: If a larger share of the first recipients failed, a person decides whether the others follow.
 MOST_FAILED = 0.05
 
 
@@ -37,16 +37,17 @@ def accepted_at(campaign: Campaign) -> datetime | None:
 
 
 def why_not(campaign: Campaign) -> str:
-    """Why the first files do not speak for the others, as a sentence; "" if all of them were accepted."""
+    """Why the others do not follow by themselves, as a sentence; "" if the first files were accepted and few failed."""
     rows = failed = 0
-    for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED):
+    for batch in campaign.batches.all():
+        failed += batch.row_errors
+        if batch.status == Batch.Status.SUPERSEDED:
+            continue
         if batch.status in OPEN:
             return f"File {batch.number:,} is not accepted yet."
         if batch.status != Batch.Status.ACCEPTED:
             return f"File {batch.number:,} was {batch.get_status_display().lower()}."
         rows += batch.rows
-        failed += batch.row_errors
-    failed += sum(campaign.batches.filter(status=Batch.Status.SUPERSEDED).values_list("row_errors", flat=True))
     if failed > MOST_FAILED * rows:
         return f"{failed:,} of the first {rows:,} numbers failed."
     return ""

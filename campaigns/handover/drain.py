@@ -26,8 +26,8 @@ from providers.locks import Lock, account_slot, hold, is_free
 from providers.models import Account
 from providers.points import reach
 
-#: Why a batch is rebuilt although nobody in it has left any more: the gate saw an opt-out that was lifted since.
-NOBODY_LEFT = ("opted_out", "A recipient had opted out, so the batch was rebuilt.")
+#: The reason for a rebuild where ``why_rebuild`` finds none: the gate saw an opt-out that has been lifted since.
+OPT_OUT_LIFTED = ("opted_out", "A recipient had opted out, so the batch was rebuilt.")
 
 
 def due_batches(account: Account, now: datetime) -> list[Batch]:
@@ -162,7 +162,7 @@ def put_off(batch: Batch, verdict: Verdict) -> None:
     with transaction.atomic():
         waiting = Batch.objects.filter(pk=batch.pk, status=Batch.Status.PREPARED)
         changed = waiting.update(reason=verdict.code, sentence=verdict.sentence, **verdict.fields)
-        # Looked at again and again until then, and told once.
+        # It may be put off many times until then, but is in the history once.
         if changed and batch.reason != verdict.code:
             record_event(batch.campaign, verdict.code, verdict.sentence, batch=batch)
 
@@ -175,7 +175,7 @@ def rebuild_batch(batch: Batch, clock: Clock) -> None:
         if not is_as_approved(campaign):
             _pause_unapproved(batch, campaign, now)
             return
-        reason, sentence = why_rebuild(campaign, batch) or NOBODY_LEFT
+        reason, sentence = why_rebuild(campaign, batch) or OPT_OUT_LIFTED
         if lock is None:
             if batch.status == Batch.Status.UPLOADING:
                 transition(

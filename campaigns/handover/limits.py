@@ -18,7 +18,7 @@ from contacts.errors import Refusal
 from providers.base import NOT_ARRIVED
 
 WINDOW_CLOSED, PACE, EXPIRED = "window_closed", "pace", "expired"
-#: The approved hours name a zone or a country that Baton does not know any more, after an update perhaps.
+#: The approved hours name a zone or a country that Baton no longer knows, perhaps after an update.
 WINDOW_INVALID = "window_invalid"
 #: The reasons of a prepared batch that is not late but waits for its time.
 PUT_OFF = (WINDOW_CLOSED, PACE)
@@ -28,9 +28,9 @@ NEVER_OPENS = "The allowed hours of its recipients do not come again before the 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Without a ``code`` the batch may go, and could since ``since`` where that is known.
+    """Without a ``code``, the batch may be handed over now, and could have been since ``since``, if that is known.
 
-    With a code it waits until ``due_at``, or, where that is None, for a person.
+    With a code, it waits until ``due_at``, or for a person if that is None.
     """
 
     code: str = ""
@@ -41,7 +41,7 @@ class Verdict:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What is written with the batch."""
+        """The fields of the batch that are updated with it."""
         return {"due_at": self.due_at, "expires_at": self.expires_at}
 
 
@@ -119,19 +119,21 @@ def _by_window(batch: Batch, campaign: Campaign, window: Window, now: datetime) 
     return Verdict(WINDOW_CLOSED, sentence, min(opens_at, now + timing.LOOK_AGAIN_AFTER), expires_at)
 
 
-def gone_before(campaign: Campaign, batch: Batch | None, now: datetime) -> list[Gone]:
-    """The other files of the campaign that may have arrived lately, each with how long it counts for the pace.
+def gone_before(campaign: Campaign, batch: Batch, now: datetime) -> list[Gone]:
+    """The other files of the campaign's chain that may have arrived lately, each with how long it counts for the pace.
 
-    Those of its whole chain: a corrected rest continues what another campaign began.
+    The whole chain counts, because a corrected rest continues what another campaign began.
     A commit in the future was made before the clock was set back; how long ago that was is not known.
     """
-    attempts = Attempt.objects.filter(
-        batch__campaign__in=[campaign.pk, *other_campaigns(campaign)],
-        started_at__gt=now - 3 * timing.PACE_PERIOD,
-        started_at__lte=now + timing.CLOCKS_DIFFER,
-    ).exclude(ending__in=NOT_ARRIVED)
-    if batch is not None:
-        attempts = attempts.exclude(batch=batch)
+    attempts = (
+        Attempt.objects.filter(
+            batch__campaign__in=[campaign.pk, *other_campaigns(campaign)],
+            started_at__gt=now - 3 * timing.PACE_PERIOD,
+            started_at__lte=now + timing.CLOCKS_DIFFER,
+        )
+        .exclude(ending__in=NOT_ARRIVED)
+        .exclude(batch=batch)
+    )
     latest: dict[int, Gone] = {}
     for pk, rows, started_at, ended_at in attempts.values_list("batch_id", "batch__rows", "started_at", "ended_at"):
         until = pace.counts_until(started_at, ended_at)

@@ -84,7 +84,7 @@ class Portions:
         return []
 
     def used(self, rows: int) -> None:
-        """So many recipients are in a batch now."""
+        """Count ``rows`` more recipients as put into a batch."""
         if self.room is not None:
             self.room -= rows
 
@@ -106,8 +106,8 @@ class Portions:
     def skip_those_outside(self) -> None:
         """Exclude those whose allowed hours are closed, if the campaign skips them.
 
-        Raises Refusal if that would be everybody before the first batch, or the first behind a
-        canary: then a person decides.
+        Raises Refusal if that would be everybody, and no batch has been created yet, or none since the others were
+        released to follow the canary: then a person decides.
         """
         if self.window is None or not self.window.skips or canary.others_wait(self.campaign):
             return
@@ -216,7 +216,8 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
     recent = list(
         made.filter(created_at__gt=now - slot.interval, created_at__lte=now).values_list("rows", "created_at")
     )
-    # Another file that could go now, but did not: the provider cannot be reached, perhaps. Files would pile up.
+    # Another file could be handed over but has not been, perhaps because the provider cannot be reached. Files would
+    # pile up.
     left = campaign.batches.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING))
     left = left.filter(due_at__lte=now + slot.interval).exclude(created_at__gt=now - slot.interval, generation=1)
     if left.exists():
@@ -227,7 +228,11 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
 
 
 def are_due(campaign: Campaign, now: datetime) -> bool:
-    """Whether batches could be created for those who wait: not while hours, pace or canary hold all of them back."""
+    """Whether batches can be created now: recipients wait, and hours, pace or canary do not hold all of them back."""
+    return _may_be_created(campaign, now) and campaign.recipients.waiting().exists()
+
+
+def _may_be_created(campaign: Campaign, now: datetime) -> bool:
     if not campaign.is_staggered:
         return True
     if canary.others_wait(campaign):
@@ -238,9 +243,9 @@ def are_due(campaign: Campaign, now: datetime) -> bool:
 
 
 def open_since(campaign: Campaign, now: datetime) -> datetime | None:
-    """Since when somebody of those who wait may be texted, by their allowed hours; None if nobody may now.
+    """Since when any of the waiting recipients may be texted, by their allowed hours; None if none of them may now.
 
-    Those who wait behind the first recipients may not be before these were accepted.
+    Those behind the first recipients may be texted only from when these were accepted.
     """
     portions = Portions(campaign, now)
     since = campaign.batches_due_at or campaign.started_at or now

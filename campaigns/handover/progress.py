@@ -21,10 +21,10 @@ def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
     """Why a running campaign must not continue by itself, as a sentence; ``""`` while its patience lasts.
 
     Patience counts from the latest of: its start (the approval, when handed over early), the creation of its first
-    batch, the last gate whose attempt may have arrived, and a person's decision to continue. In a staggered campaign
-    also from when something that is not handed over may be: its allowed hours began, the pace had room, or its batch
-    was created. What must wait is no lack of progress. The sentence names the cause, where one is known. Reads
-    attempts, batches and the history, and changes nothing.
+    batch, the last gate whose attempt may have arrived, and a person's decision to continue. In a staggered campaign it
+    also counts from when something not yet handed over could be: its allowed hours began, the pace had room, or its
+    batch was created. Waiting for these is not a lack of progress. The sentence names the cause, where one is known.
+    Reads attempts, batches and the history, and changes nothing.
     """
     # The latest gate does not count if nothing arrived: while a provider is down, every try passes a gate.
     arrived = Attempt.objects.filter(batch__campaign=campaign).exclude(ending__in=NOT_ARRIVED)
@@ -49,14 +49,14 @@ def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
 
 
 def _allowed_since(campaign: Campaign, now: datetime) -> list[datetime]:
-    """Since when each of the due batches, and somebody who waits, may be handed over; nothing for those who may not."""
+    """Since when each due batch, and any of the waiting recipients, may be handed over; [] if none of them may."""
     allowed: list[datetime] = []
     left = campaign.batches.filter(status__in=(Batch.Status.PREPARED, Batch.Status.UPLOADING), due_at__lte=now)
     for batch in left:
         verdict = verdict_on(batch, campaign, now)
         if not verdict.code or verdict.due_at is None:
             allowed.append(verdict.since or batch.created_at)
-    if are_due(campaign, now) and campaign.recipients.waiting().exists():
+    if are_due(campaign, now):
         opened_at = open_since(campaign, now)
         if opened_at:
             allowed.append(max(opened_at, campaign.batches_due_at or opened_at))

@@ -108,7 +108,7 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
     """Hold a batch back if a journal has batches of its chain that the database lacks; return whether it was.
 
     The recipients of such a batch may be in another one now. While batches are still being created, the missing ones
-    may yet come. In a staggered campaign they come only later, and perhaps with other people.
+    may yet come. In a staggered campaign they are created only later, and perhaps with other people.
     """
     if not journal_is_ahead(campaign):
         return False

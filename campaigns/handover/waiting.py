@@ -59,21 +59,17 @@ def _wait(count: int) -> str:
 def may_continue(campaign: Campaign) -> bool:
     """Whether a person can let the others follow the first recipients now."""
     is_active = campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED)
-    return is_active and bool(campaign.canary) and canary.others_wait(campaign) and _some_wait(campaign)
+    return is_active and canary.others_wait(campaign) and campaign.recipients.waiting().exists()
 
 
 def needs_a_person(campaign: Campaign) -> bool:
     """Whether those behind the first recipients of a running campaign follow only if a person lets them."""
-    if campaign.status != Campaign.Status.RUNNING or campaign.canary_released_at or not may_continue(campaign):
+    if campaign.status != Campaign.Status.RUNNING or not may_continue(campaign):
         return False
     if campaign.batches.filter(status__in=OPEN).exists():
         # Their result is awaited; a file that waits for a person has a line of its own.
         return False
-    return campaign.canary_waits_for == CanaryRelease.PERSON or not canary.may_continue(campaign)
-
-
-def _some_wait(campaign: Campaign) -> bool:
-    return campaign.recipients.waiting().exists()
+    return not canary.may_continue(campaign)
 
 
 def forecast_of(campaign: Campaign, groups: Counter[Group], now: datetime) -> Forecast:

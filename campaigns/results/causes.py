@@ -91,8 +91,9 @@ OWN: dict[str, Cause] = {
 class Found:
     """A cause found in a campaign.
 
-    ``words`` say it plainly; ``example`` is what one file or number was told, if that says more. ``is_of_files``: it is
-    about whole files instead of single numbers; ``batch`` is the id of the file if there is only one.
+    ``words`` explain it; ``example`` is the provider's sentence about one file or number, if it differs from them.
+    ``is_of_files``: it is about whole files instead of single numbers; ``batch`` is the id of the file if there is only
+    one.
     """
 
     code: str
@@ -109,7 +110,7 @@ class Found:
 
 
 def cause_of(adapter: BaseAdapter, code: str) -> Cause | None:
-    """What kind of cause a code of the provider, of a connection or of Baton is; None if nobody declares it."""
+    """What kind of cause a code of the provider, of a connection or of Baton is; None if it is declared nowhere."""
     return adapter.causes.get(code) or CONNECTION.get(code) or OWN.get(code)
 
 

@@ -119,7 +119,8 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
     known = [observation] if batch.status in GIVEN_UP else observations_of(batch)
     interpretation = adapter.interpret(payload, attempts, known)
     settle.settle(batch, interpretation, now)
-    settle.warn_of_rejected(batch, adapter.interpret(payload, attempts, [observation]))
+    if settle.is_decided_rejected(batch):
+        settle.warn_of_rejected(batch, adapter.interpret(payload, attempts, [observation]))
     reach("settle:end")
     return interpretation
 

@@ -256,10 +256,15 @@ def _warn_of_given_up(batch: Batch, interpretation: Interpretation) -> None:
         )
 
 
+def is_decided_rejected(batch: Batch) -> bool:
+    """Whether a person decided that the batch was rejected."""
+    return batch.status == Batch.Status.REJECTED and batch.reason == DECIDED
+
+
 def warn_of_rejected(batch: Batch, shown: Interpretation) -> None:
-    """Raise an alarm if ``shown``, the latest poll alone, has a file of which a person decided that it was rejected."""
-    is_decided = batch.status == Batch.Status.REJECTED and batch.reason == DECIDED
-    if is_decided and shown.state in (ProviderState.TAKEN, ProviderState.PROCESSING) and not shown.unclear:
+    """Raise an alarm if the latest poll alone (``shown``) shows a file that a person decided was rejected."""
+    is_there = shown.state in (ProviderState.TAKEN, ProviderState.PROCESSING) and not shown.unclear
+    if is_there and is_decided_rejected(batch):
         sentence = f"{batch.name} was decided to be rejected, but the provider has it. Its recipients may be texted."
         with transaction.atomic():
             lock_chain(batch.campaign)

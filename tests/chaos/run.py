@@ -9,10 +9,9 @@ import os
 import random
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +26,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
-from django.db.models import Q, QuerySet  # noqa: E402
+from django.db.models import Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from campaigns.decisions import decide  # noqa: E402
@@ -44,42 +43,25 @@ from tests.chaos.arms import Arms  # noqa: E402
 from tests.chaos.control import Control  # noqa: E402
 from tests.chaos.events import Answers, Events  # noqa: E402
 from tests.chaos.figures import SHORT  # noqa: E402
+from tests.chaos.forming import OPEN, SIZE, Campaigns, batches_in, is_for_tomorrow  # noqa: E402
 from tests.chaos.gateways import ACCOUNTS, NAIVE, PROVIDERS, gateways  # noqa: E402
 from tests.chaos.people import (  # noqa: E402
     SENDER,
-    approve,
-    begin_freeze,
     default_options,
     make_account,
-    make_campaign,
     make_people,
 )
 from tests.chaos.plans import Plan, Plans  # noqa: E402
 from tests.chaos.repairs import Repairs  # noqa: E402
-from tests.chaos.staggered import STAGGERS, shown, stagger  # noqa: E402
-from tests.chaos.worker import ROWS, use_small_batches  # noqa: E402
+from tests.chaos.staggered import shown  # noqa: E402
+from tests.chaos.worker import use_small_batches  # noqa: E402
 
-#: Batches of a campaign.
-SIZE = 4
-#: The number of batches that may wait for hand-over at once, and that may be unfinished at once.
-BACKLOG, IN_FLIGHT = 36, 400
 TICK = 0.2
 #: What is counted and is no fault.
 _NO_FAULTS = (
     "decided", "staggered", "double approval", "woken", "account stopped", "nothing", "frozen once more", "opt-out",
     "repair", "turn",
 )  # fmt: skip
-#: The statuses of a campaign that people, or its freeze, have yet to bring to its start.
-_NOT_BEGUN = ("draft", "freezing", "frozen", "approved")
-_OPEN = ("prepared", "uploading", "committing", "handed_over", "processing")
-
-
-@dataclass
-class Forming:
-    """A campaign that is being frozen, and the plans of its batches."""
-
-    campaign: Campaign
-    plans: list[Plan]
 
 
 class Run:
@@ -99,17 +81,13 @@ class Run:
         self.arms = Arms(settings.DATA / "chaos")
         self.arms.prepare()
         self.plans = Plans(self.arms)
-        self.queue: deque[Plan] = deque()
-        self.staggers: list[str] = []
-        self.forming: list[Forming] = []
-        self.started = 0
-        self.may_begin = True
         self.has_room_for_all = False
         self.counted: Counter[str] = Counter()
         self.troubles: Counter[str] = Counter()
         self.events = Events(arena, list(self.accounts.values()))
         self.answers = Answers(arena, self.arms, self.counted)
         self.repairs = Repairs(arena, self.people, self.counted)
+        self.campaigns = Campaigns(self.accounts, self.people, self.arms, self.plans, self.repairs, self.counted)
         self.control = Control(arena.gateways)
         self.forgotten: list[tuple[float, float]] = []
         self.phase = ""
@@ -133,14 +111,14 @@ class Run:
 
     def left(self) -> int:
         """How many more batches may be begun."""
-        return max(0, self.wanted - self.started)
+        return max(0, self.wanted - self.campaigns.started)
 
     def rehearse(self) -> None:
         """Hand over without faults, to learn the points."""
         self.phase = "rehearsal"
         for provider in PROVIDERS:
-            self.queue.extend(Plan(provider, phase="rehearsal") for _ in range(2))
-        if not self.until(lambda: not self.queue and not self.forming and self.all_settled(), 240):
+            self.campaigns.queue.extend(Plan(provider, phase="rehearsal") for _ in range(2))
+        if not self.until(lambda: not self.campaigns.queue and not self.campaigns.forming and self.all_settled(), 240):
             found = list(Batch.objects.values_list("name", "status", "reason"))
             raise SystemExit(f"It does not work without faults either: {found}")
 
@@ -150,55 +128,55 @@ class Run:
         singles = self.plans.singles()
         random.shuffle(singles)
         self.has_room_for_all = len(singles) <= self.left() // 2
-        self.queue.extend(singles[: max(1, self.left() // 2)])
-        self.until(lambda: not self.queue and not self.forming)
+        self.campaigns.queue.extend(singles[: max(1, self.left() // 2)])
+        self.until(lambda: not self.campaigns.queue and not self.campaigns.forming)
 
     def do_anything_for_a_while(self) -> None:
         """Stops, opt-outs and lost answers at every point, and random events, until every kill is recovered from."""
         self.phase = "anything"
         room = self.left() // 4
         strikes = self.plans.strikes()
-        self.queue.extend(self.plans.read_half_written(4 if self.wanted >= SHORT else 1))
+        self.campaigns.queue.extend(self.plans.read_half_written(4 if self.wanted >= SHORT else 1))
         if self.wanted >= SHORT:
             # Their log must stand still for three minutes, which the short form has no time for.
-            self.queue.extend(self.plans.read_early())
+            self.campaigns.queue.extend(self.plans.read_early())
         # In a long run all of them.
-        self.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
+        self.campaigns.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
         losses = self.plans.losses()
-        self.queue.extend(losses if self.wanted >= SHORT else losses[:1])
-        self.queue.extend(self.plans.at_every_point()[: room // 2])
-        while len(self.queue) < room:
-            self.queue.append(self.plans.anything())
+        self.campaigns.queue.extend(losses if self.wanted >= SHORT else losses[:1])
+        self.campaigns.queue.extend(self.plans.at_every_point()[: room // 2])
+        while len(self.campaigns.queue) < room:
+            self.campaigns.queue.append(self.plans.anything())
         # The short form continues with the recoveries that are finished by then.
-        self.until(lambda: not self.queue and (self.wanted < SHORT or self.has_recovered()), with_events=True)
+        self.until(lambda: not self.campaigns.queue and (self.wanted < SHORT or self.has_recovered()), with_events=True)
 
     def try_again(self) -> None:
         """The points a batch reaches depend on what the connection was used for before: some take another try."""
         self.phase = "a kill at every point, once more"
         for _ in range(2):
             # A third of what is left at most.
-            self.queue.extend([*self.plans.missed(), *self.plans.losses()][: self.left() // 3])
-            if self.queue:
-                self.until(lambda: not self.queue and not self.forming and self.has_begun(), 60)
+            self.campaigns.queue.extend([*self.plans.missed(), *self.plans.losses()][: self.left() // 3])
+            if self.campaigns.queue:
+                self.until(lambda: not self.campaigns.queue and not self.campaigns.forming and self.has_begun(), 60)
 
     def kill_twice(self) -> None:
         """A second kill at every point of the recovery: two thirds of what is left at most."""
         self.phase = "a second kill at every point of the recovery"
-        self.queue.extend(self.plans.doubles()[: self.left() * 2 // 3])
-        self.until(lambda: not self.queue)
+        self.campaigns.queue.extend(self.plans.doubles()[: self.left() * 2 // 3])
+        self.until(lambda: not self.campaigns.queue)
         if self.wanted >= SHORT:
             self.until(self.has_begun, 60)
-            self.queue.extend(self.plans.doubles()[: self.left() // 2])
-            self.until(lambda: not self.queue)
+            self.campaigns.queue.extend(self.plans.doubles()[: self.left() // 2])
+            self.until(lambda: not self.campaigns.queue)
 
     def do_anything(self) -> None:
         """The remaining batches, with an older database restored once or twice."""
         self.phase = "anything"
         restores = [0.3, 0.7][: 1 + (self.wanted > SHORT)]
         left = self.left()
-        while self.left() or self.queue:
-            while len(self.queue) < min(SIZE, self.left()):
-                self.queue.append(self.plans.anything())
+        while self.left() or self.campaigns.queue:
+            while len(self.campaigns.queue) < min(SIZE, self.left()):
+                self.campaigns.queue.append(self.plans.anything())
             self.turn(with_events=True)
             if restores and 1 - self.left() / max(1, left) > restores[0]:
                 restores.pop(0)
@@ -208,8 +186,8 @@ class Run:
 
     def restore(self) -> None:
         """An older copy of the database is restored while the files handed over since are with the providers."""
-        self.may_begin = False
-        self.until(lambda: not self.forming and not self.repairs.drafts, 60, with_events=True)
+        self.campaigns.may_begin = False
+        self.until(lambda: not self.campaigns.forming and not self.repairs.drafts, 60, with_events=True)
         self.answers.wake()
         copy = settings.DATA / "copy.sqlite3"
         copy_database(copy)
@@ -218,20 +196,11 @@ class Run:
         with self.arena.all_down(), open(os.devnull, "w") as nowhere:
             restore_database(copy)
             call_command("replay_journal", stdout=nowhere)
-        self._begin_again()
+        self.campaigns.begin_again()
         self.forgotten.append((since, time.time()))
         self.answers.stopped.clear()
         self.counted["older database restored"] += 1
-        self.may_begin = True
-
-    def _begin_again(self) -> None:
-        """Campaigns that had not begun when the copy was made are frozen and approved again, as people would."""
-        forming = {each.campaign.pk for each in self.forming}
-        for campaign in Campaign.objects.filter(status__in=_NOT_BEGUN).exclude(pk__in=forming):
-            if campaign.follows_id is None:
-                self.forming.append(Forming(campaign, [Plan(campaign.account.provider)]))
-            elif campaign.pk not in self.repairs.drafts:
-                self.repairs.drafts.append(campaign.pk)
+        self.campaigns.may_begin = True
 
     def calm(self) -> None:
         """No more faults: wait until every batch is at rest, or only waits for a later time."""
@@ -243,7 +212,7 @@ class Run:
         self.safely(self.arena.one_clock)
         self.answers.wake()
         self.safely(self.repairs.resume_all)
-        self.until(lambda: not self.forming and self.is_calm(), self.seconds)
+        self.until(lambda: not self.campaigns.forming and self.is_calm(), self.seconds)
         self.safely(self.repairs.follow_up_all)
         self.until(self.is_calm, min(60, self.seconds))
         self.safely(self.decide)
@@ -275,7 +244,13 @@ class Run:
         now = time.monotonic()
         self.arena.care()
         self.control.turn(now)
-        for step in (self.answers.answer, self.form, self.repairs.turn, self.begin, lambda: self.events.turn(now)):
+        for step in (
+            self.answers.answer,
+            self.campaigns.form,
+            self.repairs.turn,
+            self.campaigns.begin,
+            lambda: self.events.turn(now),
+        ):
             self.safely(step)
         if now >= self.tell_at:
             self.tell_at = now + 10
@@ -286,7 +261,7 @@ class Run:
         if with_events and now >= self.event_at:
             self.event_at = now + random.uniform(1.5, 5)
             self.counted[self.safely(self.events.happen) or "nothing"] += 1
-        if with_events and self.may_begin and now >= self.repair_at:
+        if with_events and self.campaigns.may_begin and now >= self.repair_at:
             self.repair_at = now + random.uniform(0.3, 1.5)
             self.counted[self.safely(self.repairs.happen) or "nothing"] += 1
         if with_events and now >= self.opt_out_at:
@@ -330,78 +305,11 @@ class Run:
         found = Counter(Batch.objects.exclude(status="superseded").values_list("status", flat=True))
         text = ", ".join(f"{status} {count:,}" for status, count in sorted(found.items()))
         actions = len(self.plans.fired())
-        begun = f"{self.started:,} of {self.wanted:,} begun"
+        begun = f"{self.campaigns.started:,} of {self.wanted:,} begun"
         said = f"{time.monotonic() - self.began:5.0f} s  {connection.vendor}, {self.phase}: {begun};"
         print(f"{said} {actions:,} actions, {sum(self.counted.values()):,} events; {text}", flush=True)
 
     # -- campaigns ---------------------------------------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Begin campaigns while there are plans, and while the limit is not reached."""
-        while self.queue and self.may_begin:
-            waiting = self._of("prepared", "uploading").exclude(_is_for_tomorrow()).count() + sum(
-                len(each.plans) for each in self.forming
-            )
-            if waiting >= BACKLOG or self._of(*_OPEN).exclude(_is_for_tomorrow()).count() >= IN_FLIGHT:
-                return
-            chosen = self._chosen()
-            account = self.accounts[chosen[0].provider, random.choice(ACCOUNTS)]
-            kind = self._stagger_of(chosen)
-            fields = stagger(kind, timezone.now(), ROWS) if kind else {}
-            if kind:
-                self.counted[f"staggered: {kind}"] += 1
-            campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
-            if any(plan.is_rare for plan in chosen):
-                self.repairs.spared.add(campaign.pk)
-            self.started += len(chosen)
-            for number, plan in enumerate(chosen, start=1):
-                self.plans.phase_of[f"{campaign.pk}-{number}"] = plan.phase
-                if plan.arms:
-                    self.arms.set(f"{campaign.pk}-{0 if plan.is_of_campaign else number}", plan.arms)
-            self.forming.append(Forming(campaign, chosen))
-
-    def _stagger_of(self, chosen: list[Plan]) -> str:
-        """How a campaign with these plans is handed over in portions; "" for most."""
-        # The points of a first kill must be reached, and a fault at the creation of batches expects that all are made.
-        if any(plan.alone or plan.is_of_campaign or plan.phase in ("rehearsal", "single") for plan in chosen):
-            return ""
-        if any(plan.is_rare for plan in chosen):
-            return ""
-        if not self.staggers:
-            # Each in turn, so that a run with few campaigns tries all of them.
-            self.staggers = random.sample(("", *STAGGERS), k=len(STAGGERS) + 1)
-        return self.staggers.pop()
-
-    def _chosen(self) -> list[Plan]:
-        """The plans that share a campaign: of one provider, and at most one about the campaign itself."""
-        first = self.queue.popleft()
-        chosen = [first]
-        for plan in list(self.queue):
-            if len(chosen) == SIZE or first.alone:
-                break
-            is_second = plan.is_of_campaign and any(each.is_of_campaign for each in chosen)
-            if plan.provider == first.provider and not plan.alone and not is_second:
-                self.queue.remove(plan)
-                chosen.append(plan)
-        return chosen
-
-    def form(self) -> None:
-        """Approve what has been frozen: at times with two clicks at once."""
-        for each in list(self.forming):
-            each.campaign.refresh_from_db()
-            if each.campaign.status == "frozen":
-                clicks = 2 if each.plans[0].phase == "random" and random.random() < 0.3 else 1
-                self.counted["double approval"] += clicks - 1
-                approve(each.campaign, self.people, clicks)
-                each.campaign.refresh_from_db()
-            if each.campaign.status not in _NOT_BEGUN:
-                self.forming.remove(each)
-            elif each.campaign.status == "draft" and each.campaign.problems:
-                raise SystemExit(f"A campaign could not be frozen: {each.campaign.sentence} {each.campaign.problems}")
-            elif each.campaign.status == "draft":
-                # The database went away during the freeze: the operator sees that, and freezes it once more.
-                self.counted["frozen once more"] += 1
-                begin_freeze(each.campaign, self.people)
 
     def all_settled(self) -> bool:
         """Whether every batch has ended, or waits for a person."""
@@ -409,23 +317,20 @@ class Run:
         forgotten = Q(status="committing", reason="restored") | Q(status="prepared", campaign__status="paused")
         waiting = Campaign.objects.filter(status="running", recipients__in=Recipient.objects.waiting())
         due = waiting.exclude(batches_due_at__gt=timezone.now() + timedelta(minutes=5)).distinct()
-        if self._of(*_OPEN).exclude(forgotten | _is_for_tomorrow()).exists():
+        if batches_in(*OPEN).exclude(forgotten | is_for_tomorrow()).exists():
             return False
         return all(canary.others_wait(campaign) and not canary.may_continue(campaign) for campaign in due)
 
     def has_begun(self) -> bool:
         """Whether nothing waits to be handed over."""
-        return not self._of("prepared", "uploading").exclude(_is_for_tomorrow()).exists()
+        return not batches_in("prepared", "uploading").exclude(is_for_tomorrow()).exists()
 
     def has_recovered(self) -> bool:
         """Whether every batch that was killed at a point has been recovered."""
         phase_of = self.plans.phase_of
         subjects = {line["subject"] for line in self.plans.fired() if phase_of.get(line["subject"]) == "single"}
-        left = self._of("uploading", "committing").values_list("campaign_id", "number")
+        left = batches_in("uploading", "committing").values_list("campaign_id", "number")
         return not any(f"{campaign}-{number}" in subjects for campaign, number in left)
-
-    def _of(self, *statuses: str) -> QuerySet[Batch]:
-        return Batch.objects.filter(status__in=statuses)
 
     # -- the figures -------------------------------------------------------------------------------------------------
 
@@ -455,7 +360,7 @@ class Run:
             "texted": len({line["msisdn"] for line in ours}),
             "cut_short": invariants.cut_short(ours),
             "statuses": _counted(Batch.objects.values_list("status", flat=True)),
-            "reasons": _counted(self._of("unclear", "held", "rejected").values_list("reason", flat=True)),
+            "reasons": _counted(batches_in("unclear", "held", "rejected").values_list("reason", flat=True)),
             "paused": _counted(Campaign.objects.filter(status="paused").values_list("reason", flat=True)),
             "faults": faults | {"network: struck": sum(struck.values())},
             "other": {name: count for name, count in happened.items() if name not in faults},
@@ -492,11 +397,6 @@ class Run:
             "sentences": found.sentences()[:200],
             "seconds": round(time.monotonic() - self.began),
         }
-
-
-def _is_for_tomorrow() -> Q:
-    """The batches whose allowed hours do not come again during this run."""
-    return Q(status="prepared", reason="window_closed", due_at__gt=timezone.now() + timedelta(minutes=5))
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

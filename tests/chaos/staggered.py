@@ -38,9 +38,9 @@ def stagger(kind: str, now: datetime, rows: int) -> dict[str, Any]:
 
 
 def shown() -> Counter[str]:
-    """How many campaigns really waited for their turn, and then went, by kind.
+    """How many campaigns really waited for their turn and were then handed over, by kind.
 
-    Judged by the journals' times, which no restored database can change, and by the history.
+    Found from the times in the journals, which no restored database can change, and from the history.
     """
     found: Counter[str] = Counter()
     for campaign in Campaign.objects.exclude(started_at=None):

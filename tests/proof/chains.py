@@ -11,7 +11,8 @@ from campaigns.audience import freeze as audience_freeze
 from campaigns.chain import root_of
 from campaigns.models import Batch, Campaign
 from contacts.errors import Refusal
-from tests.proof.machine import TEXT, BatchLife, Incident, maybe_incident
+from tests.proof.incidents import Incident, maybe_incident
+from tests.proof.machine import TEXT, BatchLife
 
 _choices = st.integers(0, 4)
 #: What happens to a chain inside a job.

@@ -22,7 +22,8 @@ from contacts.models import Contact, ContactList
 from providers import points, registry
 from providers.base import GuardKind
 from providers.models import Account
-from tests.proof.machine import FIRST_NUMBER, PEOPLE, START, TEXT, BatchLife, Clock, Figures, Gate, Setup
+from tests.proof.incidents import PEOPLE
+from tests.proof.machine import FIRST_NUMBER, START, TEXT, BatchLife, Clock, Figures, Gate, Setup
 from tests.proof.provider import ADAPTERS
 
 

@@ -27,13 +27,14 @@ from contacts import suppression
 from contacts.errors import Refusal
 from contacts.models import Consent, Suppression
 from providers.base import GuardKind
-from providers.errors import Refused, Unclear, Unreachable
 from providers.models import Account
+from tests.proof.incidents import CUTS, TROUBLES, Died, Incident, incidents, maybe_incident
+from tests.proof.incidents import choices as _choices
+from tests.proof.incidents import trouble as _trouble
 from tests.proof.provider import Provider, Take, answering
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 TEXT = "Hi @@value1|friend@@, 20 % off ends Sunday."
-PEOPLE = 5
 FIRST_NUMBER = 27825550100
 FINISHED = ("accepted", "rejected", "superseded", "cancelled")
 #: What holds back part of a campaign; all numbers of these people are in Johannesburg, where START is 10:00.
@@ -50,52 +51,13 @@ STAGGERS: dict[str, dict[str, Any]] = {
     "acceptance": {"canary": 1, "canary_waits_for": "acceptance"},
     "all": {"window": _HOURS, "pace": 3, "canary": 1},
 }
-#: What an older copy of the database would lack.
-COPIED = (Account, Campaign, Recipient, Batch, Attempt, Event, Evidence, RecipientOutcome, Suppression, Consent)
-
-
-class Died(BaseException):
-    """Like a kill -9: nothing between here and the end of the process runs."""
-
-
-# -- incidents inside a job ----------------------------------------------------------------------------------------
-
+#: How the provider behaves.
 BEHAVIOURS = (
     *("good", "slow", "slow", "hiding", "hiding", "stale", "down", "early", "begin", "work"),
     *("accept", "reject", "row_error", "opted_out"),
 )
-TROUBLES = ("unreachable", "refused", "refused_account", "refused_holds", "unclear")
-WORLD = ("opt_out", "pause", "cancel", "resume", "hand_over", "collect", "sweep", "decide", "work", "minutes", "copy")
-
-
-#: How a commit is interrupted; *copied* is a database copy that contains an intent which is withdrawn at once.
-CUTS = ("die", "unclear", "copied")
-
-
-@dataclass(frozen=True)
-class Incident:
-    """At the ``passing``-th point of a kind the ``action`` is performed; ``choice`` selects whom or how much.
-
-    Kinds: ``point`` is any of the product's and the provider's,
-    ``provider`` one where the provider may fail, ``commit`` one of its commit,
-    ``statement`` is before any database statement, ``free`` before one outside any transaction.
-    """
-
-    kind: str
-    passing: int
-    action: str
-    choice: int
-
-
-_choices = st.integers(0, PEOPLE - 1)
-incidents = st.one_of(
-    st.builds(Incident, st.just("point"), st.integers(0, 40), st.sampled_from(("die", *WORLD)), _choices),
-    st.builds(Incident, st.just("provider"), st.integers(0, 15), st.sampled_from(("die", *TROUBLES)), _choices),
-    st.builds(Incident, st.just("commit"), st.integers(0, 5), st.sampled_from(CUTS + WORLD), _choices),
-    st.builds(Incident, st.just("statement"), st.integers(0, 120), st.just("die"), _choices),
-    st.builds(Incident, st.just("free"), st.integers(0, 80), st.sampled_from(WORLD), _choices),
-)
-maybe_incident = st.none() | incidents
+#: What an older copy of the database would lack.
+COPIED = (Account, Campaign, Recipient, Batch, Attempt, Event, Evidence, RecipientOutcome, Suppression, Consent)
 
 
 # -- what every example starts from --------------------------------------------------------------------------------
@@ -766,21 +728,6 @@ class BatchLife(RuleBasedStateMachine):
 
 #: Reasons whose own sentence is the evidence: nothing could be observed, or what was observed is not this batch.
 SAYS_ENOUGH = ("cannot_poll", "silent", "restored_differs", "bytes_differ")
-
-
-def _trouble(action: str, point: str) -> Exception:
-    """The fault that the point allows: a commit that may have arrived is unclear, a poll never is."""
-    if point in ("provider:commit:half", "provider:commit:end"):
-        return Unclear("line_broke", "The connection broke.")
-    if action == "refused_account" or (point == "provider:connect" and action.startswith("refused")):
-        return Refused("login_refused", "The login was refused.", account=True)
-    if action == "refused_holds":
-        return Refused("no_credit", "There is no credit left.", account=True, holds=True)
-    if action == "refused" and "poll" not in point:
-        return Refused("too_big", "The file was refused.")
-    if action == "unclear" and point == "provider:commit:begin":
-        return Unclear("line_broke", "The connection broke.")
-    return Unreachable("no_line", "The connection broke before anything was handed over.")
 
 
 def _campaign(take: Take) -> int:

@@ -65,7 +65,7 @@ def sweep_repeatedly(life: BatchLife) -> None:
 
 
 def follow_up_and_check(life: BatchLife) -> None:
-    """Text again everybody who can be, and judge the chain by the ledger."""
+    """Text again everybody who can be, and check the chain against the ledger."""
     life.a_follow_up_is_made(which=0, is_begun=True)  # type: ignore[attr-defined]
     sweep_repeatedly(life)
     life.check()

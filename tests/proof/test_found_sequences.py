@@ -10,7 +10,8 @@ import pytest
 from campaigns import decisions
 from campaigns.models import Batch, Campaign
 from providers.base import GuardKind
-from tests.proof.machine import BatchLife, Incident
+from tests.proof.incidents import Incident
+from tests.proof.machine import BatchLife
 
 pytestmark = pytest.mark.django_db
 
