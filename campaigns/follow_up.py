@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, TextField, Value, When
 
+from campaigns.audience.exclusion import insert_rows
 from campaigns.chain import is_reached_elsewhere, lock_chain, may_have_been_reached, root_of, why_not_freeze
 from campaigns.copying import COPIED, free_name
 from campaigns.handover.restore import cancel_unless_journalled, journal_is_ahead, missing_intents
@@ -229,11 +229,4 @@ def _add(draft: Campaign, people: Any, reason: str = "why") -> int:
         .order_by("msisdn")
         .values_list("of", "pk", "no", "code", reason, *_COPIED_OF_PERSON)
     )
-    try:
-        sql, params = chosen.query.sql_with_params()
-    except EmptyResultSet:
-        return 0
-    table = CampaignPerson._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {sql}", params)
-        return cursor.rowcount
+    return insert_rows(CampaignPerson, columns, chosen)

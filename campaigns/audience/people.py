@@ -7,22 +7,29 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 
+from campaigns.audience.exclusion import (
+    SAME_NUMBER,
+    excluded_if,
+    first_reason,
+    insert_rows,
+    missing_field_rules,
+    opted_out_rule,
+)
 from campaigns.audience.texts import Text, compile_text
 from campaigns.chain import is_reached_elsewhere
 from campaigns.models import Campaign, CampaignPerson, Recipient
+from campaigns.statuses import ExcludedReason
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
-from contacts.models import Suppression
 from providers.locks import Lock, LockLost
 
 #: People copied in one transaction, so that web requests can write in between.
 CHUNK = 20_000
 
 _COPIED = ("list_id", "contact_id", "msisdn", *FROZEN_FIELDS)
-_SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
 
 
 def has_own_people(campaign: Campaign) -> bool:
@@ -38,7 +45,7 @@ def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
 
 def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
-    return count_empty(_judged(campaign, text).filter(why=Recipient.Excluded.MISSING_FIELD), text)
+    return count_empty(_judged(campaign, text).filter(why=ExcludedReason.MISSING_FIELD), text)
 
 
 def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
@@ -98,32 +105,16 @@ def is_freezing(campaign: Campaign) -> bool:
 
 def _judged(campaign: Campaign, text: Text) -> Any:
     """The people, annotated with ``why`` they are excluded: ``""`` for those who are included."""
-    earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **_SAME_NUMBER)
-    rules = [When(Exists(earlier), _because("DUPLICATE"))]
+    earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **SAME_NUMBER)
+    rules = [excluded_if(Exists(earlier), ExcludedReason.DUPLICATE)]
     # Nobody of a test handover is reached by it instead of the campaign: administrators keep these numbers for tests.
     reached = None if campaign.test_of_id else is_reached_elsewhere(campaign)
     if reached is not None:
-        rules.append(When(reached, _because("IN_FOLLOW_UP_CHAIN")))
-    rules.append(When(Exists(Suppression.objects.active().filter(**_SAME_NUMBER)), _because("OPTED_OUT")))
-    missing = Q()
-    for name in text.required:
-        missing |= Q(**{name: ""})
-    if missing:
-        rules.append(When(missing & Q(message=""), _because("MISSING_FIELD")))
-    why = Case(*rules, default=Value(""), output_field=CharField())
-    return campaign.people.annotate(why=why)
-
-
-def _because(name: str) -> Value:
-    return Value(Recipient.Excluded[name].value)
+        rules.append(excluded_if(reached, ExcludedReason.IN_FOLLOW_UP_CHAIN))
+    return campaign.people.annotate(why=first_reason([*rules, opted_out_rule(), *missing_field_rules(text)]))
 
 
 def _insert(campaign: Campaign, people: QuerySet[CampaignPerson]) -> int:
-    """Copy judged people into recipients of the campaign; return how many."""
+    """Copy people, annotated with ``why``, into recipients of the campaign; return how many."""
     chosen = people.order_by("msisdn").annotate(of=Value(campaign.pk)).values_list("of", "why", *_COPIED)
-    sql, params = chosen.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO campaigns_recipient (campaign_id, excluded_reason, {', '.join(_COPIED)}) {sql}", params
-        )
-        return cursor.rowcount
+    return insert_rows(Recipient, ("campaign_id", "excluded_reason", *_COPIED), chosen)
