@@ -20,7 +20,7 @@ from django.utils import timezone
 from campaigns.audience.texts import compile_text
 from campaigns.audience.windows import describe, parse
 from campaigns.models import Campaign, CampaignVersion
-from campaigns.statuses import EXCLUDED_LATER, CampaignStatus
+from campaigns.statuses import CampaignStatus
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
 from providers.locks import LockLost
@@ -75,12 +75,7 @@ def stored_numbers(campaign: Campaign, ask_for_lock: Callable[[], None]) -> Iter
     before = campaign.versions.order_by("-number").first()
     is_known = before is not None and before.msisdns != "" and default_storage.exists(str(before.msisdns))
     version = before.number + 1 if before else 1
-    msisdns = (
-        campaign.recipients.filter(excluded_reason__in=("", *EXCLUDED_LATER))
-        .order_by("msisdn")
-        .values_list("msisdn", flat=True)
-        .iterator(chunk_size=5000)
-    )
+    msisdns = campaign.recipients.frozen().order_by("msisdn").values_list("msisdn", flat=True).iterator(chunk_size=5000)
     with tempfile.TemporaryFile() as packed:
         with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as lines:
             earlier = _numbers_of(before) if before is not None and is_known else iter(())
