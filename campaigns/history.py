@@ -132,7 +132,7 @@ def _about_files(events: list[Event]) -> Entry:
     newest, oldest = events[0], events[-1]
     verb = _FILE_DEEDS[newest.reason]
     file = newest.batch
-    what = f"file {file.number}" if file and len(events) == 1 else _count(len(events), "file")
+    what = f"file {file.number}" if file and len(events) == 1 else counted(len(events), "file")
     return Entry(newest.at, oldest.at, name_of(newest), f"{verb} {what}", newest.sentence, events)
 
 
@@ -150,7 +150,7 @@ def _machine(events: list[Event]) -> Entry:
             files.setdefault(event.to_status, set()).add(event.batch_id)
         if event.from_status in _TRIED and event.to_status == Batch.Status.PREPARED:
             files.setdefault("failed", set()).add(event.batch_id)
-    said = [f"{verb} {_count(len(files[verb]), 'file')}" for verb in ("created", "handed over") if verb in files]
+    said = [f"{verb} {counted(len(files[verb]), 'file')}" for verb in ("created", "handed over") if verb in files]
     results = {
         Batch.Status.ACCEPTED: "accepted",
         Batch.Status.REJECTED: "rejected",
@@ -165,5 +165,6 @@ def _machine(events: list[Event]) -> Entry:
     return Entry(newest.at, oldest.at, "Baton", words, steps=events)
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """``1 file`` or ``1,200 files``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
