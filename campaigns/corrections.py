@@ -5,6 +5,7 @@ A corrected number must pass the same rules as any other at the freeze: opt-outs
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -206,13 +207,8 @@ def _write(campaign: Campaign, changed: list[tuple[CampaignPerson, dict[str, str
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    chunk: list[Row] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
         yield chunk
 
 
