@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from campaigns.audience.chosen import on_any
+from campaigns.audience.texts import plain
 from campaigns.models import Campaign, CampaignList, Recipient
 from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
 from providers.checking import credit_of
@@ -136,8 +137,8 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
     if campaign.follows_id:
         # It repeats these by intent, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
-    words = _plain(campaign.text)
-    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if _plain(text) == words])
+    words = plain(campaign.text)
+    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if plain(text) == words])
     chosen = list(campaign.campaignlist_set.select_related("contact_list", "segment"))
     waiting = (Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
     for other in others.filter(status__in=waiting):
@@ -164,11 +165,6 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
                 "campaign",
                 str(other.pk),
             )
-
-
-def _plain(text: str) -> str:
-    """The text without the differences that its readers do not see: case and runs of spaces."""
-    return " ".join(text.split()).casefold()
 
 
 def _keys(rows: Iterable[CampaignList]) -> set[tuple[int | None, ...]]:
