@@ -75,9 +75,9 @@ def state_of(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, b
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
     if own is not None:
         delivery = own.get_delivery_display() if own.delivery else ""
-        said = own.sentence or own.code
+        words = own.sentence or own.code
         # "Delivered to the phone. Delivered" says it twice.
-        return own.result, said if delivery.lower() in said.lower() else f"{said} {delivery}".strip()
+        return own.result, words if delivery.lower() in words.lower() else f"{words} {delivery}".strip()
     if batch is None:
         return ("cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"), ""
     outcome = OUTCOME_OF_BATCH[batch.status]

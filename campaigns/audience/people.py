@@ -39,13 +39,13 @@ def has_own_people(campaign: Campaign) -> bool:
 
 def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people by the reason that would exclude them; ``""`` counts those included."""
-    counted: Any = _judged(campaign, text).order_by().values("why").annotate(n=Count("pk"))
+    counted: Any = _with_reasons(campaign, text).order_by().values("why").annotate(n=Count("pk"))
     return Counter(dict(counted.values_list("why", "n")))
 
 
 def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
-    return count_empty(_judged(campaign, text).filter(why=ExcludedReason.MISSING_FIELD), text)
+    return count_empty(_with_reasons(campaign, text).filter(why=ExcludedReason.MISSING_FIELD), text)
 
 
 def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
@@ -55,7 +55,7 @@ def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
 
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
-    for person in _judged(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
+    for person in _with_reasons(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
         yield Recipient(**{name: getattr(person, name) for name in _COPIED})
 
 
@@ -69,7 +69,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     while True:
         ids = campaign.people.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
         last = ids[CHUNK - 1 : CHUNK].first()
-        chunk = _judged(campaign, text).filter(pk__gt=after)
+        chunk = _with_reasons(campaign, text).filter(pk__gt=after)
         with transaction.atomic():
             copied += _insert(campaign, chunk if last is None else chunk.filter(pk__lte=last))
             Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
@@ -80,7 +80,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
         after = last
 
 
-def judged_people(campaign: Campaign) -> Any:
+def people_with_reasons(campaign: Campaign) -> Any:
     """The people, annotated with ``why`` a freeze would exclude them now: ``""`` for those who are included.
 
     While the text of the draft cannot be used, nobody lacks a value for it.
@@ -89,7 +89,7 @@ def judged_people(campaign: Campaign) -> Any:
         text = compile_text(campaign.text)
     except Refusal:
         text = Text("", (), (), (), "", {})
-    return _judged(campaign, text)
+    return _with_reasons(campaign, text)
 
 
 def refuse_lost(lock: Lock | None) -> None:
@@ -103,7 +103,7 @@ def is_freezing(campaign: Campaign) -> bool:
     return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()
 
 
-def _judged(campaign: Campaign, text: Text) -> Any:
+def _with_reasons(campaign: Campaign, text: Text) -> Any:
     """The people, annotated with ``why`` they are excluded: ``""`` for those who are included."""
     earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **SAME_NUMBER)
     rules = [excluded_if(Exists(earlier), ExcludedReason.DUPLICATE)]

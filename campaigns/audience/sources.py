@@ -41,9 +41,10 @@ _COPIED = ("msisdn", *FROZEN_FIELDS)
 
 @dataclass(frozen=True)
 class Sources:
-    """Whom a campaign chooses and excludes. The rows need not be saved, so that a form can count what it would choose.
+    """The people whom a campaign chooses and excludes.
 
-    ``chosen`` is in order: a number counts once, in the first row that has it.
+    The rows need not be saved, so that a form can count what it would choose. ``chosen`` is in order: a number counts
+    once, in the first row that has it.
     """
 
     chosen: Sequence[CampaignList]
@@ -64,20 +65,20 @@ class Sources:
     def count_reasons(self, text: Text) -> Counter[str]:
         """See the function ``count_reasons``."""
         reasons: Counter[str] = Counter()
-        for rows in self._judged(text):
+        for rows in self._with_reasons(text):
             reasons.update(_count(rows))
         return reasons
 
     def count_missing(self, text: Text) -> Counter[str]:
         """See the function ``count_missing``."""
         missing: Counter[str] = Counter()
-        for rows in self._judged(text):
+        for rows in self._with_reasons(text):
             missing.update(people.count_empty(rows.filter(reason=ExcludedReason.MISSING_FIELD), text))
         return missing
 
     def recipients(self, text: Text, skip: int, count: int) -> Iterator[Recipient]:
         """See ``draft_recipients``."""
-        for rows in self._judged(text):
+        for rows in self._with_reasons(text):
             found = 0
             for contact in rows.filter(reason="").order_by("msisdn")[skip : skip + count]:
                 found += 1
@@ -103,7 +104,7 @@ class Sources:
             rules.append(excluded_if(contacted_since(moment), ExcludedReason.RECENTLY_CONTACTED))
         return [*rules, *missing_field_rules(text)]
 
-    def _judged(self, text: Text) -> Iterator[QuerySet[Any]]:
+    def _with_reasons(self, text: Text) -> Iterator[QuerySet[Any]]:
         """The contacts of each chosen row, with the alias ``reason``: ``""`` for those who are included."""
         rules = self.rules(text)
         for position, row in enumerate(self.chosen):
