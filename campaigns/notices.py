@@ -114,7 +114,7 @@ def _causes(events: Sequence[Event]) -> list[Cause]:
 
 
 def _told_by(finished: Cause) -> set[User]:
-    """Those to whom a notice that a campaign finished says as much as one about its rejected files would."""
+    """The people who need no notice about rejected files beside the one that the campaign finished."""
     choices = {choice.user_id: choice for choice in NoticeChoice.objects.filter(user__in=finished.people)}
 
     def is_told(choice: NoticeChoice | None) -> bool:

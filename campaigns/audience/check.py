@@ -75,7 +75,9 @@ def bound_text_of(campaign: Campaign) -> Text:
         refuse_unbound_fields(campaign)
         return text
     if not campaign.people.exists():
-        raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
+        raise Refusal(
+            "no_people", "Everybody was removed from this draft. Choose people again in the earlier campaign."
+        )
     return compile_text(campaign.text)
 
 

@@ -30,7 +30,8 @@ _WORDS = re.compile(r"\s+|[^\s]+")
 
 @dataclass(frozen=True)
 class Numbers:
-    """The stored numbers of a version that is being frozen: its number, the path, and how many people are new or gone.
+    """The stored numbers of a version that is being frozen: its number, the path, and how many people were added or
+    removed.
 
     ``came`` and ``went`` are None for a first version, and where the numbers of the version before are erased.
     """
@@ -43,7 +44,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Changes:
-    """What an approver has to know of a version: the difference to the version ``before``, or None for the first one.
+    """What an approver has to know about a version: the difference to ``before``, which is None for the first one.
 
     ``text``: pieces of the text as ``(kind, words)``, with ``kind`` ``same``, ``gone`` or ``new``; empty if it did not
     change. ``settings``: name, earlier value and present value of each setting that changed.
