@@ -39,9 +39,7 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
 
     Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
-    text = usable_text_of(campaign)
-    refuse_foreign_fields(campaign)
-    reasons = count_reasons(campaign, text)
+    text, reasons = count_usable(campaign)
     composer = composer_of(campaign, text)
     measured = measure_texts(campaign, composer, draft_recipients(campaign, text, 0, CHECKED))
     skipped = sum(measured.skipped.values())
@@ -54,6 +52,16 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
         is_complete=measured.included + skipped == included,
         letters_in_text=lacking_in_text(composer),
     )
+
+
+def count_usable(campaign: Campaign) -> tuple[Text, Counter[str]]:
+    """The compiled text of a draft, and its people by the reason that would exclude them: see ``count_reasons``.
+
+    Raises Refusal if the draft cannot be checked. No text is measured.
+    """
+    text = usable_text_of(campaign)
+    refuse_foreign_fields(campaign)
+    return text, count_reasons(campaign, text)
 
 
 def usable_text_of(campaign: Campaign) -> Text:
