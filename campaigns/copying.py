@@ -15,7 +15,7 @@ COPIED = (
     "account_id", "template_id", "template_version", "text", "text_labels", "confirmed_literals", "letters",
     "sender", "options", "window", "parts_ceiling", "cost_ceiling", "pace", "patience",
 )  # fmt: skip
-#: What only a copy takes over, which chooses its people anew.
+#: What only a copy takes over: it chooses its people again, and a follow-up does not.
 _COPIED_WITH_PEOPLE = ("not_texted_for_days", "canary", "canary_waits_for")
 _SOURCE = ("contact_list_id", "segment_id", "of_campaign_id")
 

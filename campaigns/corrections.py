@@ -5,6 +5,7 @@ A corrected number must pass the same rules as any other at the freeze: opt-outs
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class CellError(Refusal):
 
 
 def editable_fields(campaign: Campaign) -> dict[str, str]:
-    """The fields of a person that can be corrected, with the headings of their columns; no heading is there twice."""
+    """The fields of a person that can be corrected, with the headings of their columns; no heading appears twice."""
     wanted = {"msisdn": _NUMBER, "customer_id": FIELD_LABELS["customer_id"], **campaign.value_labels()}
     wanted["message"] = FIELD_LABELS["message"]
     taken, found = {_ID, _REASON}, {}
@@ -83,7 +84,7 @@ def correct_person(person: CampaignPerson, values: Mapping[str, str], user: Any)
 
 
 def remove_people(campaign: Campaign, ids: Iterable[int], user: Any) -> int:
-    """Remove people from a draft; return how many. They stay in the campaign before, where they can be chosen again."""
+    """Remove people from a draft; return how many. They stay in the earlier campaign and can be chosen again."""
     require_permission(user, "campaigns.change_campaign")
     with transaction.atomic():
         draft = _locked_draft(campaign.pk)
@@ -201,18 +202,13 @@ def _write(campaign: Campaign, changed: list[tuple[CampaignPerson, dict[str, str
     names = sorted({name for _, changes in changed for name in changes})
     if names:
         CampaignPerson.objects.bulk_update([person for person, _ in changed], [*names, "is_corrected"], batch_size=200)
-        # Whoever edits a campaign does not approve it.
+        # People who edit a campaign cannot approve it.
         campaign.editors.add(user)
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    chunk: list[Row] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
         yield chunk
 
 
@@ -230,7 +226,7 @@ def _person_of(row: Row, at: int, found: Mapping[str, CampaignPerson], seen: set
     if text not in found:
         raise CellError(_ID, "Nobody in this draft has this ID. The row was not applied.")
     if text in seen:
-        raise CellError(_ID, "This ID is there twice. Only its first row was applied.")
+        raise CellError(_ID, "This ID appears twice. Only its first row was applied.")
     seen.add(text)
     return found[text]
 

@@ -140,7 +140,7 @@ def write(export_id: int, clock: timing.Clock) -> None:
         with TemporaryFile() as file:
             rows = _write_rows(export, file)
             file.seek(0)
-            # Of a worker that died after this.
+            # A worker that died after this line left it.
             default_storage.delete(path)
             default_storage.save(path, File(file))
         Export.objects.filter(pk=export.pk).update(status=Export.Status.DONE, file=path, rows=rows, ended_at=clock())

@@ -1,8 +1,8 @@
 """Repairs: text again those who got no text, or the rest of a campaign with another text.
 
 Both make a draft of a follow-up: a campaign of the same chain with the same text, account and options, which is frozen
-and approved anew. It has only people who were certainly not reached (``chain``), and its freeze and its gate check that
-again, so nobody is texted twice.
+and approved like any other. It has only people who were certainly not reached (``chain``), and its freeze and its gate
+check that again, so nobody is texted twice.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, TextField, Value, When
 
+from campaigns.audience.exclusion import insert_rows
 from campaigns.chain import is_reached_elsewhere, lock_chain, may_have_been_reached, root_of, why_not_freeze
 from campaigns.copying import COPIED, free_name
 from campaigns.handover.restore import cancel_unless_journalled, journal_is_ahead, missing_intents
@@ -65,7 +65,7 @@ def causes_of(campaign: Campaign) -> list[Cause]:
     """Why people of ``campaign`` got no text, most people first within each outcome."""
     found: list[Cause] = []
     for outcome in OUTCOMES:
-        rows: Any = _judged(campaign, outcome).order_by().values("code", "why", "blocked").annotate(n=Count("pk"))
+        rows: Any = _with_causes(campaign, outcome).order_by().values("code", "why", "blocked").annotate(n=Count("pk"))
         counted: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows:
             counted.setdefault((row["code"], row["why"]), {})[row["blocked"]] = row["n"]
@@ -110,7 +110,7 @@ def follow_up(
         added = 0
         for outcome in OUTCOMES:
             if outcome in outcomes:
-                people = _judged(campaign, outcome).filter(blocked="")
+                people = _with_causes(campaign, outcome).filter(blocked="")
                 if causes is not None:
                     people = people.filter(code__in=[code for kind, code in causes if kind == outcome])
                 added += _add(draft, people)
@@ -123,9 +123,9 @@ def follow_up(
 def correct_the_rest(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     """Cancel the rest of a paused campaign, and return a draft of the people who were not handed over.
 
-    These are the people without a file, and those of files that are prepared or held. Whoever is in between (a file
-    that is being uploaded or committed, or is unclear) stays where they are. All in one transaction under the
-    campaign's lock. Raises Refusal if the campaign is not paused, or if nobody is left.
+    These are the people without a file, and those of files that are prepared or held. People in files that
+    are being uploaded or committed, or are unclear, stay where they are. All in one transaction under the campaign's
+    lock. Raises Refusal if the campaign is not paused, or if nobody is left.
     """
     require_permission(user, "campaigns.change_campaign")
     require_permission(user, "campaigns.add_campaign")
@@ -146,8 +146,8 @@ def _move_rest(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused. Pause it before you correct the rest.")
     draft = _draft(campaign, "rest", user, now)
-    said = f"The rest is corrected in “{draft}” (campaign {draft.pk})."
-    transition(campaign, Campaign.Status.CANCELLED, user=user, reason="corrected", sentence=said)
+    sentence = f"The rest is corrected in “{draft}” (campaign {draft.pk})."
+    transition(campaign, Campaign.Status.CANCELLED, user=user, reason="corrected", sentence=sentence)
     numbers = []
     for batch in campaign.batches.filter(status__in=(BatchStatus.PREPARED, BatchStatus.HELD)).select_related("account"):
         if missing_intents(batch):
@@ -155,11 +155,11 @@ def _move_rest(campaign: Campaign, user: Any, now: datetime) -> Campaign:
             continue
         # A worker that claims it at this moment is stopped at its gate, and its people stay in this campaign.
         with suppress(StaleTransition), transaction.atomic():
-            cancel_unless_journalled(batch, now, user=user, reason="corrected", sentence=said)
+            cancel_unless_journalled(batch, now, user=user, reason="corrected", sentence=sentence)
             numbers.append(batch.number)
     is_rest = Q(batch_number=None) | Q(batch_number__in=numbers)
-    people = _judged(campaign, "cancelled").filter(is_rest, blocked__in=("", "opted_out"))
-    added = _add(draft, people.annotate(said=Value(_CORRECTED, output_field=TextField())), reason="said")
+    people = _with_causes(campaign, "cancelled").filter(is_rest, blocked__in=("", "opted_out"))
+    added = _add(draft, people.annotate(sentence=Value(_CORRECTED, output_field=TextField())), reason="sentence")
     if not added:
         raise Refusal("nobody_left", "Nobody is left: everybody was handed over, or is being handed over now.")
     record_event(draft, "corrected", f"The rest of “{campaign}”: {_people(added)}.", user=user)
@@ -185,7 +185,7 @@ def _draft(campaign: Campaign, word: str, user: Any, now: datetime) -> Campaign:
     return draft
 
 
-def _judged(campaign: Campaign, outcome: str) -> Any:
+def _with_causes(campaign: Campaign, outcome: str) -> Any:
     """The recipients of ``campaign`` with ``outcome``.
 
     They are annotated with ``code`` and ``why`` they got no text, and with why they are ``blocked``: ``""`` if not.
@@ -222,18 +222,11 @@ def _first(batches: Any, name: str, default: str) -> Case:
 
 
 def _add(draft: Campaign, people: Any, reason: str = "why") -> int:
-    """Copy judged recipients into people of the draft, inside the database; return how many."""
+    """Copy recipients, annotated with their causes, into people of the draft, inside the database; return how many."""
     columns = ("campaign_id", "recipient_id", "is_corrected", "code", "reason", *_COPIED_OF_PERSON)
     chosen = (
         people.annotate(of=Value(draft.pk), no=Value(False))
         .order_by("msisdn")
         .values_list("of", "pk", "no", "code", reason, *_COPIED_OF_PERSON)
     )
-    try:
-        sql, params = chosen.query.sql_with_params()
-    except EmptyResultSet:
-        return 0
-    table = CampaignPerson._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {sql}", params)
-        return cursor.rowcount
+    return insert_rows(CampaignPerson, columns, chosen)

@@ -7,7 +7,7 @@ from datetime import datetime
 from campaigns.models import Batch, Event
 
 #: What a person did to a campaign, by its status before and after.
-_DEEDS = {
+_ACTIONS = {
     ("draft", "freezing"): "submitted it for approval",
     ("frozen", "approved"): "approved it",
     ("held", "approved"): "confirmed the start time",
@@ -16,10 +16,10 @@ _DEEDS = {
     ("paused", "running"): "resumed it",
 }
 #: The same where the reason says more.
-_DEEDS_OF_REASON = {("cancelled", "corrected"): "cancelled the rest, to correct it in another campaign"}
+_ACTIONS_BY_STATUS_AND_REASON = {("cancelled", "corrected"): "cancelled the rest, to correct it in another campaign"}
 #: The same for changes that may come from several statuses, and for events that change none.
-_DEEDS_TO = {"cancelled": "cancelled it", "draft": "returned it to draft"}
-_DEEDS_BY_REASON = {
+_ACTIONS_BY_NEW_STATUS = {"cancelled": "cancelled it", "draft": "returned it to draft"}
+_ACTIONS_BY_REASON = {
     "canary_released": "let the other recipients follow",
     "changed": "returned it to draft for changes",
     "copied": "copied it",
@@ -29,7 +29,7 @@ _DEEDS_BY_REASON = {
     "rejected": "sent it back",
     "tested": "started a test handover",
 }
-_FILE_DEEDS = {"released": "released", "cancelled": "cancelled", "decided": "decided about"}
+_FILE_ACTIONS = {"released": "released", "cancelled": "cancelled", "decided": "decided about"}
 #: What Baton did to a campaign, which is never folded.
 _BATON = {
     "frozen": "prepared it for approval",
@@ -83,7 +83,7 @@ def history_of(events: Iterable[Event]) -> list[Entry]:
         decided.clear()
 
     for event in events:
-        if event.user is not None and event.batch_id and event.reason in _FILE_DEEDS:
+        if event.user is not None and event.batch_id and event.reason in _FILE_ACTIONS:
             if not decided or not _is_same(decided[0], event):
                 close()
             decided.append(event)
@@ -96,7 +96,7 @@ def history_of(events: Iterable[Event]) -> list[Entry]:
             folded.append(event)
         else:
             close()
-            entries.append(_deed(event))
+            entries.append(_single(event))
     close()
     return entries
 
@@ -110,17 +110,17 @@ def _is_same(one: Event, other: Event) -> bool:
     return (one.user_id, one.reason, one.sentence) == (other.user_id, other.reason, other.sentence)
 
 
-def _deed(event: Event) -> Entry:
+def _single(event: Event) -> Entry:
     # The copy of the recipients is made in the name of the person who submitted the campaign.
     is_of_baton = event.user is None or (event.from_status == "freezing" and event.to_status in ("frozen", "draft"))
     if is_of_baton:
         words = _BATON[event.to_status]
     else:
         words = (
-            _DEEDS_OF_REASON.get((event.to_status, event.reason))
-            or _DEEDS_BY_REASON.get(event.reason)
-            or _DEEDS.get((event.from_status, event.to_status))
-            or _DEEDS_TO.get(event.to_status, "")
+            _ACTIONS_BY_STATUS_AND_REASON.get((event.to_status, event.reason))
+            or _ACTIONS_BY_REASON.get(event.reason)
+            or _ACTIONS.get((event.from_status, event.to_status))
+            or _ACTIONS_BY_NEW_STATUS.get(event.to_status, "")
         )
     who = "Baton" if is_of_baton else name_of(event)
     words = words or event.reason.replace("_", " ") or f"changed it to {event.to_status}"
@@ -130,9 +130,9 @@ def _deed(event: Event) -> Entry:
 def _about_files(events: list[Event]) -> Entry:
     """Equal decisions of one person about files, made together."""
     newest, oldest = events[0], events[-1]
-    verb = _FILE_DEEDS[newest.reason]
+    verb = _FILE_ACTIONS[newest.reason]
     file = newest.batch
-    what = f"file {file.number}" if file and len(events) == 1 else _count(len(events), "file")
+    what = f"file {file.number}" if file and len(events) == 1 else counted(len(events), "file")
     return Entry(newest.at, oldest.at, name_of(newest), f"{verb} {what}", newest.sentence, events)
 
 
@@ -150,7 +150,7 @@ def _machine(events: list[Event]) -> Entry:
             files.setdefault(event.to_status, set()).add(event.batch_id)
         if event.from_status in _TRIED and event.to_status == Batch.Status.PREPARED:
             files.setdefault("failed", set()).add(event.batch_id)
-    said = [f"{verb} {_count(len(files[verb]), 'file')}" for verb in ("created", "handed over") if verb in files]
+    found = [f"{verb} {counted(len(files[verb]), 'file')}" for verb in ("created", "handed over") if verb in files]
     results = {
         Batch.Status.ACCEPTED: "accepted",
         Batch.Status.REJECTED: "rejected",
@@ -158,12 +158,13 @@ def _machine(events: list[Event]) -> Entry:
         Batch.Status.HELD: "held",
         "failed": "to be tried again",
     }
-    said += [f"{len(files[status]):,} {words}" for status, words in results.items() if status in files]
+    found += [f"{len(files[status]):,} {words}" for status, words in results.items() if status in files]
     newest, oldest = events[0], events[-1]
     file = newest.batch
-    words = ", ".join(said) or (f"worked on file {file.number}" if file else newest.reason.replace("_", " "))
+    words = ", ".join(found) or (f"worked on file {file.number}" if file else newest.reason.replace("_", " "))
     return Entry(newest.at, oldest.at, "Baton", words, steps=events)
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """``1 file`` or ``1,200 files``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -46,10 +46,10 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep starts the freeze again.
             raise
         except Exception as error:
-            said = f"It could not be submitted because of an error ({type(error).__name__}). See the log."
+            sentence = f"It could not be submitted because of an error ({type(error).__name__}). See the log."
             # If the lock is lost, the freeze of the worker that holds it now may have caused the error.
             with suppress(LockLost):
-                audience_freeze.give_up_freeze(campaign_id, said, lock=lock)
+                audience_freeze.give_up_freeze(campaign_id, sentence, lock=lock)
             raise
         test = Campaign.objects.filter(pk=campaign_id, kind=Campaign.Kind.TEST).first()
         if test and test_handover.approve_test(test, timezone.now()):

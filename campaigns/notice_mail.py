@@ -89,9 +89,9 @@ def _postpone(notices: Sequence[Notice], now: datetime) -> None:
 
 def email_of(user: User, notices: Sequence[Notice], connection: BaseEmailBackend | None = None) -> EmailMessage:
     """The e-mail that tells ``user`` of ``notices``."""
-    said = [(_NUMBER.sub("(a number)", notice.sentence), f"{settings.BASE_URL}{notice.path}") for notice in notices]
+    lines = [(_NUMBER.sub("(a number)", notice.sentence), f"{settings.BASE_URL}{notice.path}") for notice in notices]
     # A header is one line.
-    subject = " ".join(said[0][0].split()) if len(said) == 1 else f"{len(said)} notices from Baton"
+    subject = " ".join(lines[0][0].split()) if len(lines) == 1 else f"{len(lines)} notices from Baton"
     choice = settings.BASE_URL + reverse("campaigns:notice_choice")
-    body = render_to_string("campaigns/notice_mail.txt", {"user": user, "said": said, "choice_url": choice})
+    body = render_to_string("campaigns/notice_mail.txt", {"user": user, "lines": lines, "choice_url": choice})
     return EmailMessage(subject, body, to=[user.email], connection=connection)

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from campaigns import decisions
+from campaigns.history import counted, name_of
 from campaigns.models import Batch, Campaign, Event, Notice, NoticeChoice
 from campaigns.results import summary
 from campaigns.statuses import SENT_BACK, NoticeKind
@@ -113,7 +114,7 @@ def _causes(events: Sequence[Event]) -> list[Cause]:
 
 
 def _told_by(finished: Cause) -> set[User]:
-    """Those to whom a notice that a campaign finished says as much as one about its rejected files would."""
+    """The people who need no notice about rejected files beside the one that the campaign finished."""
     choices = {choice.user_id: choice for choice in NoticeChoice.objects.filter(user__in=finished.people)}
 
     def is_told(choice: NoticeChoice | None) -> bool:
@@ -169,24 +170,23 @@ def _cause(kind: NoticeKind, events: Sequence[Event]) -> Cause | None:
         may = _users_who_may("campaigns.approve_campaign")
         people = {user for user in may if not decisions.why_not_approve(campaign, user)}
         count = campaign.counts.get("included", 0)
-        sentence = f"{campaign} waits for your approval: {_counted(count, 'recipient')}."
+        sentence = f"{campaign} waits for your approval: {counted(count, 'recipient')}."
     else:
         people = people_of(campaign)
         done = "approved" if kind == NoticeKind.APPROVED else "sent back"
-        sentence = f"{campaign} was {done}{f' by {_name(event.user)}' if event.user else ''}."
+        sentence = f"{campaign} was {done}{f' by {name_of(event)}' if event.user else ''}."
     # Nobody is told what they did themselves.
     others = frozenset(user for user in people if user.pk != event.user_id)
     return Cause(kind, f"{kind.value}, campaign {campaign.pk}, event {event.pk}", sentence, path, others, campaign)
 
 
 def _about_files(kind: NoticeKind, campaign: Campaign, files: Sequence[Batch]) -> str:
-    said = _counted(len(files), "file")
     if kind == NoticeKind.BATCH_REJECTED:
         verb = "was rejected" if len(files) == 1 else "were rejected"
     else:
         verb = "needs a decision" if len(files) == 1 else "need a decision"
     rows = sum(batch.rows - batch.row_errors - batch.accepted_rows for batch in files)
-    return f"{said} of {campaign} {verb}: {_counted(rows, 'recipient')}."
+    return f"{counted(len(files), 'file')} of {campaign} {verb}: {counted(rows, 'recipient')}."
 
 
 def _close_done(events: Sequence[Event], now: datetime) -> None:
@@ -228,11 +228,3 @@ def people_of(campaign: Campaign) -> set[User]:
 def _users_who_may(permission: str) -> QuerySet[User]:
     """Active users with a permission of their own, of their role or of a superuser."""
     return User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
-
-
-def _name(user: User) -> str:
-    return user.get_full_name() or user.get_username()
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

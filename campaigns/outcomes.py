@@ -42,15 +42,19 @@ def _with_outcome(
 ) -> QuerySet[Recipient]:
     if outcome == "excluded":
         return rows.exclude(excluded_reason="")
-    unbatched = "cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"
     numbers = [n for n, batch in current_generations(batches).items() if OUTCOME_OF_BATCH[batch.status] == outcome]
     own = RecipientOutcome.objects.filter(recipient=OuterRef("pk"))
     fits: Q = Q(batch_number__in=numbers) & ~Q(Exists(own))
     if outcome in RecipientOutcome.Result.values:
         fits |= Q(Exists(own.filter(result=outcome)))
-    if outcome == unbatched:
+    if outcome == without_file(campaign):
         fits |= IS_WAITING
     return rows.filter(fits)
+
+
+def without_file(campaign: Campaign) -> str:
+    """The outcome of the included recipients of a campaign who are in no file."""
+    return "cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"
 
 
 def own_outcomes(rows: Sequence[Recipient]) -> dict[int, RecipientOutcome]:
@@ -75,10 +79,10 @@ def state_of(campaign: Campaign, row: Recipient, own: RecipientOutcome | None, b
         return "excluded", EXCLUDED_WORDS[row.excluded_reason]
     if own is not None:
         delivery = own.get_delivery_display() if own.delivery else ""
-        said = own.sentence or own.code
+        words = own.sentence or own.code
         # "Delivered to the phone. Delivered" says it twice.
-        return own.result, said if delivery.lower() in said.lower() else f"{said} {delivery}".strip()
+        return own.result, words if delivery.lower() in words.lower() else f"{words} {delivery}".strip()
     if batch is None:
-        return ("cancelled" if campaign.status == Campaign.Status.CANCELLED else "waiting"), ""
+        return without_file(campaign), ""
     outcome = OUTCOME_OF_BATCH[batch.status]
     return outcome, batch.sentence if outcome in ("rejected", "needs_decision", "cancelled") else ""

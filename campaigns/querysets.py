@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, When
 
-from campaigns.statuses import BatchStatus, CampaignStatus
+from campaigns.statuses import EXCLUDED_LATER, BatchStatus, CampaignStatus
 from contacts.models import Suppression
 from providers.models import Account
 
@@ -22,6 +22,10 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
     def included(self) -> "RecipientQuerySet":
         """Those who were not excluded, at the freeze or later."""
         return self.filter(excluded_reason="")
+
+    def frozen(self) -> "RecipientQuerySet":
+        """Those whom the freeze included; some may have been excluded since."""
+        return self.filter(excluded_reason__in=("", *EXCLUDED_LATER))
 
     def waiting(self) -> "RecipientQuerySet":
         """Those who are included and in no batch yet."""

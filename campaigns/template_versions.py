@@ -34,15 +34,15 @@ def restore(version: TemplateVersion, user: Any) -> TemplateVersion:
     return current_version(template, user)
 
 
-def bound_text(template: Template, columns: dict[str, str], is_known: bool) -> Bound:
-    """The text of a template with its fields bound to ``columns``; unchanged if the lists are not known yet."""
+def bound_text(template: Template, campaign: Campaign) -> Bound:
+    """The text of a template with its fields bound to the lists of a draft; unchanged while it has no lists."""
     labels = {field: label_of(field, template.labels) for field in VALUE_FIELDS}
-    return bind(template.text, labels, columns if is_known else labels)
+    return bind(template.text, labels, campaign.value_labels() if campaign.ordered_lists() else labels)
 
 
 def copy_into(campaign: Campaign, template: Template) -> None:
     """Copy the template's text and sender into a draft, bound to its lists, and keep which version that was."""
-    bound = bound_text(template, campaign.value_labels(), bool(campaign.ordered_lists()))
+    bound = bound_text(template, campaign)
     campaign.template, campaign.template_version = template, current_version(template).number
     campaign.text, campaign.text_labels = bound.text, bound.labels
     campaign.sender = template.sender or campaign.sender

@@ -43,7 +43,7 @@ class Result:
     phone: str
     outcome: str
     detail: str
-    at: datetime | None
+    at: datetime
     text: str
     is_outdated: bool
 
@@ -195,8 +195,7 @@ def _results(test: Campaign, campaign: Campaign) -> list[Result]:
     names = dict(TestNumber.objects.filter(msisdn__in=[row.msisdn for row in recipients]).values_list("msisdn", "name"))
     if not recipients:
         # Its freeze has not begun, or it was refused.
-        outcome = "cancelled" if test.status == CampaignStatus.CANCELLED else "waiting"
-        return [Result(test, "", outcome, test.sentence, test.created_at, "", is_outdated)]
+        return [Result(test, "", outcomes.without_file(test), test.sentence, test.created_at, "", is_outdated)]
     batches = list(test.batches.all())
     outcomes.add_outcomes(test, batches, recipients)
     at = max((moment for batch in batches for moment in _moments(batch)), default=test.created_at)

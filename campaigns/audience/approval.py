@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from campaigns.models import Campaign, Recipient
-from campaigns.statuses import EXCLUDED_LATER, REPLACES
+from campaigns.statuses import REPLACES
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from providers.letters import fingerprint
@@ -68,12 +68,8 @@ def audience_digest(campaign: Campaign) -> str:
 
 def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
     """The recipients that the freeze included, in msisdn order, streamed."""
-    return (
-        Recipient.objects.filter(campaign_id=campaign.pk, excluded_reason__in=("", *EXCLUDED_LATER))
-        .only(*_READ)
-        .order_by("msisdn")
-        .iterator(chunk_size=2000)
-    )
+    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk)
+    return rows.only(*_READ).order_by("msisdn").iterator(chunk_size=2000)
 
 
 def add_to_digest(digest: Any, recipient: Recipient) -> None:

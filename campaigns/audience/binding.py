@@ -8,7 +8,7 @@ Both are ``{"value1": "First name"}``; a field without a label is called ``Value
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from campaigns.audience.texts import as_field, compile_text, replace_fields
+from campaigns.audience.texts import as_field, compile_text, plain, replace_fields
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 
@@ -30,7 +30,7 @@ def label_of(field: str, labels: Labels) -> str:
 
 def is_same(label: str, other: str) -> bool:
     """Whether two labels name the same; case and spaces do not matter."""
-    return _plain(label) == _plain(other)
+    return plain(label) == plain(other)
 
 
 def column_named(label: str, columns: Labels) -> str:
@@ -100,7 +100,3 @@ def _used(source: str) -> tuple[str, ...]:
         return compile_text(source).fields
     except Refusal:
         return ()
-
-
-def _plain(label: str) -> str:
-    return " ".join(label.split()).casefold()

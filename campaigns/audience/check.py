@@ -1,7 +1,7 @@
 """Check a draft as if it were frozen now: who would be included, who excluded and why, and what the texts cost."""
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaigns.audience.binding import is_same, unbound
@@ -39,24 +39,29 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
 
     Counts are exact. Texts are measured for the first recipients only (``is_complete``). Raises Refusal.
     """
+    text, reasons = count_usable(campaign)
+    composer = composer_of(campaign, text)
+    measured = measure_texts(campaign, composer, draft_recipients(campaign, text, 0, CHECKED))
+    skipped = sum(measured.skipped.values())
+    selected, included = reasons.total(), reasons.pop("", 0)
+    return AudienceCheck(
+        **vars(measured) | {"included": included - skipped},
+        selected=selected,
+        excluded=dict(reasons + Counter(measured.skipped)),
+        spec_problems=composer.adapter.spec_problems(composer.spec),
+        is_complete=measured.included + skipped == included,
+        letters_in_text=lacking_in_text(composer),
+    )
+
+
+def count_usable(campaign: Campaign) -> tuple[Text, Counter[str]]:
+    """The compiled text of a draft, and its people by the reason that would exclude them: see ``count_reasons``.
+
+    Raises Refusal if the draft cannot be checked. No text is measured.
+    """
     text = usable_text_of(campaign)
     refuse_foreign_fields(campaign)
-    check = AudienceCheck()
-    reasons = count_reasons(campaign, text)
-    check.selected = sum(reasons.values())
-    check.included = reasons.pop("", 0)
-    check.excluded = dict(reasons)
-    composer = composer_of(campaign, text)
-    check.spec_problems = campaign.account.adapter.spec_problems(composer.spec)
-    measured = measure_texts(campaign, composer, draft_recipients(campaign, text, 0, CHECKED))
-    check.is_complete = measured.included + sum(measured.skipped.values()) == check.included
-    check.excluded = dict(Counter(check.excluded) + Counter(measured.skipped))
-    for each in fields(Measured):
-        if each.name != "included":
-            setattr(check, each.name, getattr(measured, each.name))
-    check.included -= sum(measured.skipped.values())
-    check.letters_in_text = lacking_in_text(composer)
-    return check
+    return text, count_reasons(campaign, text)
 
 
 def usable_text_of(campaign: Campaign) -> Text:
@@ -78,7 +83,9 @@ def bound_text_of(campaign: Campaign) -> Text:
         refuse_unbound_fields(campaign)
         return text
     if not campaign.people.exists():
-        raise Refusal("no_people", "Everybody was removed from this draft. Choose people again in the campaign before.")
+        raise Refusal(
+            "no_people", "Everybody was removed from this draft. Choose people again in the earlier campaign."
+        )
     return compile_text(campaign.text)
 
 

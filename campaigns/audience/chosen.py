@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
+from campaigns.audience.exclusion import SAME_NUMBER
 from campaigns.models import CampaignList, Recipient
 from contacts import segments
 from contacts.models import Contact
-
-#: The filter of a subquery for the same number as the row outside it.
-SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
 
 
 def chosen_contacts(row: CampaignList) -> QuerySet[Contact]:

@@ -167,10 +167,10 @@ def ask_for_quote(campaign: Campaign, account: Account) -> str:
             raise Refusal("busy", BUSY)
         with connect(account) as remote:
             composer = composer_for(campaign, account, text)
-            said = account.adapter.quote(remote, composer.spec, composer.message(recipient))
-    if said is None:
+            price = account.adapter.quote(remote, composer.spec, composer.message(recipient))
+    if price is None:
         raise Refusal("no_quote", f"{account} gives no price for this text. If it refuses the text, fix that first.")
-    return said
+    return price
 
 
 def composer_for(campaign: Campaign, account: Account, text: Text) -> Composer:

@@ -14,8 +14,8 @@ _TEXTED_NOBODY = (Batch.Status.REJECTED, Batch.Status.SUPERSEDED, Batch.Status.C
 def contacted_since(moment: datetime) -> Exists:
     """The condition that a contact's number is in a file that may have been handed over at ``moment`` or later.
 
-    A file of unknown fate counts, a number that the provider refused does not. A file that the provider holds until its
-    start counts from that start.
+    A file whose result is unknown counts, a number that the provider refused does not. A file that the provider holds
+    until its start counts from that start.
     """
     is_late = Q(first_intent_at__gte=moment) | Q(campaign__is_early=True, campaign__start_at__gte=moment)
     # A test handover texts the phones of our own people.

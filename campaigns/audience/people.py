@@ -7,22 +7,29 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 
+from campaigns.audience.exclusion import (
+    SAME_NUMBER,
+    excluded_if,
+    first_reason,
+    insert_rows,
+    missing_field_rules,
+    opted_out_rule,
+)
 from campaigns.audience.texts import Text, compile_text
 from campaigns.chain import is_reached_elsewhere
 from campaigns.models import Campaign, CampaignPerson, Recipient
+from campaigns.statuses import ExcludedReason
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
-from contacts.models import Suppression
 from providers.locks import Lock, LockLost
 
 #: People copied in one transaction, so that web requests can write in between.
 CHUNK = 20_000
 
 _COPIED = ("list_id", "contact_id", "msisdn", *FROZEN_FIELDS)
-_SAME_NUMBER = {"msisdn": OuterRef("msisdn")}
 
 
 def has_own_people(campaign: Campaign) -> bool:
@@ -32,13 +39,13 @@ def has_own_people(campaign: Campaign) -> bool:
 
 def count_reasons(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people by the reason that would exclude them; ``""`` counts those included."""
-    counted: Any = _judged(campaign, text).order_by().values("why").annotate(n=Count("pk"))
+    counted: Any = _with_reasons(campaign, text).order_by().values("why").annotate(n=Count("pk"))
     return Counter(dict(counted.values_list("why", "n")))
 
 
 def count_missing(campaign: Campaign, text: Text) -> Counter[str]:
     """Count the people who are excluded for a missing value by the field that is empty; one may lack several."""
-    return count_empty(_judged(campaign, text).filter(why=Recipient.Excluded.MISSING_FIELD), text)
+    return count_empty(_with_reasons(campaign, text).filter(why=ExcludedReason.MISSING_FIELD), text)
 
 
 def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
@@ -48,7 +55,7 @@ def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
 
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
-    for person in _judged(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
+    for person in _with_reasons(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
         yield Recipient(**{name: getattr(person, name) for name in _COPIED})
 
 
@@ -62,7 +69,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     while True:
         ids = campaign.people.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
         last = ids[CHUNK - 1 : CHUNK].first()
-        chunk = _judged(campaign, text).filter(pk__gt=after)
+        chunk = _with_reasons(campaign, text).filter(pk__gt=after)
         with transaction.atomic():
             copied += _insert(campaign, chunk if last is None else chunk.filter(pk__lte=last))
             Campaign.objects.filter(pk=campaign.pk).update(freeze_progress=copied)
@@ -73,7 +80,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
         after = last
 
 
-def judged_people(campaign: Campaign) -> Any:
+def people_with_reasons(campaign: Campaign) -> Any:
     """The people, annotated with ``why`` a freeze would exclude them now: ``""`` for those who are included.
 
     While the text of the draft cannot be used, nobody lacks a value for it.
@@ -82,7 +89,7 @@ def judged_people(campaign: Campaign) -> Any:
         text = compile_text(campaign.text)
     except Refusal:
         text = Text("", (), (), (), "", {})
-    return _judged(campaign, text)
+    return _with_reasons(campaign, text)
 
 
 def refuse_lost(lock: Lock | None) -> None:
@@ -96,34 +103,18 @@ def is_freezing(campaign: Campaign) -> bool:
     return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.FREEZING).exists()
 
 
-def _judged(campaign: Campaign, text: Text) -> Any:
+def _with_reasons(campaign: Campaign, text: Text) -> Any:
     """The people, annotated with ``why`` they are excluded: ``""`` for those who are included."""
-    earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **_SAME_NUMBER)
-    rules = [When(Exists(earlier), _because("DUPLICATE"))]
+    earlier = CampaignPerson.objects.filter(campaign=campaign.pk, pk__lt=OuterRef("pk"), **SAME_NUMBER)
+    rules = [excluded_if(Exists(earlier), ExcludedReason.DUPLICATE)]
     # Nobody of a test handover is reached by it instead of the campaign: administrators keep these numbers for tests.
     reached = None if campaign.test_of_id else is_reached_elsewhere(campaign)
     if reached is not None:
-        rules.append(When(reached, _because("IN_FOLLOW_UP_CHAIN")))
-    rules.append(When(Exists(Suppression.objects.active().filter(**_SAME_NUMBER)), _because("OPTED_OUT")))
-    missing = Q()
-    for name in text.required:
-        missing |= Q(**{name: ""})
-    if missing:
-        rules.append(When(missing & Q(message=""), _because("MISSING_FIELD")))
-    why = Case(*rules, default=Value(""), output_field=CharField())
-    return campaign.people.annotate(why=why)
-
-
-def _because(name: str) -> Value:
-    return Value(Recipient.Excluded[name].value)
+        rules.append(excluded_if(reached, ExcludedReason.IN_FOLLOW_UP_CHAIN))
+    return campaign.people.annotate(why=first_reason([*rules, opted_out_rule(), *missing_field_rules(text)]))
 
 
 def _insert(campaign: Campaign, people: QuerySet[CampaignPerson]) -> int:
-    """Copy judged people into recipients of the campaign; return how many."""
+    """Copy people, annotated with ``why``, into recipients of the campaign; return how many."""
     chosen = people.order_by("msisdn").annotate(of=Value(campaign.pk)).values_list("of", "why", *_COPIED)
-    sql, params = chosen.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO campaigns_recipient (campaign_id, excluded_reason, {', '.join(_COPIED)}) {sql}", params
-        )
-        return cursor.rowcount
+    return insert_rows(Recipient, ("campaign_id", "excluded_reason", *_COPIED), chosen)

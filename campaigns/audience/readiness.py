@@ -70,14 +70,13 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
 
 def _times(campaign: Campaign, is_complete: bool, now: datetime) -> Iterator[CampaignWarning]:
     """Times that cannot be used, a blocker; people whom the allowed hours keep from being texted at the start."""
-    groups = Counter[Group]()
     try:
         refuse_times(campaign, now)
         window = parse(campaign.window)
         if window is None:
             return
         recipients = draft_recipients(campaign, compile_text(campaign.text), 0, CHECKED)
-        groups.update(group_of(window, recipient.msisdn) for recipient in recipients)
+        groups = Counter(group_of(window, recipient.msisdn) for recipient in recipients)
         refuse_unreachable(campaign, groups, now)
     except Refusal as refusal:
         yield blocker(refusal.code, refusal.sentence, "when", _TIME_FIELDS.get(refusal.code, "preset"))

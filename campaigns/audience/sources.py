@@ -9,19 +9,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Case, CharField, Count, Exists, Q, QuerySet, Value, When
+from django.db import transaction
+from django.db.models import Count, Exists, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from campaigns.audience import people
-from campaigns.audience.chosen import SAME_NUMBER, chosen_contacts, on_any
+from campaigns.audience.chosen import chosen_contacts, on_any
 from campaigns.audience.contacted import contacted_since
+from campaigns.audience.exclusion import (
+    SAME_NUMBER,
+    excluded_if,
+    first_reason,
+    insert_rows,
+    missing_field_rules,
+    opted_out_rule,
+)
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.texts import Text
 from campaigns.models import Campaign, CampaignExclusion, CampaignList, Recipient
+from campaigns.statuses import ExcludedReason
 from contacts import segments
 from contacts.fields import FROZEN_FIELDS
-from contacts.models import Contact, ContactList, Suppression
+from contacts.models import Contact, ContactList
 from providers.locks import Lock
 
 #: Recipients copied in one transaction, so that web requests can write in between.
@@ -32,9 +41,10 @@ _COPIED = ("msisdn", *FROZEN_FIELDS)
 
 @dataclass(frozen=True)
 class Sources:
-    """Whom a campaign chooses and excludes. The rows need not be saved, so that a form can count what it would choose.
+    """The people whom a campaign chooses and excludes.
 
-    ``chosen`` is in order: a number counts once, in the first row that has it.
+    The rows need not be saved, so that a form can count what it would choose. ``chosen`` is in order: a number counts
+    once, in the first row that has it.
     """
 
     chosen: Sequence[CampaignList]
@@ -55,20 +65,20 @@ class Sources:
     def count_reasons(self, text: Text) -> Counter[str]:
         """See the function ``count_reasons``."""
         reasons: Counter[str] = Counter()
-        for rows in self._judged(text):
+        for rows in self._with_reasons(text):
             reasons.update(_count(rows))
         return reasons
 
     def count_missing(self, text: Text) -> Counter[str]:
         """See the function ``count_missing``."""
         missing: Counter[str] = Counter()
-        for rows in self._judged(text):
-            missing.update(people.count_empty(rows.filter(reason=Recipient.Excluded.MISSING_FIELD), text))
+        for rows in self._with_reasons(text):
+            missing.update(people.count_empty(rows.filter(reason=ExcludedReason.MISSING_FIELD), text))
         return missing
 
     def recipients(self, text: Text, skip: int, count: int) -> Iterator[Recipient]:
         """See ``draft_recipients``."""
-        for rows in self._judged(text):
+        for rows in self._with_reasons(text):
             found = 0
             for contact in rows.filter(reason="").order_by("msisdn")[skip : skip + count]:
                 found += 1
@@ -85,27 +95,22 @@ class Sources:
 
     def rules(self, text: Text) -> list[When]:
         """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
-        rules = [When(Exists(Suppression.objects.active().filter(**SAME_NUMBER)), _because("OPTED_OUT"))]
+        rules = [opted_out_rule()]
         excluded = self._excluded()
         if excluded:
-            rules.append(When(excluded, _because("EXCLUDED_LIST")))
+            rules.append(excluded_if(excluded, ExcludedReason.EXCLUDED_LIST))
         if self.not_texted_for_days:
             moment = timezone.now() - timedelta(days=self.not_texted_for_days)
-            rules.append(When(contacted_since(moment), _because("RECENTLY_CONTACTED")))
-        missing = Q()
-        for name in text.required:
-            missing |= Q(**{name: ""})
-        if missing:
-            rules.append(When(missing & Q(message=""), _because("MISSING_FIELD")))
-        return rules
+            rules.append(excluded_if(contacted_since(moment), ExcludedReason.RECENTLY_CONTACTED))
+        return [*rules, *missing_field_rules(text)]
 
-    def _judged(self, text: Text) -> Iterator[QuerySet[Any]]:
+    def _with_reasons(self, text: Text) -> Iterator[QuerySet[Any]]:
         """The contacts of each chosen row, with the alias ``reason``: ``""`` for those who are included."""
         rules = self.rules(text)
         for position, row in enumerate(self.chosen):
             earlier = on_any(self.chosen[:position])
-            first = [When(earlier, _because("DUPLICATE"))] if earlier else []
-            yield chosen_contacts(row).alias(reason=_first_of([*first, *rules])).order_by()
+            first = [excluded_if(earlier, ExcludedReason.DUPLICATE)] if earlier else []
+            yield chosen_contacts(row).alias(reason=first_reason([*first, *rules])).order_by()
 
     def _excluded(self) -> Q:
         lists = [row.contact_list_id for row in self.exclusions if row.contact_list_id]
@@ -180,7 +185,7 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     sources = sources_of(campaign)
     # The rows chosen earlier have been copied, so their numbers are recipients already.
     copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **SAME_NUMBER))
-    reason = _first_of([When(copied_before, _because("DUPLICATE")), *sources.rules(text)])
+    reason = first_reason([excluded_if(copied_before, ExcludedReason.DUPLICATE), *sources.rules(text)])
     copied = 0
     for row in sources.chosen:
         contacts = chosen_contacts(row).annotate(of_campaign=Value(campaign.pk), reason=reason)
@@ -193,14 +198,6 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
             if not is_freezing(campaign):
                 return copied
     return copied
-
-
-def _because(name: str) -> Value:
-    return Value(Recipient.Excluded[name].value)
-
-
-def _first_of(rules: Sequence[When]) -> Case:
-    return Case(*rules, default=Value(""), output_field=CharField())
 
 
 def _count(rows: QuerySet[Contact]) -> Counter[str]:
@@ -224,7 +221,4 @@ def _insert(people: QuerySet[Contact]) -> int:
     """Copy contacts, annotated with ``of_campaign`` and ``reason``, into recipients; return how many."""
     columns = ("campaign_id", "excluded_reason", "list_id", "contact_id", *_COPIED)
     chosen = people.order_by("msisdn").values_list("of_campaign", "reason", "list_id", "pk", *_COPIED)
-    sql, params = chosen.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO campaigns_recipient ({', '.join(columns)}) {sql}", params)
-        return cursor.rowcount
+    return insert_rows(Recipient, columns, chosen)

@@ -84,7 +84,7 @@ class Composer:
         return letters.replace(words, self.lacking)
 
     def _exclude(self, message: Message) -> str:
-        # A value of invisible characters only is empty once they are gone.
+        # A value of invisible characters only is empty once they are removed.
         if not message.own_text and not all(message.values[name] for name in self.text.required):
             return ExcludedReason.MISSING_FIELD.value
         if self._skips and self.lacking(message.text):

@@ -173,7 +173,7 @@ class TextStatistics:
             measured.skipped_ids.setdefault(reason, array("q")).append(recipient.pk)
 
     def _sort(self, recipient: Recipient, composed: Composed, position: int, parts: int) -> None:
-        """Note of which kinds a recipient is."""
+        """Note the kinds that a recipient belongs to."""
         kinds, where = self._measured.kinds, recipient.pk or position
         if parts == self._most_parts:
             kinds["parts"].add(where)
@@ -203,8 +203,8 @@ class TextStatistics:
 
 def _reason(problem: Problem) -> tuple[str, str]:
     """The code of a problem and the fixed part of its sentence, because one code may have several sentences."""
-    said = _PARTICULARS.sub("", problem.sentence)
-    plain = (letter for letter in said if letter.isascii() and (letter.isalnum() or letter not in problem.characters))
+    fixed = _PARTICULARS.sub("", problem.sentence)
+    plain = (letter for letter in fixed if letter.isascii() and (letter.isalnum() or letter not in problem.characters))
     return problem.code, " ".join("".join(plain).split())
 
 

@@ -128,3 +128,8 @@ def with_fallback(source: str, name: str, fallback: str) -> str:
     if not fallback or "@" in fallback:
         raise Refusal("bad_fallback", "Write what people without a value read instead, without an at sign.")
     return replace_fields(source, lambda used, other: as_field(used, fallback if used == name else other))
+
+
+def plain(text: str) -> str:
+    """The text without the differences that readers do not notice: case and runs of spaces."""
+    return " ".join(text.split()).casefold()

@@ -20,7 +20,7 @@ from django.utils import timezone
 from campaigns.audience.texts import compile_text
 from campaigns.audience.windows import describe, parse
 from campaigns.models import Campaign, CampaignVersion
-from campaigns.statuses import EXCLUDED_LATER, CampaignStatus
+from campaigns.statuses import CampaignStatus
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
 from providers.locks import LockLost
@@ -30,7 +30,8 @@ _WORDS = re.compile(r"\s+|[^\s]+")
 
 @dataclass(frozen=True)
 class Numbers:
-    """The stored numbers of a version that is being frozen: its number, the path, and how many people are new or gone.
+    """The stored numbers of a version that is being frozen: its number, the path, and how many people were added or
+    removed.
 
     ``came`` and ``went`` are None for a first version, and where the numbers of the version before are erased.
     """
@@ -43,7 +44,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Changes:
-    """What an approver has to know of a version: the difference to the version ``before``, or None for the first one.
+    """What an approver has to know about a version: the difference to ``before``, which is None for the first one.
 
     ``text``: pieces of the text as ``(kind, words)``, with ``kind`` ``same``, ``gone`` or ``new``; empty if it did not
     change. ``settings``: name, earlier value and present value of each setting that changed.
@@ -75,12 +76,7 @@ def stored_numbers(campaign: Campaign, ask_for_lock: Callable[[], None]) -> Iter
     before = campaign.versions.order_by("-number").first()
     is_known = before is not None and before.msisdns != "" and default_storage.exists(str(before.msisdns))
     version = before.number + 1 if before else 1
-    msisdns = (
-        campaign.recipients.filter(excluded_reason__in=("", *EXCLUDED_LATER))
-        .order_by("msisdn")
-        .values_list("msisdn", flat=True)
-        .iterator(chunk_size=5000)
-    )
+    msisdns = campaign.recipients.frozen().order_by("msisdn").values_list("msisdn", flat=True).iterator(chunk_size=5000)
     with tempfile.TemporaryFile() as packed:
         with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as lines:
             earlier = _numbers_of(before) if before is not None and is_known else iter(())

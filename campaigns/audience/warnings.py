@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from campaigns.audience.chosen import on_any
+from campaigns.audience.texts import plain
 from campaigns.models import Campaign, CampaignList, Recipient
 from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
 from providers.checking import credit_of
@@ -36,7 +37,7 @@ TEXT_FAULTS = {
     "iso_date": re.compile(r"(?<![\d/-])\d{4}([/-])\d{2}\1\d{2}(?![\d/-])"),
 }
 _TEXT_SENTENCES = {
-    "currency_twice": "The currency is there twice in {}, such as “RR 250”. Take it out of the text or of the values.",
+    "currency_twice": "The currency appears twice in {}, such as “RR 250”. Take it out of the text or of the values.",
     "iso_date": "A date is written like 2026-11-27 or 2026/11/27 in {}. People read 27 November more easily.",
     "landline": "{} would go to fixed lines. Most of these receive no texts, and the provider may charge for them.",
     "own_foreign_field": "{} from the column Message would be sent with {{name}} or the like in it, which looks like a"
@@ -134,10 +135,10 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
     lately = Q(status__in=ACTIVE) | Q(started_at__gte=now - LATELY)
     others = Campaign.objects.filter(lately, kind=CampaignKind.REGULAR).exclude(pk=campaign.pk)
     if campaign.follows_id:
-        # It repeats these by intent, and texts nobody whom they reached.
+        # It repeats these on purpose, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
-    words = _plain(campaign.text)
-    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if _plain(text) == words])
+    words = plain(campaign.text)
+    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if plain(text) == words])
     chosen = list(campaign.campaignlist_set.select_related("contact_list", "segment"))
     waiting = (Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
     for other in others.filter(status__in=waiting):
@@ -150,9 +151,9 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
         again = Recipient.objects.included().filter(on_any(chosen), campaign=other)
         is_active = other.status in ACTIVE
         if not is_active:
-            # Whoever was never handed over, or whose file was refused as a whole, did not get it.
-            gone = other.batches.exclude(status__in=(BatchStatus.REJECTED, BatchStatus.CANCELLED))
-            again = again.filter(batch_number__in=list(gone.values_list("number", flat=True)))
+            # People who were never handed over, or whose whole file was refused, did not get it.
+            taken = other.batches.exclude(status__in=(BatchStatus.REJECTED, BatchStatus.CANCELLED))
+            again = again.filter(batch_number__in=list(taken.values_list("number", flat=True)))
         # Of a small campaign, all may have had the text that a large one texted: the share of either counts.
         count, total = again.count(), min(included, other.counts.get("included", 0))
         if total and count > SAME_PEOPLE * total:
@@ -164,11 +165,6 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
                 "campaign",
                 str(other.pk),
             )
-
-
-def _plain(text: str) -> str:
-    """The text without the differences that its readers do not see: case and runs of spaces."""
-    return " ".join(text.split()).casefold()
 
 
 def _keys(rows: Iterable[CampaignList]) -> set[tuple[int | None, ...]]:

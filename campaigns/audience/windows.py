@@ -8,7 +8,7 @@ A window is stored in ``Campaign.window``; ``{}`` means at any time::
 ``hours`` has an entry for each allowed day, Monday is ``"0"``; ``24:00`` is the end of the day. ``holidays`` are the
 countries on whose public holidays nobody is texted, a list of ISO 3166 codes, or ``"own"`` for the recipient's country.
 ``zone`` is ``"recipient"`` for the zones that the number may be in, or the name of one zone. ``fallback`` is the zone
-of numbers that tell none. ``outside`` is ``"wait"`` or ``"skip"``.
+of numbers that do not show one. ``outside`` is ``"wait"`` or ``"skip"``.
 """
 
 import re
@@ -72,7 +72,9 @@ def parse(stored: Mapping[str, Any]) -> Window | None:
         if name != RECIPIENT and name not in _zone_names():
             raise Refusal("window_invalid", f"“{name}” is not a time zone, such as Africa/Johannesburg.")
     if fallback == RECIPIENT:
-        raise Refusal("window_invalid", "Numbers that tell no time zone need one, such as Africa/Johannesburg.")
+        raise Refusal(
+            "window_invalid", "Choose a time zone, such as Africa/Johannesburg, for numbers that do not show theirs."
+        )
     outside = stored.get("outside", WAIT)
     if outside not in (WAIT, SKIP):
         raise Refusal("window_invalid", "People outside the allowed hours either wait or are skipped.")
@@ -209,7 +211,7 @@ def describe(window: Window | None) -> str:
             spans[-1] = (spans[-1][0], day, hours)
         elif hours:
             spans.append((day, day, hours))
-    said = []
+    parts = []
     for first, last, hours in spans:
         days = (
             "Every day"
@@ -218,12 +220,12 @@ def describe(window: Window | None) -> str:
             if first == last
             else f"{DAYS[first]} to {DAYS[last]}"
         )
-        said.append(f"{days} {clock_time(hours[0])} to {clock_time(hours[1])}")
+        parts.append(f"{days} {clock_time(hours[0])} to {clock_time(hours[1])}")
     if window.holidays:
         of = "" if window.holidays == (OWN,) else f" of {', '.join(window.holidays)}"
-        said.append(f"not on public holidays{of}")
-    said.append("by the recipient's own time" if window.zone == RECIPIENT else f"by the time of {window.zone}")
-    return ", ".join(said)
+        parts.append(f"not on public holidays{of}")
+    parts.append("by the recipient's own time" if window.zone == RECIPIENT else f"by the time of {window.zone}")
+    return ", ".join(parts)
 
 
 def clock_time(minutes: int) -> str:

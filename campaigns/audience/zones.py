@@ -1,4 +1,4 @@
-"""The time zones and the country that a number tells: its group, which decides when the person may be texted."""
+"""The time zones and the country that a number shows: its group, which decides when the person may be texted."""
 
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -12,7 +12,7 @@ from campaigns.audience.windows import OWN, RECIPIENT, Group, Window
 from contacts.number_facts import number_facts
 from contacts.phones.numbering import is_mobile, main_country
 
-#: The calling codes whose mobile numbers tell an area: Mexico, Argentina, Brazil, Indonesia, China.
+#: The calling codes whose mobile numbers show an area: Mexico, Argentina, Brazil, Indonesia, China.
 _AREA_MOBILES = ("52", "54", "55", "62", "86")
 
 
@@ -31,9 +31,9 @@ def _group(country: str, zones: tuple[str, ...]) -> Group:
 
 
 def zones_of(msisdn: str) -> tuple[str, ...]:
-    """The names of the time zones that ``msisdn`` (digits) may be in, by phonenumbers' metadata; () if it tells none.
+    """The names of the time zones that ``msisdn`` (digits) may be in, by phonenumbers' metadata; () if it shows none.
 
-    Outside North America a mobile number tells only the country. In North America it tells the area in which the number
+    Outside North America a mobile number shows only the country. In North America it shows the area in which the number
     was given out; people who moved kept it.
     """
     code = _calling_code(msisdn)
@@ -44,7 +44,7 @@ def zones_of(msisdn: str) -> tuple[str, ...]:
         return _of_longest_prefix(msisdn[:TIMEZONE_LONGEST_PREFIX])
     if code not in _AREA_MOBILES and any(test(msisdn[len(code) :]) for test in _mobile_tests(code)):
         return zones
-    return _as_the_library_says(msisdn) or zones
+    return _zones_by_library(msisdn) or zones
 
 
 @lru_cache(maxsize=65_536)
@@ -54,7 +54,7 @@ def _of_longest_prefix(beginning: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=65_536)
-def _as_the_library_says(msisdn: str) -> tuple[str, ...]:
+def _zones_by_library(msisdn: str) -> tuple[str, ...]:
     try:
         zones = tuple(time_zones_for_number(phonenumbers.parse(f"+{msisdn}")))
     except phonenumbers.NumberParseException:

@@ -195,7 +195,7 @@ def turned(posted: QueryDict, campaign: Campaign) -> QueryDict:
     elif verb == "template":
         template = Template.objects.filter(pk=as_id(data.get("template")) or 0).first()
         if template:
-            _put(data, bound_text(template, campaign.value_labels(), bool(campaign.ordered_lists())))
+            _put(data, bound_text(template, campaign))
             data["sender"] = template.sender or data.get("sender", "")
             data["copied"] = f"{template.pk}:{current_version(template).number}"
     elif verb == "bind":

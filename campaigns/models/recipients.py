@@ -75,7 +75,7 @@ class CampaignPerson(PersonData):
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="people")
-    #: Whom this repeats: the recipient of an earlier campaign of the chain; None in a test handover.
+    #: The recipient of an earlier campaign of the chain who is texted again; None in a test handover.
     recipient = models.ForeignKey(Recipient, null=True, blank=True, on_delete=models.PROTECT, related_name="repeats")
     #: Why the person got no text: the provider's code and the sentence about it.
     code = models.CharField(max_length=60, blank=True)

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import corrections
-from campaigns.audience.people import judged_people
+from campaigns.audience.people import people_with_reasons
 from campaigns.models import Campaign, CampaignPerson
 from campaigns.statuses import ExcludedReason
 from campaigns.views.step_navigation import steps_of
@@ -119,7 +119,7 @@ def _follow_up(pk: int) -> Campaign:
 
 def _page(request: HttpRequest, campaign: Campaign, result: corrections.SheetResult | None = None) -> HttpResponse:
     names = corrections.editable_fields(campaign)
-    shown = Paginator(judged_people(campaign).order_by("pk"), SHOWN).get_page(request.GET.get("page"))
+    shown = Paginator(people_with_reasons(campaign).order_by("pk"), SHOWN).get_page(request.GET.get("page"))
     rows = [
         {
             "person": one,

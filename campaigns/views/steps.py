@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from campaigns.audience.check import check_audience
+from campaigns.audience.check import count_usable
 from campaigns.audience.compare import usual_options
 from campaigns.audience.sources import count_reasons
 from campaigns.audience.windows import preset_window
@@ -334,7 +334,7 @@ def _problem_of(request: HttpRequest, campaign: Campaign, name: str, is_bound: b
     code, sentence = campaign.reason, campaign.sentence
     if request.GET.get("fix"):
         try:
-            check_audience(campaign)
+            count_usable(campaign)
         except Refusal as refusal:
             code, sentence = refusal.code, refusal.sentence
     step, field = PLACES.get(code, (name, ""))

@@ -109,12 +109,12 @@ def test_the_check_and_the_approval_show_them_with_links(
     assert "Warnings (5)" in page
     closed = "At the start it is outside the allowed hours for 5 recipients: they are texted later."
     assert closed in page
-    assert "The currency is there twice in 5 texts" in page
+    assert "The currency appears twice in 5 texts" in page
     assert f"{reverse('campaigns:message_step', args=[campaign.pk])}#id_text" in page
     assert f"{reverse('campaigns:search')}?number=2782" in page
     freeze(campaign, operator)
     page = logged_in(approver).get(campaign.get_absolute_url()).content.decode()
-    assert "The currency is there twice in 5 texts" in page
+    assert "The currency appears twice in 5 texts" in page
     assert closed in page
     assert "Fix it in Message" not in page
 

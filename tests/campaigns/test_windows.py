@@ -187,7 +187,7 @@ def test_a_whole_hour_inside_every_day_is_never_missed(zone: str, moment: dateti
         ({"hours": {"0": ["8:00", "20:00"]}}, "Mon: give both hours"),
         ({"hours": {"0": ["08:00", "24:30"]}}, "Mon: give both hours"),
         ({"zone": "Africa/Nowhere"}, "is not a time zone"),
-        ({"fallback": "recipient"}, "need one"),
+        ({"fallback": "recipient"}, "do not show theirs"),
         ({"outside": "later"}, "either wait or are skipped"),
         ({"holidays": ["QQ"]}, "does not know the public holidays of QQ"),
         ({"from": "08:00"}, "unknown entry: from"),
