@@ -155,6 +155,13 @@ def with_labels(campaign: Campaign) -> SafeString:
 
 
 @register.filter
+def marked(changes: Iterable[tuple[str, str]]) -> SafeString:
+    """Words of a text with what was removed as ``<del>`` and what was added as ``<ins>``; their spaces are kept."""
+    tags = {"gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
+    return SafeString("".join(format_html(tags.get(kind, "{}"), words) for kind, words in changes))
+
+
+@register.filter
 def as_history(events: Iterable[Event]) -> list[Entry]:
     """Events, newest first, as people read them."""
     return history_of(events)

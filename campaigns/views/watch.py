@@ -22,7 +22,7 @@ from campaigns.audience.readiness import window_warnings
 from campaigns.audience.sources import selected
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
-from campaigns.forms.decisions import ReasonForm, StartForm
+from campaigns.forms.decisions import StartForm
 from campaigns.forms.filters import RecipientFilter
 from campaigns.history import history_of
 from campaigns.models import Attempt, Batch, Campaign, Event, Recipient
@@ -305,7 +305,6 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
             (int(parts), n) for parts, n in sorted(row.counts.get("histogram", {}).items(), key=lambda i: int(i[0]))
         ],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(row.counts.get("excluded", {}).items()) if n],
-        "reject_form": ReasonForm(),
         "start_form": StartForm(),
     }
 
