@@ -135,7 +135,7 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):
         return context | {"events": _events(row)[:EVENTS_A_PAGE]}
-    if context["tab"] == "result":
+    if context["tab"] == "result" and "tests" not in context:  # _to_approve read them already.
         context |= results_context(row)
     elif context["tab"] == "recipients":
         context |= _recipients(request, row, batches)
