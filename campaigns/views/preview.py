@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from campaigns.audience import samples
+from campaigns.audience.check import AudienceCheck
 from campaigns.audience.statistics import Kind
 from campaigns.models import Campaign
 from contacts.errors import Refusal
@@ -39,21 +40,23 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/_preview.html", {"campaign": row, **sample_of(request, row)})
 
 
-def sample_of(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+def sample_of(request: HttpRequest, row: Campaign, check: AudienceCheck | None = None) -> dict[str, Any]:
     """What ``_preview.html`` shows: a recipient, or why there is none, and the tabs.
 
-    ``kinds`` are the recipients of each kind, if the texts were measured already.
+    ``check`` is that of a draft that was checked already.
     """
     try:
-        kinds = samples.kinds_of(row) if kinds is None else kinds
+        kinds = check.kinds if check else samples.kinds_of(row)
     except Refusal as refusal:
         return {"sample": None, "sample_refusal": refusal.sentence}
-    phone = _phone(request, row, kinds)
+    phone = _phone(request, row, kinds, check.included + sum(check.skipped.values()) if check else None)
     tabs = [(kind, label, kinds[kind].count if kind else None) for kind, label in TABS.items()]
     return {**phone, "preview_tabs": [tab for tab in tabs if tab[2] != 0]}
 
 
-def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None) -> dict[str, Any]:
+def _phone(
+    request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None, total: int | None = None
+) -> dict[str, Any]:
     raw, number = request.GET.get("row", "1"), request.GET.get("number", "").strip()
     kind = request.GET.get("kind", "")
     kind = kind if kind in TABS else ""
@@ -66,7 +69,7 @@ def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None
         elif kind:
             sample = samples.sample_of_kind(row, (kinds or samples.kinds_of(row))[kind], position)
         else:
-            sample = samples.sample(row, position)
+            sample = samples.sample(row, position, total)
     except (Refusal, PhoneError) as refusal:
         return context | {"sample_refusal": refusal.sentence}
     if sample is None:
