@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,7 +25,7 @@ from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.letters import LettersForm
 from campaigns.forms.message import MessageForm
 from campaigns.forms.recipients import RecipientsForm
-from campaigns.forms.steps import NameForm, StepForm, fingerprint
+from campaigns.forms.steps import NameForm, StepForm, fingerprint, record_edit
 from campaigns.forms.times import TimesForm
 from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
@@ -226,11 +225,7 @@ def _save(request: HttpRequest, campaign: Campaign, name: str, forms: Forms) -> 
         raise ChangedSince
     for form in forms.values():
         form.save(draft)
-    if isinstance(request.user, User):
-        draft.editors.add(request.user)
-    Campaign.objects.filter(pk=draft.pk).update(problems=[])
-    # Why an approver sent it back stays until it is submitted again.
-    Campaign.objects.filter(pk=draft.pk).exclude(reason="rejected").update(reason="", sentence="")
+    record_edit(draft, request.user)
     return True
 
 
