@@ -57,10 +57,8 @@ def sample_of(request: HttpRequest, row: Campaign, check: AudienceCheck | None =
 def _phone(
     request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None, total: int | None = None
 ) -> dict[str, Any]:
-    raw, number = request.GET.get("row", "1"), request.GET.get("number", "").strip()
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in TABS else ""
-    position = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 1
+    number = request.GET.get("number", "").strip()
+    kind, position = asked_in(request.GET)
     context: dict[str, Any] = {"preview_kind": kind, "preview_number": number, "sample": None}
     try:
         if number:
@@ -79,6 +77,13 @@ def _phone(
         "sample_limit": room_of(sample.measure.alphabet, sample.measure.parts),
         "sample_foreign": sample.measure.alphabet != "gsm" and row.account.adapter.limits.alphabet == "gsm",
     }
+
+
+def asked_in(query: Mapping[str, str]) -> tuple[str, int]:
+    """The tab and the position (from 1) of the recipient that ``kind`` and ``row`` ask for; else the first of all."""
+    kind, row = query.get("kind", ""), query.get("row", "1")
+    is_position = row.isascii() and row.isdigit() and len(row) < 10
+    return kind if kind in TABS else "", int(row) if is_position else 1
 
 
 def room_of(alphabet: str, parts: int) -> int:

@@ -21,6 +21,7 @@ from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
 from campaigns.views.equation import equation_of, without_skipped
 from campaigns.views.estimate import estimate_of, while_unbound
+from campaigns.views.preview import room_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
@@ -190,10 +191,9 @@ def measured(
         is_gsm_only = any(problem.characters for problem in account.adapter.problems(spec, message))
     else:
         count = gsm.measure(finished)
-    single, each = (160, 153) if count.alphabet == "gsm" else (70, 67)
     return {
         "count": count,
-        "room": single if count.parts <= 1 else count.parts * each,
+        "room": room_of(count.alphabet, count.parts),
         "finished": finished,
         "contact": contact,
         "has_fields": bool(text.fields),
