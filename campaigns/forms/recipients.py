@@ -34,7 +34,7 @@ class KeysWidget(forms.SelectMultiple):
 
 
 class RowsField(forms.Field, Generic[Row]):
-    """Keys of ``source_choices`` in order; cleans to unsaved rows, of which there may be none."""
+    """Keys of ``source_choices`` in order; cleans to unsaved rows, possibly none."""
 
     widget = KeysWidget
 

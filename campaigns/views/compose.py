@@ -70,7 +70,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        # What the steps lack, all at once; a refusal that no step knows of stands alone.
+        # Everything that the steps lack; if they lack nothing, the refusal itself.
         blockers = [
             {"is_blocker": True, "sentence": sentence, "url": f"{step.url}?fix=1", "label": f"Fix it in {step.label}"}
             for step in context["steps"]
