@@ -39,8 +39,9 @@ WEB_TIMEOUT = 60
 WEB_GRACE = 10
 #: How long a worker waits for a job before it checks whether it was asked to end.
 WORKER_WAITS_FOR_JOB = 5
-#: How long a worker waits for Redis's answer; longer than it waits for a job.
+#: How long a worker waits before it asks again a database that did not answer.
 WORKER_WAITS_FOR_DATABASE = 5
+#: How long a worker waits for Redis's answer; longer than it waits for a job.
 WORKER_WAITS_FOR_REDIS = 60
 
 # -- the demo and the first administrator

@@ -1,6 +1,7 @@
 """Check a draft as if it were frozen now: who would be included, who excluded and why, and what the texts cost."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from campaigns.audience.sources import Sources, count_reasons, draft_recipients,
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text, foreign_fields
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Recipient
 from contacts.errors import Refusal
 from contacts.models import Import
 from providers.base import Problem
@@ -32,6 +33,8 @@ class AudienceCheck(Measured):
     is_complete: bool = True
     #: The characters of the campaign's own text that the account lacks, with their replacement.
     letters_in_text: dict[str, str | None] = field(default_factory=dict)
+    #: The numbers (digits) of the texts that were measured, in their order.
+    msisdns: list[str] = field(default_factory=list)
 
 
 def check_audience(campaign: Campaign) -> AudienceCheck:
@@ -41,7 +44,14 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     """
     text, reasons = count_usable(campaign)
     composer = composer_of(campaign, text)
-    measured = measure_texts(campaign, composer, draft_recipients(campaign, text, 0, CHECKED))
+    msisdns: list[str] = []
+
+    def recipients() -> Iterator[Recipient]:
+        for recipient in draft_recipients(campaign, text, 0, CHECKED):
+            msisdns.append(recipient.msisdn)
+            yield recipient
+
+    measured = measure_texts(campaign, composer, recipients())
     skipped = sum(measured.skipped.values())
     selected, included = reasons.total(), reasons.pop("", 0)
     return AudienceCheck(
@@ -49,8 +59,9 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
         selected=selected,
         excluded=dict(reasons + Counter(measured.skipped)),
         spec_problems=composer.adapter.spec_problems(composer.spec),
-        is_complete=measured.included + skipped == included,
+        is_complete=len(msisdns) == included,
         letters_in_text=lacking_in_text(composer),
+        msisdns=msisdns,
     )
 
 

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from campaigns.audience.ceilings import above_ceiling
-from campaigns.audience.check import CHECKED, AudienceCheck, refuse_early
+from campaigns.audience.check import AudienceCheck, refuse_early
 from campaigns.audience.reach import refuse_early_portions, refuse_unreachable, unreachable
-from campaigns.audience.sources import draft_recipients
-from campaigns.audience.texts import compile_text
 from campaigns.audience.warnings import CampaignWarning, blocker, warnings_of
 from campaigns.audience.windows import Group, is_open, parse
 from campaigns.audience.zones import group_of
@@ -34,7 +32,7 @@ def findings_of(campaign: Campaign, check: AudienceCheck, now: datetime) -> list
     """Every blocker of a draft that was checked, then every warning."""
     return [
         *_blockers(campaign, check),
-        *_times(campaign, check.is_complete, now),
+        *_times(campaign, check, now),
         *warnings_of(campaign, check.text_faults, check.included, check.parts, now),
     ]
 
@@ -68,20 +66,19 @@ def _blockers(campaign: Campaign, check: AudienceCheck) -> Iterator[CampaignWarn
         yield blocker("no_prices" if is_unpriced else "above_ceiling", sentence, "when", field)
 
 
-def _times(campaign: Campaign, is_complete: bool, now: datetime) -> Iterator[CampaignWarning]:
+def _times(campaign: Campaign, check: AudienceCheck, now: datetime) -> Iterator[CampaignWarning]:
     """Times that cannot be used, a blocker; people whom the allowed hours keep from being texted at the start."""
     try:
         refuse_times(campaign, now)
         window = parse(campaign.window)
         if window is None:
             return
-        recipients = draft_recipients(campaign, compile_text(campaign.text), 0, CHECKED)
-        groups = Counter(group_of(window, recipient.msisdn) for recipient in recipients)
+        groups = Counter(group_of(window, msisdn) for msisdn in check.msisdns)
         refuse_unreachable(campaign, groups, now)
     except Refusal as refusal:
         yield blocker(refusal.code, refusal.sentence, "when", _TIME_FIELDS.get(refusal.code, "preset"))
         return
-    yield from window_warnings(campaign, groups, now, is_complete)
+    yield from window_warnings(campaign, groups, now, check.is_complete)
 
 
 def window_warnings(

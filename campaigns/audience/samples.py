@@ -44,18 +44,24 @@ def kinds_of(campaign: Campaign) -> dict[str, Kind]:
     return measure_texts(campaign, composer_of(campaign, text), draft_recipients(campaign, text, 0, CHECKED)).kinds
 
 
-def sample(campaign: Campaign, position: int) -> Sample | None:
-    """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal."""
+def sample(campaign: Campaign, position: int, total: int | None = None) -> Sample | None:
+    """Return the included recipient at ``position`` (from 1), or None if there is none. Raises Refusal.
+
+    ``total``: how many are included, letters aside, if they were counted already.
+    """
     text = usable_text_of(campaign)
     included = campaign.recipients.included()
-    total = included.count() if campaign.counts else count_reasons(campaign, text)[""]
+    if total is None:
+        total = included.count() if campaign.counts else count_reasons(campaign, text)[""]
     if not 0 < position <= total:
         return None
+    recipient: Recipient | None
     if campaign.counts:
         recipient = included.order_by("msisdn")[position - 1]
     else:
-        recipient = next(draft_recipients(campaign, text, position - 1, 1))
-    return _sample(composer_of(campaign, text), recipient, position, total)
+        # None if the lists changed since they were counted.
+        recipient = next(draft_recipients(campaign, text, position - 1, 1), None)
+    return _sample(composer_of(campaign, text), recipient, position, total) if recipient else None
 
 
 def sample_of_kind(campaign: Campaign, kind: Kind, position: int) -> Sample | None:

@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from campaigns.audience.binding import Bound, column_named, label_of, rebind, unbound
-from campaigns.audience.compare import usual_options
+from campaigns.audience.compare import options_for, usual_options
 from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, Template
@@ -64,9 +64,7 @@ class MessageForm(StepForm):
 
     def _kept_options(self, account: Account) -> dict[str, Any]:
         """The draft's options if they are those of this account's provider, else the provider's default ones."""
-        before = self.instance.account if self.instance.account_id else None
-        is_kept = before and before.provider == account.provider and self.instance.options
-        return dict(self.instance.options) if is_kept else usual_options(account)
+        return options_for(self.instance, account) or usual_options(account)
 
     def chosen_options(self) -> dict[str, Any]:
         """The options as they are right now. Invalid ones are left out."""
@@ -144,7 +142,7 @@ class MessageForm(StepForm):
         account = self.cleaned_data.get("account")
         if account and self.options is not None:
             self.options.is_valid()
-            campaign.options = self._kept_options_of(campaign, account) | self.options.cleaned_data
+            campaign.options = options_for(campaign, account) | self.options.cleaned_data
         if "text" in self.cleaned_data:
             is_meant = self.cleaned_data.get("are_literals")
             campaign.confirmed_literals = foreign_fields(self.cleaned_data["text"]) if is_meant else []
@@ -168,11 +166,6 @@ class MessageForm(StepForm):
         used = compile_text(text).fields if text else ()
         labels = {field: before.get(field) or (label_of(field, columns) if is_known else "") for field in used}
         return {field: label for field, label in labels.items() if label}
-
-    @staticmethod
-    def _kept_options_of(campaign: Campaign, account: Account) -> dict[str, Any]:
-        before = campaign.account if campaign.account_id else None
-        return dict(campaign.options) if before and before.provider == account.provider else usual_options(account)
 
 
 def unbound_in(campaign: Campaign, text: str, text_labels: Any) -> dict[str, str]:

@@ -21,7 +21,6 @@ from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, CampaignExclusion, CampaignList
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.ids import as_id
-from contacts.models import ContactList
 from contacts.segments import MAX_DAYS
 
 Row = TypeVar("Row", CampaignList, CampaignExclusion)
@@ -35,7 +34,7 @@ class KeysWidget(forms.SelectMultiple):
 
 
 class RowsField(forms.Field, Generic[Row]):
-    """Keys of ``source_choices`` in order; cleans to unsaved rows, of which there may be none."""
+    """Keys of ``source_choices`` in order; cleans to unsaved rows, possibly none."""
 
     widget = KeysWidget
 
@@ -56,17 +55,12 @@ class RowsField(forms.Field, Generic[Row]):
         return rows
 
 
-def labels_of(lists: Sequence[ContactList]) -> dict[str, str]:
-    """The fields that a text to these lists can use, with their labels: see Campaign.value_labels.
+def labels_of(campaign: Campaign) -> dict[str, str]:
+    """The fields that the text of a draft can use, with their labels: see Campaign.value_labels.
 
     Lists without labels, or no list, offer all six values by their number.
     """
-    found: dict[str, dict[str, None]] = {}
-    for contact_list in lists:
-        for field, label in contact_list.labelled_fields().items():
-            found.setdefault(field, {})[label] = None
-    labelled = {field: " / ".join(found[field]) for field in VALUE_FIELDS if field in found}
-    return labelled or {field: FIELD_LABELS[field] for field in VALUE_FIELDS}
+    return campaign.value_labels() or {field: FIELD_LABELS[field] for field in VALUE_FIELDS}
 
 
 class RecipientsForm(StepForm):

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 
 from campaigns.models import Campaign
+from campaigns.statuses import SENT_BACK
 
 #: The largest number that the database stores.
 LARGEST = 2_147_483_647
@@ -44,6 +46,17 @@ class StepForm(forms.ModelForm):
     def forget_errors(self) -> None:
         """Show the form as it is without its errors: nobody asked to save it."""
         self.errors.clear()
+
+
+def record_edit(draft: Campaign, user: Any) -> None:
+    """Record who edited a draft that the caller has locked, and clear why it could not be submitted.
+
+    Why an approver sent it back stays until it is submitted again.
+    """
+    Campaign.objects.filter(pk=draft.pk).update(problems=[])
+    Campaign.objects.filter(pk=draft.pk).exclude(reason=SENT_BACK).update(reason="", sentence="")
+    if isinstance(user, User):
+        draft.editors.add(user)
 
 
 def fingerprint(forms_of_step: Iterable[type[StepForm]], campaign: Campaign) -> str:

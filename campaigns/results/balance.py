@@ -68,6 +68,19 @@ class Balance:
         )
 
     @property
+    def by_outcome(self) -> dict[str, int]:
+        """The included recipients by outcome, as pages name them; the numbers add up to ``included``."""
+        return {
+            "accepted": self.outcomes["accepted"],
+            "row_error": self.outcomes["row_error"],
+            "rejected": self.outcomes["rejected"],
+            "needs_decision": self.needs_decision,
+            "with_provider": self.with_provider,
+            "waiting": self.still_here,
+            "cancelled": self.cancelled + self.outcomes["cancelled"],
+        }
+
+    @property
     def failed(self) -> int:
         return self.outcomes["row_error"] + self.outcomes["rejected"]
 

@@ -70,7 +70,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     try:
         audience_check = check_audience(campaign)
     except Refusal as refusal:
-        # What the steps lack, all at once; a refusal that no step knows of stands alone.
+        # Everything that the steps lack; if they lack nothing, the refusal itself.
         blockers = [
             {"is_blocker": True, "sentence": sentence, "url": f"{step.url}?fix=1", "label": f"Fix it in {step.label}"}
             for step in context["steps"]
@@ -84,7 +84,8 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
             "label": fix_label(refusal.code),
         }
         return render(request, "campaigns/check.html", context | {"refusal": refusal, "blockers": blockers or [alone]})
-    found = [*findings_of(campaign, audience_check, timezone.now()), *test_handover.no_test_warning(context["tests"])]
+    now = timezone.now()
+    found = [*findings_of(campaign, audience_check, now), *test_handover.no_test_warning(context["tests"])]
     findings = linked(found, campaign)
     context |= {
         "check": audience_check,
@@ -93,7 +94,7 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "warnings": [finding for finding in findings if not finding["is_blocker"]],
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(audience_check.excluded.items()) if n],
         "histogram": sorted(audience_check.histogram.items()),
-        "last_sentence": last_of_draft(campaign, audience_check.included, timezone.now()),
+        "last_sentence": last_of_draft(campaign, audience_check.included, now, audience_check.msisdns),
     }
     context |= {
         "letters_in_text": audience_check.letters_in_text,
@@ -102,5 +103,5 @@ def check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "typical": audience_check.typical,
         "expensive": expensive_words(audience_check.expensive),
     }
-    context |= sample_of(request, campaign, audience_check.kinds)
+    context |= sample_of(request, campaign, audience_check)
     return render(request, "campaigns/check.html", context)

@@ -13,7 +13,7 @@ from campaigns.audience.statistics import Kind, measure_texts
 from campaigns.models import Campaign
 from campaigns.statuses import REPLACES, LettersChoice
 from campaigns.views.letters import expensive_words, grouped
-from campaigns.views.preview import TABS, room_of
+from campaigns.views.preview import TABS, asked_in, room_of
 from contacts.errors import Refusal
 from providers.models import Account
 
@@ -58,9 +58,7 @@ def estimate_of(
         measured = measure_texts(draft, composer, draft_recipients(draft, compiled, 0, ESTIMATED))
         looked_at = measured.included + sum(measured.skipped.values())
         kinds = {"": Kind(looked_at, list(range(1, looked_at + 1))), **measured.kinds}
-        kind = asked.get("kind", "") if asked.get("kind", "") in TABS else ""
-        row = asked.get("row", "1")
-        position = int(row) if row.isascii() and row.isdigit() and len(row) < 10 else 1
+        kind, position = asked_in(asked)
         sample = sample_of_kind(draft, kinds[kind], position)
     except Refusal:
         return {}

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import follow_up as repairs
 from campaigns.models import Campaign
 from campaigns.results.standing import PLACES, handover_summary
+from campaigns.statuses import PAUSED_BY_USER
 from contacts.errors import Refusal
 
 
@@ -55,7 +56,9 @@ def standing(request: HttpRequest, pk: int) -> HttpResponse:
     campaign = _campaign(pk)
     summary = handover_summary(campaign, timezone.now())
     may_change = request.user.has_perm("campaigns.change_campaign")
-    may_resume = may_change if campaign.reason == "paused" else request.user.has_perm("campaigns.approve_campaign")
+    may_resume = (
+        may_change if campaign.reason == PAUSED_BY_USER else request.user.has_perm("campaigns.approve_campaign")
+    )
     is_active = campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED)
     context = {
         "campaign": campaign,

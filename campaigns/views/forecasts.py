@@ -1,5 +1,6 @@
 """What pages show about a campaign's waiting and its last file."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,16 +40,18 @@ def last_of(campaign: Campaign, count: int, now: datetime) -> str:
     return waiting.last_sentence(found, now, waiting.is_held_back(campaign))
 
 
-def last_of_draft(campaign: Campaign, included: int, now: datetime) -> str:
-    """When the last file of a draft for so many recipients would go, as a sentence; "" if that is not known."""
+def last_of_draft(campaign: Campaign, included: int, now: datetime, first_msisdns: Sequence[str] | None = None) -> str:
+    """When the last file of a draft for so many recipients would go, as a sentence; "" if that is not known.
+
+    ``first_msisdns``: the numbers (digits) of its first recipients, if they were read already.
+    """
     if not campaign.is_staggered or not included:
         return ""
-    msisdns: list[str] = []
-    if campaign.window:
+    if campaign.window and first_msisdns is None:
         try:
             found = draft_recipients(campaign, usable_text_of(campaign), 0, SAMPLED)
-            msisdns = [recipient.msisdn for recipient in found]
+            first_msisdns = [recipient.msisdn for recipient in found]
         except Refusal:
             return ""
-    groups = waiting.groups_of_sample(campaign, msisdns, included)
+    groups = waiting.groups_of_sample(campaign, list(first_msisdns or ())[:SAMPLED], included)
     return waiting.last_sentence(waiting.forecast_of(campaign, groups, now), now, waiting.is_held_back(campaign))

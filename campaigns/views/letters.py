@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -19,6 +18,7 @@ from campaigns.audience.check import CHECKED
 from campaigns.audience.letter_counts import OWN_TEXT
 from campaigns.audience.replacements import find_replacements
 from campaigns.forms.letters import LettersForm
+from campaigns.forms.steps import record_edit
 from campaigns.models import Campaign
 from campaigns.templatetags.badges import visible
 from contacts.errors import Refusal
@@ -92,10 +92,6 @@ def _choose(request: HttpRequest, row: Campaign) -> HttpResponse:
             messages.error(request, f"{row} is not a draft. Nothing was changed.")
         elif form and form.is_valid():
             form.save(draft)
-            Campaign.objects.filter(pk=draft.pk).update(problems=[])
-            # Why an approver sent it back stays until it is submitted again.
-            Campaign.objects.filter(pk=draft.pk).exclude(reason="rejected").update(reason="", sentence="")
-            if isinstance(request.user, User):
-                draft.editors.add(request.user)
+            record_edit(draft, request.user)
     address = reverse(f"campaigns:{'check' if request.POST.get('back') == 'check' else 'letters'}", args=[row.pk])
     return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]

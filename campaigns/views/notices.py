@@ -31,7 +31,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def notice_open(request: HttpRequest, pk: int) -> HttpResponse:
-    """Lead to the page of one notice, which is read by that, as a letter is by opening it."""
+    """Mark one notice as read and redirect to its page."""
     notice = get_object_or_404(_own(request), pk=pk)
     _mark_read(_own(request).filter(pk=pk))
     return redirect(notice.path)

@@ -100,7 +100,7 @@ def _live() -> dict[str, Any]:
 def _with_waiting(campaign: Campaign) -> Campaign:
     """The campaign with ``waiting_for`` and ``last_sentence``: what it waits for, and when its last file goes.
 
-    While it waits, its rate so far says nothing.
+    While it waits, no rate is shown.
     """
     now = timezone.now()
     campaign.waiting_for = waiting_for(campaign, now)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from campaigns.audience import samples
+from campaigns.audience.check import AudienceCheck
 from campaigns.audience.statistics import Kind
 from campaigns.models import Campaign
 from contacts.errors import Refusal
@@ -39,25 +40,25 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/_preview.html", {"campaign": row, **sample_of(request, row)})
 
 
-def sample_of(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+def sample_of(request: HttpRequest, row: Campaign, check: AudienceCheck | None = None) -> dict[str, Any]:
     """What ``_preview.html`` shows: a recipient, or why there is none, and the tabs.
 
-    ``kinds`` are the recipients of each kind, if the texts were measured already.
+    ``check`` is that of a draft that was checked already.
     """
     try:
-        kinds = samples.kinds_of(row) if kinds is None else kinds
+        kinds = check.kinds if check else samples.kinds_of(row)
     except Refusal as refusal:
         return {"sample": None, "sample_refusal": refusal.sentence}
-    phone = _phone(request, row, kinds)
+    phone = _phone(request, row, kinds, check.included + sum(check.skipped.values()) if check else None)
     tabs = [(kind, label, kinds[kind].count if kind else None) for kind, label in TABS.items()]
     return {**phone, "preview_tabs": [tab for tab in tabs if tab[2] != 0]}
 
 
-def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None) -> dict[str, Any]:
-    raw, number = request.GET.get("row", "1"), request.GET.get("number", "").strip()
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in TABS else ""
-    position = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 1
+def _phone(
+    request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None, total: int | None = None
+) -> dict[str, Any]:
+    number = request.GET.get("number", "").strip()
+    kind, position = asked_in(request.GET)
     context: dict[str, Any] = {"preview_kind": kind, "preview_number": number, "sample": None}
     try:
         if number:
@@ -66,7 +67,7 @@ def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None
         elif kind:
             sample = samples.sample_of_kind(row, (kinds or samples.kinds_of(row))[kind], position)
         else:
-            sample = samples.sample(row, position)
+            sample = samples.sample(row, position, total)
     except (Refusal, PhoneError) as refusal:
         return context | {"sample_refusal": refusal.sentence}
     if sample is None:
@@ -76,6 +77,13 @@ def _phone(request: HttpRequest, row: Campaign, kinds: Mapping[str, Kind] | None
         "sample_limit": room_of(sample.measure.alphabet, sample.measure.parts),
         "sample_foreign": sample.measure.alphabet != "gsm" and row.account.adapter.limits.alphabet == "gsm",
     }
+
+
+def asked_in(query: Mapping[str, str]) -> tuple[str, int]:
+    """The tab and the position (from 1) of the recipient that ``kind`` and ``row`` ask for; else the first of all."""
+    kind, row = query.get("kind", ""), query.get("row", "1")
+    is_position = row.isascii() and row.isdigit() and len(row) < 10
+    return kind if kind in TABS else "", int(row) if is_position else 1
 
 
 def room_of(alphabet: str, parts: int) -> int:

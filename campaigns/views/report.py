@@ -61,16 +61,8 @@ def _context(row: Campaign) -> dict[str, Any]:
 
 def _results(books: balance.Balance) -> list[tuple[str, int]]:
     """The recipients by outcome; the numbers add up to those who were included."""
-    numbers = {
-        "accepted": books.outcomes["accepted"],
-        "row_error": books.outcomes["row_error"],
-        "rejected": books.outcomes["rejected"],
-        "needs_decision": books.needs_decision,
-        "with_provider": books.with_provider,
-        "waiting": books.still_here,
-        "cancelled": books.cancelled + books.outcomes["cancelled"],
-    }
-    return [(OUTCOME_WORDS[outcome], n) for outcome, n in numbers.items() if n or outcome in ("accepted", "row_error")]
+    always = ("accepted", "row_error")
+    return [(OUTCOME_WORDS[outcome], n) for outcome, n in books.by_outcome.items() if n or outcome in always]
 
 
 def _with_results(campaigns: QuerySet[Campaign]) -> list[tuple[Campaign, summary.Summary]]:

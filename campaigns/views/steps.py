@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,7 +25,7 @@ from campaigns.forms.ceilings import CeilingsForm
 from campaigns.forms.letters import LettersForm
 from campaigns.forms.message import MessageForm
 from campaigns.forms.recipients import RecipientsForm
-from campaigns.forms.steps import NameForm, StepForm, fingerprint
+from campaigns.forms.steps import NameForm, StepForm, fingerprint, record_edit
 from campaigns.forms.times import TimesForm
 from campaigns.forms.when import WhenForm
 from campaigns.models import Campaign, Template
@@ -35,7 +34,7 @@ from campaigns.views.compare import compared
 from campaigns.views.equation import equation_of, without_skipped
 from campaigns.views.estimate import estimate_of, while_unbound
 from campaigns.views.forecasts import last_of_draft
-from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, missing_in, neighbours, step_url, steps_of
+from campaigns.views.step_navigation import LABELS, PLACES, first_unfinished, neighbours, step_url, steps_of
 from campaigns.views.templates import measured
 from contacts.errors import Refusal
 from contacts.ids import as_id
@@ -226,11 +225,7 @@ def _save(request: HttpRequest, campaign: Campaign, name: str, forms: Forms) -> 
         raise ChangedSince
     for form in forms.values():
         form.save(draft)
-    if isinstance(request.user, User):
-        draft.editors.add(request.user)
-    Campaign.objects.filter(pk=draft.pk).update(problems=[])
-    # Why an approver sent it back stays until it is submitted again.
-    Campaign.objects.filter(pk=draft.pk).exclude(reason="rejected").update(reason="", sentence="")
+    record_edit(draft, request.user)
     return True
 
 
@@ -261,14 +256,15 @@ def _page(
         for form in forms.values():
             form.forget_errors()
     before, after = neighbours(name)
+    steps = steps_of(campaign, name)
     context = {
         **forms,
         "campaign": campaign if campaign.pk else None,
         # A page that is shown again without being saved keeps what its first one showed.
         "seen": request.POST.get("seen") or (fingerprint(_types(name), campaign) if campaign.pk else ""),
         "action": step_url(campaign, name) if campaign.pk else reverse("campaigns:new"),
-        "steps": steps_of(campaign, name),
-        "missing": missing_in(campaign, name),
+        "steps": steps,
+        "missing": next(step.missing for step in steps if step.is_current),
         "before": before,
         "after": after,
         "has_errors": any(form.has_errors() for form in forms.values()),
@@ -281,33 +277,26 @@ def _page(
 
 def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
     sources = forms["recipients_form"].sources()
-    context: dict[str, Any] = {
-        "missing": () if sources.chosen else missing_in(campaign, "recipients"),
-        "template": request.POST.get("template") or request.GET.get("template", ""),
-    }
+    context: dict[str, Any] = {"template": request.POST.get("template") or request.GET.get("template", "")}
+    if sources.chosen:
+        context["missing"] = ()
     if campaign.text.strip():
         context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
     return context | equation_of(sources.count_reasons, campaign.text)
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    form, lists = forms["message_form"], campaign.ordered_lists()
-    text = form["text"].value() or ""
+    form = forms["message_form"]
+    text, account, options = form["text"].value() or "", form.chosen_account(), form.chosen_options()
+    choice = str(forms["letters_form"]["letters"].value() or "")
     context = {
-        "labels": (labels := campaign.value_labels() or recipients.labels_of(lists)),
+        "labels": (labels := recipients.labels_of(campaign)),
         "literals": form.foreign_fields(),
         "are_literals": form["are_literals"].value(),
-        "account": form.chosen_account(),
+        "account": account,
         **equation_of(partial(count_reasons, campaign), text),
-        **measured(text, lists, form.chosen_account(), form.chosen_options()),
-        **estimate_of(
-            campaign,
-            text,
-            form.chosen_account(),
-            form.chosen_options(),
-            str(forms["letters_form"]["letters"].value() or ""),
-            request.GET,
-        ),
+        **measured(text, campaign.ordered_lists(), account, options),
+        **estimate_of(campaign, text, account, options, choice, request.GET),
         **while_unbound(labels, {row["field"]: row["label"] for row in form.unbound_fields()}),
     }
     return without_skipped(context)

@@ -21,6 +21,7 @@ from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
 from campaigns.views.equation import equation_of, without_skipped
 from campaigns.views.estimate import estimate_of, while_unbound
+from campaigns.views.preview import room_of
 from campaigns.views.step_navigation import missing_in
 from contacts.errors import Refusal
 from contacts.fields import VALUE_FIELDS
@@ -121,22 +122,23 @@ def measure(request: HttpRequest) -> HttpResponse:
     options = _options(account, request.POST)
     campaign = _draft(request)
     lists = campaign.ordered_lists() if campaign else []
-    context = measured(request.POST.get("text", ""), lists, account, options)
+    text = request.POST.get("text", "")
+    context = measured(text, lists, account, options)
     if campaign is None:
         return render(request, "campaigns/_measure.html", context)
-    unbound = unbound_in(campaign, request.POST.get("text", ""), request.POST.get("text_labels", ""))
+    unbound = unbound_in(campaign, text, request.POST.get("text_labels", ""))
     # What the step lacks, as its form is now.
     campaign.text_labels = unbound
-    campaign.text = request.POST.get("text", "")
+    campaign.text = text
     campaign.account_id = account.pk if account else None
-    campaign.confirmed_literals = foreign_fields(campaign.text) if "are_literals" in request.POST else []
+    campaign.confirmed_literals = foreign_fields(text) if "are_literals" in request.POST else []
     choice = request.POST.get("letters", "")
-    context |= estimate_of(campaign, campaign.text, account, options, choice, request.POST)
-    context = without_skipped(context | equation_of(partial(count_reasons, campaign), campaign.text))
+    context |= estimate_of(campaign, text, account, options, choice, request.POST)
+    context = without_skipped(context | equation_of(partial(count_reasons, campaign), text))
     context |= {
         "missing": missing_in(campaign, "message"),
-        **while_unbound(campaign.value_labels() or labels_of(lists), unbound),
-        "literals": foreign_fields(request.POST.get("text", "")),
+        **while_unbound(labels_of(campaign), unbound),
+        "literals": foreign_fields(text),
         "are_literals": "are_literals" in request.POST,
     }
     return render(request, "campaigns/_measure_refresh.html", context)
@@ -189,10 +191,9 @@ def measured(
         is_gsm_only = any(problem.characters for problem in account.adapter.problems(spec, message))
     else:
         count = gsm.measure(finished)
-    single, each = (160, 153) if count.alphabet == "gsm" else (70, 67)
     return {
         "count": count,
-        "room": single if count.parts <= 1 else count.parts * each,
+        "room": room_of(count.alphabet, count.parts),
         "finished": finished,
         "contact": contact,
         "has_fields": bool(text.fields),

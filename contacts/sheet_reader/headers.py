@@ -35,7 +35,7 @@ _NOTES = {
     "office", "order", "printed", "reg", "registration", "report", "sender", "tax", "telephone", "tel", "user", "vat",
 }  # fmt: skip
 _PHONE_TITLES = set(map(plain, PHONE_TITLES))
-#: Words of which a row of titles has one, if it has no title over the numbers.
+#: A row of titles without a title over the numbers has one of these words.
 _TITLE_WORDS = (
     *MOBILE, *PHONE, *NAME, *OTHER_NUMBER, *QUALIFIED, *NEVER_PHONE, *CUSTOMER_ID, *MESSAGE,
     "first", "last", "surname", "firstname", "lastname", "fullname", "title", "city", "town", "suburb", "province",

@@ -283,9 +283,10 @@ def _kinds(cells: Sequence[str], columns: int) -> str:
 
 
 def _doubtful(titles: Sequence[str], titled: frozenset[int], patterns: Counter[str]) -> frozenset[str]:
-    """The patterns (see ``_kinds``) of which one is another moved to the right by a word, such as an unquoted surname.
+    """The patterns (see ``_kinds``) of rows whose cells a word, such as an unquoted surname, may have moved.
 
-    Both are in doubt unless one is rare, or the titles tell which one moved.
+    If one pattern is another one moved to the right by a word, both are doubtful, unless one is rare or the titles show
+    which one moved.
     """
     found = set()
     for pattern, count in patterns.items():

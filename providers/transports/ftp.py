@@ -39,14 +39,14 @@ class FtpRemote:
         return tuple(host.label for host in hosts(self.settings))
 
     @property
-    def unjudged_listing(self) -> str:
+    def unchecked_listing(self) -> str:
         """A sentence for *Test connection* if only LIST shows folders, and those listed so far were empty; else "".
 
         Whether Baton can read the server's form of LIST shows only in a folder that is not empty.
         """
         if self._has_mlsd or self._has_nlst or self._connection.knows_list_form:
             return ""
-        return "The folder is empty, so Baton could not judge the form of its listing."
+        return "The folder is empty, so Baton could not check the form of its listing."
 
     @contextmanager
     def on(self, host_label: str) -> Iterator["FtpRemote"]:

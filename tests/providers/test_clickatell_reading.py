@@ -762,7 +762,7 @@ class Folder:
     """Stands in for the FTP session: files to list and read."""
 
     host = "host"
-    unjudged_listing = ""
+    unchecked_listing = ""
     settings = SETTINGS
 
     def __init__(self, **files: str) -> None:

@@ -193,7 +193,7 @@ def test_the_connection_test_says_that_the_form_of_an_empty_listing_is_unknown(
     assert ("listing" in checks) == is_said
     if is_said:
         assert (checks["listing"].passed, checks["listing"].is_warning) == (None, True)
-        assert checks["listing"].sentence == "The folder is empty, so Baton could not judge the form of its listing."
+        assert checks["listing"].sentence == "The folder is empty, so Baton could not check the form of its listing."
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ class Adapter(BaseAdapter):
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""
         entries = remote.listdir()
         newest = max((entry.modified_at for entry in entries if entry.modified_at), default=None)
-        unjudged = remote.unjudged_listing
+        unchecked = remote.unchecked_listing
         return [
             Check("login", "FTP login", True, f"Logged in as {remote.settings['username']}."),
             # Not a warning, because Clickatell documents only FTP.
@@ -269,7 +269,7 @@ class Adapter(BaseAdapter):
                 "FTP encrypts nothing: the passwords, the texts and the numbers can be read in transit.",
             ),
             Check("folder", "Folder", True, f"The login's folder can be listed. Files in it: {len(entries)}."),
-            *([Check("listing", "Listing", None, unjudged, is_warning=True)] if unjudged else []),
+            *([Check("listing", "Listing", None, unchecked, is_warning=True)] if unchecked else []),
             check_clock(newest, now),
             Check(
                 "api_login",

@@ -58,7 +58,7 @@ class BatchLog:
 
     ``owners`` maps a message id to its msisdn; ``nameless_ids`` and ``nameless_errors`` have no msisdn. ``people``
     maps each upload (0: the log does not say which) to those with an id from it (``""``: somebody without a number).
-    ``not_arrived`` holds the attempts of which an empty file arrived at most, beside one that may have arrived;
+    ``not_arrived`` holds the attempts of which at most an empty file arrived, if another one may have arrived;
     ``empty_errors`` holds the errors without a msisdn about their files, which say nothing about the batch.
     """
 

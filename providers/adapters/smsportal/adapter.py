@@ -139,7 +139,7 @@ class Adapter(BaseAdapter):
             if folder == SEND and check.passed:
                 checks.append(_check_create(remote))
             newest += [entry.modified_at for entry in entries if entry.modified_at]
-        if isinstance(remote, FtpRemote) and (sentence := remote.unjudged_listing):
+        if isinstance(remote, FtpRemote) and (sentence := remote.unchecked_listing):
             checks.append(Check("listing", "Listing", None, sentence, is_warning=True))
         return [*checks, _check_clock(max(newest, default=None), now)]
 
