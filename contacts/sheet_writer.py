@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape
 
 from django.utils import timezone
 
+from contacts.sheet_reader.sheet_scan import column_letters
+
 #: The maximum number of rows of a sheet, its header included; further rows go on another sheet.
 SHEET_ROWS = 1_048_576
 #: A spreadsheet takes a cell of a text file that starts with one of these for a formula ...
@@ -30,6 +32,10 @@ _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+
+
+#: The letters of a column counted from 0. Cached, because every cell of a workbook needs them.
+letters = cache(column_letters)
 
 
 class _Line:
@@ -100,17 +106,6 @@ def _row(number: int, row: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     return escape(_NOT_IN_XML.sub("", text)).replace("\r", "&#13;")
-
-
-@cache
-def letters(column: int) -> str:
-    """The name of a column, counted from 0: A, Z, AA."""
-    name = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(65 + rest) + name
-    return name
 
 
 def _parts(title: str, sheets: int) -> Iterator[tuple[str, str]]:
