@@ -12,6 +12,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -124,6 +125,27 @@ def logged_in() -> Callable[[User], Client]:
         return client
 
     return log_in
+
+
+def age_login(session: SessionBase, minutes: int) -> None:
+    """Make the password of this session so many minutes older; after 15 minutes, a decision asks for it again."""
+    for record in session["account_authentication_methods"]:
+        record["at"] -= minutes * 60
+    session.save()
+
+
+def signed_in(user: User, minutes: int = 16) -> Client:
+    """A test client with a person who entered the password so many minutes ago."""
+    client = Client()
+    response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
+    assert response.status_code == 302
+    age_login(client.session, minutes)
+    return client
+
+
+def retyped(client: Client, response: object) -> object:
+    """Enter the password again where it is required, and return."""
+    return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
 
 
 # -- Valkey and workers --------------------------------------------------------------------------------------------

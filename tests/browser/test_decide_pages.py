@@ -25,7 +25,7 @@ from campaigns.results.evidence import keep_observation
 from providers.base import Observation, ObservedFile
 from providers.models import Account
 from tests import debian
-from tests.conftest import PASSWORD, MakeUser
+from tests.conftest import PASSWORD, MakeUser, age_login
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
@@ -81,12 +81,8 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], path: 
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"**{path}")
     # The login was 16 minutes ago: after 15, a decision asks for the password again.
-    for session in Session.objects.all():
-        data = session.get_decoded()
-        for record in data["account_authentication_methods"]:
-            record["at"] -= 16 * 60
-        session.session_data = SessionStore().encode(data)
-        session.save()
+    for key in Session.objects.values_list("session_key", flat=True):
+        age_login(SessionStore(key), minutes=16)
     page.reload()
     return page
 

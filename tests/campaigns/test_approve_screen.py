@@ -12,7 +12,7 @@ from campaigns.models import Campaign
 from contacts import queues
 from providers.models import Account
 from tests.campaigns.conftest import freeze
-from tests.conftest import PASSWORD
+from tests.conftest import retyped, signed_in
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
@@ -28,23 +28,6 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 @pytest.fixture
 def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: User) -> Campaign:
     return freeze(make_campaign(account), operator)
-
-
-def signed_in(user: User, minutes: int = 16) -> Client:
-    """A person who entered the password so many minutes ago; after 15 minutes, a decision asks for it again."""
-    client = Client()
-    response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
-    assert response.status_code == 302
-    session = client.session
-    for record in session["account_authentication_methods"]:
-        record["at"] -= minutes * 60
-    session.save()
-    return client
-
-
-def retyped(client: Client, response: object) -> object:
-    """Enter the password again where it is required, and return."""
-    return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
 
 
 def test_the_page_shows_what_is_signed(frozen: Campaign, approver: User, logged_in: LogIn) -> None:

@@ -26,7 +26,7 @@ from campaigns.views import watch
 from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
-from tests.campaigns.test_approve_screen import retyped, signed_in
+from tests.conftest import retyped, signed_in
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
