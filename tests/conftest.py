@@ -22,6 +22,7 @@ from rq.serializers import JSONSerializer
 
 from config import supervisor
 from config import valkey as embedded
+from contacts import queues
 from providers.sandbox.server import Sandbox
 from tests import debian
 from tests import postgresql as private_postgresql
@@ -190,6 +191,19 @@ def drain(valkey: Redis) -> Callable[[], int]:
         return sum(queue.finished_job_registry.count + queue.failed_job_registry.count for queue in queues) - before
 
     return run
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The jobs enqueued for workers, each with the id of its row. No worker runs them."""
+    calls: list[tuple[str, int]] = []
+
+    def enqueue_once(wanted: queues.Job, pk: int) -> bool:
+        calls.append((wanted.__name__, pk))
+        return True
+
+    monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
+    return calls
 
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]

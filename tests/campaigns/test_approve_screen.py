@@ -9,7 +9,6 @@ from django.test import Client
 from pytest_django import Settings
 
 from campaigns.models import Campaign
-from contacts import queues
 from providers.models import Account
 from tests.campaigns.conftest import freeze
 from tests.conftest import retyped, signed_in
@@ -17,12 +16,7 @@ from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
-    return asked
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from campaigns.forms.message import MessageForm
 from campaigns.models import Campaign, Template
 from campaigns.views.step_navigation import PLACES
 from campaigns.views.steps import FORMS
-from contacts import queues
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.models import Account
@@ -25,12 +24,7 @@ from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
-    return asked
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 
 def step(campaign: Campaign, name: str) -> str:

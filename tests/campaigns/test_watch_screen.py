@@ -23,7 +23,6 @@ from campaigns.models import Batch, Campaign, Event, Evidence, RecipientOutcome
 from campaigns.results.evidence import evidence_fingerprint
 from campaigns.templatetags.badges import reason_word
 from campaigns.views import watch
-from contacts import queues
 from contacts.models import ContactList
 from providers.models import Account
 from tests.conftest import retyped, signed_in
@@ -31,12 +30,7 @@ from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
-    return asked
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 
 @pytest.fixture
