@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof
+.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof screenshots
 
 PYTHON ?= python3
 PORT ?= 8000

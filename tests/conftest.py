@@ -12,6 +12,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -21,6 +22,7 @@ from rq.serializers import JSONSerializer
 
 from config import supervisor
 from config import valkey as embedded
+from contacts import queues
 from providers.sandbox.server import Sandbox
 from tests import debian
 from tests import postgresql as private_postgresql
@@ -126,6 +128,27 @@ def logged_in() -> Callable[[User], Client]:
     return log_in
 
 
+def age_login(session: SessionBase, minutes: int) -> None:
+    """Make the password of this session so many minutes older; after 15 minutes, a decision asks for it again."""
+    for record in session["account_authentication_methods"]:
+        record["at"] -= minutes * 60
+    session.save()
+
+
+def signed_in(user: User, minutes: int = 16) -> Client:
+    """A test client with a person who entered the password so many minutes ago."""
+    client = Client()
+    response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
+    assert response.status_code == 302
+    age_login(client.session, minutes)
+    return client
+
+
+def retyped(client: Client, response: object) -> object:
+    """Enter the password again where it is required, and return."""
+    return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
+
+
 # -- Valkey and workers --------------------------------------------------------------------------------------------
 
 
@@ -168,6 +191,19 @@ def drain(valkey: Redis) -> Callable[[], int]:
         return sum(queue.finished_job_registry.count + queue.failed_job_registry.count for queue in queues) - before
 
     return run
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The jobs enqueued for workers, each with the id of its row. No worker runs them."""
+    calls: list[tuple[str, int]] = []
+
+    def enqueue_once(wanted: queues.Job, pk: int) -> bool:
+        calls.append((wanted.__name__, pk))
+        return True
+
+    monkeypatch.setattr(queues, "enqueue_once", enqueue_once)
+    return calls
 
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]

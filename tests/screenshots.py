@@ -109,10 +109,9 @@ def log_in(browser: Browser, baton: Baton, person: str, look: str) -> Page:
         reduced_motion="reduce",
         timezone_id="Africa/Johannesburg",
     ).new_page()
-    passwords = dict(line.split() for line in (baton.data / "demo-logins.txt").read_text().splitlines())
     page.goto("/login/")
     page.get_by_label("Username or email").fill(person)
-    page.get_by_label("Password").fill(passwords[person])
+    page.get_by_label("Password").fill(baton.password(person))
     page.get_by_role("button", name="Log in").click()
     return page
 

@@ -68,6 +68,11 @@ class Baton:
         assert not self.ended(), self.said()
         return self
 
+    def password(self, person: str) -> str:
+        """The password of one of the demo's people."""
+        lines = (self.data / "demo-logins.txt").read_text().splitlines()
+        return dict(line.split() for line in lines)[person]
+
     def said(self) -> str:
         return self.output.read_text()
 

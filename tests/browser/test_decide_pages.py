@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
@@ -25,11 +24,11 @@ from campaigns.results.evidence import keep_observation
 from providers.base import Observation, ObservedFile
 from providers.models import Account
 from tests import debian
-from tests.conftest import PASSWORD, MakeUser
+from tests.browser.pages import NARROW, WIDE, assert_accessible, log_in
+from tests.conftest import PASSWORD, MakeUser, age_login
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 ROWS = (1_000, 250, 202)
 
 
@@ -73,32 +72,13 @@ def campaign(make_user: MakeUser, settings: Settings, tmp_path: Path) -> Campaig
     return made
 
 
-def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], path: str) -> Page:
-    page = browser.new_context(**context, base_url=server.url).new_page()
-    page.goto(path)
-    page.get_by_label("Username or email").fill("approver")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"**{path}")
-    # The login was 16 minutes ago: after 15, a decision asks for the password again.
-    for session in Session.objects.all():
-        data = session.get_decoded()
-        for record in data["account_authentication_methods"]:
-            record["at"] -= 16 * 60
-        session.session_data = SessionStore().encode(data)
-        session.save()
+def log_in_early(browser: Browser, server: LiveServer, context: dict[str, Any], path: str) -> Page:
+    """Log in as the approver 16 minutes ago: after 15, a decision asks for the password again."""
+    page = log_in(browser, server.url, "approver", context, path)
+    for key in Session.objects.values_list("session_key", flat=True):
+        age_login(SessionStore(key), minutes=16)
     page.reload()
     return page
-
-
-def poll(page: Page, name: str) -> None:
-    """Axe finds nothing and nothing is wider than the window; with SHOTS a screenshot is saved."""
-    if shots := os.environ.get("SHOTS"):
-        page.screenshot(path=f"{shots}/{name}.png", full_page=True)
-    found = Axe().run(page).response["violations"]
-    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
-    root = "document.documentElement"
-    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
@@ -113,7 +93,7 @@ def test_several_files_are_chosen_and_decided_about(
 ) -> None:
     make_user("approver")
     chosen = browser_context_args | {"color_scheme": scheme, "viewport": viewport}
-    page = log_in(browser, live_server, chosen, reverse("campaigns:unclear", args=[campaign.pk]))
+    page = log_in_early(browser, live_server, chosen, reverse("campaigns:unclear", args=[campaign.pk]))
     boxes = page.locator("input[name=batches]")
     expect(boxes).to_have_count(3)
     assert not any(box.is_checked() for box in boxes.all())
@@ -141,7 +121,7 @@ def test_several_files_are_chosen_and_decided_about(
     boxes.nth(2).check()
     for summary in page.locator("summary").all():
         summary.click()
-    poll(page, f"unclear-{scheme}")
+    assert_accessible(page, f"unclear-{scheme}")
     page.get_by_role("button", name="Decide about 2 files with 452 recipients").click()
     question = page.get_by_role("dialog", name="Decide about 2 files with 452 recipients?")
     expect(question).to_contain_text("Cancel it: it will not be handed over again")
@@ -170,7 +150,7 @@ def test_a_refusal_is_seen_beside_the_decision(
     make_user("approver")
     chosen = browser_context_args | {"color_scheme": scheme, "viewport": viewport}
     batch = campaign.batches.get(number=1)
-    page = log_in(browser, live_server, chosen, reverse("campaigns:batch", args=[batch.pk]))
+    page = log_in_early(browser, live_server, chosen, reverse("campaigns:batch", args=[batch.pk]))
     page.get_by_role("button", name="Confirm your password first").click()
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
@@ -183,4 +163,4 @@ def test_a_refusal_is_seen_beside_the_decision(
     page.get_by_role("dialog").get_by_role("button", name="Decide").click()
     expect(page.get_by_role("alert")).to_contain_text("Choose the provider's log")
     expect(page.get_by_role("alert")).to_be_in_viewport()
-    poll(page, f"batch-{scheme}")
+    assert_accessible(page, f"batch-{scheme}")

@@ -1,37 +1,33 @@
 """Every page: axe finds nothing in light and dark, nothing scrolls sideways at 375 or 1,280 px, and no script fails."""
 
-import os
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.files import File
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns import exporting, follow_up
 from campaigns.lifecycle import transition
-from campaigns.models import Export, Template, TemplateVersion, TestNumber
+from campaigns.models import Export, Notice, Template, TemplateVersion, TestNumber
 from contacts import jobs, suppression
 from contacts.importing import uploading
 from contacts.models import BulkAction, ContactList, Import, Segment, Suppression
 from providers import checking
 from providers.models import Account
+from tests.browser.pages import WIDE, faults_of, log_in
 from tests.campaigns.conftest import account, freeze, make_campaign, make_list, make_running, own_files
 from tests.conftest import PASSWORD
 
 __all__ = ["account", "make_campaign", "make_list", "make_running", "own_files"]
-
-WIDE: ViewportSize = {"width": 1280, "height": 900}
-NARROW: ViewportSize = {"width": 375, "height": 800}
 
 #: The pages are looked at in so many tests, beside each other.
 PARTS = 6
@@ -124,7 +120,16 @@ def pages(
     jobs.check_import(checked.pk)
     bulk = BulkAction.objects.create(list=people, kind="delete", created_by=operator, confirmed_at=now, beat_at=now)
     root = User.objects.create_superuser("root", "root@example.org", PASSWORD)
-    export = Export.objects.create(campaign=ended, created_by=root, format="csv", name="a", total=5, created_at=now)
+    export, written = (
+        Export.objects.create(campaign=ended, created_by=root, format="csv", name="a", total=5, created_at=now)
+        for _ in range(2)
+    )
+    exporting.write(written.pk, timezone.now)
+    for number, kind in enumerate(("finished", "approved", "batch_rejected")):
+        Notice.objects.create(
+            user=root, kind=kind, cause=str(number), sentence="1 file of Ended was rejected: 10,000 recipients.",
+            path=ended.get_absolute_url(), created_at=now, mail_after=now, mailed_at=now,
+        )  # fmt: skip
     contact = people.contacts.earliest("pk").pk
 
     def of(app: str, *found: tuple[Any, ...]) -> dict[str, list[str]]:
@@ -153,7 +158,7 @@ def pages(
             ("unclear", running.pk),
             ("batch", batch.pk),
             ("recipient", ended.pk, ended.recipients.earliest("pk").pk),
-            ("export_page", export.pk),
+            *(("export_page", made.pk) for made in (export, written)),
             *((name, account.pk) for name in ("prices", "reply_address")),
             ("template", template.pk),
             ("template_version", template.pk, 1),
@@ -196,8 +201,9 @@ def test_every_address_is_a_page_here_or_known_to_be_none(pages: dict[str, list[
     assert wrong == {}
 
 
-def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], errors: list[str]) -> Page:
-    page = browser.new_context(**context, viewport=WIDE, reduced_motion="reduce", base_url=server.url).new_page()
+def log_in_and_note(browser: Browser, url: str, context: dict[str, Any], errors: list[str]) -> Page:
+    """Log in as the superuser; what the browser's console reports from then on is added to ``errors``."""
+    page = log_in(browser, url, "root", {**context, "viewport": WIDE, "reduced_motion": "reduce"})
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -205,37 +211,7 @@ def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], errors
 
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
-    page.goto("/login/")
-    page.get_by_label("Username or email").fill("root")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     return page
-
-
-def show(page: Page, scheme: Literal["light", "dark"]) -> None:
-    """Axe would measure colours on their way from one scheme to the other."""
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
-    page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
-
-
-def faults_of(page: Page, name: str) -> Iterator[str]:
-    """What is wrong with the page that is shown, wide and narrow, light and dark."""
-    show(page, "light")
-    found = Axe().run(page).response["violations"]
-    show(page, "dark")
-    # Only the colours differ in dark, and axe is in the page by now.
-    found += page.evaluate("async () => (await axe.run({runOnly: ['color-contrast']})).violations")
-    for violation in found:
-        yield f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
-    root = "document.documentElement"
-    for size in (NARROW, WIDE):
-        page.set_viewport_size(size)
-        if shots := os.environ.get("SHOTS"):
-            page.screenshot(path=f"{shots}/{name.strip('/').replace('/', '-')}-{size['width']}.png", full_page=True)
-        if not page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"):
-            yield f"{name}: scrolls sideways at {size['width']} px"
 
 
 @pytest.mark.slow
@@ -250,7 +226,7 @@ def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
     part: int,
 ) -> None:
     errors: list[str] = []
-    page = log_in(browser, live_server, browser_context_args, errors)
+    page = log_in_and_note(browser, live_server.url, browser_context_args, errors)
     faults: list[str] = []
     for path in ["/", *(path for paths in pages.values() for path in paths)][part::PARTS]:
         page.goto(path)

@@ -1,28 +1,25 @@
 """A newcomer fixes two bad cells in place, imports and undoes the import, with the keyboard only, in a real browser."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from openpyxl import Workbook
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from contacts import queues
 from contacts.models import Contact, ContactList, Import
 from tests import debian
+from tests.browser.pages import WIDE, faults_of
 from tests.conftest import PASSWORD, MakeUser
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
 #: Milliseconds for a page on a busy machine.
 SOON = 20_000
-WIDE: ViewportSize = {"width": 1280, "height": 900}
-NARROW: ViewportSize = {"width": 375, "height": 800}
 
 
 @pytest.fixture(autouse=True)
@@ -54,21 +51,6 @@ def spreadsheet(tmp_path: Path) -> Path:
     path = tmp_path / "people.xlsx"
     book.save(path)
     return path
-
-
-def assert_accessible(page: Page, name: str) -> None:
-    """No violation in light and dark, and nothing wider than the page on a phone."""
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        if shots := os.environ.get("SHOTS"):
-            page.screenshot(path=f"{shots}/{name}-{scheme}.png", full_page=True)
-        found = Axe().run(page).response["violations"]
-        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
-    page.set_viewport_size(NARROW)
-    root = "document.documentElement"
-    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
-    page.set_viewport_size(WIDE)
 
 
 def press(page: Page, role: Any, name: str) -> None:
@@ -104,7 +86,7 @@ def test_two_cells_are_fixed_in_place_and_the_import_is_undone(
     press(page, "button", "Upload")
     press(page, "button", "Check rows")
     expect(page.get_by_role("heading", name="3 rows left out")).to_be_visible(timeout=SOON)
-    assert_accessible(page, "check")
+    assert list(faults_of(page, "check")) == []
 
     # The first bad cell: a wrong correction shows its new reason, then a right one takes the row in.
     field = page.get_by_label("Cell no. in row 3")
@@ -121,7 +103,7 @@ def test_two_cells_are_fixed_in_place_and_the_import_is_undone(
     page.keyboard.type("082 555 0103")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="1 row left out")).to_be_visible(timeout=SOON)
-    assert_accessible(page, "fixed")
+    assert list(faults_of(page, "fixed")) == []
 
     press(page, "button", "Take them in : Fixed lines")
     press(page, "button", "Import 5 rows")
@@ -133,13 +115,13 @@ def test_two_cells_are_fixed_in_place_and_the_import_is_undone(
         ("27825550102", "Zanele"),
         ("27825550103", "Pieter"),
     ]
-    assert_accessible(page, "imported")
+    assert list(faults_of(page, "imported")) == []
 
     press(page, "button", "Undo this import")
     expect(page.get_by_text("This removes 5 created contacts.")).to_be_visible(timeout=SOON)
     press(page, "button", "Undo 5 rows")
     expect(page.get_by_role("heading", name="Result of the undo")).to_be_visible(timeout=SOON)
-    assert_accessible(page, "undone")
+    assert list(faults_of(page, "undone")) == []
     assert not Contact.objects.exists()
     import_ = Import.objects.get()
     assert (import_.undone_by, import_.undo_counts) == (operator, {"reverted": 5, "kept": 0, "in_use": 0})

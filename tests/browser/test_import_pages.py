@@ -1,14 +1,11 @@
 """From a spreadsheet to a campaign in a real browser, by somebody who presses only main buttons."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from openpyxl import Workbook
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -16,13 +13,13 @@ from contacts import queues
 from contacts.models import ContactList, Import
 from providers.models import Account
 from tests import debian
+from tests.browser.pages import NARROW, WIDE, assert_accessible, faults_of, log_in
 from tests.campaigns.conftest import _settings
-from tests.conftest import PASSWORD, MakeUser
+from tests.conftest import MakeUser
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
-Look = Callable[[str], None]
+UPLOAD = "/contacts/upload/"
 
 
 @pytest.fixture
@@ -61,42 +58,23 @@ def site(
     return live_server.url
 
 
-def log_in(browser: Browser, site: str, context: dict[str, Any]) -> Page:
-    page = browser.new_context(**context, base_url=site).new_page()
-    page.goto("/contacts/upload/")
-    page.get_by_label("Username or email").fill("operator")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Upload a spreadsheet")).to_be_visible()
-    return page
-
-
-def looking(page: Page, scheme: str) -> Look:
-    """Checks the page as it is: no fault that axe finds, and nothing wider than the window."""
-
-    def look(name: str) -> None:
-        if shots := os.environ.get("SHOTS"):
-            page.screenshot(path=f"{shots}/{name}-{scheme}.png", full_page=True)
-        found = Axe().run(page).response["violations"]
-        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], name
-        root = "document.documentElement"
-        assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"), name
-
-    return look
-
-
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", NARROW)])
+@pytest.mark.parametrize("viewport", [WIDE, NARROW])
 def test_main_buttons_lead_from_a_sheet_to_a_campaign_that_greets_by_name(
     site: str,
     browser: Browser,
     browser_context_args: dict[str, Any],
     spreadsheet: Path,
-    scheme: str,
-    viewport: dict[str, int],
+    viewport: ViewportSize,
 ) -> None:
-    page = log_in(browser, site, browser_context_args | {"color_scheme": scheme, "viewport": viewport})
-    look = looking(page, f"{scheme}-{viewport['width']}")
+    page = log_in(browser, site, "operator", browser_context_args | {"viewport": viewport}, UPLOAD)
+
+    def look(name: str) -> None:
+        if viewport == NARROW:
+            assert_accessible(page, f"{name}-narrow")
+        else:
+            assert list(faults_of(page, name)) == []
+
     look("upload")
     page.set_input_files("input[type=file]", spreadsheet)
     page.get_by_role("button", name="Upload", exact=True).click()
@@ -137,7 +115,7 @@ def tab_to(page: Page, target: Locator) -> None:
 def test_the_header_is_changed_and_the_rows_are_checked_with_the_keyboard(
     site: str, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
 ) -> None:
-    page = log_in(browser, site, browser_context_args)
+    page = log_in(browser, site, "operator", browser_context_args, UPLOAD)
     page.set_input_files("input[type=file]", spreadsheet)
     tab_to(page, page.get_by_role("button", name="Upload", exact=True))
     page.keyboard.press("Enter")

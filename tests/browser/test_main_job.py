@@ -11,6 +11,7 @@ from openpyxl import Workbook
 from playwright.sync_api import Browser, Page, expect
 
 from tests import debian
+from tests.browser.pages import log_in
 from tests.supervised import Baton
 
 pytestmark = debian.needs("chromium")
@@ -32,19 +33,8 @@ def spreadsheet(tmp_path: Path) -> Path:
     return path
 
 
-def password(baton: Baton, role: str) -> str:
-    lines = (baton.data / "demo-logins.txt").read_text().splitlines()
-    return dict(line.split() for line in lines)[role]
-
-
-def log_in(browser: Browser, baton: Baton, role: str, context: dict[str, Any]) -> Page:
-    page = browser.new_context(**context, base_url=f"http://127.0.0.1:{baton.port}").new_page()
-    page.goto("/")
-    page.get_by_label("Username or email").fill(role)
-    page.get_by_label("Password").fill(password(baton, role))
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    return page
+def log_in_to(baton: Baton, browser: Browser, role: str, context: dict[str, Any]) -> Page:
+    return log_in(browser, f"http://127.0.0.1:{baton.port}", role, context, password=baton.password(role))
 
 
 @pytest.mark.timeout(300)
@@ -54,7 +44,7 @@ def test_from_a_spreadsheet_to_accepted(
     baton.start(mode="demo").until_ready()
     ledger = baton.data / "sandbox" / "ledger.jsonl"
     texted_before = len(ledger.read_text().splitlines())
-    operator = log_in(browser, baton, "operator", browser_context_args)
+    operator = log_in_to(baton, browser, "operator", browser_context_args)
 
     # Upload a file, assign its columns, check the result, import it.
     operator.goto("/contacts/upload/")
@@ -96,11 +86,11 @@ def test_from_a_spreadsheet_to_accepted(
     address = operator.url
 
     # Somebody else approves, after entering their password again.
-    approver = log_in(browser, baton, "approver", browser_context_args)
+    approver = log_in_to(baton, browser, "approver", browser_context_args)
     approver.goto(address)
     approver.get_by_role("button", name="Approve and hand over 4 messages").click()
     if approver.get_by_label("Your password").count():
-        approver.get_by_label("Your password").fill(password(baton, "approver"))
+        approver.get_by_label("Your password").fill(baton.password("approver"))
         approver.get_by_role("button", name="Confirm").click()
 
     # Watch the campaign until its file is accepted.

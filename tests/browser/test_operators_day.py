@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from playwright.sync_api import Browser, Page, expect
 
 from tests import debian
-from tests.browser.test_main_job import log_in, password
+from tests.browser.test_main_job import log_in_to
 from tests.supervised import Baton
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
@@ -137,7 +137,7 @@ def approve(approver: Page, baton: Baton, address: str, people: str) -> None:
     approver.goto(address)
     press(approver, f"Approve and hand over {people}")
     if approver.get_by_label("Your password").count():
-        approver.get_by_label("Your password").fill(password(baton, "approver"))
+        approver.get_by_label("Your password").fill(baton.password("approver"))
         press(approver, "Confirm")
     expect(approver.locator("#progress")).to_be_visible()
 
@@ -208,7 +208,7 @@ def test_a_day_of_an_operator_and_an_approver(
     ledger = baton.data / "sandbox" / "ledger.jsonl"
     texted_before = len(ledger.read_text().splitlines())
     operator, approver, administrator = (
-        log_in(browser, baton, role, browser_context_args) for role in ("operator", "approver", "administrator")
+        log_in_to(baton, browser, role, browser_context_args) for role in ("operator", "approver", "administrator")
     )
     errors: list[str] = []
     for page in (operator, approver):

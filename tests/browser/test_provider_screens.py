@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,11 +14,10 @@ from providers import checking, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests import debian
-from tests.conftest import PASSWORD, MakeUser
+from tests.browser.pages import WIDE, faults_of, log_in
+from tests.conftest import MakeUser
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
-
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 
 
 class World(NamedTuple):
@@ -56,16 +54,6 @@ def make_account(slug: str, known: dict[str, Any]) -> Account:
     return account
 
 
-def log_in(browser: Browser, world: World, role: str, context: dict[str, Any], **more: Any) -> Page:
-    page = browser.new_context(**(context | more), base_url=world.url).new_page()
-    page.goto("/")
-    page.get_by_label("Username or email").fill(role)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    return page
-
-
 def addresses(world: World) -> list[str]:
     slugs = list(world.accounts)
     return [
@@ -78,35 +66,25 @@ def addresses(world: World) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_screen_about_providers_can_be_used_by_everybody(
-    world: World, browser: Browser, browser_context_args: dict[str, Any], sandbox: Sandbox, scheme: str
+    world: World, browser: Browser, browser_context_args: dict[str, Any], sandbox: Sandbox
 ) -> None:
     sandbox.fault("smsportal:slow", 5)
-    page = log_in(browser, world, "administrator", browser_context_args, color_scheme=scheme, viewport=WIDE)
+    page = log_in(browser, world.url, "administrator", browser_context_args | {"viewport": WIDE})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    faults: list[str] = []
     for address in addresses(world):
         page.goto(address)
-        found = Axe().run(page).response["violations"]
-        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], address
+        faults += faults_of(page, address)
+    assert faults == []
     assert said == []
-
-
-def test_no_screen_about_providers_is_wider_than_a_phone(
-    world: World, browser: Browser, browser_context_args: dict[str, Any]
-) -> None:
-    page = log_in(browser, world, "administrator", browser_context_args, viewport=NARROW)
-    for address in addresses(world):
-        page.goto(address)
-        root = "document.documentElement"
-        assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"), address
 
 
 def test_an_account_is_chosen_while_a_campaign_is_written(
     world: World, browser: Browser, browser_context_args: dict[str, Any]
 ) -> None:
-    page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)
+    page = log_in(browser, world.url, "operator", browser_context_args | {"viewport": WIDE})
     page.goto("/campaigns/new/")
     page.locator("#id_lists_1").select_option(label="Customers")
     page.get_by_role("button", name="Continue").last.click()
@@ -129,7 +107,7 @@ def test_an_account_is_chosen_while_a_campaign_is_written(
 def test_an_account_is_chosen_on_the_check(
     world: World, browser: Browser, browser_context_args: dict[str, Any]
 ) -> None:
-    page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)
+    page = log_in(browser, world.url, "operator", browser_context_args | {"viewport": WIDE})
     page.goto(f"/campaigns/{world.campaign.pk}/check/")
     page.locator("summary", has_text="Accounts").click()
     page.get_by_role("button", name="Choose bulksms here").click()
@@ -141,7 +119,7 @@ def test_an_account_is_chosen_on_the_check(
 def test_a_fault_is_switched_on_and_off(
     world: World, browser: Browser, browser_context_args: dict[str, Any], sandbox: Sandbox
 ) -> None:
-    page = log_in(browser, world, "operator", browser_context_args, viewport=WIDE)
+    page = log_in(browser, world.url, "operator", browser_context_args | {"viewport": WIDE})
     page.get_by_role("link", name="Sandbox").click()
     page.get_by_role("link", name="GatewayAPI").click()
     fault = page.locator("#gatewayapi-reject-insufficient-credit")

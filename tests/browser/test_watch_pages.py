@@ -1,12 +1,10 @@
 """The pages of a campaign and the overview in a real browser: wide and light, narrow and dark."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -21,11 +19,11 @@ from campaigns.models import Batch, Campaign, CampaignList, Event, Recipient, Re
 from contacts.models import ContactList
 from providers.models import Account
 from tests import debian
+from tests.browser.pages import NARROW, WIDE, assert_accessible, log_in
 from tests.conftest import PASSWORD, MakeUser
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
 
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 ROWS = 120
 #: The status, the reason and the sentence of each file.
 FILES = (
@@ -104,23 +102,9 @@ def campaign(make_user: MakeUser, settings: Settings, tmp_path: Path) -> Campaig
     return made
 
 
-def log_in(browser: Browser, server: LiveServer, context: dict[str, Any], name: str) -> Page:
-    page = browser.new_context(**context, base_url=server.url).new_page()
-    page.goto("/")
-    page.get_by_label("Username or email").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    return page
-
-
 def check(page: Page, name: str) -> None:
     """Axe finds nothing, and nothing is wider than the window or scrolls inside the page."""
-    if shots := os.environ.get("SHOTS"):
-        page.screenshot(path=f"{shots}/{name}.png", full_page=True)
-    found = Axe().run(page).response["violations"]
-    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], name
-    root = "document.documentElement"
-    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"), name
+    assert_accessible(page, name)
     boxes = page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((box) =>
             ["auto", "scroll"].includes(getComputedStyle(box).overflowY) && box.tagName !== "TEXTAREA" &&
@@ -141,7 +125,7 @@ def test_the_pages_of_a_campaign_are_short_accessible_and_fit(
     viewport: dict[str, int],
 ) -> None:
     chosen = browser_context_args | {"color_scheme": scheme, "viewport": viewport}
-    page = log_in(browser, live_server, chosen, "operator")
+    page = log_in(browser, live_server.url, "operator", chosen)
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -188,6 +172,6 @@ def test_the_pages_of_a_campaign_are_short_accessible_and_fit(
     assert errors == []
 
     User.objects.create_user("newcomer", password=PASSWORD)
-    other = log_in(browser, live_server, chosen, "newcomer")
+    other = log_in(browser, live_server.url, "newcomer", chosen)
     expect(other.get_by_role("heading", name="You have no role yet")).to_be_visible()
     check(other, f"no-role-{scheme}")

@@ -142,6 +142,22 @@ def make_campaign(operator: User, make_list: Callable[..., ContactList]) -> Make
     return make
 
 
+def step(campaign: Campaign, name: str) -> str:
+    """The address of a step of a draft."""
+    return f"/campaigns/{campaign.pk}/edit/{name}/"
+
+
+def message(account: Account | None, **changes: Any) -> dict[str, Any]:
+    """What the step *Message* posts."""
+    return {
+        "account": account.pk if account else "",
+        "text": "Hi @@value1@@, 20 % off ends Sunday.",
+        "sender": "ACME",
+        "options-check_optouts": "on",
+        **changes,
+    }
+
+
 def freeze(campaign: Campaign, user: User, now: datetime | None = None) -> Campaign:
     """Freeze as the job does."""
     now = now or timezone.now()
@@ -169,6 +185,12 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
         return campaign
 
     return make
+
+
+@pytest.fixture
+def running(account: Account, make_running: MakeCampaign) -> Campaign:
+    """A running campaign with one prepared batch."""
+    return make_running(account)
 
 
 def hand_over(campaign: Campaign, clock: Clock) -> None:

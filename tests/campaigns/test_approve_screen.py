@@ -9,42 +9,19 @@ from django.test import Client
 from pytest_django import Settings
 
 from campaigns.models import Campaign
-from contacts import queues
 from providers.models import Account
 from tests.campaigns.conftest import freeze
-from tests.conftest import PASSWORD
+from tests.conftest import retyped, signed_in
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
 
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    asked: list[tuple[str, int]] = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: asked.append((job.__name__, pk)))
-    return asked
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 
 @pytest.fixture
 def frozen(account: Account, make_campaign: Callable[..., Campaign], operator: User) -> Campaign:
     return freeze(make_campaign(account), operator)
-
-
-def signed_in(user: User, minutes: int = 16) -> Client:
-    """A person who entered the password so many minutes ago; after 15 minutes, a decision asks for it again."""
-    client = Client()
-    response = client.post("/login/login/", {"login": user.username, "password": PASSWORD})
-    assert response.status_code == 302
-    session = client.session
-    for record in session["account_authentication_methods"]:
-        record["at"] -= minutes * 60
-    session.save()
-    return client
-
-
-def retyped(client: Client, response: object) -> object:
-    """Enter the password again where it is required, and return."""
-    return client.post(response.headers["Location"], {"password": PASSWORD}, follow=True)  # type: ignore[attr-defined]
 
 
 def test_the_page_shows_what_is_signed(frozen: Campaign, approver: User, logged_in: LogIn) -> None:

@@ -17,11 +17,6 @@ from tests.campaigns.conftest import MakeCampaign, freeze
 pytestmark = pytest.mark.postgresql
 
 
-@pytest.fixture
-def running(account: Account, make_running: MakeCampaign) -> Campaign:
-    return make_running(account)
-
-
 def test_a_draft_has_empty_books(account: Account, make_campaign: MakeCampaign) -> None:
     books = balance.of(make_campaign(account))
 

@@ -1,131 +1,31 @@
-"""Allowed hours, pace and canary in the hand-over, with the simulated provider of the proof and a simulated clock."""
+"""Allowed hours and pace in the hand-over, also together with a canary."""
 
-import os
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.utils import timezone
-from pytest_django import Settings
 
-import contacts.jobs
 from campaigns import decisions, follow_up, jobs
 from campaigns.audience import freeze as audience_freeze
 from campaigns.audience import windows
 from campaigns.audience.windows import preset_window
 from campaigns.handover import batches, gate, journal, portions
-from campaigns.handover.waiting import waiting_for
 from campaigns.lifecycle import transition
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import balance
 from campaigns.timing import PACE_PERIOD
-from contacts import queues
 from contacts.errors import Refusal
-from contacts.models import Contact, ContactList
 from contacts.suppression import suppress
-from providers import registry
 from providers.base import GuardKind, Staged
-from providers.models import Account
-from tests.campaigns.conftest import MakeCampaign, approve, freeze
-from tests.proof.provider import ADAPTERS, Provider, answering
+from tests.campaigns.conftest import approve, freeze
+from tests.campaigns.life import JOHANNESBURG, MONDAY, NEW_YORK, Begin, Life, begin, hours
+from tests.proof.provider import ADAPTERS
 
+__all__ = ["begin"]
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
-
-#: A Monday in Johannesburg.
-MONDAY = datetime(2026, 6, 22, 6, tzinfo=UTC)
-#: Johannesburg is two hours ahead of UTC; New York is four behind it in summer, so its people wait until 12:00 UTC.
-JOHANNESBURG, NEW_YORK = 27825550100, 12125550100
-
-
-class Life:
-    """One campaign through the real jobs: time jumps from one due moment to the next."""
-
-    def __init__(self, campaign: Campaign, provider: Provider, moment: datetime) -> None:
-        self.campaign, self.provider, self.moment = campaign, provider, moment
-
-    def now(self) -> datetime:
-        self.moment += timedelta(milliseconds=1)
-        return self.moment
-
-    def sweep(self) -> None:
-        calls: list[tuple[str, int]] = []
-
-        def enqueue_once(wanted: queues.Job, pk: int) -> bool:
-            calls.append((wanted.__name__, pk))
-            return True
-
-        queues.enqueue_once = enqueue_once
-        jobs.sweep(self.now())
-        done: set[tuple[str, int]] = set()
-        while calls:
-            if (call := calls.pop(0)) not in done:
-                done.add(call)
-                getattr(jobs, call[0])(call[1])
-        self.campaign.refresh_from_db()
-
-    def until(self, moment: datetime) -> None:
-        """Run everything that is due before ``moment``, until the campaign has ended."""
-        while self.moment < moment and self.campaign.status != "closed":
-            self.sweep()
-            rows = Batch.objects.values_list("status", "due_at", "poll_at")
-            due = [due_at for status, due_at, _ in rows if status in ("prepared", "uploading", "committing")]
-            due += [poll_at for status, _, poll_at in rows if status in ("handed_over", "processing")]
-            due.append(self.campaign.batches_due_at)
-            later = [one for one in due if one and one > self.moment]
-            self.moment = min([*later, moment, self.moment + timedelta(minutes=15)]) + timedelta(seconds=1)
-
-    def texted(self) -> Counter[str]:
-        return Counter(number for take in self.provider.ledger for number, _ in take.texted)
-
-    def gates(self) -> list[tuple[datetime, int]]:
-        """When each file passed the gate, and its recipients."""
-        return list(Attempt.objects.order_by("started_at").values_list("started_at", "batch__rows"))
-
-
-Begin = Callable[..., Life]
-
-
-@pytest.fixture
-def begin(
-    make_campaign: MakeCampaign,
-    operator: User,
-    approver: User,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Begin:
-    """Begins the life of an approved campaign: ``begin(people={first number: how many}, at=..., pace=...)``."""
-    for kind, adapter in ADAPTERS.items():
-        monkeypatch.setitem(registry.all_adapters(), f"proof_{kind}", adapter)
-        monkeypatch.setattr(adapter, "limits", replace(adapter.limits, rows=500))
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(contacts.jobs, "sweep", dict)
-    monkeypatch.setattr(queues, "enqueue_once", queues.enqueue_once)
-
-    def make(people: dict[int, int], at: datetime = MONDAY, guard: GuardKind = GuardKind.KEY, **fields: Any) -> Life:
-        chosen = ContactList.objects.create(name="Everybody", country="ZA", labels={"value1": "First name"})
-        numbers = [str(first + n) for first, count in people.items() for n in range(count)]
-        Contact.objects.bulk_create(Contact(list=chosen, msisdn=number, phone=number) for number in numbers)
-        account = Account.objects.create(
-            name="A", provider=f"proof_{guard}", settings={"host": str(guard), "username": "b"}
-        )
-        provider = answering[guard] = Provider(keeps_keys=guard is GuardKind.KEY)
-        life = Life(make_campaign(account, chosen, **fields), provider, at)
-        monkeypatch.setattr(timezone, "now", life.now)
-        approve(freeze(life.campaign, operator, life.now()), approver, life.now())
-        return life
-
-    return make
-
-
-def hours(first: str, last: str, **more: Any) -> dict[str, Any]:
-    window = {"hours": {str(day): [first, last] for day in range(7)}, "zone": "recipient", "fallback": "UTC"}
-    return window | more
 
 
 def johannesburg(moment: datetime) -> str:
@@ -364,35 +264,6 @@ def test_a_corrected_rest_keeps_to_the_pace_of_what_went_before(begin: Begin, op
     check_pace(life, 20)
 
 
-def test_a_canary_waits_for_a_person(begin: Begin, operator: User) -> None:
-    life = begin({JOHANNESBURG: 30}, canary=4)
-    life.until(MONDAY + timedelta(hours=9))
-
-    assert life.campaign.status == "running"
-    assert sum(life.texted().values()) == 4
-    with pytest.raises(Refusal, match="Your role"):
-        decisions.release_canary(life.campaign, User.objects.create_user("viewer"), life.now())
-    decisions.release_canary(life.campaign, operator, life.now())
-    life.until(life.moment + timedelta(minutes=5))
-
-    assert life.campaign.status == "closed"
-    assert set(life.texted().values()) == {1}
-    assert len(life.texted()) == 30
-    with pytest.raises(Refusal, match="Nobody waits"):
-        decisions.release_canary(life.campaign, operator, life.now())
-
-
-@pytest.mark.parametrize("answer", ["accept", "row_error", "reject"])
-def test_a_canary_waits_for_acceptance(begin: Begin, answer: str) -> None:
-    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for="acceptance")
-    life.provider.answer = answer
-    life.until(MONDAY + timedelta(minutes=30))
-
-    followed = answer == "accept"
-    assert life.campaign.status == ("closed" if followed else "running")
-    assert life.campaign.recipients.waiting().count() == (0 if followed else 26)
-
-
 def test_hours_pace_and_canary_together(begin: Begin, operator: User) -> None:
     life = begin({JOHANNESBURG: 30, NEW_YORK: 10}, pace=20, canary=3, window=hours("08:00", "09:30"))
     life.until(MONDAY + timedelta(minutes=20))
@@ -426,44 +297,6 @@ def test_early_files_start_within_the_hours_or_are_refused(
     campaign.pace = 5
     with pytest.raises(Refusal, match="Uploading now"):
         audience_freeze.begin_freeze(campaign, operator, MONDAY)
-
-
-def test_a_canary_that_is_accepted_late_is_followed_by_the_others(begin: Begin) -> None:
-    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for="acceptance")
-    life.provider.is_slow = True
-    life.until(MONDAY + timedelta(hours=1))
-    assert life.campaign.status == "running"
-    assert life.campaign.recipients.waiting().count() == 26
-    life.provider.is_slow = False
-    life.provider.work()
-
-    life.until(MONDAY + timedelta(hours=2))
-
-    assert life.campaign.status == "closed"
-    assert set(life.texted().values()) == {1}
-
-
-@pytest.mark.parametrize(
-    ("answer", "waits_for", "said"),
-    [
-        ("reject", "acceptance", "File 1 was rejected."),
-        ("accept", "person", "26 wait until somebody continues."),
-        ("none yet", "acceptance", "File 1 is not accepted yet."),
-    ],
-)
-def test_people_are_asked_about_a_canary_that_only_they_can_release(
-    begin: Begin, client: Client, operator: User, answer: str, waits_for: str, said: str
-) -> None:
-    life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for=waits_for)
-    life.provider.answer, life.provider.is_slow = answer, answer == "none yet"
-    life.until(MONDAY + timedelta(minutes=5))
-    client.force_login(operator)
-
-    inbox = client.get("/").context["inbox"]
-
-    assert waiting_for(life.campaign, life.now()).endswith(said)
-    asked = [line for line in inbox if "waiting to continue" in str(line)]
-    assert bool(asked) is (answer != "none yet")
 
 
 def test_a_commit_is_not_made_after_the_hours(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

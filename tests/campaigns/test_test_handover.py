@@ -14,7 +14,7 @@ from campaigns.audience.contacted import contacted_since
 from campaigns.handover import batches
 from campaigns.models import Batch, Campaign, TestNumber
 from campaigns.test_handover import FIRST, LONGEST, approve_test, no_test_warning, results_of, start_test
-from contacts import queues, suppression
+from contacts import suppression
 from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers.models import Account
@@ -24,19 +24,7 @@ from tests.pages import html_of
 LogIn = Callable[[User], Client]
 PHONES = ("27835550001", "27835550002", "27835550003", "27835550004", "27835550005", "27835550006")
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    asked: list[tuple[str, int]] = []
-
-    def enqueue(job: queues.Job, pk: int) -> bool:
-        asked.append((job.__name__, pk))
-        return True
-
-    monkeypatch.setattr(queues, "enqueue_once", enqueue)
-    return asked
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("enqueued")]
 
 
 @pytest.fixture

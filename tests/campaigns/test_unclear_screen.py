@@ -23,7 +23,7 @@ from providers.adapters import smsportal
 from providers.base import Guard, Limits, Observation, ObservedFile
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
-from tests.campaigns.test_approve_screen import retyped, signed_in
+from tests.conftest import retyped, signed_in
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]

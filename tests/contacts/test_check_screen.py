@@ -11,13 +11,15 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from contacts import importing, phones, queues
+from contacts import importing, phones
 from contacts.importing.issues import WORDS
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from contacts.views import check_page
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
+
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 SHEET = (
     "Title of the sheet\n"
@@ -36,13 +38,6 @@ SHEET = (
 @pytest.fixture
 def client(operator: User, logged_in: LogIn) -> Client:
     return logged_in(operator)
-
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    calls: list[tuple[str, int]] = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: calls.append((job.__name__, pk)))
-    return calls
 
 
 @pytest.fixture

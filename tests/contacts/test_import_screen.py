@@ -10,11 +10,13 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from contacts import importing, queues, suppression
+from contacts import importing, suppression
 from contacts.models import Contact, ContactList, Import
 
 LogIn = Callable[[User], Client]
 ENQUEUES = list[tuple[str, int]]
+
+pytestmark = pytest.mark.usefixtures("enqueued")
 
 SHEET = (
     "Cell no.,First name,Notes\n"
@@ -35,14 +37,6 @@ def customers(db: None) -> ContactList:
 @pytest.fixture
 def client(operator: User, logged_in: LogIn) -> Client:
     return logged_in(operator)
-
-
-@pytest.fixture(autouse=True)
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> ENQUEUES:
-    """The jobs enqueued for workers. The tests run them themselves."""
-    calls: ENQUEUES = []
-    monkeypatch.setattr(queues, "enqueue_once", lambda job, pk: calls.append((job.__name__, pk)))
-    return calls
 
 
 def a_file(text: str | bytes = SHEET, name: str = "customers.csv") -> SimpleUploadedFile:

@@ -1,0 +1,73 @@
+"""A person's browser in tests: logging in, and checking the page that is shown."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.conftest import PASSWORD
+
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 375, "height": 800}
+
+
+def log_in(
+    browser: Browser, url: str, person: str, context: dict[str, Any], path: str = "/", password: str = PASSWORD
+) -> Page:
+    """Log in on the site at ``url`` with a browser of one's own; returns it with the page at ``path`` open."""
+    page = browser.new_context(**context, base_url=url).new_page()
+    page.goto(path)
+    page.get_by_label("Username or email").fill(person)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).not_to_have_url(re.compile("/login/"))
+    return page
+
+
+def show(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Axe would measure colours on their way from one scheme to the other."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+    page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
+
+
+def faults_of(page: Page, name: str) -> Iterator[str]:
+    """What is wrong with the page that is shown, wide and narrow, light and dark. It ends light, as wide as it was.
+
+    With SHOTS, the directory of that name gets a screenshot of each width.
+    """
+    show(page, "dark")
+    found = Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+    show(page, "light")
+    # Only the colours differ in dark.
+    found += Axe().run(page).response["violations"]
+    for violation in found:
+        yield f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
+    wide = page.viewport_size or WIDE
+    for size in (NARROW, wide):
+        page.set_viewport_size(size)
+        screenshot(page, f"{name.strip('/').replace('/', '-')}-{size['width']}")
+        if is_wider_than_the_window(page):
+            yield f"{name}: scrolls sideways at {size['width']} px"
+
+
+def assert_accessible(page: Page, name: str) -> None:
+    """Axe finds nothing on the page as it is, and it is not wider than the window; with SHOTS a screenshot is saved."""
+    screenshot(page, name)
+    found = Axe().run(page).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], name
+    assert not is_wider_than_the_window(page), name
+
+
+def is_wider_than_the_window(page: Page) -> bool:
+    root = "document.documentElement"
+    return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Save a picture of the whole page as ``name`` in the directory SHOTS, if the environment names one."""
+    if shots := os.environ.get("SHOTS"):
+        page.screenshot(path=f"{shots}/{name}.png", full_page=True)
