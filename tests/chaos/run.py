@@ -140,6 +140,7 @@ class Run:
         if self.wanted >= SHORT:
             # Their log must stand still for three minutes, which the short form has no time for.
             self.campaigns.queue.extend(self.plans.read_early())
+            self.campaigns.queue.extend(self.plans.turns(SIZE))
         # In a long run all of them.
         self.campaigns.queue.extend(strikes[: self.left() // 4 if self.wanted >= SHORT else max(6, room // 2)])
         losses = self.plans.losses()
