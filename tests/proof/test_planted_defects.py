@@ -1,5 +1,8 @@
 """The checks of the machine find defects: each is planted, and the shortest sequence that shows it is run."""
 
+from types import ModuleType
+from typing import Any
+
 import pytest
 
 from campaigns.handover import commit, drain, gate, recovery, unresolved
@@ -24,27 +27,25 @@ def lose_the_answer(machine: BatchLife) -> None:
     machine.a_commit_is_cut_short(passing=2, action="die", is_hidden=True)
 
 
-def test_a_repeat_without_a_guard_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_repeat(situation: Situation) -> Decision:
-        return RepeatRename(otherwise=PollAgain(situation.now))
-
-    with started_machine(machine_type, GuardKind.NONE) as machine:
-        lose_the_answer(machine)
-        monkeypatch.setattr(recovery, "decide", always_repeat)
-        sweep_repeatedly(machine, 3, seconds=61)
-        with pytest.raises(AssertionError, match="texted twice"):
-            machine.check()
+def always_repeat(situation: Situation) -> Decision:
+    """A repeat without a guard."""
+    return RepeatRename(otherwise=PollAgain(situation.now))
 
 
-def test_a_recovery_that_starts_over_is_found(machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch) -> None:
+def start_over(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
     """As a plain uploader does it: what was not seen to succeed is uploaded again."""
+    transition(batch, "prepared", due_at=clock())
 
-    def start_over(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
-        transition(batch, "prepared", due_at=clock())
 
+@pytest.mark.parametrize(
+    ("module", "name", "defect"), [(recovery, "decide", always_repeat), (drain, "recover", start_over)]
+)
+def test_a_recovery_that_repeats_is_found(
+    machine_type: type[BatchLife], monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, defect: Any
+) -> None:
     with started_machine(machine_type, GuardKind.NONE) as machine:
         lose_the_answer(machine)
-        monkeypatch.setattr(drain, "recover", start_over)
+        monkeypatch.setattr(module, name, defect)
         sweep_repeatedly(machine, 3, seconds=61)
         with pytest.raises(AssertionError, match="texted twice"):
             machine.check()
