@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django import forms
 
@@ -38,8 +38,7 @@ class CampaignSpec:
     account: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One recipient. ``msisdn`` is digits with the country code and without a plus; ``text`` is the finished text.
 
     ``values`` holds ``value1``..``value6`` for the fields that the template uses, with fallbacks filled in.

@@ -4,16 +4,39 @@ The preview, the measured parts, the files and the check of a ledger all take a 
 where fields are filled in and letters are replaced.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
 from contacts.errors import Refusal
+from contacts.fields import FROZEN_FIELDS
 from providers import letters
 from providers.base import BaseAdapter, CampaignSpec, Message
 
+#: The columns of a row, in its order.
+READ = ("id", "msisdn", *FROZEN_FIELDS)
+#: What ``values_list(*READ)`` yields, or any tuple of the same values. The id is None if the recipient is not saved.
+Row = tuple[Any, ...]
+
 _SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
+
+
+class RecipientRow(NamedTuple):
+    """A row with names: what is read of a recipient, without a model instance."""
+
+    id: int | None
+    msisdn: str
+    customer_id: str
+    value1: str
+    value2: str
+    value3: str
+    value4: str
+    value5: str
+    value6: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +68,12 @@ class Composer:
         self.text = source.with_words(self._replace) if self._replaces else source
         self.spec = replace(spec, template=self.text.bare)
 
-    def compose(self, recipient: Recipient) -> Composed:
+    def messages(self, rows: Iterable[Row]) -> Iterator[Message]:
+        """What ``message`` returns for each of ``rows`` (see READ)."""
+        for row in rows:
+            yield self.message(RecipientRow._make(row))
+
+    def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
         text = self.text
         values = {name: _with_line_feeds(getattr(recipient, name)) for name in text.fields}
@@ -59,16 +87,16 @@ class Composer:
             message = _message(text, recipient, values, self._replace(own_text))
         return Composed(message, lacked, self._exclude(message))
 
-    def message(self, recipient: Recipient) -> Message:
+    def message(self, recipient: Recipient | RecipientRow) -> Message:
         """What ``compose`` returns as the message."""
         return self.compose(recipient).message
 
-    def written(self, recipient: Recipient) -> str:
+    def written(self, recipient: Recipient | RecipientRow) -> str:
         """The recipient's text before any letter is replaced."""
         values = {name: _with_line_feeds(getattr(recipient, name)) for name in self.source.fields}
         return _with_line_feeds(recipient.message) or self.source.personalise(values)
 
-    def units(self, recipient: Recipient) -> int:
+    def units(self, recipient: Recipient | RecipientRow) -> int:
         """How long the recipient's text is, in the units that the account counts."""
         return self.adapter.measure(self.spec, self.message(recipient).text).units
 
@@ -125,7 +153,7 @@ def _spec_of(campaign: Campaign) -> CampaignSpec:
     )
 
 
-def _message(text: Text, recipient: Recipient, values: dict[str, str], own_text: str) -> Message:
+def _message(text: Text, recipient: Recipient | RecipientRow, values: dict[str, str], own_text: str) -> Message:
     """One recipient as the adapter sees it. The values are those the text uses, with fallbacks filled in."""
     return Message(
         msisdn=recipient.msisdn,
@@ -133,7 +161,7 @@ def _message(text: Text, recipient: Recipient, values: dict[str, str], own_text:
         values={name: values[name] or text.fallbacks.get(name, "") for name in text.fields},
         own_text=own_text,
         customer_id=recipient.customer_id,
-        reference=str(recipient.pk or recipient.msisdn),
+        reference=str(recipient.id or recipient.msisdn),
     )
 
 
