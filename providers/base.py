@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django import forms
 
@@ -38,8 +38,7 @@ class CampaignSpec:
     account: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One recipient. ``msisdn`` is digits with the country code and without a plus; ``text`` is the finished text.
 
     ``values`` holds ``value1``..``value6`` for the fields that the template uses, with fallbacks filled in.
@@ -369,6 +368,15 @@ class BaseAdapter:
         ``problems`` refuses a text that has any. ``providers.letters`` may replace them.
         """
         return gsm.unsupported(text) if self.limits.alphabet == "gsm" else ""
+
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        """The characters of values about which this provider has no rule but how many of them there are. Pure.
+
+        The promise, for the values of one campaign's messages without own texts that consist of these characters, with
+        spaces only in between them: ``lacking`` finds none of them, each counts as one unit, and ``problems`` are the
+        same for all messages whose texts are equally long. ``""`` if each message must be looked at.
+        """
+        return ""
 
     def read_reply(self, fields: Mapping[str, str]) -> replies.PushedReply | None:
         """The reply in a push with these fields (names in lower case); None if they hold none. Pure."""
