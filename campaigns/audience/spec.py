@@ -4,22 +4,25 @@ The preview, the measured parts, the files and the check of a ledger all take a 
 where fields are filled in and letters are replaced.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.texts import Text, compile_text, with_fallback_in
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from providers import letters
 from providers.base import BaseAdapter, CampaignSpec, Message
+from providers.messages import Messages
 
 #: The columns of a row, in its order.
 READ = ("id", "msisdn", *FROZEN_FIELDS)
 #: What ``values_list(*READ)`` yields, or any tuple of the same values. The id is None if the recipient is not saved.
 Row = tuple[Any, ...]
+#: Where a row has them.
+ID, MSISDN = READ.index("id"), READ.index("msisdn")
 
 _SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
 
@@ -73,6 +76,36 @@ class Composer:
         for row in rows:
             yield self.message(RecipientRow._make(row))
 
+    def compose_all(self, rows: Sequence[Row]) -> Messages:
+        """What ``messages`` yields for ``rows``, composed column by column, which takes a fraction of the time."""
+        if not rows:
+            return Messages.of([])
+        columns: dict[str, Sequence[Any]] = dict(zip(READ, zip(*rows, strict=True), strict=True))
+        own_texts = _with_line_feeds_in(columns["message"])
+        written = {name: _with_line_feeds_in(columns[name]) for name in self.text.fields}
+        texts = self.text.personalise_all(written, len(rows))
+        if any(own_texts):
+            texts = [own_text or text for own_text, text in zip(own_texts, texts, strict=True)]
+        fallbacks = self.text.fallbacks
+        messages = Messages(
+            msisdns=columns["msisdn"],
+            texts=texts,
+            values={name: with_fallback_in(column, fallbacks.get(name)) for name, column in written.items()},
+            own_texts=own_texts,
+            customer_ids=columns["customer_id"],
+            references=[str(pk or msisdn) for pk, msisdn in zip(columns["id"], columns["msisdn"], strict=True)],
+        )
+        lacked = set(self.lacking("".join(texts)) if self._replaces else "")
+        if not lacked:
+            return messages
+        pairs = zip(rows, messages, strict=True)
+        return Messages.of(
+            [
+                message if lacked.isdisjoint(message.text) else self.message(RecipientRow._make(row))
+                for row, message in pairs
+            ]
+        )
+
     def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
         text = self.text
@@ -125,6 +158,11 @@ def composer_of(campaign: Campaign, text: Text | None = None) -> Composer:
     return Composer(text or compile_text(campaign.text), campaign.account.adapter, _spec_of(campaign), campaign.letters)
 
 
+def row_of(recipient: Recipient) -> Row:
+    """A recipient as a row of READ; its id is None if it is not saved."""
+    return tuple(getattr(recipient, name) for name in READ)
+
+
 def finished_text(campaign: Campaign, recipient: Recipient) -> str:
     """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
     return composer_of(campaign).message(recipient).text
@@ -163,6 +201,10 @@ def _message(text: Text, recipient: Recipient | RecipientRow, values: dict[str, 
         customer_id=recipient.customer_id,
         reference=str(recipient.id or recipient.msisdn),
     )
+
+
+def _with_line_feeds_in(column: Sequence[str]) -> Sequence[str]:
+    return [_with_line_feeds(text) for text in column] if "\r" in "".join(column) else column
 
 
 def _with_line_feeds(text: str) -> str:
