@@ -1,6 +1,6 @@
 """The messages of a batch as columns, from which an adapter writes its rows without an object for each of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -27,8 +27,8 @@ class Messages(Sequence[Message]):
         """``messages`` in columns. Raises ValueError if the values of those without an own text have different names."""
         if isinstance(messages, cls):
             return messages
-        names: Collection[str] = next((message.values.keys() for message in messages if not message.own_text), ())
-        if any(message.values.keys() != set(names) and not message.own_text for message in messages):
+        names = dict.fromkeys(name for message in messages for name in message.values)
+        if any(message.values.keys() != names.keys() and not message.own_text for message in messages):
             raise ValueError("the messages of a batch have values with different names")
         return cls(
             msisdns=[message.msisdn for message in messages],
