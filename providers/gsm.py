@@ -64,8 +64,8 @@ def count_parts(texts: Sequence[str], measure: Callable[[str], Measure]) -> Coun
     for first in range(0, len(texts), _TOGETHER):
         some = texts[first : first + _TOGETHER]
         if not _are_plain(some):
-            counted.update(measure(text).parts for text in some)
-            continue
+            counted.update(measure(text).parts for text in some if not _are_plain((text,)))
+            some = [text for text in some if _are_plain((text,))]
         lengths = Counter(map(len, some))
         for text in some if lengths.keys() - parts_by_length.keys() else ():
             if len(text) not in parts_by_length:

@@ -24,7 +24,7 @@ class Messages(Sequence[Message]):
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> "Messages":
-        """``messages`` in columns. Raises ValueError if the values of those without an own text have different names."""
+        """``messages`` in columns. Raises ValueError if those without an own text have values with different names."""
         if isinstance(messages, cls):
             return messages
         names = dict.fromkeys(name for message in messages for name in message.values)

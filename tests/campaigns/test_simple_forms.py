@@ -5,6 +5,7 @@ import random
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import quote_plus
 
 import pytest
@@ -15,10 +16,11 @@ from campaigns.statuses import LettersChoice
 from contacts.errors import Refusal
 from providers import registry
 from providers.adapters.bulksms.wire import _quote_plus
-from providers.base import CampaignSpec, Payload
+from providers.base import BaseAdapter, CampaignSpec
 from providers.messages import Messages
 from tests.campaigns.simple_forms import SIMPLE_FORMS
 
+T = TypeVar("T")
 STEM = "c1-b1-g1-0a1b2c3d"
 CASES = 250
 OPTIONS = {
@@ -65,15 +67,16 @@ def _row(chance: random.Random, place: int, has_own_texts: bool) -> Row:
     return (chance.choice([place, place, None]), str(27820000000 + place), customer, *values, own_text)
 
 
-def _outcome(written: Callable[[], bytes]) -> bytes | str:
-    """The bytes, or why there are none."""
+def _outcome(function: Callable[..., T], *arguments: object) -> T | str:
+    """What the function returns, or why it returns nothing."""
     try:
-        return written()
+        return function(*arguments)
     except (ValueError, StopIteration) as error:
         return type(error).__name__
 
 
-def _inner(payload: Payload) -> bytes:
+def _inner(adapter: BaseAdapter, spec: CampaignSpec, columns: Messages) -> bytes:
+    payload = adapter.render(STEM, 7, spec, columns)
     if not payload.name.endswith(".zip"):
         return payload.body
     with zipfile.ZipFile(io.BytesIO(payload.body)) as archive:
@@ -98,12 +101,11 @@ def test_columns_equal_the_simple_form(slug: str) -> None:
         assert list(Messages.of(simple)) == simple
         assert list(columns[1:]) == simple[1:]
 
-        texts = [message.text for message in simple]
-        counted = _outcome(lambda: str(Counter(adapter.measure(spec, text).parts for text in texts)).encode())
-        assert _outcome(lambda: str(adapter.count_parts(spec, columns.texts)).encode()) == counted
+        counted = Counter(adapter.measure(spec, message.text).parts for message in simple)
+        assert adapter.count_parts(spec, columns.texts) == counted
 
-        by_columns = _outcome(lambda: _inner(adapter.render(STEM, 7, composer.spec, columns)))
-        assert by_columns == _outcome(lambda: SIMPLE_FORMS[slug](STEM, 7, composer.spec, simple))
+        by_columns = _outcome(_inner, adapter, composer.spec, columns)
+        assert by_columns == _outcome(SIMPLE_FORMS[slug], STEM, 7, composer.spec, simple)
         written += isinstance(by_columns, bytes)
     # Most files can be written, so the comparison is about bytes.
     assert written > CASES / 3

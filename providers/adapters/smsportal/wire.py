@@ -100,28 +100,35 @@ def _could_be_filled_in(columns: Messages) -> bool:
 def _contacts(columns: Messages, is_native: bool) -> Iterable[str]:
     """Return a JSON object for each recipient: msisdn, customerId if there is one, then message or values."""
     written = formats.json_strings
-    customers = columns.customer_ids
-    if any(customers):
-        pairs = zip(customers, written(customers), strict=True)
-        customers = [f',"customerId":{code}' if customer else "" for customer, code in pairs]
-    if not is_native:
-        contents = [f',"message":{code}' for code in written(columns.texts)]
-    else:
-        contents = _values(columns)
-        if any(columns.own_texts):
-            triples = zip(columns.own_texts, written(columns.own_texts), contents, strict=True)
-            contents = [f',"message":{code}' if own_text else content for own_text, code, content in triples]
-    rows = zip(written(columns.msisdns), customers, contents, strict=True)
-    return map('{"msisdn":%s%s%s}'.__mod__, rows)
-
-
-def _values(columns: Messages) -> list[str]:
-    if not columns.values:
-        return [""] * len(columns)
+    pattern, cells = '{"msisdn":%s', [written(columns.msisdns)]
+    if all(columns.customer_ids):
+        pattern += ',"customerId":%s'
+        cells.append(written(columns.customer_ids))
+    elif any(columns.customer_ids):
+        pattern += "%s"
+        pairs = zip(columns.customer_ids, written(columns.customer_ids), strict=True)
+        cells.append([f',"customerId":{code}' if customer else "" for customer, code in pairs])
     names = sorted(columns.values)
-    pattern = ',"values":{' + ",".join(f'"{name}":%s' for name in names) + "}"
-    rows = zip(*(formats.json_strings(columns.values[name]) for name in names), strict=True)
-    return list(map(pattern.__mod__, rows))
+    values = ',"values":{' + ",".join(f'"{name}":%s' for name in names) + "}" if names else ""
+    value_cells = [written(columns.values[name]) for name in names]
+    if not is_native:
+        pattern += ',"message":%s'
+        cells.append(written(columns.texts))
+    elif any(columns.own_texts):
+        pattern += "%s"
+        triples = zip(
+            columns.own_texts, written(columns.own_texts), _filled(values, value_cells, len(columns)), strict=True
+        )
+        cells.append([f',"message":{code}' if own_text else filled for own_text, code, filled in triples])
+    else:
+        pattern += values
+        cells += value_cells
+    return _filled(f"{pattern}}}", cells, len(columns))
+
+
+def _filled(pattern: str, cells: Sequence[Sequence[str]], count: int) -> Iterable[str]:
+    """Return ``pattern`` for each row of ``cells``, which are columns; ``count`` times if there are none."""
+    return map(pattern.__mod__, zip(*cells, strict=True)) if cells else [pattern] * count
 
 
 def _format_time(time: datetime) -> str:
