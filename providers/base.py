@@ -4,11 +4,13 @@ Pure methods (``spec_problems``, ``problems``, ``render``, ``interpret``) use no
 has no effect on anybody and can be repeated, ``commit`` cannot be undone, ``poll`` and ``check`` only read.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django import forms
@@ -359,12 +361,20 @@ class BaseAdapter:
         return self.transport
 
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
-        """What this provider counts for a finished text: alphabet, units and parts. Pure."""
+        """What this provider counts for a finished text: alphabet, units and parts. Pure.
+
+        For characters of GSM's basic table, other than a line feed, only their number matters.
+        """
         return gsm.measure(text, self.limits.newline_units)
+
+    def count_parts(self, spec: CampaignSpec, texts: Sequence[str]) -> Counter[int]:
+        """How many of these finished texts have how many parts, as ``measure`` counts each of them. Pure."""
+        return gsm.count_parts(texts, partial(self.measure, spec))
 
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         """The characters of a text that this account cannot take with the campaign's options, each once. Pure.
 
+        Each character is judged by itself, so several texts may be asked about as one.
         ``problems`` refuses a text that has any. ``providers.letters`` may replace them.
         """
         return gsm.unsupported(text) if self.limits.alphabet == "gsm" else ""

@@ -5,17 +5,19 @@ where fields are filled in and letters are replaced.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import Any
 
-from campaigns.audience.rows import CUSTOMER_ID, ID, MSISDN, OWN_TEXT, READ, RecipientRow, Row
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.rows import CUSTOMER_ID, OWN_TEXT, READ, RecipientRow, Row
+from campaigns.audience.texts import Text, compile_text, with_fallback_in
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
 from contacts.errors import Refusal
 from providers import letters
 from providers.base import BaseAdapter, CampaignSpec, Message
+from providers.messages import Messages
 
 #: Between the values of a plain row.
 BETWEEN = "\x1f"
@@ -61,21 +63,42 @@ class Composer:
         #: ``BaseAdapter.plain_characters``. No letter of them is replaced, and nobody is skipped because of one.
         self.plain: Callable[[Row], str | None] = _plain_reader(self.text, adapter.plain_characters(self.spec))
 
-    def messages(self, rows: Iterable[Row]) -> Iterator[Message]:
-        """What ``message`` returns for each of ``rows`` (see READ)."""
-        names = [field for _, field, _ in self.text.pieces if field]
-        for row in rows:
-            plain = self.plain(row)
-            if plain is None:
-                yield self.message(RecipientRow._make(row))
-                continue
-            values = dict(zip(names, plain.split(BETWEEN), strict=False))
-            reference = str(row[ID] or row[MSISDN])
-            yield Message(row[MSISDN], self.plain_text(plain), values, "", row[CUSTOMER_ID], reference)
-
     def plain_text(self, plain: str) -> str:
         """The finished text of a plain row, from what ``plain`` returned for it."""
         return self._format % tuple(plain.split(BETWEEN)) if self.text.fields else self._format % ()
+
+    def compose_all(self, rows: Sequence[Row]) -> Messages:
+        """What ``message`` returns for each of ``rows`` (see READ), composed column by column.
+
+        It takes a fraction of the time.
+        """
+        if not rows:
+            return Messages.of([])
+        columns: dict[str, Sequence[Any]] = dict(zip(READ, zip(*rows, strict=True), strict=True))
+        own_texts = _with_line_feeds_in(columns["message"])
+        written = {name: _with_line_feeds_in(columns[name]) for name in self.text.fields}
+        texts = self.text.personalise_all(written, len(rows))
+        if any(own_texts):
+            texts = [own_text or text for own_text, text in zip(own_texts, texts, strict=True)]
+        fallbacks = self.text.fallbacks
+        messages = Messages(
+            msisdns=columns["msisdn"],
+            texts=texts,
+            values={name: with_fallback_in(column, fallbacks.get(name)) for name, column in written.items()},
+            own_texts=own_texts,
+            customer_ids=columns["customer_id"],
+            references=[str(pk or msisdn) for pk, msisdn in zip(columns["id"], columns["msisdn"], strict=True)],
+        )
+        lacked = set(self.lacking("".join(texts)) if self._replaces else "")
+        if not lacked:
+            return messages
+        pairs = zip(rows, messages, strict=True)
+        return Messages.of(
+            [
+                message if lacked.isdisjoint(message.text) else self.message(RecipientRow._make(row))
+                for row, message in pairs
+            ]
+        )
 
     def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
@@ -198,6 +221,10 @@ def _plain_reader(text: Text, characters: str) -> Callable[[Row], str | None]:
         return None if has_edge_space else joined
 
     return plain
+
+
+def _with_line_feeds_in(column: Sequence[str]) -> Sequence[str]:
+    return [_with_line_feeds(text) for text in column] if "\r" in "".join(column) else column
 
 
 def _with_line_feeds(text: str) -> str:

@@ -43,6 +43,16 @@ class Text:
                 parts.append(values.get(field, "") or fallback or "")
         return "".join(parts)
 
+    def personalise_all(self, values: Mapping[str, Sequence[str]], count: int) -> list[str]:
+        """Return the finished texts of ``count`` people; ``values`` has a column for each field."""
+        pattern, columns = "", []
+        for literal, field, fallback in self.pieces:
+            pattern += literal.replace("%", "%%")
+            if field:
+                pattern += "%s"
+                columns.append(with_fallback_in(values[field], fallback))
+        return list(map(pattern.__mod__, zip(*columns, strict=True))) if columns else [pattern % ()] * count
+
     def with_words(self, change: Callable[[str], str]) -> "Text":
         """Return this text with ``change`` applied to everything in it that is not a field, fallbacks included."""
         return _text_of(
@@ -77,6 +87,11 @@ def compile_text(source: str) -> Text:
         end = match.end()
     pieces.append((source[end:], "", None))
     return _text_of(source, pieces)
+
+
+def with_fallback_in(column: Sequence[str], fallback: str | None) -> Sequence[str]:
+    """Return the values with ``fallback`` instead of those that are empty."""
+    return [value or fallback for value in column] if fallback else column
 
 
 def _text_of(source: str, pieces: Sequence[tuple[str, str, str | None]]) -> Text:

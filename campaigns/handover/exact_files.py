@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from campaigns.audience.check import refuse_foreign_fields, usable_text_of
+from campaigns.audience.rows import Row, row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
 from campaigns.audience.spec import composer_of
 from campaigns.handover.batches import Rendered, dry_run, render
@@ -39,8 +40,8 @@ def plan_files(campaign: Campaign) -> PlannedFiles:
         first, total = _first_of_draft(campaign)
     if first is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there is no file.")
-    left = max(total - len(first.recipients), 0)
-    return PlannedFiles(first, math.ceil(left / len(first.recipients)), left)
+    left = max(total - first.rows, 0)
+    return PlannedFiles(first, math.ceil(left / first.rows), left)
 
 
 def first_lines(payload: Payload) -> list[str]:
@@ -66,7 +67,7 @@ def _first_of_draft(campaign: Campaign) -> tuple[Rendered | None, int]:
     text = usable_text_of(campaign)
     refuse_foreign_fields(campaign)
     composer = composer_of(campaign, text)
-    recipients, total = [], count_reasons(campaign, text)[""]
+    rows, total = list[Row](), count_reasons(campaign, text)[""]
     for recipient in draft_recipients(campaign, text, 0, campaign.account.adapter.limits.rows):
         composed = composer.compose(recipient)
         if composed.excluded:
@@ -74,5 +75,5 @@ def _first_of_draft(campaign: Campaign) -> tuple[Rendered | None, int]:
             continue
         if problems := composer.adapter.problems(composer.spec, composed.message):
             raise Refusal("texts_refused", f"Fix the texts first. {problems[0].sentence}")
-        recipients.append(recipient)
-    return (render(campaign, 1, 1, recipients) if recipients else None), total
+        rows.append(row_of(recipient))
+    return (render(campaign, 1, 1, rows) if rows else None), total

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from campaigns import timing
 from campaigns.audience.reach import stored_groups
+from campaigns.audience.rows import READ, Row
 from campaigns.audience.windows import Group, Window, next_opening, parse
 from campaigns.audience.zones import group_of
 from campaigns.handover import canary
@@ -56,6 +57,8 @@ class Portions:
         self.window = parse(campaign.window) if campaign.is_staggered else None
         self.most_rows = most_rows(campaign)
         self.room, self._room_at = _room(campaign, now)
+        #: Up to this number, everybody who may be in a batch is in one; used where there is no window.
+        self._used_up_to = ""
         self.spans: dict[Group, list[Span]] = {}
         self._openings: dict[Group, tuple[datetime, datetime] | None] = {}
         if self.window is not None:
@@ -63,45 +66,52 @@ class Portions:
                 self.spans.setdefault(span.group, []).append(span)
             self._openings = {group: next_opening(self.window, group, now) for group in self.spans}
 
-    def take(self) -> list[Recipient]:
-        """The recipients for the next batch, in msisdn order and of one group; [] if nobody may be in one now."""
+    def take(self) -> list[Row]:
+        """The recipients for the next batch as rows of READ, in msisdn order and of one group; [] if nobody may be in
+        one now."""
         rows = self.most_rows if self.room is None else min(self.most_rows, self.room)
         if rows <= 0:
             return []
         if self.window is None:
-            return list(self.campaign.recipients.waiting().order_by("msisdn")[:rows])
+            left = self.campaign.recipients.waiting().filter(msisdn__gt=self._used_up_to)
+            return list(left.order_by("msisdn").values_list(*READ)[:rows])
         for group in self._open_groups():
             spans = self.spans[group]
             while spans and not self._waiting_in(spans[0]).exists():
                 del spans[0]
-            taken: list[Recipient] = []
+            taken: list[Row] = []
             for span in spans:
-                taken += self._waiting_in(span).order_by("msisdn")[: rows - len(taken)]
+                taken += self._waiting_in(span).order_by("msisdn").values_list(*READ)[: rows - len(taken)]
                 if len(taken) == rows:
                     break
             if taken:
                 return taken
         return []
 
-    def used(self, rows: int) -> None:
-        """Count ``rows`` more recipients as put into a batch."""
+    def used(self, msisdns: Sequence[str]) -> None:
+        """Count these recipients, the first ones of those taken last, as put into a batch."""
+        self._used_up_to = msisdns[-1]
         if self.room is not None:
-            self.room -= rows
+            self.room -= len(msisdns)
 
-    def stretches(self, recipients: Sequence[Recipient]) -> list[tuple[str, str]]:
+    def stretches(self, msisdns: Sequence[str]) -> list[tuple[str, str]]:
         """The recipients of a batch as ranges, first and last msisdn, in which nobody else waits."""
         if self.window is None:
-            return [(recipients[0].msisdn, recipients[-1].msisdn)]
-        spans = iter(self.spans[group_of(self.window, recipients[0].msisdn)])
+            return [(msisdns[0], msisdns[-1])]
+        spans = iter(self.spans[group_of(self.window, msisdns[0])])
         span, made = next(spans), list[tuple[str, str]]()
-        for recipient in recipients:
-            if made and recipient.msisdn <= span.last:
-                made[-1] = (made[-1][0], recipient.msisdn)
+        for msisdn in msisdns:
+            if made and msisdn <= span.last:
+                made[-1] = (made[-1][0], msisdn)
                 continue
-            while recipient.msisdn > span.last:
+            while msisdn > span.last:
                 span = next(spans)
-            made.append((recipient.msisdn, recipient.msisdn))
+            made.append((msisdn, msisdn))
         return made
+
+    def waiting_between(self, first: str, last: str) -> RecipientQuerySet:
+        """Those who wait, from the first to the last msisdn."""
+        return self.campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last)
 
     def skip_those_outside(self) -> None:
         """Exclude those whose allowed hours are closed, if the campaign skips them.
@@ -195,7 +205,7 @@ class Portions:
         return end is None or max(opening[0], self.now) < end
 
     def _waiting_in(self, span: Span) -> RecipientQuerySet:
-        return self.campaign.recipients.waiting().filter(msisdn__gte=span.first, msisdn__lte=span.last)
+        return self.waiting_between(span.first, span.last)
 
 
 def most_rows(campaign: Campaign) -> int:

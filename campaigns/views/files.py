@@ -49,5 +49,5 @@ def first_file(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("This campaign has no account yet.")
     response = HttpResponse(first.payload.body, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="{first.payload.name}"'
-    record_export(request, row, "first file", rows=len(first.recipients))
+    record_export(request, row, "first file", rows=first.rows)
     return response

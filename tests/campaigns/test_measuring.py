@@ -74,7 +74,7 @@ def test_many_texts_are_measured_as_each_of_them(slug: str) -> None:
         found, expected = vars(many.result()), vars(each.result())
         for name, value in expected.items():
             assert found[name] == value, (source, composer.spec.options, name)
-        assert list(composer.messages(rows)) == [composer.message(RecipientRow._make(row)) for row in rows], source
+        assert list(composer.compose_all(rows)) == [composer.message(RecipientRow._make(row)) for row in rows], source
     assert by_length > CAMPAIGNS * ROWS / 8
 
 

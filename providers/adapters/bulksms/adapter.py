@@ -53,6 +53,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Unclear
+from providers.messages import Messages
 from providers.replies import PushedReply
 from providers.transports.http import HttpRemote, HttpTransport
 
@@ -144,14 +145,15 @@ class Adapter(BaseAdapter):
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """Return the urlencoded form in ISO-8859-1, without the login; ``stop_dup_id`` is the batch's key."""
-        pairs = [("stop_dup_id", str(key).encode("ascii")), *form_fields(spec, messages)]
+        columns = Messages.of(messages)
+        pairs = [("stop_dup_id", str(key).encode("ascii")), *form_fields(spec, columns.texts)]
         if spec.start_at:
             pairs.append(("send_time_unixtime", str(int(spec.start_at.timestamp())).encode("ascii")))
             if description := str(spec.options.get("scheduling_description") or ""):
                 pairs.append(("scheduling_description", description.encode("latin-1")))
         if rehearsal := spec.options.get("rehearsal"):
             pairs.append((f"test_always_{rehearsal}", b"1"))
-        pairs.append(("batch_data", write_batch_data(spec, messages)))
+        pairs.append(("batch_data", write_batch_data(spec, columns)))
         return Payload(stem, f"{stem}.form", encode_form(pairs), key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -236,7 +238,7 @@ class Adapter(BaseAdapter):
         if self.spec_problems(spec) or self.problems(spec, message):
             return None
         text = encode_text(spec, message.text)
-        pairs = [*form_fields(spec, [message]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
+        pairs = [*form_fields(spec, [message.text]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
         status, body = remote.post(
             QUOTE, encode_credentials(remote) + b"&" + encode_form(pairs), at_most=MAX_ANSWER_BYTES
         )

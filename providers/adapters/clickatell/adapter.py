@@ -27,7 +27,6 @@ from providers.adapters.clickatell.wire import (
     credential_lines,
     csv_lines,
     encode_hex,
-    field_values,
     max_parts,
     minutes_until_end,
     minutes_until_start,
@@ -35,7 +34,9 @@ from providers.adapters.clickatell.wire import (
     template_lines,
     text_lines,
     time_lines,
+    to_lines,
     uses_unicode,
+    value_columns,
     wire_form,
     write_line,
 )
@@ -58,6 +59,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
+from providers.messages import Messages
 from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
@@ -174,20 +176,19 @@ class Adapter(BaseAdapter):
         ``#field1#`` is filled in before the text is read as hexadecimal.
         """
         lines = [*time_lines(spec), *parameter_lines(stem, spec)]
-        texts = {message.text for message in messages}
+        columns = Messages.of(messages)
         is_unicode = uses_unicode(spec)
-        if len(texts) == 1:
-            lines += [write_line("to", message.msisdn) for message in messages]
-            lines += text_lines(messages[0].text, is_unicode)
-        elif not is_unicode and can_use_template(spec, messages):
+        if len(set(columns.texts)) == 1:
+            lines += to_lines(columns.msisdns)
+            lines += text_lines(columns.texts[0], is_unicode)
+        elif not is_unicode and can_use_template(spec, columns):
             lines += [write_line("text", line) for line in template_lines(spec.template)]
-            lines += csv_lines([[message.msisdn, *field_values(spec, message)] for message in messages])
+            lines += csv_lines(columns.msisdns, value_columns(spec, columns))
         else:
             lines.append(write_line("text", "#field1#"))
-            lines += csv_lines(
-                [[message.msisdn, encode_hex(message.text) if is_unicode else message.text] for message in messages]
-            )
-        body = "".join([f"{line}\n" for line in lines]).encode(charset_of(spec))
+            texts = [encode_hex(text) for text in columns.texts] if is_unicode else columns.texts
+            lines += csv_lines(columns.msisdns, [texts])
+        body = "\n".join([*lines, ""]).encode(charset_of(spec))
         return Payload(stem, f"{stem}.txt", body, key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
