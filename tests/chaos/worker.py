@@ -77,8 +77,6 @@ class Listener:
         #: Only job processes listen: others that import this module are not affected.
         self.is_listening = False
         self._of_thread = threading.local()
-        # Two threads may reach the same point of one track's arm only if it is fired once.
-        self._firing = threading.Lock()
 
     @contextmanager
     def at(self, job: str, subject: str) -> Iterator[None]:
@@ -120,21 +118,17 @@ class Listener:
         track.reached[point] += 1
         label = f"{point}#{track.reached[point]}"
         track.trail.append(label)
-        if (arm := track.arm) and arm.point == label and self._fire(track, arm):
+        if (arm := track.arm) and arm.point == label and self.arms.fire(track.subject, arm, track.trail[-8:]):
             track.arm = None
             self._do(track.subject, arm)
             track.arm = self._waiting(track.job, track.subject)
-
-    def _fire(self, track: Track, arm: Arm) -> bool:
-        with self._firing:
-            return self.arms.fire(track.subject, arm, track.trail[-8:])
 
     def _waiting(self, job: str, subject: str) -> Arm | None:
         arm = self.arms.next(subject)
         return arm if arm and arm.job == job else None
 
     def _end_blindly(self, track: Track, arm: Arm) -> None:
-        if track.arm is arm and self._fire(track, arm):
+        if track.arm is arm and self.arms.fire(track.subject, arm, track.trail[-8:]):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _do(self, subject: str, arm: Arm) -> None:
