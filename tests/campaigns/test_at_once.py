@@ -2,14 +2,21 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from campaigns.handover import journal
 from campaigns.handover.at_once import AtOnce, Steps, run_alone
 from campaigns.handover.session import SessionBroken
+from campaigns.models import Attempt
+from providers.adapters.smsportal.adapter import Adapter
+from providers.base import Receipt
 from providers.errors import Unclear
+from providers.models import Account
+from tests.campaigns.conftest import Clock, MakeCampaign, hand_over
 
 
 @dataclass
@@ -197,3 +204,58 @@ def test_run_alone_gives_back_results_and_errors() -> None:
     with pytest.raises(SessionBroken):
         run_alone(one(breaks, log), session)  # type: ignore[arg-type]
     assert log == [("", "remote"), ("", "upload_broken")]
+
+
+@pytest.fixture
+def one_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SMSPortal takes one recipient a file."""
+    monkeypatch.setattr(Adapter, "limits", replace(Adapter.limits, rows=1))
+
+
+@pytest.mark.usefixtures("one_a_file")
+def test_several_files_of_a_campaign_are_handed_over_at_once(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four, commit, channels = threading.Barrier(4), Adapter.commit, set()
+
+    def meeting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        if not payload.stem.startswith(first):
+            four.wait(timeout=10)
+            # The intent of each file was stored and journalled before its own commit.
+            channels.add(id(remote))
+        assert journal.last_attempt(payload.stem) == 1
+        return commit(self, remote, payload, attempt)
+
+    campaign = make_running(sandbox_account)
+    first = campaign.batches.get(number=1).stem
+    monkeypatch.setattr(Adapter, "commit", meeting)
+
+    hand_over(campaign, clock)
+
+    assert list(campaign.batches.values_list("status", flat=True)) == ["handed_over"] * 5
+    assert list(Attempt.objects.values_list("ending", flat=True)) == ["done"] * 5
+    assert len(channels) == 4
+
+
+@pytest.mark.usefixtures("one_a_file")
+def test_a_connection_that_breaks_leaves_all_files_on_it_to_recovery(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three, commit = threading.Barrier(3), Adapter.commit
+
+    def breaking(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        if payload.stem.startswith(first):
+            return commit(self, remote, payload, attempt)
+        if three.wait(timeout=10) == 0:
+            remote._transport.close()
+        raise Unclear("upload_broken", "The connection broke.")
+
+    campaign = make_running(sandbox_account)
+    campaign.batches.filter(number=5).update(due_at=clock() + timedelta(hours=1))
+    first = campaign.batches.get(number=1).stem
+    monkeypatch.setattr(Adapter, "commit", breaking)
+
+    hand_over(campaign, clock)
+
+    found = list(campaign.batches.order_by("number").values_list("status", "attempts__ending"))
+    assert found == [("handed_over", "done"), *[("committing", "unclear")] * 3, ("prepared", None)]
