@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from campaigns.handover import recovery
+from campaigns.handover.at_once import run_alone
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import gate, next_attempt, still_committing
 from campaigns.handover.recovery import AskAPerson, Decision, PollAgain, RepeatUpload, Situation
@@ -104,7 +105,7 @@ def carry_out(
         if attempt is None:
             carry_out(decision.otherwise, batch, latest, now, lock, session, clock)
         else:
-            commit(batch, attempt, payload, lock, session, clock)
+            run_alone(commit(batch, attempt, payload, lock, session, clock), session)
 
 
 def ask_a_person(batch: Batch, decision: AskAPerson, now: datetime) -> None:
