@@ -15,8 +15,10 @@ from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
 from contacts.importing import opt_outs
-from contacts.importing.merging import STAGING_TABLE, classify
+from contacts.importing.chunks import Checked, ChunkChecker
+from contacts.importing.merging import END, STAGING_TABLE, classify
 from contacts.importing.rows import RowChecker, RowError, corrected
+from contacts.importing.staging import Staging, staging
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
@@ -24,8 +26,10 @@ from contacts.number_facts import NUMBER_FACTS, number_facts
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
-#: Rows checked and staged in one transaction.
-CHECK_ROWS = 2_000
+#: Rows checked in one transaction, which holds the lock on the database while their issues are written.
+CHECK_ROWS = 5_000
+#: Rows staged in one transaction.
+STAGE_ROWS = 10_000
 #: After this many workers died while checking the same file, the file is taken for the cause.
 MAX_ATTEMPTS = 5
 
@@ -94,12 +98,76 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
     with open_upload(import_) as sheet:
         validate = columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate
         validate(columns.restored(import_.mapping), sheet.layout.header)
-        for rows in _chunks(opt_outs.rows_of(import_, sheet), CHECK_ROWS):
-            last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
-            _stage(import_, claim, [row for row in rows if row.number not in corrections])
+
+        def chunks() -> Iterator[list[sheets.Row]]:
+            for rows in _chunks(opt_outs.rows_of(import_, sheet), CHECK_ROWS):
+                if corrections:
+                    last.update(
+                        {
+                            row.number: corrected(row, corrections[row.number])
+                            for row in rows
+                            if row.number in corrections
+                        }
+                    )
+                    rows = [row for row in rows if row.number not in corrections]
+                yield rows
+
+        if import_.is_of_opt_outs:
+            for rows in chunks():
+                _stage(import_, claim, rows)
+        else:
+            _stage_all(import_, claim, chunks())
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, rows)
     return sheet.left_out
+
+
+def _stage_all(import_: Import, claim: int, chunks: Iterable[list[sheets.Row]]) -> None:
+    """Check all rows of a sheet of contacts, then stage the good ones in the order of their numbers.
+
+    Has the same result as ``_stage`` for each chunk, in a tenth of the time. Raises Overtaken, SheetError.
+    """
+    checker = ChunkChecker(RowChecker.of(import_))
+    with staging(import_.pk, checker.fields) as staged:
+        for rows in chunks:
+            checked = checker.check(rows)
+            with transaction.atomic():
+                advance(import_.pk, claim, Import.Status.CHECKING, **_added(len(rows), checked))
+                staged.add(checked.good)
+                ImportIssue.objects.bulk_create([*checked.issues, *checked.warnings])
+        staged.sort()
+        low = ""
+        while low < END:
+            low = _stage_range(import_, claim, checker.checker, staged, low)
+
+
+def _added(rows: int, checked: Checked) -> dict[str, Any]:
+    """What a checked chunk adds to the counters. Good rows are counted as read when they are staged."""
+    counts = {"invalid": len(checked.issues), "blank": checked.blank}
+    counts["read"] = sum(counts.values())
+    return {name: F(name) + count for name, count in {**counts, "progress": rows}.items()}
+
+
+def _stage_range(import_: Import, claim: int, checker: RowChecker, staged: Staging, low: str) -> str:
+    """Stage the next rows after the msisdn ``low`` in one transaction; return the last msisdn. Raises Overtaken."""
+    high = staged.end_of(low, STAGE_ROWS)
+    with transaction.atomic():
+        advance(import_.pk, claim, Import.Status.CHECKING)
+        moved, repeated = staged.move(low, high)
+        if repeated:
+            issues: list[ImportIssue] = []
+            for again in staged.repeated(low, high):
+                issues += _duplicate(checker, *again)
+            ImportIssue.objects.bulk_create(issues)
+        advance(
+            import_.pk,
+            claim,
+            Import.Status.CHECKING,
+            read=F("read") + moved + repeated,
+            waiting=F("waiting") + moved,
+            duplicate=F("duplicate") + repeated,
+        )
+    return high
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:

@@ -17,8 +17,8 @@ _RANGE = (
     f" FROM {STAGING_TABLE} s LEFT JOIN {CONTACT_TABLE} c ON c.list_id = %s AND c.msisdn = s.msisdn"
     " WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
 )
-#: Sorts after every msisdn.
-END = ":"
+#: Sorts after every msisdn, which has 15 digits at most, by the rules of every language.
+END = "9" * 16
 
 
 def classify(import_: Import, low: str = "", high: str = END) -> dict[str, int]:
