@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
 from contacts.importing import opt_outs
 from contacts.importing.chunks import Checked, ChunkChecker
-from contacts.importing.merging import END, STAGING_TABLE, classify
+from contacts.importing.merging import END, classify, insert_staged
 from contacts.importing.rows import RowChecker, RowError, corrected
 from contacts.importing.staging import Staging, staging
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
@@ -249,7 +249,10 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
 
 
 def _stage(import_: Import, claim: int, rows: Sequence[sheets.Row]) -> None:
-    """Check rows, then write them, their issues and the counters in one short transaction. Raises Overtaken."""
+    """Check rows, then write them, their issues and the counters in one short transaction. Raises Overtaken.
+
+    For opt-outs and corrected rows; ``_stage_all`` does the same for a whole sheet of contacts.
+    """
     write = checked_rows(import_, rows)
     with transaction.atomic():
         advance(import_.pk, claim, Import.Status.CHECKING)
@@ -311,26 +314,21 @@ def _duplicate(
 
 
 def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
-    """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES)
-    marks = ", ".join(["%s"] * len(names))
-    quoted = ", ".join(map(connection.ops.quote_name, names))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
-            [
-                (
-                    import_id,
-                    row.number,
-                    msisdn,
-                    *number_facts(msisdn),
-                    "",
-                    "",
-                    *(values.get(name, "") for name in FIELD_NAMES),
-                )
-                for msisdn, (row, values) in rows.items()
-            ],
-        )
+    insert_staged(
+        ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES),
+        [
+            (
+                import_id,
+                row.number,
+                msisdn,
+                *number_facts(msisdn),
+                "",
+                "",
+                *(values.get(name, "") for name in FIELD_NAMES),
+            )
+            for msisdn, (row, values) in rows.items()
+        ],
+    )
 
 
 def _fail(import_id: int, claim: int, error: Refusal) -> None:

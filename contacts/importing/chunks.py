@@ -19,9 +19,9 @@ from contacts.value_formats import FormatError, formatted
 #: A prime: each number marks one of so many bytes, which tells whether an earlier row may have the same number.
 _SLOTS = 16_777_213
 
-#: msisdn, row number, country and kind of the number, what ``row_as_json`` makes of the row or None, and the values of the
-#: mapped fields in the order of FIELD_NAMES.
-GoodRow: TypeAlias = tuple[str | int | None, ...]
+#: msisdn, row number, country and kind of the number, what ``row_as_json`` makes of the row or None, and the values of
+#: the mapped fields in the order of FIELD_NAMES.
+GoodRow: TypeAlias = tuple[str, int, str, str, str | None, *tuple[str, ...]]
 
 
 class Checked(NamedTuple):
@@ -123,8 +123,9 @@ class ChunkChecker:
             checked.issues.append(issue)
             return
         self._whole(row, msisdn)
+        country, kind = number_facts(msisdn)
         own = (values[name] for name in self.fields)
-        checked.good.append((msisdn, row.number, *number_facts(msisdn), row_as_json(row), *own))
+        checked.good.append((msisdn, row.number, country, kind, row_as_json(row), *own))
 
 
 def _facts(checker: RowChecker) -> Callable[[str], tuple[str, str]]:

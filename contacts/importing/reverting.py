@@ -15,6 +15,22 @@ from contacts.models import UNDONE_BUCKETS, Import, UndoOutcome
 _ROWS = f"FROM {STAGING_TABLE} s WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
 
 
+def lock_contacts(import_: Import, low: str, high: str) -> None:
+    """Keep everybody from editing the contacts of the rows to be undone until the end of the transaction.
+
+    On SQLite the transaction itself keeps everybody else from writing.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {CONTACT_TABLE} c WHERE c.list_id = %s AND c.msisdn > %s"
+            f" AND c.msisdn <= %s AND c.msisdn IN (SELECT s.msisdn {_ROWS} AND s.bucket IN ({_marks(UNDONE_BUCKETS)}))"
+            " FOR UPDATE) locked",
+            [import_.list_id, low, high, import_.pk, low, high, *UNDONE_BUCKETS],
+        )
+
+
 def decide_outcomes(import_: Import, low: str, high: str, later: Sequence[int]) -> None:
     """Store in each row to be undone that has no outcome yet whether it will be reverted or kept.
 

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from contacts import importing
-from contacts.importing import checking
+from contacts.importing import checking, opt_outs
 from contacts.importing.chunks import ChunkChecker
 from contacts.importing.rows import RowChecker
 from contacts.models import BUCKETS, Contact, ContactList, Import
@@ -143,3 +144,13 @@ def test_the_facts_of_mobiles_are_those_of_each_number(country: str) -> None:
         except PhoneError:
             continue
         assert facts is None or number_facts(msisdn) == facts
+
+
+def test_rows_of_opt_outs_are_found_by_their_row() -> None:
+    import_ = Import.objects.create(purpose="opt_outs", country="ZA")
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+    for rows in (opt_outs.staged(import_).filter(row__gt=3).order_by("row"), opt_outs.staged(import_).filter(row=3)):
+        assert "staged_opt_outs_in_order" in rows.explain()
