@@ -132,9 +132,12 @@ def _stage_all(import_: Import, claim: int, chunks: Iterable[list[sheets.Row]]) 
                 staged.add(checked.good)
                 ImportIssue.objects.bulk_create([*checked.issues, *checked.warnings])
         staged.sort()
-        low = ""
+        low = _stage_range(import_, claim, checker.checker, staged, "")
+        is_large = low < END
         while low < END:
             low = _stage_range(import_, claim, checker.checker, staged, low)
+        if is_large:
+            staged.analyze()
 
 
 def _added(rows: int, checked: Checked) -> dict[str, Any]:

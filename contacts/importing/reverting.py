@@ -15,8 +15,8 @@ from contacts.models import UNDONE_BUCKETS, Import, UndoOutcome
 _ROWS = f"FROM {STAGING_TABLE} s WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
 
 
-def lock_contacts(import_: Import, low: str, high: str) -> None:
-    """Keep everybody from editing the contacts of the rows to be undone until the end of the transaction.
+def lock_contacts(import_: Import, msisdns: Sequence[str]) -> None:
+    """Keep everybody from editing the contacts with these msisdns until the end of the transaction.
 
     On SQLite the transaction itself keeps everybody else from writing.
     """
@@ -24,10 +24,9 @@ def lock_contacts(import_: Import, low: str, high: str) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {CONTACT_TABLE} c WHERE c.list_id = %s AND c.msisdn > %s"
-            f" AND c.msisdn <= %s AND c.msisdn IN (SELECT s.msisdn {_ROWS} AND s.bucket IN ({_marks(UNDONE_BUCKETS)}))"
-            " FOR UPDATE) locked",
-            [import_.list_id, low, high, import_.pk, low, high, *UNDONE_BUCKETS],
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {CONTACT_TABLE} WHERE list_id = %s AND msisdn = ANY(%s) FOR UPDATE)"
+            " AS locked",
+            [import_.list_id, list(msisdns)],
         )
 
 

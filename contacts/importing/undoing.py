@@ -80,7 +80,7 @@ def undo_range(import_id: int, claim: int) -> bool:
             advance(import_id, claim, Import.Status.UNDOING, status=Import.Status.UNDONE, undone_at=timezone.now())
             return False
         high = numbers[-1]
-        lock_contacts(import_, low, high)
+        lock_contacts(import_, numbers)
         in_use = usage.in_use(import_.contact_list.pk, numbers)
         if in_use:
             rows.filter(msisdn__in=in_use).update(undone_as=UndoOutcome.IN_USE)
