@@ -5,7 +5,7 @@ from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
-from contacts.phones import country_of, kind_of
+from contacts.phones import calling_code, country_of, kind_of
 from contacts.phones.numbering import is_mobile, main_country
 
 #: The kinds that a filter can ask for. A number that may be either a mobile or a fixed line counts as a mobile.
@@ -42,6 +42,18 @@ def fixed_lines(msisdns: Iterable[str]) -> Iterator[str]:
         else:
             if number_facts(msisdn)[1] == "fixed_line":
                 yield msisdn
+
+
+@cache
+def facts_of_mobiles(country: str) -> tuple[str, tuple[str, str] | None]:
+    """The calling code of a country, and what ``number_facts`` returns for every mobile with this calling code.
+
+    None instead where that depends on the number: the United States and Canada share a calling code, Russia and
+    Kazakhstan too. Raises PhoneError ``unknown_country``.
+    """
+    code = calling_code(country)
+    countries = {country_of_it for _, country_of_it in _mobiles_of(code)}
+    return code, (countries.pop(), "mobile") if len(countries) == 1 else None
 
 
 @cache

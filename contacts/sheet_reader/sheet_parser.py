@@ -1,9 +1,5 @@
 """Parses the XML of a worksheet: every row with data, whatever program wrote it."""
 
-from typing import IO
-
-from collections.abc import Iterator
-
 from contacts.sheet_reader.parts import broken
 from contacts.sheet_reader.sheet_scan import Merge, column_letters, column_number, is_hidden_row, merge_of
 from contacts.sheet_reader.types import MAX_ROWS, Row, too_many_rows

@@ -70,7 +70,9 @@ class SheetRows:
         for (number, is_hidden, begin), (_, _, end) in pairwise(begins):
             cells = texts[begin:end]
             if columns[begin:end] != _LETTERS[: end - begin] or has_empty_values:
-                cells = _placed(columns[begin:end], [text if values[begin + n] else None for n, text in enumerate(cells)])
+                cells = _placed(
+                    columns[begin:end], [text if values[begin + n] else None for n, text in enumerate(cells)]
+                )
             row = Row(number, cells, {})
             if problems:
                 for place in range(begin, end):
