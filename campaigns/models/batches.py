@@ -140,7 +140,8 @@ class Evidence(models.Model):
     last_seen_at = models.DateTimeField()
     polls = models.PositiveIntegerField(default=1)
     hosts = models.JSONField(default=list)
-    #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or "", "version"}]
+    #: [{"folder", "name", "size", "modified_at", "host", "version", "sha256": of the body, "body": its parts}]. The
+    #: parts are [[path in storage, bytes]], and [] if the file was not read.
     files = models.JSONField(default=list)
     #: Paths in storage of raw replies.
     replies = models.JSONField(default=list)
