@@ -324,8 +324,15 @@ def test_the_payload_and_the_evidence_are_downloaded(running: Campaign, operator
     assert batch.name in response.headers["Content-Disposition"]
     path = default_storage.save("evidence/aa/report", ContentFile(b"MSISDN.Optout"))
     files = [
-        {"folder": "Errors", "name": "../../report.txt", "size": 13, "modified_at": "", "host": "", "body": path},
-        {"folder": "Processed", "name": "a.zip", "size": 13, "modified_at": "", "host": "", "body": ""},
+        {
+            "folder": "Errors",
+            "name": "../../report.txt",
+            "size": 13,
+            "modified_at": "",
+            "host": "",
+            "body": [[path, 13]],
+        },
+        {"folder": "Processed", "name": "a.zip", "size": 13, "modified_at": "", "host": "", "body": []},
     ]
     now = timezone.now()
     seen = Evidence.objects.create(batch=batch, seen_at=now, last_seen_at=now, hosts=["h"], files=files, digest="d")
