@@ -36,6 +36,8 @@ class Batch(models.Model):
     #: Recipients with an outcome of their own in this generation.
     row_errors = models.PositiveIntegerField(default=0, editable=False)
     accepted_rows = models.PositiveIntegerField(default=0, editable=False)
+    #: The same recipients by cause, so that no page counts outcomes: [[result, code, delivery, a sentence, how many]].
+    causes = models.JSONField(default=list, blank=True, editable=False)
 
     created_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(null=True, blank=True, editable=False)
