@@ -22,10 +22,7 @@ def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
 
 def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
     """The recipients that match ``wanted``, the cleaned data of RecipientFilter; all of them where it is empty."""
-    rows: QuerySet[Recipient] = campaign.recipients.all()
-    if any(map(str.isdigit, wanted.get("number") or "")):
-        # By its beginning, in any notation, which an index finds.
-        rows = with_beginning(rows, wanted["number"], settings.DEFAULT_COUNTRY) or rows.none()
+    rows = _numbered(campaign, wanted)
     if wanted.get("batch"):
         rows = rows.filter(excluded_reason="", batch_number=wanted["batch"])
     if wanted.get("code"):
@@ -43,7 +40,7 @@ def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
 
 def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
     """Recipients among whom all those are that match ``wanted``: the fewest that an index gives in order."""
-    rows: QuerySet[Recipient] = campaign.recipients.all()
+    rows = _numbered(campaign, wanted)
     code, outcome = wanted.get("code"), wanted.get("outcome")
     if wanted.get("batch"):
         return rows.filter(excluded_reason="", batch_number=wanted["batch"])
@@ -60,6 +57,15 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
     if sum(batch.rows for batch in of_code) > _FEW_ROWS:
         return rows
     return rows.filter(excluded_reason="", batch_number__in={batch.number for batch in of_code})
+
+
+def _numbered(campaign: Campaign, wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
+    """All recipients, or those whose number begins as the wanted one does, in any notation: an index finds them."""
+    rows: QuerySet[Recipient] = campaign.recipients.all()
+    if not any(map(str.isdigit, wanted.get("number") or "")):
+        return rows
+    starting = with_beginning(rows, wanted["number"], settings.DEFAULT_COUNTRY)
+    return rows.none() if starting is None else starting
 
 
 def _has_result(batch: Batch, outcome: str) -> bool:

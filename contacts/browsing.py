@@ -223,7 +223,7 @@ def key_page(rows: QuerySet[Any], order: tuple[str, str], *, after: int = 0, bef
 def number_page(
     rows: QuerySet[Any], matching: QuerySet[Any], *, after: int = 0, before: int = 0, clock: Clock = time.monotonic
 ) -> Page:
-    """The page of ``matching``, some of ``rows``, in the order of ``msisdn`` and id, after or before the row of that id.
+    """The page of ``matching``, some of ``rows``, by ``msisdn`` and id, after or before the row of that id.
 
     An index of ``rows`` has this order. They are read in windows, and a page that finds too few rows in ``PATIENCE``
     seconds says how far it got.
