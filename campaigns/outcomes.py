@@ -46,6 +46,9 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
         return rows.filter(excluded_reason="", batch_number=wanted["batch"])
     if code in Recipient.Excluded.values:
         return rows.filter(excluded_reason=code)
+    has_file = any(OUTCOME_OF_BATCH.get(batch.status) == outcome for batch in batches)
+    if not code and outcome == without_file(campaign) and not has_file:
+        return rows.filter(IS_WAITING)
     if not code and outcome not in ("row_error", "rejected", "needs_decision"):
         return rows
     of_code = [

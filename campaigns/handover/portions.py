@@ -152,7 +152,7 @@ class Portions:
             self._refuse_unless_busy(counts.total())
 
     def _due_at(self, counts: Counter[Group]) -> datetime | None:
-        if not self.campaign.recipients.waiting().exists() or canary.others_wait(self.campaign):
+        if not self.campaign.recipients.has_waiting() or canary.others_wait(self.campaign):
             return None
         opens_at = self.now
         if self.window is not None:
@@ -233,7 +233,7 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
 
 def are_due(campaign: Campaign, now: datetime) -> bool:
     """Whether batches can be created now: recipients wait, and hours, pace or canary do not hold all of them back."""
-    return _may_be_created(campaign, now) and campaign.recipients.waiting().exists()
+    return _may_be_created(campaign, now) and campaign.recipients.has_waiting()
 
 
 def _may_be_created(campaign: Campaign, now: datetime) -> bool:

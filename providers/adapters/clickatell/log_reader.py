@@ -3,8 +3,9 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from providers.adapters.clickatell.batch_log import (
@@ -19,6 +20,7 @@ from providers.adapters.clickatell.reading import LOG_PATIENCE, History, interpr
 from providers.base import Attempt, Interpretation, Observation, ObservedFile, Payload
 
 _BOM = b"\xef\xbb\xbf"
+_columns = attrgetter(*(each.name for each in fields(LogLine)))
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -220,7 +222,7 @@ def _state_of(content: _Content) -> Any:
 
 
 def _state_of_lines(lines: _Lines, skipped: int) -> Any:
-    answers = [list(astuple(line)) for line in lines.answers[skipped:]]
+    answers = [_columns(line) for line in lines.answers[skipped:]]
     return [lines.count, lines.is_ours, lines.is_named, lines.upload, sorted(lines.known), answers]
 
 
