@@ -314,6 +314,25 @@ class Transport(Protocol):
     def connect(settings: Mapping[str, Any]) -> AbstractContextManager[Any]: ...
 
 
+class Reader(Protocol):
+    """Reads a batch's observations one at a time, oldest first, and remembers what they mean instead of their bytes.
+
+    ``BaseAdapter.interpret`` over the same observations says the same: it is the simple form.
+    """
+
+    def add(self, observation: Observation) -> bool:
+        """Take one more. False if this adapter has to read all of them at once; then nothing more is asked."""
+        ...
+
+    def interpret(self) -> Interpretation:
+        """What all observations mean; at least one was added to this object."""
+        ...
+
+    def state(self) -> Any:
+        """What ``BaseAdapter.reader`` needs to continue from here, as JSON can store it."""
+        ...
+
+
 class BaseAdapter:
     """How to work with one provider. ``providers.registry`` finds the subclass named ``Adapter`` by its file name.
 
@@ -432,6 +451,14 @@ class BaseAdapter:
     ) -> Interpretation:
         """What the observations, oldest first, mean for this batch. Pure."""
         raise NotImplementedError
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> Reader | None:
+        """A Reader that has read nothing, or that continues from the ``state()`` of another one. Pure.
+
+        The state of one is used only with the same payload and the same attempts. None if the adapter has no Reader;
+        then every poll reads all observations.
+        """
+        return None
 
     def check(self, remote: Any, now: datetime) -> list[Check]:
         """*Test connection* on an open remote; only reads. ``now`` is UTC. Raises Trouble.

@@ -124,7 +124,7 @@ def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
     adapter = batch.account.adapter
     payload, attempts = payload_of(batch), attempts_of(batch)
     moments: list[datetime] = []
-    for observation in reversed([seen for seen in observations_of(batch) if seen.seen_at > latest.started_at]):
+    for observation in reversed(observations_of(batch, after=latest.started_at)):
         if adapter.interpret(payload, attempts, [observation]).state is not ProviderState.STAGED:
             break
         moments.append(observation.seen_at)

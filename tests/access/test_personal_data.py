@@ -42,7 +42,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
     campaign = make_running(account)
     batch, now = campaign.batches.get(), timezone.now()
     path = default_storage.save("evidence/aa/report", ContentFile(NUMBER.encode()))
-    files = [{"folder": "", "name": "a.txt", "size": 11, "modified_at": "", "host": "", "body": path}]
+    files = [{"folder": "", "name": "a.txt", "size": 11, "modified_at": "", "host": "", "body": [[path, 11]]}]
     seen = Evidence.objects.create(
         batch=batch, seen_at=now, last_seen_at=now, files=files, replies=[path], digest="d", hosts=["h"]
     )

@@ -9,7 +9,7 @@ from typing import Any
 from providers import gsm
 from providers.adapters.bulksms import forms
 from providers.adapters.bulksms import replies as pushes
-from providers.adapters.bulksms.answers import Answer, answers_by_attempt, batch_ids_of, commit_error, kept_bytes
+from providers.adapters.bulksms.answers import Answer, batch_ids_of, commit_error, kept_bytes
 from providers.adapters.bulksms.checks import (
     check_clock,
     check_credits,
@@ -17,7 +17,7 @@ from providers.adapters.bulksms.checks import (
     credits_in_words,
     login_sentence,
 )
-from providers.adapters.bulksms.reading import interpret_acceptance, interpret_refusal, rehearsal_outcomes
+from providers.adapters.bulksms.reading import Reader
 from providers.adapters.bulksms.reports import fetch_report
 from providers.adapters.bulksms.wire import (
     CREDITS,
@@ -204,14 +204,13 @@ class Adapter(BaseAdapter):
         """Interpret the answers to the attempts first, then the reports per recipient."""
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
-        batch = ParsedPayload.of(payload.body)
-        answers = answers_by_attempt(attempts)
-        if not any(answer.is_taken for answer in answers.values()):
-            return interpret_refusal(batch, attempts, answers)
-        if batch.rehearsal:
-            sentence = "Rehearsal: BulkSMS checked the file and nobody was texted."
-            return Interpretation(ProviderState.ACCEPTED, "rehearsal", sentence, tuple(rehearsal_outcomes(batch)))
-        return interpret_acceptance(batch, attempts, answers, observations)
+        reader = Reader(payload, attempts)
+        for observation in observations:
+            reader.add(observation)
+        return reader.interpret()
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> Reader:
+        return Reader(payload, attempts, state)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
         """Log in, which also checks the certificate, and ask for the credit balance."""

@@ -1,13 +1,14 @@
 """The Clickatell adapter."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from providers import gsm
 from providers.adapters.clickatell import forms, replies
 from providers.adapters.clickatell.batch_log import BatchLog, first_start, oldest_change
 from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
+from providers.adapters.clickatell.log_reader import LogReader
 from providers.adapters.clickatell.problems import (
     MAX_LINE_BYTES,
     SENDER,
@@ -17,7 +18,7 @@ from providers.adapters.clickatell.problems import (
     plain_characters,
     unicode_problems,
 )
-from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
+from providers.adapters.clickatell.reading import History, interpret
 from providers.adapters.clickatell.wire import (
     DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
@@ -251,13 +252,10 @@ class Adapter(BaseAdapter):
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         log = BatchLog.of(payload, attempts, observations)
-        if log.has_answers:
-            silent_for = observations[-1].seen_at - log.since
-            interpretation = interpret_log(log, silent_for >= self.give_up_after)
-            interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
-        else:
-            interpretation = interpret_folder(payload, log, observations)
-        return replace(interpretation, note=log.note())
+        return interpret(payload, log, History.of(payload, attempts, observations), self.give_up_after)
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> LogReader:
+        return LogReader(payload, attempts, self.give_up_after, state)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""

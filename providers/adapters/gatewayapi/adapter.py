@@ -159,6 +159,9 @@ class Adapter(BaseAdapter):
     ) -> Interpretation:
         return reading.interpret(payload, attempts, observations)
 
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> reading.Reader:
+        return reading.Reader(payload, attempts, state)
+
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Check login, both servers, certificate and folder; then, with a scratch file, the clock and a rename.
 

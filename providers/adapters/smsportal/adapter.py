@@ -127,6 +127,9 @@ class Adapter(BaseAdapter):
     ) -> Interpretation:
         return reading.interpret(payload, attempts, observations)
 
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> reading.Reader:
+        return reading.Reader(payload, attempts, state)
+
     def check(self, remote: Remote, now: datetime) -> list[Check]:
         """Check the three folders; that the remote is open already proves the login and the host key.
 
