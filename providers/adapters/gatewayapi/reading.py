@@ -127,7 +127,9 @@ class Reader:
         if state:
             states, succeeded, rejected, tail, since = state
             self.states, self.succeeded = set(states), set(succeeded)
-            self.rejected = _Rejected(*rejected, _Tail(*tail) if tail else None) if rejected else None
+            if rejected:
+                name, digest = rejected
+                self.rejected = _Rejected(name, digest, _Tail(*tail) if tail else None)
             self.rejected_since = datetime.fromisoformat(since) if since else None
 
     def add(self, observation: Observation) -> bool:
