@@ -63,19 +63,21 @@ class Composer:
 
     def messages(self, rows: Iterable[Row]) -> Iterator[Message]:
         """What ``message`` returns for each of ``rows`` (see READ)."""
+        read, form, message_of = self.plain, self._format, Message._make
         names = [field for _, field, _ in self.text.pieces if field]
         for row in rows:
-            plain = self.plain(row)
+            plain = read(row)
             if plain is None:
                 yield self.message(RecipientRow._make(row))
                 continue
-            values = dict(zip(names, plain.split(BETWEEN), strict=False))
+            values = values_in(plain)
+            named = dict(zip(names, values, strict=True))
             reference = str(row[ID] or row[MSISDN])
-            yield Message(row[MSISDN], self.plain_text(plain), values, "", row[CUSTOMER_ID], reference)
+            yield message_of((row[MSISDN], form % values, named, "", row[CUSTOMER_ID], reference))
 
     def plain_text(self, plain: str) -> str:
         """The finished text of a plain row, from what ``plain`` returned for it."""
-        return self._format % tuple(plain.split(BETWEEN)) if self.text.fields else self._format % ()
+        return self._format % values_in(plain)
 
     def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
@@ -167,6 +169,11 @@ def _message(text: Text, recipient: Recipient | RecipientRow, values: dict[str, 
         customer_id=recipient.customer_id,
         reference=str(recipient.id or recipient.msisdn),
     )
+
+
+def values_in(plain: str) -> tuple[str, ...]:
+    """The values in what ``Composer.plain`` returned; none of them is empty."""
+    return tuple(plain.split(BETWEEN)) if plain else ()
 
 
 def _plain_reader(text: Text, characters: str) -> Callable[[Row], str | None]:
