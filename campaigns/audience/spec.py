@@ -65,7 +65,7 @@ class Composer:
 
     def plain_text(self, plain: str) -> str:
         """The finished text of a plain row, from what ``plain`` returned for it."""
-        return self._format % tuple(plain.split(BETWEEN)) if self.text.fields else self._format % ()
+        return self._format % values_in(plain)
 
     def compose_all(self, rows: Sequence[Row]) -> Messages:
         """What ``message`` returns for each of ``rows`` (see READ), composed column by column.
@@ -190,6 +190,11 @@ def _message(text: Text, recipient: Recipient | RecipientRow, values: dict[str, 
         customer_id=recipient.customer_id,
         reference=str(recipient.id or recipient.msisdn),
     )
+
+
+def values_in(plain: str) -> tuple[str, ...]:
+    """The values in what ``Composer.plain`` returned; none of them is empty."""
+    return tuple(plain.split(BETWEEN)) if plain else ()
 
 
 def _plain_reader(text: Text, characters: str) -> Callable[[Row], str | None]:

@@ -13,9 +13,9 @@ from typing import Any
 from campaigns.audience.approval import AudienceDigest
 from campaigns.audience.letter_counts import LetterCounts
 from campaigns.audience.rows import CHUNK, ID, MSISDN, READ, RecipientRow, Row
-from campaigns.audience.spec import BETWEEN, Composed, Composer
+from campaigns.audience.spec import Composed, Composer, values_in
 from campaigns.audience.texts import has_foreign_field, has_literal_field
-from campaigns.audience.warnings import OPT_OUT_WORDING, text_faults, without_faultless
+from campaigns.audience.warnings import says_how_to_opt_out, text_faults, without_faultless
 from campaigns.models import Campaign, Recipient
 from contacts.number_facts import fixed_lines
 from providers import gsm
@@ -186,7 +186,7 @@ class TextStatistics:
             self._note_longest(RecipientRow._make(row), self.composer.plain_text(plain), size.units, position)
 
     def _add_faults(self, plain: str, msisdn: str) -> None:
-        for code in text_faults(self._near_fields % tuple(plain.split(BETWEEN) if self.composer.text.fields else ())):
+        for code in text_faults(self._near_fields % values_in(plain)):
             self.add_fault(code, msisdn)
 
     def add(self, recipient: Recipient | RecipientRow, composed: Composed, position: int) -> gsm.Measure | None:
@@ -259,7 +259,7 @@ class TextStatistics:
         """Check a text that replaces the campaign's for what the campaign's text is checked for."""
         if has_foreign_field(message.text):
             self.add_fault("own_foreign_field", message.msisdn)
-        if not OPT_OUT_WORDING.search(message.text):
+        if not says_how_to_opt_out(message.text):
             self.add_fault("own_no_opt_out_wording", message.msisdn)
 
     def result(self) -> Measured:

@@ -15,6 +15,8 @@ _FOREIGN_FIELD = re.compile(
     r"|\[\s*[^\W\d][\w ./-]{0,38}\]|%[^\W\d]\w{0,38}%|(?<!\d)%[^\W\d][^\W\d]*(?: [^\W\d]+){1,4}%"
     r"|<%?=?<?\s*[^\W\d][\w .-]{0,38}%?>>?|«\s*[^\W\d][^«»\n]{0,38}»|#[^\W\d]\w{0,38}#|(?<!\w)\$[^\W\d]\w{1,38}"
 )
+# What each of these begins with.
+_FOREIGN_START = re.compile(r"[*${｛\[%<«#]")
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 
 
@@ -119,7 +121,7 @@ def foreign_fields(source: str) -> list[str]:
 
 def has_foreign_field(finished: str) -> bool:
     """Whether a finished text still contains what ``foreign_fields`` finds."""
-    return bool(_FOREIGN_FIELD.search(finished))
+    return bool(_FOREIGN_START.search(finished) and _FOREIGN_FIELD.search(finished))
 
 
 def has_literal_field(finished: str) -> bool:

@@ -64,6 +64,11 @@ def text_faults(text: str) -> list[str]:
     return [code for code, pattern in TEXT_FAULTS.items() if _FIRST[code].search(text) and pattern.search(text)]
 
 
+def says_how_to_opt_out(text: str) -> bool:
+    """Whether a text has the words of OPT_OUT_WORDING."""
+    return " STOP " in text or bool(OPT_OUT_WORDING.search(text))
+
+
 def without_faultless(literals: Sequence[str]) -> list[str]:
     """The literals of a text without what matters to no fault: whatever is put between them, ``text_faults`` finds the
     same. They are returned whole if one of them has a fault by itself.
@@ -135,7 +140,7 @@ def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
 
 
 def _text(campaign: Campaign, text_faults: Mapping[str, tuple[int, str]]) -> Iterator[CampaignWarning]:
-    if not OPT_OUT_WORDING.search(campaign.text):
+    if not says_how_to_opt_out(campaign.text):
         yield CampaignWarning(
             "no_opt_out_wording",
             "The text does not say how to opt out. Many countries require it, for example: Reply STOP to opt out.",
