@@ -176,7 +176,8 @@ def observations_of(slug: str, seed: int) -> tuple[Payload, list[Attempt], list[
     payload = payload_of(slug, chance)
     attempts = attempts_of(slug, chance, payload)
     poll = POLLS[slug](chance, payload, attempts)
-    now, seen = NOON + timedelta(seconds=5), []
+    now = NOON + timedelta(seconds=5)
+    seen: list[Observation] = []
     for _ in range(chance.randint(1, 8)):
         is_same = bool(seen) and chance.random() < 0.25
         seen.append(replace(seen[-1], seen_at=now) if is_same else poll(chance, now))

@@ -143,9 +143,15 @@ class Reader:
         self.possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
         self.reports = {
             (folder, name): _Report(
-                datetime.fromisoformat(first), *rest, [_Fault(*fault) for fault in faults], unlisted
+                datetime.fromisoformat(first),
+                size,
+                length,
+                digest,
+                says_nothing,
+                [_Fault(*fault) for fault in faults],
+                unlisted,
             )
-            for folder, name, first, *rest, faults, unlisted in state or []
+            for folder, name, first, size, length, digest, says_nothing, faults, unlisted in state or []
         }
         self.last = Observation(datetime.min, ())
 
