@@ -13,12 +13,12 @@ from typing import IO, Any
 from django.core.cache import cache
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db.models import QuerySet
 
 from campaigns import outcomes, timing
 from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign, Export, Recipient, RecipientOutcome
-from campaigns.querysets import RecipientQuerySet
 from campaigns.tables import OUTCOME_WORDS
 from contacts.columns import CUSTOMER_ID_HEADING, NUMBER_HEADING, OWN_TEXT_HEADING, RESULT_HEADINGS
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
@@ -74,9 +74,9 @@ class _Lines:
         self.numbers_of: tuple[int, list[str]] = (0, [])
         self.composer = composer_of(campaign) if campaign.text.strip() and campaign.account_id else None
 
-    def of(self, rows: RecipientQuerySet) -> Iterator[list[str]]:
+    def of(self, rows: QuerySet[Recipient]) -> Iterator[list[str]]:
         # Each in the order of an index; together, a database would sort them all.
-        in_files = rows.included().exclude(batch_number=None).order_by("batch_number", "msisdn")
+        in_files = rows.filter(excluded_reason="").exclude(batch_number=None).order_by("batch_number", "msisdn")
         others = rows.filter(batch_number=None).order_by("msisdn", "id")
         found = chain(in_files.iterator(CHUNK), others.iterator(CHUNK))
         while chunk := list(islice(found, CHUNK)):

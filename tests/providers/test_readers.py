@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -177,8 +176,8 @@ def observations_of(slug: str, seed: int) -> tuple[Payload, list[Attempt], list[
     payload = payload_of(slug, chance)
     attempts = attempts_of(slug, chance, payload)
     poll = POLLS[slug](chance, payload, attempts)
-    seen: list[Any] = []
     now = NOON + timedelta(seconds=5)
+    seen: list[Observation] = []
     for _ in range(chance.randint(1, 8)):
         is_same = bool(seen) and chance.random() < 0.25
         seen.append(replace(seen[-1], seen_at=now) if is_same else poll(chance, now))

@@ -125,11 +125,9 @@ class Reader:
         self.rejected_since: datetime | None = None
         self.latest = Observation(datetime.min, ())
         if state:
-            states, succeeded, rejected, tail, since = state
+            states, succeeded, (name, digest), tail, since = state
             self.states, self.succeeded = set(states), set(succeeded)
-            if rejected:
-                name, digest = rejected
-                self.rejected = _Rejected(name, digest, _Tail(*tail) if tail else None)
+            self.rejected = _Rejected(name, digest, _Tail(*tail) if tail else None) if name else None
             self.rejected_since = datetime.fromisoformat(since) if since else None
 
     def add(self, observation: Observation) -> bool:
@@ -175,7 +173,7 @@ class Reader:
         return [
             sorted(self.states),
             sorted(self.succeeded),
-            [rejected.name, rejected.digest] if rejected else None,
+            [rejected.name, rejected.digest] if rejected else ["", ""],
             astuple(rejected.tail) if rejected and rejected.tail else None,
             self.rejected_since.isoformat() if self.rejected_since else "",
         ]
