@@ -300,7 +300,11 @@ class Limits:
 
 
 class Remote(Protocol):
-    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to."""
+    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to.
+
+    One that can upload several files at once over its connection also has ``most_at_once`` and ``another``, as
+    ``SftpRemote`` does; its adapter's calls then run in threads, each with a remote of its own.
+    """
 
     settings: Mapping[str, Any]
 

@@ -81,8 +81,8 @@ def meet(barrier: threading.Barrier) -> Callable[[Any], Any]:
 
 
 def test_the_first_is_alone_and_the_others_run_side_by_side_on_a_channel_each() -> None:
-    log: list[Any] = []
     channel, three = Channel(), threading.Barrier(3)
+    log: list[Any] = []
     under_way, _ = at_once(channel, 4)
     with under_way:
         under_way.start(1, one(lambda remote: remote, log))
@@ -196,8 +196,8 @@ def test_a_job_that_is_stopped_closes_the_connection_before_its_locks_are_free()
 
 
 def test_run_alone_gives_back_results_and_errors() -> None:
-    log: list[Any] = []
     session = Session("remote")
+    log: list[Any] = []
     run_alone(one(lambda remote: remote, log), session)  # type: ignore[arg-type]
 
     def breaks(remote: Any) -> None:
@@ -218,8 +218,8 @@ def one_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_several_files_of_a_campaign_are_handed_over_at_once(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channels: set[Any] = set()
     four, commit = threading.Barrier(4), Adapter.commit
+    channels: set[int] = set()
 
     def meeting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
         if not payload.stem.startswith(first):
