@@ -76,7 +76,9 @@ def _values(parts: Parts, root: Any, workbook: str, related: Related) -> Values:
     strings = _part(parts, folder, related, "sharedStrings")
     styles = _part(parts, folder, related, "styles")
     return Values(
-        shared_strings(parts.open(strings)) if strings else [], _formats(parts.xml(styles), is_1904) if styles else {}, is_1904
+        shared_strings(parts.open(strings)) if strings else [],
+        _formats(parts.xml(styles), is_1904) if styles else {},
+        is_1904,
     )
 
 
