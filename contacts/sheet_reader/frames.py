@@ -47,7 +47,7 @@ def packed(rows: Sequence[Row]) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 def unpacked(about: dict[str, Any], content: bytes) -> list[Row]:
     """The rows that ``packed`` made both of. Raises ValueError, KeyError or TypeError for anything else."""
-    row_end, cell_end = list(about["separators"])
+    row_end, cell_end = tuple(about["separators"])
     texts = content.decode().split(row_end)
     rows = [
         Row(number, text.split(cell_end) if text else []) for number, text in zip(about["numbers"], texts, strict=True)
@@ -62,7 +62,7 @@ def _joined(cells: Sequence[Sequence[str]]) -> tuple[str, str]:
     """Two separators that no cell contains, and the cells between them."""
     ends = len(cells) - 1, sum(len(row) - 1 for row in cells if row)
     for separators in _SEPARATORS:
-        row_end, cell_end = separators
+        row_end, cell_end = tuple(separators)
         text = row_end.join(map(cell_end.join, cells))
         if (text.count(row_end), text.count(cell_end)) == ends:
             return separators, text
