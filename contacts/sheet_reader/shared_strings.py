@@ -3,12 +3,12 @@
 import re
 from typing import IO
 
-from contacts.sheet_reader.pieces import pieces, without_entities
+from contacts.sheet_reader.pieces import PLAIN, pieces, without_entities
 from contacts.sheet_reader.values import unescaped
 from contacts.sheet_reader.xml_stream import XmlStream
 
 #: A text without formatting. One with formatting consists of several runs.
-_PLAIN = re.compile(r'<si><t(?: xml:space="preserve")?>([^<>]*)</t></si>')
+_PLAIN = re.compile(rf'<si><t(?: xml:space="preserve")?>({PLAIN}*)</t></si>')
 
 
 def shared_strings(part: IO[bytes]) -> list[str]:
@@ -16,12 +16,16 @@ def shared_strings(part: IO[bytes]) -> list[str]:
     strings: list[str] = []
     parser = _Strings(strings)
     stream = XmlStream(parser.start, parser.end, parser.text)
+
+    def by_pattern(text: str) -> list[str] | None:
+        return _plain_strings(text) if parser.is_between else None
+
     with part:
-        for piece in pieces(part, b"sst", b"si"):
-            if piece.text and parser.is_between and (found := _plain_strings(piece.text)):
-                strings += found
+        for piece, found in pieces(part, b"sst", b"si", by_pattern):
+            if found is None:
+                stream.feed(piece)
             else:
-                stream.feed(piece.content)
+                strings += found
     stream.close()
     return strings
 

@@ -20,7 +20,6 @@ class SheetParser:
 
     def __init__(self, values: Values) -> None:
         self.merges: list[Merge] = []
-        self.is_between_rows = False
         self.number = 0
         self._show = values.show
         self._stream = XmlStream(self._start, self._end, self._add_text)
@@ -29,6 +28,7 @@ class SheetParser:
         # The names of elements, known from the namespace of the first.
         self._c = self._v = self._t = self._f = ""
         self._is_in_data = False
+        self._open_rows = 0
         self._has_number = self._is_hidden = False
         self._row = Row(0, [], {})
         self._column = -1
@@ -37,6 +37,10 @@ class SheetParser:
         self._formula: str | None = None
         self._text = ""
         self._takes_text = self._is_phonetic = False
+
+    @property
+    def is_between_rows(self) -> bool:
+        return self._is_in_data and not self._open_rows
 
     def feed(self, piece: bytes) -> list[StoredRow]:
         """Parse the next piece; return its rows with data as they are stored. Raises SheetError."""
@@ -95,13 +99,13 @@ class SheetParser:
                 raise broken()
             self._c, self._v, self._t, self._f = (f"{namespace}}}{each}" if namespace else each for each in "cvtf")
         elif element == "sheetData":
-            self._is_in_data = self.is_between_rows = True
+            self._is_in_data = True
         elif element == "mergeCell" and (merge := merge_of(attributes.get("ref", ""))):
             self.merges.append(merge)
 
     def _start_other(self, element: str, attributes: dict[str, str]) -> None:
         if element == "row":
-            self.is_between_rows = False
+            self._open_rows += 1
             self._has_number = "r" in attributes
             if self._has_number:
                 self._set_number(attributes["r"])
@@ -115,7 +119,7 @@ class SheetParser:
 
     def _end_other(self, element: str) -> None:
         if element == "row":
-            self.is_between_rows = True
+            self._open_rows -= 1
             row = self._row
             if any(map(str.strip, row.cells)):
                 if row.number != self.number:
@@ -124,7 +128,7 @@ class SheetParser:
         elif element == "rPh":
             self._is_phonetic = False
         elif element == "sheetData":
-            self._is_in_data = self.is_between_rows = False
+            self._is_in_data = False
 
     def _finish_cell(self) -> None:
         column = self._column

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import IO
 
-from contacts.sheet_reader.pieces import pieces, without_entities
+from contacts.sheet_reader.pieces import PLAIN, pieces, without_entities
 from contacts.sheet_reader.sheet_parser import SheetParser, StoredRow
 from contacts.sheet_reader.sheet_scan import Merge, column_letters, column_number, is_hidden_row
 from contacts.sheet_reader.types import MAX_ROWS, Row
@@ -19,13 +19,13 @@ from contacts.sheet_reader.values import Values
 #: The groups: the letters of the column, the style, the type and the value. A formula needs a result.
 _CELL = re.compile(
     r'<c r="([A-Z]{1,3})[0-9]+"(?: s="([0-9]+)")?(?: t="([a-zA-Z]+)")?>'
-    r'(?:<v>|<is><t(?: xml:space="preserve")?>|<f(?:[^<>]*/>|[^<>]*>[^<>]*</f>)<v>(?=[^<]))'
-    r"([^<>]*)(?:</v>|</t></is>)</c>"
+    rf'(?:<v>|<is><t(?: xml:space="preserve")?>|<f(?:{PLAIN}*/>|{PLAIN}*>{PLAIN}*</f>)<v>(?=[^<]))'
+    rf"({PLAIN}*)(?:</v>|</t></is>)</c>"
 )
 _GROUPS = 4
 # White space is written once between two elements, so that there is one way to match it.
 _BLANK_CELLS = r'(?:<c r="[A-Z]{1,3}[0-9]+"(?: s="[0-9]+")?(?:/>|></c>)\s*)*'
-_ATTRIBUTES = r'(?: (?!r=)[a-zA-Z0-9:]+="[^<>&"]*")*'
+_ATTRIBUTES = r'(?: (?!r=)[a-zA-Z0-9:]+="[^<>&"\x00-\x1f]*")*'
 _BLANK_ROWS = rf'(?:<row r="[1-9][0-9]{{0,5}}"{_ATTRIBUTES}(?:/>|>\s*{_BLANK_CELLS}</row>)\s*)*'
 _ROW = rf'<row r="([1-9][0-9]{{0,6}})"({_ATTRIBUTES})>\s*{_BLANK_CELLS}'
 #: Before the first cell of a piece, between two cells, and after the last one.
@@ -48,15 +48,15 @@ class SheetRows:
 
     def stored(self, part: IO[bytes]) -> Iterator[StoredRow]:
         """The rows in the order in which they are stored. Raises SheetError."""
-        parser = self._parser
         with part:
-            for piece in pieces(part, b"worksheet", b"row"):
-                rows = self._plain_rows(piece.text) if piece.text and parser.is_between_rows else None
-                yield from parser.feed(piece.content) if rows is None else rows
-        parser.close()
+            for piece, found in pieces(part, b"worksheet", b"row", self._by_pattern):
+                yield from self._parser.feed(piece) if found is None else found
+        self._parser.close()
 
-    def _plain_rows(self, text: str) -> list[StoredRow] | None:
+    def _by_pattern(self, text: str) -> list[StoredRow] | None:
         """The rows of a piece; None if it has to be parsed."""
+        if not self._parser.is_between_rows:
+            return None
         parts = _CELL.split(text)
         columns, styles, kinds, values = (parts[group :: _GROUPS + 1] for group in range(1, _GROUPS + 1))
         begins = _begins_of_rows(parts[:: _GROUPS + 1])
@@ -80,7 +80,7 @@ class SheetRows:
                         letters = columns[place]
                         sentence = f"Cell {letters}{number} {problem[1]}"
                         row.problems[column_number(letters)] = problem[0], sentence
-            if any(map(str.strip, cells)):
+            if (cells and cells[0].strip()) or any(map(str.strip, cells)):
                 found.append((number, is_hidden, row))
         self._parser.number = begins[-2][0]
         return found

@@ -75,8 +75,11 @@ class Values:
         strings, formats = self._strings, self._formats
         for place, (kind, style, value) in enumerate(zip(kinds, styles, values, strict=True)):
             if style not in formats:
-                if kind == "s" and value.isdecimal() and int(value) < len(strings):
-                    texts.append(strings[int(value)])
+                if kind == "s":
+                    try:
+                        texts.append(strings[int(value)])
+                    except (ValueError, IndexError) as error:
+                        raise broken() from error
                     continue
                 if (kind is None or kind == "n") and _AS_STORED.fullmatch(value):
                     texts.append(value)
