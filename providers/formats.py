@@ -39,8 +39,8 @@ def json_strings(column: Iterable[str]) -> list[str]:
 def zip_of_one(name: str, body: bytes) -> bytes:
     """Return a zip with ``body`` as its only file, at the root; the same arguments give the same bytes.
 
-    ``name`` is ASCII. Date, attributes and system are fixed, so that the bytes depend neither on the clock nor on the host. Written by
-    hand because Python's zipfile knows only its own, slower deflate.
+    ``name`` is ASCII. Date, attributes and system are fixed, so that the bytes depend neither on the clock nor on the
+    host. Written by hand because Python's zipfile knows only its own, slower deflate.
     """
     compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
     packed = compressor.compress(body) + compressor.flush()
