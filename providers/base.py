@@ -379,6 +379,15 @@ class BaseAdapter:
         """
         return gsm.unsupported(text) if self.limits.alphabet == "gsm" else ""
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        """The characters of values about which this provider has no rule but how many of them there are. Pure.
+
+        The promise, for the values of one campaign's messages without own texts that consist of these characters, with
+        spaces only in between them: ``lacking`` finds none of them, each counts as one unit, and ``problems`` are the
+        same for all messages whose texts are equally long. ``""`` if each message must be looked at.
+        """
+        return ""
+
     def read_reply(self, fields: Mapping[str, str]) -> replies.PushedReply | None:
         """The reply in a push with these fields (names in lower case); None if they hold none. Pure."""
         return replies.read(fields, self.reply_shapes)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from campaigns.audience.check import CHECKED, usable_text_of
+from campaigns.audience.rows import row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
 from campaigns.audience.spec import Composer, composer_of
 from campaigns.audience.statistics import KINDS, Kind, measure_texts
@@ -41,7 +42,8 @@ def kinds_of(campaign: Campaign) -> dict[str, Kind]:
         longest = campaign.counts.get("longest", [])
         return dict.fromkeys(KINDS, Kind()) | found | {"longest": Kind(len(longest), longest)}
     text = usable_text_of(campaign)
-    return measure_texts(campaign, composer_of(campaign, text), draft_recipients(campaign, text, 0, CHECKED)).kinds
+    rows = map(row_of, draft_recipients(campaign, text, 0, CHECKED))
+    return measure_texts(campaign, composer_of(campaign, text), rows).kinds
 
 
 def sample(campaign: Campaign, position: int, total: int | None = None) -> Sample | None:

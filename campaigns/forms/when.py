@@ -21,7 +21,7 @@ _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
 class WhenForm(StepForm):
     """The allowed hours, the pace and the canary of a draft."""
 
-    preset = forms.ChoiceField(label="Allowed hours", widget=forms.RadioSelect, required=False)
+    preset = forms.ChoiceField(label="When people may be texted", widget=forms.RadioSelect, required=False)
     holidays = forms.ChoiceField(label="Public holidays", required=False)
     zone = forms.ChoiceField(label="Whose time counts", required=False)
     outside = forms.ChoiceField(

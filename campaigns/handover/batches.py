@@ -15,7 +15,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
-from campaigns.audience.spec import ID, MSISDN, READ, Row, composer_of
+from campaigns.audience.rows import ID, MSISDN, READ, Row
+from campaigns.audience.spec import composer_of
 from campaigns.chain import reached_elsewhere
 from campaigns.handover import canary
 from campaigns.handover.limits import expires_at_of

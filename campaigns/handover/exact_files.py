@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from campaigns.audience.check import refuse_foreign_fields, usable_text_of
+from campaigns.audience.rows import Row, row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
-from campaigns.audience.spec import Row, composer_of, row_of
+from campaigns.audience.spec import composer_of
 from campaigns.handover.batches import Rendered, dry_run, render
 from campaigns.models import Campaign
 from contacts.errors import Refusal

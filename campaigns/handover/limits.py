@@ -87,7 +87,7 @@ def verdict_on(batch: Batch, campaign: Campaign, now: datetime) -> Verdict:
     if fits_at is None or fits_at <= now:
         since = max((moment for moment in (verdict.since, fits_at) if moment), default=None)
         return Verdict(expires_at=verdict.expires_at, since=since)
-    sentence = f"At most {campaign.pace:,} recipients an hour: this file fits at {when(fits_at)}."
+    sentence = f"{pace.limit(campaign.pace)}: this file fits at {when(fits_at)}."
     return Verdict(PACE, sentence, min(fits_at, now + timing.LOOK_AGAIN_AFTER), verdict.expires_at)
 
 

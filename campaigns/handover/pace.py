@@ -25,6 +25,11 @@ def slots(pace: int, most_rows: int) -> Slots:
     return Slots(max(1, pace // files), timing.PACE_PERIOD / files)
 
 
+def limit(pace: int) -> str:
+    """The pace as a person reads it."""
+    return f"At most {pace:,} recipient{'' if pace == 1 else 's'} an hour"
+
+
 @dataclass(frozen=True)
 class Gone:
     """A file that may have arrived: its recipients count until ``counts_until``."""

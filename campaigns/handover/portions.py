@@ -13,7 +13,7 @@ from django.db import transaction
 
 from campaigns import timing
 from campaigns.audience.reach import stored_groups
-from campaigns.audience.spec import READ, Row
+from campaigns.audience.rows import READ, Row
 from campaigns.audience.windows import Group, Window, next_opening, parse
 from campaigns.audience.zones import group_of
 from campaigns.handover import canary

@@ -11,7 +11,7 @@ from campaigns.audience.zones import group_of
 from campaigns.handover import canary
 from campaigns.handover.forecast import ANYBODY, Forecast, forecast
 from campaigns.handover.limits import PUT_OFF, when
-from campaigns.handover.pace import slots
+from campaigns.handover.pace import limit, slots
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign
 from campaigns.statuses import CanaryRelease
@@ -128,7 +128,7 @@ def rules_in_words(campaign: Campaign) -> list[tuple[str, str]]:
     outside = "" if window is None else ". Others are skipped" if window.skips else ". Others wait"
     rows = [("Allowed hours", f"{describe(window)}{outside}")]
     if campaign.pace:
-        rows.append(("Pace", f"At most {campaign.pace:,} recipients an hour"))
+        rows.append(("Pace", limit(campaign.pace)))
     if campaign.canary:
         until = CanaryRelease(campaign.canary_waits_for).label.lower()
         rows.append(("First recipients", f"{campaign.canary:,}; the others wait {until}"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.conftest import PASSWORD
 
@@ -25,6 +25,15 @@ def log_in(
     page.get_by_role("button", name="Log in").click()
     expect(page).not_to_have_url(re.compile("/login/"))
     return page
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Move to ``target`` with the Tab key only."""
+    for _ in range(120):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"The Tab key does not reach {target}.")
 
 
 def show(page: Page, scheme: Literal["light", "dark"]) -> None:

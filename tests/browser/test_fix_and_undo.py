@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from contacts import queues
 from contacts.models import Contact, ContactList, Import
 from tests import debian
-from tests.browser.pages import WIDE, faults_of
+from tests.browser.pages import WIDE, faults_of, tab_to
 from tests.conftest import PASSWORD, MakeUser
 
 pytestmark = [pytest.mark.slow, debian.needs("chromium")]
@@ -57,12 +57,8 @@ def press(page: Page, role: Any, name: str) -> None:
     """Reach a control with Tab and press it with Enter."""
     target = page.get_by_role(role, name=name, exact=True).last
     expect(target).to_be_visible(timeout=SOON)
-    for _ in range(80):
-        if target.evaluate("element => element === document.activeElement"):
-            page.keyboard.press("Enter")
-            return
-        page.keyboard.press("Tab")
-    pytest.fail(f"{name} cannot be reached with Tab")
+    tab_to(page, target)
+    page.keyboard.press("Enter")
 
 
 @pytest.mark.timeout(300)

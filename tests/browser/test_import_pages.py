@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -13,7 +13,7 @@ from contacts import queues
 from contacts.models import ContactList, Import
 from providers.models import Account
 from tests import debian
-from tests.browser.pages import NARROW, WIDE, assert_accessible, faults_of, log_in
+from tests.browser.pages import NARROW, WIDE, assert_accessible, faults_of, log_in, tab_to
 from tests.campaigns.conftest import _settings
 from tests.conftest import MakeUser
 
@@ -100,15 +100,6 @@ def test_main_buttons_lead_from_a_sheet_to_a_campaign_that_greets_by_name(
         "value3": "Town",
         "value4": "Balance",
     }
-
-
-def tab_to(page: Page, target: Locator) -> None:
-    """Move to ``target`` with the Tab key only."""
-    for _ in range(120):
-        page.keyboard.press("Tab")
-        if target.evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError(f"The Tab key does not reach {target}.")
 
 
 @pytest.mark.timeout(120)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests import debian
-from tests.browser.pages import log_in
+from tests.browser.pages import NARROW, is_wider_than_the_window, log_in, tab_to
 from tests.supervised import Baton
 
 pytestmark = debian.needs("chromium")
@@ -107,3 +107,67 @@ def test_from_a_spreadsheet_to_accepted(
     assert books["balanced"]
     assert books["excluded"] == {"opted_out": 1}
     assert books["outcomes"]["accepted"] == len(taken) == 4
+
+
+class Keyboard:
+    """A person with a narrow window and no mouse. Every page on which they press something fits the window."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def press(self, role: Any, name: str | re.Pattern[str]) -> None:
+        """Reach a control with Tab, and press it with Enter."""
+        self._reach(self.page.get_by_role(role, name=name).last)
+        self.page.keyboard.press("Enter")
+
+    def write(self, field: Locator, text: str) -> None:
+        """Reach a field with Tab, and type into it; in a choice, the beginning of an option chooses it."""
+        self._reach(field)
+        self.page.keyboard.type(text)
+
+    def _reach(self, target: Locator) -> None:
+        expect(target).to_be_visible(timeout=20_000)
+        assert not is_wider_than_the_window(self.page), self.page.url
+        tab_to(self.page, target)
+        expect(target).to_be_in_viewport()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_main_job_is_done_with_the_keyboard_in_a_narrow_window(
+    baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
+) -> None:
+    baton.start(mode="demo").until_ready()
+    narrow = browser_context_args | {"viewport": NARROW}
+    page = log_in_to(baton, browser, "operator", narrow)
+    operator = Keyboard(page)
+    operator.press("button", "Menu")
+    operator.press("link", "Campaigns")
+    operator.press("link", "New campaign")
+    operator.write(page.locator("#id_name"), "By keyboard")
+    operator.press("button", "Upload a spreadsheet")
+
+    operator.write(page.get_by_label("Name of the new list"), "Keyboard list")
+    # The browser's own dialog chooses the file.
+    page.set_input_files("input[type=file]", spreadsheet)
+    operator.press("button", "Upload")
+    operator.press("button", "Check rows")
+    operator.press("button", "Import 5 rows")
+    operator.press("link", "Continue the campaign with Keyboard list")
+
+    operator.press("button", "Continue")
+    operator.write(page.get_by_label("Account"), "SMSPortal")
+    operator.write(
+        page.get_by_role("textbox", name="Text", exact=True), "Hi @@value1|friend@@, EUR 5 off until Sunday."
+    )
+    operator.press("button", "Continue")
+    operator.press("button", "Continue to the check")
+    expect(page.locator("#preview .bubble")).to_have_text("Hi Thandi, EUR 5 off until Sunday.")
+    operator.press("button", "Submit for approval (5 recipients)")
+    expect(page.get_by_text("You cannot approve this.")).to_be_visible(timeout=20_000)
+
+    approver = Keyboard(log_in_to(baton, browser, "approver", narrow))
+    approver.press("link", "By keyboard")
+    approver.press("button", "Approve and hand over 5 messages")
+    accepted = approver.page.locator(".tile", has=approver.page.locator("#tile-accepted"))
+    expect(accepted.locator(".tile-number")).to_have_text("5", timeout=60_000)

@@ -5,12 +5,13 @@ import random
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 import pytest
 
-from campaigns.audience.spec import READ, Composer, RecipientRow, Row
+from campaigns.audience.rows import READ, RecipientRow, Row
+from campaigns.audience.spec import Composer
 from campaigns.audience.texts import compile_text
 from campaigns.statuses import LettersChoice
 from contacts.errors import Refusal
@@ -23,7 +24,7 @@ from tests.campaigns.simple_forms import SIMPLE_FORMS
 T = TypeVar("T")
 STEM = "c1-b1-g1-0a1b2c3d"
 CASES = 250
-OPTIONS = {
+OPTIONS: dict[str, list[dict[str, Any]]] = {
     "smsportal": [{}, {"check_optouts": False}],
     "gatewayapi": [{}, {"encoding": "cp1252"}, {"encoding": "excel", "message_class": 'st"d%s'}],
     "clickatell": [{}, {"charset": "utf-8"}, {"unicode": True}],

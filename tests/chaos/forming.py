@@ -78,7 +78,7 @@ class Campaigns:
             if kind:
                 self.counted[f"staggered: {kind}"] += 1
             campaign = make_campaign(account, f"chaos {self.started}", len(chosen), self.people, **fields)
-            if any(plan.is_rare for plan in chosen):
+            if any(plan.is_rare or plan.stagger for plan in chosen):
                 self.repairs.spared.add(campaign.pk)
             self.started += len(chosen)
             for number, plan in enumerate(chosen, start=1):
@@ -89,6 +89,8 @@ class Campaigns:
 
     def _stagger_of(self, chosen: list[Plan]) -> str:
         """How a campaign with these plans is handed over in portions; "" for most."""
+        if chosen[0].stagger:
+            return chosen[0].stagger
         # The points of a first kill must be reached, and a fault at the creation of batches expects that all are made.
         if any(plan.alone or plan.is_of_campaign or plan.phase in ("rehearsal", "single") for plan in chosen):
             return ""
@@ -107,7 +109,8 @@ class Campaigns:
             if len(chosen) == SIZE or first.alone:
                 break
             is_second = plan.is_of_campaign and any(each.is_of_campaign for each in chosen)
-            if plan.provider == first.provider and not plan.alone and not is_second:
+            is_alike = (plan.provider, plan.stagger) == (first.provider, first.stagger)
+            if is_alike and not plan.alone and not is_second:
                 self.queue.remove(plan)
                 chosen.append(plan)
         return chosen

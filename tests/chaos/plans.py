@@ -1,5 +1,6 @@
 """What happens to each batch: a kill at every point, a second one at every point of the recovery, or random events."""
 
+import itertools
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 from campaigns.models import Campaign
 from tests.chaos.arms import Arm, Arms, lines
 from tests.chaos.gateways import PROVIDERS
+from tests.chaos.staggered import STAGGERS
 
 #: Where a process is stopped until another has taken over, and where it is held until somebody has opted out.
 STOPS = ("claim:end", "stage:end", "intent:journalled", "commit:begin", "commit:end")
@@ -40,12 +42,13 @@ _ACTIONS = ("kill",) * 5 + ("kill-worker", "drop", "drop", "stall", "blind", "bl
 
 @dataclass
 class Plan:
-    """What happens to one batch."""
+    """What happens to one batch. ``stagger``: how its campaign is handed over in portions; "": as it comes."""
 
     provider: str
     arms: list[Arm] = field(default_factory=list)
     phase: str = "random"
     alone: bool = False
+    stagger: str = ""
 
     @property
     def is_of_campaign(self) -> bool:
@@ -139,6 +142,14 @@ class Plans:
         ]
         random.shuffle(plans)
         return plans
+
+    def turns(self, batches: int) -> list[Plan]:
+        """A campaign of so many batches for every way to hand over in portions."""
+        return [
+            Plan(provider, stagger=kind)
+            for kind, provider in zip(STAGGERS, itertools.cycle(PROVIDERS), strict=False)
+            for _ in range(batches)
+        ]
 
     def read_early(self) -> list[Plan]:
         """Files that Clickatell reads while they are still being uploaded."""

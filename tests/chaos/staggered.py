@@ -14,15 +14,17 @@ STAGGERS = ("opens", "closes", "pace", "canary", "person")
 
 
 def stagger(kind: str, now: datetime, rows: int) -> dict[str, Any]:
-    """The fields of a campaign that is not handed over at once; hours open or close 20 to 80 seconds from now.
+    """The fields of a campaign that is not handed over at once.
+
+    Hours close 20 to 80 seconds from now; they open a minute later, because the campaign must have begun by then.
 
     ``rows``: the recipients of a file.
     """
     # A zone in which it is about noon, so that no day ends meanwhile.
     ahead = 12 - now.hour
     zone = "Etc/GMT" if not ahead else f"Etc/GMT{-ahead:+d}"
-    soon = f"{(now + timedelta(seconds=80)).astimezone(ZoneInfo(zone)):%H:%M}"
-    hours = {"opens": [soon, "24:00"], "closes": ["00:00", soon]}
+    soon, later = (f"{now.astimezone(ZoneInfo(zone)) + timedelta(seconds=seconds):%H:%M}" for seconds in (80, 140))
+    hours = {"opens": [later, "24:00"], "closes": ["00:00", soon]}
     # A file every half minute.
     pace = {"pace": 3 * rows}
     fields: dict[str, Any] = {

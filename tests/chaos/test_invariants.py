@@ -24,7 +24,7 @@ from tests.chaos import invariants
 from tests.chaos.invariants import Findings
 from tests.chaos.staggered import stagger
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = pytest.mark.django_db
 
 Lines = list[dict[str, str]]
 MOMENT = timedelta(seconds=1)
@@ -109,6 +109,7 @@ def change(row: Campaign | Batch, **fields: Any) -> None:
 # -- nothing is broken
 
 
+@pytest.mark.postgresql
 def test_campaigns_through_every_provider_break_nothing(
     sandbox: Sandbox,
     account_at: Callable[..., Account],

@@ -33,8 +33,8 @@ def test_every_invariant_holds_where_a_naive_uploader_texts_people_twice(tmp_pat
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-3000:]
     found = json.loads((tmp_path / "chaos.json").read_bytes())
     own = found["databases"][database]
-    # People who opt out before the batches are created are in no batch, and three such people make one batch less.
-    assert BATCHES - 8 <= own["batches"] <= BATCHES
+    # Three people who opt out before the batches are created make one batch less; a corrected rest makes more.
+    assert own["batches"] >= BATCHES - 8
     assert sum(own["broken"].values()) == 0
     assert own["naive"]["duplicates"] > 0
     for name in ("action: kill", "network: struck", "older database restored"):

@@ -24,11 +24,11 @@ def begun(machine_type: type[BatchLife]) -> Iterator[BatchLife]:
 
 
 @contextmanager
-def started_machine(machine_type: type[BatchLife], guard: GuardKind) -> Iterator[BatchLife]:
+def started_machine(machine_type: type[BatchLife], guard: GuardKind, stagger: str = "") -> Iterator[BatchLife]:
     """One campaign of five people, with a provider of that guard, before its batches are created."""
     machine_type.guards = (guard,)
     machine = machine_type()
-    machine.begin(choice=0, both=False, behaviour="good", copied=False)
+    machine.begin(choice=0, both=False, behaviour="good", copied=False, stagger=stagger)
     try:
         yield machine
     finally:

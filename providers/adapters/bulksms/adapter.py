@@ -106,6 +106,9 @@ class Adapter(BaseAdapter):
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return lacking_characters(spec, text)
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return gsm.BASIC
+
     def rehearsal(self, spec: CampaignSpec) -> str:
         """send_batch: ``test_always_succeed`` and ``test_always_fail`` "validate parameters" and text nobody."""
         return REHEARSALS.get(str(spec.options.get("rehearsal") or ""), "")

@@ -14,6 +14,7 @@ from providers.adapters.clickatell.problems import (
     gsm_problems,
     lacking_characters,
     longest_line_bytes,
+    plain_characters,
     unicode_problems,
 )
 from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
@@ -111,6 +112,9 @@ class Adapter(BaseAdapter):
 
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return lacking_characters(spec, text)
+
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return plain_characters(spec)
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """Return why this campaign cannot go through Clickatell.

@@ -90,6 +90,9 @@ class Adapter(BaseAdapter):
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         return wire.problems(spec, message)
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return wire.plain_characters(spec)
+
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return wire.lacking_characters(spec, text)
 

@@ -99,6 +99,14 @@ def lacking_characters(spec: CampaignSpec, text: str) -> str:
     return "".join(dict.fromkeys(foreign + beyond + carriage_return))
 
 
+def plain_characters(spec: CampaignSpec) -> str:
+    """Return the GSM characters of one septet that the file's encoding has; for Excel only those of ASCII, because
+    others decide whether a text is ambiguous.
+    """
+    charset = "ascii" if spec.options.get("encoding") == "excel" else dialect_of(spec).charset
+    return gsm.BASIC.encode(charset, "ignore").decode(charset)
+
+
 def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
     """GatewayAPI FTP: a CSV that begins with the exact column names, quotes doubled. Empty columns are left out.
 
