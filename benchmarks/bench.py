@@ -28,7 +28,7 @@ Timed = Callable[[int], float]
 @dataclass(frozen=True)
 class Baseline:
     """Another way to do a stage's work. ``faster``: Baton is at least this many times as fast; ``at_most``: Baton takes
-    at most this many times the seconds. ``is_whole``: it does all rows, so its seconds need not be scaled.
+    at most this many times the seconds. ``is_whole``: like the product it does all rows, and the median counts.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Bench:
             yield replace(result, **compared(result, floor_name, result.floor_seconds, at_most=floor_at_most))
         for baseline in baselines:
             share = rows if baseline.is_whole else max(rows // PART, 1)
-            seconds = baseline.run(share) * rows / share
+            seconds = median(baseline.run(share) for _ in range(rounds if baseline.is_whole else 1)) * rows / share
             yield replace(
                 result,
                 is_scaled=share != rows,

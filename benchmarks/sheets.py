@@ -61,7 +61,7 @@ def write_xlsx(path: Path, rows: int) -> None:
 
 def _lines(rows: int, strings: dict[str, int]) -> Iterator[str]:
     def cell(letter: str, number: int, text: str) -> str:
-        if text.isdecimal() and not text.startswith("0") or letter == "F" and number > 1:
+        if (text.isdecimal() and not text.startswith("0")) or (letter == "F" and number > 1):
             return f'<c r="{letter}{number}"><v>{text}</v></c>'
         return f'<c r="{letter}{number}" t="s"><v>{strings.setdefault(text, len(strings))}</v></c>'
 

@@ -31,4 +31,11 @@ STAGES = {
     "batches-gatewayapi": _stage("batches", "gatewayapi"),
     "batches-clickatell": _stage("batches", "clickatell"),
     "batches-bulksms": _stage("batches", "bulksms"),
+    "sftp": _stage("uploads", "sftp", uses_database=False),
+    "sftp-100": _stage("many_files"),
+    "ftp": _stage("uploads", "ftp", uses_database=False),
+    "poll": _stage("polling"),
+    "export": _stage("exports"),
+    "pages": _stage("pages"),
+    "chain": _stage("chain"),
 }
