@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import databases
+from benchmarks.bench import exit_on_sigterm
 from benchmarks.results import NOTE, Result, against_sqlite, as_text, misses
 from benchmarks.stages import STAGES
 from config.installation import BASE_DIR, data_directory
@@ -21,12 +22,15 @@ from config.installation import BASE_DIR, data_directory
 #: Between two moves of the bar, in seconds.
 MOVE_EVERY = 0.2
 WIDTH = 24
+#: For a stage that is told to end.
+END_SECONDS = 30
 #: Variables of a running Baton, which a stage must not work on.
 FORGOTTEN = ("DATABASE_URL", "REDIS_URL", "SANDBOX_URL", "BATON_TEST_DATA", "JOURNAL_DIR")
 
 
 def main() -> int:
     """Run everything that is wanted; return the exit code."""
+    exit_on_sigterm()
     rows = int(os.environ.get("ROWS") or 1_000_000)
     chosen = os.environ.get("DATABASE") or "both"
     kinds = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
@@ -84,13 +88,22 @@ def run_stage(
                 bar.move()
                 time.sleep(MOVE_EVERY)
         finally:
-            process.kill()
-            process.wait()
+            end(process)
     if process.returncode:
         sys.exit(f"\nThe stage {name} failed:\n{log.read_text(errors='replace')}")
     bar.end()
     for line in out.read_text().splitlines():
         yield Result(**json.loads(line))
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a stage; it ends the servers that it started first."""
+    process.terminate()
+    try:
+        process.wait(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Bar:

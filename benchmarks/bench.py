@@ -1,6 +1,7 @@
 """What a stage measures with: stopwatches that also see memory, and the comparison with baselines and a floor."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -84,6 +85,11 @@ def _descendants(pid: int) -> Iterator[int]:
             for child in map(int, children.read_text().split()):
                 yield child
                 yield from _descendants(child)
+
+
+def exit_on_sigterm() -> None:
+    """Let SIGTERM end this process as an exception, so that servers and files are cleaned up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Bench:

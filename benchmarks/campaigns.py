@@ -18,7 +18,7 @@ from providers.models import Account
 NOWHERE = {
     "host": "127.0.0.1",
     "host_a": "127.0.0.1:9",
-    "host_b": "127.0.0.1:9",
+    "host_b": "",
     "port": 9,
     "username": "nobody",
     "password": "nothing",
@@ -45,7 +45,7 @@ def connect(slug: str, known: dict[str, Any] | None = None) -> Account:
     form = account.adapter.SettingsForm({name: known.get(name, field.initial) for name, field in fields.items()})
     if not form.is_valid():
         raise ValueError(form.errors.as_text())
-    account.host_key = " ".join(known.get("host_key", "ssh-ed25519 AAAA").split()[:2])
+    account.host_key = " ".join(str(known.get("host_key") or "ssh-ed25519 AAAA").split()[:2])
     account.save_settings(form.cleaned_data)
     account.save()
     return account

@@ -8,12 +8,13 @@ from pathlib import Path
 import django
 from django.conf import settings
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, exit_on_sigterm
 from benchmarks.stages import STAGES
 
 
 def main(name: str, database: str, rows: str, files: str, results: str) -> None:
     """Measure the stage and append each result to the file ``results`` as a line of JSON."""
+    exit_on_sigterm()
     django.setup()
     bench = Bench(int(rows), database, settings.DATA, Path(files))
     stage = STAGES[name]

@@ -44,7 +44,9 @@ def wait(row: Import | Campaign, status: str) -> None:
     stuck = {"failed", "cancelled", "draft", "held", "paused"}
     while row.status != status:
         if row.status in stuck:
-            raise ValueError(f"{row} is {row.status}: {getattr(row, 'sentence', '') or row.failure_sentence}")
+            raise ValueError(
+                f"{row} is {row.status}: {row.sentence if isinstance(row, Campaign) else row.failure_sentence}"
+            )
         time.sleep(LOOK_EVERY)
         row.refresh_from_db()
 
@@ -113,10 +115,9 @@ def repeated(work: Callable[[], None], ended: Event) -> Thread:
 
 def measure(bench: Bench) -> Iterator[Result]:
     path = bench.sheet("xlsx", bench.rows)
-    environment = {"ALLOW_PRIVATE_HOSTS": "1"}
-    if url := os.environ.get("DATABASE_URL"):
-        environment["DATABASE_URL"] = url
-    baton = Baton(settings.DATA).start(**environment)
+    # Empty means SQLite.
+    url = os.environ.get("DATABASE_URL", "")
+    baton = Baton(settings.DATA).start(ALLOW_PRIVATE_HOSTS="1", DATABASE_URL=url)
     try:
         with Sandbox(bench.folder / "sandbox", every=1, credit=CREDIT) as sandbox:
             baton.until_ready()

@@ -49,7 +49,7 @@ def measure(bench: Bench) -> Iterator[Result]:
         with bench.watch() as watch:
             writer = csv.writer(StringIO())
             for person in campaign.recipients.order_by("msisdn").iterator():
-                batch = Batch.objects.filter(campaign=campaign, number=person.batch_number).first()
+                batch = Batch.objects.filter(campaign=campaign, number=person.batch_number or 0).first()
                 outcome = RecipientOutcome.objects.filter(recipient=person).first()
                 said = outcome.result if outcome else batch.status if batch else ""
                 writer.writerow(

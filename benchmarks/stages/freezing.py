@@ -65,7 +65,8 @@ def measure(bench: Bench) -> Iterator[Result]:
                 f"INSERT INTO campaigns_recipient (campaign_id, excluded_reason, contact_id, list_id, msisdn,"
                 f" {columns})"
                 f" SELECT %s, '', id, list_id, msisdn, {columns} FROM contacts_contact WHERE list_id = %s"
-                " AND NOT EXISTS (SELECT 1 FROM contacts_suppression s WHERE s.msisdn = contacts_contact.msisdn) ORDER BY msisdn",
+                " AND NOT EXISTS (SELECT 1 FROM contacts_suppression s WHERE s.msisdn = contacts_contact.msisdn)"
+                " ORDER BY msisdn",
                 [campaign.pk, lists[rows].pk],
             )
         return watch.seconds

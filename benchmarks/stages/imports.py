@@ -132,7 +132,7 @@ def _naive(bench: Bench) -> Timed:
 
 
 def _executemany(bench: Bench) -> Timed:
-    """The rows of a csv file inserted into the table by one executemany in a transaction; nothing is checked or recorded."""
+    """The rows of a csv file inserted by one executemany in a transaction; nothing is checked or recorded."""
     columns = ("list_id", "msisdn", *FIELDS, "message", "number_country", "number_kind", "created_at", "updated_at")
 
     def run(rows: int) -> float:
@@ -149,7 +149,7 @@ def _executemany(bench: Bench) -> Timed:
             next(lines)
             cursor.executemany(
                 f"INSERT INTO contacts_contact ({', '.join(columns)}) VALUES ({marks})",
-                (
+                (  # type: ignore[arg-type]  # Django passes any iterable on to the driver
                     (contact_list.pk, msisdn(number), *cells, "", "ZA", "mobile", moment, moment)
                     for number, cells in enumerate(lines)
                 ),

@@ -38,7 +38,7 @@ def copy(campaign: Campaign, number: int) -> None:
         batch.status, batch.settled_at = Batch.Status.ACCEPTED, timezone.now()
         batch.save()
     columns = ", ".join(
-        field.column for field in Recipient._meta.concrete_fields if field.column not in ("id", "campaign_id")
+        str(field.column) for field in Recipient._meta.concrete_fields if field.column not in ("id", "campaign_id")
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -73,15 +73,15 @@ def measure(bench: Bench) -> Iterator[Result]:
     client, htmx = Client(), Client(HTTP_HX_REQUEST="true")
     for each in (client, htmx):
         each.force_login(campaigns.person("operator"), backend="django.contrib.auth.backends.ModelBackend")
-    number, total = msisdn(bench.rows // 2), COPIES * bench.rows
+    searched, total = msisdn(bench.rows // 2), COPIES * bench.rows
     page = f"/campaigns/{campaign.pk}/"
     polled = {"overview, polled": "/", "campaign page, polled": f"{page}progress/"}
     others = {
         "overview": "/",
         "campaign page": page,
         "recipients, first page": f"{page}recipients/",
-        "recipients, search": f"{page}recipients/?number={number}",
-        "number page": f"/search/?number={number}",
+        "recipients, search": f"{page}recipients/?number={searched}",
+        "number page": f"/search/?number={searched}",
         "contact list, search by name": f"/contacts/{people.pk}/?q=Nkosi",
     }
 
