@@ -32,9 +32,9 @@ def copy(campaign: Campaign, number: int) -> None:
     made.pk = None
     made.name, made.status, made.closed_at = f"{campaign.name}, copy {number}", Campaign.Status.CLOSED, timezone.now()
     made.save()
-    for batch in batches:
+    for position, batch in enumerate(batches):
         batch.pk, batch.campaign, batch.poll_at, batch.due_at = None, made, None, None
-        batch.stem, batch.key = f"{batch.stem}-{number}", batch.key % 1_000_000 + number * 1_000_000
+        batch.stem, batch.key = f"{batch.stem}-{number}", number * 100_000 + position
         batch.status, batch.settled_at = Batch.Status.ACCEPTED, timezone.now()
         batch.save()
     columns = ", ".join(
