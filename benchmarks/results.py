@@ -44,9 +44,9 @@ class Result:
 def compared(
     result: Result, baseline: str, seconds: float, *, at_most: float | None = None, faster: float | None = None
 ) -> dict[str, Any]:
-    """The fields of ``result`` that compare it with ``seconds`` of a baseline; at most one of the targets is given."""
+    """The fields that compare ``result`` with the ``seconds`` of a baseline. At most one target may be given."""
     baseline_seconds, own_seconds = max(seconds, 1e-9), max(result.seconds, 1e-9)
-    fields: dict[str, Any] = {"baseline": baseline, "baseline_seconds": seconds}
+    fields: dict[str, Any] = {"baseline": baseline, "baseline_seconds": seconds, "target": "", "holds": None}
     if at_most is not None:
         ratio = own_seconds / baseline_seconds
         return fields | {"ratio": ratio, "target": f"at most {at_most:g}", "holds": ratio <= at_most}

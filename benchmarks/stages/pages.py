@@ -1,5 +1,6 @@
 """The pages over ten times the rows as recipients, in ten campaigns, of which one is running."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,9 @@ from campaigns.models import Batch, Campaign, Recipient
 COPIES = 10
 #: Requests of each page in one round; their mean counts.
 REQUESTS = 10
+#: Seconds in the server for each page.
 LIMIT = 0.05
+_RECIPIENTS = re.compile(r"\bcampaigns_recipient\b")
 
 
 def copy(campaign: Campaign, number: int) -> None:
@@ -54,7 +57,7 @@ def queries_over_recipients() -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if 'campaigns_recipient"' in sql:
+        if _RECIPIENTS.search(sql):
             found.append(sql)
         return execute(sql, *rest)
 
