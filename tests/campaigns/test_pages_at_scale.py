@@ -179,7 +179,7 @@ def test_every_page_is_looked_at_or_reads_no_recipient(campaign: Campaign, appro
 #: Pages that read recipients or contacts by a bounded look-up, in windows, or for a download or a draft.
 LOOKED_AT = {
     "campaigns:campaign", "campaigns:recipients", "campaigns:recipient", "campaigns:export", "campaigns:files",
-    "campaigns:first_file", "campaigns:follow_up", "campaigns:people", "campaigns:preview", "campaigns:standing",
+    "campaigns:exact_file", "campaigns:follow_up", "campaigns:people", "campaigns:preview", "campaigns:standing",
     "campaigns:recipients_step", "campaigns:message_step", "campaigns:when_step", "campaigns:check",
     "campaigns:letters", "campaigns:compare", "campaigns:search", "campaigns:number_opt_out", "campaigns:new",
     "campaigns:test", "campaigns:edit", "campaigns:quote", "campaigns:choose", "campaigns:person",
