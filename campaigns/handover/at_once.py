@@ -129,7 +129,7 @@ class AtOnce:
         most = remote.most_at_once(seconds) if hasattr(remote, "most_at_once") else 1
         channels = min(most, self._left)
         if channels > 1:
-            self._threads = ThreadPoolExecutor(channels)
+            self._threads = ThreadPoolExecutor(channels, thread_name_prefix="channel")
             self._idle = [remote]
             self._opening = {self._threads.submit(remote.another) for _ in range(channels - 1)}
 
