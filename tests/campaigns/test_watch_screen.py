@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("enqueued")
 def with_row_error(campaign: Campaign) -> Batch:
     """A campaign whose file was accepted except for one row."""
     batch = campaign.batches.get()
-    recipient = campaign.recipients.order_by("msisdn").first()
+    recipient = campaign.recipients.included().order_by("msisdn").first()
     assert recipient is not None
     RecipientOutcome.objects.create(
         batch=batch, recipient=recipient, result="row_error", code="MSISDN.Optout", sentence="This number opted out."
