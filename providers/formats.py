@@ -9,8 +9,8 @@ from typing import Any
 
 from isal import isal_zlib
 
-#: The level whose bytes are the same on every x86-64 processor with SSE4.2, which all have since 2008; those of level 3
-#: depend on AVX2 and AVX-512. On another architecture the same inner file may give other bytes.
+#: The bytes of this level were the same on x86-64 with SSE4.2, AVX2 and AVX-512, those of level 3 were not. Without
+#: SSE4.2 the same file gives other bytes, and it may on another architecture.
 _LEVEL = 2
 #: 1 January 1980 at midnight, as MS-DOS writes date and time.
 _DOS_DATE, _DOS_TIME = 1 << 5 | 1, 0
