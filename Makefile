@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof screenshots
+.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof bench screenshots
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -48,6 +48,9 @@ proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of bat
 	@PROOF_EXAMPLES=$(or $(N),5000) $(PY) -m pytest -q -s tests/proof -k promise
 	@PHONE_CELLS=1000000 $(PY) -m pytest -q -s tests/contacts/test_phone_properties.py -m slow
 	@TEXTS=100000 $(PY) -m pytest -q -s tests/providers/test_texts_everywhere.py
+
+bench: $(VENV)/installed-dev ## Time each stage with ROWS= people (1000000); CHECK=1 fails if a target is missed
+	@$(PY) -m benchmarks
 
 screenshots: $(VENV)/installed-dev ## Take the pictures of docs/screenshots/ from a demo of its own
 	@$(PY) -m tests.screenshots

@@ -1,1 +1,5 @@
-"""Measurements: ratios against a baseline that runs in the same minute on the same machine, never seconds alone."""
+"""How long each stage takes, against a peer and a floor measured in the same run: ``make bench``.
+
+``__main__`` runs every stage of ``stages`` in a process of its own, on each database, and writes ``bench.json``.
+``bench`` has what a stage measures with, ``people`` the data, ``campaigns`` the rows that a campaign needs.
+"""

@@ -76,7 +76,7 @@ class _Lines:
 
     def of(self, rows: QuerySet[Recipient]) -> Iterator[list[str]]:
         # Each in the order of an index; together, a database would sort them all.
-        in_files = rows.exclude(batch_number=None).order_by("batch_number", "msisdn")
+        in_files = rows.filter(excluded_reason="").exclude(batch_number=None).order_by("batch_number", "msisdn")
         others = rows.filter(batch_number=None).order_by("msisdn", "id")
         found = chain(in_files.iterator(CHUNK), others.iterator(CHUNK))
         while chunk := list(islice(found, CHUNK)):

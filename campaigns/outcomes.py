@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.querysets import IS_WAITING
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
+from contacts.browsing import with_beginning
+
+#: Recipients that a database puts in order at once.
+_FEW_ROWS = 50_000
 
 
 def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
@@ -17,13 +22,9 @@ def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
 
 def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
     """The recipients that match ``wanted``, the cleaned data of RecipientFilter; all of them where it is empty."""
-    rows: QuerySet[Recipient] = campaign.recipients.all()
-    digits = "".join(character for character in wanted.get("number") or "" if character.isdigit())
-    if digits:
-        # People type local numbers, with a zero in place of the country code.
-        rows = rows.filter(msisdn__contains=digits.removeprefix("0"))
+    rows = _numbered(campaign, wanted)
     if wanted.get("batch"):
-        rows = rows.filter(batch_number=wanted["batch"])
+        rows = rows.filter(excluded_reason="", batch_number=wanted["batch"])
     if wanted.get("code"):
         of_cause = RecipientOutcome.objects.filter(recipient=OuterRef("pk"), code=wanted["code"])
         numbers = [
@@ -35,6 +36,43 @@ def filtered(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
     if wanted.get("outcome"):
         rows = _with_outcome(campaign, rows, batches, wanted["outcome"])
     return rows
+
+
+def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
+    """Recipients among whom all those are that match ``wanted``: the fewest that an index gives in order."""
+    rows = _numbered(campaign, wanted)
+    code, outcome = wanted.get("code"), wanted.get("outcome")
+    if wanted.get("batch"):
+        return rows.filter(excluded_reason="", batch_number=wanted["batch"])
+    if code in Recipient.Excluded.values:
+        return rows.filter(excluded_reason=code)
+    has_file = any(OUTCOME_OF_BATCH.get(batch.status) == outcome for batch in batches)
+    if not code and outcome == without_file(campaign) and not has_file:
+        return rows.filter(IS_WAITING)
+    if not code and outcome not in ("row_error", "rejected", "needs_decision"):
+        return rows
+    of_code = [
+        batch
+        for batch in batches
+        if (not code or batch.reason == code or any(cause[1] == code for cause in batch.causes))
+        and (not outcome or OUTCOME_OF_BATCH.get(batch.status) == outcome or _has_result(batch, outcome))
+    ]
+    if sum(batch.rows for batch in of_code) > _FEW_ROWS:
+        return rows
+    return rows.filter(excluded_reason="", batch_number__in={batch.number for batch in of_code})
+
+
+def _numbered(campaign: Campaign, wanted: Mapping[str, Any]) -> QuerySet[Recipient]:
+    """All recipients, or those whose number begins as the wanted one does, in any notation: an index finds them."""
+    rows: QuerySet[Recipient] = campaign.recipients.all()
+    if not any(map(str.isdigit, wanted.get("number") or "")):
+        return rows
+    starting = with_beginning(rows, wanted["number"], settings.DEFAULT_COUNTRY)
+    return rows.none() if starting is None else starting
+
+
+def _has_result(batch: Batch, outcome: str) -> bool:
+    return any(cause[0] == outcome for cause in batch.causes)
 
 
 def _with_outcome(

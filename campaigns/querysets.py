@@ -31,6 +31,11 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         """Those who are included and in no batch yet."""
         return self.filter(IS_WAITING)
 
+    def has_waiting(self) -> bool:
+        """Whether anybody is included and in no batch yet, of the recipients of one campaign."""
+        # In order, because PostgreSQL would otherwise read the table from its beginning instead of the index.
+        return bool(self.waiting().order_by("msisdn").values_list("pk")[:1])
+
     def opted_out(self) -> "RecipientQuerySet":
         """Those who have an active suppression: a join over all of them."""
         active = Suppression.objects.active().filter(msisdn=OuterRef("msisdn"))

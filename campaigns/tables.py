@@ -201,7 +201,6 @@ class RecipientTable(tables.Table):
     class Meta:
         attrs = {"aria-label": "Recipients"}
         row_attrs = {"class": "row-link"}
-        order_by = "msisdn"
         empty_text = "No recipients match this filter."
 
     def __init__(self, *args: Any, labels: dict[str, str], **kwargs: Any) -> None:

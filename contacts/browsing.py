@@ -220,6 +220,66 @@ def key_page(rows: QuerySet[Any], order: tuple[str, str], *, after: int = 0, bef
     return made
 
 
+def number_page(
+    rows: QuerySet[Any], matching: QuerySet[Any], *, after: int = 0, before: int = 0, clock: Clock = time.monotonic
+) -> Page:
+    """The page of ``matching``, some of ``rows``, by ``msisdn`` and id, after or before the row of that id.
+
+    An index of ``rows`` has this order. They are read in windows, and a page that finds too few rows in ``PATIENCE``
+    seconds says how far it got.
+    """
+    key = rows.filter(pk=after or before).order_by("pk").values_list("msisdn", "pk").first()
+    backwards = bool(before and key)
+    order = ("-msisdn", "-pk") if backwards else ("msisdn", "pk")
+    found: list[Any] = []
+    began, edge, stopped_at = clock(), key, None
+    while True:
+        beyond = _beyond_key(edge, backwards)
+        last = rows.filter(beyond).order_by(*order).values_list("msisdn", "pk")[WINDOW - 1 : WINDOW].first()
+        until = _up_to_key(last, backwards)
+        found += matching.filter(beyond, until).order_by(*order)[: PAGE + 1 - len(found)]
+        if len(found) > PAGE or last is None:
+            break
+        edge = last
+        if clock() - began > PATIENCE:
+            stopped_at = last[1]
+            break
+    more = len(found) > PAGE
+    shown = found[:PAGE]
+    if backwards:
+        if not more and stopped_at is None:
+            # The beginning: fill the page.
+            return number_page(rows, matching, clock=clock)
+        shown.reverse()
+    made = Page(rows=shown)
+    if shown:
+        made.previous_key = shown[0].pk if (more if backwards else key is not None) else None
+        made.next_key = shown[-1].pk if backwards or more else None
+    elif key:
+        made.previous_key = after
+    made.stopped_at = None if backwards else stopped_at
+    return made
+
+
+def _beyond_key(key: tuple[str, int] | None, backwards: bool) -> Q:
+    if key is None:
+        return Q()
+    strictly, equally = ("lt", "lte") if backwards else ("gt", "gte")
+    # The first condition bounds what an index has to read.
+    return Q(**{f"msisdn__{equally}": key[0]}) & (
+        Q(**{f"msisdn__{strictly}": key[0]}) | Q(**{f"pk__{strictly}": key[1]})
+    )
+
+
+def _up_to_key(key: tuple[str, int] | None, backwards: bool) -> Q:
+    if key is None:
+        return Q()
+    strictly, equally = ("gt", "gte") if backwards else ("lt", "lte")
+    return Q(**{f"msisdn__{equally}": key[0]}) & (
+        Q(**{f"msisdn__{strictly}": key[0]}) | Q(**{f"pk__{equally}": key[1]})
+    )
+
+
 def count(contacts: QuerySet[Contact], query: Q, patience: float = PATIENCE, clock: Clock = time.monotonic) -> Count:
     """How many of ``contacts`` (all of one list) match ``query``."""
     number = looked_at = 0

@@ -180,10 +180,11 @@ def apply(mapping: Mapping[int, str], row: Sequence[str]) -> dict[str, str]:
     A line break in a value becomes a blank; a message and a phone keep theirs.
     """
     cells = {goal: row[column].strip() if column < len(row) else "" for column, goal in mapping.items()}
-    return {goal: cell if goal in ("phone", "message") else _one_line(cell) for goal, cell in cells.items()}
+    return {goal: cell if goal in ("phone", "message") else one_line(cell) for goal, cell in cells.items()}
 
 
-def _one_line(cell: str) -> str:
+def one_line(cell: str) -> str:
+    """``cell`` with a blank instead of each line break."""
     return " ".join(line.strip() for line in cell.splitlines()) if "\n" in cell else cell
 
 

@@ -1,7 +1,9 @@
 """Deleting a list with everything that belongs to it, or a segment. Opt-outs, consents and handed-over texts stay."""
 
+from typing import Any
+
 from django.db import DEFAULT_DB_ALIAS, transaction
-from django.db.models import Model, ProtectedError
+from django.db.models import Model, ProtectedError, QuerySet
 from django.db.models.deletion import Collector
 
 from contacts import browsing
@@ -25,9 +27,11 @@ def delete_list(contact_list: ContactList) -> None:
         with transaction.atomic():
             window.order_by().delete()
     for import_ in contact_list.imports.all():
-        for rows in (ImportRow.objects.filter(import_of=import_), ImportIssue.objects.filter(import_of=import_)):
-            while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:RANGE]):
-                rows.filter(pk__lte=pks[-1]).delete()
+        # Each in the order of an index that begins with the import.
+        for model, key in ((ImportRow, "msisdn"), (ImportIssue, "pk")):
+            rows: QuerySet[Any] = model._default_manager.filter(import_of=import_)
+            while keys := list(rows.order_by(key).values_list(key, flat=True)[:RANGE]):
+                rows.filter(**{f"{key}__lte": keys[-1]}).delete()
     try:
         contact_list.delete()
     except ProtectedError as error:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 
+from contacts.sheet_reader.frames import MAX_BYTES, unpacked
 from contacts.sheet_reader.offers import Offer
 from contacts.sheet_reader.types import (
     DEFAULTS,
@@ -45,6 +46,10 @@ __all__ = [
     "peek",
 ]
 
+#: Bytes that the reader may be ahead, so that it reads on while rows are checked and stored. The maximum of Linux for a
+#: process without privileges.
+PIPE = 1024**2
+
 BROKE_OFF = "The file could not be read to its end. Save it as .csv and upload that."
 
 
@@ -74,7 +79,7 @@ class Sheet:
             if "end" in line:
                 self.left_out = line["end"]["left_out"]
                 return
-            yield from map(_row, line["rows"])
+            yield from line["rows"]
 
 
 @contextmanager
@@ -130,6 +135,7 @@ def _reader(asked: dict[str, Any], seconds: float) -> Iterator[Iterator[dict[str
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        pipesize=PIPE,
     )
     timer = Timer(seconds, process.kill)
     timer.daemon = True
@@ -150,17 +156,19 @@ def _layout(content: dict[str, Any]) -> Layout:
 
 
 def _row(content: list[Any]) -> Row:
-    """A row from its JSON: problems are missing where there are none, and their keys are strings."""
-    number, cells, *rest = content
-    if not rest or not rest[0]:
-        return Row(number, cells)
-    return Row(number, cells, {int(column): (code, sentence) for column, (code, sentence) in rest[0].items()})
+    """A row from its JSON, in which the keys of problems are strings."""
+    number, cells, problems = content
+    return Row(number, cells, {int(column): (code, sentence) for column, (code, sentence) in problems.items()})
 
 
 def _lines(process: subprocess.Popen[bytes], timer: Timer) -> Iterator[dict[str, Any]]:
-    """What the process writes, up to its end line. Raises SheetError for a refused sheet or a missing end line."""
-    for line in process.stdout or ():
-        content = _parsed(line)
+    """What the process writes, up to its end line. Raises SheetError for a refused sheet or a missing end line.
+
+    The ``rows`` of a line are Rows.
+    """
+    assert process.stdout is not None
+    while line := process.stdout.readline(MAX_BYTES):
+        content = _parsed(line, process.stdout)
         if "code" in content:
             raise SheetError(content["code"], content["sentence"])
         yield content
@@ -172,10 +180,18 @@ def _lines(process: subprocess.Popen[bytes], timer: Timer) -> Iterator[dict[str,
     raise SheetError("broken", BROKE_OFF)
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
-    """A line that the process wrote. Raises SheetError for half a line, which a killed process leaves."""
+def _parsed(line: bytes, output: IO[bytes]) -> dict[str, Any]:
+    """A line that the process wrote, and the cells after it. Raises SheetError for half a line or half of the cells.
+
+    A killed process leaves those, and one that a hostile file has taken over may write anything.
+    """
     try:
         content: dict[str, Any] = json.loads(line)
-    except ValueError:
+        if "rows" in content:
+            about = content["rows"]
+            if not 0 <= about["bytes"] <= MAX_BYTES:
+                raise ValueError
+            content["rows"] = unpacked(about, output.read(about["bytes"]))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise SheetError("broken", BROKE_OFF) from None
     return content

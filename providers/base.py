@@ -4,12 +4,14 @@ Pure methods (``spec_problems``, ``problems``, ``render``, ``interpret``) use no
 has no effect on anybody and can be repeated, ``commit`` cannot be undone, ``poll`` and ``check`` only read.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django import forms
 
@@ -38,8 +40,7 @@ class CampaignSpec:
     account: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One recipient. ``msisdn`` is digits with the country code and without a plus; ``text`` is the finished text.
 
     ``values`` holds ``value1``..``value6`` for the fields that the template uses, with fallbacks filled in.
@@ -299,7 +300,11 @@ class Limits:
 
 
 class Remote(Protocol):
-    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to."""
+    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to.
+
+    One that can upload several files at once over its connection also has ``most_at_once`` and ``another``, as
+    ``SftpRemote`` does; its adapter's calls then run in threads, each with a remote of its own.
+    """
 
     settings: Mapping[str, Any]
 
@@ -311,6 +316,25 @@ class Transport(Protocol):
 
     @staticmethod
     def connect(settings: Mapping[str, Any]) -> AbstractContextManager[Any]: ...
+
+
+class Reader(Protocol):
+    """Reads a batch's observations one at a time, oldest first, and remembers what they mean instead of their bytes.
+
+    ``BaseAdapter.interpret`` over the same observations says the same: it is the simple form.
+    """
+
+    def add(self, observation: Observation) -> bool:
+        """Take one more. False if this adapter has to read all of them at once; then nothing more is asked."""
+        ...
+
+    def interpret(self) -> Interpretation:
+        """What all observations mean; at least one was added to this object."""
+        ...
+
+    def state(self) -> Any:
+        """What ``BaseAdapter.reader`` needs to continue from here, as JSON can store it."""
+        ...
 
 
 class BaseAdapter:
@@ -360,15 +384,32 @@ class BaseAdapter:
         return self.transport
 
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:
-        """What this provider counts for a finished text: alphabet, units and parts. Pure."""
+        """What this provider counts for a finished text: alphabet, units and parts. Pure.
+
+        For characters of GSM's basic table, other than a line feed, only their number matters.
+        """
         return gsm.measure(text, self.limits.newline_units)
+
+    def count_parts(self, spec: CampaignSpec, texts: Sequence[str]) -> Counter[int]:
+        """How many of these finished texts have how many parts, as ``measure`` counts each of them. Pure."""
+        return gsm.count_parts(texts, partial(self.measure, spec))
 
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         """The characters of a text that this account cannot take with the campaign's options, each once. Pure.
 
+        Each character is judged by itself, so several texts may be asked about as one.
         ``problems`` refuses a text that has any. ``providers.letters`` may replace them.
         """
         return gsm.unsupported(text) if self.limits.alphabet == "gsm" else ""
+
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        """The characters of values about which this provider has no rule but how many of them there are. Pure.
+
+        The promise, for the values of one campaign's messages without own texts that consist of these characters, with
+        spaces only in between them: ``lacking`` finds none of them, each counts as one unit, and ``problems`` are the
+        same for all messages whose texts are equally long. ``""`` if each message must be looked at.
+        """
+        return ""
 
     def read_reply(self, fields: Mapping[str, str]) -> replies.PushedReply | None:
         """The reply in a push with these fields (names in lower case); None if they hold none. Pure."""
@@ -414,6 +455,14 @@ class BaseAdapter:
     ) -> Interpretation:
         """What the observations, oldest first, mean for this batch. Pure."""
         raise NotImplementedError
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> Reader | None:
+        """A Reader that has read nothing, or that continues from the ``state()`` of another one. Pure.
+
+        The state of one is used only with the same payload and the same attempts. None if the adapter has no Reader;
+        then every poll reads all observations.
+        """
+        return None
 
     def check(self, remote: Any, now: datetime) -> list[Check]:
         """*Test connection* on an open remote; only reads. ``now`` is UTC. Raises Trouble.

@@ -1,6 +1,8 @@
 """GSM 03.38: how many parts a text is billed as, and which characters are not GSM."""
 
 import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # The GSM 03.38 basic table without ESC, which only switches to the extension table and is not a character.
@@ -14,6 +16,10 @@ EXTENSION = "\f^{}\\[~]|€"
 _PLAIN = re.compile(f"[{re.escape(BASIC)}]*")
 _GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 _NOT_GSM = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
+#: The basic table without the line feed, as far as it is in ISO-8859-1.
+_PLAIN_BYTES = BASIC.replace("\n", "").encode("latin-1", "ignore")
+#: Texts that are looked at together by ``count_parts``.
+_TOGETHER = 200
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,36 @@ def measure(text: str, newline_units: int = 1) -> Measure:
     if units <= 70 or units == len(text):
         return Measure("ucs2", units, _parts(units, 70, 67))
     return _fill("ucs2", [2 if ord(character) > 0xFFFF else 1 for character in text], 70, 67)
+
+
+def count_parts(texts: Sequence[str], measure: Callable[[str], Measure]) -> Counter[int]:
+    """How many of ``texts`` have how many parts, as ``measure`` counts each of them.
+
+    Texts of the basic table without a line feed are not measured again if one of the same length was: however a
+    provider counts them, it is by their length.
+    """
+    counted: Counter[int] = Counter()
+    parts_by_length: dict[int, int] = {}
+    for first in range(0, len(texts), _TOGETHER):
+        some = texts[first : first + _TOGETHER]
+        if not _are_plain(some):
+            counted.update(measure(text).parts for text in some if not _are_plain((text,)))
+            some = [text for text in some if _are_plain((text,))]
+        lengths = Counter(map(len, some))
+        for text in some if lengths.keys() - parts_by_length.keys() else ():
+            if len(text) not in parts_by_length:
+                parts_by_length[len(text)] = measure(text).parts
+        for length, count in lengths.items():
+            counted[parts_by_length[length]] += count
+    return counted
+
+
+def _are_plain(texts: Sequence[str]) -> bool:
+    """Whether all characters are in the basic table and none is a line feed. False for Greek ones, to be quick."""
+    try:
+        return not "".join(texts).encode("latin-1").translate(None, _PLAIN_BYTES)
+    except UnicodeEncodeError:
+        return False
 
 
 def unsupported(text: str) -> str:

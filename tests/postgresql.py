@@ -34,8 +34,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def cluster(postgres: str) -> Iterator[str]:
-    """A running cluster; yields its DATABASE_URL. ``postgres`` is the path of the server program."""
+def cluster(postgres: str, settings: Sequence[str] = FAST) -> Iterator[str]:
+    """A running cluster; yields its DATABASE_URL. ``postgres`` is the path of the server program.
+
+    ``settings`` are options of its command line; those of the tests do not wait for the disk.
+    """
     programs = Path(postgres).parent
     home = Path(tempfile.mkdtemp(prefix="baton-postgresql-"))
     try:
@@ -53,7 +56,7 @@ def cluster(postgres: str) -> Iterator[str]:
         port = free_port()
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={home}"]
         control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log")]
-        options = " ".join([*listen, *FAST])
+        options = " ".join([*listen, *settings])
         subprocess.run(
             _as_postgres([*control, "-o", options, "start"]), check=True, stdout=subprocess.DEVNULL, cwd=home
         )

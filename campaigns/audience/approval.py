@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from itertools import islice
+from operator import itemgetter
 
-from campaigns.models import Campaign, Recipient
+from campaigns.audience.rows import CHUNK, MSISDN, READ, Row, frozen_rows
+from campaigns.models import Campaign
 from campaigns.statuses import REPLACES
 from contacts.errors import Refusal
-from contacts.fields import FROZEN_FIELDS
 from providers.letters import fingerprint
 
-_READ = ("id", "msisdn", *FROZEN_FIELDS)
+_SIGNED = itemgetter(slice(MSISDN, None))
+_ESCAPES = {0x1A: "\x1a0", 0x1E: "\x1a1", 0x1F: "\x1a2"}
 
 
 def approval_hash(campaign: Campaign) -> str:
@@ -60,24 +62,37 @@ def refuse_unapproved(campaign: Campaign) -> None:
 
 def audience_digest(campaign: Campaign) -> str:
     """Compute the digest that the freeze stored again, from the recipients as they are now."""
-    digest = hashlib.sha256()
-    for recipient in frozen_recipients(campaign):
-        add_to_digest(digest, recipient)
+    digest = AudienceDigest()
+    rows = frozen_rows(campaign)
+    while chunk := list(islice(rows, CHUNK)):
+        digest.add(chunk)
     return digest.hexdigest()
 
 
-def frozen_recipients(campaign: Campaign) -> Iterator[Recipient]:
-    """The recipients that the freeze included, in msisdn order, streamed."""
-    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk)
-    return rows.only(*_READ).order_by("msisdn").iterator(chunk_size=2000)
+class AudienceDigest:
+    """The sha256 over the number and the frozen columns of each recipient, in UTF-8 and in the order they are added.
+
+    Every value but the last of a recipient ends with U+001F, the last one with U+001E. Where a value contains one of
+    these characters or U+001A, U+001A and a digit replace it. So no two audiences have the same bytes.
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add rows (see READ) without their ids; how many are added at once makes no difference."""
+        if not rows:
+            return
+        joined = "\x1e".join(map("\x1f".join, map(_SIGNED, rows))) + "\x1e"
+        separators = joined.count("\x1e"), joined.count("\x1f")
+        if "\x1a" in joined or separators != (len(rows), len(rows) * (len(READ) - 2)):
+            joined = "".join(map(escaped, rows))
+        self._sha256.update(joined.encode("utf-8", "surrogatepass"))
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
 
 
-def add_to_digest(digest: Any, recipient: Recipient) -> None:
-    """Add one recipient's frozen columns to the digest."""
-    digest.update(
-        json.dumps(
-            [recipient.msisdn, *(getattr(recipient, name) for name in FROZEN_FIELDS)],
-            separators=(",", ":"),
-        ).encode()
-    )
-    digest.update(b"\n")
+def escaped(row: Row) -> str:
+    """What AudienceDigest adds for one row, before it is encoded."""
+    return "\x1f".join(value.translate(_ESCAPES) for value in _SIGNED(row)) + "\x1e"

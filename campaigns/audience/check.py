@@ -8,11 +8,12 @@ from datetime import datetime
 from campaigns.audience.binding import is_same, unbound
 from campaigns.audience.letter_counts import lacking_in_text
 from campaigns.audience.people import has_own_people
+from campaigns.audience.rows import Row, row_of
 from campaigns.audience.sources import Sources, count_reasons, draft_recipients, sources_of
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import Measured, measure_texts
 from campaigns.audience.texts import Text, compile_text, foreign_fields
-from campaigns.models import Campaign, Recipient
+from campaigns.models import Campaign
 from contacts.errors import Refusal
 from contacts.models import Import
 from providers.base import Problem
@@ -46,12 +47,12 @@ def check_audience(campaign: Campaign) -> AudienceCheck:
     composer = composer_of(campaign, text)
     msisdns: list[str] = []
 
-    def recipients() -> Iterator[Recipient]:
+    def rows() -> Iterator[Row]:
         for recipient in draft_recipients(campaign, text, 0, CHECKED):
             msisdns.append(recipient.msisdn)
-            yield recipient
+            yield row_of(recipient)
 
-    measured = measure_texts(campaign, composer, recipients())
+    measured = measure_texts(campaign, composer, rows())
     skipped = sum(measured.skipped.values())
     selected, included = reasons.total(), reasons.pop("", 0)
     return AudienceCheck(

@@ -8,12 +8,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from campaigns.audience.approval import approval_hash, frozen_recipients
+from campaigns.audience.approval import approval_hash
 from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import refuse_foreign_fields, usable_text_of
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.reach import frozen_groups
 from campaigns.audience.readiness import refuse_times
+from campaigns.audience.rows import frozen_rows
 from campaigns.audience.sources import copy_people
 from campaigns.audience.spec import composer_of
 from campaigns.audience.statistics import measure_texts
@@ -76,7 +77,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         problems = composer.adapter.spec_problems(composer.spec)
         if problems:
             raise Refusal(problems[0].code, " ".join(problem.sentence for problem in problems))
-        measured = measure_texts(campaign, composer, frozen_recipients(campaign))
+        measured = measure_texts(campaign, composer, frozen_rows(campaign))
         _skip(measured.skipped_ids, lock)
         reasons = Counter(dict(campaign.recipients.values_list("excluded_reason").annotate(n=Count("id"))))
         if (reasons.total(), reasons.pop("", 0)) != (copied, measured.included):

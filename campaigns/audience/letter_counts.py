@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from typing import Any
 
+from campaigns.audience.rows import RecipientRow
 from campaigns.audience.spec import Composer
 from campaigns.models import Recipient
 from providers import gsm
@@ -27,7 +28,7 @@ class LetterCounts:
         self._by_field: dict[str, Counter[str]] = defaultdict(Counter)
         self._expensive: dict[str, tuple[int, int]] = {}
 
-    def add_lacked(self, recipient: Recipient) -> None:
+    def add_lacked(self, recipient: Recipient | RecipientRow) -> None:
         """Count the characters of a recipient whose text has some that the account lacks."""
         fields = [OWN_TEXT] if recipient.message else self._composer.source.fields
         for field in fields:

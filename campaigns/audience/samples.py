@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from campaigns.audience.check import CHECKED, usable_text_of
+from campaigns.audience.rows import row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
 from campaigns.audience.spec import Composer, composer_of
 from campaigns.audience.statistics import KINDS, Kind, measure_texts
 from campaigns.audience.texts import Text
 from campaigns.models import Campaign, Recipient
-from campaigns.statuses import ExcludedReason
+from campaigns.statuses import EXCLUDED_LATER, ExcludedReason
 from contacts.models import ContactList
 from providers import gsm
 
@@ -41,7 +42,8 @@ def kinds_of(campaign: Campaign) -> dict[str, Kind]:
         longest = campaign.counts.get("longest", [])
         return dict.fromkeys(KINDS, Kind()) | found | {"longest": Kind(len(longest), longest)}
     text = usable_text_of(campaign)
-    return measure_texts(campaign, composer_of(campaign, text), draft_recipients(campaign, text, 0, CHECKED)).kinds
+    rows = map(row_of, draft_recipients(campaign, text, 0, CHECKED))
+    return measure_texts(campaign, composer_of(campaign, text), rows).kinds
 
 
 def sample(campaign: Campaign, position: int, total: int | None = None) -> Sample | None:
@@ -52,7 +54,7 @@ def sample(campaign: Campaign, position: int, total: int | None = None) -> Sampl
     text = usable_text_of(campaign)
     included = campaign.recipients.included()
     if total is None:
-        total = included.count() if campaign.counts else count_reasons(campaign, text)[""]
+        total = _included(campaign) if campaign.counts else count_reasons(campaign, text)[""]
     if not 0 < position <= total:
         return None
     recipient: Recipient | None
@@ -62,6 +64,12 @@ def sample(campaign: Campaign, position: int, total: int | None = None) -> Sampl
         # None if the lists changed since they were counted.
         recipient = next(draft_recipients(campaign, text, position - 1, 1), None)
     return _sample(composer_of(campaign, text), recipient, position, total) if recipient else None
+
+
+def _included(campaign: Campaign) -> int:
+    """How many recipients are included, by the counters."""
+    total: int = campaign.counts["included"]
+    return total - sum(getattr(campaign, reason) for reason in EXCLUDED_LATER)
 
 
 def sample_of_kind(campaign: Campaign, kind: Kind, position: int) -> Sample | None:

@@ -180,6 +180,8 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     the campaign's lock, or None if nobody else can be working on it. Raises LockLost, and Refusal if the conditions of
     a segment are damaged.
     """
+    # Counted once, for the page that shows how far it is.
+    Campaign.objects.filter(pk=campaign.pk).update(freeze_total=selected(campaign))
     if people.has_own_people(campaign):
         return people.copy_people(campaign, text, lock)
     sources = sources_of(campaign)

@@ -4,15 +4,25 @@ The preview, the measured parts, the files and the check of a ledger all take a 
 where fields are filled in and letters are replaced.
 """
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
 
-from campaigns.audience.texts import Text, compile_text
+from campaigns.audience.rows import CUSTOMER_ID, OWN_TEXT, READ, RecipientRow, Row
+from campaigns.audience.texts import Text, compile_text, with_fallback_in
 from campaigns.models import Campaign, Recipient
 from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
 from contacts.errors import Refusal
 from providers import letters
 from providers.base import BaseAdapter, CampaignSpec, Message
+from providers.messages import Messages
 
+#: Between the values of a plain row.
+BETWEEN = "\x1f"
+# Some providers refuse a longer one.
+_LONGEST_ID = 100
 _SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
 
 
@@ -44,8 +54,53 @@ class Composer:
         self.spec = spec
         self.text = source.with_words(self._replace) if self._replaces else source
         self.spec = replace(spec, template=self.text.bare)
+        # The finished text, as a format for the values of a plain row.
+        self._format = "".join(
+            literal.replace("%", "%%") + ("%s" if field else "") for literal, field, _ in self.text.pieces
+        )
+        #: What fills the fields of a row's text from left to right, with BETWEEN in between, if all of it is plain and
+        #: there is no own text; otherwise None. Of plain rows, texts of equal length have equal parts and problems: see
+        #: ``BaseAdapter.plain_characters``. No letter of them is replaced, and nobody is skipped because of one.
+        self.plain: Callable[[Row], str | None] = _plain_reader(self.text, adapter.plain_characters(self.spec))
 
-    def compose(self, recipient: Recipient) -> Composed:
+    def plain_text(self, plain: str) -> str:
+        """The finished text of a plain row, from what ``plain`` returned for it."""
+        return self._format % values_in(plain)
+
+    def compose_all(self, rows: Sequence[Row]) -> Messages:
+        """What ``message`` returns for each of ``rows`` (see READ), composed column by column.
+
+        It takes a fraction of the time.
+        """
+        if not rows:
+            return Messages.of([])
+        columns: dict[str, Sequence[Any]] = dict(zip(READ, zip(*rows, strict=True), strict=True))
+        own_texts = _with_line_feeds_in(columns["message"])
+        written = {name: _with_line_feeds_in(columns[name]) for name in self.text.fields}
+        texts = self.text.personalise_all(written, len(rows))
+        if any(own_texts):
+            texts = [own_text or text for own_text, text in zip(own_texts, texts, strict=True)]
+        fallbacks = self.text.fallbacks
+        messages = Messages(
+            msisdns=columns["msisdn"],
+            texts=texts,
+            values={name: with_fallback_in(column, fallbacks.get(name)) for name, column in written.items()},
+            own_texts=own_texts,
+            customer_ids=columns["customer_id"],
+            references=[str(pk or msisdn) for pk, msisdn in zip(columns["id"], columns["msisdn"], strict=True)],
+        )
+        lacked = set(self.lacking("".join(texts)) if self._replaces else "")
+        if not lacked:
+            return messages
+        pairs = zip(rows, messages, strict=True)
+        return Messages.of(
+            [
+                message if lacked.isdisjoint(message.text) else self.message(RecipientRow._make(row))
+                for row, message in pairs
+            ]
+        )
+
+    def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
         text = self.text
         values = {name: _with_line_feeds(getattr(recipient, name)) for name in text.fields}
@@ -59,16 +114,16 @@ class Composer:
             message = _message(text, recipient, values, self._replace(own_text))
         return Composed(message, lacked, self._exclude(message))
 
-    def message(self, recipient: Recipient) -> Message:
+    def message(self, recipient: Recipient | RecipientRow) -> Message:
         """What ``compose`` returns as the message."""
         return self.compose(recipient).message
 
-    def written(self, recipient: Recipient) -> str:
+    def written(self, recipient: Recipient | RecipientRow) -> str:
         """The recipient's text before any letter is replaced."""
         values = {name: _with_line_feeds(getattr(recipient, name)) for name in self.source.fields}
         return _with_line_feeds(recipient.message) or self.source.personalise(values)
 
-    def units(self, recipient: Recipient) -> int:
+    def units(self, recipient: Recipient | RecipientRow) -> int:
         """How long the recipient's text is, in the units that the account counts."""
         return self.adapter.measure(self.spec, self.message(recipient).text).units
 
@@ -125,7 +180,7 @@ def _spec_of(campaign: Campaign) -> CampaignSpec:
     )
 
 
-def _message(text: Text, recipient: Recipient, values: dict[str, str], own_text: str) -> Message:
+def _message(text: Text, recipient: Recipient | RecipientRow, values: dict[str, str], own_text: str) -> Message:
     """One recipient as the adapter sees it. The values are those the text uses, with fallbacks filled in."""
     return Message(
         msisdn=recipient.msisdn,
@@ -133,8 +188,48 @@ def _message(text: Text, recipient: Recipient, values: dict[str, str], own_text:
         values={name: values[name] or text.fallbacks.get(name, "") for name in text.fields},
         own_text=own_text,
         customer_id=recipient.customer_id,
-        reference=str(recipient.pk or recipient.msisdn),
+        reference=str(recipient.id or recipient.msisdn),
     )
+
+
+def values_in(plain: str) -> tuple[str, ...]:
+    """The values in what ``Composer.plain`` returned; none of them is empty."""
+    return tuple(plain.split(BETWEEN)) if plain else ()
+
+
+def _plain_reader(text: Text, characters: str) -> Callable[[Row], str | None]:
+    """The function ``Composer.plain`` for values of these characters, with spaces in between."""
+    used = [(READ.index(field), fallback or "") for _, field, fallback in text.pieces if field]
+    # An at sign could form a field together with the text beside it, and line breaks are changed by the composer.
+    characters = "".join(set(characters) - set("@\r\n" + BETWEEN))
+    if not characters:
+        return lambda row: None
+    if not used:
+        return lambda row: None if row[OWN_TEXT] or len(row[CUSTOMER_ID]) > _LONGEST_ID else ""
+    is_plain = re.compile(f"[{re.escape(characters)} {BETWEEN}]+").fullmatch
+    values_of = itemgetter(*(at for at, _ in used), OWN_TEXT, CUSTOMER_ID)
+    fallbacks = [fallback for _, fallback in used]
+    before, after = f" {BETWEEN}", f"{BETWEEN} "
+
+    def plain(row: Row) -> str | None:
+        *values, own_text, customer_id = values_of(row)
+        if own_text or len(customer_id) > _LONGEST_ID:
+            return None
+        if "" in values:
+            values = [value or fallback for value, fallback in zip(values, fallbacks, strict=True)]
+            if "" in values:
+                return None
+        joined = BETWEEN.join(values)
+        if not is_plain(joined) or joined.count(BETWEEN) != len(values) - 1:
+            return None
+        has_edge_space = joined[0] == " " or joined[-1] == " " or before in joined or after in joined
+        return None if has_edge_space else joined
+
+    return plain
+
+
+def _with_line_feeds_in(column: Sequence[str]) -> Sequence[str]:
+    return [_with_line_feeds(text) for text in column] if "\r" in "".join(column) else column
 
 
 def _with_line_feeds(text: str) -> str:

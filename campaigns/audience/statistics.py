@@ -1,32 +1,43 @@
 """What the texts of an audience cost, and which of them an adapter refuses."""
 
-import hashlib
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from campaigns.audience.approval import add_to_digest
+from campaigns.audience.approval import AudienceDigest
 from campaigns.audience.letter_counts import LetterCounts
-from campaigns.audience.spec import Composed, Composer
+from campaigns.audience.rows import CHUNK, ID, MSISDN, READ, RecipientRow, Row
+from campaigns.audience.spec import Composed, Composer, values_in
 from campaigns.audience.texts import has_foreign_field, has_literal_field
-from campaigns.audience.warnings import OPT_OUT_WORDING, TEXT_FAULTS
+from campaigns.audience.warnings import says_how_to_opt_out, text_faults, without_faultless
 from campaigns.models import Campaign, Recipient
-from contacts.number_facts import number_facts
+from contacts.number_facts import fixed_lines
+from providers import gsm
 from providers.base import Message, Problem
 from providers.prices import Cost, CostCounter, PriceTable, table_of
 
 #: Problems kept for people to read, and recipients of each kind kept for the preview.
 SHOWN = 100
+#: The longest texts that are kept.
+LONGEST = 10
 #: The kinds of recipients: longest texts, most parts, characters that the account lacks, a field that is empty, and a
 #: text of their own.
 KINDS = ("longest", "parts", "replaced", "empty", "own")
 
 #: The parts of a sentence that differ from text to text: numbers, and words in quotation marks.
 _PARTICULARS = re.compile(r"\d[\d,]*|“[^”]*”")
+
+#: Units up to which texts are counted by their length alone; no rule of a provider about bytes matters below.
+_BY_LENGTH = 1_600
+# Characters that count as two units at some provider, so that the end of a part may not split them.
+_PAIR = re.compile(f"[{re.escape(gsm.EXTENSION)}\n\U00010000-\U0010ffff]")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass
@@ -81,7 +92,11 @@ class Measured:
 
 
 class TextStatistics:
-    """Measures finished texts one after another with one adapter's own rules."""
+    """Measures finished texts one after another with one adapter's own rules.
+
+    ``add`` measures one text. ``add_rows`` gives the same result for many: texts of plain rows that are equally long
+    differ in nothing that a provider counts or refuses, so that only the first of them is measured.
+    """
 
     def __init__(self, composer: Composer, prices: PriceTable) -> None:
         self.composer = composer
@@ -90,46 +105,113 @@ class TextStatistics:
         self._letters = LetterCounts(composer)
         self._optional = [name for name in composer.source.fields if name not in composer.source.required]
         self._measured = Measured(kinds={name: Kind() for name in KINDS})
+        self._has_prices = bool(prices)
         self._cost = CostCounter(prices)
         self._units: Counter[int] = Counter()
         self._histogram: Counter[int] = Counter()
         self._most_parts = 0
         self._longest: list[tuple[int, int, dict[str, Any]]] = []
+        self._position = 0
+        #: The size of the texts of plain rows, and how many there are, by the length of what fills their fields.
+        self._sizes: dict[int, gsm.Measure] = {}
+        self._counted: dict[int, int] = {}
+        literals = [literal for literal, _, _ in composer.text.pieces]
+        self._has_pairs = bool(_PAIR.search("".join(literals)))
+        near = without_faultless(literals)
+        self._near_fields = "%s".join(literal.replace("%", "%%") for literal in near)
+        # Every fault contains a digit.
+        self._has_digit = bool(_DIGIT.search("".join(near)))
 
-    def add(self, recipient: Recipient, composed: Composed, position: int) -> None:
-        """Measure one recipient's finished text and collect its problems. ``position`` counts recipients from 1."""
+    def add_rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Measure the texts of ``rows`` (see READ) like ``add``; return the rows of those who are not skipped.
+
+        Positions count on from call to call.
+        """
+        plain_of, sizes, counted = self.composer.plain, self._sizes, self._counted
+        has_prices, has_digit, find_digit = self._has_prices, self._has_digit, _DIGIT.search
+        optional = itemgetter(*map(READ.index, self._optional), ID) if self._optional else None
+        skipped: set[int] = set()
+        shortest_of_longest, fewest_parts = self._noteworthy()
+        for position, row in enumerate(rows, start=self._position + 1):
+            plain = plain_of(row)
+            size = None if plain is None else sizes.get(len(plain))
+            if plain is None or size is None:
+                if self._add_row(row, position, plain):
+                    skipped.add(position)
+                shortest_of_longest, fewest_parts = self._noteworthy()
+                continue
+            counted[len(plain)] += 1
+            if size.units > shortest_of_longest or size.parts >= fewest_parts:
+                self._note_size(row, position, plain, size)
+                shortest_of_longest, fewest_parts = self._noteworthy()
+            if has_prices:
+                self._cost.add(row[MSISDN], size.parts)
+            if has_digit or find_digit(plain):
+                self._add_faults(plain, row[MSISDN])
+            if optional and "" in optional(row):
+                self._measured.kinds["empty"].add(row[ID] or position)
+            if size.alphabet != "gsm" and size.parts > 1:
+                self._letters.add_expensive(self.composer.plain_text(plain), size)
+        first, self._position = self._position + 1, self._position + len(rows)
+        return [row for at, row in enumerate(rows, start=first) if at not in skipped] if skipped else rows
+
+    def _add_row(self, row: Row, position: int, plain: str | None) -> bool:
+        """Measure one text; return whether the person is skipped. Equally long texts of plain rows are only counted
+        afterwards, if there is nothing else to say about any of them.
+        """
+        recipient = RecipientRow._make(row)
+        composed = self.composer.compose(recipient)
+        size = self.add(recipient, composed, position)
+        if plain is not None and size is not None and self._is_by_length(size):
+            self._sizes[len(plain)] = size
+            self._counted[len(plain)] = 0
+        return bool(composed.excluded)
+
+    def _is_by_length(self, size: gsm.Measure) -> bool:
+        # Where two units must not be split, parts depend on where they are.
+        return size.units <= _BY_LENGTH and (size.parts <= 1 or not self._has_pairs)
+
+    def _noteworthy(self) -> tuple[int, int]:
+        """A text of more units than the first, or of at least as many parts as the second, is noted by itself."""
+        parts = self._measured.kinds["parts"]
+        return (
+            self._longest[0][0] if len(self._longest) == LONGEST else -1,
+            self._most_parts + (len(parts.first) == SHOWN),
+        )
+
+    def _note_size(self, row: Row, position: int, plain: str, size: gsm.Measure) -> None:
+        """Note what add notes of one text of this size, except for what is counted by length."""
+        self._note_parts(size.parts, row[ID] or position)
+        if self._is_among_longest(size.units):
+            self._note_longest(RecipientRow._make(row), self.composer.plain_text(plain), size.units, position)
+
+    def _add_faults(self, plain: str, msisdn: str) -> None:
+        for code in text_faults(self._near_fields % values_in(plain)):
+            self.add_fault(code, msisdn)
+
+    def add(self, recipient: Recipient | RecipientRow, composed: Composed, position: int) -> gsm.Measure | None:
+        """Measure one recipient's finished text and collect its problems. ``position`` counts recipients from 1.
+
+        Returns the size, or None if the person is skipped or the text has a problem.
+        """
         measured, message = self._measured, composed.message
         if composed.lacked:
             measured.lacking += 1
             self._letters.add_lacked(recipient)
         if composed.excluded:
             self._exclude(recipient, composed.excluded)
-            return
+            return None
         size = self.adapter.measure(self.spec, message.text)
-        measured.included += 1
-        measured.parts += size.parts
+        self._count(size, 1)
         self._cost.add(message.msisdn, size.parts)
-        measured.unicode += size.alphabet != "gsm"
-        self._histogram[size.parts] += 1
-        if size.parts > self._most_parts:
-            self._most_parts, measured.kinds["parts"] = size.parts, Kind()
-        self._units[size.units] += 1
+        self._note_parts(size.parts, recipient.id or position)
         if (size.parts > 1 and size.units != len(message.text)) or size.alphabet != "gsm":
             self._letters.add_expensive(message.text, size)
-        self._sort(recipient, composed, position, size.parts)
-        if len(self._longest) < 10 or size.units > self._longest[0][0]:
-            entry = {
-                "id": recipient.pk,
-                "position": position,
-                "msisdn": recipient.msisdn,
-                "units": size.units,
-                "text": message.text,
-            }
-            keep = heappush if len(self._longest) < 10 else heappushpop
-            keep(self._longest, (size.units, -measured.included, entry))
-        for code, pattern in TEXT_FAULTS.items():
-            if pattern.search(message.text):
-                self.add_fault(code, message.msisdn)
+        self._sort(recipient, composed, recipient.id or position)
+        if self._is_among_longest(size.units):
+            self._note_longest(recipient, message.text, size.units, position)
+        for code in text_faults(message.text):
+            self.add_fault(code, message.msisdn)
         if recipient.message:
             self._check_own(message)
         found = self.adapter.problems(self.spec, message)
@@ -137,6 +219,36 @@ class TextStatistics:
             found = [*found, Problem("literal_field", "The finished text still contains a field such as @@value1@@.")]
         if found:
             self._add_problems(message.msisdn, found)
+        return None if found else size
+
+    def _count(self, size: gsm.Measure, texts: int) -> None:
+        measured = self._measured
+        measured.included += texts
+        measured.parts += size.parts * texts
+        measured.unicode += texts * (size.alphabet != "gsm")
+        self._histogram[size.parts] += texts
+        self._units[size.units] += texts
+
+    def _note_parts(self, parts: int, where: int) -> None:
+        """Note one of the first recipients whose texts have the most parts; ``result`` counts them."""
+        if parts > self._most_parts:
+            self._most_parts, self._measured.kinds["parts"] = parts, Kind()
+        if parts == self._most_parts:
+            self._measured.kinds["parts"].add(where)
+
+    def _is_among_longest(self, units: int) -> bool:
+        return len(self._longest) < LONGEST or units > self._longest[0][0]
+
+    def _note_longest(self, recipient: Recipient | RecipientRow, text: str, units: int, position: int) -> None:
+        entry = {
+            "id": recipient.id,
+            "position": position,
+            "msisdn": recipient.msisdn,
+            "units": units,
+            "text": text,
+        }
+        keep = heappush if len(self._longest) < LONGEST else heappushpop
+        keep(self._longest, (units, -position, entry))
 
     def add_fault(self, code: str, msisdn: str) -> None:
         """Count a text that has what the warning with this code is about."""
@@ -147,12 +259,16 @@ class TextStatistics:
         """Check a text that replaces the campaign's for what the campaign's text is checked for."""
         if has_foreign_field(message.text):
             self.add_fault("own_foreign_field", message.msisdn)
-        if not OPT_OUT_WORDING.search(message.text):
+        if not says_how_to_opt_out(message.text):
             self.add_fault("own_no_opt_out_wording", message.msisdn)
 
     def result(self) -> Measured:
         """Return the statistics of all texts added so far, without a digest."""
         measured = self._measured
+        for length, texts in self._counted.items():
+            self._count(self._sizes[length], texts)
+            self._counted[length] = 0
+        measured.kinds["parts"].count = self._histogram[self._most_parts]
         measured.histogram = dict(sorted(self._histogram.items()))
         measured.least = min(self._units, default=0)
         measured.typical = _median(self._units)
@@ -166,17 +282,15 @@ class TextStatistics:
         measured.cost = self._cost.result()
         return measured
 
-    def _exclude(self, recipient: Recipient, reason: str) -> None:
+    def _exclude(self, recipient: Recipient | RecipientRow, reason: str) -> None:
         measured = self._measured
         measured.skipped[reason] = measured.skipped.get(reason, 0) + 1
-        if recipient.pk:
-            measured.skipped_ids.setdefault(reason, array("q")).append(recipient.pk)
+        if recipient.id:
+            measured.skipped_ids.setdefault(reason, array("q")).append(recipient.id)
 
-    def _sort(self, recipient: Recipient, composed: Composed, position: int, parts: int) -> None:
-        """Note the kinds that a recipient belongs to."""
-        kinds, where = self._measured.kinds, recipient.pk or position
-        if parts == self._most_parts:
-            kinds["parts"].add(where)
+    def _sort(self, recipient: Recipient | RecipientRow, composed: Composed, where: int) -> None:
+        """Note the other kinds that a recipient belongs to."""
+        kinds = self._measured.kinds
         if composed.lacked:
             kinds["replaced"].add(where)
         if recipient.message:
@@ -208,18 +322,15 @@ def _reason(problem: Problem) -> tuple[str, str]:
     return problem.code, " ".join("".join(plain).split())
 
 
-def measure_texts(campaign: Campaign, composer: Composer, recipients: Iterator[Recipient]) -> Measured:
-    """Render, measure and check every text once, streaming. The digest is of those who are not skipped."""
+def measure_texts(campaign: Campaign, composer: Composer, rows: Iterable[Row]) -> Measured:
+    """Measure and check the text of each row (see READ) once, streaming. The digest is of those who are not skipped."""
     statistics = TextStatistics(composer, table_of(campaign.account))
-    digest = hashlib.sha256()
-    for position, recipient in enumerate(recipients, start=1):
-        composed = composer.compose(recipient)
-        statistics.add(recipient, composed, position)
-        if composed.excluded:
-            continue
-        add_to_digest(digest, recipient)
-        if number_facts(recipient.msisdn)[1] == "fixed_line":
-            statistics.add_fault("landline", recipient.msisdn)
+    digest, left = AudienceDigest(), iter(rows)
+    while chunk := list(islice(left, CHUNK)):
+        included = statistics.add_rows(chunk)
+        digest.add(included)
+        for msisdn in fixed_lines(map(itemgetter(MSISDN), included)):
+            statistics.add_fault("landline", msisdn)
     measured = statistics.result()
     measured.digest = digest.hexdigest()
     return measured

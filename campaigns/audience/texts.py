@@ -15,6 +15,8 @@ _FOREIGN_FIELD = re.compile(
     r"|\[\s*[^\W\d][\w ./-]{0,38}\]|%[^\W\d]\w{0,38}%|(?<!\d)%[^\W\d][^\W\d]*(?: [^\W\d]+){1,4}%"
     r"|<%?=?<?\s*[^\W\d][\w .-]{0,38}%?>>?|«\s*[^\W\d][^«»\n]{0,38}»|#[^\W\d]\w{0,38}#|(?<!\w)\$[^\W\d]\w{1,38}"
 )
+# What each of these begins with.
+_FOREIGN_START = re.compile(r"[*${｛\[%<«#]")
 _BARE_FIELD = re.compile(r"@@value[1-6]@@")
 
 
@@ -42,6 +44,16 @@ class Text:
             if field:
                 parts.append(values.get(field, "") or fallback or "")
         return "".join(parts)
+
+    def personalise_all(self, values: Mapping[str, Sequence[str]], count: int) -> list[str]:
+        """Return the finished texts of ``count`` people; ``values`` has a column for each field."""
+        pattern, columns = "", []
+        for literal, field, fallback in self.pieces:
+            pattern += literal.replace("%", "%%")
+            if field:
+                pattern += "%s"
+                columns.append(with_fallback_in(values[field], fallback))
+        return list(map(pattern.__mod__, zip(*columns, strict=True))) if columns else [pattern % ()] * count
 
     def with_words(self, change: Callable[[str], str]) -> "Text":
         """Return this text with ``change`` applied to everything in it that is not a field, fallbacks included."""
@@ -79,6 +91,11 @@ def compile_text(source: str) -> Text:
     return _text_of(source, pieces)
 
 
+def with_fallback_in(column: Sequence[str], fallback: str | None) -> Sequence[str]:
+    """Return the values with ``fallback`` instead of those that are empty."""
+    return [value or fallback for value in column] if fallback else column
+
+
 def _text_of(source: str, pieces: Sequence[tuple[str, str, str | None]]) -> Text:
     used = [(field, fallback) for _, field, fallback in pieces if field]
     fallbacks = {field: fallback or "" for field, fallback in used}
@@ -104,7 +121,7 @@ def foreign_fields(source: str) -> list[str]:
 
 def has_foreign_field(finished: str) -> bool:
     """Whether a finished text still contains what ``foreign_fields`` finds."""
-    return bool(_FOREIGN_FIELD.search(finished))
+    return bool(_FOREIGN_START.search(finished) and _FOREIGN_FIELD.search(finished))
 
 
 def has_literal_field(finished: str) -> bool:

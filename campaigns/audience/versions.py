@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from campaigns.audience.rows import CHUNK
 from campaigns.audience.texts import compile_text
 from campaigns.audience.windows import describe, parse
 from campaigns.models import Campaign, CampaignVersion
@@ -76,9 +78,12 @@ def stored_numbers(campaign: Campaign, ask_for_lock: Callable[[], None]) -> Iter
     before = campaign.versions.order_by("-number").first()
     is_known = before is not None and before.msisdns != "" and default_storage.exists(str(before.msisdns))
     version = before.number + 1 if before else 1
-    msisdns = campaign.recipients.frozen().order_by("msisdn").values_list("msisdn", flat=True).iterator(chunk_size=5000)
+    msisdns = (
+        campaign.recipients.frozen().order_by("msisdn").values_list("msisdn", flat=True).iterator(chunk_size=CHUNK)
+    )
     with tempfile.TemporaryFile() as packed:
-        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as lines:
+        # Level 9 takes ten times as long and saves less than a tenth.
+        with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=4, mtime=0) as lines:
             earlier = _numbers_of(before) if before is not None and is_known else iter(())
             came, went = _compare(earlier, _written(msisdns, lines))
         packed.seek(0)
@@ -245,9 +250,9 @@ def _numbers_of(version: CampaignVersion) -> Iterator[str]:
 
 
 def _written(msisdns: Iterator[str], lines: gzip.GzipFile) -> Iterator[str]:
-    for msisdn in msisdns:
-        lines.write(f"{msisdn}\n".encode())
-        yield msisdn
+    while chunk := list(islice(msisdns, CHUNK)):
+        lines.write(("\n".join(chunk) + "\n").encode())
+        yield from chunk
 
 
 def _save(campaign: Campaign, version: int, packed: IO[bytes]) -> str:

@@ -1,7 +1,9 @@
 """Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
 
+import gc
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
@@ -13,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
+from campaigns.audience.rows import ID, MSISDN, READ, Row
 from campaigns.audience.spec import composer_of
 from campaigns.chain import reached_elsewhere
 from campaigns.handover import canary
@@ -36,11 +39,15 @@ _LEFT = {
 
 @dataclass(frozen=True)
 class Rendered:
-    """A payload with the recipients in it and the parts they cost."""
+    """A payload with the numbers of the recipients in it (msisdn) and the parts they cost."""
 
     payload: Payload
-    recipients: Sequence[Recipient]
+    msisdns: Sequence[str]
     parts: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.msisdns)
 
     @property
     def sha256(self) -> str:
@@ -71,19 +78,38 @@ def create_batches(campaign_id: int, now: datetime) -> int:
         _continue_after_canary(campaign, now)
     portions = Portions(campaign, now)
     portions.skip_those_outside()
-    while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
+    if campaign.is_staggered:
+        # Also those who are in no batch yet after this; in any other campaign, everybody is in one.
         subtract_leavers(campaign, campaign.recipients.waiting())
-        number = (campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0) + 1
-        recipients = portions.take()
-        if not recipients:
-            break
-        rendered = render(campaign, number, 1, recipients)
+    number = campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0
+    while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
+        with _no_garbage_collection():
+            taken = portions.take()
+            if not taken:
+                break
+            if subtract_leavers(campaign, portions.waiting_between(taken[0][MSISDN], taken[-1][MSISDN])):
+                # Without those who left, there is room for others.
+                continue
+            number += 1
+            rendered = render(campaign, number, 1, taken)
         _store(campaign, number, rendered, portions, now)
-        portions.used(len(rendered.recipients))
+        portions.used(rendered.msisdns)
         made += 1
     if campaign.is_staggered:
         portions.plan_next(made)
     return made
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Look for no cycles: the rows of a batch form none, but with so many of them it takes as long as rendering."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def refuse_late(campaign: Campaign, now: datetime) -> None:
@@ -162,9 +188,9 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
     for why, leaving in _leavers(campaign, left):
         gone[why] = set(leaving.values_list("pk", flat=True)) - gone_ids
         gone_ids |= gone[why]
-    kept = [recipient for recipient in left.order_by("msisdn") if recipient.pk not in gone_ids]
+    kept = [row for row in left.order_by("msisdn").values_list(*READ) if row[ID] not in gone_ids]
     rendered = render(campaign, batch.number, batch.generation + 1, kept) if kept else None
-    if rendered and len(rendered.recipients) < len(kept):
+    if rendered and rendered.rows < len(kept):
         raise Refusal("does_not_fit", f"The next generation of {batch.name} no longer fits into one file.")
     path = _write(campaign, rendered) if rendered else ""
     with transaction.atomic():
@@ -190,25 +216,26 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
         return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
 
 
-def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Recipient]) -> Rendered:
-    """Render the first of ``recipients`` that fit into one payload: all of them, or half, or half of that.
+def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Row]) -> Rendered:
+    """Render the first of ``recipients`` (rows of READ) that fit into one payload: all of them, or half, or half of
+    that.
 
-    The same input gives the same bytes on every call. Raises Refusal ``too_large`` if one recipient alone does not fit.
+    The same input gives the same bytes on every call; see ``providers.formats`` for what a zip depends on besides.
+    Raises Refusal ``too_large`` if one recipient alone does not fit.
     """
     composer = composer_of(campaign)
-    spec = composer.spec
-    adapter = campaign.account.adapter
+    spec, adapter = composer.spec, composer.adapter
+    messages = composer.compose_all(recipients)
     stem = derive_stem(campaign.pk, number, generation)
     key = derive_key(campaign.account.pk, stem)
     while True:
-        messages = [composer.message(recipient) for recipient in recipients]
         payload = adapter.render(stem, key, spec, messages)
         if len(payload.body) <= adapter.limits.bytes:
-            parts = sum(adapter.measure(spec, message.text).parts for message in messages)
-            return Rendered(payload, recipients, parts)
-        if len(recipients) == 1:
+            counted = adapter.count_parts(spec, messages.texts)
+            return Rendered(payload, messages.msisdns, sum(parts * texts for parts, texts in counted.items()))
+        if len(messages) == 1:
             raise Refusal("too_large", f"A single text is larger than {campaign.account} accepts in a file.")
-        recipients = recipients[: (len(recipients) + 1) // 2]
+        messages = messages[: (len(messages) + 1) // 2]
 
 
 def dry_run(campaign: Campaign) -> Iterator[Rendered]:
@@ -218,21 +245,23 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     the campaign has batches, these come first, as they were rendered.
     """
     number = 0
-    people: Iterator[Recipient]
+    people: Iterator[Row]
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
         with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
-        yield Rendered(payload, list(Recipient.objects.of_batch(batch)), batch.parts)
+        texted = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)
+        yield Rendered(payload, list(texted), batch.parts)
     waiting = campaign.recipients.waiting()
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
     # Streamed, because somebody may look at the first file only.
-    people = (row for row in waiting.order_by("msisdn").iterator(chunk_size=2000) if row.pk not in gone)
+    rows = waiting.order_by("msisdn").values_list(*READ).iterator(chunk_size=2000)
+    people = (row for row in rows if row[ID] not in gone)
     while left := list(islice(people, most_rows(campaign))):
         number += 1
         rendered = render(campaign, number, 1, left)
         yield rendered
-        people = chain(left[len(rendered.recipients) :], people)
+        people = chain(left[rendered.rows :], people)
 
 
 def _store(campaign: Campaign, number: int, rendered: Rendered, portions: Portions, now: datetime) -> None:
@@ -240,10 +269,9 @@ def _store(campaign: Campaign, number: int, rendered: Rendered, portions: Portio
     with transaction.atomic():
         _row(campaign, number, 1, rendered, path, now)
         taken = 0
-        for first, last in portions.stretches(rendered.recipients):
-            stretch = campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last)
-            taken += stretch.update(batch_number=number)
-        if taken != len(rendered.recipients):
+        for first, last in portions.stretches(rendered.msisdns):
+            taken += portions.waiting_between(first, last).update(batch_number=number)
+        if taken != rendered.rows:
             raise Refusal("changed_meanwhile", f"The recipients of {campaign} changed while batches were created.")
 
 
@@ -273,10 +301,10 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         payload=path,
         sha256=rendered.sha256,
         size=len(payload.body),
-        rows=len(rendered.recipients),
+        rows=rendered.rows,
         parts=rendered.parts,
         due_at=now,
-        expires_at=expires_at_of(campaign, [recipient.msisdn for recipient in rendered.recipients], now),
+        expires_at=expires_at_of(campaign, rendered.msisdns, now),
     )
     record_event(
         campaign,

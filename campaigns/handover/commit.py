@@ -8,6 +8,7 @@ from django.db import transaction
 
 from campaigns import timing
 from campaigns.handover import journal, recovery
+from campaigns.handover.at_once import Steps
 from campaigns.handover.gate import still_committing
 from campaigns.handover.recovery import AskAPerson, Hold, PrepareAgain, RetryLater
 from campaigns.handover.session import RemoteSession, SessionBroken
@@ -23,13 +24,14 @@ from providers.locks import Lock
 from providers.points import reach
 
 
-def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session: RemoteSession, clock: Clock) -> None:
+def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session: RemoteSession, clock: Clock) -> Steps:
     """Commit once: the intent is stored and journalled, and this process still holds the batch's lock."""
+    adapter, stored = batch.account.adapter, plain_attempt(attempt)
     reach("intent:stored")
     try:
         _journal_intent(batch, attempt)
         reach("intent:journalled")
-        remote = session.remote()
+        session.remote()
         reach("commit:begin")
         if not lock.still_held():
             raise SessionBroken("The lock was lost before the commit. The worker that holds it now polls first.")
@@ -38,7 +40,7 @@ def commit(batch: Batch, attempt: Attempt, payload: Payload, lock: Lock, session
         if now - attempt.started_at > timing.GATE_HOLDS_FOR or is_past_its_time:
             # What the gate allowed may no longer be allowed. Nothing was committed, so the batch passes the gate again.
             raise Unreachable("woke_late", "The worker was stopped between the last check and the commit.")
-        receipt = batch.account.adapter.commit(remote, payload, plain_attempt(attempt))
+        receipt = yield lambda remote: adapter.commit(remote, payload, stored)
     except (Refused, Unreachable) as trouble:
         commit_did_not_arrive(batch, attempt, trouble, clock())
         raise SessionBroken from trouble

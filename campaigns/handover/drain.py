@@ -1,14 +1,14 @@
-"""Hand over the due batches of an account one after another: claim, stage, gate, commit."""
+"""Hand over the due batches of an account over one connection: claim, stage, gate, commit."""
 
 from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
-from rq.timeouts import BaseTimeoutException
 
 from campaigns import timing
 from campaigns.audience.approval import is_as_approved
 from campaigns.handover import recovery
+from campaigns.handover.at_once import AtOnce, Steps
 from campaigns.handover.batches import supersede, why_rebuild
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import UNAPPROVED, gate, next_attempt
@@ -39,9 +39,10 @@ def due_batches(account: Account, now: datetime) -> list[Batch]:
 
 
 def drain(account_id: int, clock: Clock, until: datetime) -> int:
-    """Hand over the account's due batches one after another over one connection, until none is due or it is ``until``.
+    """Hand over the account's due batches over one connection, until none is due or it is ``until``.
 
-    Returns how many batches were worked on. Does nothing if all connection slots of the account are taken.
+    Each is claimed and passes the gate in its turn; where the connection has channels, several files are transmitted
+    at once. Returns how many batches were worked on. Does nothing if all connection slots of the account are taken.
     """
     worked = 0
     tried: set[int] = set()
@@ -54,22 +55,19 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
             batches = [batch for batch in due_batches(account, clock()) if batch.pk not in tried]
             if not batches:
                 break
-            try:
-                with RemoteSession(account) as session:
-                    for batch in batches:
-                        if clock() >= until:
-                            break
-                        tried.add(batch.pk)
-                        worked += 1
-                        hand_over(batch.pk, session, clock)
-            except SessionBroken:
-                # The remaining batches are still due: the next job hands them over through a fresh connection.
-                break
-            except BaseTimeoutException:
-                raise
-            except Exception as error:
+            with RemoteSession(account) as session, AtOnce(session, len(batches)) as under_way:
+                for batch in batches:
+                    if not under_way.has_room() or clock() >= until:
+                        break
+                    tried.add(batch.pk)
+                    worked += 1
+                    under_way.start(batch.pk, hand_over(batch.pk, session, clock))
+                under_way.finish()
+            for batch_id, error in under_way.errors:
                 # An error of our own with one batch must not hold up the others. What became of it is not known.
-                postpone(batch.pk, error, clock())
+                postpone(batch_id, error, clock())
+            if under_way.is_broken:
+                # The remaining batches are still due: the next job hands them over through a fresh connection.
                 break
     return worked
 
@@ -84,7 +82,7 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
             ask_a_person(batch, decision, now)
 
 
-def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
+def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> Steps:
     """Take one due batch as far as it goes. Raises SessionBroken if the connection must not be used again."""
     with hold(batch_lock_name(batch_id)) as lock:
         if lock is None:
@@ -94,6 +92,8 @@ def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
             return
         try:
             if batch.status == Batch.Status.COMMITTING:
+                # It polls through a fresh connection, which replaces the present one.
+                yield None
                 recover(batch, lock, session, clock)
                 return
             if batch.status == Batch.Status.UPLOADING:
@@ -102,12 +102,12 @@ def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> None:
                     batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
                 )
             if batch.status == Batch.Status.PREPARED:
-                begin(batch, lock, session, clock)
+                yield from begin(batch, lock, session, clock)
         except StaleTransition:
             return
 
 
-def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> None:
+def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Steps:
     """Claim, stage, gate and commit a prepared batch."""
     now = clock()
     if batch.campaign.status != Campaign.Status.RUNNING:
@@ -139,9 +139,9 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
     adapter = batch.account.adapter
     name = adapter.attempt_name(payload, next_attempt(batch))
     try:
-        remote = session.remote()
+        session.remote()
         reach("stage:begin")
-        staged = adapter.stage(remote, payload, name)
+        staged = yield lambda remote: adapter.stage(remote, payload, name)
     except Trouble as trouble:
         stage_failed(batch, trouble, clock())
         raise SessionBroken from trouble
@@ -151,7 +151,7 @@ def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Non
         if batch.status == Batch.Status.UPLOADING:
             rebuild_batch(batch, clock)
         return
-    commit(batch, attempt, payload, lock, session, clock)
+    yield from commit(batch, attempt, payload, lock, session, clock)
 
 
 def put_off(batch: Batch, verdict: Verdict) -> None:

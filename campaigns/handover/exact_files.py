@@ -3,13 +3,18 @@
 import io
 import math
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from urllib.parse import unquote_plus
 
 from campaigns.audience.check import refuse_foreign_fields, usable_text_of
+from campaigns.audience.rows import Row, row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
 from campaigns.audience.spec import composer_of
+from campaigns.audience.texts import Text
 from campaigns.handover.batches import Rendered, dry_run, render
+from campaigns.handover.portions import most_rows
 from campaigns.models import Campaign
 from contacts.errors import Refusal
 from providers.base import Payload
@@ -17,30 +22,40 @@ from providers.base import Payload
 #: How much of a file is shown: lines, and characters of a line.
 LINES = 20
 WIDTH = 1_000
+#: The recipients of a draft that are read at once.
+READ_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
-class PlannedFiles:
-    """The first file, byte for byte, and about how many files and recipients follow it."""
+class PlannedFile:
+    """The file with this ``number``, byte for byte, and about how many files and recipients follow it."""
 
-    first: Rendered
+    number: int
+    file: Rendered
     more_files: int
     more_recipients: int
 
 
-def plan_files(campaign: Campaign) -> PlannedFiles:
-    """Render the first file of a campaign and count the others; only the first is rendered, because each takes seconds.
+def plan_file(campaign: Campaign, number: int = 1) -> PlannedFile:
+    """Render a file of a campaign, and those before it, because how many recipients fit is known only then.
 
-    The numbers of a draft are those of the check. Raises Refusal.
+    ``number`` counts from 1; of a number beyond the last file, the last one is returned. The numbers of a draft are
+    those of the check. Raises Refusal.
     """
+    skipped: list[str] = []
     if campaign.counts:
-        first, total = next(dry_run(campaign), None), campaign.recipients.included().count()
+        files, total = dry_run(campaign), campaign.recipients.included().count()
     else:
-        first, total = _first_of_draft(campaign)
-    if first is None:
+        text = usable_text_of(campaign)
+        refuse_foreign_fields(campaign)
+        files, total = _files_of_draft(campaign, text, skipped), count_reasons(campaign, text)[""]
+    found, shown, gone = None, 0, 0
+    for found in islice(files, number):
+        shown, gone = shown + 1, gone + found.rows
+    if found is None:
         raise Refusal("empty_audience", "Nobody is left to text, so there is no file.")
-    left = max(total - len(first.recipients), 0)
-    return PlannedFiles(first, math.ceil(left / len(first.recipients)), left)
+    left = max(total - len(skipped) - gone, 0)
+    return PlannedFile(shown, found, math.ceil(left * shown / gone), left)
 
 
 def first_lines(payload: Payload) -> list[str]:
@@ -61,18 +76,30 @@ def first_lines(payload: Payload) -> list[str]:
     return [line[:WIDTH] for line in text.split("\n")[:LINES]]
 
 
-def _first_of_draft(campaign: Campaign) -> tuple[Rendered | None, int]:
-    """The first file, and the recipients of all files, less those of the first that are skipped."""
-    text = usable_text_of(campaign)
-    refuse_foreign_fields(campaign)
+def _files_of_draft(campaign: Campaign, text: Text, skipped: list[str]) -> Iterator[Rendered]:
+    """The files of everybody who would get a text; the numbers of those who are skipped are added to ``skipped``.
+
+    Raises Refusal at the first text that cannot be handed over.
+    """
+    people, number = _texted(campaign, text, skipped), 0
+    while left := list(islice(people, most_rows(campaign))):
+        number += 1
+        rendered = render(campaign, number, 1, left)
+        yield rendered
+        people = chain(left[rendered.rows :], people)
+
+
+def _texted(campaign: Campaign, text: Text, skipped: list[str]) -> Iterator[Row]:
     composer = composer_of(campaign, text)
-    recipients, total = [], count_reasons(campaign, text)[""]
-    for recipient in draft_recipients(campaign, text, 0, campaign.account.adapter.limits.rows):
-        composed = composer.compose(recipient)
-        if composed.excluded:
-            total -= 1
-            continue
-        if problems := composer.adapter.problems(composer.spec, composed.message):
-            raise Refusal("texts_refused", f"Fix the texts first. {problems[0].sentence}")
-        recipients.append(recipient)
-    return (render(campaign, 1, 1, recipients) if recipients else None), total
+    for skip in count(0, READ_AT_ONCE):
+        people = list(draft_recipients(campaign, text, skip, READ_AT_ONCE))
+        for recipient in people:
+            composed = composer.compose(recipient)
+            if composed.excluded:
+                skipped.append(recipient.msisdn)
+                continue
+            if problems := composer.adapter.problems(composer.spec, composed.message):
+                raise Refusal("texts_refused", f"Fix the texts first. {problems[0].sentence}")
+            yield row_of(recipient)
+        if len(people) < READ_AT_ONCE:
+            return

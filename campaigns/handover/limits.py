@@ -1,5 +1,6 @@
 """Whether a batch may be handed over at a moment, by the allowed hours of its recipients and the campaign's pace."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,7 @@ def ends_at(campaign: Campaign) -> datetime | None:
     return min(moments, default=None)
 
 
-def expires_at_of(campaign: Campaign, msisdns: list[str], now: datetime) -> datetime | None:
+def expires_at_of(campaign: Campaign, msisdns: Sequence[str], now: datetime) -> datetime | None:
     """Until when a batch of these recipients may be handed over: the end of their next allowed hours, or the end."""
     end, window = ends_at(campaign), parse(campaign.window)
     if window is None or campaign.is_early:

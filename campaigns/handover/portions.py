@@ -12,7 +12,8 @@ from typing import Any
 from django.db import transaction
 
 from campaigns import timing
-from campaigns.audience.reach import stored_groups
+from campaigns.audience.reach import read_groups, stored_groups
+from campaigns.audience.rows import READ, Row
 from campaigns.audience.windows import Group, Window, next_opening, parse
 from campaigns.audience.zones import group_of
 from campaigns.handover import canary
@@ -56,6 +57,8 @@ class Portions:
         self.window = parse(campaign.window) if campaign.is_staggered else None
         self.most_rows = most_rows(campaign)
         self.room, self._room_at = _room(campaign, now)
+        #: Up to this number, everybody who may be in a batch is in one; used where there is no window.
+        self._used_up_to = ""
         self.spans: dict[Group, list[Span]] = {}
         self._openings: dict[Group, tuple[datetime, datetime] | None] = {}
         if self.window is not None:
@@ -63,45 +66,52 @@ class Portions:
                 self.spans.setdefault(span.group, []).append(span)
             self._openings = {group: next_opening(self.window, group, now) for group in self.spans}
 
-    def take(self) -> list[Recipient]:
-        """The recipients for the next batch, in msisdn order and of one group; [] if nobody may be in one now."""
+    def take(self) -> list[Row]:
+        """The recipients for the next batch as rows of READ, in msisdn order and of one group; [] if nobody may be in
+        one now."""
         rows = self.most_rows if self.room is None else min(self.most_rows, self.room)
         if rows <= 0:
             return []
         if self.window is None:
-            return list(self.campaign.recipients.waiting().order_by("msisdn")[:rows])
+            left = self.campaign.recipients.waiting().filter(msisdn__gt=self._used_up_to)
+            return list(left.order_by("msisdn").values_list(*READ)[:rows])
         for group in self._open_groups():
             spans = self.spans[group]
             while spans and not self._waiting_in(spans[0]).exists():
                 del spans[0]
-            taken: list[Recipient] = []
+            taken: list[Row] = []
             for span in spans:
-                taken += self._waiting_in(span).order_by("msisdn")[: rows - len(taken)]
+                taken += self._waiting_in(span).order_by("msisdn").values_list(*READ)[: rows - len(taken)]
                 if len(taken) == rows:
                     break
             if taken:
                 return taken
         return []
 
-    def used(self, rows: int) -> None:
-        """Count ``rows`` more recipients as put into a batch."""
+    def used(self, msisdns: Sequence[str]) -> None:
+        """Count these recipients, the first ones of those taken last, as put into a batch."""
+        self._used_up_to = msisdns[-1]
         if self.room is not None:
-            self.room -= rows
+            self.room -= len(msisdns)
 
-    def stretches(self, recipients: Sequence[Recipient]) -> list[tuple[str, str]]:
+    def stretches(self, msisdns: Sequence[str]) -> list[tuple[str, str]]:
         """The recipients of a batch as ranges, first and last msisdn, in which nobody else waits."""
         if self.window is None:
-            return [(recipients[0].msisdn, recipients[-1].msisdn)]
-        spans = iter(self.spans[group_of(self.window, recipients[0].msisdn)])
+            return [(msisdns[0], msisdns[-1])]
+        spans = iter(self.spans[group_of(self.window, msisdns[0])])
         span, made = next(spans), list[tuple[str, str]]()
-        for recipient in recipients:
-            if made and recipient.msisdn <= span.last:
-                made[-1] = (made[-1][0], recipient.msisdn)
+        for msisdn in msisdns:
+            if made and msisdn <= span.last:
+                made[-1] = (made[-1][0], msisdn)
                 continue
-            while recipient.msisdn > span.last:
+            while msisdn > span.last:
                 span = next(spans)
-            made.append((recipient.msisdn, recipient.msisdn))
+            made.append((msisdn, msisdn))
         return made
+
+    def waiting_between(self, first: str, last: str) -> RecipientQuerySet:
+        """Those who wait, from the first to the last msisdn."""
+        return self.campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last)
 
     def skip_those_outside(self) -> None:
         """Exclude those whose allowed hours are closed, if the campaign skips them.
@@ -152,12 +162,14 @@ class Portions:
             self._refuse_unless_busy(counts.total())
 
     def _due_at(self, counts: Counter[Group]) -> datetime | None:
-        if not self.campaign.recipients.waiting().exists() or canary.others_wait(self.campaign):
+        if not self.campaign.recipients.has_waiting() or canary.others_wait(self.campaign):
             return None
         opens_at = self.now
         if self.window is not None:
             moments = [
-                opening[0] for group in counts if (opening := self._openings[group]) and self._is_reached(opening)
+                opening[0]
+                for group in counts
+                if (opening := self._openings[group]) and _is_reached(self.campaign, opening, self.now)
             ]
             if not moments:
                 return None
@@ -175,10 +187,6 @@ class Portions:
                 " what was handed over stays, and its results are still collected.",
             )
 
-    def opened_at(self) -> datetime | None:
-        """When the hours that are open now began, the latest of them; None if nobody may be texted now."""
-        return max((opening[0] for group in self._open_groups() if (opening := self._openings[group])), default=None)
-
     def _open_groups(self) -> list[Group]:
         """Those that are open now, the one that closes first before the others."""
         closes_at = {group: opening[1] for group, opening in self._openings.items() if opening}
@@ -188,14 +196,20 @@ class Portions:
 
     def _is_open(self, group: Group) -> bool:
         opening = self._openings[group]
-        return opening is not None and opening[0] <= self.now and self._is_reached(opening)
-
-    def _is_reached(self, opening: tuple[datetime, datetime]) -> bool:
-        end = ends_at(self.campaign)
-        return end is None or max(opening[0], self.now) < end
+        return opening is not None and _is_open(self.campaign, opening, self.now)
 
     def _waiting_in(self, span: Span) -> RecipientQuerySet:
-        return self.campaign.recipients.waiting().filter(msisdn__gte=span.first, msisdn__lte=span.last)
+        return self.waiting_between(span.first, span.last)
+
+
+def _is_open(campaign: Campaign, opening: tuple[datetime, datetime], now: datetime) -> bool:
+    """Whether these allowed hours have begun, before the end of the campaign."""
+    return opening[0] <= now and _is_reached(campaign, opening, now)
+
+
+def _is_reached(campaign: Campaign, opening: tuple[datetime, datetime], now: datetime) -> bool:
+    end = ends_at(campaign)
+    return end is None or max(opening[0], now) < end
 
 
 def most_rows(campaign: Campaign) -> int:
@@ -229,7 +243,7 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
 
 def are_due(campaign: Campaign, now: datetime) -> bool:
     """Whether batches can be created now: recipients wait, and hours, pace or canary do not hold all of them back."""
-    return _may_be_created(campaign, now) and campaign.recipients.waiting().exists()
+    return _may_be_created(campaign, now) and campaign.recipients.has_waiting()
 
 
 def _may_be_created(campaign: Campaign, now: datetime) -> bool:
@@ -245,14 +259,17 @@ def _may_be_created(campaign: Campaign, now: datetime) -> bool:
 def open_since(campaign: Campaign, now: datetime) -> datetime | None:
     """Since when any of the waiting recipients may be texted, by their allowed hours; None if none of them may now.
 
-    Those behind the first recipients may be texted only from when these were accepted.
+    Those behind the first recipients may be texted only from when these were accepted. Reads no number: who waits is
+    what the last batches, or else the freeze, counted. The gate asks this while it holds up every opt-out.
     """
-    portions = Portions(campaign, now)
     since = campaign.batches_due_at or campaign.started_at or now
-    if portions.window is not None:
-        opened_at = portions.opened_at()
-        if opened_at is None:
+    window = parse(campaign.window) if campaign.is_staggered else None
+    if window is not None:
+        groups = read_groups(campaign.waiting_groups or campaign.counts.get("groups", []))
+        openings = [next_opening(window, group, now) for group in groups]
+        opened = [opening[0] for opening in openings if opening and _is_open(campaign, opening, now)]
+        if not opened:
             return None
-        since = opened_at
+        since = max(opened)
     accepted_at = canary.accepted_at(campaign) if canary.others_wait(campaign) else None
     return max(since, accepted_at) if accepted_at else since

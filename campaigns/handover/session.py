@@ -25,16 +25,20 @@ class RemoteSession:
         return self
 
     def __exit__(self, *details: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the transport; calls in other threads that still use it fail soon."""
+        self._remote = None
         self._stack.close()
 
     def remote(self) -> Any:
-        """The open transport. Raises Trouble."""
+        """The open transport, opened by the first call. Raises Trouble."""
         if self._remote is None:
             self._remote = self._stack.enter_context(connect(self.account))
         return self._remote
 
     def fresh(self) -> Any:
         """Close the transport and open a new one, for polling in a recovery. Raises Trouble."""
-        self._remote = None
-        self._stack.close()
+        self.close()
         return self.remote()

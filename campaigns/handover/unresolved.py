@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from campaigns.handover import recovery
+from campaigns.handover.at_once import run_alone
 from campaigns.handover.commit import commit, retry_fields, stop_account_if_refused
 from campaigns.handover.gate import gate, next_attempt, still_committing
 from campaigns.handover.recovery import AskAPerson, Decision, PollAgain, RepeatUpload, Situation
@@ -104,7 +105,7 @@ def carry_out(
         if attempt is None:
             carry_out(decision.otherwise, batch, latest, now, lock, session, clock)
         else:
-            commit(batch, attempt, payload, lock, session, clock)
+            run_alone(commit(batch, attempt, payload, lock, session, clock), session)
 
 
 def ask_a_person(batch: Batch, decision: AskAPerson, now: datetime) -> None:
@@ -123,7 +124,7 @@ def _is_still_staged(batch: Batch, latest: Attempt) -> bool:
     adapter = batch.account.adapter
     payload, attempts = payload_of(batch), attempts_of(batch)
     moments: list[datetime] = []
-    for observation in reversed([seen for seen in observations_of(batch) if seen.seen_at > latest.started_at]):
+    for observation in reversed(observations_of(batch, after=latest.started_at)):
         if adapter.interpret(payload, attempts, [observation]).state is not ProviderState.STAGED:
             break
         moments.append(observation.seen_at)

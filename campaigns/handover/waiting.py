@@ -20,11 +20,13 @@ from campaigns.statuses import CanaryRelease
 SOON = timedelta(minutes=5)
 
 
-def waiting_for(campaign: Campaign, now: datetime) -> str:
-    """Why a running campaign does not hand over its next recipients now, as a sentence; "" if it does."""
+def waiting_for(campaign: Campaign, waiting: int, now: datetime) -> str:
+    """Why a running campaign does not hand over its next recipients now, as a sentence; "" if it does.
+
+    ``waiting`` is how many are in no file yet, by its books.
+    """
     if campaign.status != Campaign.Status.RUNNING or not campaign.is_staggered:
         return ""
-    waiting = campaign.recipients.waiting().count()
     if waiting and canary.others_wait(campaign):
         return _canary_sentence(campaign, waiting)
     if not waiting:
@@ -56,15 +58,15 @@ def _wait(count: int) -> str:
     return "1 waits" if count == 1 else f"{count:,} wait"
 
 
-def may_continue(campaign: Campaign) -> bool:
-    """Whether a person can let the others follow the first recipients now."""
+def may_continue(campaign: Campaign, waiting: int) -> bool:
+    """Whether a person can let the others follow the first recipients now; ``waiting``: see ``waiting_for``."""
     is_active = campaign.status in (Campaign.Status.RUNNING, Campaign.Status.PAUSED)
-    return is_active and canary.others_wait(campaign) and campaign.recipients.waiting().exists()
+    return is_active and waiting > 0 and canary.others_wait(campaign)
 
 
-def needs_a_person(campaign: Campaign) -> bool:
+def needs_a_person(campaign: Campaign, waiting: int) -> bool:
     """Whether those behind the first recipients of a running campaign follow only if a person lets them."""
-    if campaign.status != Campaign.Status.RUNNING or not may_continue(campaign):
+    if campaign.status != Campaign.Status.RUNNING or not may_continue(campaign, waiting):
         return False
     if campaign.batches.filter(status__in=OPEN).exists():
         # Their result is awaited; a file that waits for a person has a line of its own.

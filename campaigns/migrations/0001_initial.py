@@ -198,6 +198,7 @@ class Migration(migrations.Migration):
                 ("counts", models.JSONField(blank=True, default=dict, editable=False)),
                 ("problems", models.JSONField(blank=True, default=list, editable=False)),
                 ("freeze_progress", models.PositiveIntegerField(default=0, editable=False)),
+                ("freeze_total", models.PositiveIntegerField(default=0, editable=False)),
                 ("approved_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("approval_hash", models.CharField(blank=True, editable=False, max_length=64)),
                 ("approval_expires_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -342,6 +343,7 @@ class Migration(migrations.Migration):
                 ("provider_ref", models.CharField(blank=True, editable=False, max_length=100)),
                 ("row_errors", models.PositiveIntegerField(default=0, editable=False)),
                 ("accepted_rows", models.PositiveIntegerField(default=0, editable=False)),
+                ("causes", models.JSONField(blank=True, default=list, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("expires_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -1134,7 +1136,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="recipient",
-            index=models.Index(fields=["campaign", "batch_number", "msisdn"], name="recipient_by_batch"),
+            index=models.Index(
+                fields=["campaign", "excluded_reason", "batch_number", "msisdn"], name="recipient_by_batch"
+            ),
         ),
         migrations.AddIndex(
             model_name="recipient",

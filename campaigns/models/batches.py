@@ -36,6 +36,8 @@ class Batch(models.Model):
     #: Recipients with an outcome of their own in this generation.
     row_errors = models.PositiveIntegerField(default=0, editable=False)
     accepted_rows = models.PositiveIntegerField(default=0, editable=False)
+    #: The same recipients by cause, so that no page counts outcomes: [[result, code, delivery, a sentence, how many]].
+    causes = models.JSONField(default=list, blank=True, editable=False)
 
     created_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -140,7 +142,8 @@ class Evidence(models.Model):
     last_seen_at = models.DateTimeField()
     polls = models.PositiveIntegerField(default=1)
     hosts = models.JSONField(default=list)
-    #: [{"folder", "name", "size", "modified_at", "host", "body": path in storage or "", "version"}]
+    #: [{"folder", "name", "size", "modified_at", "host", "version", "sha256": of the body, "body": its parts}]. The
+    #: parts are [[path in storage, bytes]], and [] if the file was not read.
     files = models.JSONField(default=list)
     #: Paths in storage of raw replies.
     replies = models.JSONField(default=list)

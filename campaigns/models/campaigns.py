@@ -105,6 +105,8 @@ class Campaign(models.Model):
     #: Why a freeze was refused, the first hundred: [{"msisdn", "code", "sentence"}]
     problems = models.JSONField(default=list, blank=True, editable=False)
     freeze_progress = models.PositiveIntegerField(default=0, editable=False)
+    #: How many people the freeze copies, excluded ones included; 0 until that is counted.
+    freeze_total = models.PositiveIntegerField(default=0, editable=False)
 
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False

@@ -60,7 +60,8 @@ class Recipient(PersonData):
         )
         indexes = (
             models.Index(fields=("campaign", "msisdn"), name="recipient_by_number"),
-            models.Index(fields=("campaign", "batch_number", "msisdn"), name="recipient_by_batch"),
+            # With the reason first, so that nobody who was excluded is read to find those who are in no batch yet.
+            models.Index(fields=("campaign", "excluded_reason", "batch_number", "msisdn"), name="recipient_by_batch"),
             models.Index(fields=("msisdn", "-id"), name="recipient_of_anything"),
         )
 

@@ -1,7 +1,7 @@
 """What earlier polls have read of a provider's files, so that what has not changed is not asked for again.
 
 Versions of files that say nothing about a batch, and the sizes and times of files at servers without MLSD, are kept in
-the cache. If it is lost, they are read once more.
+the cache. If it is lost, they are read once more. ``reading`` keeps there what a batch's evidence means.
 """
 
 import hashlib
@@ -45,13 +45,13 @@ def recall_files(batch: Batch) -> ReadFiles:
         for seen in last.files:
             if seen["body"] and (version := seen.get("version")):
                 bodies[version] = (seen["size"], kept_body(seen["body"]))
-    return ReadFiles(bodies, _Digests(_get(_key(batch), [])))
+    return ReadFiles(bodies, _Digests(recall(_key(batch), [])))
 
 
 def remember_unrelated(batch: Batch, read: ReadFiles) -> None:
     """Keep the versions that a poll found to be about other batches, until Baton no longer polls for this one."""
-    if len(_get(_key(batch), [])) != len(read.unrelated):
-        _set(_key(batch), sorted(read.unrelated))
+    if len(recall(_key(batch), [])) != len(read.unrelated):
+        remember(_key(batch), sorted(read.unrelated))
 
 
 @contextmanager
@@ -61,16 +61,17 @@ def known_times(account: Account, remote: Any, clock: Clock) -> Iterator[None]:
         yield
         return
     key = f"times:{account.pk}"
-    times, shown_since = _get(key, ({}, {}))
+    times, shown_since = recall(key, ({}, {}))
     known = remote.known_times = KnownTimes(clock, dict(times), dict(shown_since))
     yield
     if len(known.times) + len(known.shown_since) > _MOST_LINES:
         known.times, known.shown_since = {}, {}
     if (known.times, known.shown_since) != (times, shown_since):
-        _set(key, (known.times, known.shown_since))
+        remember(key, (known.times, known.shown_since))
 
 
-def _get(key: str, otherwise: Any) -> Any:
+def recall(key: str, otherwise: Any) -> Any:
+    """What ``remember`` kept, or ``otherwise`` if it is gone or the cache does not answer."""
     try:
         return cache.get(key, otherwise)
     except (RedisError, OSError):
@@ -78,7 +79,8 @@ def _get(key: str, otherwise: Any) -> Any:
         return otherwise
 
 
-def _set(key: str, value: Any) -> None:
+def remember(key: str, value: Any) -> None:
+    """Keep something JSON can store for as long as a batch may be polled after its end, if the cache answers."""
     try:
         cache.set(key, value, timing.POLL_AFTER_END.total_seconds())
     except (RedisError, OSError):

@@ -1,10 +1,10 @@
 """The equation behind the dashboard: every recipient in exactly one bucket."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Min, Q, Sum
 
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
@@ -90,10 +90,35 @@ class Balance:
         return self.batched + self.cancelled - self.outcomes["open"]
 
 
-def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
-    """Return the books of ``campaign`` from its counters; reads one row for each of its batches.
+@dataclass(frozen=True)
+class Totals:
+    """The batches of a campaign with one status, added up: their recipients, and those with an outcome of their own.
 
-    To be compared or shown, the campaign and its batches must come from one snapshot.
+    ``faulty`` is the id of one that has more outcomes than rows, None if there is none.
+    """
+
+    status: str
+    rows: int
+    row_errors: int
+    accepted_rows: int
+    faulty: int | None = None
+
+
+def totals_of(campaigns: Iterable[Campaign]) -> dict[int, list[Totals]]:
+    """The totals of each campaign's batches, by its id, in one query."""
+    is_faulty = Q(rows__lt=F("row_errors") + F("accepted_rows")) & ~Q(status=Batch.Status.SUPERSEDED)
+    found: dict[int, list[Totals]] = {campaign.pk: [] for campaign in campaigns}
+    sums = (Sum("rows"), Sum("row_errors"), Sum("accepted_rows"), Min("pk", filter=is_faulty))
+    rows = Batch.objects.filter(campaign__in=found).order_by().values_list("campaign_id", "status")
+    for campaign_id, *totals in rows.annotate(**{f"n{place}": total for place, total in enumerate(sums)}):
+        found[campaign_id].append(Totals(*totals))
+    return found
+
+
+def of(campaign: Campaign, totals: Sequence[Totals] | None = None) -> Balance:
+    """Return the books of ``campaign`` from its counters and those of its batches.
+
+    To be compared or shown, the campaign and its ``totals`` must come from one snapshot.
     """
     balance = Balance()
     if not campaign.counts:
@@ -103,20 +128,20 @@ def of(campaign: Campaign, batches: Sequence[Batch] | None = None) -> Balance:
     for reason in EXCLUDED_LATER:
         if count := getattr(campaign, reason):
             balance.excluded[reason.value] = count
-    for batch in campaign.batches.all() if batches is None else batches:
-        balance.outcomes["row_error"] += batch.row_errors
-        balance.outcomes["accepted"] += batch.accepted_rows
-        balance.batched += batch.row_errors + batch.accepted_rows
-        if batch.status == Batch.Status.SUPERSEDED:
+    for total in totals_of([campaign])[campaign.pk] if totals is None else totals:
+        balance.outcomes["row_error"] += total.row_errors
+        balance.outcomes["accepted"] += total.accepted_rows
+        balance.batched += total.row_errors + total.accepted_rows
+        if total.status == Batch.Status.SUPERSEDED:
             continue
-        remainder = batch.rows - batch.row_errors - batch.accepted_rows
-        if remainder < 0:
-            balance.mismatch = f"{batch.name} has more outcomes than rows."
+        if total.faulty is not None:
+            balance.mismatch = f"{Batch.objects.get(pk=total.faulty).name} has more outcomes than rows."
+        remainder = total.rows - total.row_errors - total.accepted_rows
         balance.batched += remainder
-        bucket = BUCKETS[batch.status]
+        bucket = BUCKETS[total.status]
         balance.outcomes[bucket] += remainder
         if bucket == "open":
-            balance.open[batch.status] = balance.open.get(batch.status, 0) + remainder
+            balance.open[total.status] = balance.open.get(total.status, 0) + remainder
     left = balance.selected - balance.excluded_total - balance.batched
     if left < 0:
         balance.mismatch = f"{-left:,} more recipients are in files than were submitted."
@@ -159,18 +184,14 @@ def _count_again(campaign: Campaign) -> Balance:
     included = campaign.recipients.included()
     found = dict(included.exclude(batch_number=None).values_list("batch_number").annotate(n=Count("id")))
     said: Counter[int] = Counter()
-    outcomes = {
-        row["batch_id"]: row
-        for row in RecipientOutcome.objects.filter(batch__campaign=campaign)
-        .values("batch_id")
-        .annotate(
-            row_errors=Count("id", filter=Q(result=RecipientOutcome.Result.ROW_ERROR)),
-            accepted_rows=Count("id", filter=Q(result=RecipientOutcome.Result.ACCEPTED)),
-        )
-    }
+    outcomes: dict[int, dict[tuple[str, ...], int]] = {}
+    stored = RecipientOutcome.objects.filter(batch__campaign=campaign).order_by()
+    for batch_id, *key, number in stored.values_list("batch_id", "result", "code", "delivery").annotate(n=Count("id")):
+        outcomes.setdefault(batch_id, {})[tuple(key)] = number
     for batch in campaign.batches.all():
-        counted = outcomes.get(batch.pk, {"row_errors": 0, "accepted_rows": 0})
-        if (counted["row_errors"], counted["accepted_rows"]) != (batch.row_errors, batch.accepted_rows):
+        counted = outcomes.get(batch.pk, {})
+        in_all = batch.row_errors + batch.accepted_rows
+        if counted != {tuple(cause[:3]): cause[4] for cause in batch.causes} or sum(counted.values()) != in_all:
             balance.mismatch = f"{batch.name}: its outcome counters differ from the outcomes stored."
             return balance
         said[batch.number] += (

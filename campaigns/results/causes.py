@@ -1,9 +1,9 @@
 """What now: for each cause of a failure, how many people it concerns, plain words, and the one next step."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, Min, Q, TextChoices
+from django.db.models import TextChoices
 
 from campaigns.models import Batch, Campaign, RecipientOutcome
 from providers.base import BaseAdapter
@@ -123,27 +123,27 @@ def step_of(adapter: BaseAdapter, code: str, status: str = "") -> Step:
     return STEPS[cause_of(adapter, code) or Cause.PROVIDER]
 
 
-def causes_of(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+def causes_of(campaign: Campaign) -> list[Found]:
     """Why recipients of ``campaign`` were not texted, or did not get it, the most frequent first.
 
     At most ``MOST`` causes, and one without a code for all others, so that the counts add up to the failures.
 
-    Reads the outcomes of single numbers only where a file has failed ones, in one query. What was accepted and not
-    delivered is added once the campaign has ended: some providers report every delivery, and while it runs the page is
-    read every two seconds.
+    Reads one row for each file that has a cause, and no outcome of a recipient. What was accepted and not delivered is
+    added once the campaign has ended.
     """
-    # A cancelled draft has no file, and may have no account.
-    found = [*_of_files(campaign, batches), *_of_numbers(campaign, batches)] if batches else []
+    found = [*_of_files(campaign), *_of_numbers(campaign)]
     found.sort(key=lambda cause: -cause.count)
     others = sum(cause.count for cause in found[MOST:])
     return found[:MOST] + ([Found("", "Other causes", "", others, Step.LIST)] if others else [])
 
 
-def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+def _of_files(campaign: Campaign) -> list[Found]:
     groups: dict[tuple[str, str], list[Batch]] = {}
-    for batch in batches:
-        if batch.status in (Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD):
-            groups.setdefault((batch.status, batch.reason), []).append(batch)
+    for batch in campaign.batches.filter(status__in=(Batch.Status.REJECTED, Batch.Status.UNCLEAR, Batch.Status.HELD)):
+        groups.setdefault((batch.status, batch.reason), []).append(batch)
+    if not groups:
+        # A cancelled draft may have no account.
+        return []
     adapter = campaign.account.adapter
     causes = []
     for (status, code), group in groups.items():
@@ -156,25 +156,22 @@ def _of_files(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
     return causes
 
 
-def _of_numbers(campaign: Campaign, batches: Sequence[Batch]) -> list[Found]:
+def _of_numbers(campaign: Campaign) -> list[Found]:
     has_ended = campaign.status in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED)
-    if not any(batch.row_errors or (has_ended and batch.accepted_rows) for batch in batches):
-        return []
-    wanted = Q(result=RecipientOutcome.Result.ROW_ERROR)
-    if has_ended:
-        wanted |= Q(delivery="undelivered")
-    rows = (
-        RecipientOutcome.objects.filter(wanted, batch__campaign=campaign)
-        .order_by()
-        .values_list("result", "code")
-        .annotate(said=Min("sentence"), n=Count("pk"))
-    )
-    adapter = campaign.account.adapter
-    causes = []
-    for result, code, sentence, count in rows:
+    counts: Counter[tuple[str, str]] = Counter()
+    sentences: dict[tuple[str, str], str] = {}
+    for causes in campaign.batches.exclude(causes=[]).order_by().values_list("causes", flat=True):
+        for result, code, delivery, sentence, number in causes:
+            is_failed = result == RecipientOutcome.Result.ROW_ERROR
+            if is_failed or (has_ended and delivery == "undelivered"):
+                counts[result, code] += number
+                sentences[result, code] = min(sentences.get((result, code), sentence), sentence)
+    found = []
+    for (result, code), count in counts.items():
+        adapter, sentence = campaign.account.adapter, sentences[result, code]
         is_failed = result == RecipientOutcome.Result.ROW_ERROR
         step = step_of(adapter, code) if is_failed else Step.UNDELIVERED
         # An accepted text has a status, which may be written like an error.
         words = (is_failed and adapter.words.get(code)) or sentence or code
-        causes.append(Found(code, words, sentence if sentence != words else "", count, step))
-    return causes
+        found.append(Found(code, words, sentence if sentence != words else "", count, step))
+    return found

@@ -1,9 +1,15 @@
-"""Attempts and evidence, between their rows and the adapters' dataclasses. Raw files are kept byte for byte."""
+"""Attempts and evidence, between their rows and the adapters' dataclasses. Raw files are kept byte for byte.
+
+A file that has grown since the poll before is kept as a difference: its content is a list of parts, of which only the
+last ones are new. A stored part never changes, and its name is its sha256.
+"""
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -51,8 +57,14 @@ def attempts_of(batch: Batch) -> list[base.Attempt]:
     return [plain_attempt(row) for row in batch.attempts.order_by("number")]
 
 
+#: The path in storage and the bytes of one part of a file.
+Part = list[Any]
+
+
 def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
     """Store what a poll saw. Polls that see the same as the one before only increase its count."""
+    last = batch.evidence.order_by("-id").first()
+    before = {_place_of(seen): seen["body"] for seen in last.files} if last else {}
     files = [
         {
             "folder": seen.folder,
@@ -60,14 +72,14 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
             "size": seen.size,
             "modified_at": seen.modified_at.isoformat() if seen.modified_at else "",
             "host": seen.host,
-            "body": _keep_body(seen.body) if seen.body is not None else "",
+            "sha256": hashlib.sha256(seen.body).hexdigest() if seen.body is not None else "",
             "version": seen.version,
         }
         for seen in observation.files
     ]
     replies = [_keep_body(reply) for reply in observation.replies]
+    # Without the parts: the same content may be in other parts.
     digest = hashlib.sha256(json.dumps([observation.hosts, files, replies]).encode()).hexdigest()
-    last = batch.evidence.order_by("-id").first()
     # After an attempt, what a poll sees is new evidence, even if it is the same as before.
     is_new = last is None or batch.attempts.filter(started_at__gt=last.last_seen_at).exists()
     if last and not is_new and last.digest == digest:
@@ -75,12 +87,16 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
         last.polls += 1
         last.save(update_fields=["last_seen_at", "polls"])
         return last
+    bodies = [
+        keep_parts(seen.body, before.get(_place_of(file), [])) if seen.body is not None else []
+        for seen, file in zip(observation.files, files, strict=True)
+    ]
     return Evidence.objects.create(
         batch=batch,
         seen_at=observation.seen_at,
         last_seen_at=observation.seen_at,
         hosts=list(observation.hosts),
-        files=files,
+        files=[{**file, "body": body} for file, body in zip(files, bodies, strict=True)],
         replies=replies,
         digest=digest,
     )
@@ -97,25 +113,69 @@ def evidence_fingerprint(batch: Batch) -> str:
     return hashlib.sha256(json.dumps([seen, endings, doubts]).encode()).hexdigest()
 
 
-def observations_of(batch: Batch) -> list[base.Observation]:
-    """Everything ever seen of a batch, oldest first. A run of equal polls gives its first and its last."""
+def observations_of(batch: Batch, after: datetime | None = None) -> list[base.Observation]:
+    """Everything ever seen of a batch, or only what was seen ``after`` a time (UTC), oldest first.
+
+    A run of equal polls gives its first and its last. This reads every stored body: a poll uses ``reading.interpret``.
+    """
+    rows = batch.evidence.order_by("id")
     observations: list[base.Observation] = []
-    for row in batch.evidence.order_by("id"):
-        files = tuple(
-            base.ObservedFile(
-                folder=seen["folder"],
-                name=seen["name"],
-                size=seen["size"],
-                modified_at=datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None,
-                body=kept_body(seen["body"]) if seen["body"] else None,
-                host=seen["host"],
-            )
-            for seen in row.files
-        )
-        replies = tuple(kept_body(path) for path in row.replies)
-        moments: Sequence[datetime] = (row.seen_at,) if row.polls == 1 else (row.seen_at, row.last_seen_at)
-        observations += [base.Observation(moment, tuple(row.hosts), files, replies) for moment in moments]
+    for row in rows if after is None else rows.filter(seen_at__gt=after):
+        observations.append(observation_of(row))
+        if row.polls > 1:
+            observations.append(replace(observations[-1], seen_at=row.last_seen_at))
     return observations
+
+
+def observation_of(row: Evidence) -> base.Observation:
+    """What the first of the equal polls of a row saw, with every body."""
+    files = tuple(
+        base.ObservedFile(
+            folder=seen["folder"],
+            name=seen["name"],
+            size=seen["size"],
+            modified_at=datetime.fromisoformat(seen["modified_at"]) if seen["modified_at"] else None,
+            body=kept_body(seen["body"]) if seen["body"] else None,
+            host=seen["host"],
+        )
+        for seen in row.files
+    )
+    replies = tuple(_read(path) for path in row.replies)
+    return base.Observation(row.seen_at, tuple(row.hosts), files, replies)
+
+
+def keep_parts(body: bytes, before: Sequence[Part] = ()) -> list[Part]:
+    """Store a file's content and return its parts: those of ``before``, if the content begins with them, and the rest.
+
+    A part is stored anew together with the rest if it is no longer than the rest, so a file of n bytes has at most
+    about log2(n) parts, however often it grew.
+    """
+    parts = list(before) if _begins_with(body, before) else []
+    start = sum(size for _, size in parts)
+    if parts and start == len(body):
+        return parts
+    while parts and parts[-1][1] <= len(body) - start:
+        start -= parts.pop()[1]
+    return [*parts, [_keep_body(body[start:]), len(body) - start]]
+
+
+def kept_body(parts: Sequence[Part]) -> bytes:
+    """The content of a file, byte for byte."""
+    return b"".join(_read(path) for path, _ in parts)
+
+
+def _begins_with(body: bytes, parts: Sequence[Part]) -> bool:
+    """Whether the content begins with these parts, by their sha256; none of them is read."""
+    start = 0
+    for path, size in parts:
+        if hashlib.sha256(body[start : start + size]).hexdigest() != path.rpartition("/")[2]:
+            return False
+        start += size
+    return True
+
+
+def _place_of(seen: dict[str, Any]) -> tuple[str, str, str]:
+    return seen["host"], seen["folder"], seen["name"]
 
 
 def _keep_body(body: bytes) -> str:
@@ -129,6 +189,6 @@ def _keep_body(body: bytes) -> str:
         return path
 
 
-def kept_body(path: str) -> bytes:
+def _read(path: str) -> bytes:
     with default_storage.open(path) as handle:
         return handle.read()

@@ -10,9 +10,9 @@ from rq.timeouts import BaseTimeoutException
 
 from campaigns import timing
 from campaigns.models import Batch
-from campaigns.results import settle
+from campaigns.results import reading, settle
 from campaigns.results.already_read import known_times, recall_files, remember_unrelated
-from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, observations_of, payload_of
+from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, payload_of
 from campaigns.results.schedule import GIVEN_UP
 from campaigns.timing import Clock
 from providers.base import Attempt, Ending, Interpretation
@@ -116,8 +116,10 @@ def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:
         remember_unrelated(batch, remote.already_read)
     reach("evidence:kept")
     # A person has already decided about everything seen or uploaded before they gave the batch up.
-    known = [observation] if batch.status in GIVEN_UP else observations_of(batch)
-    interpretation = adapter.interpret(payload, attempts, known)
+    if batch.status in GIVEN_UP:
+        interpretation = adapter.interpret(payload, attempts, [observation])
+    else:
+        interpretation = reading.interpret(batch, payload, attempts)
     settle.settle(batch, interpretation, now)
     if settle.is_decided_rejected(batch):
         settle.warn_of_rejected(batch, adapter.interpret(payload, attempts, [observation]))

@@ -1,12 +1,12 @@
 """Turn what the provider shows into outcomes of recipients and the status of batches and campaigns."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from campaigns import timing
 from campaigns.chain import lock_chain
@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 #: The reason of an unclear batch whose journalled intent was about other bytes: evidence cannot settle it.
 RESTORED_OTHER_BYTES = "restored_differs"
+
+
+#: Outcomes that are written by one statement.
+_CHUNK = 500
 
 
 _STATUS = {
@@ -158,25 +162,51 @@ def _new_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def write_outcomes(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """Store ``outcomes`` and count them on the batch; writes only as many rows as are new."""
-    added: list[RecipientOutcome] = []
-    for start in range(0, len(outcomes), 500):
-        chunk = {outcome.msisdn: outcome for outcome in outcomes[start : start + 500]}
-        recipients = Recipient.objects.of_batch(batch).filter(msisdn__in=list(chunk))
-        before = {row.recipient_id: row for row in batch.outcomes.filter(recipient__msisdn__in=list(chunk))}
-        for recipient in recipients:
-            outcome = chunk[recipient.msisdn]
-            if recipient.pk in before:
-                _replace(batch, before[recipient.pk], outcome)
+    """Store ``outcomes`` and count them on the batch; reads and writes only as many rows as are new."""
+    if not outcomes:
+        return
+    with transaction.atomic():
+        # Locked, because the counters are read first.
+        causes = Batch.objects.select_for_update().values_list("causes", flat=True).get(pk=batch.pk)
+        counts = {tuple(cause[:3]): (cause[4], cause[3]) for cause in causes}
+        for start in range(0, len(outcomes), _CHUNK):
+            _write_chunk(batch, {outcome.msisdn: outcome for outcome in outcomes[start : start + _CHUNK]}, counts)
+        batch.causes = [[*key, sentence, number] for key, (number, sentence) in counts.items() if number]
+        totals = Counter[str]()
+        for result, _, _, _, number in batch.causes:
+            totals[result] += number
+        batch.row_errors = totals[RecipientOutcome.Result.ROW_ERROR]
+        batch.accepted_rows = totals[RecipientOutcome.Result.ACCEPTED]
+        batch.save(update_fields=["causes", "row_errors", "accepted_rows"])
+
+
+#: The number of outcomes with a result, a code and a delivery, and the sentence of one of them.
+_Counts = dict[tuple[str, ...], tuple[int, str]]
+
+
+def _write_chunk(batch: Batch, outcomes: dict[str, Outcome], counts: _Counts) -> None:
+    numbers = dict(
+        Recipient.objects.of_batch(batch).filter(msisdn__in=list(outcomes)).values_list("pk", "msisdn").order_by()
+    )
+    before = {row.recipient_id: row for row in batch.outcomes.filter(recipient__in=list(numbers))}
+    rows = []
+    for pk, msisdn in numbers.items():
+        row = RecipientOutcome(batch=batch, recipient_id=pk, **_columns(outcomes[msisdn]))
+        if pk in before:
+            if not _may_replace(batch, before[pk], row):
                 continue
-            added.append(RecipientOutcome(batch=batch, recipient=recipient, **_columns(outcome)))
-    RecipientOutcome.objects.bulk_create(added, batch_size=1000)
-    if added:
-        row_errors = sum(row.result == RecipientOutcome.Result.ROW_ERROR for row in added)
-        Batch.objects.filter(pk=batch.pk).update(
-            row_errors=F("row_errors") + row_errors, accepted_rows=F("accepted_rows") + len(added) - row_errors
-        )
-        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
+            _count(counts, before[pk], -1)
+        _count(counts, row, 1)
+        rows.append(row)
+    RecipientOutcome.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["batch", "recipient"], update_fields=_COLUMNS
+    )
+
+
+def _count(counts: _Counts, row: RecipientOutcome, number: int) -> None:
+    key = (str(row.result), row.code, row.delivery)
+    counted, sentence = counts.get(key, (0, row.sentence))
+    counts[key] = (counted + number, sentence)
 
 
 def _columns(outcome: Outcome) -> dict[str, Any]:
@@ -190,22 +220,22 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _replace(batch: Batch, before: RecipientOutcome, outcome: Outcome) -> None:
-    """A later report about one recipient: a row error may follow an acceptance, never the other way round."""
-    if before.result == RecipientOutcome.Result.ROW_ERROR and outcome.result == RecipientOutcome.Result.ACCEPTED:
-        if not batch.alarm:
-            # With an alarm, no follow-up texts anybody of this file again.
-            raise_alarm(
-                batch,
-                "contradiction",
-                f"The provider reported numbers of {batch.name} as failed, and later as accepted. They may have been "
-                "texted.",
-            )
-        return
-    if before.result != outcome.result:
-        Batch.objects.filter(pk=batch.pk).update(row_errors=F("row_errors") + 1, accepted_rows=F("accepted_rows") - 1)
-        batch.refresh_from_db(fields=["row_errors", "accepted_rows"])
-    RecipientOutcome.objects.filter(pk=before.pk).update(**_columns(outcome))
+_COLUMNS = ["result", "code", "sentence", "delivery", "source", "line"]
+
+
+def _may_replace(batch: Batch, before: RecipientOutcome, after: RecipientOutcome) -> bool:
+    """Whether a later report about one recipient counts: a row error may follow an acceptance, not the other way."""
+    if before.result != RecipientOutcome.Result.ROW_ERROR or after.result != RecipientOutcome.Result.ACCEPTED:
+        return True
+    if not batch.alarm:
+        # With an alarm, no follow-up texts anybody of this file again.
+        raise_alarm(
+            batch,
+            "contradiction",
+            f"The provider reported numbers of {batch.name} as failed, and later as accepted. They may have been "
+            "texted.",
+        )
+    return False
 
 
 def _advance(batch: Batch, interpretation: Interpretation, now: datetime) -> None:

@@ -80,7 +80,7 @@ def handover_summary(campaign: Campaign, now: datetime) -> HandoverSummary:
         if found:
             summary.files.append(FileStanding(batch, found))
             summary.totals.update(found)
-    books = balance.of(campaign, batches)
+    books = balance.of(campaign)
     summary.waiting = books.waiting
     summary.totals.update({"here": books.waiting, "none": books.cancelled})
     return summary

@@ -6,6 +6,7 @@ from typing import Any
 
 from campaigns.audience.check import usable_text_of
 from campaigns.audience.letter_counts import lacking_in_text
+from campaigns.audience.rows import row_of
 from campaigns.audience.samples import sample_of_kind
 from campaigns.audience.sources import draft_recipients
 from campaigns.audience.spec import composer_of
@@ -55,7 +56,7 @@ def estimate_of(
     try:
         compiled = usable_text_of(draft)
         composer = composer_of(draft, compiled)
-        measured = measure_texts(draft, composer, draft_recipients(draft, compiled, 0, ESTIMATED))
+        measured = measure_texts(draft, composer, map(row_of, draft_recipients(draft, compiled, 0, ESTIMATED)))
         looked_at = measured.included + sum(measured.skipped.values())
         kinds = {"": Kind(looked_at, list(range(1, looked_at + 1))), **measured.kinds}
         kind, position = asked_in(asked)

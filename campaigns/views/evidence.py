@@ -1,6 +1,7 @@
 """The page of one batch: every attempt, every poll, every file seen, and their bytes."""
 
 from datetime import datetime
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,7 +22,8 @@ from campaigns.forms.decisions import DecideForm, ReasonForm
 from campaigns.handover import journal
 from campaigns.handover.limits import is_too_late
 from campaigns.models import Attempt, Batch, Evidence
-from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, observations_of, payload_of
+from campaigns.results import reading
+from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_fingerprint, kept_body, payload_of
 from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import local_words
 from campaigns.views import kept_form
@@ -142,7 +144,7 @@ def may_still_be_processed(row: Batch) -> bool:
     if last is None or not last.files:
         return False
     try:
-        interpretation = row.account.adapter.interpret(payload_of(row), attempts_of(row), observations_of(row))
+        interpretation = reading.interpret(row, payload_of(row), attempts_of(row))
     except BytesDiffer:
         return False
     except Exception as error:
@@ -222,16 +224,21 @@ def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
     files = seen.files
     if position >= len(files) or not files[position]["body"]:
         raise Http404("This file was not read.")
-    path = files[position]["body"]
-    response = _download(path, PurePosixPath(files[position]["name"]).name)
-    record_export(request, seen, f"file {position + 1}", bytes=default_storage.size(path))
-    return response
+    file = files[position]
+    try:
+        body = kept_body(file["body"])
+    except FileNotFoundError as error:
+        raise Http404("The file is missing from the storage.") from error
+    record_export(request, seen, f"file {position + 1}", bytes=len(body))
+    return _attachment(BytesIO(body), PurePosixPath(file["name"]).name)
 
 
 def _download(path: str, name: str) -> FileResponse:
     if not default_storage.exists(path):
         raise Http404("The file is missing from the storage.")
+    return _attachment(default_storage.open(path), name)
+
+
+def _attachment(content: Any, name: str) -> FileResponse:
     # What a provider wrote is only ever downloaded, never rendered by the browser.
-    return FileResponse(
-        default_storage.open(path), as_attachment=True, filename=name, content_type="application/octet-stream"
-    )
+    return FileResponse(content, as_attachment=True, filename=name, content_type="application/octet-stream")

@@ -26,8 +26,8 @@ def waiting_context(request: HttpRequest, campaign: Campaign, count: int, now: d
     )
     may_change = request.user.has_perm("campaigns.change_campaign")
     return {
-        "waiting_for": waiting.waiting_for(campaign, now),
-        "may_continue": may_change and waiting.may_continue(campaign),
+        "waiting_for": waiting.waiting_for(campaign, count, now),
+        "may_continue": may_change and waiting.may_continue(campaign, count),
         "last_sentence": last_of(campaign, count, now) if is_active else "",
     }
 

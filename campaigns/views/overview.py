@@ -59,20 +59,15 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def _live() -> dict[str, Any]:
     now = timezone.now()
-    active = (
-        Campaign.objects.filter(status__in=ACTIVE).select_related("account", "approved_by").prefetch_related("batches")
-    )
-    recent = (
-        Campaign.objects.filter(
-            status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
-            closed_at__gte=now - timing.CHECK_ENDED_FOR,
-        )
-        .select_related("account")
-        .prefetch_related("batches")
-    )
+    active = Campaign.objects.filter(status__in=ACTIVE).select_related("account", "approved_by")
+    recent = Campaign.objects.filter(
+        status__in=(Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
+        closed_at__gte=now - timing.CHECK_ENDED_FOR,
+    ).select_related("account")
     campaigns, ended = list(active), list(recent)
+    totals = balance.totals_of([*campaigns, *ended])
     for campaign in [*campaigns, *ended]:
-        campaign.books = balance.of(campaign)  # type: ignore[attr-defined]
+        campaign.books = balance.of(campaign, totals[campaign.pk])  # type: ignore[attr-defined]
         campaign.rate = rate_of(campaign, campaign.books, now)  # type: ignore[attr-defined]
     accounts = list(Account.objects.filter(is_active=True).order_by("name"))
     for account in accounts:
@@ -103,11 +98,12 @@ def _with_waiting(campaign: Campaign) -> Campaign:
     While it waits, no rate is shown.
     """
     now = timezone.now()
-    campaign.waiting_for = waiting_for(campaign, now)  # type: ignore[attr-defined]
+    waiting = campaign.books.waiting  # type: ignore[attr-defined]
+    campaign.waiting_for = waiting_for(campaign, waiting, now)  # type: ignore[attr-defined]
     if campaign.waiting_for:  # type: ignore[attr-defined]
         campaign.rate = ""  # type: ignore[attr-defined]
     is_running = campaign.status == Campaign.Status.RUNNING
-    campaign.last_sentence = last_of(campaign, campaign.books.waiting, now) if is_running else ""  # type: ignore[attr-defined]
+    campaign.last_sentence = last_of(campaign, waiting, now) if is_running else ""  # type: ignore[attr-defined]
     return campaign
 
 
@@ -210,8 +206,8 @@ def _waiting_campaigns(campaigns: list[Campaign]) -> Iterator[Line]:
         elif campaign.status == Campaign.Status.FROZEN and campaign.kind == Campaign.Kind.REGULAR:
             what = f"waiting for approval, {_people(campaign.counts.get('included', 0))}"
             yield _line(campaign.name, what, campaign.sentence, url, at=at)
-        elif needs_a_person(campaign):
-            yield _line(campaign.name, "waiting to continue", waiting_for(campaign, timezone.now()), url)
+        elif needs_a_person(campaign, waiting := campaign.books.waiting):  # type: ignore[attr-defined]
+            yield _line(campaign.name, "waiting to continue", waiting_for(campaign, waiting, timezone.now()), url)
 
 
 def _in_status_since(campaigns: list[Campaign]) -> dict[int, datetime]:

@@ -38,7 +38,7 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _context(row: Campaign) -> dict[str, Any]:
     batches = list(row.batches.all())
-    books = balance.of(row, batches)
+    books = balance.of(row)
     events = row.events.filter(Q(user__isnull=False) | Q(batch=None)).select_related("user", "batch")
     return {
         "campaign": row,
@@ -46,7 +46,7 @@ def _context(row: Campaign) -> dict[str, Any]:
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
         "results": _results(books),
-        "causes": causes_of(row, batches),
+        "causes": causes_of(row),
         "files": batches,
         "file_rows": sum(batch.rows for batch in batches if batch.status != Batch.Status.SUPERSEDED),
         "settings": settings_of(row)["facts"],

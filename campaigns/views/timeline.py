@@ -152,7 +152,7 @@ def _words_of(row: Recipient) -> str:
 
 def _line_of(row: Recipient) -> int:
     """The position of the person in the file, from 1: its rows are in the order of the numbers."""
-    same = Recipient.objects.filter(campaign=row.campaign_id, batch_number=row.batch_number)
+    same = Recipient.objects.included().filter(campaign=row.campaign_id, batch_number=row.batch_number)
     return same.filter(msisdn__lte=row.msisdn).count()
 
 

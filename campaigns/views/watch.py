@@ -14,12 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
-from django_tables2 import RequestConfig
 
 from campaigns import decisions, follow_up, outcomes, test_handover
 from campaigns.audience.reach import read_groups
 from campaigns.audience.readiness import window_warnings
-from campaigns.audience.sources import selected
 from campaigns.audience.versions import changes_of
 from campaigns.audience.warnings import warnings_of
 from campaigns.forms.decisions import StartForm
@@ -38,13 +36,15 @@ from campaigns.views.letters import expensive_words
 from campaigns.views.next_steps import steps_of
 from campaigns.views.preview import sample_of
 from campaigns.views.test_handover import results_context
+from contacts.browsing import number_page
 from contacts.ids import as_id
 from contacts.snapshots import snapshot
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
+from contacts.views.paging import Links, key_of
 
 FILES_A_PAGE = 50
-#: So that the page stays short.
-ROWS_A_PAGE = 25
+#: So many people who got no text are looked at one by one, to count those who can be texted again.
+LEFT_COUNTED = 5_000
 EVENTS_A_PAGE = 300
 TABS = {"result": "Result", "recipients": "Recipients", "files": "Files", "history": "History"}
 #: The fields of the filter of recipients, in an address.
@@ -81,7 +81,7 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that refreshes itself: 204 if unchanged; 286 stops polling."""
     with snapshot():
         row = find(pk)
-        context = {"campaign": row, **_progress(request, row, list(row.batches.all()))}
+        context = {"campaign": row, **_progress(request, row)}
     if (
         row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
         or request.GET.get("status", row.status) != row.status
@@ -117,19 +117,18 @@ def tab_of(request: HttpRequest) -> str:
 
 def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     """Everything that the page of a campaign that is no draft shows."""
-    batches = list(row.batches.all())
     context = {
         "campaign": row,
         "tabs": TABS,
         "follow_ups": Campaign.objects.filter(follows=row).order_by("pk"),
         **facts_of(row),
-        **_progress(request, row, batches),
-        **_actions(request, row, batches),
+        **_progress(request, row),
+        **_actions(request, row),
     }
     if row.kind == Campaign.Kind.REGULAR and row.status in ENDED and request.user.has_perm("campaigns.add_campaign"):
         books = context["books"]
         if books.failed or books.cancelled or books.outcomes["cancelled"]:
-            context["left"] = sum(cause.eligible for cause in follow_up.causes_of(row))
+            context |= _left(row, books)
             context["open_draft"] = context["follow_ups"].filter(status=Campaign.Status.DRAFT).last()
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
@@ -138,15 +137,22 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     if context["tab"] == "result" and "tests" not in context:  # _to_approve read them already.
         context |= results_context(row)
     elif context["tab"] == "recipients":
-        context |= _recipients(request, row, batches)
+        context |= _recipients(request, row, list(row.batches.all()))
     elif context["tab"] == "history":
         context |= _history(request, row)
     return context
 
 
-def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
-    """Everything that ``_progress.html`` shows; reads one row for each of the campaign's batches."""
-    books = balance.of(row, batches)
+def _left(row: Campaign, books: balance.Balance) -> dict[str, Any]:
+    """``left``: how many people can be texted again; of very many, only that there are some (``may_be_left``)."""
+    if books.failed + books.cancelled + books.outcomes["cancelled"] > LEFT_COUNTED:
+        return {"may_be_left": True}
+    return {"left": sum(cause.eligible for cause in follow_up.causes_of(row))}
+
+
+def _progress(request: HttpRequest, row: Campaign) -> dict[str, Any]:
+    """Everything that ``_progress.html`` shows. No query reads a recipient or an outcome."""
+    books = balance.of(row)
     tab = tab_of(request)
     state: list[Any] = [
         tab,
@@ -168,15 +174,15 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
         **waiting_context(request, row, books.waiting, timezone.now()),
         "is_live": row.status in LIVE or bool(books.outcomes["open"]),
         "refresh_seconds": REFRESH_SECONDS,
-        "freeze_total": selected(row) if row.status == Campaign.Status.FREEZING else 0,
+        "freeze_total": row.freeze_total,
     }
     if tab == "files":
-        context["files"] = _files(request, batches)
+        context["files"] = _files(request, row)
         changes = [(batch.pk, batch.status, batch.row_errors, batch.accepted_rows, batch.uploaded_at, batch.sentence,
                     batch.alarm, batch.tries) for batch in context["files"]]  # fmt: skip
         state += [context["files"].number, changes]
     elif tab == "result":
-        causes = causes_of(row, batches) if row.status != Campaign.Status.FREEZING else []
+        causes = causes_of(row) if row.status != Campaign.Status.FREEZING else []
         context["causes"] = steps_of(request, row, causes)
         state.append(causes)
     state += [context["waiting_for"], context["last_sentence"]]
@@ -186,9 +192,9 @@ def _progress(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict
     return context
 
 
-def _files(request: HttpRequest, batches: list[Batch]) -> Page:
+def _files(request: HttpRequest, row: Campaign) -> Page:
     """A page of the files, each with the number of its attempts as ``tries``."""
-    page = Paginator(batches, FILES_A_PAGE).get_page(request.GET.get("files"))
+    page = Paginator(row.batches.all(), FILES_A_PAGE).get_page(request.GET.get("files"))
     attempts = Attempt.objects.filter(batch__in=[batch.pk for batch in page]).order_by()
     tries = dict(attempts.values_list("batch_id").annotate(n=Count("pk")))
     for batch in page:
@@ -239,13 +245,19 @@ def _segments(books: balance.Balance) -> list[tuple[str, int]]:
 
 def _recipients(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
     form = RecipientFilter(request.GET or None, batch_numbers=sorted({batch.number for batch in batches}))
-    found = outcomes.filtered(row, batches, form.cleaned_data if form.is_valid() else {})
-    table = RecipientTable(found, labels=row.value_labels())
-    RequestConfig(request, paginate={"per_page": ROWS_A_PAGE, "silent": True}).configure(table)
+    wanted = form.cleaned_data if form.is_valid() else {}
+    among = outcomes.narrowed(row, batches, wanted)
+    page = number_page(among, outcomes.filtered(row, batches, wanted), **key_of(request))
     # Sets the outcome on the rows of this page only: one query, however many recipients there are.
-    outcomes.add_outcomes(row, batches, [line.record for line in table.page.object_list])
+    table = RecipientTable(outcomes.add_outcomes(row, batches, page.rows), labels=row.value_labels(), orderable=False)
     kept = {key: str(value) for key, value in request.GET.items() if key in FILTER and value}
-    return {"table": table, "filter": form, "filter_query": urlencode(kept), "is_filtered": bool(kept)}
+    return {
+        "table": table,
+        "pages": Links(request, page),
+        "filter": form,
+        "filter_query": urlencode(kept),
+        "is_filtered": bool(kept),
+    }
 
 
 def _history(request: HttpRequest, row: Campaign) -> dict[str, Any]:
@@ -257,7 +269,7 @@ def _history(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     return {"history": history_of(page[:EVENTS_A_PAGE]), "older": older, "has_newer": before is not None}
 
 
-def _actions(request: HttpRequest, row: Campaign, batches: list[Batch]) -> dict[str, Any]:
+def _actions(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     """The actions that this user may take now, and the numbers for their confirmations."""
     may_change = request.user.has_perm("campaigns.change_campaign")
     may_approve = request.user.has_perm("campaigns.approve_campaign")

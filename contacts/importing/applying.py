@@ -5,9 +5,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from contacts.importing import opt_outs
-from contacts.importing.merging import record_buckets, upsert
+from contacts.importing.merging import end_of_range, record_buckets, upsert
 from contacts.importing.state import ImportRefusal, Overtaken, advance
-from contacts.models import ContactList, Import, ImportRow
+from contacts.models import ContactList, Import
 
 #: Staged rows applied in one transaction.
 APPLY_ROWS = 5_000
@@ -64,22 +64,21 @@ def apply_range(import_id: int, claim: int) -> bool:
         # Two imports into one list take turns, so that each counts only its own changes.
         ContactList.objects.select_for_update().get(pk=import_.contact_list.pk)
         low = import_.applied_up_to
-        staged = ImportRow.objects.filter(import_of=import_id, msisdn__gt=low).order_by("msisdn")
-        numbers = list(staged.values_list("msisdn", flat=True)[:APPLY_ROWS])
-        if not numbers:
+        high = end_of_range(import_, low, APPLY_ROWS)
+        counts = record_buckets(import_, low, high)
+        if not counts:
             advance(import_id, claim, Import.Status.APPLYING, status=Import.Status.DONE, ended_at=timezone.now())
             return False
-        high = numbers[-1]
-        counts = record_buckets(import_, low, high)
         upsert(import_, low, high)
+        rows = sum(counts.values())
         changes = {bucket: F(bucket) + count for bucket, count in counts.items()}
         advance(
             import_id,
             claim,
             Import.Status.APPLYING,
             applied_up_to=high,
-            waiting=F("waiting") - len(numbers),
-            progress=F("progress") + len(numbers),
+            waiting=F("waiting") - rows,
+            progress=F("progress") + rows,
             **changes,
         )
     return True

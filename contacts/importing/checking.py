@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -15,8 +15,10 @@ from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
 from contacts.importing import opt_outs
-from contacts.importing.merging import STAGING_TABLE, classify
+from contacts.importing.chunks import Checked, ChunkChecker
+from contacts.importing.merging import END, classify, insert_staged
 from contacts.importing.rows import RowChecker, RowError, corrected
+from contacts.importing.staging import Staging, staging
 from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_rows
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
@@ -24,8 +26,10 @@ from contacts.number_facts import NUMBER_FACTS, number_facts
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
-#: Rows checked and staged in one transaction.
-CHECK_ROWS = 2_000
+#: Rows checked in one transaction, which holds the lock on the database while their issues are written.
+CHECK_ROWS = 5_000
+#: Rows staged in one transaction.
+STAGE_ROWS = 10_000
 #: After this many workers died while checking the same file, the file is taken for the cause.
 MAX_ATTEMPTS = 5
 
@@ -94,12 +98,75 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
     with open_upload(import_) as sheet:
         validate = columns.validate_opt_outs if import_.is_of_opt_outs else columns.validate
         validate(columns.restored(import_.mapping), sheet.layout.header)
-        for rows in _chunks(opt_outs.rows_of(import_, sheet), CHECK_ROWS):
-            last |= {row.number: corrected(row, corrections[row.number]) for row in rows if row.number in corrections}
-            _stage(import_, claim, [row for row in rows if row.number not in corrections])
+        chunks = _uncorrected(opt_outs.rows_of(import_, sheet), corrections, last)
+        if import_.is_of_opt_outs:
+            for rows in chunks:
+                _stage(import_, claim, rows)
+        else:
+            _stage_all(import_, claim, chunks)
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, rows)
     return sheet.left_out
+
+
+def _uncorrected(
+    rows: Iterable[sheets.Row], corrections: Mapping[int, Mapping[int, str]], last: dict[int, sheets.Row]
+) -> Iterator[list[sheets.Row]]:
+    """The rows in chunks, without those that a person corrected, which are put into ``last`` by their numbers."""
+    for chunk in _chunks(rows, CHECK_ROWS):
+        last.update({row.number: corrected(row, corrections[row.number]) for row in chunk if row.number in corrections})
+        yield [row for row in chunk if row.number not in corrections]
+
+
+def _stage_all(import_: Import, claim: int, chunks: Iterable[list[sheets.Row]]) -> None:
+    """Check all rows of a sheet of contacts, then stage the good ones in the order of their numbers.
+
+    The result is that of ``_stage`` for each chunk. Raises Overtaken, SheetError.
+    """
+    checker = ChunkChecker(RowChecker.of(import_))
+    with staging(import_.pk, checker.fields) as staged:
+        for rows in chunks:
+            checked = checker.check(rows)
+            with transaction.atomic():
+                advance(import_.pk, claim, Import.Status.CHECKING, **_added(len(rows), checked))
+                staged.add(checked.good)
+                ImportIssue.objects.bulk_create([*checked.issues, *checked.warnings])
+        staged.sort()
+        low = _stage_range(import_, claim, checker.checker, staged, "")
+        is_large = low < END
+        while low < END:
+            low = _stage_range(import_, claim, checker.checker, staged, low)
+        if is_large:
+            staged.analyze()
+
+
+def _added(rows: int, checked: Checked) -> dict[str, Any]:
+    """What a checked chunk adds to the counters. Good rows are counted as read when they are staged."""
+    counts = {"invalid": len(checked.issues), "blank": checked.blank}
+    counts["read"] = sum(counts.values())
+    return {name: F(name) + count for name, count in {**counts, "progress": rows}.items()}
+
+
+def _stage_range(import_: Import, claim: int, checker: RowChecker, staged: Staging, low: str) -> str:
+    """Stage the next rows after the msisdn ``low`` in one transaction; return the last msisdn. Raises Overtaken."""
+    high = staged.end_of(low, STAGE_ROWS)
+    with transaction.atomic():
+        advance(import_.pk, claim, Import.Status.CHECKING)
+        moved, repeated = staged.move(low, high)
+        if repeated:
+            issues: list[ImportIssue] = []
+            for again in staged.repeated(low, high):
+                issues += _duplicate(checker, *again)
+            ImportIssue.objects.bulk_create(issues)
+        advance(
+            import_.pk,
+            claim,
+            Import.Status.CHECKING,
+            read=F("read") + moved + repeated,
+            waiting=F("waiting") + moved,
+            duplicate=F("duplicate") + repeated,
+        )
+    return high
 
 
 def corrections_of(import_: Import) -> dict[int, dict[int, str]]:
@@ -181,7 +248,10 @@ def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:
 
 
 def _stage(import_: Import, claim: int, rows: Sequence[sheets.Row]) -> None:
-    """Check rows, then write them, their issues and the counters in one short transaction. Raises Overtaken."""
+    """Check rows, then write them, their issues and the counters in one short transaction. Raises Overtaken.
+
+    For opt-outs and corrected rows; ``_stage_all`` does the same for a whole sheet of contacts.
+    """
     write = checked_rows(import_, rows)
     with transaction.atomic():
         advance(import_.pk, claim, Import.Status.CHECKING)
@@ -243,26 +313,21 @@ def _duplicate(
 
 
 def _insert(import_id: int, rows: Mapping[str, tuple[sheets.Row, dict[str, str]]]) -> None:
-    """Insert staged rows with plain SQL, which is much faster than through model instances."""
-    names = ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES)
-    marks = ", ".join(["%s"] * len(names))
-    quoted = ", ".join(map(connection.ops.quote_name, names))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {STAGING_TABLE} ({quoted}) VALUES ({marks})",
-            [
-                (
-                    import_id,
-                    row.number,
-                    msisdn,
-                    *number_facts(msisdn),
-                    "",
-                    "",
-                    *(values.get(name, "") for name in FIELD_NAMES),
-                )
-                for msisdn, (row, values) in rows.items()
-            ],
-        )
+    insert_staged(
+        ("import_id", "row", "msisdn", *NUMBER_FACTS, "bucket", "undone_as", *FIELD_NAMES),
+        [
+            (
+                import_id,
+                row.number,
+                msisdn,
+                *number_facts(msisdn),
+                "",
+                "",
+                *(values.get(name, "") for name in FIELD_NAMES),
+            )
+            for msisdn, (row, values) in rows.items()
+        ],
+    )
 
 
 def _fail(import_id: int, claim: int, error: Refusal) -> None:

@@ -14,7 +14,7 @@ from contacts.columns import REASON_HEADING
 from contacts.importing import opt_outs
 from contacts.importing.checking import checked_rows
 from contacts.importing.merging import buckets_of
-from contacts.importing.rows import corrected
+from contacts.importing.rows import RowChecker, corrected
 from contacts.importing.state import ImportRefusal, cancel
 from contacts.importing.uploading import confirm, upload
 from contacts.models import Import, ImportCorrection, ImportIssue
@@ -46,7 +46,7 @@ def fix_cell(import_: Import, row: int, text: str, user: Any = None) -> ImportIs
         again = corrected(_row_of(issue), {column: text.replace("\x00", "")})
         ImportIssue.objects.filter(import_of=import_.pk, row=row).delete()
         after = checked_rows(import_, [again])()
-        _move(import_, row, before, after)
+        _move(import_, again, before, after)
     return ImportIssue.objects.filter(import_of=import_.pk, row=row, is_warning=False).first()
 
 
@@ -67,11 +67,16 @@ def _row_of(issue: ImportIssue) -> Row:
     return Row(issue.row, issue.cells, problems)
 
 
-def _move(import_: Import, row: int, before: Counter[str], after: Counter[str]) -> None:
+def _move(import_: Import, row: Row, before: Counter[str], after: Counter[str]) -> None:
     """Move one row from one counter to another, in the forecast too."""
     changed = {bucket: F(bucket) + after[bucket] - before[bucket] for bucket in {*before, *after}}
-    find = opt_outs.buckets_of if import_.is_of_opt_outs else buckets_of
-    expected = Counter(find(import_, [row]).values()) if after["waiting"] else after
+    if not after["waiting"]:
+        expected = after
+    elif import_.is_of_opt_outs:
+        expected = Counter(opt_outs.buckets_of(import_, [row.number]).values())
+    else:
+        msisdn, _ = RowChecker.of(import_).check(row)
+        expected = Counter(buckets_of(import_, [msisdn]).values())
     forecast = {bucket: count + expected[bucket] - before[bucket] for bucket, count in import_.forecast.items()}
     Import.objects.filter(pk=import_.pk).update(forecast=forecast, **changed)
     import_.refresh_from_db()

@@ -12,15 +12,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from contacts import columns, phones, suppression
+from contacts.fields import FIELD_NAMES
+from contacts.importing.merging import insert_staged
 from contacts.importing.rows import WARNINGS, RowChecker
 from contacts.importing.state import advance
 from contacts.importing.uploading import open_upload
 from contacts.models import OPT_OUT_BUCKETS, Import, ImportIssue, ImportRow, Suppression
+from contacts.number_facts import NUMBER_FACTS
 from contacts.sheets import WHOLE_ROW, Row, Sheet
 
 #: Staged numbers applied in one transaction.
@@ -150,15 +154,25 @@ def _mention(found: _Found, checker: RowChecker, row: Row, unmapped: Iterable[in
     """Find the numbers in columns that are not mapped, such as one whose first number is below the rows guessed from,
     or a whole row whose cells are separated by another character."""
     for column in unmapped:
-        cell = row.cells[column]
         before = len(found.numbers)
-        for text in dict.fromkeys((cell.strip(), *_pieces([cell]))):
-            for msisdn in phones.mentions(text, checker.country):
-                found.numbers.setdefault(msisdn, text)
+        for msisdn, text in _mentioned(row.cells[column], checker.country):
+            found.numbers.setdefault(msisdn, text)
         if len(found.numbers) > before:
             name = columns.title_of(column, checker.header) if column < len(checker.header) else f"Column {column + 1}"
             sentence = f"{name} is not one of the columns with phone numbers, but a number in it is opted out, too."
             found.faults.append((column, "unmapped_number", sentence))
+
+
+@lru_cache(maxsize=1_024)
+def _mentioned(cell: str, country: str) -> tuple[tuple[str, str], ...]:
+    """The numbers in a cell of a column that is not mapped, each with the text it was found in.
+
+    Kept for the next row: many such cells, such as dates and names, are in many rows.
+    """
+    if not any(map(str.isdigit, cell)):
+        return ()
+    texts = dict.fromkeys((cell.strip(), *_pieces([cell])))
+    return tuple((msisdn, text) for text in texts for msisdn in phones.mentions(text, country))
 
 
 def _pieces(cells: Iterable[str]) -> Iterator[str]:
@@ -175,20 +189,22 @@ def store(import_: Import, checked: CheckedOptOuts) -> Counter[str]:
     wanted = {msisdn for numbers in checked.numbers.values() for msisdn in numbers}
     earlier = ImportRow.objects.filter(import_of=import_.pk, msisdn__in=wanted)
     first = dict(earlier.values_list("msisdn", "row"))
-    staged, issues = [], [*checked.issues, *checked.warnings]
+    own_numbers: list[list[str | int]] = []
+    issues = [*checked.issues, *checked.warnings]
     counts = Counter(invalid=len(checked.issues), blank=checked.blank)
+    others = [*NUMBER_FACTS, "bucket", "undone_as", *(name for name in FIELD_NAMES if name != "phone")]
+    blank = [""] * len(others)
     for number, numbers in checked.numbers.items():
         own = {msisdn: text for msisdn, text in numbers.items() if first.setdefault(msisdn, number) == number}
         counts["waiting" if own else "already"] += 1
-        staged += [
-            ImportRow(import_of=import_, row=number, msisdn=msisdn, phone=text[:60].replace("\x00", ""))
-            for msisdn, text in own.items()
+        own_numbers += [
+            [import_.pk, number, msisdn, text[:60].replace("\x00", ""), *blank] for msisdn, text in own.items()
         ]
         if not own:
             sentence = f"Row {first[next(iter(numbers))]} has the same number."
             column = None if len(checker.mapping) > 1 else next(iter(checker.mapping))
             issues.append(checker.issue(checked.rows[number], column, "duplicate", sentence, is_warning=True))
-    ImportRow.objects.bulk_create(staged)
+    insert_staged(("import_id", "row", "msisdn", "phone", *others), own_numbers)
     ImportIssue.objects.bulk_create(issues)
     return counts
 
@@ -203,9 +219,14 @@ def forecast(import_: Import) -> dict[str, int]:
 
 def buckets_of(import_: Import, rows: list[int]) -> dict[int, str]:
     """The bucket that each staged row with one of these row numbers would go into."""
-    staged = ImportRow.objects.filter(import_of=import_.pk, row__in=rows)
-    new = set(_new(staged).values_list("row", flat=True))
-    return {row: "added" if row in new else "already" for row in staged.values_list("row", flat=True)}
+    found = staged(import_).filter(row__in=rows)
+    new = set(_new(found).values_list("row", flat=True))
+    return {row: "added" if row in new else "already" for row in found.values_list("row", flat=True)}
+
+
+def staged(import_: Import) -> QuerySet[ImportRow]:
+    """The staged numbers of an import of opt-outs, so that PostgreSQL and SQLite use the index on their rows."""
+    return ImportRow.objects.filter(import_of=import_.pk, number_kind="")
 
 
 def _new(rows: QuerySet[ImportRow]) -> QuerySet[ImportRow]:
@@ -223,21 +244,21 @@ def apply_range(import_: Import, claim: int) -> bool:
     Needs the transaction in which ``advance`` locked the import. Raises Overtaken.
     """
     low = int(import_.applied_up_to or 0)
-    staged = ImportRow.objects.filter(import_of=import_.pk, row__gt=low).order_by("row", "id")
-    numbers = list(staged.values_list("row", "msisdn")[:APPLY_NUMBERS])
+    following = staged(import_).filter(row__gt=low).order_by("row", "id")
+    numbers = list(following.values_list("row", "msisdn")[:APPLY_NUMBERS])
     if not numbers:
         advance(import_.pk, claim, Import.Status.APPLYING, status=Import.Status.DONE, ended_at=timezone.now())
         return False
     high = numbers[-1][0]
     # The last row may have more numbers than the range.
-    numbers = list(staged.filter(row__lte=high).values_list("row", "msisdn"))
+    numbers = list(following.filter(row__lte=high).values_list("row", "msisdn"))
     source = Suppression.Source.FILE if import_.created_by_id else Suppression.Source.COMMAND
     notes = {msisdn: proof(import_, row) for row, msisdn in numbers}
     new = suppression.suppress_with_proof(notes, source, import_.created_by)
     rows = {row: "already" for row, _ in numbers} | {row: "added" for row, msisdn in numbers if msisdn in new}
     for bucket in ("added", "already"):
         of_bucket = [row for row, name in rows.items() if name == bucket]
-        ImportRow.objects.filter(import_of=import_.pk, row__in=of_bucket).update(bucket=bucket)
+        staged(import_).filter(row__in=of_bucket).update(bucket=bucket)
     counts = Counter(rows.values())
     advance(
         import_.pk,

@@ -15,6 +15,21 @@ from contacts.models import UNDONE_BUCKETS, Import, UndoOutcome
 _ROWS = f"FROM {STAGING_TABLE} s WHERE s.import_id = %s AND s.msisdn > %s AND s.msisdn <= %s"
 
 
+def lock_contacts(import_: Import, msisdns: Sequence[str]) -> None:
+    """Keep everybody from editing the contacts with these msisdns until the end of the transaction.
+
+    On SQLite the transaction itself keeps everybody else from writing.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {CONTACT_TABLE} WHERE list_id = %s AND msisdn = ANY(%s) FOR UPDATE)"
+            " AS locked",
+            [import_.list_id, list(msisdns)],
+        )
+
+
 def decide_outcomes(import_: Import, low: str, high: str, later: Sequence[int]) -> None:
     """Store in each row to be undone that has no outcome yet whether it will be reverted or kept.
 

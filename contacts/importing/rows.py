@@ -1,5 +1,6 @@
 """Checking one row of a sheet: either it makes a contact, or one of its cells or the row as a whole is at fault."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,3 +142,14 @@ def corrected(row: Row, cells: Mapping[int, str]) -> Row:
     while new and not new[-1]:
         new.pop()
     return Row(row.number, new, {place: problem for place, problem in row.problems.items() if place not in cells})
+
+
+def row_as_json(row: Row) -> str:
+    """A row without its number, which ``row_from_json`` makes a row again. NUL characters are left out."""
+    return json.dumps([[cell.replace("\x00", "") for cell in row.cells], row.problems])
+
+
+def row_from_json(number: int, text: str) -> Row:
+    """The row with this number that ``row_as_json`` wrote."""
+    cells, problems = json.loads(text)
+    return Row(number, cells, {int(column): (code, sentence) for column, (code, sentence) in problems.items()})

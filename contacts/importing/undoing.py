@@ -10,9 +10,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from contacts import usage
-from contacts.importing.reverting import count_outcomes, decide_outcomes, put_back, remove_created
+from contacts.importing.reverting import count_outcomes, decide_outcomes, lock_contacts, put_back, remove_created
 from contacts.importing.state import ImportRefusal, Overtaken, advance
-from contacts.models import UNDONE_BUCKETS, Contact, ContactList, Import, ImportRow, UndoOutcome
+from contacts.models import UNDONE_BUCKETS, ContactList, Import, ImportRow, UndoOutcome
 
 #: Rows undone in one transaction.
 UNDO_ROWS = 5_000
@@ -80,10 +80,10 @@ def undo_range(import_id: int, claim: int) -> bool:
             advance(import_id, claim, Import.Status.UNDOING, status=Import.Status.UNDONE, undone_at=timezone.now())
             return False
         high = numbers[-1]
-        # Nobody edits these contacts between the comparison and the change.
-        list(Contact.objects.select_for_update().filter(list=import_.list_id, msisdn__in=numbers).values_list("pk"))
+        lock_contacts(import_, numbers)
         in_use = usage.in_use(import_.contact_list.pk, numbers)
-        rows.filter(msisdn__in=in_use).update(undone_as=UndoOutcome.IN_USE)
+        if in_use:
+            rows.filter(msisdn__in=in_use).update(undone_as=UndoOutcome.IN_USE)
         decide_outcomes(import_, low, high, later_imports(import_))
         counts = count_outcomes(import_, low, high)
         put_back(import_, low, high)

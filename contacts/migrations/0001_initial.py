@@ -270,6 +270,7 @@ class Migration(migrations.Migration):
                     "import_of",
                     models.ForeignKey(
                         db_column="import_id",
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="rows",
                         to="contacts.import",
@@ -402,7 +403,10 @@ class Migration(migrations.Migration):
                 (
                     "list",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="contacts", to="contacts.contactlist"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contacts",
+                        to="contacts.contactlist",
                     ),
                 ),
             ],
@@ -598,7 +602,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="importrow",
-            index=models.Index(fields=["import_of", "row"], name="staged_rows_in_order"),
+            index=models.Index(
+                condition=models.Q(("number_kind", "")), fields=["import_of", "row"], name="staged_opt_outs_in_order"
+            ),
         ),
         migrations.AddConstraint(
             model_name="importrow",

@@ -252,7 +252,10 @@ class ImportRow(NumberFacts, ContactData):
     holds the mapped fields that an updated or opted-out contact had. ``undone_as``: its UndoOutcome.
     """
 
-    import_of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_column="import_id")
+    # The unique constraint begins with it, so that it needs no index of its own.
+    import_of = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="rows", db_column="import_id", db_index=False
+    )
     row = models.PositiveIntegerField()
     msisdn = models.CharField(max_length=15)
     bucket = models.CharField(max_length=10, blank=True)
@@ -263,7 +266,11 @@ class ImportRow(NumberFacts, ContactData):
         constraints = [
             models.UniqueConstraint(fields=["import_of", "msisdn"], name="the_first_of_duplicates_wins"),
         ]
-        indexes = [models.Index(fields=["import_of", "row"], name="staged_rows_in_order")]
+        # Rows of opt-outs, which have no facts of their numbers. Those of contacts are staged in the order of their
+        # msisdns, so that an index on row numbers would be written at random places.
+        indexes = [
+            models.Index(fields=["import_of", "row"], condition=Q(number_kind=""), name="staged_opt_outs_in_order")
+        ]
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.msisdn}"

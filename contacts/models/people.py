@@ -80,7 +80,8 @@ class NumberFacts(models.Model):
 class Contact(NumberFacts, ContactData):
     """One person on one list. ``message`` is the person's own text and replaces the campaign's."""
 
-    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="contacts")
+    # The unique constraint begins with it, so that it needs no index of its own.
+    list = models.ForeignKey(ContactList, on_delete=models.CASCADE, related_name="contacts", db_index=False)
     msisdn = models.CharField("number", max_length=15, validators=[digits_only])
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 
 from contacts.sheet_reader.number_formats import GENERAL, NumberFormat, UnknownFormat, general
 from contacts.sheet_reader.number_formats.dates import DAYS_TO_1904, SECONDS_PER_DAY, iso, serial_of
@@ -18,6 +19,10 @@ _EXACT_DIGITS = 15
 _LONGEST_FORMULA = 100
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+#: Numbers that General shows as they are stored: whole ones, and those of at most ten digits.
+_AS_STORED = re.compile(r"[1-9][0-9]{0,14}|0|(?:[1-9][0-9]{0,5}|0)\.[0-9]{0,3}[1-9]")
+#: Cells whose texts are kept: a column of dates or amounts repeats them.
+_KEPT = 50_000
 _PLAIN = NumberFormat(GENERAL)
 
 
@@ -32,6 +37,7 @@ class Values:
         self._strings = strings
         self._formats = formats
         self._is_1904 = is_1904
+        self._show_cached = lru_cache(maxsize=_KEPT)(self.show)
         self._changes_text = {style for style, each in formats.items() if each.changes_text}
         #: Whether a cell with a value may look empty.
         self.may_show_nothing = not all(map(str.strip, strings)) or any(each.hides_zero for each in formats.values())
@@ -56,6 +62,36 @@ class Values:
         if kind == "d":
             return self._show_iso_date(style, value.strip())
         raise broken()
+
+    def show_all(
+        self, kinds: Sequence[str | None], styles: Sequence[str | None], values: Sequence[str]
+    ) -> tuple[list[str], dict[int, tuple[str, str]]]:
+        """Many cells at once: their texts, and the problems of those that have one, by position.
+
+        The same as ``show`` for each, but texts and plain numbers, which most cells are, are shown right here.
+        """
+        texts = []
+        problems: dict[int, tuple[str, str]] = {}
+        strings, formats = self._strings, self._formats
+        for place, (kind, style, value) in enumerate(zip(kinds, styles, values, strict=True)):
+            if style not in formats:
+                if kind == "s":
+                    try:
+                        texts.append(strings[int(value)])
+                    except (ValueError, IndexError) as error:
+                        raise broken() from error
+                    continue
+                if (kind is None or kind == "n") and _AS_STORED.fullmatch(value):
+                    texts.append(value)
+                    continue
+                if kind == "inlineStr" and "_x" not in value:
+                    texts.append(value)
+                    continue
+            text, problem = self._show_cached(kind or "", style or "", value)
+            texts.append(text)
+            if problem:
+                problems[place] = problem
+        return texts, problems
 
     def _show_text(self, style: str, text: str) -> Shown:
         try:

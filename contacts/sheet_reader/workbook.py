@@ -10,10 +10,10 @@ from typing import Any
 from contacts.sheet_reader import worksheet
 from contacts.sheet_reader.number_formats import BUILT_IN, GENERAL, NumberFormat
 from contacts.sheet_reader.parts import Parts, broken, local
+from contacts.sheet_reader.shared_strings import shared_strings
 from contacts.sheet_reader.sheet_choice import Choice, choose
 from contacts.sheet_reader.types import Options, Source
 from contacts.sheet_reader.values import Values, unescaped
-from contacts.sheet_reader.xml_stream import XmlStream
 
 #: By the id of a relationship: the kind, such as "worksheet", and the name of the part.
 Related = Mapping[str, tuple[str, str]]
@@ -76,7 +76,9 @@ def _values(parts: Parts, root: Any, workbook: str, related: Related) -> Values:
     strings = _part(parts, folder, related, "sharedStrings")
     styles = _part(parts, folder, related, "styles")
     return Values(
-        _strings(parts, strings) if strings else [], _formats(parts.xml(styles), is_1904) if styles else {}, is_1904
+        shared_strings(parts.open(strings)) if strings else [],
+        _formats(parts.xml(styles), is_1904) if styles else {},
+        is_1904,
     )
 
 
@@ -115,45 +117,3 @@ def _number(text: str) -> int:
         return int(text)
     except ValueError as error:
         raise broken() from error
-
-
-def _strings(parts: Parts, name: str) -> list[str]:
-    """The shared strings. Raises SheetError."""
-    strings: list[str] = []
-    parser = _Strings(strings)
-    stream = XmlStream(parser.start, parser.end, parser.text)
-    with parts.open(name) as part:
-        while stream.read(part):
-            pass
-    return strings
-
-
-class _Strings:
-    """Collects shared strings while their part is parsed. Phonetic text, which tells how to pronounce, is left out."""
-
-    def __init__(self, strings: list[str]) -> None:
-        self._strings = strings
-        self._text: list[str] = []
-        self._is_phonetic = self._takes_text = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        name = name.rpartition("}")[2]
-        if name == "si":
-            self._text = []
-        elif name == "t":
-            self._takes_text = not self._is_phonetic
-        elif name == "rPh":
-            self._is_phonetic = True
-
-    def end(self, name: str) -> None:
-        name = name.rpartition("}")[2]
-        if name == "si":
-            self._strings.append(unescaped("".join(self._text)))
-        elif name == "t":
-            self._takes_text = False
-        elif name == "rPh":
-            self._is_phonetic = False
-
-    def text(self, data: str) -> None:
-        if self._takes_text:
-            self._text.append(data)

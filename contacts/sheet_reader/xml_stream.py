@@ -27,13 +27,24 @@ class XmlStream:
         self._parser.StartDoctypeDeclHandler = _refuse
 
     def read(self, part: IO[bytes]) -> bool:
-        """Parse the next piece. Returns whether there was one. Raises SheetError for damaged XML."""
+        """Parse the next piece of a part. Returns whether there was one. Raises SheetError for damaged XML."""
         piece = reading(part, PIECE)
+        self._parse(piece, not piece)
+        return bool(piece)
+
+    def feed(self, piece: bytes) -> None:
+        """Parse ``piece``. Raises SheetError for damaged XML."""
+        self._parse(piece, False)
+
+    def close(self) -> None:
+        """End the document. Raises SheetError if it is not complete."""
+        self._parse(b"", True)
+
+    def _parse(self, piece: bytes, is_last: bool) -> None:
         try:
-            self._parser.Parse(piece, not piece)
+            self._parser.Parse(piece, is_last)
         except (expat.ExpatError, LookupError, UnicodeError) as error:
             raise broken() from error
-        return bool(piece)
 
 
 def _refuse(*_: object) -> None:

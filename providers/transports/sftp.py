@@ -6,7 +6,7 @@ import stat
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +31,11 @@ from providers.transports.files import (
 )
 from providers.transports.ssh import FAILURES
 
-_CHUNK = 32768
+# A request and its header in one SSH packet: servers accept packets of 32 KB, and handles have at most 256 bytes.
+_CHUNK = 32768 - 512
 _WRITES_AHEAD = 64
+# OpenSSH allows ten sessions on a connection.
+_MOST_CHANNELS = 8
 
 
 class _Unsupported(OSError):
@@ -44,7 +47,7 @@ _ANSWERED = (OSError, _Unsupported, FileNotFoundError, PermissionError)
 
 
 class SftpRemote:
-    """An open SFTP session."""
+    """An open SFTP session: one channel of a connection."""
 
     def __init__(self, settings: Mapping[str, Any], transport: ssh.Transport, sftp: paramiko.SFTPClient) -> None:
         self.settings = settings
@@ -55,6 +58,29 @@ class SftpRemote:
 
     def hosts(self) -> tuple[str, ...]:
         return (str(self.settings["host"]),)
+
+    def most_at_once(self, seconds: float) -> int:
+        """How many files may be uploaded at once, each on a channel of its own, if one alone took ``seconds``.
+
+        Where bandwidth is the limit, n files at once take n times as long, and the server must still confirm each
+        block well within the account's limit for a reply.
+        """
+        return max(1, min(_MOST_CHANNELS, int(self._reply_seconds / 2 / max(seconds, 0.001))))
+
+    def another(self) -> "SftpRemote | None":
+        """Open another channel on this connection; None if the server opens no more. Closed with the connection.
+
+        Threads may use different channels at the same time. If the connection breaks, all of them fail.
+        """
+        try:
+            channel = self._transport.open_session(timeout=self._reply_seconds)
+            channel.settimeout(self._reply_seconds)
+            with time_limit(channel.close, self._reply_seconds):
+                channel.invoke_subsystem("sftp")
+                sftp = _Client(channel)
+        except FAILURES:
+            return None
+        return SftpRemote(self.settings, self._transport, sftp)
 
     def listdir(self, folder: str, containing: str | tuple[str, ...] = "") -> list[Entry]:
         """Return the files of ``folder`` whose names contain ``containing``, or one of several; no sub-folders.
@@ -109,6 +135,9 @@ class SftpRemote:
             sentence = "The connection broke while the file was being written; it may have arrived."
             if isinstance(error, TimeoutError):
                 sentence = f"The server did not confirm the whole file in time; it may have arrived. {advice(REPLY)}"
+            # Other channels may be in use until the connection is closed; no more of this file may arrive by then.
+            with suppress(*FAILURES), time_limit(self._transport.close, self._reply_seconds):
+                self._sftp.close()
             raise Unclear("upload_broken", sentence) from error
 
     def creates_exclusively(self, folder: str) -> bool:

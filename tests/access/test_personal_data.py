@@ -25,7 +25,7 @@ ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
 KINDS = (
     "recipients", "people to correct", "contacts", "opt-outs", "rows left out", "payload", "file", "reply",
-    "first file",
+    "exact file",
 )  # fmt: skip
 ROLES = ("viewer", "operator", "approver", "administrator")
 
@@ -42,7 +42,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
     campaign = make_running(account)
     batch, now = campaign.batches.get(), timezone.now()
     path = default_storage.save("evidence/aa/report", ContentFile(NUMBER.encode()))
-    files = [{"folder": "", "name": "a.txt", "size": 11, "modified_at": "", "host": "", "body": path}]
+    files = [{"folder": "", "name": "a.txt", "size": 11, "modified_at": "", "host": "", "body": [[path, 11]]}]
     seen = Evidence.objects.create(
         batch=batch, seen_at=now, last_seen_at=now, files=files, replies=[path], digest="d", hosts=["h"]
     )
@@ -63,7 +63,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         "payload": f"/batches/{batch.pk}/payload/",
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
-        "first file": f"/campaigns/{campaign.pk}/files/first/",
+        "exact file": f"/campaigns/{campaign.pk}/files/exact/",
     }
 
 
@@ -179,7 +179,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         ),
         ("rows left out", "", {"exported": "rows left out", "filter": "none", "rows": "1"}),
         ("people to correct", "", {"exported": "people to correct", "filter": "none", "rows": "1"}),
-        ("first file", "", {"exported": "first file", "filter": "none", "rows": "5"}),
+        ("exact file", "", {"exported": "file 1", "filter": "none", "rows": "5"}),
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),

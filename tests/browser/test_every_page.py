@@ -61,7 +61,7 @@ NO_PAGE = {
     "campaigns:options", "campaigns:preview", "campaigns:progress", "campaigns:recipients", "campaigns:tests",
     "contacts:bulk_progress", "contacts:segment", "contacts:count", "contacts:import_progress",
     # Downloads.
-    "campaigns:evidence_file", "campaigns:evidence_reply", "campaigns:export_download", "campaigns:first_file",
+    "campaigns:evidence_file", "campaigns:evidence_reply", "campaigns:export_download", "campaigns:exact_file",
     "campaigns:payload", "campaigns:people_sheet", "contacts:export", "contacts:import_rows",
     "contacts:opt_out_export",
 }  # fmt: skip

@@ -94,7 +94,10 @@ def campaign(make_user: MakeUser, settings: Settings, tmp_path: Path) -> Campaig
             batch=batch, recipient=recipient, result="row_error", code="MSISDN.NoNetworkFound",
             sentence="SMSPortal found no network for this number.", source=f"{batch.name}.errors.txt", line=4,
         )  # fmt: skip
-    Batch.objects.filter(pk=batch.pk).update(row_errors=7)
+    Batch.objects.filter(pk=batch.pk).update(
+        row_errors=7,
+        causes=[["row_error", "MSISDN.NoNetworkFound", "", "SMSPortal found no network for this number.", 7]],
+    )
     Campaign.objects.create(
         name="September reminder", account=account, text="Hi", created_by=operator, status="closed",
         started_at=now, closed_at=now, counts={"selected": 0, "excluded": {}, "included": 0},

@@ -77,6 +77,6 @@ def test_people_are_asked_about_a_canary_that_only_they_can_release(
 
     inbox = client.get("/").context["inbox"]
 
-    assert waiting_for(life.campaign, life.now()).endswith(said)
+    assert waiting_for(life.campaign, life.campaign.recipients.waiting().count(), life.now()).endswith(said)
     asked = [line for line in inbox if "waiting to continue" in str(line)]
     assert bool(asked) is (answer != "none yet")

@@ -81,7 +81,7 @@ def test_a_batch_is_rebuilt_without_who_is_accepted_before_the_gate(
 ) -> None:
     accept_one(rejected)
 
-    drain.begin(running.batches.get(), None, Session(), clock)  # type: ignore[arg-type]
+    list(drain.begin(running.batches.get(), None, Session(), clock))  # type: ignore[arg-type]
 
     found = list(running.batches.order_by("generation").values_list("status", "reason", "rows"))
     assert found == [("superseded", "reached_later", 5), ("prepared", "", 4)]
@@ -154,7 +154,8 @@ def test_a_follow_up_that_a_restored_database_forgot_holds_back_its_chain(
     add(second, *NUMBERS, value1="Thandi")
     approve(freeze(second, operator), approver)
     batches.create_batches(second.pk, clock())
-    drain.begin(second.batches.select_related("campaign").get(), None, Session(), clock)  # type: ignore[arg-type]
+    batch = second.batches.select_related("campaign").get()
+    list(drain.begin(batch, None, Session(), clock))  # type: ignore[arg-type]
 
     second.refresh_from_db()
     assert (second.status, second.reason) == ("paused", "restored")

@@ -17,7 +17,7 @@ from campaigns.results import balance, settle, standing
 from contacts.errors import Refusal
 from contacts.suppression import suppress
 from providers.models import Account
-from tests.campaigns.conftest import Clock, MakeCampaign, approve, freeze
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, count_causes, freeze
 from tests.campaigns.test_chain import make_batch
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -36,6 +36,7 @@ def ended(account: Account, make_running: MakeCampaign) -> Campaign:
         )
     accepted.row_errors = 2
     accepted.save()
+    count_causes(campaign)
     make_batch(campaign, 2, status="rejected", reason="NoCredit", sentence="No credit.")
     make_batch(campaign, 3, status="cancelled", reason="cancelled", sentence="Not worth it.")
     for number, recipient in enumerate(people[2:4], start=2):

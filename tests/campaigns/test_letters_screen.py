@@ -127,11 +127,11 @@ def test_the_first_file_is_shown_with_its_checksum_and_can_be_downloaded(
     client = logged_in(operator)
     address = f"/campaigns/{draft.pk}/files/"
     assert "Fix the texts first" in html_of(client.get(address))
-    assert client.get(f"{address}first/").status_code == 404
+    assert client.get(f"{address}exact/").status_code == 404
     Campaign.objects.filter(pk=draft.pk).update(letters="replace_or_skip")
     if is_frozen:
         freeze(Campaign.objects.get(pk=draft.pk), operator)
-    page, file = html_of(client.get(address)), client.get(f"{address}first/")
+    page, file = html_of(client.get(address)), client.get(f"{address}exact/")
     assert hashlib.sha256(file.content).hexdigest() in page
     assert ("In a draft" in page) != is_frozen
     assert "Logins and passwords are not in this file" in page
@@ -140,17 +140,28 @@ def test_the_first_file_is_shown_with_its_checksum_and_can_be_downloaded(
     assert "more file" not in page
 
 
-def test_only_the_first_of_many_files_is_rendered(
-    draft: Campaign, operator: User, logged_in: LogIn, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_each_of_many_files_is_shown(
+    draft: Campaign, operator: User, logged_in: LogIn, monkeypatch: pytest.MonkeyPatch, is_frozen: bool
 ) -> None:
     Campaign.objects.filter(pk=draft.pk).update(letters="replace_or_skip")
-    campaign = freeze(Campaign.objects.get(pk=draft.pk), operator)
+    campaign = Campaign.objects.get(pk=draft.pk)
+    if is_frozen:
+        campaign = freeze(campaign, operator)
     monkeypatch.setattr(type(campaign.account.adapter), "limits", Limits(rows=2, bytes=10_000_000, values=6))
-    page = html_of(logged_in(operator).get(f"/campaigns/{draft.pk}/files/"))
-    assert "About 2 more files with 3 recipients would follow." in page
-    names = [rendered.payload.name for rendered in batches.dry_run(campaign)]
-    assert len(names) == 3
-    assert names[0] in page
+    client, address = logged_in(operator), f"/campaigns/{draft.pk}/files/"
+    first, last = html_of(client.get(address)), html_of(client.get(f"{address}?file=3"))
+    assert "2 more files" in first
+    assert "Next file" in first
+    assert "Previous file" not in first
+    assert "more file" not in last
+    assert 'href="?file=2">Previous file' in last
+    # A number beyond the last file shows the last one.
+    assert html_of(client.get(f"{address}?file=99")).partition("<dl")[2] == last.partition("<dl")[2]
+    third = client.get(f"{address}exact/?file=3")
+    assert hashlib.sha256(third.content).hexdigest() in last
+    if is_frozen:
+        assert [file.payload.body for file in batches.dry_run(campaign)][2] == third.content
 
 
 @pytest.mark.parametrize(

@@ -409,6 +409,7 @@ def test_unreadable_evidence_is_reported_and_polled_again_later(
         raise ValueError
 
     monkeypatch.setattr(Adapter, "interpret", fail)
+    monkeypatch.setattr(Adapter, "reader", lambda *rest: None)
     clock.forward(seconds=5)
     collect(campaign, clock)
     assert "could not interpret" in campaign.batches.get().alarm
@@ -436,6 +437,7 @@ def test_unreadable_evidence_after_a_lost_answer_is_unclear(
         raise ValueError
 
     monkeypatch.setattr(Adapter, "interpret", fail)
+    monkeypatch.setattr(Adapter, "reader", lambda *rest: None)
     for _ in range(20):
         clock.forward(minutes=1)
         hand_over(campaign, clock)
@@ -553,6 +555,7 @@ def test_an_account_that_is_refused_by_the_result_is_stopped(
         return replace(interpretation, account=interpretation.state is ProviderState.REJECTED)
 
     monkeypatch.setattr(Adapter, "interpret", refuse_account)
+    monkeypatch.setattr(Adapter, "reader", lambda *rest: None)
     sandbox.fault("smsportal:insufficient-credits", 1)
     until_closed(campaign, clock)
     account.refresh_from_db()

@@ -11,7 +11,7 @@ from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers.models import Account
-from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.conftest import MakeCampaign, count_causes
 from tests.pages import html_of
 
 LogIn = Callable[[User], Client]
@@ -29,6 +29,7 @@ def finished(account: Account, make_running: MakeCampaign, make_list: Callable[.
     batch.outcomes.create(
         recipient=campaign.recipients.included()[0], result="row_error", code="MSISDN.Optout", sentence="Opted out."
     )
+    count_causes(campaign)
     transition(campaign, "closed", closed_at=now)
     return campaign
 

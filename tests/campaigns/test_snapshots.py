@@ -61,7 +61,7 @@ def test_audits_beside_rebuilds_find_no_mismatch(running: Campaign) -> None:
             audits.append(Campaign.objects.get(pk=running.pk).alarm)
             with snapshot():
                 row = watch.find(running.pk)
-                books = balance.of(row, list(row.batches.all()))
+                books = balance.of(row)
             pages.append((books.waiting, books.mismatch))
 
     assert len(audits) > 4

@@ -317,6 +317,7 @@ def test_an_opt_out_counts_also_where_the_file_had_other_bytes(
     monkeypatch.setattr(Adapter, "poll", lambda *rest: Observation(clock(), ("ftp.example.org",)))
     accepted = Interpretation(ProviderState.ACCEPTED, outcomes=(opted_out,))
     monkeypatch.setattr(Adapter, "interpret", lambda *rest: accepted)
+    monkeypatch.setattr(Adapter, "reader", lambda *rest: None)
 
     poll.poll(batch_of(batch.campaign), None, clock())
 

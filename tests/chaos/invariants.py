@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
+from campaigns.audience.rows import row_of
 from campaigns.audience.spec import composer_of, finished_text
 from campaigns.chain import other_campaigns
 from campaigns.handover import batches, canary, journal
@@ -313,7 +314,8 @@ def _batch(batch: Batch, texted: Mapping[str, list[Mapping[str, str]]], now: dat
             payload_of(batch)
         except BytesDiffer as error:
             found.bytes_differ.append(str(error))
-        if batches.render(batch.campaign, batch.number, batch.generation, people).sha256 != batch.sha256:
+        rows = [row_of(person) for person in people]
+        if batches.render(batch.campaign, batch.number, batch.generation, rows).sha256 != batch.sha256:
             found.bytes_differ.append(f"{batch.name} would be rendered differently now")
         if batch.status == "accepted" and _keeps_its_bytes(batch):
             lines = [line for person in people for line in texted.get(person.msisdn, [])]

@@ -182,6 +182,11 @@ class Run:
             if restores and 1 - self.left() / max(1, left) > restores[0]:
                 restores.pop(0)
                 self.restore()
+        if not self.counted["older database restored"]:
+            # The phases before left too few batches for the share at which it happens.
+            self.campaigns.queue.extend(self.plans.anything() for _ in range(SIZE))
+            self.until(lambda: not self.campaigns.queue, with_events=True)
+            self.restore()
         if self.wanted >= SHORT:
             self.until(lambda: not self.events.deck, 120, with_events=True)
 

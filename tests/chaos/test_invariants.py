@@ -219,7 +219,7 @@ def test_a_text_to_somebody_the_provider_named_in_error_is_unapproved(accepted: 
     lines = lines_of(accepted)
     person = Recipient.objects.get(msisdn=lines[0]["msisdn"])
     RecipientOutcome.objects.create(batch=accepted, recipient=person, result="row_error", code="no_network")
-    change(accepted, row_errors=1)
+    change(accepted, row_errors=1, causes=[["row_error", "no_network", "", "", 1]])
     assert broken(find(lines[1:])) == set()
     found = find(lines)
     assert broken(found) == {"unapproved"}

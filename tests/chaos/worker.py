@@ -13,9 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from django.utils import timezone
 from campaigns import timing as campaign_timing
 from campaigns.audience import freeze as audience_freeze
 from campaigns.handover import batches, drain
+from campaigns.handover.at_once import Call, Steps
 from campaigns.models import Batch
 from campaigns.results import poll, settle
 from config.worker import TiedWorker
@@ -54,60 +55,83 @@ def use_small_batches() -> None:
         adapter.limits = replace(adapter.limits, rows=ROWS)
 
 
+@dataclass
+class Track:
+    """A job's work on one batch: the points that it reached, and the arm that waits for it."""
+
+    job: str
+    subject: str
+    arm: Arm | None
+    reached: Counter[str] = field(default_factory=Counter)
+    trail: list[str] = field(default_factory=list)
+
+
 class Listener:
-    """Listens at the points of one job, tracks which batch it works on, and performs the action that waits there."""
+    """Listens at the points of one job, tracks which batch it works on, and performs the action that waits there.
+
+    Several batches may be handed over at once: each thread has its own track.
+    """
 
     def __init__(self, arms: Arms) -> None:
         self.arms = arms
-        self.subject = ""
-        self.job = ""
-        self.arm: Arm | None = None
-        self.reached: Counter[str] = Counter()
-        self.trail: list[str] = []
         #: Only job processes listen: others that import this module are not affected.
         self.is_listening = False
+        self._of_thread = threading.local()
 
     @contextmanager
     def at(self, job: str, subject: str) -> Iterator[None]:
         """The points reached from here on belong to this subject."""
-        if not self.is_listening or not subject:
+        with self.track(job, subject) as track, self.follow(track):
             yield
+
+    @contextmanager
+    def track(self, job: str, subject: str) -> Iterator[Track | None]:
+        """What happens at the points of this subject within ``follow``; None if nobody listens."""
+        if not self.is_listening or not subject:
+            yield None
             return
-        self.subject, self.job = subject, job
-        self.reached.clear()
-        self.trail = []
-        self.arm = self._waiting()
-        if self.arm and self.arm.action == "blind":
-            threading.Timer(self.arm.seconds, self._end_blindly, [self.arm]).start()
+        track = Track(job, subject, self._waiting(job, subject))
+        if track.arm and track.arm.action == "blind":
+            threading.Timer(track.arm.seconds, self._end_blindly, [track, track.arm]).start()
+        try:
+            yield track
+        finally:
+            if track.trail:
+                line = {"at": time.time(), "job": job, "subject": subject, "trail": track.trail}
+                append(self.arms.trails_path, line)
+            track.arm = None
+
+    @contextmanager
+    def follow(self, track: Track | None) -> Iterator[None]:
+        """The points that this thread reaches in the block belong to the track."""
+        before = getattr(self._of_thread, "track", None)
+        self._of_thread.track = track
         try:
             yield
         finally:
-            if self.trail:
-                append(self.arms.trails_path, {"at": time.time(), "job": job, "subject": subject, "trail": self.trail})
-            self.subject, self.arm = "", None
+            self._of_thread.track = before
 
     def __call__(self, point: str) -> None:
-        if not self.subject:
+        track: Track | None = getattr(self._of_thread, "track", None)
+        if track is None:
             return
-        self.reached[point] += 1
-        label = f"{point}#{self.reached[point]}"
-        self.trail.append(label)
-        if self.arm and self.arm.point == label:
-            arm, trail = self.arm, self.trail[-8:]
-            if self.arms.fire(self.subject, arm, trail):
-                self.arm = None
-                self._do(arm)
-                self.arm = self._waiting()
+        track.reached[point] += 1
+        label = f"{point}#{track.reached[point]}"
+        track.trail.append(label)
+        if (arm := track.arm) and arm.point == label and self.arms.fire(track.subject, arm, track.trail[-8:]):
+            track.arm = None
+            self._do(track.subject, arm)
+            track.arm = self._waiting(track.job, track.subject)
 
-    def _waiting(self) -> Arm | None:
-        arm = self.arms.next(self.subject)
-        return arm if arm and arm.job == self.job else None
+    def _waiting(self, job: str, subject: str) -> Arm | None:
+        arm = self.arms.next(subject)
+        return arm if arm and arm.job == job else None
 
-    def _end_blindly(self, arm: Arm) -> None:
-        if self.arm is arm and self.arms.fire(self.subject, arm, self.trail[-8:]):
+    def _end_blindly(self, track: Track, arm: Arm) -> None:
+        if track.arm is arm and self.arms.fire(track.subject, arm, track.trail[-8:]):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _do(self, arm: Arm) -> None:
+    def _do(self, subject: str, arm: Arm) -> None:
         if arm.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif arm.action == "kill-worker":
@@ -117,11 +141,11 @@ class Listener:
         elif arm.action == "soon":
             threading.Timer(arm.seconds, os.kill, [os.getpid(), signal.SIGKILL]).start()
         elif arm.action == "stop":
-            self.arms.ask(self.subject, "stop")
+            self.arms.ask(subject, "stop")
             os.kill(os.getpid(), signal.SIGSTOP)
         elif arm.action in ("hold", "network"):
             # An opt-out arrives or the network breaks, and then the job continues.
-            asked, until = self.arms.ask(self.subject, arm.action, arm.fault), time.monotonic() + HOLD_AT_MOST
+            asked, until = self.arms.ask(subject, arm.action, arm.fault), time.monotonic() + HOLD_AT_MOST
             while asked.exists() and time.monotonic() < until:
                 time.sleep(0.01)
         elif arm.action == "stall":
@@ -184,6 +208,42 @@ def _listening(function: Callable[..., Any], job: str, subject_of: Callable[...,
     return listened
 
 
+def _listening_to_steps(
+    function: Callable[..., Steps], job: str, subject_of: Callable[..., str]
+) -> Callable[..., Steps]:
+    """As ``_listening``, for a generator whose calls may be made in another thread."""
+
+    @wraps(function)
+    def listened(*arguments: Any) -> Steps:
+        with listener.track(job, subject_of(*arguments)) as track:
+            steps = function(*arguments)
+            resume: Callable[[], Call | None] = partial(next, steps)
+            try:
+                while True:
+                    with listener.follow(track):
+                        call = resume()
+                    try:
+                        result = yield _followed(call, track)
+                    except Exception as error:
+                        resume = partial(steps.throw, error)
+                    else:
+                        resume = partial(steps.send, result)
+            except StopIteration:
+                return
+            finally:
+                steps.close()
+
+    return listened
+
+
+def _followed(call: Call | None, track: Track | None) -> Call | None:
+    def followed(remote: Any) -> Any:
+        with listener.follow(track):
+            return call(remote)  # type: ignore[misc]
+
+    return followed if call else None
+
+
 def _of_batch(batch_id: int, *_: Any) -> str:
     return "-".join(map(str, Batch.objects.values_list("campaign_id", "number").get(pk=batch_id)))
 
@@ -217,7 +277,7 @@ def _commit(self: BaseDatabaseWrapper) -> None:
 listener = Listener(Arms(settings.DATA / "chaos"))
 _plain_commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 BaseDatabaseWrapper._commit = _commit  # type: ignore[attr-defined]
-drain.hand_over = _listening(drain.hand_over, "hand_over", _of_batch)
+drain.hand_over = _listening_to_steps(drain.hand_over, "hand_over", _of_batch)
 _plain_connect = poll.connect
 poll.connect = _calling
 settle.close_if_done = _listening(settle.close_if_done, "close", _of_campaign)

@@ -6,18 +6,22 @@ of ``upsert``, in the middle of its transaction.
 
 import importlib
 import os
+import pkgutil
 import signal
 import sys
 from typing import Any
 
 import django
 
+#: How many rows a transaction has, by module; here two.
+CONSTANTS = {"checking": ["CHECK_ROWS", "STAGE_ROWS"], "applying": ["APPLY_ROWS"], "undoing": ["UNDO_ROWS"]}
+
 
 def main(job: str, import_id: int, point: str, nth: int) -> None:
     django.setup()
-    module_name, _, name = point.rpartition(".")
-    module = importlib.import_module(module_name)
-    real, calls = getattr(module, name), []
+    owner_name, _, name = point.rpartition(".")
+    owner = pkgutil.resolve_name(owner_name)
+    real, calls = getattr(owner, name), []
 
     def deadly(*arguments: Any, **named: Any) -> Any:
         result = real(*arguments, **named)
@@ -26,9 +30,10 @@ def main(job: str, import_id: int, point: str, nth: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(module, name, deadly)
-    for module_name, constant in (("checking", "CHECK_ROWS"), ("applying", "APPLY_ROWS"), ("undoing", "UNDO_ROWS")):
-        setattr(importlib.import_module(f"contacts.importing.{module_name}"), constant, 2)
+    setattr(owner, name, deadly)
+    for module, constants in CONSTANTS.items():
+        for constant in constants:
+            setattr(importlib.import_module(f"contacts.importing.{module}"), constant, 2)
     getattr(importlib.import_module("contacts.jobs"), job)(import_id)
 
 

@@ -24,7 +24,8 @@ Drain = Callable[[], int]
 #: Where the worker dies: the job, the function after which it dies, and at which call of it.
 MOMENTS = [
     ("check_import", "contacts.importing.checking.delete_rows", 1),
-    ("check_import", "contacts.importing.checking.store", 3),
+    ("check_import", "contacts.importing.staging.Staging.add", 3),
+    ("check_import", "contacts.importing.staging.Staging.move", 2),
     ("check_import", "contacts.importing.checking.forecast", 1),
     ("apply_import", "contacts.importing.applying.record_buckets", 2),
     ("apply_import", "contacts.importing.applying.upsert", 3),

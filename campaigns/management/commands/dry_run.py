@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 files.append(
                     {
                         "name": rendered.payload.name,
-                        "rows": len(rendered.recipients),
+                        "rows": rendered.rows,
                         "parts": rendered.parts,
                         "bytes": len(rendered.payload.body),
                         "sha256": rendered.sha256,

@@ -9,7 +9,7 @@ from typing import Any
 from providers import gsm
 from providers.adapters.bulksms import forms
 from providers.adapters.bulksms import replies as pushes
-from providers.adapters.bulksms.answers import Answer, answers_by_attempt, batch_ids_of, commit_error, kept_bytes
+from providers.adapters.bulksms.answers import Answer, batch_ids_of, commit_error, kept_bytes
 from providers.adapters.bulksms.checks import (
     check_clock,
     check_credits,
@@ -17,7 +17,7 @@ from providers.adapters.bulksms.checks import (
     credits_in_words,
     login_sentence,
 )
-from providers.adapters.bulksms.reading import interpret_acceptance, interpret_refusal, rehearsal_outcomes
+from providers.adapters.bulksms.reading import Reader
 from providers.adapters.bulksms.reports import fetch_report
 from providers.adapters.bulksms.wire import (
     CREDITS,
@@ -53,6 +53,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Unclear
+from providers.messages import Messages
 from providers.replies import PushedReply
 from providers.transports.http import HttpRemote, HttpTransport
 
@@ -105,6 +106,9 @@ class Adapter(BaseAdapter):
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return lacking_characters(spec, text)
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return gsm.BASIC
+
     def rehearsal(self, spec: CampaignSpec) -> str:
         """send_batch: ``test_always_succeed`` and ``test_always_fail`` "validate parameters" and text nobody."""
         return REHEARSALS.get(str(spec.options.get("rehearsal") or ""), "")
@@ -141,14 +145,15 @@ class Adapter(BaseAdapter):
 
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         """Return the urlencoded form in ISO-8859-1, without the login; ``stop_dup_id`` is the batch's key."""
-        pairs = [("stop_dup_id", str(key).encode("ascii")), *form_fields(spec, messages)]
+        columns = Messages.of(messages)
+        pairs = [("stop_dup_id", str(key).encode("ascii")), *form_fields(spec, columns.texts)]
         if spec.start_at:
             pairs.append(("send_time_unixtime", str(int(spec.start_at.timestamp())).encode("ascii")))
             if description := str(spec.options.get("scheduling_description") or ""):
                 pairs.append(("scheduling_description", description.encode("latin-1")))
         if rehearsal := spec.options.get("rehearsal"):
             pairs.append((f"test_always_{rehearsal}", b"1"))
-        pairs.append(("batch_data", write_batch_data(spec, messages)))
+        pairs.append(("batch_data", write_batch_data(spec, columns)))
         return Payload(stem, f"{stem}.form", encode_form(pairs), key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -199,14 +204,13 @@ class Adapter(BaseAdapter):
         """Interpret the answers to the attempts first, then the reports per recipient."""
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
-        batch = ParsedPayload.of(payload.body)
-        answers = answers_by_attempt(attempts)
-        if not any(answer.is_taken for answer in answers.values()):
-            return interpret_refusal(batch, attempts, answers)
-        if batch.rehearsal:
-            sentence = "Rehearsal: BulkSMS checked the file and nobody was texted."
-            return Interpretation(ProviderState.ACCEPTED, "rehearsal", sentence, tuple(rehearsal_outcomes(batch)))
-        return interpret_acceptance(batch, attempts, answers, observations)
+        reader = Reader(payload, attempts)
+        for observation in observations:
+            reader.add(observation)
+        return reader.interpret()
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> Reader:
+        return Reader(payload, attempts, state)
 
     def check(self, remote: HttpRemote, now: datetime) -> list[Check]:
         """Log in, which also checks the certificate, and ask for the credit balance."""
@@ -233,7 +237,7 @@ class Adapter(BaseAdapter):
         if self.spec_problems(spec) or self.problems(spec, message):
             return None
         text = encode_text(spec, message.text)
-        pairs = [*form_fields(spec, [message]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
+        pairs = [*form_fields(spec, [message.text]), ("message", text), ("msisdn", message.msisdn.encode("ascii"))]
         status, body = remote.post(
             QUOTE, encode_credentials(remote) + b"&" + encode_form(pairs), at_most=MAX_ANSWER_BYTES
         )

@@ -1,16 +1,47 @@
 """What all answers and reports mean for a batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from providers.adapters.bulksms.answers import NO_ANSWER, Answer, batch_ids_of
+from providers.adapters.bulksms.answers import NO_ANSWER, Answer, answers_by_attempt, batch_ids_of
 from providers.adapters.bulksms.reports import Reports, report_alarms, report_outcomes
 from providers.adapters.bulksms.wire import ParsedPayload
 from providers.adapters.bulksms.words import ACCOUNT_FAILURES, FAILURES, REJECTIONS, SCHEDULED, UNKNOWN
-from providers.base import Attempt, Interpretation, Observation, Outcome, ProviderState, Result
+from providers.base import Attempt, Interpretation, Observation, Outcome, Payload, ProviderState, Result
 
 # How long to wait for a report before BulkSMS's answer to the hand-over counts alone.
 REPORT_PATIENCE = timedelta(minutes=30)
+
+
+class Reader:
+    """Reads each report once; see ``providers.base.Reader``."""
+
+    def __init__(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> None:
+        self.batch = ParsedPayload.of(payload.body)
+        self.attempts = attempts
+        self.answers = answers_by_attempt(attempts)
+        self.is_taken = any(answer.is_taken for answer in self.answers.values())
+        self.reports = Reports.of_state(state) if state else Reports()
+        self.seen_at = datetime.min
+
+    def add(self, observation: Observation) -> bool:
+        self.seen_at = observation.seen_at
+        if self.is_taken and not self.batch.rehearsal:
+            self.reports.add(self.batch, observation)
+        return True
+
+    def interpret(self) -> Interpretation:
+        if not self.is_taken:
+            return interpret_refusal(self.batch, self.attempts, self.answers)
+        if self.batch.rehearsal:
+            sentence = "Rehearsal: BulkSMS checked the file and nobody was texted."
+            outcomes = tuple(rehearsal_outcomes(self.batch))
+            return Interpretation(ProviderState.ACCEPTED, "rehearsal", sentence, outcomes)
+        return interpret_acceptance(self.batch, self.attempts, self.answers, self.reports, self.seen_at)
+
+    def state(self) -> Any:
+        return self.reports.state()
 
 
 def interpret_refusal(
@@ -47,9 +78,13 @@ def interpret_acceptance(
     batch: ParsedPayload,
     attempts: Sequence[Attempt],
     answers: Mapping[int, Answer],
-    observations: Sequence[Observation],
+    reports: Reports,
+    now: datetime,
 ) -> Interpretation:
-    """Interpret the reports of a batch of which an attempt was answered with 0 or 1: BulkSMS has it."""
+    """Interpret the reports of a batch of which an attempt was answered with 0 or 1: BulkSMS has it.
+
+    ``now`` is the time of the last poll, in UTC.
+    """
     taken_at = min(
         attempt.ended_at or attempt.started_at
         for attempt in attempts
@@ -57,7 +92,6 @@ def interpret_acceptance(
     )
     is_scheduled = any(answer.code == SCHEDULED for answer in answers.values())
     ids = batch_ids_of(attempts)
-    reports = Reports.of(batch, observations)
     alarms = list(report_alarms(reports))
     if len(ids) > 1:
         alarms.append("BulkSMS accepted this batch twice, under different ids: people may have been texted twice.")
@@ -68,7 +102,7 @@ def interpret_acceptance(
         sentence = "BulkSMS accepted the batch without a batch id, so no report per recipient can be fetched."
         return Interpretation(ProviderState.ACCEPTED, "no_batch_id", sentence, alarm=alarm)
     since = max(taken_at, batch.start_at) if batch.start_at else taken_at
-    is_late = observations[-1].seen_at - since >= REPORT_PATIENCE
+    is_late = now - since >= REPORT_PATIENCE
     return _reported(batch, reports, is_scheduled, is_late, alarm)
 
 

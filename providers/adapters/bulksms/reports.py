@@ -1,9 +1,11 @@
 """Fetches and reads BulkSMS's report per recipient."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from providers.adapters.bulksms.answers import Answer, kept_bytes
 from providers.adapters.bulksms.wire import REPORT, ParsedPayload, encode_credentials, encode_form
@@ -26,6 +28,10 @@ def fetch_report(remote: HttpRemote, batch_id: str) -> bytes:
     return body if answer else kept_bytes(status, body)
 
 
+def _digest_of(replies: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(reply).digest() for reply in replies)).hexdigest()
+
+
 #: A status code and its line number. A plain tuple, because there are up to 30,000 in each of many reports.
 _Row = tuple[int, int]
 
@@ -34,38 +40,73 @@ _Row = tuple[int, int]
 class Reports:
     """What all readable reports of a batch say together. ``latest`` has the newest statuses of each of its numbers.
 
-    ``missing`` are numbers that a complete report lacked, ``came_late`` those of them that a later report has.
-    ``foreign`` are numbers in a report that are not in the batch.
+    ``lacking`` are numbers that a complete report lacked: ``missing`` those that no report has, ``came_late`` those
+    that a later report has. ``foreign`` are numbers in a report that are not in the batch. ``named`` are the numbers
+    in the newest reports, whose digest is ``digest``, and ``listed`` those that reports have listed ``since`` then.
     """
 
     has_any: bool = False
     latest: dict[str, list[_Row]] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    came_late: set[str] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
     has_unreadable: bool = False
+    digest: str = _digest_of(())
+    named: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    since: datetime = datetime.min
 
     @classmethod
-    def of(cls, batch: ParsedPayload, observations: Sequence[Observation]) -> "Reports":
-        found = cls()
-        named: frozenset[str] = frozenset()
-        replies: tuple[bytes, ...] = ()
-        before, since = named, observations[0].seen_at
-        for observation in observations:
-            if observation.replies != replies:
-                replies = observation.replies
-                named = found._add(batch, replies)
-            if not named:
-                continue
-            if named != before:
-                before, since = named, observation.seen_at
-            elif observation.seen_at - since >= _REPORT_SETTLED:
-                found.missing |= batch.numbers - named
-        found.came_late = found.missing & found.latest.keys()
-        found.missing -= found.latest.keys()
-        return found
+    def of_state(cls, state: Any) -> "Reports":
+        has_any, latest, lacking, foreign, has_unreadable, digest, named, listed, since = state
+        rows = {msisdn: [(code, line) for code, line in found] for msisdn, found in latest.items()}
+        names = frozenset(named)
+        return cls(
+            has_any,
+            rows,
+            set(lacking),
+            set(foreign),
+            has_unreadable,
+            digest,
+            names,
+            names if listed is None else frozenset(listed),
+            datetime.fromisoformat(since),
+        )
 
-    def _add(self, batch: ParsedPayload, replies: Sequence[bytes]) -> frozenset[str]:
+    def state(self) -> Any:
+        """All of it, as JSON can store it."""
+        return [
+            self.has_any,
+            self.latest,
+            list(self.lacking),
+            list(self.foreign),
+            self.has_unreadable,
+            self.digest,
+            list(self.named),
+            None if self.listed == self.named else list(self.listed),
+            self.since.isoformat(),
+        ]
+
+    @property
+    def missing(self) -> set[str]:
+        return self.lacking - self.latest.keys()
+
+    @property
+    def came_late(self) -> set[str]:
+        return self.lacking & self.latest.keys()
+
+    def add(self, batch: ParsedPayload, observation: Observation) -> None:
+        """Take what the poll after all those before it saw. The same reports as before are not read again."""
+        digest = _digest_of(observation.replies)
+        if digest != self.digest:
+            self.digest, self.named = digest, self._read(batch, observation.replies)
+        if not self.named:
+            return
+        if self.named != self.listed:
+            self.listed, self.since = self.named, observation.seen_at
+        elif observation.seen_at - self.since >= _REPORT_SETTLED:
+            self.lacking |= batch.numbers - self.named
+
+    def _read(self, batch: ParsedPayload, replies: Sequence[bytes]) -> frozenset[str]:
         """Add the replies of one poll; return the numbers of the batch that they list."""
         rows: dict[str, list[_Row]] = {}
         for reply in replies:

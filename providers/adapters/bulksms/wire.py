@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import quote_plus, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from providers import gsm
-from providers.base import CampaignSpec, Message, Problem
+from providers.base import CampaignSpec, Problem
+from providers.messages import Messages
 from providers.transports.http import HttpRemote
 
 SEND_BATCH = "submission/send_batch/1/1.0"
@@ -16,11 +17,14 @@ QUOTE = "submission/quote_sms/2/2.0"
 REPORT = "status_reports/get_report/2/2.0"
 CREDITS = "user/get_credits/1/1.1"
 # The provider's own code sample ("character_resolve"): the bytes for GSM's Greek capitals.
-_GREEK = str.maketrans("ΔΦΓΛΩΠΨΣΘΞ", "\xd0\xde\xac\xc2\xdb\xba\xdd\xca\xd4\xb1")
+_GREEK_LETTERS = "ΔΦΓΛΩΠΨΣΘΞ"
+_GREEK = str.maketrans(_GREEK_LETTERS, "\xd0\xde\xac\xc2\xdb\xba\xdd\xca\xd4\xb1")
 # GSM has these characters, but BulkSMS documents no bytes for them. assumption: guessed bytes may arrive as "?" or not
 # at all.
 _WITHOUT_A_BYTE = "€\r\f"
 DEFAULT_PARTS = 4
+# RFC 3986 2.3: the characters that a form shows as they are.
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
 # An answer is one line; this also leaves room for an error page from a proxy.
 MAX_ANSWER_BYTES = 100_000
 
@@ -83,8 +87,8 @@ def _max_parts(spec: CampaignSpec) -> int:
     return int(spec.options.get("max_parts") or DEFAULT_PARTS)
 
 
-def form_fields(spec: CampaignSpec, messages: Sequence[Message]) -> list[tuple[str, bytes]]:
-    """Return the parameters that apply to every message, in batches and in quotes.
+def form_fields(spec: CampaignSpec, texts: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Return the parameters that apply to every message with these finished texts, in batches and in quotes.
 
     send_sms: "If specifying sender, set repliable=0 to be safe". assumption: send_batch takes the parameters that join
     long texts, as published clients send them; its document does not list them.
@@ -95,7 +99,7 @@ def form_fields(spec: CampaignSpec, messages: Sequence[Message]) -> list[tuple[s
         "msg_class": str(options.get("msg_class") or "2"),
         "want_report": "1" if options.get("want_report", True) else "0",
     }
-    parts = 1 if uses_unicode(spec) else max((gsm.measure(message.text).parts for message in messages), default=1)
+    parts = 1 if uses_unicode(spec) else max(gsm.count_parts(texts, gsm.measure), default=1)
     if parts > 1:
         pairs |= {"allow_concat_text_sms": "1", "concat_text_sms_max_parts": str(parts)}
     if spec.sender:
@@ -114,22 +118,39 @@ def encode_text(spec: CampaignSpec, text: str) -> bytes:
     return text.translate(_GREEK).encode("latin-1")
 
 
-def write_batch_data(spec: CampaignSpec, messages: Sequence[Message]) -> bytes:
+def write_batch_data(spec: CampaignSpec, messages: Messages) -> bytes:
     """Return the CSV of a batch. send_batch: quotes, backslashes and line breaks are escaped with a backslash.
 
     Written by hand because Python's csv does not escape a line break inside quotes, and the document shows no such
     line break.
     """
-    rows = [b"msisdn,message"]
-    for message in messages:
-        text = encode_text(spec, message.text)
-        escaped = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\\n")
-        rows.append(b'"%b","%b"' % (message.msisdn.encode("ascii"), escaped))
-    return b"\n".join(rows)
+    texts = messages.texts
+    if uses_unicode(spec):
+        texts = [text.encode("utf-16-be").hex() for text in texts]
+    joined = "".join(texts)
+    if any(letter in joined for letter in _GREEK_LETTERS):
+        texts = [text.translate(_GREEK) for text in texts]
+    # The backslash first, because the others are escaped with it.
+    for character in '\\"\n':
+        if character in joined:
+            texts = [text.replace(character, "\\" + character) for text in texts]
+    rows = map('"%s","%s"'.__mod__, zip(messages.msisdns, texts, strict=True))
+    return "\n".join(["msisdn,message", *rows]).encode("latin-1")
 
 
 def encode_form(pairs: Sequence[tuple[str, bytes]]) -> bytes:
-    return "&".join([f"{name}={quote_plus(value)}" for name, value in pairs]).encode("ascii")
+    return b"&".join([b"%b=%b" % (name.encode("ascii"), _quote_plus(value)) for name, value in pairs])
+
+
+def _quote_plus(value: bytes) -> bytes:
+    """Return what ``urllib.parse.quote_plus`` does, which takes longer for a batch than everything else together."""
+    left = value.translate(None, _UNRESERVED + b" %")
+    value = value.replace(b"%", b"%25")
+    while left:
+        reserved = left[:1]
+        value = value.replace(reserved, b"%%%02X" % reserved[0])
+        left = left.translate(None, reserved)
+    return value.replace(b" ", b"+")
 
 
 def encode_credentials(remote: HttpRemote) -> bytes:

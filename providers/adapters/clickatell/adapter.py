@@ -1,22 +1,24 @@
 """The Clickatell adapter."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from providers import gsm
 from providers.adapters.clickatell import forms, replies
 from providers.adapters.clickatell.batch_log import BatchLog, first_start, oldest_change
 from providers.adapters.clickatell.log import MAX_LOG_BYTES, BatchNames, check_clock, is_safe_name, mask_secrets
+from providers.adapters.clickatell.log_reader import LogReader
 from providers.adapters.clickatell.problems import (
     MAX_LINE_BYTES,
     SENDER,
     gsm_problems,
     lacking_characters,
     longest_line_bytes,
+    plain_characters,
     unicode_problems,
 )
-from providers.adapters.clickatell.reading import interpret_folder, interpret_log, require_whole_upload
+from providers.adapters.clickatell.reading import History, interpret
 from providers.adapters.clickatell.wire import (
     DELAY_TOLERANCE,
     MAX_DELAY_MINUTES,
@@ -26,7 +28,6 @@ from providers.adapters.clickatell.wire import (
     credential_lines,
     csv_lines,
     encode_hex,
-    field_values,
     max_parts,
     minutes_until_end,
     minutes_until_start,
@@ -34,7 +35,9 @@ from providers.adapters.clickatell.wire import (
     template_lines,
     text_lines,
     time_lines,
+    to_lines,
     uses_unicode,
+    value_columns,
     wire_form,
     write_line,
 )
@@ -57,6 +60,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
+from providers.messages import Messages
 from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 
@@ -109,6 +113,9 @@ class Adapter(BaseAdapter):
 
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return lacking_characters(spec, text)
+
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return plain_characters(spec)
 
     def spec_problems(self, spec: CampaignSpec) -> list[Problem]:
         """Return why this campaign cannot go through Clickatell.
@@ -170,20 +177,19 @@ class Adapter(BaseAdapter):
         ``#field1#`` is filled in before the text is read as hexadecimal.
         """
         lines = [*time_lines(spec), *parameter_lines(stem, spec)]
-        texts = {message.text for message in messages}
+        columns = Messages.of(messages)
         is_unicode = uses_unicode(spec)
-        if len(texts) == 1:
-            lines += [write_line("to", message.msisdn) for message in messages]
-            lines += text_lines(messages[0].text, is_unicode)
-        elif not is_unicode and can_use_template(spec, messages):
+        if len(set(columns.texts)) == 1:
+            lines += to_lines(columns.msisdns)
+            lines += text_lines(columns.texts[0], is_unicode)
+        elif not is_unicode and can_use_template(spec, columns):
             lines += [write_line("text", line) for line in template_lines(spec.template)]
-            lines += csv_lines([[message.msisdn, *field_values(spec, message)] for message in messages])
+            lines += csv_lines(columns.msisdns, value_columns(spec, columns))
         else:
             lines.append(write_line("text", "#field1#"))
-            lines += csv_lines(
-                [[message.msisdn, encode_hex(message.text) if is_unicode else message.text] for message in messages]
-            )
-        body = "".join([f"{line}\n" for line in lines]).encode(charset_of(spec))
+            texts = [encode_hex(text) for text in columns.texts] if is_unicode else columns.texts
+            lines += csv_lines(columns.msisdns, [texts])
+        body = "\n".join([*lines, ""]).encode(charset_of(spec))
         return Payload(stem, f"{stem}.txt", body, key)
 
     def attempt_name(self, payload: Payload, number: int) -> str:
@@ -246,13 +252,10 @@ class Adapter(BaseAdapter):
         if not observations:
             return Interpretation(ProviderState.UNKNOWN)
         log = BatchLog.of(payload, attempts, observations)
-        if log.has_answers:
-            silent_for = observations[-1].seen_at - log.since
-            interpretation = interpret_log(log, silent_for >= self.give_up_after)
-            interpretation = require_whole_upload(interpretation, payload, log, attempts, observations)
-        else:
-            interpretation = interpret_folder(payload, log, observations)
-        return replace(interpretation, note=log.note())
+        return interpret(payload, log, History.of(payload, attempts, observations), self.give_up_after)
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> LogReader:
+        return LogReader(payload, attempts, self.give_up_after, state)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Report on the login and the folder. Nothing is uploaded, because any file would be picked up and texted."""

@@ -1,7 +1,7 @@
 """Everything that Clickatell's logs say about one batch, and the outcomes that follow from it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -79,22 +79,36 @@ class BatchLog:
 
     @classmethod
     def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "BatchLog":
-        since = first_start(attempts, observations[0].seen_at)
-        possible = _possible(attempts)
-        not_arrived = {attempt.number for attempt in attempts} - set(possible) if possible else set()
-        log = cls(BatchNames.of(payload), possible, not_arrived, since)
-        pattern = re.compile(re.escape(payload.stem) + r"-a(\d{1,6})(?!\d)")
+        log = cls.empty(payload, attempts, observations[0].seen_at)
+        pattern = attempt_pattern(payload.stem)
         for file in _contents(observations):
             text = decode_log(file.body or b"")
-            log.known_attempts |= {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
-            log.cut_short |= file.size > len(file.body or b"")
-            uploads = _uploads_by_line(file.name, text, pattern)
-            for line in log.names.lines(file, since):
-                log._add(replace(line, upload=uploads[line.number - 1]))
-        empty = log.not_arrived - set(log.people)
-        log.empty_errors = [line for line in log.nameless_errors if line.upload in empty]
-        log.nameless_errors = [line for line in log.nameless_errors if line.upload not in empty]
+            known = {int(number) for number in pattern.findall(f"{file.name}\n{text}")}
+            uploads, _ = uploads_of_lines(split_lines(text), upload_of(file.name, pattern), pattern)
+            lines = [replace(line, upload=uploads[line.number - 1]) for line in log.names.lines(file, log.since)]
+            log.take(lines, known, is_cut_short=file.size > len(file.body or b""))
+        log.finish()
         return log
+
+    @classmethod
+    def empty(cls, payload: Payload, attempts: Sequence[Attempt], first_seen_at: datetime) -> "BatchLog":
+        """Return a log to which nothing was added. The first poll of the batch was at ``first_seen_at``."""
+        possible = _possible(attempts)
+        not_arrived = {attempt.number for attempt in attempts} - set(possible) if possible else set()
+        return cls(BatchNames.of(payload), possible, not_arrived, first_start(attempts, first_seen_at))
+
+    def take(self, lines: Iterable[LogLine], known_attempts: set[int], *, is_cut_short: bool) -> None:
+        """Add the answers in one file, and the attempts that it names."""
+        self.known_attempts |= known_attempts
+        self.cut_short |= is_cut_short
+        for line in lines:
+            self._add(line)
+
+    def finish(self) -> None:
+        """Set aside the errors about empty files, once every file was added."""
+        empty = self.not_arrived - set(self.people)
+        self.empty_errors = [line for line in self.nameless_errors if line.upload in empty]
+        self.nameless_errors = [line for line in self.nameless_errors if line.upload not in empty]
 
     @property
     def has_answers(self) -> bool:
@@ -218,14 +232,26 @@ def _contents(observations: Sequence[Observation]) -> list[ObservedFile]:
     return [file for kept in found.values() for file in kept]
 
 
-def _uploads_by_line(name: str, text: str, pattern: re.Pattern[str]) -> list[int]:
-    """Return for each line of a log the attempt that it or the nearest line above names, else the file's name; or 0."""
+def attempt_pattern(stem: str) -> re.Pattern[str]:
+    """Return a pattern for the name of any attempt of a batch; its only group is the attempt's number."""
+    return re.compile(re.escape(stem) + r"-a(\d{1,6})(?!\d)")
+
+
+def upload_of(name: str, pattern: re.Pattern[str]) -> int:
+    """Return the attempt that the name of a file names, or 0."""
+    return int(named[-1]) if (named := pattern.findall(name)) else 0
+
+
+def uploads_of_lines(lines: Sequence[str], current: int, pattern: re.Pattern[str]) -> tuple[list[int], int]:
+    """Return for each line the attempt that it or the nearest line above names, and the one after the last line.
+
+    ``current`` is the one before the first line.
+    """
     found = []
-    current = int(named[-1]) if (named := pattern.findall(name)) else 0
-    for line in split_lines(text):
+    for line in lines:
         current = int(named[-1]) if (named := pattern.findall(line)) else current
         found.append(current)
-    return found
+    return found, current
 
 
 def _row_error(line: LogLine) -> Outcome:

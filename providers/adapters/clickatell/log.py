@@ -1,7 +1,7 @@
 """Finds the lines about one batch in log files of unknown format."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -132,11 +132,20 @@ class BatchNames:
         """
         text = decode_log(file.body or b"")
         if not self.is_named(file.name) and not self.is_named(text):
-            return self._lines_without_name(file, text, since)
+            return self.lines_without_name(file, since)
+        found, _ = self.lines_below_names(file.name, split_lines(text), 1, self.is_named(file.name))
+        return found
+
+    def lines_below_names(
+        self, source: str, lines: Sequence[str], first: int, is_ours: bool
+    ) -> tuple[list[LogLine], bool]:
+        """Return the answers in some lines of a file that names the batch, and whether the line after them is ours.
+
+        ``first`` is the number of the first line; ``is_ours`` says the same of that line as is returned of the next.
+        """
         found = []
-        is_ours = self.is_named(file.name)
-        for number, line in enumerate(_split(text), start=1):
-            answers = [self._answer(file.name, number, piece) for piece in _pieces(line)]
+        for number, line in enumerate(map(_without_echo, lines), start=first):
+            answers = [self._answer(source, number, piece) for piece in _pieces(line)]
             is_named = self.is_named(line)
             if is_named and not answers:
                 is_ours = True
@@ -146,14 +155,16 @@ class BatchNames:
                 is_ours = False
             if is_named or is_ours:
                 found += [answer for answer in answers if answer]
-        return found
+        return found, is_ours
 
-    def _lines_without_name(self, file: ObservedFile, text: str, since: datetime) -> list[LogLine]:
+    def lines_without_name(self, file: ObservedFile, since: datetime) -> list[LogLine]:
+        """Return every answer in a file that does not name the batch."""
+        text = decode_log(file.body or b"")
         if file.modified_at is None or file.modified_at < since or _OTHER.search(text):
             return []
         found: list[LogLine] = []
         answers_by_number: dict[str, set[str]] = {}
-        for number, line in enumerate(_split(text), start=1):
+        for number, line in enumerate(map(_without_echo, split_lines(text)), start=1):
             for piece in _pieces(line):
                 answer = self._answer(file.name, number, piece)
                 if answer is None:
@@ -205,10 +216,10 @@ def split_lines(text: str) -> list[str]:
     return re.split(r"\r\n|\r|\n", text)
 
 
-def _split(text: str) -> list[str]:
-    """Return the lines of a log, each cut off where it repeats the text of a message."""
-    lines = split_lines(text)
-    return [line[: echo.start()] if (echo := _ECHO.search(line)) else line for line in lines]
+def _without_echo(line: str) -> str:
+    """Return a line, cut off where it repeats the text of a message."""
+    echo = _ECHO.search(line)
+    return line[: echo.start()] if echo else line
 
 
 def _pieces(line: str) -> Iterator[str]:

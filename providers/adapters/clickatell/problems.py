@@ -44,6 +44,16 @@ def lacking_characters(spec: CampaignSpec, text: str) -> str:
     return found
 
 
+def plain_characters(spec: CampaignSpec) -> str:
+    """Return the GSM characters of one septet that are also one byte of a line. In GSM, none if the template has a #,
+    which could form a field together with a value, or if the literals are not known.
+    """
+    if not uses_unicode(spec) and ("#" in spec.template or not spec.template):
+        return ""
+    charset = "ascii" if charset_of(spec) == "utf-8" else "iso-8859-1"
+    return gsm.BASIC.encode(charset, "ignore").decode(charset).replace("#", "")
+
+
 def gsm_problems(spec: CampaignSpec, message: Message) -> list[Problem]:
     """Return why a file cannot express this GSM text.
 

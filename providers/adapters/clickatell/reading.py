@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from providers.adapters.clickatell.batch_log import BatchLog
@@ -24,7 +24,6 @@ from providers.base import (
     Ending,
     Interpretation,
     Observation,
-    ObservedFile,
     Outcome,
     Payload,
     ProviderState,
@@ -32,7 +31,7 @@ from providers.base import (
 )
 
 # Clickatell scans the folder once a minute, so it has finished with a broken upload after a few minutes.
-_LOG_PATIENCE = timedelta(minutes=3)
+LOG_PATIENCE = timedelta(minutes=3)
 
 
 def interpret_log(log: BatchLog, is_over: bool) -> Interpretation:
@@ -92,22 +91,55 @@ def _interpret_file_errors(log: BatchLog, whole: Sequence[str], counts: str) -> 
     )
 
 
-def interpret_folder(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> Interpretation:
+@dataclass(frozen=True)
+class History:
+    """What the observations of a batch show beside the content of its logs.
+
+    ``uploads`` are the name and size of every file with the name of an attempt that was ever seen. ``answers_before``
+    is how many answers the logs had ``LOG_PATIENCE`` before the last poll, None if no poll is so old.
+    ``was_logged_before_the_end``: see ``was_logged_before_the_end``.
+    """
+
+    last: Observation
+    uploads: frozenset[tuple[str, int]]
+    answers_before: int | None
+    was_logged_before_the_end: bool
+
+    @classmethod
+    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "History":
+        names = {attempt.name for attempt in attempts}
+        last = observations[-1]
+        before = [each for each in observations if last.seen_at - each.seen_at >= LOG_PATIENCE]
+        return cls(
+            last,
+            frozenset((file.name, file.size) for each in observations for file in each.files if file.name in names),
+            BatchLog.of(payload, attempts, before).answers if before else None,
+            any(was_logged_before_the_end(payload, attempts, each) for each in observations),
+        )
+
+
+def interpret(payload: Payload, log: BatchLog, history: History, give_up_after: timedelta) -> Interpretation:
+    """Interpret the logs and the folder; see ``Adapter.interpret``."""
+    if log.has_answers:
+        silent_for = history.last.seen_at - log.since
+        interpretation = interpret_log(log, silent_for >= give_up_after)
+        interpretation = require_whole_upload(interpretation, payload, log, history)
+    else:
+        interpretation = interpret_folder(payload, log, history)
+    return replace(interpretation, note=log.note())
+
+
+def interpret_folder(payload: Payload, log: BatchLog, history: History) -> Interpretation:
     """Interpret the uploads in the folder while there is no log: a whole one was handed over."""
     by_name = {attempt.name: attempt for attempt in log.attempts.values()}
-    seen = [
-        (_is_whole(file, payload, by_name[file.name]), observation is observations[-1])
-        for observation in observations
-        for file in observation.files
-        if file.name in by_name
-    ]
-    if (True, True) in seen:
+    last = [_is_whole(file.size, payload, by_name[file.name]) for file in history.last.files if file.name in by_name]
+    if any(last):
         return Interpretation(ProviderState.TAKEN, "waiting", "The whole file is in the folder and waits to be read.")
-    if any(is_whole for is_whole, _ in seen):
+    if any(_is_whole(size, payload, by_name[name]) for name, size in history.uploads if name in by_name):
         return Interpretation(
             ProviderState.TAKEN, "picked_up", "The whole file was in the folder and has been picked up."
         )
-    if any(is_last for _, is_last in seen):
+    if last:
         return Interpretation(
             ProviderState.UNKNOWN,
             "waiting_after_break",
@@ -120,33 +152,32 @@ def require_whole_upload(
     interpretation: Interpretation,
     payload: Payload,
     log: BatchLog,
-    attempts: Sequence[Attempt],
-    observations: Sequence[Observation],
+    history: History,
 ) -> Interpretation:
     """Return the log's interpretation, or unclear if the upload it answers for is not known to have arrived whole.
 
     While the log is still growing Baton waits, so that a person decides about all the numbers it will name.
     """
-    if interpretation.account and not _arrival(payload, log, observations)[0]:
+    if interpretation.account and not _arrival(payload, log, history)[0]:
         # A login that was cut off says nothing about the account.
         interpretation = replace(interpretation, account=False)
     is_settled = interpretation.state is ProviderState.ACCEPTED
     is_decided = interpretation.unclear and interpretation.reason != "log_incomplete"
-    is_whole, has_part = _arrival(payload, log, observations)
+    is_whole, has_part = _arrival(payload, log, history)
     if interpretation.state is ProviderState.REJECTED and not is_whole:
         return replace(interpretation, sentence=f"{_interruption_sentence(has_part)} {interpretation.sentence}")
     if is_whole and not log.accepted and (untrue := _untrue_errors(interpretation, log)):
         return _refused_while_uploading(log, untrue)
     if is_decided or interpretation.state is ProviderState.REJECTED or (is_settled and not log.accepted):
         return interpretation
-    if not (is_settled or _has_stopped_growing(payload, log, attempts, observations)):
+    if not (is_settled or history.answers_before == log.answers):
         return interpretation
     if is_whole:
-        if is_settled and _was_logged_before_the_end(payload, attempts, observations):
+        if is_settled and history.was_logged_before_the_end:
             fact = "but Clickatell's log is older than the end of its upload"
             return _read_while_uploading(interpretation, payload, log, fact)
         if not is_settled and not log.nameless_errors:
-            minutes = int(_LOG_PATIENCE.total_seconds() // 60)
+            minutes = int(LOG_PATIENCE.total_seconds() // 60)
             fact = f"but Clickatell's log has not grown for {minutes} minutes and does not name everybody"
             return _read_while_uploading(interpretation, payload, log, fact)
         return interpretation
@@ -176,19 +207,15 @@ def _read_while_uploading(interpretation: Interpretation, payload: Payload, log:
     )
 
 
-def _was_logged_before_the_end(
-    payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
-) -> bool:
-    """Return whether the folder once showed all logs of this batch, with ids in them, as older than its only upload.
+def was_logged_before_the_end(payload: Payload, attempts: Sequence[Attempt], observation: Observation) -> bool:
+    """Return whether the folder showed all logs of this batch, with ids in them, as older than its only upload.
 
     assumption: one clock gives both files the time of their last change, so it need not be right. A log that was
     written to again, or in the same second, does not show it. Nor does one that was written to after it was listed: its
     content is then longer than its size.
     """
-    return any(
-        _is_older_than_the_upload(attempts, observation) and BatchLog.of(payload, attempts, [observation]).accepted
-        for observation in observations
-    )
+    is_older = _is_older_than_the_upload(attempts, observation)
+    return is_older and BatchLog.of(payload, attempts, [observation]).accepted > 0
 
 
 def _is_older_than_the_upload(attempts: Sequence[Attempt], observation: Observation) -> bool:
@@ -247,7 +274,7 @@ def _is_batch_form(payload: Payload) -> bool:
     return re.search(rb"^csv:", payload.body, re.MULTILINE) is not None
 
 
-def _arrival(payload: Payload, log: BatchLog, observations: Sequence[Observation]) -> tuple[bool, bool]:
+def _arrival(payload: Payload, log: BatchLog, history: History) -> tuple[bool, bool]:
     """Return whether one of the uploads in the log is known to be whole, and whether only a part of one was seen.
 
     A log that names no upload may be about any of them.
@@ -257,18 +284,10 @@ def _arrival(payload: Payload, log: BatchLog, observations: Sequence[Observation
     if any(attempt.ending is Ending.DONE for attempt in meant):
         return True, False
     by_name = {attempt.name: attempt for attempt in meant if attempt.staged.size}
-    seen = [(file, by_name[file.name]) for each in observations for file in each.files if file.name in by_name]
-    if any(_is_whole(file, payload, attempt) for file, attempt in seen):
+    seen = [(size, by_name[name]) for name, size in history.uploads if name in by_name]
+    if any(_is_whole(size, payload, attempt) for size, attempt in seen):
         return True, False
-    return False, any(file.size < _wire_size(payload, attempt) for file, attempt in seen)
-
-
-def _has_stopped_growing(
-    payload: Payload, log: BatchLog, attempts: Sequence[Attempt], observations: Sequence[Observation]
-) -> bool:
-    """Return whether the log has no more answers for this batch than it had ``_LOG_PATIENCE`` ago."""
-    before = [each for each in observations if observations[-1].seen_at - each.seen_at >= _LOG_PATIENCE]
-    return bool(before) and BatchLog.of(payload, attempts, before).answers == log.answers
+    return False, any(size < _wire_size(payload, attempt) for size, attempt in seen)
 
 
 def _interruption_sentence(has_part: bool) -> str:
@@ -294,9 +313,9 @@ def _wire_size(payload: Payload, attempt: Attempt) -> int:
     return attempt.staged.size + len(wire_form(payload.body, attempt.started_at))
 
 
-def _is_whole(file: ObservedFile, payload: Payload, attempt: Attempt) -> bool:
-    """Return whether all of an attempt arrived: the server confirmed it, or the file has the expected size."""
+def _is_whole(size: int, payload: Payload, attempt: Attempt) -> bool:
+    """Return whether all of an attempt arrived: the server confirmed it, or its file has the expected size."""
     if attempt.ending is Ending.DONE:
         return True
     # An attempt that was restored from the journal does not record what was staged.
-    return bool(attempt.staged.size) and file.size == _wire_size(payload, attempt)
+    return bool(attempt.staged.size) and size == _wire_size(payload, attempt)

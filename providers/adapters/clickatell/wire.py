@@ -8,6 +8,7 @@ from typing import Any
 
 from providers.base import CampaignSpec, Message
 from providers.errors import Refused
+from providers.messages import Messages
 
 # "Delivery delay ... of up to 7 days".
 MAX_DELAY_MINUTES = 10_080
@@ -95,16 +96,17 @@ def encode_hex(text: str) -> str:
     return text.encode("utf-16-be", "surrogatepass").hex().upper()
 
 
-def can_use_template(spec: CampaignSpec, messages: Sequence[Message]) -> bool:
+def can_use_template(spec: CampaignSpec, messages: Messages) -> bool:
     """Return whether the template can express every message unambiguously, or is the only form that can."""
-    if not spec.template or any(message.own_text for message in messages):
+    if not spec.template or any(messages.own_texts):
         return False
     if "\n" in spec.template:
         # ``problems`` has refused what the template cannot express.
         return True
-    if touches_hash(spec.template) or any(has_half_field(spec, message) for message in messages):
+    columns = value_columns(spec, messages)
+    if touches_hash(spec.template) or any(_HALF_FIELD.search("\n".join(column)) for column in columns):
         return False
-    return all(value == value.strip(" ") != "" for message in messages for value in field_values(spec, message))
+    return all(all(column) and [value.strip(" ") for value in column] == list(column) for column in columns)
 
 
 @lru_cache(maxsize=64)
@@ -134,14 +136,31 @@ def field_values(spec: CampaignSpec, message: Message) -> list[str]:
     return [message.values.get(name, "") for name in _fields(spec.template)]
 
 
-def csv_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+def value_columns(spec: CampaignSpec, messages: Messages) -> list[Sequence[str]]:
+    """Return the ``field_values`` of all messages, a column for each field."""
+    empty = [""] * len(messages)
+    return [messages.values.get(name, empty) for name in _fields(spec.template)]
+
+
+def to_lines(msisdns: Sequence[str]) -> list[str]:
+    return _lines("to", msisdns)
+
+
+def csv_lines(msisdns: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
     """Return a ``delimiter:`` line (the default is a comma) and a ``csv:`` line for each recipient.
 
     No quoting is documented, so the delimiter is a character that no value contains.
     """
-    used = set("".join(value for row in rows for value in row[1:]))
-    delimiter = next(candidate for candidate in _DELIMITERS if candidate not in used)
-    return [write_line("delimiter", delimiter), *(write_line("csv", delimiter.join(row)) for row in rows)]
+    joined = ["".join(column) for column in columns]
+    delimiter = next(candidate for candidate in _DELIMITERS if not any(candidate in values for values in joined))
+    rows = map(delimiter.join, zip(msisdns, *columns, strict=True))
+    return [write_line("delimiter", delimiter), *_lines("csv", list(rows))]
+
+
+def _lines(name: str, values: Sequence[str]) -> list[str]:
+    """Return ``write_line`` of each value."""
+    write_line(name, "".join(values))
+    return list(map(f"{name}:%s".__mod__, values))
 
 
 def credential_lines(settings: Mapping[str, Any]) -> bytes:

@@ -90,6 +90,9 @@ class Adapter(BaseAdapter):
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         return wire.problems(spec, message)
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        return wire.plain_characters(spec)
+
     def lacking(self, spec: CampaignSpec, text: str) -> str:
         return wire.lacking_characters(spec, text)
 
@@ -155,6 +158,9 @@ class Adapter(BaseAdapter):
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
         return reading.interpret(payload, attempts, observations)
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> reading.Reader:
+        return reading.Reader(payload, attempts, state)
 
     def check(self, remote: FtpRemote, now: datetime) -> list[Check]:
         """Check login, both servers, certificate and folder; then, with a scratch file, the clock and a rename.

@@ -1,9 +1,11 @@
 """Evidence in: what file names and the bottom of a rejected file mean for a batch. Pure."""
 
+import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from providers.adapters.gatewayapi.wire import handed_over
 from providers.adapters.gatewayapi.words import (
@@ -45,7 +47,15 @@ def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Seque
     """
     if not observations:
         return Interpretation(ProviderState.UNKNOWN)
-    evidence = _Evidence.of(payload, observations)
+    reader = Reader(payload, attempts)
+    for observation in observations:
+        reader.add(observation)
+    return reader.interpret()
+
+
+def _interpret(
+    payload: Payload, attempts: Sequence[Attempt], evidence: "_Evidence", latest: Observation
+) -> Interpretation:
     if evidence.succeeded:
         return _accepted(evidence)
     if evidence.rejected and not evidence.is_under_way:
@@ -65,7 +75,7 @@ def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Seque
             UNKNOWN,
             f"GatewayAPI shows the file as {evidence.unknown_name}, which Baton does not know.",
         )
-    return _source(payload, attempts, observations[-1])
+    return _source(payload, attempts, latest)
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class _Evidence:
 
     states: frozenset[str]
     succeeded: frozenset[str]
-    rejected: ObservedFile | None
+    rejected: "_Rejected | None"
     rejected_since: datetime
     seen_at: datetime
     succeeded_on: frozenset[str]
@@ -91,35 +101,82 @@ class _Evidence:
     def is_under_way(self) -> bool:
         return bool(self.under_way_on)
 
-    @classmethod
-    def of(cls, payload: Payload, observations: Sequence[Observation]) -> "_Evidence":
-        latest = observations[-1]
-        states, succeeded = set(), set()
-        rejected: ObservedFile | None = None
-        rejected_since = latest.seen_at
-        for observation in observations:
-            for file in observation.files:
-                state = state_of(file.name, payload.stem)
-                states.add(state)
-                if state == "success":
-                    succeeded.add(file.name.lower())
-                elif state == "rejected":
-                    rejected_since = min(rejected_since, observation.seen_at)
-                    # The newest content; a later poll that could not read it does not replace it.
-                    rejected = file if rejected is None or file.body is not None else rejected
-        now = [(state_of(file.name, payload.stem), file) for file in latest.files]
-        inert = re.compile(re.escape(payload.stem) + r"-a\d+\.csv", re.IGNORECASE)
-        return cls(
-            frozenset(states),
-            frozenset(succeeded),
-            rejected,
-            rejected_since,
+
+@dataclass(frozen=True)
+class _Rejected:
+    """A rejected file: its name, the digest of its newest content, and what GatewayAPI added to it.
+
+    ``tail`` is None if no content was read.
+    """
+
+    name: str
+    digest: str = ""
+    tail: "_Tail | None" = None
+
+
+class Reader:
+    """Reads the bottom of each rejected file once; see ``providers.base.Reader``."""
+
+    def __init__(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> None:
+        self.payload, self.attempts = payload, attempts
+        self.states: set[str] = set()
+        self.succeeded: set[str] = set()
+        self.rejected: _Rejected | None = None
+        self.rejected_since: datetime | None = None
+        self.latest = Observation(datetime.min, ())
+        if state:
+            states, succeeded, (name, digest), tail, since = state
+            self.states, self.succeeded = set(states), set(succeeded)
+            self.rejected = _Rejected(name, digest, _Tail(*tail) if tail else None) if name else None
+            self.rejected_since = datetime.fromisoformat(since) if since else None
+
+    def add(self, observation: Observation) -> bool:
+        self.latest = observation
+        for file in observation.files:
+            state = state_of(file.name, self.payload.stem)
+            self.states.add(state)
+            if state == "success":
+                self.succeeded.add(file.name.lower())
+            elif state == "rejected":
+                self.rejected_since = min(self.rejected_since or observation.seen_at, observation.seen_at)
+                self._add_rejected(file)
+        return True
+
+    def _add_rejected(self, file: ObservedFile) -> None:
+        """Take the newest content; a later poll that could not read it does not replace it."""
+        if file.body is None:
+            self.rejected = self.rejected or _Rejected(file.name)
+            return
+        digest = hashlib.sha256(b"%d\n%s" % (file.size, file.body)).hexdigest()
+        if self.rejected is None or (self.rejected.name, self.rejected.digest) != (file.name, digest):
+            self.rejected = _Rejected(file.name, digest, _tail(self.payload.body, file))
+
+    def interpret(self) -> Interpretation:
+        latest = self.latest
+        now = [(state_of(file.name, self.payload.stem), file) for file in latest.files]
+        inert = re.compile(re.escape(self.payload.stem) + r"-a\d+\.csv", re.IGNORECASE)
+        evidence = _Evidence(
+            frozenset(self.states),
+            frozenset(self.succeeded),
+            self.rejected,
+            min(self.rejected_since or latest.seen_at, latest.seen_at),
             latest.seen_at,
             frozenset(file.host for state, file in now if state == "success"),
             frozenset(file.host for state, file in now if state in ("ready", "processing")),
             any(state == "rejected" for state, _ in now),
             next((file.name for state, file in now if not state and not inert.fullmatch(file.name)), ""),
         )
+        return _interpret(self.payload, self.attempts, evidence, latest)
+
+    def state(self) -> Any:
+        rejected = self.rejected
+        return [
+            sorted(self.states),
+            sorted(self.succeeded),
+            [rejected.name, rejected.digest] if rejected else ["", ""],
+            astuple(rejected.tail) if rejected and rejected.tail else None,
+            self.rejected_since.isoformat() if self.rejected_since else "",
+        ]
 
 
 def _accepted(evidence: _Evidence) -> Interpretation:
@@ -189,7 +246,7 @@ class _Tail:
 
 def _rejected(payload: Payload, evidence: _Evidence) -> Interpretation:
     file = evidence.rejected
-    tail = _tail(payload.body, file) if file and file.body is not None else _Tail("", False)
+    tail = (file and file.tail) or _Tail("", False)
     if not file or not tail.text.strip():
         if evidence.seen_at - evidence.rejected_since < _CAUSE_PATIENCE:
             return Interpretation(

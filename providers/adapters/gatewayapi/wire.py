@@ -15,6 +15,7 @@ from providers.base import (
     Payload,
     Problem,
 )
+from providers.messages import Messages
 
 # assumption: a space is not alphanumeric; GatewayAPI's other documents allow it, and say that phones often hide it.
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
@@ -98,21 +99,34 @@ def lacking_characters(spec: CampaignSpec, text: str) -> str:
     return "".join(dict.fromkeys(foreign + beyond + carriage_return))
 
 
+def plain_characters(spec: CampaignSpec) -> str:
+    """Return the GSM characters of one septet that the file's encoding has; for Excel only those of ASCII, because
+    others decide whether a text is ambiguous.
+    """
+    charset = "ascii" if spec.options.get("encoding") == "excel" else dialect_of(spec).charset
+    return gsm.BASIC.encode(charset, "ignore").decode(charset)
+
+
 def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
     """GatewayAPI FTP: a CSV that begins with the exact column names, quotes doubled. Empty columns are left out.
 
     ``class`` "must be the same for all messages in the file", so it is in every row or in none.
     """
-    dialect = dialect_of(spec)
+    dialect, columns = dialect_of(spec), Messages.of(messages)
     fixed = {"sender": spec.sender, "class": message_class(spec)}
     used = {column: value for column, value in fixed.items() if value}
-    text = io.StringIO(newline="")
-    rows = csv.writer(
-        text, delimiter=dialect.delimiter, quoting=csv.QUOTE_ALL, doublequote=True, lineterminator=dialect.row_end
-    )
-    rows.writerow(["userref", "msisdn", *used, "message"])
-    rows.writerows([message.reference, message.msisdn, *used.values(), message.text] for message in messages)
-    return Payload(stem, f"{stem}.csv.{dialect.ending}", text.getvalue().encode(dialect.charset), key)
+    names = dialect.delimiter.join([f'"{name}"' for name in ("userref", "msisdn", *used, "message")])
+    same = [f'"{value}"'.replace("%", "%%") for value in _doubled(list(used.values()))]
+    pattern = dialect.delimiter.join(['"%s"', '"%s"', *same, '"%s"'])
+    rows = zip(_doubled(columns.references), _doubled(columns.msisdns), _doubled(columns.texts), strict=True)
+    text = dialect.row_end.join([names, *map(pattern.__mod__, rows), ""])
+    return Payload(stem, f"{stem}.csv.{dialect.ending}", text.encode(dialect.charset), key)
+
+
+def _doubled(column: Sequence[str]) -> Sequence[str]:
+    if '"' not in "".join(column):
+        return column
+    return [value.replace('"', '""') for value in column]
 
 
 def message_class(spec: CampaignSpec) -> str:

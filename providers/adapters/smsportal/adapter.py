@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers import gsm
 from providers.adapters.smsportal import forms, reading, replies, wire
 from providers.adapters.smsportal.forms import FTP
 from providers.adapters.smsportal.words import CAUSES, ERRORS, PROCESSED, SEND, WORDS
@@ -88,6 +89,10 @@ class Adapter(BaseAdapter):
     def problems(self, spec: CampaignSpec, message: Message) -> list[Problem]:
         return wire.problems(spec, message)
 
+    def plain_characters(self, spec: CampaignSpec) -> str:
+        # The composer leaves out the at sign, so that no value is part of a field.
+        return gsm.BASIC
+
     def render(self, stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message]) -> Payload:
         return wire.render(stem, key, spec, messages)
 
@@ -121,6 +126,9 @@ class Adapter(BaseAdapter):
         self, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]
     ) -> Interpretation:
         return reading.interpret(payload, attempts, observations)
+
+    def reader(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> reading.Reader:
+        return reading.Reader(payload, attempts, state)
 
     def check(self, remote: Remote, now: datetime) -> list[Check]:
         """Check the three folders; that the remote is open already proves the login and the host key.

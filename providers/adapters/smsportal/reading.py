@@ -1,14 +1,16 @@
 """Evidence in: what SMSPortal's folders and fault reports mean for a batch. Pure."""
 
+import hashlib
 import io
 import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from providers import reports
 from providers.adapters.smsportal import words
@@ -38,7 +40,13 @@ def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Seque
     """
     if not observations:
         return Interpretation(ProviderState.UNKNOWN)
-    evidence = _Evidence.of(payload, attempts, observations)
+    reader = Reader(payload, attempts)
+    for observation in observations:
+        reader.add(observation)
+    return reader.interpret()
+
+
+def _interpret(evidence: "_Evidence") -> Interpretation:
     if evidence.processed:
         return _accepted(evidence)
     if any(evidence.is_whole(number) for number in evidence.waiting):
@@ -108,53 +116,101 @@ class _Evidence:
         attempt = self.attempts.get(number)
         return attempt is not None and attempt.ending is Ending.DONE
 
-    @classmethod
-    def of(cls, payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> "_Evidence":
+
+@dataclass
+class _Report:
+    """What is known of one file: when it was first seen, its size now, and what its newest content says.
+
+    ``length`` is in bytes; it and ``digest`` are about the newest content that was read. A file that was handed over,
+    and one whose content was never read, say nothing (``says_nothing``).
+    """
+
+    first_seen_at: datetime
+    size: int = 0
+    length: int = 0
+    digest: str = ""
+    says_nothing: bool = True
+    faults: list[_Fault] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+
+
+class Reader:
+    """Reads each content of each report once; see ``providers.base.Reader``."""
+
+    def __init__(self, payload: Payload, attempts: Sequence[Attempt], state: Any = None) -> None:
+        self.payload = payload
         # An attempt that was refused, or did not reach the server, left no file.
-        possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
+        self.possible = {attempt.number: attempt for attempt in attempts if attempt.may_have_arrived}
+        self.reports = {
+            (folder, name): _Report(
+                datetime.fromisoformat(first),
+                size,
+                length,
+                digest,
+                says_nothing,
+                [_Fault(*fault) for fault in faults],
+                unlisted,
+            )
+            for folder, name, first, size, length, digest, says_nothing, faults, unlisted in state or []
+        }
+        self.last = Observation(datetime.min, ())
+
+    def add(self, observation: Observation) -> bool:
+        """Take the newest content of each file; a later poll that could not read it does not replace it."""
+        self.last = observation
+        for file in observation.files:
+            if file.folder not in (PROCESSED, ERRORS):
+                continue
+            report = self.reports.setdefault((file.folder, file.name), _Report(observation.seen_at))
+            report.size = file.size
+            if file.body is None:
+                continue
+            digest = hashlib.sha256(file.body).hexdigest()
+            if digest != report.digest:
+                report.digest, report.length = digest, len(file.body)
+                report.says_nothing = _is_handed_over_file(file.body)
+                report.faults, report.unlisted = [], []
+                if not report.says_nothing:
+                    report.faults, report.unlisted = _parse_report(file, self.payload)
+        return True
+
+    def interpret(self) -> Interpretation:
         places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
         failed_since: dict[int, datetime] = {}
-        truncated, unlisted = [], []
-        for observation, file in _newest_first(observations):
-            if file.folder not in places:
+        truncated: list[str] = []
+        unlisted: list[str] = []
+        for (folder, name), report in self.reports.items():
+            number = self._attempt_of(name)
+            faults = places[folder].setdefault(number, [])
+            if folder == ERRORS:
+                failed_since[number] = min(report.first_seen_at, failed_since.get(number, report.first_seen_at))
+            if report.says_nothing:
                 continue
-            number = _attempt_of(file.name, payload.stem, possible)
-            faults = places[file.folder].setdefault(number, [])
-            if file.folder == ERRORS:
-                failed_since[number] = min(observation.seen_at, failed_since.get(number, observation.seen_at))
-            if file.body is None or _is_handed_over_file(file.body):
-                continue
-            found, unknown = _parse_report(file, payload)
-            faults.extend(found)
-            unlisted.extend(unknown)
-            if file.size > len(file.body):
-                truncated.append(file.name)
-        last = observations[-1]
-        waiting = [_attempt_of(file.name, payload.stem, possible) for file in last.files if file.folder == SEND]
-        return cls(
-            possible,
+            faults.extend(report.faults)
+            unlisted.extend(report.unlisted)
+            if report.size > report.length:
+                truncated.append(name)
+        evidence = _Evidence(
+            self.possible,
             places[PROCESSED],
             places[ERRORS],
             failed_since,
-            frozenset(waiting),
-            last.seen_at,
+            frozenset(self._attempt_of(file.name) for file in self.last.files if file.folder == SEND),
+            self.last.seen_at,
             tuple(truncated),
             tuple(unlisted),
         )
+        return _interpret(evidence)
 
+    def state(self) -> Any:
+        return [
+            [folder, name, report.first_seen_at.isoformat(), *list(vars(report).values())[1:-2],
+             [astuple(fault) for fault in report.faults], report.unlisted]
+            for (folder, name), report in self.reports.items()
+        ]  # fmt: skip
 
-def _newest_first(observations: Sequence[Observation]) -> Iterator[tuple[Observation, ObservedFile]]:
-    """Each file once, with its newest content and the observation that saw it first."""
-    newest: dict[tuple[str, str], ObservedFile] = {}
-    first: dict[tuple[str, str], Observation] = {}
-    for observation in observations:
-        for file in observation.files:
-            place = (file.folder, file.name)
-            first.setdefault(place, observation)
-            known = newest.get(place)
-            newest[place] = replace(file, body=known.body) if known and file.body is None else file
-    for place, file in newest.items():
-        yield first[place], file
+    def _attempt_of(self, name: str) -> int:
+        return _attempt_of(name, self.payload.stem, self.possible)
 
 
 def _attempt_of(name: str, stem: str, possible: dict[int, Attempt]) -> int:

@@ -1,7 +1,7 @@
 """Bytes out: which texts SMSPortal accepts, and the zip that is handed over. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from providers.base import (
     Payload,
     Problem,
 )
+from providers.messages import Messages
 
 _SENDER = re.compile(r"[A-Za-z0-9]{1,11}|[0-9]{1,15}")
 _LITERAL_FIELD = re.compile(r"@@value\d+@@", re.IGNORECASE)
@@ -62,12 +63,13 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
     SMSPortal's own template with values is used if every text can be expressed with it; otherwise each text is
     rendered here.
     """
+    columns = Messages.of(messages)
     is_native = (
         bool(spec.template)
         # ``problems`` sees finished texts only: a template may lack a character that no finished text contains.
         and not gsm.unsupported(spec.template)
         and not _FIELD_TOUCHED.search(spec.template)
-        and not any(_could_be_filled_in(message) for message in messages)
+        and not _could_be_filled_in(columns)
     )
     head: dict[str, Any] = {}
     if spec.start_at:
@@ -84,28 +86,49 @@ def render(stem: str, key: int, spec: CampaignSpec, messages: Sequence[Message])
         head["max_errors"] = str(spec.options["max_errors"])
     if is_native:
         head["message_template"] = spec.template
-    contacts = [_contact(message, is_native) for message in messages]
     # SMSPortal SFTP: "version: 7" is on a line of its own before the object.
-    body = formats.zip_of_one(f"{stem}.json", formats.versioned_json(7, head, "contacts", contacts))
+    written = formats.versioned_json(7, head, "contacts", _contacts(columns, is_native))
+    body = formats.zip_of_one(f"{stem}.json", written)
     return Payload(stem, f"{stem}.zip", body, key)
 
 
-def _could_be_filled_in(message: Message) -> bool:
+def _could_be_filled_in(columns: Messages) -> bool:
     # assumption: whether SMSPortal fills in fields inside a value or a contact's own message is not documented.
-    return "@@" in message.own_text or any("@@" in value for value in message.values.values())
+    return any("@@" in "\n".join(column) for column in (columns.own_texts, *columns.values.values()))
 
 
-def _contact(message: Message, is_native: bool) -> dict[str, Any]:
-    contact: dict[str, Any] = {"msisdn": message.msisdn}
-    if message.customer_id:
-        contact["customerId"] = message.customer_id
+def _contacts(columns: Messages, is_native: bool) -> Iterable[str]:
+    """Return a JSON object for each recipient: msisdn, customerId if there is one, then message or values."""
+    written = formats.json_strings
+    pattern, cells = '{"msisdn":%s', [written(columns.msisdns)]
+    if all(columns.customer_ids):
+        pattern += ',"customerId":%s'
+        cells.append(written(columns.customer_ids))
+    elif any(columns.customer_ids):
+        pattern += "%s"
+        pairs = zip(columns.customer_ids, written(columns.customer_ids), strict=True)
+        cells.append([f',"customerId":{code}' if customer else "" for customer, code in pairs])
+    names = sorted(columns.values)
+    values = ',"values":{' + ",".join(f'"{name}":%s' for name in names) + "}" if names else ""
+    value_cells = [written(columns.values[name]) for name in names]
     if not is_native:
-        contact["message"] = message.text
-    elif message.own_text:
-        contact["message"] = message.own_text
-    elif message.values:
-        contact["values"] = dict(sorted(message.values.items()))
-    return contact
+        pattern += ',"message":%s'
+        cells.append(written(columns.texts))
+    elif any(columns.own_texts):
+        pattern += "%s"
+        triples = zip(
+            columns.own_texts, written(columns.own_texts), _filled(values, value_cells, len(columns)), strict=True
+        )
+        cells.append([f',"message":{code}' if own_text else filled for own_text, code, filled in triples])
+    else:
+        pattern += values
+        cells += value_cells
+    return _filled(f"{pattern}}}", cells, len(columns))
+
+
+def _filled(pattern: str, cells: Sequence[Sequence[str]], count: int) -> Iterable[str]:
+    """Return ``pattern`` for each row of ``cells``, which are columns; ``count`` times if there are none."""
+    return map(pattern.__mod__, zip(*cells, strict=True)) if cells else [pattern] * count
 
 
 def _format_time(time: datetime) -> str:
