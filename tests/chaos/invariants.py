@@ -160,7 +160,7 @@ def _campaign(
     _turns(campaign, found)
     batches = {batch.number: batch for batch in campaign.batches.exclude(status="superseded")}
     composer = composer_of(campaign)
-    is_in_doubt = _is_in_doubt(campaign)
+    is_in_doubt = _is_in_doubt(campaign, now)
     row_errors = set(
         campaign.batches.filter(outcomes__result="row_error").values_list("outcomes__recipient", flat=True)
     )
@@ -292,10 +292,15 @@ def _is_long_ago(moments: Iterable[datetime | None], now: datetime) -> bool:
     )
 
 
-def _is_in_doubt(campaign: Campaign) -> bool:
-    """Whether a person decides because an older database was restored: they find out who was texted since."""
+def _is_in_doubt(campaign: Campaign, now: datetime) -> bool:
+    """Whether a person decides because an older database was restored: they find out who was texted since.
+
+    A campaign that waits for its turn is paused when its next batch is created, which may be after the run.
+    """
     differs = campaign.batches.filter(status="unclear", reason="restored_differs").exists()
-    return differs or (campaign.status == "paused" and campaign.reason == "restored")
+    waits = campaign.status == "running" and campaign.batches_due_at and campaign.batches_due_at > now
+    is_asked = campaign.status == "paused" and campaign.reason == "restored"
+    return differs or is_asked or bool(waits and journal_is_ahead(campaign))
 
 
 def _may_be_in_a_forgotten_file(person: Recipient) -> bool:

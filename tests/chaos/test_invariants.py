@@ -258,6 +258,21 @@ def test_what_a_restored_database_has_in_doubt_is_left_to_a_person(prepared: Bat
     assert broken(find(lines_of(prepared))) == set()
 
 
+def test_a_forgotten_file_of_a_campaign_that_waits_for_its_turn_is_left_until_then(prepared: Batch) -> None:
+    now, campaign = timezone.now(), prepared.campaign
+    journal.intend(prepared, 1, prepared.name, now)
+    lines = lines_of(prepared)
+    campaign.recipients.update(batch_number=None)
+    prepared.events.all().delete()
+    prepared.delete()
+    change(campaign, batches_due_at=now + timedelta(hours=1))
+    assert broken(find(lines)) == set()
+
+    found = find(lines, later=timedelta(hours=2))
+
+    assert any("although nobody should have been" in sentence for sentence in found.unapproved)
+
+
 def test_a_decision_about_a_restored_file_says_nothing_of_those_no_longer_in_it(unclear: Batch) -> None:
     lines = lines_of(unclear)
     gone = Recipient.objects.of_batch(unclear).first()
