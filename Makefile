@@ -15,12 +15,12 @@ help: ## List the commands
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT=8000 and DATA=var choose the port and the data directory."
+	@echo "  PORT=8000 and DATA=var choose the port and the data directory, ROLES=web,imports,handover the roles of a host."
 
 demo: $(VENV)/installed-sandbox ## Start Baton with sandbox providers and a sample campaign through each, and stay up
 	@$(PY) -m config.supervisor demo --with-parent
 
-run: $(VENV)/installed ## Start Baton for real work
+run: $(VENV)/installed $(if $(S3_BUCKET),$(VENV)/installed-s3) ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
 # Two workers for each core, because many tests wait for a server; each has its own data directory, database and Valkey.
@@ -86,6 +86,10 @@ $(VENV)/installed-sandbox: requirements-sandbox.txt $(VENV)/installed
 	$(call install,requirements-sandbox.txt)
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed-sandbox
+$(VENV)/installed-s3: requirements-s3.txt $(VENV)/installed
+	$(call install,requirements-s3.txt)
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt requirements-s3.txt $(VENV)/installed-sandbox
 	$(call install,requirements-dev.txt)
 	@touch $@

@@ -78,11 +78,12 @@ def hand_over(account_id: int) -> None:
     """Hand over the due batches of an account for at most a minute, and enqueue this job again for the rest."""
     # The job may have waited in the queue while Baton was off, and then the sweep would come too late.
     _pause_without_progress(timezone.now(), account=account_id)
-    drain.drain(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
+    worked = drain.drain(account_id, timezone.now, timezone.now() + timing.DRAIN_FOR)
     touched = Campaign.objects.filter(account=account_id, status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
     for campaign_id in touched.values_list("pk", flat=True):
         settle.close_if_done(campaign_id, timezone.now())
-    if drain.due_batches(Account.objects.get(pk=account_id), timezone.now()):
+    # If nothing could be worked on, because the other workers use all connections, the sweep enqueues it soon enough.
+    if worked and drain.due_batches(Account.objects.get(pk=account_id), timezone.now()):
         queues.enqueue_once(hand_over, account_id)
 
 

@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
+from config import startup
 from config.startup import verify_if_due
-from providers.keys import OtherKeys
+from providers.keys import NotOurs
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -36,16 +37,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-def refuse_other_keys(get_response: GetResponse) -> GetResponse:
-    """Middleware: no page is answered before the keys are checked, if the database did not answer at the start."""
+def refuse_other_installation(get_response: GetResponse) -> GetResponse:
+    """Middleware: no page is answered before the installation is checked, if the start could not."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
             is_verified = verify_if_due()
-        except OtherKeys as error:
+        except NotOurs as error:
             return HttpResponse(f"{error}\n", status=503, content_type="text/plain")
         if not is_verified:
-            sentence = "no answer: database\nBaton works as soon as the database answers. Try again in a minute.\n"
+            silent = startup.silent
+            sentence = f"no answer: {silent}\nBaton works as soon as the {silent} answers. Try again in a minute.\n"
             return HttpResponse(sentence, status=503, content_type="text/plain")
         return get_response(request)
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import installation, valkey
 from config.errors import CannotStart
+from config.roles import Roles
 
 HOST = "127.0.0.1"
 
@@ -59,11 +60,11 @@ def lock_directory() -> Path:
     return directory
 
 
-def check_requirements(port: int) -> None:
+def check_requirements(port: int, roles: Roles) -> None:
     """Check the port, Redis and the socket directory before anything starts. Raises CannotStart."""
     if not 1 <= port <= 65535:
         raise CannotStart(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
-    if is_busy(port):
+    if "web" in roles.names and is_busy(port):
         other = port % 60000 + 1
         raise CannotStart(
             f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."

@@ -5,6 +5,7 @@ import os
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
@@ -90,7 +91,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.privacy.no_store",
-    "config.health.refuse_other_keys",
+    "config.health.refuse_other_installation",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -129,7 +130,11 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db_url("DATABASE_URL")}
     # PostgreSQL would compile the query that chooses 100,000 recipients for longer than it takes to run.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    _options = DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    # It would notice only after two hours that a host is gone, and keep what that host had locked until then.
+    _noticed = {"keepalives_idle": 10, "keepalives_interval": 10, "keepalives_count": 2, "user_timeout": 30_000}
+    _noticed_early = " ".join(f"-c tcp_{name}={value}" for name, value in _noticed.items())
+    DATABASES["default"]["OPTIONS"]["options"] = f"{_options} {_noticed_early}"
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 else:
     DATABASES = {
@@ -207,9 +212,19 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_ROOT = DATA / "files"
-STORAGES = {
-    "default": {"BACKEND": "config.storage.EvidenceStorage"},
+# Uploads, payloads and evidence: one folder that every host mounts, or one bucket of an S3-compatible store.
+MEDIA_ROOT = Path(env.str("FILES_DIR", default="") or DATA / "files")
+S3_BUCKET = env.str("S3_BUCKET", default="")
+_bucket = {
+    "bucket_name": S3_BUCKET,
+    "location": env.str("S3_PREFIX", default=""),
+    "endpoint_url": env.str("S3_ENDPOINT", default="") or None,
+    "region_name": env.str("S3_REGION", default="") or None,
+}
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "config.bucket.BucketStorage", "OPTIONS": _bucket}
+    if S3_BUCKET
+    else {"BACKEND": "config.storage.EvidenceStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024

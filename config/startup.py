@@ -5,33 +5,37 @@ import threading
 
 from django.db import DatabaseError, connection
 
-from providers import keys
+from providers import identity
 
 logger = logging.getLogger(__name__)
 
-#: Set while this process has started, but the database has not answered yet, so that the keys are not checked.
+#: Set while this process has started, but what it needs has not answered yet, so that the installation is not checked.
 unverified = threading.Event()
+#: What did not answer, for people.
+silent = "database"
 
 
-def verify_keys() -> None:
-    """Raise keys.OtherKeys when the keys are not those of the database.
+def verify_installation() -> None:
+    """Raise keys.NotOurs when this host does not belong to the database's installation: ``providers.identity``.
 
-    A database that does not answer is no reason not to start. ``verify_if_due`` then checks the keys before a worker's
-    first job and the web server's first page; the clock checks them before it enqueues anything.
+    A database or a storage that does not answer is no reason not to start. ``verify_if_due`` then checks again before a
+    worker's first job and the web server's first page; the clock checks before it enqueues anything.
     """
+    global silent
     try:
-        keys.verify()
+        identity.verify()
         unverified.clear()
-    except DatabaseError as error:
+    except (DatabaseError, OSError) as error:
+        silent = "database" if isinstance(error, DatabaseError) else "shared storage"
         unverified.set()
-        logger.warning("The keys were not checked: the database did not answer (%s).", type(error).__name__)
+        logger.warning("The installation was not checked: the %s did not answer (%s).", silent, type(error).__name__)
     finally:
         # Processes that are forked from this one must not share its connection.
         connection.close()
 
 
 def verify_if_due() -> bool:
-    """Check the keys if the start could not, and return whether they are checked now. Raises keys.OtherKeys."""
+    """Check the installation if the start could not; return whether it is checked now. Raises keys.NotOurs."""
     if unverified.is_set():
-        verify_keys()
+        verify_installation()
     return not unverified.is_set()

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from config.errors import CannotStart
 from config.lifeline import adopt_orphans, die_with
 from config.preflight import HOST, check_requirements, lock_directory, only_supervisor
 from config.processes import Child, Program, call, children_of, manage, spawn
+from config.roles import Roles, check_roles, read_roles
 from config.terminal import last_lines, say, step
 
 
@@ -31,8 +33,9 @@ class StopRequested(Exception):
 class Supervisor:
     """The children of one data directory, and the order in which they start and end."""
 
-    def __init__(self, port: int, with_sandbox: bool) -> None:
+    def __init__(self, port: int, with_sandbox: bool, roles: Roles) -> None:
         self.port = port
+        self.roles = roles
         self.url = f"http://{HOST}:{port}"
         self.with_sandbox = with_sandbox
         self.is_asked = False
@@ -78,26 +81,41 @@ class Supervisor:
     def start(self, mode: str) -> None:
         """Start everything. Raises CannotStart with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
-        self._run("Preparing the database", manage("migrate", "--no-input", "--verbosity", "0"))
+        self._run("Preparing the database", call("config.schema"))
         self._run("Reading the journals", manage("replay_journal"))
-        self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
+        if "web" in self.roles.names:
+            self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()
         if self.with_sandbox:
             self._start_sandbox()
-        for queue in settings.QUEUE_TIMEOUTS:
+        for name, queue in self.roles.workers().items():
             serializer = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
             command = manage("rqworker", queue, *serializer)
-            self._launch(self.workers, Program(f"worker-{queue}", command, self.environment, timing.END_WORKER))
-        self._launch(self.web, Program("clock", manage("sweep", "--every", str(timing.SWEEP_EVERY)), self.environment))
+            self._launch(self.workers, Program(name, command, self.environment, timing.END_WORKER))
+        if "handover" in self.roles.names:
+            every = str(timing.SWEEP_EVERY)
+            self._launch(self.web, Program("clock", manage("sweep", "--every", every), self.environment))
+        if "web" in self.roles.names:
+            self._start_web(mode)
+        else:
+            self._await("Starting workers", self._workers_wait, [*self.workers, *self.web])
+            say(f"ready: {self.roles}")
+        say(f"Logs are in {self.logs}. Ctrl-C ends everything in order.")
+
+    def _start_web(self, mode: str) -> None:
         self._launch(self.web, Program("web", self._gunicorn(), self.environment))
         self._await("Starting workers, clock and web", self._answers, [*self.workers, *self.web])
         if mode == "demo":
             self._show(call("config.demo", self.url), {"BATON_SANDBOX": self.sandbox_line})
         else:
             self._show(call("config.first_administrator", self.url), {})
-        say(f"ready: {self.url}")
-        say(f"Logs are in {self.logs}. Ctrl-C ends everything in order.")
+        say(f"ready: {self.url}" if self.roles.is_whole else f"ready: {self.url} ({self.roles})")
+
+    def _workers_wait(self) -> bool:
+        """Whether all workers of this host wait for jobs."""
+        pids = {child.process.pid for child in self.workers}
+        return pids <= valkey.workers_on(settings.REDIS_URL, socket.gethostname())
 
     def _gunicorn(self) -> list[str]:
         return [
@@ -313,8 +331,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         with only_supervisor(lock_directory()):
-            check_requirements(chosen.port)
-            return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo"), chosen.mode)
+            roles = read_roles(os.environ)
+            check_roles(roles, chosen.mode, os.environ)
+            check_requirements(chosen.port, roles)
+            return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo", roles=roles), chosen.mode)
     except CannotStart as error:
         say(f"Baton did not start: {error}")
         return 1

@@ -27,6 +27,18 @@ LEFTOVER_VALKEY_PAUSE = 0.1
 #: For a Redis server to accept a connection and answer: it is on this machine or close to it.
 REDIS_ANSWER = 2.0
 
+#: For another host to finish migrating: a large database takes minutes.
+WAIT_FOR_SCHEMA = 600.0
+#: Between two looks whether it has.
+SCHEMA_PAUSE = 1.0
+
+# -- the bucket
+
+#: To connect to the store of files, and for each part of its answer.
+BUCKET_CONNECT, BUCKET_ANSWER = 10, 60
+#: A request is tried so often in all. Every object has its own name and bytes, so a repeat is harmless.
+BUCKET_TRIES = 3
+
 # -- what it starts
 
 #: Between two sweeps: the longest a due batch or a lost job waits.

@@ -51,6 +51,18 @@ def answers(url: str) -> bool:
         client.close()
 
 
+def workers_on(url: str, hostname: str) -> set[int]:
+    """The process ids of the RQ workers of a host that are registered at the server; none if it does not answer."""
+    client = redis.Redis.from_url(url, socket_timeout=timing.REDIS_ANSWER, socket_connect_timeout=timing.REDIS_ANSWER)
+    try:
+        found = [client.hmget(key, "hostname", "pid") for key in client.smembers("rq:workers")]
+    except (redis.RedisError, OSError):
+        return set()
+    finally:
+        client.close()
+    return {int(pid) for host, pid in found if host == hostname.encode() and pid}
+
+
 def end_leftover(socket: Path, patience: float = timing.END_LEFTOVER_VALKEY) -> None:
     """Shut down a server that a killed start left on ``socket``; give up after ``patience`` seconds."""
     until = time.monotonic() + patience

@@ -12,8 +12,8 @@ from rq.worker import WorkerStatus
 
 from config import timing
 from config.lifeline import die_with
-from config.startup import verify_if_due, verify_keys
-from providers.keys import OtherKeys
+from config.startup import verify_if_due, verify_installation
+from providers.keys import NotOurs
 
 
 class JobFailed(Exception):
@@ -36,19 +36,19 @@ class TiedWorker(Worker):
     """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
 
     def work(self, *arguments: Any, **named: Any) -> bool:
-        """Work until asked to stop. Raises OtherKeys before the first job, or SystemExit with its sentence."""
-        verify_keys()
+        """Work until asked to stop. Raises NotOurs before the first job, or SystemExit with its sentence."""
+        verify_installation()
         return super().work(*arguments, **named)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Take the next job, but none before the database has answered and its keys are checked. Raises SystemExit."""
+        """Take the next job, but none before the installation could be checked. Raises SystemExit."""
         try:
             while not verify_if_due():
                 self.heartbeat()
                 time.sleep(timing.WORKER_WAITS_FOR_DATABASE)
-        except OtherKeys as error:
+        except NotOurs as error:
             # RQ would log any other exception and end as if nothing were wrong.
             raise SystemExit(str(error)) from error
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)

@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
 # Models can be imported only now.
-from config.startup import verify_keys  # noqa: E402
+from config.startup import verify_installation  # noqa: E402
 
-verify_keys()
+verify_installation()

@@ -10,7 +10,6 @@ from functools import wraps
 from typing import Protocol, cast
 
 import django_rq
-from django.conf import settings
 from redis.exceptions import RedisError
 
 from contacts.timing import ENQUEUED_FOR_SECONDS
@@ -62,7 +61,7 @@ def enqueue_once(wanted: Job, pk: int) -> bool:
 
 
 def _key(wanted: Job, pk: int) -> str:
-    return f"baton:{settings.RUN_DIR.name}:enqueued:{wanted.__name__}:{pk}"
+    return f"baton:enqueued:{wanted.__name__}:{pk}"
 
 
 def _allow_next(started: Job, pk: int) -> None:

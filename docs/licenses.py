@@ -1,6 +1,6 @@
 """Writes ``docs/licenses.md`` from the installed packages: ``.venv/bin/python docs/licenses.py``.
 
-Run it after a change to requirements.txt, requirements-sandbox.txt or static/vendor.
+Run it after a change to requirements.txt, requirements-s3.txt, requirements-sandbox.txt or static/vendor.
 """
 
 import re
@@ -16,6 +16,7 @@ LONGEST_NAME = 40
 
 REQUIREMENTS = {
     "requirements.txt": "What Baton runs on, in production as in the demo.",
+    "requirements-s3.txt": "The client of S3-compatible stores: only a host with `S3_BUCKET` installs it.",
     "requirements-sandbox.txt": "The sandbox's servers: `make demo` and the tests install them, `make run` does not.",
 }
 #: Where a package's metadata is silent or unclear: read from the licence file that it installs or publishes.

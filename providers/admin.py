@@ -14,6 +14,7 @@ class AccountAdmin(admin.ModelAdmin):
     date_hierarchy = "created_at"
     fields = (
         "name",
+        "files_an_hour",
         "is_active",
         "provider",
         "settings",
@@ -26,7 +27,7 @@ class AccountAdmin(admin.ModelAdmin):
         "created_at",
         "updated_at",
     )
-    readonly_fields = tuple(field for field in fields if field not in ("name", "is_active"))
+    readonly_fields = tuple(field for field in fields if field not in ("name", "files_an_hour", "is_active"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,11 +7,21 @@ from django import forms
 from providers.base import BaseAdapter
 from providers.models import Account
 
+#: The fields of every account.
+OWN_FIELDS = ("name", "files_an_hour", "is_active")
+
 
 class AccountForm(forms.Form):
     """The fields of every account; ``account_form`` adds those of the adapter's SettingsForm."""
 
     name = forms.CharField(label="Name", max_length=100, help_text="The name of this account in Baton.")
+    files_an_hour = forms.IntegerField(
+        label="Most files an hour",
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text="If the provider limits them. Further files wait. Leave blank for no limit.",
+    )
     is_active = forms.BooleanField(label="Offer this account to new campaigns", required=False, initial=True)
 
     account: Account
@@ -47,9 +57,10 @@ def account_form(account: Account, data: Any = None) -> AccountForm:
     """
     adapter = account.adapter
     joined = type("JoinedAccountForm", (AccountForm, adapter.SettingsForm), {"account": account})
-    initial = {**account.settings, "name": account.name, "is_active": account.is_active} if account.pk else None
+    own = {name: getattr(account, name) for name in OWN_FIELDS}
+    initial = {**account.settings, **own} if account.pk else None
     form: AccountForm = joined(data, initial=initial)
-    form.order_fields(["name", *adapter.SettingsForm.base_fields, "is_active"])
+    form.order_fields(["name", *adapter.SettingsForm.base_fields, "files_an_hour", "is_active"])
     if account.pk:
         for name in secret_fields(adapter):
             form.fields[name].required = False

@@ -8,6 +8,7 @@ import hashlib
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from providers.models import KeyFingerprint
 
@@ -15,7 +16,11 @@ from providers.models import KeyFingerprint
 LENGTH = 32
 
 
-class OtherKeys(ImproperlyConfigured):
+class NotOurs(ImproperlyConfigured):
+    """This host does not belong to the installation of the database; the message says why and what to do."""
+
+
+class OtherKeys(NotOurs):
     """The keys are not those of this database; the message says which one and what to do."""
 
 
@@ -26,7 +31,28 @@ def verify() -> None:
     place. Raises OtherKeys when a key differs, and DatabaseError when the database does not answer.
     """
     stored = dict(KeyFingerprint.objects.values_list("name", "fingerprint"))
-    installation = fingerprint("installation", settings.INSTALLATION_KEY)
+    _compare(stored)
+    if missing := _current().keys() - stored.keys():
+        for name in missing:
+            # Of two hosts that start first at the same time, the second compares itself with what the first one stored.
+            row, _ = KeyFingerprint.objects.get_or_create(name=name, defaults={"fingerprint": _current()[name]})
+            stored[name] = row.fingerprint
+        _compare(stored)
+    newest = _current()["account"]
+    if stored["account"] != newest:
+        KeyFingerprint.objects.filter(name="account").update(fingerprint=newest, changed_at=timezone.now())
+
+
+def _current() -> dict[str, str]:
+    account = settings.ACCOUNT_KEYS[0]
+    return {
+        "installation": fingerprint("installation", settings.INSTALLATION_KEY),
+        "account": fingerprint("account", account),
+    }
+
+
+def _compare(stored: dict[str, str]) -> None:
+    installation = _current()["installation"]
     if stored.get("installation", installation) != installation:
         raise OtherKeys(
             "This database belongs to another installation key. With the key that is set now, files that were handed "
@@ -40,9 +66,6 @@ def verify() -> None:
             "keys/account_key of the data directory, or list the earlier key after the new one: "
             "ACCOUNT_KEYS=new,earlier. Until then Baton does nothing."
         )
-    for name, current in (("installation", installation), ("account", account[0])):
-        if stored.get(name) != current:
-            KeyFingerprint.objects.update_or_create(name=name, defaults={"fingerprint": current})
 
 
 def fingerprint(name: str, key: str) -> str:

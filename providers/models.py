@@ -23,6 +23,9 @@ class Account(models.Model):
         default="", blank=True, editable=False, help_text="The server's confirmed key, as type and base64."
     )
     is_active = models.BooleanField("active", default=True, help_text="Only active accounts are offered to campaigns.")
+    files_an_hour = models.PositiveIntegerField(
+        "most files an hour", null=True, blank=True, help_text="Counted over all hosts; empty: as many as are due."
+    )
     stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
     stopped_code = models.CharField(max_length=60, default="", blank=True, editable=False)
     stopped_sentence = models.TextField(default="", blank=True, editable=False)
@@ -130,7 +133,7 @@ class Price(models.Model):
 
 
 class KeyFingerprint(models.Model):
-    """Which key this database is used with; written by providers.keys."""
+    """Which keys, journal directory and files this database is used with; written by providers.keys and identity."""
 
     name = models.CharField(max_length=20, unique=True)
     fingerprint = models.CharField(max_length=64)

@@ -16,8 +16,8 @@ def listed() -> dict[str, str]:
 
 def pinned() -> dict[str, str]:
     """Version by name of every package that Baton or its sandbox installs."""
-    files = [Path(settings.BASE_DIR, name) for name in ("requirements.txt", "requirements-sandbox.txt")]
-    return dict(PIN.findall("\n".join(file.read_text() for file in files if file.exists())))
+    files = [Path(settings.BASE_DIR, f"requirements{name}.txt") for name in ("", "-s3", "-sandbox")]
+    return dict(PIN.findall("\n".join(file.read_text() for file in files)))
 
 
 def vendored() -> set[str]:

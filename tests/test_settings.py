@@ -12,7 +12,12 @@ from django.conf import settings
 READ = re.compile(r'\benv\.\w+\(\s*"([A-Z_]+)"')
 LISTED = re.compile(r"^\| `([A-Z_]+)` \|", re.MULTILINE)
 #: Read elsewhere than in Django's settings, and where.
-ELSEWHERE = {"PORT": "config/supervisor.py", "DATA": "config/installation.py"}
+ELSEWHERE = {
+    "PORT": "config/supervisor.py",
+    "DATA": "config/installation.py",
+    "ROLES": "config/roles.py",
+    "HANDOVER_WORKERS": "config/roles.py",
+}
 
 
 def read(path: str) -> str:
@@ -26,7 +31,7 @@ def test_every_setting_is_listed_and_every_listed_one_exists() -> None:
     assert len(listed) == len(set(listed))
     assert set(listed) == existing | set(ELSEWHERE)
     for name, path in ELSEWHERE.items():
-        assert f'os.environ.get("{name}")' in read(path)
+        assert re.search(rf'\b(os\.environ|environment)\.get\("{name}"', read(path))
 
 
 def test_the_tests_never_touch_real_data() -> None:

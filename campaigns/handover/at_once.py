@@ -36,7 +36,9 @@ class _HandOver:
 
 
 class AtOnce:
-    """The hand-overs that are under way over a session; ``batches`` is how many there will be. A context manager.
+    """The hand-overs that are under way over a session, as a context manager.
+
+    ``batches`` is about how many there will be; no more channels than that are opened.
 
     The first one is alone, so that a missing folder or a login that may not write fails one batch and not many. How
     long its calls took decides how many are then under way at once, if the remote has channels (``most_at_once``,
@@ -79,10 +81,12 @@ class AtOnce:
         remote = self._idle.pop() if self._threads else None
         self._proceed(_HandOver(batch_id, steps, remote), partial(next, steps))
 
-    def finish(self) -> None:
-        """Wait for the end of every hand-over that is under way."""
+    def finish(self) -> bool:
+        """Wait for the end of every hand-over that is under way, and return whether there were any."""
+        were_any = bool(self._running)
         while self._running:
             self._wait()
+        return were_any
 
     def _proceed(self, one: _HandOver, resume: Callable[[], Call | None]) -> None:
         """Resume a hand-over until its next call runs in a thread, or until its end."""

@@ -1,9 +1,11 @@
 """Hand over the due batches of an account over one connection: claim, stage, gate, commit."""
 
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
+from rq.timeouts import BaseTimeoutException
 
 from campaigns import timing
 from campaigns.audience.approval import is_as_approved
@@ -22,7 +24,7 @@ from campaigns.results.evidence import BytesDiffer, payload_of
 from campaigns.results.poll import log_failure
 from campaigns.timing import Clock
 from providers.errors import Refused, Trouble
-from providers.locks import Lock, account_slot, hold, is_free
+from providers.locks import Lock, account_slot, held_among, hold
 from providers.models import Account
 from providers.points import reach
 
@@ -32,10 +34,25 @@ OPT_OUT_LIFTED = ("opted_out", "A recipient had opted out, so the batch was rebu
 
 def due_batches(account: Account, now: datetime) -> list[Batch]:
     """The account's due batches that no worker holds, in the order of ``Batch.objects.due``."""
-    rows = Batch.objects.due(account, now).select_related("campaign__account")
-    return [
-        batch for batch in rows[:200] if batch.status == Batch.Status.PREPARED or is_free(batch_lock_name(batch.pk))
-    ]
+    rows = list(Batch.objects.due(account, now).select_related("campaign__account")[:200])
+    held = held_among(batch_lock_name(batch.pk) for batch in rows if batch.status != Batch.Status.PREPARED)
+    return [batch for batch in rows if batch_lock_name(batch.pk) not in held]
+
+
+@contextmanager
+def claim(account: Account, now: datetime, tried: Collection[int]) -> Iterator[tuple[int, Lock | None] | None]:
+    """The id of the account's next due batch beyond ``tried``, with its lock (None if another worker holds it).
+
+    None if no batch is left. The lock is released at the end of the block. With PostgreSQL the row is locked until the
+    lock is taken, and rows that other workers claim at that moment are skipped, so that workers on several hosts do not
+    go for the same batch.
+    """
+    with ExitStack() as stack:
+        with transaction.atomic() if connection.features.has_select_for_update_skip_locked else ExitStack():
+            due = Batch.objects.due(account, now).exclude(pk__in=tried).only("pk")
+            batch = due.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
+            lock = stack.enter_context(hold(batch_lock_name(batch.pk))) if batch else None
+        yield (batch.pk, lock) if batch else None
 
 
 def drain(account_id: int, clock: Clock, until: datetime) -> int:
@@ -44,32 +61,60 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
     Each is claimed and passes the gate in its turn; where the connection has channels, several files are transmitted
     at once. Returns how many batches were worked on. Does nothing if all connection slots of the account are taken.
     """
-    worked = 0
-    tried: set[int] = set()
     account = Account.objects.get(pk=account_id)
     with account_slot(account) as slot:
         if slot is None:
             return 0
-        while clock() < until:
-            account.refresh_from_db()
-            batches = [batch for batch in due_batches(account, clock()) if batch.pk not in tried]
-            if not batches:
-                break
-            with RemoteSession(account) as session, AtOnce(session, len(batches)) as under_way:
-                for batch in batches:
-                    if not under_way.has_room() or clock() >= until:
-                        break
-                    tried.add(batch.pk)
-                    worked += 1
-                    under_way.start(batch.pk, hand_over(batch.pk, session, clock))
+        waiting = Batch.objects.due(account, clock()).count()
+        with RemoteSession(account) as session, AtOnce(session, waiting) as under_way:
+            try:
+                worked = start_due(account, session, under_way, clock, until)
+            except BaseTimeoutException:
+                raise
+            except Exception:
+                # The database or a lock failed. The connection must not be closed while files are transmitted over it.
                 under_way.finish()
-            for batch_id, error in under_way.errors:
-                # An error of our own with one batch must not hold up the others. What became of it is not known.
-                postpone(batch_id, error, clock())
-            if under_way.is_broken:
-                # The remaining batches are still due: the next job hands them over through a fresh connection.
-                break
+                raise
+        # If one broke the connection, the remaining batches are still due: the next job opens a fresh connection.
+        for _, error in under_way.errors:
+            # This batch could not even be postponed. The job fails, and the sweep enqueues it again.
+            raise error
     return worked
+
+
+def start_due(account: Account, session: RemoteSession, under_way: AtOnce, clock: Clock, until: datetime) -> int:
+    """Claim each due batch and start its hand-over. Returns how many were started, once all of them have ended."""
+    tried: set[int] = set()
+    started = 0
+    while under_way.has_room() and clock() < until:
+        account.refresh_from_db()
+        with ExitStack() as held:
+            claimed = held.enter_context(claim(account, clock(), tried))
+            if claimed:
+                batch_id, lock = claimed
+                tried.add(batch_id)
+                if lock:
+                    started += 1
+                    under_way.start(batch_id, work_on(batch_id, lock, held.pop_all(), session, clock))
+                continue
+        if not under_way.finish():
+            break
+        # What has ended meanwhile may have been replaced by batches that are due now.
+    under_way.finish()
+    return started
+
+
+def work_on(batch_id: int, lock: Lock, held: ExitStack, session: RemoteSession, clock: Clock) -> Steps:
+    """Hand over a claimed batch; ``held`` releases its lock at the end. Raises SessionBroken as ``hand_over`` does."""
+    with held:
+        try:
+            yield from hand_over(batch_id, lock, session, clock)
+        except (SessionBroken, BaseTimeoutException):
+            raise
+        except Exception as error:
+            # An error of our own with one batch must not hold up the others. What became of it is not known.
+            postpone(batch_id, error, clock())
+            raise SessionBroken from error
 
 
 def postpone(batch_id: int, error: Exception, now: datetime) -> None:
@@ -82,29 +127,29 @@ def postpone(batch_id: int, error: Exception, now: datetime) -> None:
             ask_a_person(batch, decision, now)
 
 
-def hand_over(batch_id: int, session: RemoteSession, clock: Clock) -> Steps:
-    """Take one due batch as far as it goes. Raises SessionBroken if the connection must not be used again."""
-    with hold(batch_lock_name(batch_id)) as lock:
-        if lock is None:
+def hand_over(batch_id: int, lock: Lock, session: RemoteSession, clock: Clock) -> Steps:
+    """Take one due batch as far as it goes; ``lock`` is its lock.
+
+    Raises SessionBroken if the connection must not be used again.
+    """
+    batch = Batch.objects.select_related("campaign__account", "account").get(pk=batch_id)
+    if batch.due_at is None or batch.due_at > clock():
+        return
+    try:
+        if batch.status == Batch.Status.COMMITTING:
+            # It polls through a fresh connection, which replaces the present one.
+            yield None
+            recover(batch, lock, session, clock)
             return
-        batch = Batch.objects.select_related("campaign__account", "account").get(pk=batch_id)
-        if batch.due_at is None or batch.due_at > clock():
-            return
-        try:
-            if batch.status == Batch.Status.COMMITTING:
-                # It polls through a fresh connection, which replaces the present one.
-                yield None
-                recover(batch, lock, session, clock)
-                return
-            if batch.status == Batch.Status.UPLOADING:
-                # Its worker died before the gate, so nothing was committed.
-                transition(
-                    batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
-                )
-            if batch.status == Batch.Status.PREPARED:
-                yield from begin(batch, lock, session, clock)
-        except StaleTransition:
-            return
+        if batch.status == Batch.Status.UPLOADING:
+            # Its worker died before the gate, so nothing was committed.
+            transition(
+                batch, Batch.Status.PREPARED, reason="worker_died", sentence="The worker ended before the commit."
+            )
+        if batch.status == Batch.Status.PREPARED:
+            yield from begin(batch, lock, session, clock)
+    except StaleTransition:
+        return
 
 
 def begin(batch: Batch, lock: Lock, session: RemoteSession, clock: Clock) -> Steps:

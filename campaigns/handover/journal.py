@@ -4,6 +4,7 @@ An older copy of the database that is restored therefore cannot lose what may ha
 """
 
 import json
+import os
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -114,13 +115,14 @@ def _journals() -> list[dict[str, list[dict[str, Any]]]]:
 def _read_on(path: Path) -> dict[str, list[dict[str, Any]]]:
     """The lines of one journal by batch. Reads only what was added since the last call; an incomplete line waits."""
     offset, known = _read.get(path, (0, {}))
-    size = path.stat().st_size
-    if size < offset:
-        offset, known = 0, {}
-    if size > offset:
-        with path.open("rb") as handle:
-            handle.seek(offset)
-            added = handle.read()
+    with path.open("rb") as handle:
+        # Of a file that is open, not by its path: a network file system may know an earlier size of that.
+        size = os.fstat(handle.fileno()).st_size
+        if size < offset:
+            offset, known = 0, {}
+        handle.seek(offset)
+        added = handle.read()
+    if added:
         whole = added[: added.rfind(b"\n") + 1]
         for raw in whole.splitlines():
             line = _line(raw)

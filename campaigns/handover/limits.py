@@ -21,8 +21,10 @@ from providers.base import NOT_ARRIVED
 WINDOW_CLOSED, PACE, EXPIRED = "window_closed", "pace", "expired"
 #: The approved hours name a zone or a country that Baton no longer knows, perhaps after an update.
 WINDOW_INVALID = "window_invalid"
+#: The account takes a limited number of files an hour.
+ACCOUNT_PACE = "account_pace"
 #: The reasons of a prepared batch that is not late but waits for its time.
-PUT_OFF = (WINDOW_CLOSED, PACE)
+PUT_OFF = (WINDOW_CLOSED, PACE, ACCOUNT_PACE)
 TOO_LATE = "The time for handing it over has passed."
 NEVER_OPENS = "The allowed hours of its recipients do not come again before the end."
 
@@ -73,7 +75,10 @@ def is_too_late(batch: Batch, now: datetime) -> bool:
 
 
 def verdict_on(batch: Batch, campaign: Campaign, now: datetime) -> Verdict:
-    """Whether the batch may be handed over at ``now``. Reads its recipients' numbers and the campaign's attempts."""
+    """Whether the batch may be handed over at ``now``. Reads its recipients' numbers, and the attempts for a pace.
+
+    The gate of every host calls it under the lock that all gates share, so the hosts keep to one pace together.
+    """
     verdict = Verdict(expires_at=batch.expires_at)
     try:
         window = parse(campaign.window)
@@ -81,14 +86,37 @@ def verdict_on(batch: Batch, campaign: Campaign, now: datetime) -> Verdict:
         return Verdict(WINDOW_INVALID, refusal.sentence, expires_at=batch.expires_at)
     if window is not None:
         verdict = _by_window(batch, campaign, window, now)
+    if not verdict.code and batch.account.files_an_hour:
+        verdict = _by_account(batch, batch.account.files_an_hour, verdict, now)
     if verdict.code or not campaign.pace or campaign.is_early:
         return verdict
     fits_at = pace.fits_at(campaign.pace, batch.rows, gone_before(campaign, batch, now))
+    return _by_pace(PACE, pace.limit(campaign.pace), fits_at, verdict, now)
+
+
+def _by_account(batch: Batch, most: int, verdict: Verdict, now: datetime) -> Verdict:
+    """The verdict with the account's files an hour: the other files of all its campaigns count."""
+    attempts = (
+        Attempt.objects.filter(
+            batch__account=batch.account,
+            started_at__gt=now - 3 * timing.PACE_PERIOD,
+            started_at__lte=now + timing.CLOCKS_DIFFER,
+        )
+        .exclude(ending__in=NOT_ARRIVED)
+        .exclude(batch=batch)
+        .values_list("started_at", "ended_at")
+    )
+    gone = [Gone(1, pace.counts_until(started_at, ended_at)) for started_at, ended_at in attempts]
+    sentence = f"The account takes {most:,} file{'' if most == 1 else 's'} an hour"
+    return _by_pace(ACCOUNT_PACE, sentence, pace.fits_at(most, 1, gone), verdict, now)
+
+
+def _by_pace(code: str, sentence: str, fits_at: datetime | None, verdict: Verdict, now: datetime) -> Verdict:
     if fits_at is None or fits_at <= now:
         since = max((moment for moment in (verdict.since, fits_at) if moment), default=None)
         return Verdict(expires_at=verdict.expires_at, since=since)
-    sentence = f"{pace.limit(campaign.pace)}: this file fits at {when(fits_at)}."
-    return Verdict(PACE, sentence, min(fits_at, now + timing.LOOK_AGAIN_AFTER), verdict.expires_at)
+    sentence = f"{sentence}: this file fits at {when(fits_at)}."
+    return Verdict(code, sentence, min(fits_at, now + timing.LOOK_AGAIN_AFTER), verdict.expires_at)
 
 
 def _by_window(batch: Batch, campaign: Campaign, window: Window, now: datetime) -> Verdict:

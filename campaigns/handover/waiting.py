@@ -25,13 +25,15 @@ def waiting_for(campaign: Campaign, waiting: int, now: datetime) -> str:
 
     ``waiting`` is how many are in no file yet, by its books.
     """
-    if campaign.status != Campaign.Status.RUNNING or not campaign.is_staggered:
+    if campaign.status != Campaign.Status.RUNNING:
         return ""
+    if not campaign.is_staggered:
+        is_limited = campaign.account is not None and campaign.account.files_an_hour
+        return _put_off_sentence(campaign) if is_limited else ""
     if waiting and canary.others_wait(campaign):
         return _canary_sentence(campaign, waiting)
     if not waiting:
-        put_off = campaign.batches.filter(status=Batch.Status.PREPARED, reason__in=PUT_OFF).order_by("due_at").first()
-        return put_off.sentence if put_off else ""
+        return _put_off_sentence(campaign)
     window, opens_at = parse(campaign.window), None
     if window is not None:
         openings = [next_opening(window, group, now) for group in read_groups(campaign.waiting_groups)]
@@ -43,6 +45,11 @@ def waiting_for(campaign: Campaign, waiting: int, now: datetime) -> str:
             f"At most {campaign.pace:,} an hour: the next file at {timezone.localtime(campaign.batches_due_at):%H:%M}."
         )
     return ""
+
+
+def _put_off_sentence(campaign: Campaign) -> str:
+    put_off = campaign.batches.filter(status=Batch.Status.PREPARED, reason__in=PUT_OFF).order_by("due_at").first()
+    return put_off.sentence if put_off else ""
 
 
 def _canary_sentence(campaign: Campaign, waiting: int) -> str:

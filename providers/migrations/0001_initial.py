@@ -33,6 +33,15 @@ class Migration(migrations.Migration):
                         default=True, help_text="Only active accounts are offered to campaigns.", verbose_name="active"
                     ),
                 ),
+                (
+                    "files_an_hour",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Counted over all hosts; empty: as many as are due.",
+                        null=True,
+                        verbose_name="most files an hour",
+                    ),
+                ),
                 ("stopped_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("stopped_code", models.CharField(blank=True, default="", editable=False, max_length=60)),
                 ("stopped_sentence", models.TextField(blank=True, default="", editable=False)),

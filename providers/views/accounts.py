@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from providers import capabilities, checking, registry
 from providers.base import BaseAdapter
 from providers.errors import Trouble
-from providers.forms import account_form
+from providers.forms import OWN_FIELDS, account_form
 from providers.models import Account
 from providers.transports import sftp
 from providers.transports.ftp import FtpTransport
@@ -104,7 +104,8 @@ def _edit(request: HttpRequest, found: Account) -> HttpResponse:
     form = account_form(found, request.POST if request.method == "POST" else None) if may_change else None
     if form and form.is_valid():
         is_new = found.pk is None
-        found.name, found.is_active = form.cleaned_data["name"], form.cleaned_data["is_active"]
+        for name in OWN_FIELDS:
+            setattr(found, name, form.cleaned_data[name])
         found.save_settings(form.cleaned_data)
         if is_new:
             messages.success(request, f"{found.name} is saved. Test the connection next.")

@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from config import startup
 from config.worker import TiedWorker
-from providers import keys
+from providers import identity, keys
 from providers.models import KeyFingerprint
 from tests.supervised import Baton
 
@@ -100,10 +100,10 @@ def test_web_and_workers_start_while_the_database_does_not_answer(
     def broken() -> None:
         raise DatabaseError("host 10.0.0.7 refused the connection")
 
-    monkeypatch.setattr(keys, "verify", broken)
+    monkeypatch.setattr(identity, "verify", broken)
     monkeypatch.setattr(connection, "close", lambda: None)
-    startup.verify_keys()
-    assert "were not checked" in caplog.text
+    startup.verify_installation()
+    assert "was not checked: the database did not answer" in caplog.text
     assert "10.0.0.7" not in caplog.text
 
 
@@ -118,7 +118,7 @@ def answer_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     monkeypatch.setattr(keys, "verify", broken)
     # The connection of the test's transaction stays open.
     monkeypatch.setattr(connection, "close", lambda: None)
-    startup.verify_keys()
+    startup.verify_installation()
     return lambda: monkeypatch.setattr(keys, "verify", verify)
 
 

@@ -1,20 +1,24 @@
 """Several hand-overs over one connection: what runs side by side, and what an error of one means for the others."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
-from campaigns.handover import journal
+from campaigns.handover import drain, journal
 from campaigns.handover.at_once import AtOnce, Steps, run_alone
 from campaigns.handover.session import SessionBroken
+from campaigns.lifecycle import batch_lock_name
 from campaigns.models import Attempt
 from providers.adapters.smsportal.adapter import Adapter
 from providers.base import Receipt
 from providers.errors import Unclear
+from providers.locks import held_among
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign, hand_over
 
@@ -261,3 +265,92 @@ def test_a_connection_that_breaks_leaves_all_files_on_it_to_recovery(
 
     found = list(campaign.batches.order_by("number").values_list("status", "attempts__ending"))
     assert found == [("handed_over", "done"), *[("committing", "unclear")] * 3, ("prepared", None)]
+
+
+@pytest.mark.usefixtures("one_a_file")
+def test_a_batch_with_an_error_of_batons_own_is_postponed_before_its_lock_is_free(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, held = Adapter.stage, []
+
+    def failing(self: Adapter, remote: Any, payload: Any, name: str) -> Any:
+        if payload.stem == second:
+            raise ZeroDivisionError
+        return stage(self, remote, payload, name)
+
+    def log_failure(batch_id: int, error: Exception) -> None:
+        held.append((batch_id, type(error), held_among([batch_lock_name(batch_id)])))
+
+    campaign = make_running(sandbox_account)
+    batch = campaign.batches.get(number=2)
+    second = batch.stem
+    monkeypatch.setattr(Adapter, "stage", failing)
+    monkeypatch.setattr(drain, "log_failure", log_failure)
+
+    hand_over(campaign, clock)
+
+    name = batch_lock_name(batch.pk)
+    assert held == [(batch.pk, ZeroDivisionError, {name})]
+    assert not held_among([name])
+    batch.refresh_from_db()
+    assert batch.due_at is not None
+    assert batch.due_at > clock()
+    # A file that was under way with it was not cut off.
+    assert set(campaign.batches.exclude(pk=batch.pk).values_list("status", flat=True)) <= {"handed_over", "prepared"}
+
+
+@pytest.mark.usefixtures("one_a_file")
+def test_a_file_that_is_under_way_is_not_cut_off_if_the_next_claim_fails(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_failed, commit, claim = threading.Event(), Adapter.commit, drain.claim
+
+    def waiting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        assert payload.stem == first or has_failed.wait(timeout=10)
+        return commit(self, remote, payload, attempt)
+
+    def failing(account: Account, now: datetime, tried: Collection[int]) -> Any:
+        if len(tried) == 3:
+            has_failed.set()
+            raise OperationalError("too many clients")
+        return claim(account, now, tried)
+
+    campaign = make_running(sandbox_account)
+    first = campaign.batches.get(number=1).stem
+    monkeypatch.setattr(Adapter, "commit", waiting)
+    monkeypatch.setattr(drain, "claim", failing)
+
+    with pytest.raises(OperationalError):
+        hand_over(campaign, clock)
+
+    found = list(campaign.batches.order_by("number").values_list("status", "attempts__ending"))
+    assert found == [*[("handed_over", "done")] * 3, *[("prepared", None)] * 2]
+
+
+@pytest.mark.usefixtures("one_a_file")
+def test_what_becomes_due_while_the_last_files_are_under_way_is_handed_over_too(
+    sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody_is_left, commit, claim = threading.Event(), Adapter.commit, drain.claim
+
+    def waiting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        assert payload.stem != fourth or nobody_is_left.wait(timeout=10)
+        return commit(self, remote, payload, attempt)
+
+    @contextmanager
+    def claiming(account: Account, now: datetime, tried: Collection[int]) -> Iterator[Any]:
+        with claim(account, now, tried) as claimed:
+            if claimed is None:
+                campaign.batches.filter(number=5).update(due_at=now)
+                nobody_is_left.set()
+            yield claimed
+
+    campaign = make_running(sandbox_account)
+    campaign.batches.filter(number=5).update(due_at=clock() + timedelta(hours=1))
+    fourth = campaign.batches.get(number=4).stem
+    monkeypatch.setattr(Adapter, "commit", waiting)
+    monkeypatch.setattr(drain, "claim", claiming)
+
+    hand_over(campaign, clock)
+
+    assert list(campaign.batches.values_list("status", flat=True)) == ["handed_over"] * 5

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from campaigns.handover import batches
 from campaigns.management.commands.balance import find
 from contacts.errors import Refusal
-from providers import keys
+from providers import identity
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # The names of the files are derived from the installation key.
-        keys.verify()
+        identity.verify()
         campaign = find(options["campaign"]).select_related("account").get()
         if not campaign.counts:
             raise CommandError(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -9,7 +10,11 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from campaigns import jobs
-from providers import keys
+from providers import identity
+from providers.locks import Lock, hold
+
+#: Held by the one clock process that sweeps; those of other hosts wait until it ends.
+CLOCK_LOCK = "clock"
 
 
 class Command(BaseCommand):
@@ -20,24 +25,40 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, metavar="SECONDS", help="sweep again and again until stopped")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["every"]:
+            identity.verify()
+            self._sweep(options["json"], is_told_when_idle=True)
+            return
         is_verified = False
         while True:
             try:
-                if not is_verified:
-                    keys.verify()
-                    is_verified = True
-                enqueued = jobs.sweep(timezone.now())
+                is_verified = is_verified or self._verify()
+                with hold(CLOCK_LOCK) if is_verified else nullcontext() as lock:
+                    if lock:
+                        self._sweep_while_held(lock, options["every"], options["json"])
             except (OperationalError, InterfaceError) as error:
-                if not options["every"]:
-                    raise
                 self.stderr.write(f"The database did not answer: {error}")
-            else:
-                if options["json"]:
-                    self.stdout.write(json.dumps({"nudged": enqueued}))
-                elif enqueued or not options["every"]:
-                    said = ", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing is waiting"
-                    self.stdout.write(said)
-            if not options["every"]:
-                return
             close_old_connections()
             time.sleep(options["every"])
+
+    def _verify(self) -> bool:
+        """Whether this host belongs to the installation. False if the shared storage does not answer yet."""
+        try:
+            identity.verify()
+        except OSError as error:
+            self.stderr.write(f"The shared storage did not answer: {error}")
+            return False
+        return True
+
+    def _sweep_while_held(self, lock: Lock, every: float, as_json: bool) -> None:
+        while lock.still_held():
+            self._sweep(as_json, is_told_when_idle=False)
+            close_old_connections()
+            time.sleep(every)
+
+    def _sweep(self, as_json: bool, is_told_when_idle: bool) -> None:
+        enqueued = jobs.sweep(timezone.now())
+        if as_json:
+            self.stdout.write(json.dumps({"nudged": enqueued}))
+        elif enqueued or is_told_when_idle:
+            self.stdout.write(", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing is waiting")
