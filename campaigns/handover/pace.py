@@ -22,7 +22,9 @@ def slots(pace: int, most_rows: int) -> Slots:
     """
     files = min(timing.MOST_FILES_AN_HOUR, max(1, pace // timing.SMALLEST_PACED_FILE))
     files = max(files, -(-pace // most_rows))
-    return Slots(max(1, pace // files), timing.PACE_PERIOD / files)
+    rows = max(1, pace // files)
+    # Not ``files``: where a file has room for few, rounding its rows down would halve the pace.
+    return Slots(rows, timing.PACE_PERIOD / (pace // rows))
 
 
 def limit(pace: int) -> str:

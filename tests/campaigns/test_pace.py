@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.handover.pace import Gone, counts_until, fits_at, slots
@@ -36,6 +36,7 @@ def test_no_hour_has_more_than_the_pace(pace: int, tried: list[tuple[int, float,
         assert sum(rows for at, rows in arrived if since <= at < since + HOUR) <= pace
 
 
+@example(pace=121, most_rows=2)
 @given(pace=st.integers(1, 100_000), most_rows=st.integers(1, 50_000))
 def test_slots_keep_to_the_pace_and_come_near_it(pace: int, most_rows: int) -> None:
     made = slots(pace, most_rows)
