@@ -24,7 +24,8 @@ run: $(VENV)/installed $(if $(S3_BUCKET),$(VENV)/installed-s3) ## Start Baton fo
 	@$(PY) -m config.supervisor run --with-parent
 
 # Two workers for each core, because many tests wait for a server; each has its own data directory, database and Valkey.
-PYTEST := -m pytest -n $(shell echo $$((2 * $$(nproc))))
+WORKERS := $(shell echo $$((2 * $$(nproc))))
+PYTEST := -m pytest -n $(WORKERS)
 # Which worker runs a test: the longest tests come first, and each goes to whichever worker is free.
 ONE_BY_ONE := --dist load --maxschedchunk 1
 
@@ -32,9 +33,10 @@ test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
 	@$(PY) $(PYTEST) --dist worksteal -m "not slow"
 
 test-all: test ## Run the tests, then the slow ones and, beside them, on PostgreSQL what can differ there
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-slow test-postgresql
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target WORKERS=$$(nproc) test-slow test-postgresql
 
-# Beside each other, because the slow tests mostly wait. Each run has its own directories, databases and ports.
+# Beside each other, with half of the workers each: both end at about the same time. Each run has its own directories,
+# databases and ports.
 test-slow: $(VENV)/installed-dev
 	@$(PY) $(PYTEST) $(ONE_BY_ONE) -m slow
 

@@ -37,7 +37,8 @@ def log_in_to(baton: Baton, browser: Browser, role: str, context: dict[str, Any]
     return log_in(browser, f"http://127.0.0.1:{baton.port}", role, context, password=baton.password(role))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_from_a_spreadsheet_to_accepted(
     baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
 ) -> None:
@@ -133,7 +134,7 @@ class Keyboard:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_main_job_is_done_with_the_keyboard_in_a_narrow_window(
     baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
 ) -> None:

@@ -12,7 +12,7 @@ from contacts.errors import Refusal
 from tests.campaigns.life import JOHANNESBURG, MONDAY, Begin, begin
 
 __all__ = ["begin"]
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = pytest.mark.django_db
 
 
 def test_a_canary_waits_for_a_person(begin: Begin, operator: User) -> None:
@@ -33,6 +33,7 @@ def test_a_canary_waits_for_a_person(begin: Begin, operator: User) -> None:
         decisions.release_canary(life.campaign, operator, life.now())
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("answer", ["accept", "row_error", "reject"])
 def test_a_canary_waits_for_acceptance(begin: Begin, answer: str) -> None:
     life = begin({JOHANNESBURG: 30}, canary=4, canary_waits_for="acceptance")

@@ -27,8 +27,8 @@ from tests.providers import servers
 
 pytestmark = pytest.mark.django_db
 
-BATCHES = 20
-FOREIGN = 1_000
+BATCHES = 6
+FOREIGN = 200
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def open_batches(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Callable[[str], tuple[Campaign, Path]]:
-    """Makes 20 batches that were handed over to a provider that reports nothing, beside 1,000 foreign files."""
+    """Makes batches that were handed over to a provider that reports nothing, beside the files of others."""
 
     def make(slug: str) -> tuple[Campaign, Path]:
         account = account_at(slug)

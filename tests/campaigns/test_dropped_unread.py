@@ -22,7 +22,7 @@ from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, hand_over, until_closed
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
 READ_EARLY = "SMSPortal read the file before its upload had ended, and dropped it."
@@ -46,6 +46,7 @@ def until_dropped(campaign: Campaign, clock: Clock, sandbox: Sandbox, attempts: 
     return batch
 
 
+@pytest.mark.postgresql
 def test_a_zip_that_was_read_while_it_was_written_is_handed_over_again_and_nobody_is_texted_twice(
     sandbox: Sandbox, sandbox_account: Account, make_running: MakeCampaign, clock: Clock
 ) -> None:

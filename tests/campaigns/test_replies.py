@@ -33,8 +33,6 @@ from providers.models import Account
 from providers.replies import PushedReply
 from tests.campaigns.conftest import MakeCampaign
 
-pytestmark = pytest.mark.postgresql
-
 LogIn = Callable[[User], Client]
 NUMBER = "27825550102"
 
@@ -131,6 +129,7 @@ def test_the_sender_is_read_with_its_country_code(phone: str, expected: str) -> 
 # -- pushes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgresql
 def test_a_pushed_stop_opts_out_with_the_whole_reply_as_proof(address: str, account: Account) -> None:
     assert push(address, from_=NUMBER, text="Stop.", id="r1", time="2026-11-27T12:05:00Z") == 200
 
@@ -159,6 +158,7 @@ def test_other_texts_change_nothing_and_wait_for_people(address: str, text: str)
     assert [row.msisdn for row in Suppression.objects.active()] == ["27825550199"]
 
 
+@pytest.mark.postgresql
 def test_a_repeated_push_is_recorded_once(address: str) -> None:
     for _ in range(3):
         assert push(address, from_=NUMBER, text="STOP", id="r1", time="1609459200") == 200
@@ -168,6 +168,7 @@ def test_a_repeated_push_is_recorded_once(address: str) -> None:
     assert Reply.objects.count() == 2
 
 
+@pytest.mark.postgresql
 def test_an_id_that_is_used_for_everything_loses_nobody(address: str) -> None:
     push(address, from_=NUMBER, text="STOP", id="acme")
     push(address, from_="27825550103", text="STOP", id="acme")
@@ -176,6 +177,7 @@ def test_an_id_that_is_used_for_everything_loses_nobody(address: str) -> None:
     assert Suppression.objects.count() == 2
 
 
+@pytest.mark.postgresql
 def test_a_repeat_after_a_consent_counts_only_if_it_may_be_a_new_reply(address: str) -> None:
     push(address, from_=NUMBER, text="STOP", id="r1")
     suppression.opt_back_in(NUMBER, "Wrote to us")
@@ -311,6 +313,7 @@ def some(account: Account) -> list[Reply]:
     return list(Reply.objects.order_by("id"))
 
 
+@pytest.mark.postgresql
 def test_the_page_filters_and_pages_newest_first(operator: User, logged_in: LogIn, some: list[Reply]) -> None:
     client = logged_in(operator)
     first = client.get("/replies/")
@@ -362,6 +365,7 @@ def upload(client: Client, account: Account, text: str) -> Any:
     return client.post("/replies/upload/", {"account": account.pk, "file": file})
 
 
+@pytest.mark.postgresql
 def test_an_export_is_recorded_once_and_every_row_is_counted(operator: User, logged_in: LogIn, address: str) -> None:
     account = Account.objects.get()
     push(

@@ -25,7 +25,7 @@ from tests.campaigns.life import JOHANNESBURG, MONDAY, NEW_YORK, Begin, Life, be
 from tests.proof.provider import ADAPTERS
 
 __all__ = ["begin"]
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = pytest.mark.django_db
 
 
 def johannesburg(moment: datetime) -> str:
@@ -108,6 +108,7 @@ def test_late_work_in_the_morning_still_needs_a_decision(begin: Begin, approver:
     assert life.campaign.status == "closed"
 
 
+@pytest.mark.postgresql
 def test_the_gate_asks_for_the_hours_itself(begin: Begin) -> None:
     life = begin({JOHANNESBURG: 3}, window=hours("08:00", "20:00"))
     life.provider.is_down = True
@@ -133,6 +134,7 @@ def test_a_repeat_outside_the_hours_is_not_made(begin: Begin) -> None:
     assert Batch.objects.get().status == "committing"
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("at", [MONDAY, MONDAY + timedelta(hours=7)])
 def test_people_outside_the_hours_are_skipped(begin: Begin, at: datetime) -> None:
     life = begin({JOHANNESBURG: 3, NEW_YORK: 2}, at=at, window=hours("08:00", "16:00", outside="skip"))
@@ -227,6 +229,7 @@ def test_nothing_bursts_after_a_trouble(begin: Begin, operator: User, trouble: s
     assert sum(life.texted().values()) == (37 if trouble == "opt_out" else 40)
 
 
+@pytest.mark.postgresql
 def test_the_gate_keeps_to_the_pace_itself(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     life = begin({JOHANNESBURG: 20}, pace=10)
     life.until(MONDAY + timedelta(minutes=1))
@@ -249,6 +252,7 @@ def test_the_gate_keeps_to_the_pace_itself(begin: Begin, monkeypatch: pytest.Mon
             batch = transition(batch, "uploading")
 
 
+@pytest.mark.postgresql
 def test_a_corrected_rest_keeps_to_the_pace_of_what_went_before(begin: Begin, operator: User, approver: User) -> None:
     life = begin({JOHANNESBURG: 30}, pace=20)
     life.until(MONDAY + timedelta(minutes=5))
@@ -264,6 +268,7 @@ def test_a_corrected_rest_keeps_to_the_pace_of_what_went_before(begin: Begin, op
     check_pace(life, 20)
 
 
+@pytest.mark.postgresql
 def test_hours_pace_and_canary_together(begin: Begin, operator: User) -> None:
     life = begin({JOHANNESBURG: 30, NEW_YORK: 10}, pace=20, canary=3, window=hours("08:00", "09:30"))
     life.until(MONDAY + timedelta(minutes=20))

@@ -33,11 +33,10 @@ def test_a_few_chains_break_nothing(chain_type: type[BatchLife]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.postgresql
 @pytest.mark.parametrize("restores", [False, True])
 def test_nobody_is_texted_twice_in_a_chain(chain_type: type[BatchLife], figures: Figures, restores: bool) -> None:
     chain_type.restores = restores
-    run_state_machine_as_test(chain_type, settings=options(EXAMPLES // 16, phases=PHASES))
+    run_state_machine_as_test(chain_type, settings=options(EXAMPLES // 8, phases=PHASES))
 
     if EXAMPLES >= IN_EVERY_RUN:
         wanted = ("a copy was restored", "follow-ups begun") if restores else MUST_BE_MET

@@ -19,7 +19,7 @@ from tests.proof.incidents import Incident
 from tests.proof.machine import BatchLife
 from tests.proof.test_found_sequences import started_machine, sweep_repeatedly
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = pytest.mark.django_db
 
 
 def lose_the_answer(machine: BatchLife) -> None:
