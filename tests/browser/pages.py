@@ -37,7 +37,8 @@ def tab_to(page: Page, target: Locator) -> None:
 
 
 def show(page: Page, scheme: Literal["light", "dark"]) -> None:
-    """Axe would measure colours on their way from one scheme to the other."""
+    """Axe would measure colours before the style sheet is there, or on their way from one scheme to the other."""
+    page.wait_for_load_state()
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
     page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
