@@ -16,7 +16,7 @@ from campaigns.timing import Clock
 from providers.base import GuardKind
 from providers.locks import Lock
 from tests.proof.incidents import Incident
-from tests.proof.machine import BatchLife
+from tests.proof.machine import STAGGERS, BatchLife
 from tests.proof.test_found_sequences import started_machine, sweep_repeatedly
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +83,7 @@ def test_a_batch_without_a_due_time_is_found(machine_type: type[BatchLife], monk
             machine.check()
 
 
-@pytest.mark.parametrize("stagger", ["", "window"])
+@pytest.mark.parametrize("stagger", ["", *STAGGERS])
 def test_without_a_defect_nothing_is_found(machine_type: type[BatchLife], stagger: str) -> None:
     with started_machine(machine_type, GuardKind.NONE, stagger) as machine:
         machine.somebody_opts_out(person=0)
