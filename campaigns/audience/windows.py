@@ -247,7 +247,7 @@ class Preset:
     window: Mapping[str, Any]
 
 
-#: By the name that is stored in the setting QUIET_HOURS. A copy of the chosen one is stored in the campaign.
+#: By the name that is stored in the setting ALLOWED_HOURS. A copy of the chosen one is stored in the campaign.
 PRESETS: dict[str, Preset] = {
     "none": Preset("At any time", "", {}),
     "south_africa": Preset(

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -26,7 +27,11 @@ from contacts.views import exports
 def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Download the recipients that match the filter, as ``?format=csv`` or ``xlsx``; many are left to a job."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    wanted, counted = _chosen(campaign, request.GET)
+    chosen = _chosen(campaign, request.GET)
+    if chosen is None:
+        # Never everybody where a part of them was meant. The page shows what is wrong.
+        return redirect(f"{reverse('campaigns:recipients', args=[pk])}?{request.GET.urlencode()}")
+    wanted, counted = chosen
     if counted > exporting.AT_ONCE:
         context = {
             "campaign": campaign,
@@ -64,7 +69,10 @@ def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted:
 def export_begin(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a job make the file."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    wanted, counted = _chosen(campaign, request.POST)
+    chosen = _chosen(campaign, request.POST)
+    if chosen is None:
+        raise Http404
+    wanted, counted = chosen
     made = Export.objects.create(
         campaign=campaign,
         created_by=request.user,  # type: ignore[misc]
@@ -118,12 +126,13 @@ def _state(row: Export) -> dict[str, Any]:
     }
 
 
-def _chosen(campaign: Campaign, data: Any) -> tuple[dict[str, Any], int]:
-    """The filter that ``data`` asks for, and how many recipients match it."""
+def _chosen(campaign: Campaign, data: Any) -> tuple[dict[str, Any], int] | None:
+    """The filter that ``data`` asks for, and how many recipients match it; None if there is no such filter."""
     batches = list(campaign.batches.all())
     form = RecipientFilter(data, batch_numbers=sorted({batch.number for batch in batches}))
-    wanted = form.cleaned_data if form.is_valid() else {}
-    return wanted, outcomes.filtered(campaign, batches, wanted).count()
+    if not form.is_valid():
+        return None
+    return form.cleaned_data, outcomes.filtered(campaign, batches, form.cleaned_data).count()
 
 
 def _format(data: Any) -> str:

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
@@ -105,8 +106,10 @@ def opt_outs(request: HttpRequest) -> HttpResponse:
 def opt_out_export(request: HttpRequest) -> HttpResponseBase:
     """The opt-outs that the filter shows, as ``?format=csv`` or ``xlsx``."""
     filtered = _filtered(request)
-    chosen = filtered.form.cleaned_data if filtered.form.is_valid() else {}
-    record_export(request, Suppression, "opt-outs", chosen, rows=filtered.qs.count())
+    if not filtered.form.is_valid():
+        # Never all of them where a part was meant. The page shows what is wrong.
+        return redirect(f"{reverse('contacts:opt_outs')}?{request.GET.urlencode()}")
+    record_export(request, Suppression, "opt-outs", filtered.form.cleaned_data, rows=filtered.qs.count())
     lines = _lines(filtered.qs)
     write = exports.as_csv if request.GET.get("format") == "csv" else exports.as_xlsx
     return write("opt-outs", OPT_OUT_HEADINGS, lines)

@@ -136,7 +136,7 @@ def _test(request: HttpRequest, found: Account) -> None:
     untried = [check for check in checks if check.passed is None]
     warned = [check for check in checks if check.is_warning]
     if any(check.passed is False for check in checks):
-        messages.error(request, "The test failed. The results below say why.")
+        messages.error(request, "Test failed. See the details below.")
     elif untried and len(untried) == len(checks):
         messages.warning(request, untried[0].sentence)
     elif warned:

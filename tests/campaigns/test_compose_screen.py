@@ -220,7 +220,7 @@ def test_the_options_of_the_chosen_account_are_swapped_in(
 ) -> None:
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
-    assert "Maximum errors in a file" in page
+    assert "Error limit per file" in page
     assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
     assert "The files cannot be recalled" in client.get(step(make_campaign(account), "when")).text
 

@@ -318,6 +318,16 @@ def test_the_export_keeps_the_filter(running: Campaign, operator: User, logged_i
     assert "This number opted out." in lines
 
 
+def test_a_filter_that_does_not_exist_exports_nobody(running: Campaign, operator: User, logged_in: LogIn) -> None:
+    client = logged_in(operator)
+    query = {"format": "csv", "outcome": "nonsense"}
+
+    answer = client.get(f"/campaigns/{running.pk}/export/", query)
+
+    assert (answer.status_code, answer.url) == (302, f"/campaigns/{running.pk}/recipients/?format=csv&outcome=nonsense")
+    assert client.post(f"/campaigns/{running.pk}/export/begin/", query).status_code == 404
+
+
 def test_the_payload_and_the_evidence_are_downloaded(running: Campaign, operator: User, logged_in: LogIn) -> None:
     batch = running.batches.get()
     client = logged_in(operator)

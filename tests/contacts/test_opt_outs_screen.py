@@ -246,6 +246,11 @@ def test_it_exports_what_is_shown(client: Client, opt_out: Suppression) -> None:
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
 
 
+def test_a_filter_that_does_not_exist_exports_no_opt_outs(client: Client, opt_out: Suppression) -> None:
+    answer = client.get("/contacts/opt-outs/export/?format=csv&source=nonsense")
+    assert (answer.status_code, answer.url) == (302, "/contacts/opt-outs/?format=csv&source=nonsense")
+
+
 def test_opting_back_in_needs_the_proof(client: Client, opt_out: Suppression) -> None:
     answer = client.post(f"/contacts/opt-outs/{opt_out.pk}/opt-back-in/", {"note": "  "})
     assert answer.status_code == 422

@@ -367,7 +367,7 @@ def test_a_stored_key_that_cannot_be_read_is_reported_and_breaks_nothing(client:
     [
         ([True, True], "The test passed."),
         ([True, None], "Everything that could be tested passed"),
-        ([True, False, None], "The test failed"),
+        ([True, False, None], "Test failed. See the details below."),
     ],
 )
 def test_the_outcome_of_a_test_is_a_sentence(

@@ -71,7 +71,7 @@ class OptionsForm(forms.Form):
         label="Let SMSPortal drop its own opt-outs as well", required=False, initial=True
     )
     max_errors = forms.IntegerField(
-        label="Maximum errors in a file",
+        label="Error limit per file",
         required=False,
         min_value=1,
         max_value=10_000,
