@@ -46,10 +46,11 @@ test-postgresql: $(VENV)/installed-dev
 chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
 
-proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, a million phone cells, 100,000 texts
+proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of batches, phone cells, texts, hours and paces
 	@PROOF_EXAMPLES=$(or $(N),5000) $(PY) -m pytest -q -s tests/proof -k promise
 	@PHONE_CELLS=1000000 $(PY) -m pytest -q -s tests/contacts/test_phone_properties.py -m slow
 	@TEXTS=100000 $(PY) -m pytest -q -s tests/providers/test_texts_everywhere.py
+	@SCHEDULES=20000 $(PY) -m pytest -q --timeout 1800 tests/campaigns/test_windows.py tests/campaigns/test_pace.py
 
 bench: $(VENV)/installed-dev ## Time each stage with ROWS= people (1000000); CHECK=1 fails if a target is missed
 	@$(PY) -m benchmarks

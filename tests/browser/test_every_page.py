@@ -233,3 +233,24 @@ def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
         faults += faults_of(page, path)
     assert faults == []
     assert errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.needs("chromium")
+@pytest.mark.timeout(240)
+def test_no_page_about_logging_in_and_no_error_page_has_a_barrier(
+    make_user: Any, live_server: LiveServer, browser: Browser, browser_context_args: dict[str, Any]
+) -> None:
+    make_user("operator")
+    stranger = browser.new_context(**browser_context_args, viewport=WIDE, base_url=live_server.url).new_page()
+    person = log_in(browser, live_server.url, "operator", {**browser_context_args, "viewport": WIDE})
+    alone, known = ("account_login", "account_reset_password"), ("account_reauthenticate", "account_change_password")
+    faults: list[str] = []
+    for page, addresses in (
+        (stranger, [*map(reverse, alone), f"{reverse('account_login')}?next=/contacts/"]),
+        (person, [*map(reverse, (*known, "account_logout", "mfa_index", "mfa_activate_totp")), "/no-such-page/"]),
+    ):
+        for path in addresses:
+            page.goto(path)
+            faults += faults_of(page, path)
+    assert faults == []

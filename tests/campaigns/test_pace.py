@@ -1,12 +1,17 @@
-"""The pace as arithmetic: whatever the schedule, no hour has more recipients than it allows."""
+"""The pace as arithmetic: whatever the schedule, no hour has more recipients than it allows.
 
+``SCHEDULES`` is how many random schedules are tried; ``make proof`` tries 20,000.
+"""
+
+import os
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from campaigns.handover.pace import Gone, counts_until, fits_at, slots
 
+SCHEDULES = int(os.environ.get("SCHEDULES", "100"))
 START = datetime(2026, 6, 22, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 #: Of each file: minutes until it is tried, its share of the pace, seconds from gate to arrival, whether that is stored.
@@ -16,6 +21,7 @@ files = st.lists(
 )
 
 
+@settings(max_examples=SCHEDULES)
 @given(pace=st.integers(1, 20_000), tried=files)
 def test_no_hour_has_more_than_the_pace(pace: int, tried: list[tuple[int, float, int, bool]]) -> None:
     gone: list[Gone] = []
@@ -36,6 +42,7 @@ def test_no_hour_has_more_than_the_pace(pace: int, tried: list[tuple[int, float,
         assert sum(rows for at, rows in arrived if since <= at < since + HOUR) <= pace
 
 
+@settings(max_examples=SCHEDULES)
 @example(pace=121, most_rows=2)
 @given(pace=st.integers(1, 100_000), most_rows=st.integers(1, 50_000))
 def test_slots_keep_to_the_pace_and_come_near_it(pace: int, most_rows: int) -> None:
