@@ -42,7 +42,7 @@ def _context(row: Campaign) -> dict[str, Any]:
     events = row.events.filter(Q(user__isnull=False) | Q(batch=None)).select_related("user", "batch")
     return {
         "campaign": row,
-        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "summary": summary.of_books(row, books),
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
         "results": _results(books),

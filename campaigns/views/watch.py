@@ -168,7 +168,7 @@ def _progress(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "books": books,
         "terms": _terms(books),
         "tiles": _tiles(books),
-        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "summary": summary.of_books(row, books),
         "segments": _segments(books),
         "pace": rate_of(row, books, timezone.now()),
         **waiting_context(request, row, books.waiting, timezone.now()),
