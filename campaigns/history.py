@@ -25,6 +25,7 @@ _ACTIONS_BY_REASON = {
     "copied": "copied it",
     "corrected": "made this draft to correct the rest of a campaign",
     "followed_up": "made this draft to text people again",
+    "people_corrected": "corrected people",
     "people_removed": "removed people",
     "rejected": "sent it back",
     "tested": "started a test handover",
