@@ -23,12 +23,14 @@ _SOURCE = ("contact_list_id", "segment_id", "of_campaign_id")
 def copy_campaign(campaign: Campaign, user: Any, now: datetime) -> Campaign:
     """Return a new draft with the settings, sources and exclusions of ``campaign``, whatever its status.
 
-    No recipient is copied, and a start or an end in the past is left out. Raises Refusal for a test handover, and
-    without the permission to add campaigns.
+    No recipient is copied, and a start or an end in the past is left out. Raises Refusal for a test handover, for a
+    follow-up, which has no lists to choose people from, and without the permission to add campaigns.
     """
     require_permission(user, "campaigns.add_campaign")
     if campaign.kind == Campaign.Kind.TEST:
         raise Refusal("test", "A test handover cannot be copied. Copy the campaign that it tests.")
+    if campaign.follows_id:
+        raise Refusal("follow_up", "A follow-up has no lists and cannot be copied. Copy the first campaign instead.")
     start_at = campaign.start_at if campaign.start_at and campaign.start_at > now else None
     end_at = campaign.end_at if campaign.end_at and campaign.end_at > now else None
     with transaction.atomic():

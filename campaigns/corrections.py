@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, F, Q
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from campaigns.lifecycle import lock_campaign, record_event, require_permission
-from campaigns.models import Campaign, CampaignPerson
+from campaigns.models import Campaign, CampaignPerson, Recipient
 from contacts import phones
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS, MAX_LENGTHS
@@ -41,10 +42,14 @@ class RowProblem:
 
 @dataclass
 class SheetResult:
-    """What an uploaded spreadsheet changed: each row is read, and ``changed``, ``unchanged`` or a problem."""
+    """What an uploaded spreadsheet changed: each row is read, and ``changed``, ``unchanged`` or a problem.
+
+    ``new_numbers``: the changed rows with another number.
+    """
 
     read: int = 0
     changed: int = 0
+    new_numbers: int = 0
     unchanged: int = 0
     problem_count: int = 0
     #: The first hundred.
@@ -79,7 +84,9 @@ def correct_person(person: CampaignPerson, values: Mapping[str, str], user: Any)
     with transaction.atomic():
         campaign = _locked_draft(person.campaign_id)
         changes = _changes(person, values, _countries(campaign))
-        _write(campaign, [(person, changes)] if changes else [], user)
+        if changes:
+            _write(campaign, [(person, changes)], user)
+            _record(campaign, 1, int("msisdn" in changes), user)
     return bool(changes)
 
 
@@ -93,6 +100,27 @@ def remove_people(campaign: Campaign, ids: Iterable[int], user: Any) -> int:
             draft.editors.add(user)
             record_event(draft, "people_removed", f"Removed from the draft: {removed:,}.", user=user)
     return removed
+
+
+def corrected_people(campaign: Campaign) -> str:
+    """How many people of a follow-up were corrected, in words, such as “3 people, 2 of them with a new number”.
+
+    ``""`` if nobody was.
+    """
+    has_new_number = ~Q(msisdn=F("recipient__msisdn"))
+    found = campaign.people.filter(is_corrected=True).aggregate(
+        people=Count("pk"), new_numbers=Count("pk", filter=has_new_number)
+    )
+    return _in_words(found["people"], found["new_numbers"]) if found["people"] else ""
+
+
+def old_number(recipient: Recipient) -> str:
+    """The number (digits) that a recipient of a follow-up had before it was corrected; ``""`` if it was not."""
+    people = CampaignPerson.objects.filter(
+        campaign=recipient.campaign_id, msisdn=recipient.msisdn, contact_id=recipient.contact_id, is_corrected=True
+    )
+    numbers = people.exclude(recipient__msisdn=recipient.msisdn).values_list("recipient__msisdn", flat=True)
+    return numbers.first() or ""
 
 
 def header_of(campaign: Campaign) -> list[str]:
@@ -145,7 +173,10 @@ def apply_sheet(campaign: Campaign, path: Path | str, name: str, user: Any) -> S
                     else:
                         result.unchanged += 1
                 result.changed += len(changed)
+                result.new_numbers += sum("msisdn" in changes for _, changes in changed)
                 _write(draft, changed, user)
+            if result.changed:
+                _record(draft, result.changed, result.new_numbers, user)
     return result
 
 
@@ -204,6 +235,17 @@ def _write(campaign: Campaign, changed: list[tuple[CampaignPerson, dict[str, str
         CampaignPerson.objects.bulk_update([person for person, _ in changed], [*names, "is_corrected"], batch_size=200)
         # People who edit a campaign cannot approve it.
         campaign.editors.add(user)
+
+
+def _record(campaign: Campaign, people: int, new_numbers: int, user: Any) -> None:
+    record_event(campaign, "people_corrected", f"Corrected in the draft: {_in_words(people, new_numbers)}.", user=user)
+
+
+def _in_words(people: int, new_numbers: int) -> str:
+    words = f"{people:,} {'person' if people == 1 else 'people'}"
+    if not new_numbers:
+        return words
+    return f"{words}, with a new number" if people == 1 else f"{words}, {new_numbers:,} of them with a new number"
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

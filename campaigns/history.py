@@ -25,6 +25,7 @@ _ACTIONS_BY_REASON = {
     "copied": "copied it",
     "corrected": "made this draft to correct the rest of a campaign",
     "followed_up": "made this draft to text people again",
+    "people_corrected": "corrected people",
     "people_removed": "removed people",
     "rejected": "sent it back",
     "tested": "started a test handover",
@@ -53,7 +54,10 @@ _TRIED = (Batch.Status.UPLOADING, Batch.Status.COMMITTING)
 
 @dataclass
 class Entry:
-    """One line of the history. ``at`` is its latest moment, ``since`` its first; ``steps`` are folded under it."""
+    """One line of the history. ``at`` is its latest moment, ``since`` its first; ``steps`` are folded under it.
+
+    ``is_machine``: files that Baton worked on, or a note of Baton, so that the report leaves it out.
+    """
 
     at: datetime
     since: datetime
@@ -61,6 +65,7 @@ class Entry:
     words: str
     sentence: str = ""
     steps: list[Event] = field(default_factory=list)
+    is_machine: bool = False
 
     @property
     def is_long(self) -> bool:
@@ -89,7 +94,8 @@ def history_of(events: Iterable[Event]) -> list[Entry]:
             decided.append(event)
         elif event.user is None and not event.to_status and event.reason in _NOTES:
             close()
-            entries.append(Entry(event.at, event.at, "Baton", _NOTES[event.reason], event.sentence, [event]))
+            words = _NOTES[event.reason]
+            entries.append(Entry(event.at, event.at, "Baton", words, event.sentence, [event], is_machine=True))
         elif event.user is None and (event.batch_id or event.to_status not in _BATON):
             if decided:
                 close()
@@ -162,7 +168,7 @@ def _machine(events: list[Event]) -> Entry:
     newest, oldest = events[0], events[-1]
     file = newest.batch
     words = ", ".join(found) or (f"worked on file {file.number}" if file else newest.reason.replace("_", " "))
-    return Entry(newest.at, oldest.at, "Baton", words, steps=events)
+    return Entry(newest.at, oldest.at, "Baton", words, steps=events, is_machine=True)
 
 
 def counted(number: int, word: str) -> str:

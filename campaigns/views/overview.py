@@ -110,8 +110,7 @@ def _with_waiting(campaign: Campaign) -> Campaign:
 def _finished(ended: list[Campaign]) -> list[Campaign]:
     """The campaigns that ended lately, the newest first, each with its result as ``summary``."""
     for campaign in ended:
-        books = campaign.books  # type: ignore[attr-defined]
-        campaign.summary = summary.summarize(campaign, books.outcomes["accepted"], books.failed)  # type: ignore[attr-defined]
+        campaign.summary = summary.of_books(campaign, campaign.books)  # type: ignore[attr-defined]
     return sorted(ended, key=lambda row: row.closed_at or row.created_at, reverse=True)[:FINISHED]
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from campaigns import corrections
 from campaigns.models import Campaign, Event, Recipient
 from campaigns.results.causes import Step, step_of
 from campaigns.views import timeline
@@ -45,6 +46,7 @@ def _context(row: Recipient) -> dict[str, Any]:
         "campaign": campaign,
         "row": row,
         "more": text.more,
+        "old_number": corrections.old_number(row) if campaign.follows_id else "",
         "advice": step.for_one if step else "",
         "values": [(label, getattr(row, field)) for field, label in values.items() if getattr(row, field)],
         "opt_out": Suppression.objects.active().filter(msisdn=row.msisdn).first(),

@@ -42,7 +42,7 @@ def _context(row: Campaign) -> dict[str, Any]:
     events = row.events.filter(Q(user__isnull=False) | Q(batch=None)).select_related("user", "batch")
     return {
         "campaign": row,
-        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "summary": summary.of_books(row, books),
         "books": books,
         "excluded": [(EXCLUDED_WORDS[reason], n) for reason, n in sorted(books.excluded.items()) if n],
         "results": _results(books),
@@ -54,7 +54,7 @@ def _context(row: Campaign) -> dict[str, Any]:
         "editors": row.editors.order_by("username"),
         "tests": _with_results(row.tests.order_by("id")),
         "chain": _with_results(Campaign.objects.filter(pk__in=chain.other_campaigns(row)).order_by("id")),
-        "decisions": [entry for entry in reversed(history_of(events.order_by("-id")[:MOST_EVENTS])) if not entry.steps],
+        "decisions": [one for one in reversed(history_of(events.order_by("-id")[:MOST_EVENTS])) if not one.is_machine],
         "now": timezone.now(),
     }
 

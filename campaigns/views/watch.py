@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from campaigns import decisions, follow_up, outcomes, test_handover
+from campaigns import corrections, decisions, follow_up, outcomes, test_handover
 from campaigns.audience.reach import read_groups
 from campaigns.audience.readiness import window_warnings
 from campaigns.audience.versions import changes_of
@@ -168,7 +168,7 @@ def _progress(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         "books": books,
         "terms": _terms(books),
         "tiles": _tiles(books),
-        "summary": summary.summarize(row, books.outcomes["accepted"], books.failed),
+        "summary": summary.of_books(row, books),
         "segments": _segments(books),
         "pace": rate_of(row, books, timezone.now()),
         **waiting_context(request, row, books.waiting, timezone.now()),
@@ -298,6 +298,7 @@ def _to_approve(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         **sample_of(request, row),
         "why_not": why_not,
         "changes": changes_of(row),
+        "corrected": corrections.corrected_people(row) if row.follows_id else "",
         "warnings": linked([*warnings, *test_handover.no_test_warning(tests["tests"])], row),
         **tests,
         "is_self_approval": not why_not and settings.SELF_APPROVAL and decisions.is_own(row, request.user),

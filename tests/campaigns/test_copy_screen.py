@@ -46,6 +46,19 @@ def test_a_copy_is_a_new_draft_with_the_same_settings(
     assert Campaign.objects.latest("id").name == "October promo (copy 2)"
 
 
+def test_a_follow_up_cannot_be_copied(
+    account: Account, make_campaign: MakeCampaign, operator: User, logged_in: LogIn
+) -> None:
+    root = make_campaign(account)
+    campaign = Campaign.objects.create(name="Again", account=account, text="Hi", follows=root, chain_root=root)
+    client = logged_in(operator)
+    assert "Copy to a new draft" in client.get(root.get_absolute_url()).content.decode()
+    assert "Copy to a new draft" not in client.get(campaign.get_absolute_url()).content.decode()
+    page = client.post(reverse("campaigns:copy", args=[campaign.pk]), follow=True).content.decode()
+    assert "A follow-up has no lists and cannot be copied." in page
+    assert Campaign.objects.count() == 2
+
+
 def test_a_viewer_may_not_copy(account: Account, make_campaign: MakeCampaign, viewer: User, logged_in: LogIn) -> None:
     campaign = make_campaign(account)
     assert logged_in(viewer).post(reverse("campaigns:copy", args=[campaign.pk])).status_code == 403

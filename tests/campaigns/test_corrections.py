@@ -1,18 +1,23 @@
 """Correcting the people of a follow-up in place or through a spreadsheet; nothing that cannot be taken is lost."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from campaigns import corrections
 from campaigns.models import Campaign, CampaignPerson
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.models import Account
-from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.campaigns.test_chain import add, follow
+from tests.pages import html_of
+
+LogIn = Callable[[User], Client]
 
 pytestmark = [pytest.mark.django_db]
 
@@ -147,6 +152,37 @@ def test_people_are_removed_from_the_draft_only(draft: Campaign, operator: User)
 
     assert draft.people.count() == 2
     assert CampaignPerson.objects.filter(pk=other.pk).exists()
+
+
+def test_corrections_are_in_the_history_on_the_approval_and_on_the_page_of_a_recipient(
+    draft: Campaign, tmp_path: Path, operator: User, approver: User, logged_in: LogIn
+) -> None:
+    assert draft.follows is not None
+    for person in draft.people.all():
+        person.recipient = draft.follows.recipients.create(list_id=1, contact_id=1, msisdn=person.msisdn)
+        person.save()
+    first = draft.people.earliest("pk")
+    corrections.correct_person(first, {"msisdn": first.msisdn}, operator)
+    corrections.correct_person(first, {"msisdn": "0825550198"}, operator)
+    sheet = sheet_of(draft)
+    sheet[2][1], sheet[2][3], sheet[3][3] = "082 555 0199", "Sipho", "Lerato"
+    upload(draft, tmp_path, operator, sheet)
+    upload(draft, tmp_path, operator, sheet_of(draft))
+
+    assert list(draft.events.order_by("pk").values_list("user", "reason", "sentence")) == [
+        (operator.pk, "people_corrected", "Corrected in the draft: 1 person, with a new number."),
+        (operator.pk, "people_corrected", "Corrected in the draft: 2 people, 1 of them with a new number."),
+    ]
+    freeze(draft, operator)
+    client = logged_in(approver)
+    page = html_of(client.get(draft.get_absolute_url()))
+    assert "Corrected in this follow-up: 3 people, 2 of them with a new number." in page
+    assert "<strong>operator</strong> corrected people" in page
+    old = {"27825550198": "27825550100", "27825550199": "27825550101", "27825550102": ""}
+    assert {one.msisdn: corrections.old_number(one) for one in draft.recipients.all()} == old
+    recipient = draft.recipients.get(msisdn="27825550198")
+    page = html_of(client.get(f"/campaigns/{draft.pk}/recipients/{recipient.pk}/"))
+    assert 'number=27825550100">' in page
 
 
 def test_labels_that_are_equal_to_other_headings_are_told_apart(draft: Campaign) -> None:

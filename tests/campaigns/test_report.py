@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.lifecycle import transition
+from campaigns.lifecycle import record_event, transition
 from campaigns.models import Batch, Campaign
 from contacts.models import ContactList
 from providers.models import Account
@@ -57,6 +57,22 @@ def test_it_tells_what_happened_to_whom_and_who_decided(finished: Campaign, view
     assert "handed over 1 file" not in page
     assert "approved by the person who made" not in page
     assert f"/campaigns/{finished.pk}/report/" in html_of(logged_in(viewer).get(f"/campaigns/{finished.pk}/"))
+
+
+def test_it_has_the_decisions_about_files_with_their_reasons(
+    finished: Campaign, approver: User, viewer: User, logged_in: LogIn
+) -> None:
+    batch = finished.batches.get()
+    for reason, why in (("released", "Checked by phone."), ("cancelled", "Too late."), ("decided", "In their log.")):
+        record_event(finished, reason, why, user=approver, batch=batch)
+    page = html_of(logged_in(viewer).get(f"/campaigns/{finished.pk}/report/"))
+    for words in (
+        f'approver released file {batch.number} <br><span class="quiet">Checked by phone.</span>',
+        f'approver cancelled file {batch.number} <br><span class="quiet">Too late.</span>',
+        f'approver decided about file {batch.number} <br><span class="quiet">In their log.</span>',
+    ):
+        assert words in page, words
+    assert "handed over 1 file" not in page
 
 
 def test_it_flags_an_approval_of_ones_own_and_names_tests_and_the_chain(
