@@ -13,7 +13,7 @@ from campaigns.audience.chosen import on_any
 from campaigns.audience.texts import plain
 from campaigns.models import Campaign, CampaignList, Recipient
 from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
-from providers.checking import credit_of
+from providers.checking import credit_of, health
 
 #: The same text to this share of the same people within this time is worth a warning.
 SAME_PEOPLE = 0.2
@@ -127,11 +127,14 @@ def warnings_of(
 
 
 def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
-    account, credit = campaign.account, credit_of(campaign.account)
+    account, credit, state = campaign.account, credit_of(campaign.account), health(campaign.account)
     if account.is_stopped:
         sentence = f"{account} is stopped. Nothing is handed over until a connection test passes."
         yield CampaignWarning("account_stopped", sentence, "account")
-    elif account.checked_at is None:
+    elif state.kind == "rejected":
+        sentence = f"The last connection test of {account} failed: {state.sentence} Correct this, and test it again."
+        yield CampaignWarning("account_test_failed", sentence, "account")
+    elif state.kind == "waiting":
         sentence = f"The connection of {account} was never tested. Test it first."
         yield CampaignWarning("account_untested", sentence, "account")
     if credit is not None and credit < parts:

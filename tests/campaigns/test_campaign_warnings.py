@@ -55,8 +55,16 @@ def test_an_account_is_tested_before_it_is_used(account: Account, make_campaign:
     Account.objects.update(checked_at=None)
     campaign = Campaign.objects.select_related("account").get(pk=make_campaign(account, text=TEXT).pk)
     assert codes(campaign) == ["account_untested"]
+    campaign.account.polled_at = timezone.now()
+    assert codes(campaign) == [], "files were handed over through it"
     campaign.account.checked_at = timezone.now()
     assert codes(campaign) == []
+    failed = {"code": "login", "label": "Login", "passed": False, "sentence": "The password is wrong."}
+    campaign.account.check_result = [failed]
+    [warning] = warnings_of(campaign, {}, 5, 5, timezone.now())
+    assert (warning.code, warning.place) == ("account_test_failed", "account")
+    assert "failed: The password is wrong." in warning.sentence
+    campaign.account.check_result = []
     campaign.text = "20 % off today, non-stopping fun"
     assert codes(campaign) == ["no_opt_out_wording"]
 
