@@ -82,16 +82,16 @@ class Sources:
             found = 0
             for contact in rows.filter(reason="").order_by("msisdn")[skip : skip + count]:
                 found += 1
-                yield Recipient(
-                    list_id=contact.list_id,
-                    contact_id=contact.pk,
-                    msisdn=contact.msisdn,
-                    **{name: getattr(contact, name) for name in FROZEN_FIELDS},
-                )
+                yield _recipient_of(contact)
             count -= found
             if count <= 0:
                 return
             skip = 0 if found else max(0, skip - _count(rows)[""])
+
+    def recipient(self, text: Text, msisdn: str) -> Recipient | None:
+        """See ``draft_recipient``."""
+        found = (rows.filter(reason="", msisdn=msisdn).first() for rows in self._with_reasons(text))
+        return next((_recipient_of(contact) for contact in found if contact), None)
 
     def rules(self, text: Text) -> list[When]:
         """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
@@ -173,6 +173,16 @@ def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> I
     return sources_of(campaign).recipients(text, skip, count)
 
 
+def draft_recipient(campaign: Campaign, text: Text, msisdn: str) -> Recipient | None:
+    """The unsaved recipient with this number (digits) that a freeze would include now, or None.
+
+    Raises Refusal if the conditions of a segment are damaged.
+    """
+    if people.has_own_people(campaign):
+        return people.draft_recipient(campaign, text, msisdn)
+    return sources_of(campaign).recipient(text, msisdn)
+
+
 def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     """Copy the chosen contacts of a campaign that is ``freezing`` into recipients; return how many.
 
@@ -200,6 +210,11 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
             if not is_freezing(campaign):
                 return copied
     return copied
+
+
+def _recipient_of(contact: Contact) -> Recipient:
+    values = {name: getattr(contact, name) for name in FROZEN_FIELDS}
+    return Recipient(list_id=contact.list_id, contact_id=contact.pk, msisdn=contact.msisdn, **values)
 
 
 def _count(rows: QuerySet[Contact]) -> Counter[str]:
