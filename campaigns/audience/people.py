@@ -53,15 +53,21 @@ def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
     return Counter(rows.aggregate(**{name: Count("pk", filter=Q(**{name: ""})) for name in text.required}))
 
 
+def included(campaign: Campaign, text: Text) -> QuerySet[CampaignPerson]:
+    """The people whom a freeze would include now."""
+    found: QuerySet[CampaignPerson] = _with_reasons(campaign, text).filter(why="")
+    return found
+
+
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
-    for person in _with_reasons(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
+    for person in included(campaign, text).order_by("msisdn")[skip : skip + count]:
         yield _recipient_of(person)
 
 
 def draft_recipient(campaign: Campaign, text: Text, msisdn: str) -> Recipient | None:
     """The unsaved recipient with this number (digits) that a freeze would include now, or None."""
-    person = _with_reasons(campaign, text).filter(why="", msisdn=msisdn).first()
+    person = included(campaign, text).filter(msisdn=msisdn).first()
     return _recipient_of(person) if person else None
 
 

@@ -25,7 +25,7 @@ from campaigns.audience.exclusion import (
     opted_out_rule,
 )
 from campaigns.audience.people import is_freezing, refuse_lost
-from campaigns.audience.texts import Text
+from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, CampaignExclusion, CampaignList, Recipient
 from campaigns.statuses import ExcludedReason
 from contacts import segments
@@ -90,8 +90,12 @@ class Sources:
 
     def recipient(self, text: Text, msisdn: str) -> Recipient | None:
         """See ``draft_recipient``."""
-        found = (rows.filter(reason="", msisdn=msisdn).first() for rows in self._with_reasons(text))
+        found = (rows.filter(msisdn=msisdn).first() for rows in self.included(text))
         return next((_recipient_of(contact) for contact in found if contact), None)
+
+    def included(self, text: Text) -> Iterator[QuerySet[Any]]:
+        """The contacts of each chosen row who are included."""
+        return (rows.filter(reason="") for rows in self._with_reasons(text))
 
     def rules(self, text: Text) -> list[When]:
         """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
@@ -181,6 +185,22 @@ def draft_recipient(campaign: Campaign, text: Text, msisdn: str) -> Recipient | 
     if people.has_own_people(campaign):
         return people.draft_recipient(campaign, text, msisdn)
     return sources_of(campaign).recipient(text, msisdn)
+
+
+def is_recipient(campaign: Campaign) -> Q:
+    """The condition that a row outside has the number of one whom the freeze included, or would include now in a draft.
+
+    Raises Refusal if the text, or the conditions of a segment, of a draft cannot be used.
+    """
+    if campaign.counts:
+        return Q(Exists(campaign.recipients.included().filter(**SAME_NUMBER)))
+    text = compile_text(campaign.text)
+    if people.has_own_people(campaign):
+        return Q(Exists(people.included(campaign, text).filter(**SAME_NUMBER)))
+    found = Q(pk__in=[])
+    for rows in sources_of(campaign).included(text):
+        found |= Q(Exists(rows.filter(**SAME_NUMBER)))
+    return found
 
 
 def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
