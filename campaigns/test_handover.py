@@ -5,7 +5,7 @@ without a second person and without allowed hours, because nobody but the owners
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db import transaction
 from campaigns import outcomes
 from campaigns.audience.check import CHECKED, usable_text_of
 from campaigns.audience.freeze import begin_freeze
-from campaigns.audience.sources import draft_recipients
+from campaigns.audience.sources import draft_recipient, draft_recipients
 from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import Text
 from campaigns.audience.warnings import CampaignWarning
@@ -25,7 +25,6 @@ from campaigns.timing import TEST_IS_STALE_AFTER
 from contacts import phones
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
-from contacts.models import Contact
 
 #: The most phones that one test texts.
 MOST = 5
@@ -102,7 +101,7 @@ def start_test(campaign: Campaign, user: Any, numbers: Sequence[TestNumber], per
 def person_to_use(campaign: Campaign, text: Text, person: str) -> Recipient:
     """The recipient, saved or not, whose values a test uses. Raises Refusal if there is none."""
     if person not in (FIRST, LONGEST):
-        return _kept(campaign, text, _with_number(campaign, person))
+        return _kept(campaign, text, _with_number(campaign, text, person))
     if campaign.counts:
         included = campaign.recipients.included().order_by("msisdn")
         longest = campaign.counts.get("longest", [])
@@ -130,22 +129,16 @@ def _kept(campaign: Campaign, text: Text, recipient: Recipient) -> Recipient:
     return recipient
 
 
-def _with_number(campaign: Campaign, msisdn: str) -> Recipient:
-    """One of the campaign's people by number: a recipient, a person of a follow-up, or a contact on a chosen list."""
-    found: Recipient | CampaignPerson | Contact | None
+def _with_number(campaign: Campaign, text: Text, msisdn: str) -> Recipient:
+    """The recipient with this number, in a draft also if a value that ``text`` needs is missing. Raises Refusal."""
     if campaign.counts:
         found = campaign.recipients.included().filter(msisdn=msisdn).first()
     else:
-        found = campaign.people.filter(msisdn=msisdn).first()
-        for chosen in [] if found else campaign.ordered_lists():
-            found = found or chosen.contacts.filter(msisdn=msisdn).first()
+        # The caller says that a value is missing.
+        found = draft_recipient(campaign, replace(text, required=()), msisdn)
     if found is None:
         raise Refusal("not_a_recipient", f"{phones.formatted(msisdn)} is not among the recipients of this campaign.")
-    if isinstance(found, Recipient):
-        return found
-    values = {name: getattr(found, name) for name in FROZEN_FIELDS}
-    contact_id = found.pk if isinstance(found, Contact) else found.contact_id
-    return Recipient(list_id=found.list_id, contact_id=contact_id, msisdn=msisdn, **values)
+    return found
 
 
 def approve_test(test: Campaign, now: datetime) -> bool:

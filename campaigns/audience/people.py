@@ -53,10 +53,22 @@ def count_empty(rows: QuerySet[Any], text: Text) -> Counter[str]:
     return Counter(rows.aggregate(**{name: Count("pk", filter=Q(**{name: ""})) for name in text.required}))
 
 
+def included(campaign: Campaign, text: Text) -> QuerySet[CampaignPerson]:
+    """The people whom a freeze would include now."""
+    found: QuerySet[CampaignPerson] = _with_reasons(campaign, text).filter(why="")
+    return found
+
+
 def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> Iterator[Recipient]:
     """Yield unsaved recipients that a freeze would include now: ``count`` of them after ``skip``, by number."""
-    for person in _with_reasons(campaign, text).filter(why="").order_by("msisdn")[skip : skip + count]:
-        yield Recipient(**{name: getattr(person, name) for name in _COPIED})
+    for person in included(campaign, text).order_by("msisdn")[skip : skip + count]:
+        yield _recipient_of(person)
+
+
+def draft_recipient(campaign: Campaign, text: Text, msisdn: str) -> Recipient | None:
+    """The unsaved recipient with this number (digits) that a freeze would include now, or None."""
+    person = included(campaign, text).filter(msisdn=msisdn).first()
+    return _recipient_of(person) if person else None
 
 
 def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
@@ -112,6 +124,10 @@ def _with_reasons(campaign: Campaign, text: Text) -> Any:
     if reached is not None:
         rules.append(excluded_if(reached, ExcludedReason.IN_FOLLOW_UP_CHAIN))
     return campaign.people.annotate(why=first_reason([*rules, opted_out_rule(), *missing_field_rules(text)]))
+
+
+def _recipient_of(person: CampaignPerson) -> Recipient:
+    return Recipient(**{name: getattr(person, name) for name in _COPIED})
 
 
 def _insert(campaign: Campaign, people: QuerySet[CampaignPerson]) -> int:

@@ -25,7 +25,7 @@ from campaigns.audience.exclusion import (
     opted_out_rule,
 )
 from campaigns.audience.people import is_freezing, refuse_lost
-from campaigns.audience.texts import Text
+from campaigns.audience.texts import Text, compile_text
 from campaigns.models import Campaign, CampaignExclusion, CampaignList, Recipient
 from campaigns.statuses import ExcludedReason
 from contacts import segments
@@ -82,16 +82,20 @@ class Sources:
             found = 0
             for contact in rows.filter(reason="").order_by("msisdn")[skip : skip + count]:
                 found += 1
-                yield Recipient(
-                    list_id=contact.list_id,
-                    contact_id=contact.pk,
-                    msisdn=contact.msisdn,
-                    **{name: getattr(contact, name) for name in FROZEN_FIELDS},
-                )
+                yield _recipient_of(contact)
             count -= found
             if count <= 0:
                 return
             skip = 0 if found else max(0, skip - _count(rows)[""])
+
+    def recipient(self, text: Text, msisdn: str) -> Recipient | None:
+        """See ``draft_recipient``."""
+        found = (rows.filter(msisdn=msisdn).first() for rows in self.included(text))
+        return next((_recipient_of(contact) for contact in found if contact), None)
+
+    def included(self, text: Text) -> Iterator[QuerySet[Any]]:
+        """The contacts of each chosen row who are included."""
+        return (rows.filter(reason="") for rows in self._with_reasons(text))
 
     def rules(self, text: Text) -> list[When]:
         """Why a chosen contact is excluded, unless as a duplicate; the first rule that is met counts."""
@@ -173,6 +177,32 @@ def draft_recipients(campaign: Campaign, text: Text, skip: int, count: int) -> I
     return sources_of(campaign).recipients(text, skip, count)
 
 
+def draft_recipient(campaign: Campaign, text: Text, msisdn: str) -> Recipient | None:
+    """The unsaved recipient with this number (digits) that a freeze would include now, or None.
+
+    Raises Refusal if the conditions of a segment are damaged.
+    """
+    if people.has_own_people(campaign):
+        return people.draft_recipient(campaign, text, msisdn)
+    return sources_of(campaign).recipient(text, msisdn)
+
+
+def is_recipient(campaign: Campaign) -> Q:
+    """The condition that a row outside has the number of one whom the freeze included, or would include now in a draft.
+
+    Raises Refusal if the text, or the conditions of a segment, of a draft cannot be used.
+    """
+    if campaign.counts:
+        return Q(Exists(campaign.recipients.included().filter(**SAME_NUMBER)))
+    text = compile_text(campaign.text)
+    if people.has_own_people(campaign):
+        return Q(Exists(people.included(campaign, text).filter(**SAME_NUMBER)))
+    found = Q(pk__in=[])
+    for rows in sources_of(campaign).included(text):
+        found |= Q(Exists(rows.filter(**SAME_NUMBER)))
+    return found
+
+
 def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     """Copy the chosen contacts of a campaign that is ``freezing`` into recipients; return how many.
 
@@ -200,6 +230,11 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
             if not is_freezing(campaign):
                 return copied
     return copied
+
+
+def _recipient_of(contact: Contact) -> Recipient:
+    values = {name: getattr(contact, name) for name in FROZEN_FIELDS}
+    return Recipient(list_id=contact.list_id, contact_id=contact.pk, msisdn=contact.msisdn, **values)
 
 
 def _count(rows: QuerySet[Contact]) -> Counter[str]:

@@ -11,11 +11,11 @@ from operator import itemgetter
 from typing import Any
 
 from campaigns.audience.approval import AudienceDigest
+from campaigns.audience.faults import says_how_to_opt_out, text_faults, without_faultless
 from campaigns.audience.letter_counts import LetterCounts
 from campaigns.audience.rows import CHUNK, ID, MSISDN, READ, RecipientRow, Row
 from campaigns.audience.spec import Composed, Composer, values_in
 from campaigns.audience.texts import has_foreign_field, has_literal_field
-from campaigns.audience.warnings import says_how_to_opt_out, text_faults, without_faultless
 from campaigns.models import Campaign, Recipient
 from contacts.number_facts import fixed_lines
 from providers import gsm

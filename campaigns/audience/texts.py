@@ -9,10 +9,16 @@ from contacts.fields import VALUE_FIELDS
 
 _FIELD = re.compile(r"@@(value[1-6])(?:\|([^@]*))?@@")
 _STRAY = re.compile(r"@@.{0,24}", re.DOTALL)
-# How other programs write fields: {name}, {{1}}, ${name}, [name], %name%, <name>, *|NAME|*, «name», #name#, $name.
+# A percent sign that no number precedes: 20 % off, 5% and 10%.
+_NO_PERCENTAGE = r"(?<!\d)(?<!\d\s)"
+# How other programs write fields: {name}, {{1}}, ${name}, [name], [name|friend], %name%, % name %, %1%, <name>,
+# *|NAME|*, «name», #name#, $name.
 _FOREIGN_FIELD = re.compile(
     r"\*\|\w[\w .:-]{0,38}\|\*|\$?\{\{?[^{}\n\w]{0,4}\w[^{}\n]{0,38}\}\}?|｛[^｛｝\n]{1,39}｝"
-    r"|\[\s*[^\W\d][\w ./-]{0,38}\]|%[^\W\d]\w{0,38}%|(?<!\d)%[^\W\d][^\W\d]*(?: [^\W\d]+){1,4}%"
+    r"|\[\s*[^\W\d][\w ./|,:'’!-]{0,38}\]|%[^\W\d]\w{0,38}%|(?<!\d)%[^\W\d][^\W\d]*(?: [^\W\d]+){1,4}%"
+    rf"|{_NO_PERCENTAGE}%(?:(?P<blank> ?)[^\W\d][\w-]{{0,38}}(?P=blank)| ?[^\W\d][\w -]{{0,38}}\|[^%|\n]{{0,38}})%"
+    # Not in a link, such as example.com/a%20%3F.
+    r"|(?<![\w/=-])%\d{1,2}%(?!\w)"
     r"|<%?=?<?\s*[^\W\d][\w .-]{0,38}%?>>?|«\s*[^\W\d][^«»\n]{0,38}»|#[^\W\d]\w{0,38}#|(?<!\w)\$[^\W\d]\w{1,38}"
 )
 # What each of these begins with.
@@ -116,7 +122,7 @@ def foreign_fields(source: str) -> list[str]:
     Baton fills none of them in: every phone would show them as they stand.
     """
     words = _FIELD.sub(lambda match: f" {match[2] or ''} ", source)
-    return list(dict.fromkeys(_FOREIGN_FIELD.findall(words)))
+    return list(dict.fromkeys(match[0] for match in _FOREIGN_FIELD.finditer(words)))
 
 
 def has_foreign_field(finished: str) -> bool:

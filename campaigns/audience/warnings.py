@@ -1,19 +1,20 @@
 """What to look at before a campaign is submitted or approved: warnings, which forbid nothing, and blockers."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from campaigns.audience.chosen import on_any
-from campaigns.audience.texts import plain
+from campaigns.audience.binding import label_of
+from campaigns.audience.faults import says_how_to_opt_out
+from campaigns.audience.sources import is_recipient
+from campaigns.audience.texts import as_field, plain, replace_fields
 from campaigns.models import Campaign, CampaignList, Recipient
 from campaigns.statuses import ACTIVE, BatchStatus, CampaignKind, CampaignStatus
-from providers.checking import credit_of
+from providers.checking import credit_of, health
 
 #: The same text to this share of the same people within this time is worth a warning.
 SAME_PEOPLE = 0.2
@@ -22,29 +23,6 @@ LATELY = timedelta(days=7)
 #: A start at another hour of the local day is worth a warning where a campaign has no allowed hours.
 DAY_BEGINS, DAY_ENDS = 8, 20
 
-_CURRENCY = (
-    r"(?>(?:US|N|A|C)?\$|R\$|GH₵|ZAR|USD|EUR|GBP|KES|KSh\.?|NGN|INR|Rs\.?|UGX|USh|TZS|TSh|BWP|NAD|ZMW|GHS|R"
-    r"|[€£¥₦₹₵])"
-)
-# R R250, 250 € €, or R250 ZAR; but not the two amounts in R5 R10.
-_TWICE = (
-    rf"(?<![A-Za-z]){_CURRENCY}\s?{_CURRENCY}\s?\d|\d\s?{_CURRENCY}\s?{_CURRENCY}(?![A-Za-z\d])"
-    rf"|(?<![A-Za-z]){_CURRENCY}\s?(?:\d[\d.,]*)?\d\s?{_CURRENCY}(?![A-Za-z]|\s?\d)"
-)
-#: What a finished text should not contain, by the code of its warning.
-TEXT_FAULTS = {
-    "currency_twice": re.compile(_TWICE),
-    "iso_date": re.compile(r"(?<![\d/-])\d{4}([/-])\d{2}\1\d{2}(?![\d/-])"),
-}
-# Found much faster, and in every text in which a pattern of TEXT_FAULTS is found.
-_FIRST = {
-    "currency_twice": re.compile(r"[A-Z$€£¥₦₹₵][A-Zhs.$₵]*\s?[\d.,]*\s?[A-Z$€£¥₦₹₵]"),
-    "iso_date": re.compile(r"[/-]\d\d[/-]"),
-}
-# These letters are in no match of TEXT_FAULTS.
-_APART = "[a-gi-rt-z]"
-_NEAR_START = re.compile(f".*?{_APART}", re.DOTALL)
-_NEAR_END = re.compile(f".*({_APART}.*)", re.DOTALL)
 _TEXT_SENTENCES = {
     "currency_twice": "The currency appears twice in {}, such as “RR 250”. Take it out of the text or of the values.",
     "iso_date": "A date is written like 2026-11-27 or 2026/11/27 in {}. People read 27 November more easily.",
@@ -53,35 +31,6 @@ _TEXT_SENTENCES = {
     " field of another program.",
     "own_no_opt_out_wording": "{} from the column Message would be sent without saying how to opt out.",
 }
-OPT_OUT_WORDING = re.compile(
-    r"\b(?:stop|opt[\s-]?out|unsub\w*|uitteken|afmeld\w*|abmelden|desuscrib\w*|désabonn\w*|sair|cancelar)\b|t&cs?",
-    re.IGNORECASE,
-)
-
-
-def text_faults(text: str) -> list[str]:
-    """The codes of TEXT_FAULTS that a finished text has."""
-    return [code for code, pattern in TEXT_FAULTS.items() if _FIRST[code].search(text) and pattern.search(text)]
-
-
-def says_how_to_opt_out(text: str) -> bool:
-    """Whether a text has the words of OPT_OUT_WORDING."""
-    return " STOP " in text or bool(OPT_OUT_WORDING.search(text))
-
-
-def without_faultless(literals: Sequence[str]) -> list[str]:
-    """The literals of a text without what matters to no fault: whatever is put between them, ``text_faults`` finds the
-    same. They are returned whole if one of them has a fault by itself.
-    """
-    if any(text_faults(literal) for literal in literals):
-        return list(literals)
-    return [_near_fields(literal) for literal in literals]
-
-
-def _near_fields(literal: str) -> str:
-    """The literal up to its first letter of _APART, and from its last one on: no match extends across such a letter."""
-    start, end = _NEAR_START.match(literal), _NEAR_END.fullmatch(literal)
-    return start[0] + end[1] if start and end and start.end() <= end.start(1) else literal
 
 
 class Severity(StrEnum):
@@ -127,11 +76,14 @@ def warnings_of(
 
 
 def _account(campaign: Campaign, parts: int) -> Iterator[CampaignWarning]:
-    account, credit = campaign.account, credit_of(campaign.account)
+    account, credit, state = campaign.account, credit_of(campaign.account), health(campaign.account)
     if account.is_stopped:
         sentence = f"{account} is stopped. Nothing is handed over until a connection test passes."
         yield CampaignWarning("account_stopped", sentence, "account")
-    elif account.checked_at is None:
+    elif state.kind == "rejected":
+        sentence = f"The last connection test of {account} failed: {state.sentence} Correct this, and test it again."
+        yield CampaignWarning("account_test_failed", sentence, "account")
+    elif state.kind == "waiting":
         sentence = f"The connection of {account} was never tested. Test it first."
         yield CampaignWarning("account_untested", sentence, "account")
     if credit is not None and credit < parts:
@@ -171,18 +123,22 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
     if campaign.follows_id:
         # It repeats these on purpose, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
-    words = plain(campaign.text)
-    others = others.filter(pk__in=[pk for pk, text in others.values_list("pk", "text") if plain(text) == words])
-    chosen = list(campaign.campaignlist_set.select_related("contact_list", "segment"))
+    others = others.filter(pk__in=_with_same_words(campaign, others))
+    if not others:
+        return
+    same_people = Recipient.objects.included().filter(is_recipient(campaign))
+    chosen = _keys(campaign.campaignlist_set.all())
     waiting = (Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
     for other in others.filter(status__in=waiting):
-        if chosen and _keys(other.campaignlist_set.all()) == _keys(chosen):
+        # While it is being frozen, its people are not known yet.
+        is_same = not other.counts or same_people.filter(campaign=other).exists()
+        if chosen and _keys(other.campaignlist_set.all()) == chosen and is_same:
             sentence = f"“{other}” has the same text and lists and is not finished."
             yield CampaignWarning("same_campaign", sentence, "campaign", str(other.pk))
     # One that runs for longer is not over yet.
     started = others.filter(Q(started_at__gte=now - LATELY) | ~Q(status__in=waiting))
-    for other in started if chosen else ():
-        again = Recipient.objects.included().filter(on_any(chosen), campaign=other)
+    for other in started:
+        again = same_people.filter(campaign=other)
         is_active = other.status in ACTIVE
         if not is_active:
             # People who were never handed over, or whose whole file was refused, did not get it.
@@ -199,6 +155,29 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
                 "campaign",
                 str(other.pk),
             )
+
+
+def _with_same_words(campaign: Campaign, others: QuerySet[Campaign]) -> list[int]:
+    """The ids of those of ``others`` with the words of ``campaign``. A field is the same if its label is, whatever its
+    number.
+    """
+    without_fields, words = _without_fields(campaign.text), _with_labels(campaign)
+    return [
+        other.pk
+        for other in others
+        if _without_fields(other.text) == without_fields
+        and (plain(other.text) == plain(campaign.text) or _with_labels(other) == words)
+    ]
+
+
+def _without_fields(text: str) -> str:
+    return plain(replace_fields(text, lambda field, fallback: as_field("", fallback)))
+
+
+def _with_labels(campaign: Campaign) -> str:
+    """The words of the text, with the label of each field instead of its number."""
+    labels = campaign.value_labels()
+    return plain(replace_fields(campaign.text, lambda field, fallback: as_field(label_of(field, labels), fallback)))
 
 
 def _keys(rows: Iterable[CampaignList]) -> set[tuple[int | None, ...]]:

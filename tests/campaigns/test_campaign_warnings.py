@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.audience.check import check_audience
+from campaigns.audience.faults import TEXT_FAULTS
 from campaigns.audience.readiness import findings_of
-from campaigns.audience.warnings import TEXT_FAULTS, Severity, warnings_of
-from campaigns.models import Campaign
+from campaigns.audience.warnings import Severity, warnings_of
+from campaigns.models import Campaign, CampaignPerson
 from contacts.models import Contact, ContactList, Segment
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
@@ -55,8 +56,16 @@ def test_an_account_is_tested_before_it_is_used(account: Account, make_campaign:
     Account.objects.update(checked_at=None)
     campaign = Campaign.objects.select_related("account").get(pk=make_campaign(account, text=TEXT).pk)
     assert codes(campaign) == ["account_untested"]
+    campaign.account.polled_at = timezone.now()
+    assert codes(campaign) == [], "files were handed over through it"
     campaign.account.checked_at = timezone.now()
     assert codes(campaign) == []
+    failed = {"code": "login", "label": "Login", "passed": False, "sentence": "The password is wrong."}
+    campaign.account.check_result = [failed]
+    [warning] = warnings_of(campaign, {}, 5, 5, timezone.now())
+    assert (warning.code, warning.place) == ("account_test_failed", "account")
+    assert "failed: The password is wrong." in warning.sentence
+    campaign.account.check_result = []
     campaign.text = "20 % off today, non-stopping fun"
     assert codes(campaign) == ["no_opt_out_wording"]
 
@@ -214,6 +223,74 @@ def test_the_same_people_are_those_of_the_chosen_segment_only(
     assert "same_text_lately" in codes(again)
     again.campaignlist_set.update(segment=segment)
     assert "same_text_lately" not in codes(again), "one of five is not more than 20 %"
+
+
+NUMBERS = [f"2782555010{digit}" for digit in range(5)]
+
+
+def list_of(name: str, numbers: list[str], **labels: str) -> ContactList:
+    """A list of these numbers, with the value Thandi in each field that has a label."""
+    made = ContactList.objects.create(name=name, labels=labels)
+    values = dict.fromkeys(labels, "Thandi")
+    Contact.objects.bulk_create(Contact(list=made, msisdn=number, phone=number, **values) for number in numbers)
+    return made
+
+
+@pytest.mark.postgresql
+def test_the_same_people_are_those_whom_both_campaigns_include(
+    account: Account, make_running: MakeCampaign, make_campaign: MakeCampaign, operator: User
+) -> None:
+    account.checked_at = timezone.now()
+    account.save()
+    people = list_of("People", NUMBERS, value1="First name")
+    other = make_running(account, people, text=f"Hi @@value1@@. {TEXT}")
+    other.batches.update(first_intent_at=timezone.now())
+    again = make_campaign(account, people, text=other.text, name="Again")
+    assert codes(again) == ["same_text_lately"]
+    again.not_texted_for_days = 30
+    again.save()
+    assert codes(again) == [], "everybody who was texted lately is skipped"
+    again.not_texted_for_days = None
+    again.save()
+    exclusion = again.exclusions.create(contact_list=list_of("Not these", NUMBERS[:4]))
+    assert codes(again) == [], "one of five is not more than 20 %"
+    waiting = make_campaign(account, people, text=other.text, name="Waiting")
+    waiting.exclusions.create(contact_list=list_of("Nor these", NUMBERS[4:]))
+    freeze(waiting, operator)
+    assert codes(again) == [], "nobody is in both campaigns that wait"
+    freeze(again, operator)
+    assert codes(again) == [], "the approver sees the same"
+    exclusion.delete()
+    again.recipients.update(excluded_reason="")
+    assert codes(again) == ["same_campaign", "same_text_lately"]
+
+
+def test_the_same_people_of_a_follow_up(account: Account, make_running: MakeCampaign) -> None:
+    account.checked_at = timezone.now()
+    people = list_of("People", NUMBERS)
+    other, root = (make_running(account, people, text=TEXT, name=name) for name in ("Other", "Root"))
+    again = Campaign.objects.create(name="Again", account=account, text=TEXT, follows=root, chain_root=root)
+    root.recipients.all().delete()
+    CampaignPerson.objects.create(campaign=again, list_id=people.pk, contact_id=1, msisdn=NUMBERS[0])
+    CampaignPerson.objects.create(campaign=again, list_id=people.pk, contact_id=2, msisdn="27825559999")
+    found = warnings_of(again, {}, 2, 2, timezone.now())
+    assert [(row.code, row.reference) for row in found] == [("same_text_lately", str(other.pk))]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "found"),
+    [
+        ("Hi @@value2|you@@. ", "First name", True),
+        ("Hi @@value2|you@@. ", "Balance", False),
+        ("Hi @@value2|friend@@. ", "First name", False),
+    ],
+)
+def test_the_same_words_with_fields_of_other_columns(
+    account: Account, make_running: MakeCampaign, make_campaign: MakeCampaign, text: str, label: str, found: bool
+) -> None:
+    make_running(account, list_of("People", NUMBERS, value1="First name"), text=f"Hi @@value1|you@@. {TEXT}")
+    again = make_campaign(account, list_of("Same people", NUMBERS, value2=label), text=text + TEXT, name="Again")
+    assert ("same_text_lately" in codes(again)) is found
 
 
 HOURS = {str(day): ["08:00", "20:00"] for day in range(7)}

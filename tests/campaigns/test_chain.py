@@ -163,6 +163,8 @@ def test_each_person_has_the_first_reason_that_applies(root: Campaign) -> None:
         ("27825550103", "", "Just for you"),
     ]
     assert [one.msisdn for one in people.draft_recipients(again, text, 1, 10)] == ["27825550103"]
+    found_by_number = {number: people.draft_recipient(again, text, number) for number in ("27825550100", "27825550101")}
+    assert [one.value1 if one else None for one in found_by_number.values()] == ["Thandi", None], "one opted out"
     assert people.copy_people(again, text, None) == 5
 
 

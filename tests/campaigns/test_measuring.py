@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from campaigns.audience.approval import AudienceDigest, escaped
+from campaigns.audience.faults import TEXT_FAULTS, text_faults, without_faultless
 from campaigns.audience.rows import READ, RecipientRow, Row
 from campaigns.audience.spec import Composer
 from campaigns.audience.statistics import TextStatistics
 from campaigns.audience.texts import compile_text
-from campaigns.audience.warnings import TEXT_FAULTS, text_faults, without_faultless
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from contacts.number_facts import fixed_lines, number_facts

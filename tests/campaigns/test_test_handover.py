@@ -16,7 +16,7 @@ from campaigns.models import Batch, Campaign, TestNumber
 from campaigns.test_handover import FIRST, LONGEST, approve_test, no_test_warning, results_of, start_test
 from contacts import suppression
 from contacts.errors import Refusal
-from contacts.models import Contact, ContactList
+from contacts.models import Contact, ContactList, Segment
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign, freeze, until_closed
 from tests.pages import html_of
@@ -74,6 +74,26 @@ def test_nobody_who_is_skipped_lends_their_values(
         with pytest.raises(Refusal, match=why):
             start_test(campaign, operator, numbers[:1], number, timezone.now())
     assert not campaign.tests.exists()
+
+
+@pytest.mark.parametrize("why", ["segment", "opted out", "excluded list"])
+def test_nobody_outside_the_recipients_lends_their_values(
+    account: Account, make_campaign: MakeCampaign, operator: User, numbers: list[TestNumber], why: str
+) -> None:
+    campaign, number = make_campaign(account), "27825550102"
+    if why == "segment":
+        conditions = [{"field": "value1", "is": "equals", "value": "Person 0"}]
+        segment = Segment.objects.create(list=ContactList.objects.get(), name="One", conditions=conditions)
+        campaign.campaignlist_set.update(segment=segment)
+    elif why == "opted out":
+        suppression.suppress([number], "manual")
+    else:
+        excluded = ContactList.objects.create(name="Not these")
+        Contact.objects.create(list=excluded, msisdn=number, phone=number)
+        campaign.exclusions.create(contact_list=excluded)
+    with pytest.raises(Refusal, match="not among the recipients"):
+        start_test(campaign, operator, numbers[:1], number, timezone.now())
+    assert start_test(campaign, operator, numbers[:1], "27825550100", timezone.now())
 
 
 def test_whose_values_are_used(

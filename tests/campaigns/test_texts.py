@@ -107,6 +107,18 @@ def test_fields_may_stand_side_by_side_and_beside_an_at_sign() -> None:
             "#name# $first_name <%= city %> %first name% @@value1|{name}@@",
             ["#name#", "$first_name", "<%= city %>", "%first name%", "{name}"],
         ),
+        (
+            "[name|friend] [name, friend] [name:first] [fname!] [client's name] [client’s name]",
+            ["[name|friend]", "[name, friend]", "[name:first]", "[fname!]", "[client's name]", "[client’s name]"],
+        ),
+        (
+            "Hi %name|friend%, % name %, %first-name%, %1% or %name|dear friend%",
+            ["%name|friend%", "% name %", "%first-name%", "%1%", "%name|dear friend%"],
+        ),
+        ("20 % off, 5% and 10%, 5% or 10%, 5 % or 10 %, 5%-10%, 5%to-10% and 100% yes|no 50%", []),
+        ("@@value1@@% or @@value2@@% off, @@value1|5@@ % or 6 %, @@value1@@ % to @@value2@@ %", []),
+        ("[1], [24/7], [!], [-10 %], 5 % or % more, 100 % yes|no 50 %", []),
+        ("%20 indirim, %10-%20 indirim, example.com/a%20b?x=%5B1%5D, example.com/a%20%3F", []),
         ("US$ 5, $5, #sale #now, 20% off, 30% more, 50%OFF or 20% off", []),
         ("20 % off, 5 < 6 > 4, [1], (terms apply), 50% to 60%", []),
         ("Hi @@value1|friend@@, 100% cotton", []),
