@@ -108,9 +108,13 @@ def change(campaign: Campaign, user: Any) -> None:
     _back_to_draft(campaign, user, "changed", "Returned to draft for changes.")
 
 
+#: Whoever has one of these may stop a campaign, and let one continue that a user stopped.
+MAY_STOP = ("campaigns.change_campaign", "campaigns.approve_campaign")
+
+
 def pause(campaign: Campaign, user: Any) -> None:
-    """Stop handing over. Files already with the provider stay there."""
-    require_permission(user, "campaigns.change_campaign")
+    """Stop handing over. Files already with the provider stay there. Whoever approved a text can stop it too."""
+    require_permission(user, *MAY_STOP)
     if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
     transition(campaign, Campaign.Status.PAUSED, user=user, reason=PAUSED_BY_USER, sentence="Paused by a user.")
@@ -119,7 +123,7 @@ def pause(campaign: Campaign, user: Any) -> None:
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     """Continue handing over. A campaign that Baton paused by itself can only be resumed by an approver."""
     by_hand = campaign.reason == PAUSED_BY_USER
-    require_permission(user, "campaigns.change_campaign" if by_hand else "campaigns.approve_campaign")
+    require_permission(user, *(MAY_STOP if by_hand else MAY_STOP[1:]))
     if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused.")
     refuse_unapproved(campaign)

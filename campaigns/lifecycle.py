@@ -151,9 +151,9 @@ def record_event(
     Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)
 
 
-def require_permission(user: Any, permission: str) -> None:
-    """Raise Refusal ``not_allowed`` unless ``user`` has ``permission``, such as ``campaigns.approve_campaign``."""
-    if not user.has_perm(permission):
+def require_permission(user: Any, *permissions: str) -> None:
+    """Raise Refusal ``not_allowed`` unless ``user`` has one of the permissions, as ``campaigns.approve_campaign``."""
+    if not any(map(user.has_perm, permissions)):
         raise Refusal("not_allowed", "Your role does not allow this. Ask an administrator.")
 
 

@@ -108,6 +108,14 @@ class RecipientsForm(StepForm):
             days if days is not None and days <= MAX_DAYS else None,
         )
 
+    def is_as_saved(self) -> bool:
+        """Whether what is chosen right now is what the draft has stored."""
+        saved = chosen_keys(self.instance) if self.instance.pk else {}
+        is_same = all(list(dict.fromkeys(self._keys(name))) == keys for name, keys in saved.items())
+        return (
+            bool(saved) and is_same and as_id(self["not_texted_for_days"].value()) == self.instance.not_texted_for_days
+        )
+
     @classmethod
     def stored(cls, campaign: Campaign) -> list[Any]:
         return [*super().stored(campaign), *chosen_keys(campaign).items()]

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -108,8 +109,10 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@permission_required("campaigns.change_campaign", raise_exception=True)
+@permission_required("campaigns.view_campaign", raise_exception=True)
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    if not any(map(request.user.has_perm, decisions.MAY_STOP)):
+        raise PermissionDenied
     campaign = _campaign(pk)
     _perform(
         request, lambda: decisions.pause(campaign, request.user), "Paused. Files already with the provider stay there."

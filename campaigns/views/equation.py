@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from campaigns.audience.texts import Text, compile_text
-from campaigns.statuses import ExcludedReason
+from campaigns.statuses import SKIPS, ExcludedReason
 from campaigns.tables import EXCLUDED_WORDS
 from contacts.errors import Refusal
 
@@ -29,13 +29,18 @@ def equation_of(count_reasons: Callable[[Text], Counter[str]], source: str) -> d
     return {"equation": {"selected": reasons.total(), "included": reasons[""], "excluded": excluded}}
 
 
-def without_skipped(context: dict[str, Any]) -> dict[str, Any]:
+def without_skipped(context: dict[str, Any], choice: str) -> dict[str, Any]:
     """The context of ``equation_of`` and ``estimate_of``, without the people skipped because of their letters.
 
-    They are known only where all texts of the draft were measured.
+    They are known only where all texts of the draft were measured. Elsewhere, if ``choice`` (LettersChoice) skips
+    anybody, the equation says "at most".
     """
     equation, estimate = context["equation"], context.get("estimate")
-    if estimate and not context["estimated"] and "refusal" not in equation:
+    if "refusal" in equation:
+        return context
+    if estimate and not context["estimated"]:
         equation["excluded"] += [(EXCLUDED_WORDS[reason], n) for reason, n in estimate.skipped.items() if n]
         equation["included"] -= sum(estimate.skipped.values())
+    elif choice in SKIPS and equation["included"]:
+        equation["is_at_most"] = True
     return context

@@ -276,13 +276,20 @@ def _page(
 
 
 def _recipients_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    sources = forms["recipients_form"].sources()
+    form = forms["recipients_form"]
+    sources = form.sources()
     context: dict[str, Any] = {"template": request.POST.get("template") or request.GET.get("template", "")}
     if sources.chosen:
         context["missing"] = ()
-    if campaign.text.strip():
-        context |= measured(campaign.text, sources.lists, campaign.account, campaign.options)
-    return context | equation_of(sources.count_reasons, campaign.text)
+    context |= equation_of(sources.count_reasons, campaign.text)
+    if form.is_as_saved():
+        context |= _preview_of(campaign)
+    return without_skipped(context, campaign.letters)
+
+
+def _preview_of(campaign: Campaign) -> dict[str, Any]:
+    """What the first recipient of a saved draft would read, and how many are skipped because of their letters."""
+    return estimate_of(campaign, campaign.text, campaign.account, campaign.options, campaign.letters, {})
 
 
 def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
@@ -299,13 +306,12 @@ def _message_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> 
         **estimate_of(campaign, text, account, options, choice, request.GET),
         **while_unbound(labels, {row["field"]: row["label"] for row in form.unbound_fields()}),
     }
-    return without_skipped(context)
+    return without_skipped(context, choice)
 
 
 def _when_context(request: HttpRequest, campaign: Campaign, forms: Forms) -> dict[str, Any]:
-    shown = equation_of(partial(count_reasons, campaign), campaign.text)
-    reader = campaign.people.filter(message="").order_by("msisdn").first()
-    shown |= measured(campaign.text, campaign.ordered_lists(), campaign.account, campaign.options, reader)
+    shown = equation_of(partial(count_reasons, campaign), campaign.text) | _preview_of(campaign)
+    without_skipped(shown, campaign.letters)
     return shown | {"last_sentence": last_of_draft(campaign, shown["equation"]["included"], timezone.now())}
 
 

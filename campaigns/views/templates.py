@@ -16,7 +16,7 @@ from campaigns.audience.texts import compile_text, foreign_fields
 from campaigns.forms.message import unbound_in
 from campaigns.forms.recipients import labels_of
 from campaigns.forms.templates import TemplateForm
-from campaigns.models import Campaign, CampaignPerson, Template, TemplateVersion
+from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.tables import TemplateTable
 from campaigns.template_versions import current_version, restore
 from campaigns.views.equation import equation_of, without_skipped
@@ -134,7 +134,7 @@ def measure(request: HttpRequest) -> HttpResponse:
     campaign.confirmed_literals = foreign_fields(text) if "are_literals" in request.POST else []
     choice = request.POST.get("letters", "")
     context |= estimate_of(campaign, text, account, options, choice, request.POST)
-    context = without_skipped(context | equation_of(partial(count_reasons, campaign), text))
+    context = without_skipped(context | equation_of(partial(count_reasons, campaign), text), choice or campaign.letters)
     context |= {
         "missing": missing_in(campaign, "message"),
         **while_unbound(labels_of(campaign), unbound),
@@ -164,12 +164,10 @@ def measured(
     lists: Sequence[ContactList],
     account: Account | None,
     options: dict[str, Any] | None = None,
-    reader: CampaignPerson | None = None,
 ) -> dict[str, Any]:
     """Measure a text as its first real recipient would read it, or as it stands if no list is chosen.
 
-    ``options`` are those of the account's provider, as far as they are known. ``reader`` is the first recipient of a
-    draft that has people of its own.
+    ``options`` are those of the account's provider, as far as they are known.
     """
     if not source.strip():
         return {"count": None}
@@ -177,7 +175,7 @@ def measured(
         text = compile_text(source)
     except Refusal as error:
         return {"count": None, "count_error": error.sentence}
-    contact = reader or (lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None)
+    contact = lists[0].contacts.filter(message="").order_by("msisdn").first() if lists else None
     if contact:
         finished = text.personalise({field: getattr(contact, field) for field in VALUE_FIELDS})
     else:

@@ -79,6 +79,23 @@ def test_the_equation_beside_the_text_follows_text_and_choice(
     assert (equation["selected"], equation["included"]) == (6, 2)
 
 
+@pytest.mark.parametrize("step", ["recipients", "when"])
+def test_every_step_shows_the_recipients_as_the_check_does(
+    draft: Campaign, operator: User, logged_in: LogIn, step: str
+) -> None:
+    Contact.objects.filter(msisdn="27825550100").update(value1="Иван")
+    Campaign.objects.filter(pk=draft.pk).update(letters="replace_or_skip")
+    client = logged_in(operator)
+    page = html_of(client.get(f"/campaigns/{draft.pk}/edit/{step}/"))
+    assert "<b>2</b> letters that the provider lacks" in page
+    assert "<b>4</b> recipients" in page
+    Campaign.objects.filter(pk=draft.pk).update(letters="replace")
+    Contact.objects.filter(msisdn="27825550100").update(value1="Zoë")
+    page = html_of(client.get(f"/campaigns/{draft.pk}/edit/{step}/"))
+    assert "Hi Zoe, it&#x27;s on" in page
+    assert "GSM · 15 of 160" in page
+
+
 def test_only_operators_choose_and_only_in_a_draft(
     draft: Campaign, operator: User, viewer: User, logged_in: LogIn
 ) -> None:

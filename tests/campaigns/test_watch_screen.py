@@ -258,6 +258,18 @@ def test_pause_and_resume(
     assert enqueued == [("create_batches", running.pk)]
 
 
+def test_whoever_approved_a_text_can_stop_it(running: Campaign, approver: User, logged_in: LogIn) -> None:
+    client = logged_in(approver)
+    assert "Stop now" in client.get("/").content.decode()
+    assert f'action="/campaigns/{running.pk}/pause/"' in html_of(client.get(f"/campaigns/{running.pk}/"))
+    client.post(f"/campaigns/{running.pk}/pause/")
+    running.refresh_from_db()
+    assert (running.status, running.reason) == ("paused", "paused")
+    client.post(f"/campaigns/{running.pk}/resume/")
+    running.refresh_from_db()
+    assert running.status == "running"
+
+
 def test_only_an_approver_resumes_what_baton_paused(
     running: Campaign, operator: User, approver: User, logged_in: LogIn
 ) -> None:
