@@ -11,10 +11,11 @@ from campaigns.audience.zones import group_of
 from campaigns.handover import canary
 from campaigns.handover.forecast import ANYBODY, Forecast, forecast
 from campaigns.handover.limits import PUT_OFF, when
-from campaigns.handover.pace import limit, slots
+from campaigns.handover.pace import Slots, limit, slots
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign
 from campaigns.statuses import CanaryRelease
+from campaigns.timing import PACE_PERIOD
 
 #: What goes sooner needs no forecast: it is a matter of minutes.
 SOON = timedelta(minutes=5)
@@ -86,12 +87,27 @@ def forecast_of(campaign: Campaign, groups: Counter[Group], now: datetime) -> Fo
     start_at = max(campaign.effective_start_at or campaign.start_at or now, now)
     if campaign.is_early:
         return Forecast(now)
-    rows = campaign.account.adapter.limits.rows if campaign.account_id else 1_000_000
-    pace = slots(campaign.pace, rows) if campaign.pace else None
+    pace = _slots_of(campaign)
     if pace and campaign.status == Campaign.Status.RUNNING and campaign.batches_due_at:
         # The interval after the last file has begun already.
         start_at = max(start_at, campaign.batches_due_at)
     return forecast(groups, parse(campaign.window), pace, start_at, campaign.end_at)
+
+
+def is_spread(campaign: Campaign) -> bool:
+    """Whether its files go over some time: by its own hours, pace or first recipients, or by its account's limit."""
+    return campaign.is_staggered or bool(campaign.account and campaign.account.files_an_hour)
+
+
+def _slots_of(campaign: Campaign) -> Slots | None:
+    """How its files follow each other: by its own pace and the files an hour of its account; None if at once."""
+    rows = campaign.account.adapter.limits.rows if campaign.account else 1_000_000
+    own = slots(campaign.pace, rows) if campaign.pace else None
+    most = campaign.account.files_an_hour if campaign.account else None
+    if not most or (own and own.interval >= PACE_PERIOD / most):
+        return own
+    # The files of an hour go at once.
+    return Slots((own.rows if own else rows) * most, PACE_PERIOD)
 
 
 def groups_left(campaign: Campaign, included: int) -> Counter[Group]:

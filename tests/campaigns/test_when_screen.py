@@ -123,6 +123,13 @@ def test_forecasts() -> None:
     assert forecast({south_africa: 130}, eu, Slots(10, hour), MONDAY, None) == Forecast(MONDAY + 24 * hour)
     running = Campaign(pace=60, status="running", batches_due_at=MONDAY + hour)
     assert waiting.forecast_of(running, Counter({ANYBODY: 30}), MONDAY) == Forecast(MONDAY + hour)
+    # 10,000 a file and 2 files an hour: the fifth file goes in the third hour.
+    limited = Campaign(account=Account(provider="smsportal", files_an_hour=2))
+    found = waiting.forecast_of(limited, Counter({ANYBODY: 50_000}), MONDAY)
+    assert (waiting.is_spread(limited), found) == (True, Forecast(MONDAY + 2 * PACE_PERIOD))
+    # With a pace, a file has 833: the thirteenth goes in the seventh hour.
+    both_limits = Campaign(account=limited.account, pace=10_000)
+    assert waiting.forecast_of(both_limits, Counter({ANYBODY: 10_000}), MONDAY).last_at == MONDAY + 6 * PACE_PERIOD
     assert "10 cannot be reached" in waiting.last_sentence(Forecast(MONDAY, 10), MONDAY)
     assert waiting.last_sentence(Forecast(MONDAY), MONDAY) == "All files go at once."
     # When somebody continues after the first recipients is not known.
