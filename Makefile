@@ -23,25 +23,24 @@ demo: $(VENV)/installed-sandbox ## Start Baton with sandbox providers and a samp
 run: $(VENV)/installed $(if $(S3_BUCKET),$(VENV)/installed-s3) ## Start Baton for real work
 	@$(PY) -m config.supervisor run --with-parent
 
-# Two workers for each core, because many tests wait for a server; each has its own data directory, database and Valkey.
-WORKERS := $(shell echo $$((2 * $$(nproc))))
-PYTEST := -m pytest -n $(WORKERS)
+# More workers than cores, because many tests wait for a server; each has its own data directory, database and Valkey.
+PYTEST := -m pytest -n
+CORES := $(shell nproc)
 # Which worker runs a test: the longest tests come first, and each goes to whichever worker is free.
 ONE_BY_ONE := --dist load --maxschedchunk 1
 
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
-	@$(PY) $(PYTEST) --dist worksteal -m "not slow"
+	@$(PY) $(PYTEST) $$((2 * $(CORES))) --dist worksteal -m "not slow"
 
 test-all: test ## Run the tests, then the slow ones and, beside them, on PostgreSQL what can differ there
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target WORKERS=$$(nproc) test-slow test-postgresql
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-slow test-postgresql
 
-# Beside each other, with half of the workers each: both end at about the same time. Each run has its own directories,
-# databases and ports.
+# Beside each other. Each run has its own directories, databases and ports.
 test-slow: $(VENV)/installed-dev
-	@$(PY) $(PYTEST) $(ONE_BY_ONE) -m slow
+	@$(PY) $(PYTEST) $$(($(CORES) + 1)) $(ONE_BY_ONE) -m slow
 
 test-postgresql: $(VENV)/installed-dev
-	@$(PY) -m tests.postgresql $(PYTEST) $(ONE_BY_ONE) -m postgresql
+	@$(PY) -m tests.postgresql $(PYTEST) $(CORES) $(ONE_BY_ONE) -m postgresql
 
 chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)
