@@ -35,7 +35,7 @@ def no_progress_sentence(campaign: Campaign, now: datetime) -> str:
     since = max((moment for moment in moments if moment), default=now)
     if now - since <= campaign.patience:
         return ""
-    if campaign.is_staggered or (campaign.account and campaign.account.files_an_hour):
+    if campaign.is_spread:
         allowed = _allowed_since(campaign, now)
         since = max([since, *allowed])
         if not allowed or now - since <= campaign.patience:

@@ -26,11 +26,10 @@ def waiting_for(campaign: Campaign, waiting: int, now: datetime) -> str:
 
     ``waiting`` is how many are in no file yet, by its books.
     """
-    if campaign.status != Campaign.Status.RUNNING:
+    if campaign.status != Campaign.Status.RUNNING or not campaign.is_spread:
         return ""
     if not campaign.is_staggered:
-        is_limited = campaign.account is not None and campaign.account.files_an_hour
-        return _put_off_sentence(campaign) if is_limited else ""
+        return _put_off_sentence(campaign)
     if waiting and canary.others_wait(campaign):
         return _canary_sentence(campaign, waiting)
     if not waiting:
@@ -92,11 +91,6 @@ def forecast_of(campaign: Campaign, groups: Counter[Group], now: datetime) -> Fo
         # The interval after the last file has begun already.
         start_at = max(start_at, campaign.batches_due_at)
     return forecast(groups, parse(campaign.window), pace, start_at, campaign.end_at)
-
-
-def is_spread(campaign: Campaign) -> bool:
-    """Whether its files go over some time: by its own hours, pace or first recipients, or by its account's limit."""
-    return campaign.is_staggered or bool(campaign.account and campaign.account.files_an_hour)
 
 
 def _slots_of(campaign: Campaign) -> Slots | None:

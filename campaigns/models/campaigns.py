@@ -188,6 +188,11 @@ class Campaign(models.Model):
         """Whether not all batches are created at the start: allowed hours, a pace or a canary may hold some back."""
         return not self.is_early and bool(self.window or self.pace or self.canary)
 
+    @property
+    def is_spread(self) -> bool:
+        """Whether its files go over some time: it is staggered, or its account limits the files an hour."""
+        return self.is_staggered or bool(self.account and self.account.files_an_hour)
+
     def value_labels(self) -> dict[str, str]:
         """The value fields that its lists label, with their labels: ``{"value1": "First name"}``.
 

@@ -34,7 +34,7 @@ def waiting_context(request: HttpRequest, campaign: Campaign, count: int, now: d
 
 def last_of(campaign: Campaign, count: int, now: datetime) -> str:
     """When the last file of a frozen campaign goes, as a sentence; "" if all go at once or nobody waits."""
-    if not waiting.is_spread(campaign) or not count:
+    if not campaign.is_spread or not count:
         return ""
     found = waiting.forecast_of(campaign, waiting.groups_left(campaign, count), now)
     return waiting.last_sentence(found, now, waiting.is_held_back(campaign))
@@ -45,7 +45,7 @@ def last_of_draft(campaign: Campaign, included: int, now: datetime, first_msisdn
 
     ``first_msisdns``: the numbers (digits) of its first recipients, if they were read already.
     """
-    if not waiting.is_spread(campaign) or not included:
+    if not campaign.is_spread or not included:
         return ""
     if campaign.window and first_msisdns is None:
         try:

@@ -126,7 +126,7 @@ def test_forecasts() -> None:
     # 10,000 a file and 2 files an hour: the fifth file goes in the third hour.
     limited = Campaign(account=Account(provider="smsportal", files_an_hour=2))
     found = waiting.forecast_of(limited, Counter({ANYBODY: 50_000}), MONDAY)
-    assert (waiting.is_spread(limited), found) == (True, Forecast(MONDAY + 2 * PACE_PERIOD))
+    assert (limited.is_spread, found) == (True, Forecast(MONDAY + 2 * PACE_PERIOD))
     # With a pace, a file has 833: the thirteenth goes in the seventh hour.
     both_limits = Campaign(account=limited.account, pace=10_000)
     assert waiting.forecast_of(both_limits, Counter({ANYBODY: 10_000}), MONDAY).last_at == MONDAY + 6 * PACE_PERIOD
