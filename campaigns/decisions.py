@@ -109,12 +109,17 @@ def change(campaign: Campaign, user: Any) -> None:
 
 
 #: Whoever has one of these may stop a campaign, and let one continue that a user stopped.
-MAY_STOP = ("campaigns.change_campaign", "campaigns.approve_campaign")
+_TO_STOP = ("campaigns.change_campaign", "campaigns.approve_campaign")
+
+
+def may_stop(user: Any) -> bool:
+    """Whether ``user`` may stop a campaign: operators write the text, and approvers answer for it."""
+    return any(map(user.has_perm, _TO_STOP))
 
 
 def pause(campaign: Campaign, user: Any) -> None:
-    """Stop handing over. Files already with the provider stay there. Whoever approved a text can stop it too."""
-    require_permission(user, *MAY_STOP)
+    """Stop handing over. Files already with the provider stay there."""
+    require_permission(user, *_TO_STOP)
     if campaign.status != Campaign.Status.RUNNING:
         raise Refusal("not_running", f"{campaign} is not running.")
     transition(campaign, Campaign.Status.PAUSED, user=user, reason=PAUSED_BY_USER, sentence="Paused by a user.")
@@ -123,7 +128,7 @@ def pause(campaign: Campaign, user: Any) -> None:
 def resume(campaign: Campaign, user: Any, now: datetime) -> None:
     """Continue handing over. A campaign that Baton paused by itself can only be resumed by an approver."""
     by_hand = campaign.reason == PAUSED_BY_USER
-    require_permission(user, *(MAY_STOP if by_hand else MAY_STOP[1:]))
+    require_permission(user, *(_TO_STOP if by_hand else ("campaigns.approve_campaign",)))
     if campaign.status != Campaign.Status.PAUSED:
         raise Refusal("not_paused", f"{campaign} is not paused.")
     refuse_unapproved(campaign)

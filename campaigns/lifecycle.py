@@ -152,7 +152,7 @@ def record_event(
 
 
 def require_permission(user: Any, *permissions: str) -> None:
-    """Raise Refusal ``not_allowed`` unless ``user`` has one of the permissions, as ``campaigns.approve_campaign``."""
+    """Raise Refusal ``not_allowed`` unless ``user`` has one of ``permissions``: ``campaigns.approve_campaign``, ..."""
     if not any(map(user.has_perm, permissions)):
         raise Refusal("not_allowed", "Your role does not allow this. Ask an administrator.")
 

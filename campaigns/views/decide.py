@@ -111,7 +111,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    if not any(map(request.user.has_perm, decisions.MAY_STOP)):
+    if not decisions.may_stop(request.user):
         raise PermissionDenied
     campaign = _campaign(pk)
     _perform(

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
+from campaigns.decisions import may_stop
 from campaigns.handover.waiting import needs_a_person, waiting_for
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance, summary
@@ -44,7 +45,7 @@ Line = dict[str, Any]
 def overview(request: HttpRequest) -> HttpResponse:
     """The page. htmx asks for its live part, which answers 204 if nothing has changed."""
     with snapshot():
-        context = _live() | {"sent_back": sent_back(request.user)}
+        context = _live() | {"sent_back": sent_back(request.user), "may_stop": may_stop(request.user)}
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         fragment = render_to_string("campaigns/_overview.html", context, request)
         seen = hashlib.sha256(fragment.encode()).hexdigest()[:16]

@@ -275,7 +275,7 @@ def _actions(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     may_approve = request.user.has_perm("campaigns.approve_campaign")
     stopped_by_itself = row.status == Campaign.Status.PAUSED and row.reason != PAUSED_BY_USER
     return {
-        "may_pause": (may_change or may_approve) and row.status == Campaign.Status.RUNNING,
+        "may_pause": decisions.may_stop(request.user) and row.status == Campaign.Status.RUNNING,
         "may_resume": row.status == Campaign.Status.PAUSED and (may_approve or (may_change and not stopped_by_itself)),
         "may_cancel": may_change and row.status not in (Campaign.Status.CLOSED, Campaign.Status.CANCELLED),
         "may_change_back": may_change
