@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from config import startup
 from config.startup import verify_if_due
-from providers.keys import NotOurs
+from providers.keys import OtherInstallation
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -43,7 +43,7 @@ def refuse_other_installation(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
             is_verified = verify_if_due()
-        except NotOurs as error:
+        except OtherInstallation as error:
             return HttpResponse(f"{error}\n", status=503, content_type="text/plain")
         if not is_verified:
             silent = startup.silent

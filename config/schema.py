@@ -8,7 +8,7 @@ from django.core.management import call_command
 from campaigns.management.commands.sweep import CLOCK_LOCK
 from config import timing
 from providers import identity
-from providers.keys import NotOurs
+from providers.keys import OtherInstallation
 from providers.locks import hold
 
 #: Held by the host that migrates; others that start at the same time wait for it.
@@ -46,5 +46,5 @@ def _prepare() -> None:
                     sys.exit(OTHERS_WORK)
                 call_command("migrate", interactive=False, verbosity=0)
         identity.verify()
-    except NotOurs as refusal:
+    except OtherInstallation as refusal:
         sys.exit(str(refusal))

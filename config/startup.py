@@ -16,7 +16,7 @@ silent = "database"
 
 
 def verify_installation() -> None:
-    """Raise keys.NotOurs when this host does not belong to the database's installation: ``providers.identity``.
+    """Raise keys.OtherInstallation when this host is not of the database's installation: see ``providers.identity``.
 
     A database or a storage that does not answer is no reason not to start. ``verify_if_due`` then checks again before a
     worker's first job and the web server's first page; the clock checks before it enqueues anything.
@@ -35,7 +35,7 @@ def verify_installation() -> None:
 
 
 def verify_if_due() -> bool:
-    """Check the installation if the start could not; return whether it is checked now. Raises keys.NotOurs."""
+    """Check the installation if the start could not; return whether it is checked. Raises keys.OtherInstallation."""
     if unverified.is_set():
         verify_installation()
     return not unverified.is_set()

@@ -13,7 +13,7 @@ from rq.worker import WorkerStatus
 from config import timing
 from config.lifeline import die_with
 from config.startup import verify_if_due, verify_installation
-from providers.keys import NotOurs
+from providers.keys import OtherInstallation
 
 
 class JobFailed(Exception):
@@ -36,7 +36,7 @@ class TiedWorker(Worker):
     """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
 
     def work(self, *arguments: Any, **named: Any) -> bool:
-        """Work until asked to stop. Raises NotOurs before the first job, or SystemExit with its sentence."""
+        """Work until asked to stop. Raises OtherInstallation before the first job, or SystemExit with its sentence."""
         verify_installation()
         return super().work(*arguments, **named)
 
@@ -48,7 +48,7 @@ class TiedWorker(Worker):
             while not verify_if_due():
                 self.heartbeat()
                 time.sleep(timing.WORKER_WAITS_FOR_DATABASE)
-        except NotOurs as error:
+        except OtherInstallation as error:
             # RQ would log any other exception and end as if nothing were wrong.
             raise SystemExit(str(error)) from error
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)

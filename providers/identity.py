@@ -24,19 +24,19 @@ from providers.models import KeyFingerprint
 ID_FILE = "installation-id"
 
 
-class OtherPlace(keys.NotOurs):
+class OtherPlace(keys.OtherInstallation):
     """The journal directory or the storage of files is not that of this database; the message says what to do."""
 
 
-class OtherSchema(keys.NotOurs):
+class OtherSchema(keys.OtherInstallation):
     """The database has an older or a newer schema than this version of Baton; the message says what to do."""
 
 
 def verify() -> None:
     """Compare this host with what the database says about its installation; the first start records it.
 
-    Raises keys.NotOurs with a sentence for people, DatabaseError when the database does not answer, and OSError when
-    the journal directory or the storage of files does not.
+    Raises keys.OtherInstallation with a sentence for people, DatabaseError when the database does not answer, and
+    OSError when the journal directory or the storage of files does not.
     """
     # First, because a database without any table counts as one that does not answer yet.
     keys.verify()
@@ -45,19 +45,27 @@ def verify() -> None:
             f"The schema of the database is older than this version of Baton: it lacks {missing[0]}. Start Baton with "
             "`make run`, which brings the schema up to date, or run: python manage.py migrate"
         )
-    verify_before_migrating()
+    _refuse_newer_schema()
+    _verify_places()
 
 
 def verify_before_migrating() -> None:
     """What ``verify`` checks, on a database whose schema may be older. Raises as ``verify`` does."""
+    _refuse_newer_schema()
+    if KeyFingerprint._meta.db_table in connection.introspection.table_names():
+        keys.verify()
+        _verify_places()
+
+
+def _refuse_newer_schema() -> None:
     if newer := unknown_migrations():
         raise OtherSchema(
             f"The schema of the database is newer than this version of Baton, which does not know {newer[0]}: another "
             "host has a newer version. Update this host to the same version."
         )
-    if KeyFingerprint._meta.db_table not in connection.introspection.table_names():
-        return
-    keys.verify()
+
+
+def _verify_places() -> None:
     _verify_place("journal", _journal_id, _write_journal_id, f"The journal directory {settings.JOURNAL_DIR}", _JOURNAL)
     _verify_place("files", _files_id, _write_files_id, f"The storage of files {storage_in_words()}", _FILES)
 

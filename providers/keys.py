@@ -16,11 +16,11 @@ from providers.models import KeyFingerprint
 LENGTH = 32
 
 
-class NotOurs(ImproperlyConfigured):
+class OtherInstallation(ImproperlyConfigured):
     """This host does not belong to the installation of the database; the message says why and what to do."""
 
 
-class OtherKeys(NotOurs):
+class OtherKeys(OtherInstallation):
     """The keys are not those of this database; the message says which one and what to do."""
 
 
@@ -32,22 +32,22 @@ def verify() -> None:
     """
     stored = dict(KeyFingerprint.objects.values_list("name", "fingerprint"))
     _compare(stored)
-    if missing := _current().keys() - stored.keys():
+    current = _current()
+    if missing := current.keys() - stored.keys():
         for name in missing:
             # Of two hosts that start first at the same time, the second compares itself with what the first one stored.
-            row, _ = KeyFingerprint.objects.get_or_create(name=name, defaults={"fingerprint": _current()[name]})
+            row, _ = KeyFingerprint.objects.get_or_create(name=name, defaults={"fingerprint": current[name]})
             stored[name] = row.fingerprint
         _compare(stored)
-    newest = _current()["account"]
+    newest = current["account"]
     if stored["account"] != newest:
         KeyFingerprint.objects.filter(name="account").update(fingerprint=newest, changed_at=timezone.now())
 
 
 def _current() -> dict[str, str]:
-    account = settings.ACCOUNT_KEYS[0]
     return {
         "installation": fingerprint("installation", settings.INSTALLATION_KEY),
-        "account": fingerprint("account", account),
+        "account": fingerprint("account", settings.ACCOUNT_KEYS[0]),
     }
 
 
