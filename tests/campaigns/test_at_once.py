@@ -299,15 +299,22 @@ def test_a_batch_with_an_error_of_batons_own_is_postponed_before_its_lock_is_fre
     assert set(campaign.batches.exclude(pk=batch.pk).values_list("status", flat=True)) <= {"handed_over", "prepared"}
 
 
+def hold_commits(monkeypatch: pytest.MonkeyPatch, until: threading.Event, is_held: Callable[[str], bool]) -> None:
+    """Let the commits of the batches whose stem ``is_held`` wait for ``until``."""
+    commit = Adapter.commit
+
+    def waiting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
+        assert not is_held(payload.stem) or until.wait(timeout=10)
+        return commit(self, remote, payload, attempt)
+
+    monkeypatch.setattr(Adapter, "commit", waiting)
+
+
 @pytest.mark.usefixtures("one_a_file")
 def test_a_file_that_is_under_way_is_not_cut_off_if_the_next_claim_fails(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    has_failed, commit, claim = threading.Event(), Adapter.commit, drain.claim
-
-    def waiting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
-        assert payload.stem == first or has_failed.wait(timeout=10)
-        return commit(self, remote, payload, attempt)
+    has_failed, claim = threading.Event(), drain.claim
 
     def failing(account: Account, now: datetime, tried: Collection[int]) -> Any:
         if len(tried) == 3:
@@ -317,7 +324,7 @@ def test_a_file_that_is_under_way_is_not_cut_off_if_the_next_claim_fails(
 
     campaign = make_running(sandbox_account)
     first = campaign.batches.get(number=1).stem
-    monkeypatch.setattr(Adapter, "commit", waiting)
+    hold_commits(monkeypatch, has_failed, lambda stem: stem != first)
     monkeypatch.setattr(drain, "claim", failing)
 
     with pytest.raises(OperationalError):
@@ -331,11 +338,7 @@ def test_a_file_that_is_under_way_is_not_cut_off_if_the_next_claim_fails(
 def test_what_becomes_due_while_the_last_files_are_under_way_is_handed_over_too(
     sandbox_account: Account, make_running: MakeCampaign, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nobody_is_left, commit, claim = threading.Event(), Adapter.commit, drain.claim
-
-    def waiting(self: Adapter, remote: Any, payload: Any, attempt: Any) -> Receipt:
-        assert payload.stem != fourth or nobody_is_left.wait(timeout=10)
-        return commit(self, remote, payload, attempt)
+    nobody_is_left, claim = threading.Event(), drain.claim
 
     @contextmanager
     def claiming(account: Account, now: datetime, tried: Collection[int]) -> Iterator[Any]:
@@ -348,7 +351,7 @@ def test_what_becomes_due_while_the_last_files_are_under_way_is_handed_over_too(
     campaign = make_running(sandbox_account)
     campaign.batches.filter(number=5).update(due_at=clock() + timedelta(hours=1))
     fourth = campaign.batches.get(number=4).stem
-    monkeypatch.setattr(Adapter, "commit", waiting)
+    hold_commits(monkeypatch, nobody_is_left, lambda stem: stem == fourth)
     monkeypatch.setattr(drain, "claim", claiming)
 
     hand_over(campaign, clock)

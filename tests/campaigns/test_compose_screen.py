@@ -221,7 +221,7 @@ def test_the_options_of_the_chosen_account_are_swapped_in(
     client = logged_in(operator)
     page = client.get("/campaigns/options/", {"account": account.pk}).content.decode()
     assert "Error limit per file" in page
-    assert "Maximum errors" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
+    assert "Error limit" not in client.get("/campaigns/options/", {"account": ""}).content.decode()
     assert "The files cannot be recalled" in client.get(step(make_campaign(account), "when")).text
 
 
