@@ -21,6 +21,7 @@ class LettersChoice(TextChoices):
 
 #: The choices that replace letters.
 REPLACES = (LettersChoice.REPLACE, LettersChoice.REPLACE_OR_SKIP)
+#: The choices that skip people.
 SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
 
 

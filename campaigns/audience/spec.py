@@ -13,7 +13,7 @@ from typing import Any
 from campaigns.audience.rows import CUSTOMER_ID, OWN_TEXT, READ, RecipientRow, Row
 from campaigns.audience.texts import Text, compile_text, with_fallback_in
 from campaigns.models import Campaign, Recipient
-from campaigns.statuses import REPLACES, ExcludedReason, LettersChoice
+from campaigns.statuses import REPLACES, SKIPS, ExcludedReason
 from contacts.errors import Refusal
 from providers import letters
 from providers.base import BaseAdapter, CampaignSpec, Message
@@ -23,7 +23,6 @@ from providers.messages import Messages
 BETWEEN = "\x1f"
 # Some providers refuse a longer one.
 _LONGEST_ID = 100
-_SKIPS = (LettersChoice.SKIP, LettersChoice.REPLACE_OR_SKIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Composer:
     def __init__(self, source: Text, adapter: BaseAdapter, spec: CampaignSpec, choice: str) -> None:
         self.source = source
         self.adapter = adapter
-        self._replaces, self._skips = choice in REPLACES, choice in _SKIPS
+        self._replaces, self._skips = choice in REPLACES, choice in SKIPS
         # What an adapter lacks depends on options and account, never on the template.
         self.spec = spec
         self.text = source.with_words(self._replace) if self._replaces else source

@@ -123,9 +123,10 @@ def _repeated(campaign: Campaign, included: int, now: datetime) -> Iterator[Camp
     if campaign.follows_id:
         # It repeats these on purpose, and texts nobody whom they reached.
         others = others.exclude(Q(pk=campaign.chain_root_id) | Q(chain_root=campaign.chain_root_id))
-    others = others.filter(pk__in=_with_same_words(campaign, others))
-    if not others:
+    same = _with_same_words(campaign, others)
+    if not same:
         return
+    others = others.filter(pk__in=same)
     same_people = Recipient.objects.included().filter(is_recipient(campaign))
     chosen = _keys(campaign.campaignlist_set.all())
     waiting = (Campaign.Status.FREEZING, Campaign.Status.FROZEN, Campaign.Status.APPROVED, Campaign.Status.HELD)
@@ -161,12 +162,11 @@ def _with_same_words(campaign: Campaign, others: QuerySet[Campaign]) -> list[int
     """The ids of those of ``others`` with the words of ``campaign``. A field is the same if its label is, whatever its
     number.
     """
-    without_fields, words = _without_fields(campaign.text), _with_labels(campaign)
+    text, without_fields, words = plain(campaign.text), _without_fields(campaign.text), _with_labels(campaign)
     return [
         other.pk
         for other in others
-        if _without_fields(other.text) == without_fields
-        and (plain(other.text) == plain(campaign.text) or _with_labels(other) == words)
+        if _without_fields(other.text) == without_fields and (plain(other.text) == text or _with_labels(other) == words)
     ]
 
 

@@ -110,11 +110,11 @@ class RecipientsForm(StepForm):
 
     def is_as_saved(self) -> bool:
         """Whether what is chosen right now is what the draft has stored."""
-        saved = chosen_keys(self.instance) if self.instance.pk else {}
-        is_same = all(list(dict.fromkeys(self._keys(name))) == keys for name, keys in saved.items())
-        return (
-            bool(saved) and is_same and as_id(self["not_texted_for_days"].value()) == self.instance.not_texted_for_days
-        )
+        if not self.instance.pk:
+            return False
+        chosen = {name: list(dict.fromkeys(self._keys(name))) for name in ("lists", "exclude")}
+        days = as_id(self["not_texted_for_days"].value())
+        return (chosen, days) == (chosen_keys(self.instance), self.instance.not_texted_for_days)
 
     @classmethod
     def stored(cls, campaign: Campaign) -> list[Any]:

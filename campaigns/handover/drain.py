@@ -1,7 +1,7 @@
 """Hand over the due batches of an account over one connection: claim, stage, gate, commit."""
 
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -48,7 +48,7 @@ def claim(account: Account, now: datetime, tried: Collection[int]) -> Iterator[t
     go for the same batch.
     """
     with ExitStack() as stack:
-        with transaction.atomic() if connection.features.has_select_for_update_skip_locked else ExitStack():
+        with transaction.atomic() if connection.features.has_select_for_update_skip_locked else nullcontext():
             due = Batch.objects.due(account, now).exclude(pk__in=tried).only("pk")
             batch = due.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
             lock = stack.enter_context(hold(batch_lock_name(batch.pk))) if batch else None
