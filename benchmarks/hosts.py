@@ -2,8 +2,9 @@
 
 ``python -m tests.postgresql -m benchmarks.hosts`` measures on a PostgreSQL of its own. The hosts are two data
 directories on this machine, which share the database, Valkey, the journal directory and the files. The sandbox takes
-half a second for each file, so the ratios show how well the workers run beside each other, not how fast this machine
-is. The last line gives four workers two connections: they may not be faster than two workers.
+half a second for each file, and a worker uploads up to eight at once over its connection, so with several workers the
+cores of this machine are the limit. The last line gives four workers two connections: they may not be faster than two
+workers.
 """
 
 import os
