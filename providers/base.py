@@ -6,7 +6,6 @@ has no effect on anybody and can be repeated, ``commit`` cannot be undone, ``pol
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,9 +16,7 @@ from django import forms
 
 from providers import gsm, replies
 from providers.causes import Cause
-
-#: What stands in evidence in place of a password.
-MASK = b"****"
+from providers.limits import Guard, Limits
 
 
 @dataclass(frozen=True)
@@ -175,10 +172,10 @@ class Result(StrEnum):
 class Outcome:
     """What the provider reports about one recipient.
 
-    ``code`` is the provider's own code, ``sentence`` explains it in plain
-    English. ``opted_out`` is true if the provider reports an opt-out, which Baton then records as its own. ``source``
-    and ``line`` name the file and the line (from 1; 0 if there is none) that prove it. ``delivery`` is ``delivered``,
-    ``undelivered``, or ``""`` if it is not known.
+    ``code`` is the provider's own code, ``sentence`` explains it in plain English. ``opted_out`` is true if the
+    provider reports an opt-out, which Baton then records as its own. ``source`` and ``line`` name the file and the line
+    (from 1; 0 if there is none) that prove it. ``delivery`` is ``delivered``, ``undelivered``, or ``""`` if it is not
+    known.
     """
 
     msisdn: str
@@ -243,81 +240,6 @@ class Check:
     credit: str = ""
 
 
-class GuardKind(StrEnum):
-    """What keeps a repeated commit from texting anybody twice."""
-
-    KEY = "key"
-    RENAME = "rename"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Guard:
-    """The provider's own protection against duplicates, and how long Baton relies on it after the first intent.
-
-    ``pause`` is the shortest time between two attempts.
-    """
-
-    kind: GuardKind
-    window: timedelta = timedelta(0)
-    pause: timedelta = timedelta(seconds=60)
-
-    @classmethod
-    def key(cls, window: timedelta, pause: timedelta = timedelta(seconds=60)) -> "Guard":
-        """A name or number that the provider remembers for ``window``; it drops anything else with the same one."""
-        return cls(GuardKind.KEY, window, pause)
-
-    @classmethod
-    def rename(cls) -> "Guard":
-        """One pinned source file, whose rename can succeed only once.
-
-        Two polls that find the source untouched, ``pause`` apart, permit the same rename again.
-        """
-        return cls(GuardKind.RENAME)
-
-    @classmethod
-    def none(cls) -> "Guard":
-        """No protection: if there is no evidence, the batch is always unclear."""
-        return cls(GuardKind.NONE)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a provider accepts: rows and bytes per payload, its alphabet, and open connections per account.
-
-    ``alphabet`` is ``gsm`` or ``gsm+ucs2``. ``newline_units`` is how many septets a line break counts for. ``values``
-    is how many fields the provider's own template has (0 if every text is rendered). ``start_ahead`` is how long before
-    its start a file may be handed over (None: no limit is known).
-    """
-
-    rows: int
-    bytes: int
-    alphabet: str = "gsm"
-    newline_units: int = 1
-    connections: int = 1
-    values: int = 0
-    start_ahead: timedelta | None = None
-
-
-class Remote(Protocol):
-    """An open transport: the account's settings with decrypted secrets, and the hosts that it may connect to.
-
-    One that can upload several files at once over its connection also has ``most_at_once`` and ``another``, as
-    ``SftpRemote`` does; its adapter's calls then run in threads, each with a remote of its own.
-    """
-
-    settings: Mapping[str, Any]
-
-    def hosts(self) -> tuple[str, ...]: ...
-
-
-class Transport(Protocol):
-    """A way to reach a provider. ``connect`` is a context manager that yields a Remote; it raises Trouble."""
-
-    @staticmethod
-    def connect(settings: Mapping[str, Any]) -> AbstractContextManager[Any]: ...
-
-
 class Reader(Protocol):
     """Reads a batch's observations one at a time, oldest first, and remembers what they mean instead of their bytes.
 
@@ -380,7 +302,7 @@ class BaseAdapter:
         return str(settings.get("username", ""))
 
     def transport_for(self, settings: Mapping[str, Any]) -> Any:
-        """The Transport that an account with these settings uses."""
+        """The ``providers.transports.Transport`` that an account with these settings uses."""
         return self.transport
 
     def measure(self, spec: CampaignSpec, text: str) -> gsm.Measure:

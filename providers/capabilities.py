@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from django import forms
 
-from providers.base import BaseAdapter, GuardKind
+from providers.base import BaseAdapter
+from providers.limits import GuardKind
 
 #: ``manage.py capabilities --write`` puts the table between these two lines of ``docs/providers.md``.
 BEGIN = "<!-- capabilities: written by manage.py capabilities --write -->"

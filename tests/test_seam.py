@@ -10,7 +10,7 @@ from django.conf import settings
 
 import providers
 
-PLAIN = ("adapters", "transports", "base.py", "formats.py", "gsm.py", "messages.py")
+PLAIN = ("adapters", "transports", "base.py", "formats.py", "gsm.py", "limits.py", "messages.py")
 
 
 def imported(path: Path) -> set[str]:

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from campaigns import timing
 from campaigns.statuses import RESTORED, BatchStatus, CampaignStatus
-from providers.base import Guard, GuardKind, Interpretation
+from providers.base import Interpretation
 from providers.errors import Refused, Trouble, Unreachable
+from providers.limits import Guard, GuardKind
 
 #: How often a provider may drop a whole upload unread before a person is asked: bad timing alone does not do that.
 MOST_DROPPED_UPLOADS = 3

@@ -15,8 +15,9 @@ from campaigns.results.evidence import BytesDiffer, attempts_of, observations_of
 from campaigns.results.poll import poll
 from campaigns.results.schedule import unclear_fields
 from campaigns.timing import Clock
-from providers.base import Ending, GuardKind, Interpretation, ProviderState, Staged
+from providers.base import Ending, Interpretation, ProviderState, Staged
 from providers.errors import Trouble
+from providers.limits import GuardKind
 from providers.locks import Lock
 from providers.points import reach
 

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from campaigns.models import Batch
 from campaigns.naming import derive_stem
-from providers.base import BaseAdapter, GuardKind, ObservedFile, Payload
+from providers.base import BaseAdapter, ObservedFile, Payload
 from providers.checking import BUSY
 from providers.connections import connect
 from providers.errors import Refused
+from providers.limits import GuardKind
 from providers.locks import account_slot
 from providers.models import Account
 

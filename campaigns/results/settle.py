@@ -17,7 +17,8 @@ from campaigns.results.schedule import GIVEN_UP, last_poll, next_poll, provider_
 from campaigns.statuses import DECIDED, RESTORED
 from contacts.models import Suppression
 from contacts.suppression import suppress
-from providers.base import Ending, GuardKind, Interpretation, Outcome, ProviderState
+from providers.base import Ending, Interpretation, Outcome, ProviderState
+from providers.limits import GuardKind
 from providers.points import reach
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,8 @@ from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import local_words
 from campaigns.views import kept_form
 from contacts.export_log import record_export
-from providers.base import BaseAdapter, GuardKind
+from providers.base import BaseAdapter
+from providers.limits import GuardKind
 
 #: Bytes of a provider's reply that are shown. All of it is kept.
 SHOWN_OF_A_REPLY = 500

@@ -42,8 +42,9 @@ def normalised(text: str) -> str:
 
     Raises PhoneError ``missing``, ``spreadsheet_error`` and ``rounded_by_excel``.
     """
-    text = unicodedata.normalize("NFKC", "".join(map(_plain_character, text)))
-    text = _DASHES.sub("-", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", "".join(map(_plain_character, text)))
+        text = _DASHES.sub("-", text)
     text = _unwrapped(text)
     if (not re.search(r"\w", text) and "#" not in text) or text.casefold() in _NO_NUMBER:
         raise refusal("missing")
@@ -78,7 +79,7 @@ def groups(cell: str) -> list[str]:
 def has_odd_break(cell: str) -> bool:
     """Whether a line break or an unbalanced bracket divides a normalised cell, which never happens inside a number."""
     depth = 0
-    for character in cell:
+    for character in re.findall("[()]", cell):
         depth += (character == "(") - (character == ")")
         if depth < 0:
             return True

@@ -51,6 +51,8 @@ _MONEY = re.compile(
     rf"[-(+]?\s*(?:{_CURRENCY}\s*[-(]?\s*{_AMOUNT}\s*-?|{_AMOUNT}\s*(?:{_CURRENCY}|[.,]?-+))\s*\)?",
     re.IGNORECASE,
 )
+# What every match of _MONEY has: a letter, or a dash at the end.
+_MAY_BE_MONEY = re.compile(r"[^\W\d_]|-\s*\)?\Z")
 _PERCENT = re.compile(
     rf"[-+(]?\s*{_AMOUNT}\s*(?:[%‰‱]|percent|pct|per\s?cent|prozent|persent)\)?|[%]\s*{_AMOUNT}", re.IGNORECASE
 )
@@ -81,7 +83,8 @@ _ERROR = re.compile(
 
 def code_of(cell: str) -> str:
     """The code of what a normalised cell holds instead of a phone number; "" if it may be a phone number."""
-    return next((code for code, holds in _CONTENTS if holds(cell)), "")
+    contents = _CONTENTS_OF_DIGITS if cell.isdecimal() else _CONTENTS
+    return next((code for code, holds in contents if holds(cell)), "")
 
 
 def is_spreadsheet_error(text: str) -> bool:
@@ -95,6 +98,8 @@ def has_extension(cell: str) -> bool:
 
 
 def _is_ip_address(cell: str) -> bool:
+    if "." not in cell and ":" not in cell:
+        return False
     address = re.sub(r"^[a-z]+://|/\d{1,3}$", "", cell.casefold().strip("[]"))
     address = re.sub(r"^([\d.]+):\d{1,5}$", r"\1", address)
     # 20.12.34.56 is how people in some countries write a number of eight digits.
@@ -112,9 +117,10 @@ def _is_date(cell: str) -> bool:
 
 
 def _is_amount(cell: str) -> bool:
-    if any(unicodedata.category(character) == "Sc" for character in cell):
+    if "$" in cell or (not cell.isascii() and any(unicodedata.category(character) == "Sc" for character in cell)):
         return True
-    patterns = (_PERCENT, _NEGATIVE, _NEGATIVE_IN_BRACKETS, _COORDINATES, _MONEY)
+    patterns = [_PERCENT, _NEGATIVE, _NEGATIVE_IN_BRACKETS, _COORDINATES]
+    patterns += [_MONEY] if _MAY_BE_MONEY.search(cell) else []
     # +27.825550100 is how domain registries write a phone number.
     is_decimal = _DECIMAL.fullmatch(cell) is not None and not re.fullmatch(r"\+\d{1,3}\.\d{6,}", cell)
     return is_decimal or any(pattern.fullmatch(cell) for pattern in patterns)
@@ -137,6 +143,10 @@ def _has_footnote(cell: str) -> bool:
 def _is_identity_number(cell: str) -> bool:
     if re.fullmatch(r"\d{6}[ -]?\d{4}[ -]?\d{2}[ -]?\d", cell) and _is_south_african_id(re.sub(r"\D", "", cell)):
         return True
+    if cell.isdecimal():
+        return False
+    if not _IDENTITY_FORM.fullmatch(cell):
+        return False
     return any(re.fullmatch(form, cell) and is_valid(re.sub(r"\D", "", cell)) for form, is_valid in _IDENTITY_NUMBERS)
 
 
@@ -201,6 +211,8 @@ _IDENTITY_NUMBERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (r"91[6-9]\d[ -]\d{4}[ -]\d{4}", _any),
 )
 
+_IDENTITY_FORM = re.compile("|".join(form for form, _ in _IDENTITY_NUMBERS))
+
 # In the order of testing. A form that two contents share has the code of the first.
 _CONTENTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("ip_address", _is_ip_address),
@@ -212,3 +224,5 @@ _CONTENTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("footnote", _has_footnote),
     ("extension", has_extension),
 )
+# The others have a sign or a letter.
+_CONTENTS_OF_DIGITS = tuple(each for each in _CONTENTS if each[0] in ("date", "identity_number", "card_number"))

@@ -41,7 +41,7 @@ class Narrowed(NamedTuple):
 
     shortest: int
     longest: int
-    pattern: str = "[0-9]+"
+    pattern: str = ""
 
 
 # How it was decided: of the 244 countries with mobile numbers, 204 have one length, and most others have one length
@@ -94,7 +94,8 @@ def mobile_pattern(country: str) -> str:
     excluded = "".join(f"(?!{_pattern_of(other)}\\Z)" for other in others if other and other.national_number_pattern)
     narrowed = ""
     if limit := NARROWED.get(country.upper()):
-        narrowed = f"(?=[0-9]{{{limit.shortest},{limit.longest}}}\\Z)(?=(?:{limit.pattern})\\Z)"
+        narrowed = f"(?=[0-9]{{{limit.shortest},{limit.longest}}}\\Z)"
+        narrowed += f"(?=(?:{limit.pattern})\\Z)" if limit.pattern else ""
     return f"{narrowed}{excluded}(?={_pattern_of(plan.general_desc)}\\Z){_pattern_of(plan.mobile)}"
 
 
@@ -165,7 +166,11 @@ def _number(msisdn: str) -> PhoneNumber | None:
 
 
 def _pattern_of(kind: PhoneNumberDesc) -> str:
-    """The pattern of a kind of numbers, with the lengths that it may have."""
-    lengths = "|".join(f"[0-9]{{{length}}}" for length in kind.possible_length if length > 0)
-    limit = f"(?=(?:{lengths})\\Z)" if lengths else ""
-    return f"(?:{limit}(?:{kind.national_number_pattern}))"
+    """The pattern of a kind of numbers, with the lengths that it may have. It matches only up to the end of a text."""
+    lengths = [length for length in kind.possible_length if length > 0]
+    if not lengths:
+        return f"(?:{kind.national_number_pattern})"
+    is_range = lengths == list(range(lengths[0], lengths[-1] + 1))
+    each = [f"{lengths[0]},{lengths[-1]}"] if is_range else lengths
+    # The pattern first: the first digits already show that most numbers are of another kind.
+    return f"(?:(?=(?:{kind.national_number_pattern})\\Z)(?:{'|'.join(f'[0-9]{{{length}}}' for length in each)}))"

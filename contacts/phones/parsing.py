@@ -1,6 +1,5 @@
 """From a cell to the digits of its number, or to the reason why it is refused."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from contacts.phones import cells, content
+from contacts.phones import cells, content, plain
 from contacts.phones.numbering import (
     KINDS,
     OTHER_KINDS,
@@ -20,21 +19,10 @@ from contacts.phones.numbering import (
     main_country,
     metadata,
     mobile_lengths,
-    mobile_pattern,
     region_of_mobile,
 )
 from contacts.phones.refusals import APPEARS_ROUNDED, PhoneError, refusal
 
-# Groups of digits that cannot be anything else than a phone number if they are one. Identity numbers have other groups,
-# or those that are excluded here: 123-45-6789 in the US and 9198 7654 3210 in India.
-_SIMPLE = re.compile(
-    r"(?!\d{3}-\d\d-\d{4}\Z|\d{4}[ -]\d{4}[ -]\d{4}\Z)"
-    r"(?:\+\d{1,4}|\(0\d{1,4}\)|\d{2,5})(?:[ \u00a0-]\d{2,7})+",
-    re.ASCII,
-)
-_SEPARATOR = re.compile(r"[ \u00a0()-]")
-# One of the separators of _SIMPLE and a last group of two digits.
-_SHORT_END = re.compile(r"[ \u00a0-]\d\d\Z", re.ASCII)
 _DIGITS = "0123456789"
 #: Digits after a complete number that are taken for an extension.
 _EXTENSION_DIGITS = 6
@@ -87,12 +75,11 @@ def parse(text: str, country: str, accepted: Accepted = MOBILES) -> str:
     written with + or 00 as one of any country. ``accepted`` takes in more. Raises PhoneError with one of the codes in
     ``SENTENCES``.
     """
-    plain = _SEPARATOR.sub("", text) if _SIMPLE.fullmatch(text) else text
-    match = _plain_mobile(country).fullmatch(plain)
-    # Eight digits may be a date, thirteen that begin with 0 an identity number; zeros at the end are Excel's rounding.
-    is_certain = len(plain) != 8 and not text.endswith("000000") and not (len(plain) == 13 and plain.startswith("0"))
-    if match and is_certain and not (_SHORT_END.search(text) and _plain_mobile(country).fullmatch(plain[:-2])):
-        return calling_code(country) + match["national"]
+    return plain.read(text, country) or parse_any(text, country, accepted)
+
+
+def parse_any(text: str, country: str, accepted: Accepted = MOBILES) -> str:
+    """What ``parse`` returns, for every notation: the simple form, which takes no short cut."""
     if accepted.everything:
         return readings(text, country)[0]
     cell = cells.normalised(text)
@@ -112,8 +99,7 @@ def readings(text: str, country: str) -> list[str]:
     among words, fixed lines, and for bare digits that are no mobile number of ``country`` also the number of another
     country. Raises PhoneError if there is none: ``missing``, ``not_a_number``, ``too_short``, ``rounded_by_excel``...
     """
-    match = _plain_mobile(country).fullmatch(text)
-    if match:
+    if match := plain.mobile(country).fullmatch(text):
         return [calling_code(country) + match["national"]]
     cell, country = cells.normalised(text), country.upper()
     groups = cells.groups(cell)
@@ -282,8 +268,7 @@ def _of_other_country(digits: str, country: str) -> _Number | None:
 
 def _kind(number: _Number) -> str:
     """The kind of a number that exists according to the metadata; "" if it does not."""
-    parsed = _parsed(number)
-    return KINDS.get(phonenumbers.number_type(parsed), "") if phonenumbers.is_valid_number(parsed) else ""
+    return KINDS.get(phonenumbers.number_type(_parsed(number)), "")
 
 
 def _parsed(number: _Number) -> phonenumbers.PhoneNumber:
@@ -380,19 +365,3 @@ def _valid(digits: str, country: str) -> Iterator[_Number]:
     for number in _candidates(digits, country):
         if phonenumbers.is_valid_number(_parsed(number)):
             yield number
-
-
-@lru_cache(maxsize=256)
-def _plain_mobile(country: str) -> re.Pattern[str]:
-    """Matches a mobile number in use of ``country`` in plain notation; the group ``national`` excludes all prefixes."""
-    plan = metadata(country)
-    prefixes = [rf"\+?{plan.country_code}", f"00{plan.country_code}"]
-    not_prefixed = ""
-    if plan.national_prefix_for_parsing:
-        # A number that may still start with a prefix can be read in two ways; phonenumbers decides which is right.
-        not_prefixed = f"(?!{plan.national_prefix_for_parsing})"
-        if plan.national_prefix_for_parsing == plan.national_prefix:
-            prefixes.append(plan.national_prefix)
-    national = f"{not_prefixed}{mobile_pattern(country)}"
-    # re.ASCII: the metadata writes \d for 0 to 9.
-    return re.compile(f"(?:{'|'.join(prefixes)}|(?!{plan.country_code}))(?P<national>{national})", re.ASCII)

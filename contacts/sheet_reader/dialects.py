@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from contacts.sheet_reader.cells import looks_like_numbers
@@ -38,8 +38,12 @@ class Dialect:
 
     def cells(self, lines: Iterator[str]) -> Iterator[list[str]]:
         """The records of ``lines``. Raises csv.Error for a cell of more than 131,072 characters."""
+        return self.plain_cells(map(self.plain, lines))
+
+    def plain_cells(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The records of lines that are as ``plain`` returns them. Raises csv.Error as ``cells`` does."""
         # In strict mode a quotation mark inside a cell would be an error; spreadsheet programs read it, too.
-        return csv.reader(map(self.plain, lines), delimiter=self.delimiter, quotechar=self.quote, skipinitialspace=True)
+        return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, skipinitialspace=True)
 
     def pieces(self, line: str) -> list[str]:
         """The cells of ``line`` if quotation marks meant nothing."""

@@ -61,7 +61,7 @@ def arrange(source: Source, options: Options) -> Contents:
         hidden_rows=sum(number > header_row for number in source.hidden),
     )
     left_out = {"above_header": header_row, "hidden": 0, "swallowed": 0}
-    below = (row for row in chain(first, rows) if row.number > header_row)
+    below = chain((row for row in first if row.number > header_row), rows)
     return Contents(layout, _accounted(below, hidden, check, left_out), left_out)
 
 
@@ -97,8 +97,9 @@ def _accounted(
         if not row.cells:
             blank.append(row)
             continue
-        yield from blank
-        blank.clear()
+        if blank:
+            yield from blank
+            blank.clear()
         has_rows = True
         if row.number in hidden:
             left_out["hidden"] += 1
@@ -114,19 +115,19 @@ def _without_gaps(rows: Iterator[Row]) -> Iterator[Row]:
     """The rows without trailing blank cells, and a blank row for each number that is missing. Raises SheetError."""
     expected = 1
     for row in rows:
-        if row.number > MAX_ROWS:
+        number, cells, _ = row
+        if number > MAX_ROWS:
             raise too_many_rows()
-        for number in range(expected, row.number):
-            yield Row(number, [])
-        expected = row.number + 1
-        cells = row.cells
+        if number > expected:
+            yield from (Row(missing, []) for missing in range(expected, number))
+        expected = number + 1
         if cells and not cells[-1].strip():
             cells = _trimmed(cells)
             row = row._replace(cells=cells)
         if len(cells) > MAX_COLUMNS:
             raise SheetError(
                 "too_large",
-                f"Row {row.number:,} has more than {MAX_COLUMNS} columns. Remove the columns that you do not need.",
+                f"Row {number:,} has more than {MAX_COLUMNS} columns. Remove the columns that you do not need.",
             )
         yield row
 

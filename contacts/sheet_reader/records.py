@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from contacts.headings import ANOTHER_PERSON, MOBILE, PHONE, has_one_of
@@ -76,6 +77,8 @@ class Records:
 
         def check(row: Row) -> tuple[Row, int]:
             record = self._unusual.pop(row.number, None)
+            if record is None and not row.problems and usual.is_certain(row.cells):
+                return row, 0
             problems = dict(row.problems)
             swallowed = self._swallowed(record, header_row, usual) if record and len(record.lines) > 1 else 0
             width = len(record.cells) if record else len(row.cells)
@@ -169,6 +172,16 @@ class Usual:
     is_rectangular: bool
     doubtful: frozenset[str]
 
+    def is_certain(self, cells: Sequence[str]) -> bool:
+        """Whether a row of one line is usual in all respects; a quick test, which most rows pass."""
+        return len(cells) == self._certain_width and not self._has_name_for_number(cells)
+
+    @cached_property
+    def _certain_width(self) -> int:
+        """How many cells show that none of them moved, unless there is a name for a number; -1 if no number does."""
+        is_clear = self.shown == self.columns == self.width > 1 and not self.doubtful
+        return self.columns if is_clear else -1
+
     def is_shifted(self, cells: Sequence[str], width: int) -> bool:
         """Whether a delimiter too many or too few may have moved the number of a row to another column.
 
@@ -199,7 +212,7 @@ class Usual:
 
     def _has_name_for_number(self, cells: Sequence[str]) -> bool:
         """Whether there is a name in a column of numbers, as where the comma in a name moves it there."""
-        return any(_is_name(cells[column]) for column in self.pure if column < len(cells))
+        return any(map(_is_name, [cells[column] for column in self.pure if column < len(cells)]))
 
     def _may_be_from_the_right(self, cells: Sequence[str], width: int, found: set[int]) -> bool:
         """Whether a row lacks a delimiter where others have them all, and a number belongs to a column further right.
@@ -259,6 +272,9 @@ def usual_row(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Usual:
 
 def _is_name(text: str) -> bool:
     """Whether ``text`` can be a part of a name: words other than "none" or "no phone", and no code of three digits."""
+    # Most cells end with digits, and this is faster than counting.
+    if len(text) > 2 and text[-3:].isdigit():
+        return False
     return sum(map(str.isdigit, text)) < 3 and not says_no_number(text)
 
 

@@ -18,7 +18,7 @@ from campaigns.models import Attempt, Batch, Campaign
 from contacts import queues
 from contacts.models import Contact, ContactList
 from providers import registry
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, approve, freeze
 from tests.proof.provider import ADAPTERS, Provider, answering

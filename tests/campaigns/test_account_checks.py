@@ -19,8 +19,9 @@ from contacts import suppression
 from contacts.errors import Refusal
 from contacts.models import Contact, ContactList
 from providers import locks, registry
-from providers.base import BaseAdapter, CampaignSpec, Guard, Limits, Message, Problem
+from providers.base import BaseAdapter, CampaignSpec, Message, Problem
 from providers.errors import Refused
+from providers.limits import Guard, Limits
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.pages import html_of

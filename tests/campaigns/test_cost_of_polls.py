@@ -18,7 +18,7 @@ from campaigns.results import already_read
 from campaigns.results.evidence import attempts_of
 from campaigns.results.poll import may_use
 from contacts.models import ContactList
-from providers.base import Limits
+from providers.limits import Limits
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from providers.transports import sftp

@@ -16,7 +16,8 @@ from campaigns.results import balance, settle
 from campaigns.results.evidence import evidence_fingerprint
 from contacts.suppression import suppress
 from providers.adapters.smsportal import Adapter
-from providers.base import Guard, Interpretation, ProviderState
+from providers.base import Interpretation, ProviderState
+from providers.limits import Guard
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, collect, hand_over, until_closed

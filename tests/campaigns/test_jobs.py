@@ -29,7 +29,7 @@ from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results import balance
 from contacts import queues
 from providers.adapters.smsportal import Adapter
-from providers.base import Limits
+from providers.limits import Limits
 from providers.locks import LockLost
 from providers.models import Account
 from providers.sandbox.server import Sandbox

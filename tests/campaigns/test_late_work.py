@@ -21,7 +21,8 @@ from contacts import queues
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from providers.adapters.smsportal import Adapter
-from providers.base import Limits, Receipt, Staged
+from providers.base import Receipt, Staged
+from providers.limits import Limits
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import Clock, MakeCampaign, approve, default_options, freeze, hand_over

@@ -12,7 +12,8 @@ from campaigns.handover import batches
 from campaigns.handover.exact_files import first_lines
 from campaigns.models import Campaign
 from contacts.models import Contact, ContactList
-from providers.base import Limits, Payload
+from providers.base import Payload
+from providers.limits import Limits
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, freeze
 from tests.pages import html_of

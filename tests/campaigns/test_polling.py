@@ -12,8 +12,9 @@ from campaigns.lifecycle import transition
 from campaigns.models import Batch, Campaign
 from campaigns.results import poll, schedule, settle
 from providers.adapters import smsportal
-from providers.base import Interpretation, Limits, ProviderState
+from providers.base import Interpretation, ProviderState
 from providers.errors import Unreachable
+from providers.limits import Limits
 from providers.models import Account
 from tests.campaigns.conftest import Clock, MakeCampaign
 

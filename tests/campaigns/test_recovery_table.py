@@ -27,8 +27,9 @@ from campaigns.handover.recovery import (
     decide_after_refusal,
 )
 from campaigns.statuses import BatchStatus
-from providers.base import Guard, Interpretation, ProviderState
+from providers.base import Interpretation, ProviderState
 from providers.errors import Refused, Unreachable
+from providers.limits import Guard
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 WINDOW, PAUSE = timedelta(hours=24), timedelta(seconds=60)

@@ -19,7 +19,8 @@ from campaigns.results import balance
 from campaigns.timing import PACE_PERIOD
 from contacts.errors import Refusal
 from contacts.suppression import suppress
-from providers.base import GuardKind, Staged
+from providers.base import Staged
+from providers.limits import GuardKind
 from tests.campaigns.conftest import approve, freeze
 from tests.campaigns.life import JOHANNESBURG, MONDAY, NEW_YORK, Begin, Life, begin, hours
 from tests.proof.provider import ADAPTERS

@@ -20,7 +20,8 @@ from campaigns.models import Batch, Campaign, Recipient
 from campaigns.results.evidence import keep_observation
 from campaigns.views.evidence import may_still_be_processed
 from providers.adapters import smsportal
-from providers.base import Guard, Limits, Observation, ObservedFile
+from providers.base import Observation, ObservedFile
+from providers.limits import Guard, Limits
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
 from tests.conftest import retyped, signed_in

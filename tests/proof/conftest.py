@@ -20,7 +20,7 @@ from campaigns.results import poll
 from contacts import queues, suppression
 from contacts.models import Contact, ContactList
 from providers import points, registry
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from providers.models import Account
 from tests.proof.incidents import PEOPLE
 from tests.proof.machine import FIRST_NUMBER, START, TEXT, BatchLife, Clock, Figures, Gate, Setup

@@ -26,7 +26,7 @@ from campaigns.results.uploaded_log import UploadedLog
 from contacts import suppression
 from contacts.errors import Refusal
 from contacts.models import Consent, Suppression
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from providers.models import Account
 from tests.proof.incidents import CUTS, TROUBLES, Died, Incident, incidents, maybe_incident
 from tests.proof.incidents import choices as _choices

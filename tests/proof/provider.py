@@ -18,10 +18,7 @@ from providers.base import (
     BaseAdapter,
     CampaignSpec,
     Check,
-    Guard,
-    GuardKind,
     Interpretation,
-    Limits,
     Message,
     Observation,
     ObservedFile,
@@ -34,6 +31,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Unreachable
+from providers.limits import Guard, GuardKind, Limits
 from providers.points import reach
 
 #: How long the provider recognises a key, and how long Baton relies on that.

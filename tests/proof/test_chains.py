@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from campaigns import chain, follow_up
 from campaigns.handover import journal
 from campaigns.models import Campaign, CampaignPerson
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from tests.proof import machine
 from tests.proof.chains import ChainRules
 from tests.proof.machine import BatchLife, Figures

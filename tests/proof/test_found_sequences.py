@@ -9,7 +9,7 @@ import pytest
 
 from campaigns import decisions
 from campaigns.models import Batch, Campaign
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from tests.proof.incidents import Incident
 from tests.proof.machine import BatchLife
 

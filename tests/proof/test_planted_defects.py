@@ -13,7 +13,7 @@ from campaigns.lifecycle import transition
 from campaigns.models import Batch
 from campaigns.querysets import RecipientQuerySet
 from campaigns.timing import Clock
-from providers.base import GuardKind
+from providers.limits import GuardKind
 from providers.locks import Lock
 from tests.proof.incidents import Incident
 from tests.proof.machine import STAGGERS, BatchLife

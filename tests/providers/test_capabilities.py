@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from providers import capabilities, registry
-from providers.base import BaseAdapter, Guard, Limits
+from providers.base import BaseAdapter
+from providers.limits import Guard, Limits
 from providers.management.commands import capabilities as command
 
 ADAPTERS = list(registry.all_adapters().values())

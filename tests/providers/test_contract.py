@@ -7,17 +7,8 @@ import pytest
 from django import forms
 
 from providers import gsm, registry, timing
-from providers.base import (
-    Attempt,
-    BaseAdapter,
-    CampaignSpec,
-    Ending,
-    GuardKind,
-    Message,
-    Observation,
-    ProviderState,
-    Staged,
-)
+from providers.base import Attempt, BaseAdapter, CampaignSpec, Ending, Message, Observation, ProviderState, Staged
+from providers.limits import GuardKind
 from providers.transports.http import HttpTransport
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -41,9 +41,7 @@ from providers.base import (
     BaseAdapter,
     CampaignSpec,
     Check,
-    Guard,
     Interpretation,
-    Limits,
     Message,
     Observation,
     Payload,
@@ -53,6 +51,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Unclear
+from providers.limits import Guard, Limits
 from providers.messages import Messages
 from providers.replies import PushedReply
 from providers.transports.http import HttpRemote, HttpTransport

@@ -47,9 +47,7 @@ from providers.base import (
     BaseAdapter,
     CampaignSpec,
     Check,
-    Guard,
     Interpretation,
-    Limits,
     Message,
     Observation,
     ObservedFile,
@@ -60,6 +58,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused
+from providers.limits import Guard, Limits
 from providers.messages import Messages
 from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport

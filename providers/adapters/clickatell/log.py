@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.adapters.clickatell.wire import client_message_id
 from providers.adapters.clickatell.words import UNKNOWN, WORDS
-from providers.base import MASK, Check, ObservedFile, Payload
+from providers.base import Check, ObservedFile, Payload
 
 # At most this many bytes of a log file are read.
 MAX_LOG_BYTES = 5_000_000
@@ -24,6 +24,8 @@ NUMBER = re.compile(r"(?<!\w)(?:\+|00)?(\d{7,16})(?!\w)")
 _ECHO = re.compile(r"\b(?:text|data|csv)\s*:", re.IGNORECASE)
 _STEM = re.compile(r"c\d+-b\d+-g\d+-[0-9a-f]{8}")
 _OTHER = re.compile(r"c\d+-?b\d+-?g\d+-?[0-9a-f]{8}|[\w-]+\.(?:txt|csv|dat|sms|msg)\b|climsgid\s*[:=]", re.IGNORECASE)
+#: What stands in evidence in place of a password.
+_MASK = b"****"
 _PASSWORD = re.compile(rb"(password\s*[:=]\s*)[^\s&|,;]+", re.IGNORECASE)
 
 
@@ -37,8 +39,8 @@ def mask_secrets(body: bytes, settings: Mapping[str, Any]) -> bytes:
     """Return a log with the account's passwords, and whatever follows ``password:``, replaced by asterisks."""
     for name in ("api_password", "password"):
         if secret := str(settings.get(name) or "").encode():
-            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", MASK, body)
-    return _PASSWORD.sub(rb"\1" + MASK, body)
+            body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(secret) + rb"(?![0-9A-Za-z])", _MASK, body)
+    return _PASSWORD.sub(rb"\1" + _MASK, body)
 
 
 def check_clock(newest: datetime | None, now: datetime) -> Check:

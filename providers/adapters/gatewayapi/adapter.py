@@ -15,9 +15,7 @@ from providers.base import (
     CampaignSpec,
     Check,
     Ending,
-    Guard,
     Interpretation,
-    Limits,
     Message,
     Observation,
     ObservedFile,
@@ -27,6 +25,7 @@ from providers.base import (
     Staged,
 )
 from providers.errors import Refused, Trouble, Unclear, Unreachable
+from providers.limits import Guard, Limits
 from providers.transports.files import Entry, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 

@@ -13,9 +13,7 @@ from providers.base import (
     BaseAdapter,
     CampaignSpec,
     Check,
-    Guard,
     Interpretation,
-    Limits,
     Message,
     Observation,
     ObservedFile,
@@ -24,6 +22,7 @@ from providers.base import (
     Receipt,
 )
 from providers.errors import Refused
+from providers.limits import Guard, Limits
 from providers.transports.files import Entry, is_plain, is_whole, version_of
 from providers.transports.ftp import FtpRemote, FtpTransport
 from providers.transports.sftp import SftpRemote, SftpTransport, fingerprint

@@ -1,26 +1,19 @@
 """Evidence in: what SMSPortal's folders and fault reports mean for a batch. Pure."""
 
 import hashlib
-import io
-import json
 import re
-import zipfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-from providers import reports
-from providers.adapters.smsportal import words
+from providers.adapters.smsportal.fault_reports import Fault, is_handed_over_file, parse_report
 from providers.adapters.smsportal.words import ABOUT_ONE_RECIPIENT, ERRORS, PROCESSED, SEND, UNKNOWN, WORDS
 from providers.base import (
     Attempt,
     Ending,
     Interpretation,
     Observation,
-    ObservedFile,
     Outcome,
     Payload,
     ProviderState,
@@ -29,7 +22,6 @@ from providers.base import (
 
 # A fault report may appear later than the file it is about; a file in Errors waits this long for its report.
 _REPORT_PATIENCE = timedelta(seconds=60)
-_NUMBER = re.compile(r"(?<!\d)(?:\+|00)?(\d{7,15})(?!\d)")
 
 
 def interpret(payload: Payload, attempts: Sequence[Attempt], observations: Sequence[Observation]) -> Interpretation:
@@ -70,21 +62,6 @@ def _interpret(evidence: "_Evidence") -> Interpretation:
 
 
 @dataclass(frozen=True)
-class _Fault:
-    """An error code in a report, for one number of the batch or for none of them (``msisdn`` is ``""``).
-
-    A code without a number is about the whole file, unless it is in ``ABOUT_ONE_RECIPIENT``: then it does not say
-    which recipient. ``raw`` is the text around the code; ``source`` and ``line`` (from 1) say where it was found.
-    """
-
-    code: str
-    raw: str
-    msisdn: str
-    source: str
-    line: int
-
-
-@dataclass(frozen=True)
 class _Evidence:
     """Everything that was observed of a batch, by attempt number; 0 stands for files with only the inner name.
 
@@ -94,8 +71,8 @@ class _Evidence:
     """
 
     attempts: dict[int, Attempt]
-    processed: dict[int, list[_Fault]]
-    failures: dict[int, list[_Fault]]
+    processed: dict[int, list[Fault]]
+    failures: dict[int, list[Fault]]
     failed_since: dict[int, datetime]
     waiting: frozenset[int]
     seen_at: datetime
@@ -107,7 +84,7 @@ class _Evidence:
         return 0 in self.failures
 
     @property
-    def all_failures(self) -> list[_Fault]:
+    def all_failures(self) -> list[Fault]:
         """Every fault reported in Errors, for any attempt."""
         return [fault for faults in self.failures.values() for fault in faults]
 
@@ -130,7 +107,7 @@ class _Report:
     length: int = 0
     digest: str = ""
     says_nothing: bool = True
-    faults: list[_Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
 
 
@@ -148,7 +125,7 @@ class Reader:
                 length,
                 digest,
                 says_nothing,
-                [_Fault(*fault) for fault in faults],
+                [Fault(*fault) for fault in faults],
                 unlisted,
             )
             for folder, name, first, size, length, digest, says_nothing, faults, unlisted in state or []
@@ -168,14 +145,14 @@ class Reader:
             digest = hashlib.sha256(file.body).hexdigest()
             if digest != report.digest:
                 report.digest, report.length = digest, len(file.body)
-                report.says_nothing = _is_handed_over_file(file.body)
+                report.says_nothing = is_handed_over_file(file.body)
                 report.faults, report.unlisted = [], []
                 if not report.says_nothing:
-                    report.faults, report.unlisted = _parse_report(file, self.payload)
+                    report.faults, report.unlisted = parse_report(file, self.payload)
         return True
 
     def interpret(self) -> Interpretation:
-        places: dict[str, dict[int, list[_Fault]]] = {PROCESSED: {}, ERRORS: {}}
+        places: dict[str, dict[int, list[Fault]]] = {PROCESSED: {}, ERRORS: {}}
         failed_since: dict[int, datetime] = {}
         truncated: list[str] = []
         unlisted: list[str] = []
@@ -372,9 +349,9 @@ def _report_alarms(evidence: _Evidence) -> list[str]:
     return alarms
 
 
-def _outcomes(faults: Sequence[_Fault]) -> tuple[Outcome, ...]:
+def _outcomes(faults: Sequence[Fault]) -> tuple[Outcome, ...]:
     """Return one outcome for each number; a known code takes precedence over UNKNOWN, the first over later ones."""
-    best: dict[str, _Fault] = {}
+    best: dict[str, Fault] = {}
     for fault in faults:
         known = best.get(fault.msisdn)
         if fault.msisdn and (known is None or (known.code == UNKNOWN and fault.code != UNKNOWN)):
@@ -393,48 +370,3 @@ def _outcomes(faults: Sequence[_Fault]) -> tuple[Outcome, ...]:
         )
         for fault in best.values()
     )
-
-
-def _is_handed_over_file(body: bytes) -> bool:
-    """Whether this is the file that was handed over, unpacked: it contains every number and is not a report."""
-    start = body[:20_000].decode("utf-8-sig", "replace").lower()
-    return start.lstrip().startswith("version") and '"contacts"' in start
-
-
-@lru_cache(maxsize=1)
-def _spellings(body: bytes) -> dict[str, str]:
-    """Return ``{spelling: msisdn}`` for each way in which a report may write a number that was handed over.
-
-    assumption: the document does not show how a report writes numbers. Accepted are the number as it was handed over,
-    and 0 instead of the country code if only one number has these last nine digits (as South African numbers do).
-    """
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        content = archive.read(archive.namelist()[0])
-    document = json.loads(content.partition(b"\n")[2])
-    numbers = {contact["msisdn"] for contact in document["contacts"]}
-    endings = Counter(number[-9:] for number in numbers)
-    national = {f"0{number[-9:]}": number for number in numbers if endings[number[-9:]] == 1}
-    return national | {number: number for number in numbers}
-
-
-def _parse_report(file: ObservedFile, payload: Payload) -> tuple[list[_Fault], list[str]]:
-    """Return the faults in a report, and the words in it that look like codes but are not listed.
-
-    assumption: the form of the fault report is not documented. A known code next to a number of the batch is a fault of
-    that number; a code without a number is a fault of the file, unless it is about one recipient.
-    """
-    spellings = _spellings(payload.body)
-    faults: list[_Fault] = []
-    not_listed: list[str] = []
-    for piece in reports.pieces(file.body or b""):
-        found_numbers = _NUMBER.findall(piece.number_words)
-        msisdn = next((spellings[found] for found in found_numbers if found in spellings), "")
-        codes = words.listed(piece.words)
-        unlisted = words.unlisted(piece.words)
-        if unlisted or (piece.is_fault and msisdn and not codes):
-            not_listed += unlisted or [piece.words[:60]]
-            codes.append(UNKNOWN)
-        # A number gets one fault: the first.
-        for code in codes[:1] if msisdn else codes:
-            faults.append(_Fault(code, piece.words.strip()[:200], msisdn, file.name, piece.line))
-    return faults, not_listed

@@ -15,9 +15,7 @@ from providers.base import (
     BaseAdapter,
     CampaignSpec,
     Check,
-    Guard,
     Interpretation,
-    Limits,
     Message,
     Observation,
     ObservedFile,
@@ -30,6 +28,7 @@ from providers.base import (
     Staged,
 )
 from providers.fields import HostField, SecretField
+from providers.limits import Guard, Limits
 from providers.transports.ftp import FtpRemote, FtpTransport
 
 WORDS = {"barred": "Acme texts nobody at this number.", "stop": "This number has opted out with Acme."}
