@@ -694,7 +694,10 @@ class Migration(migrations.Migration):
                 (
                     "campaign",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="recipients", to="campaigns.campaign"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recipients",
+                        to="campaigns.campaign",
                     ),
                 ),
             ],
@@ -1132,10 +1135,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="recipient",
-            index=models.Index(fields=["campaign", "msisdn"], name="recipient_by_number"),
-        ),
-        migrations.AddIndex(
-            model_name="recipient",
             index=models.Index(
                 fields=["campaign", "excluded_reason", "batch_number", "msisdn"], name="recipient_by_batch"
             ),
@@ -1147,8 +1146,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="recipient",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("excluded_reason", "")),
-                fields=("campaign", "msisdn"),
+                models.F("campaign"),
+                models.F("msisdn"),
+                models.Case(
+                    models.When(excluded_reason="", then=models.Value(0)),
+                    default=models.F("id"),
+                    output_field=models.BigIntegerField(),
+                ),
                 name="nobody_is_texted_twice_in_a_campaign",
             ),
         ),
