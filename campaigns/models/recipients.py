@@ -48,8 +48,7 @@ class Recipient(PersonData):
         ordering = ("id",)
         constraints = (
             # A number is included once; those who are excluded differ by their ids. So one index is unique, and holds
-            # all recipients in the order of their numbers. On PostgreSQL, a recipient who is put into a batch is
-            # written to every index.
+            # all recipients in the order of their numbers.
             models.UniqueConstraint(
                 "campaign",
                 "msisdn",
@@ -64,8 +63,13 @@ class Recipient(PersonData):
             ),
         )
         indexes = (
-            # With the reason first, so that nobody who was excluded is read to find those who are in no batch yet.
-            models.Index(fields=("campaign", "excluded_reason", "batch_number", "msisdn"), name="recipient_by_batch"),
+            # No index has the number of the batch: PostgreSQL then puts recipients into a batch without writing any.
+            # Batches and campaigns say between which numbers to look instead.
+            models.Index(
+                fields=("campaign", "excluded_reason", "msisdn"),
+                condition=~Q(excluded_reason=""),
+                name="recipient_by_reason",
+            ),
             models.Index(fields=("msisdn", "-id"), name="recipient_of_anything"),
         )
 

@@ -12,13 +12,13 @@ import contacts.models.imports
 
 
 def leave_room_for_updates(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Have PostgreSQL fill half of each page of staged rows, so that the new version of a row fits beside the old one.
+    """Have PostgreSQL fill less than half of each page of staged rows, so that new versions of all its rows fit.
 
     Applying an import updates every staged row once, in columns that no index has. PostgreSQL then writes no index, but
     only if the page has room.
     """
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("ALTER TABLE contacts_importrow SET (fillfactor = 50)")
+        schema_editor.execute("ALTER TABLE contacts_importrow SET (fillfactor = 45)")
 
 
 class Migration(migrations.Migration):

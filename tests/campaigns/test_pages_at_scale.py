@@ -47,7 +47,7 @@ def campaign(account: Account, make_running: MakeCampaign, make_list: Callable[.
     made.recipients.filter(pk__in=list(made.recipients.order_by("-msisdn").values_list("pk", flat=True)[:20])).update(
         batch_number=None
     )
-    Campaign.objects.filter(pk=made.pk).update(pace=1000, canary=100, freeze_total=PEOPLE)
+    Campaign.objects.filter(pk=made.pk).update(pace=1000, canary=100, freeze_total=PEOPLE, nobody_waits_up_to="")
     count_causes(made)
     made.refresh_from_db()
     return made
