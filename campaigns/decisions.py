@@ -142,7 +142,7 @@ def release_canary(campaign: Campaign, user: Any, now: datetime) -> None:
         fresh = lock_campaign(campaign.pk)
         if fresh.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED) or not canary.others_wait(fresh):
             raise Refusal("no_canary", f"Nobody waits behind the first recipients of {campaign}.")
-        count = fresh.recipients.waiting().count()
+        count = Recipient.objects.waiting_of(fresh).count()
         refuse_unapproved(fresh)
         Campaign.objects.filter(pk=fresh.pk).update(canary_released_at=now, resumed_at=now, batches_due_at=None)
         record_event(fresh, "canary_released", f"Continued with the remaining {count:,} recipients.", user=user)

@@ -70,15 +70,25 @@ class _Lines:
         self.campaign = campaign
         self.fields = list(_values_of(campaign))
         self.current = outcomes.current_generations(batches)
+        #: Everybody with the number of a batch was in its first generation.
+        self.first_generations = sorted(
+            (batch for batch in batches if batch.generation == 1), key=lambda batch: batch.number
+        )
         self.by_id = {batch.pk: batch for batch in batches}
         self.numbers_of: tuple[int, list[str]] = (0, [])
         self.composer = composer_of(campaign) if campaign.text.strip() and campaign.account_id else None
 
     def of(self, rows: QuerySet[Recipient]) -> Iterator[list[str]]:
         # Each in the order of an index; together, a database would sort them all.
-        in_files = rows.filter(excluded_reason="").exclude(batch_number=None).order_by("batch_number", "msisdn")
+        in_files = (
+            rows.filter(
+                excluded_reason="", batch_number=batch.number, msisdn__gte=batch.first_msisdn,
+                msisdn__lte=batch.last_msisdn,
+            ).order_by("msisdn")
+            for batch in self.first_generations
+        )  # fmt: skip
         others = rows.filter(batch_number=None).order_by("msisdn", "id")
-        found = chain(in_files.iterator(CHUNK), others.iterator(CHUNK))
+        found = chain.from_iterable(each.iterator(CHUNK) for each in (*in_files, others))
         while chunk := list(islice(found, CHUNK)):
             own = outcomes.own_outcomes(chunk)
             for row in chunk:

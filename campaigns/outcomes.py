@@ -1,6 +1,8 @@
 """The outcome of each recipient of a campaign: the filter, and the words for the table and the export."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +13,9 @@ from campaigns.querysets import IS_WAITING
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 from contacts.browsing import with_beginning
 
-#: Recipients that a database puts in order at once.
+#: Recipients that a database puts in order at once, and the ranges of numbers in which it finds them.
 _FEW_ROWS = 50_000
+_FEW_RANGES = 20
 
 
 def current_generations(batches: Iterable[Batch]) -> dict[int, Batch]:
@@ -43,12 +46,12 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
     rows = _numbered(campaign, wanted)
     code, outcome = wanted.get("code"), wanted.get("outcome")
     if wanted.get("batch"):
-        return rows.filter(excluded_reason="", batch_number=wanted["batch"])
+        return rows.filter(_between(batch for batch in batches if batch.number == wanted["batch"]))
     if code in Recipient.Excluded.values:
         return rows.filter(excluded_reason=code)
     has_file = any(OUTCOME_OF_BATCH.get(batch.status) == outcome for batch in batches)
     if not code and outcome == without_file(campaign) and not has_file:
-        return rows.filter(IS_WAITING)
+        return rows.filter(msisdn__gt=campaign.nobody_waits_up_to)
     if not code and outcome not in ("row_error", "rejected", "needs_decision"):
         return rows
     of_code = [
@@ -57,9 +60,15 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
         if (not code or batch.reason == code or any(cause[1] == code for cause in batch.causes))
         and (not outcome or OUTCOME_OF_BATCH.get(batch.status) == outcome or _has_result(batch, outcome))
     ]
-    if sum(batch.rows for batch in of_code) > _FEW_ROWS:
+    if sum(batch.rows for batch in of_code) > _FEW_ROWS or len(of_code) > _FEW_RANGES:
         return rows
-    return rows.filter(excluded_reason="", batch_number__in={batch.number for batch in of_code})
+    return rows.filter(_between(of_code)) if of_code else rows.none()
+
+
+def _between(batches: Iterable[Batch]) -> Q:
+    """The condition that an index has of recipients in ``batches``, of which there must be one: others fit it too."""
+    ranges = (Q(msisdn__gte=batch.first_msisdn, msisdn__lte=batch.last_msisdn) for batch in batches)
+    return reduce(or_, ranges, Q())
 
 
 def _numbered(campaign: Campaign, wanted: Mapping[str, Any]) -> QuerySet[Recipient]:

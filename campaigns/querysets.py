@@ -11,7 +11,7 @@ from contacts.models import Suppression
 from providers.models import Account
 
 if TYPE_CHECKING:
-    from campaigns.models import Batch, Recipient  # noqa: F401 - the base classes below name them
+    from campaigns.models import Batch, Campaign, Recipient  # noqa: F401 - the base classes below name them
 
 
 #: Included and in no batch yet: the condition of ``waiting``, for views that combine it with others.
@@ -31,10 +31,14 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         """Those who are included and in no batch yet."""
         return self.filter(IS_WAITING)
 
-    def has_waiting(self) -> bool:
-        """Whether anybody is included and in no batch yet, of the recipients of one campaign."""
+    def waiting_of(self, campaign: "Campaign") -> "RecipientQuerySet":
+        """Those of ``campaign`` who are included and in no batch yet, without looking at those before the first."""
+        return self.filter(IS_WAITING, campaign=campaign.pk, msisdn__gt=campaign.nobody_waits_up_to)
+
+    def has_waiting(self, campaign: "Campaign") -> bool:
+        """Whether anybody of ``campaign`` is included and in no batch yet."""
         # In order, because PostgreSQL would otherwise read the table from its beginning instead of the index.
-        return bool(self.waiting().order_by("msisdn").values_list("pk")[:1])
+        return bool(self.waiting_of(campaign).order_by("msisdn").values_list("pk")[:1])
 
     def opted_out(self) -> "RecipientQuerySet":
         """Those who have an active suppression: a join over all of them."""
@@ -46,7 +50,13 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
         These are the recipients with its number, except those who got an outcome in an earlier generation.
         """
-        numbered = self.included().filter(campaign_id=batch.campaign_id, batch_number=batch.number)
+        numbered = self.included().filter(
+            campaign_id=batch.campaign_id,
+            batch_number=batch.number,
+            # An index has these, and none the number of the batch.
+            msisdn__gte=batch.first_msisdn,
+            msisdn__lte=batch.last_msisdn,
+        )
         if batch.generation == 1:
             return numbered
         return numbered.exclude(outcomes__batch__generation__lt=batch.generation)

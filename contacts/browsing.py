@@ -20,6 +20,8 @@ from contacts.models import Contact, ContactList
 PAGE = 50
 #: Contacts read by one query of a filter or a search: up to 40 ms on a busy machine.
 WINDOW = 5_000
+#: How many times as large as the one before a window of recipients is, up to ``WINDOW``.
+WINDOW_GROWTH = 10
 #: Index entries counted by one query.
 COUNT_WINDOW = 20_000
 #: Seconds that a page or a count may take before it says how far it got.
@@ -225,22 +227,22 @@ def number_page(
 ) -> Page:
     """The page of ``matching``, some of ``rows``, by ``msisdn`` and id, after or before the row of that id.
 
-    An index of ``rows`` has this order. They are read in windows, and a page that finds too few rows in ``PATIENCE``
-    seconds says how far it got.
+    An index of ``rows`` has this order. They are read in windows, the first one no larger than a page and each larger
+    than the one before. A page that finds too few rows in ``PATIENCE`` seconds says how far it got.
     """
     key = rows.filter(pk=after or before).order_by("pk").values_list("msisdn", "pk").first()
     backwards = bool(before and key)
     order = ("-msisdn", "-pk") if backwards else ("msisdn", "pk")
     found: list[Any] = []
-    began, edge, stopped_at = clock(), key, None
+    began, edge, stopped_at, size = clock(), key, None, PAGE + 1
     while True:
         beyond = _beyond_key(edge, backwards)
-        last = rows.filter(beyond).order_by(*order).values_list("msisdn", "pk")[WINDOW - 1 : WINDOW].first()
+        last = rows.filter(beyond).order_by(*order).values_list("msisdn", "pk")[size - 1 : size].first()
         until = _up_to_key(last, backwards)
         found += matching.filter(beyond, until).order_by(*order)[: PAGE + 1 - len(found)]
         if len(found) > PAGE or last is None:
             break
-        edge = last
+        edge, size = last, min(size * WINDOW_GROWTH, WINDOW)
         if clock() - began > PATIENCE:
             stopped_at = last[1]
             break

@@ -32,7 +32,9 @@ def reset(campaign: Campaign) -> None:
         default_storage.delete(str(batch.payload))
     Batch.objects.filter(campaign=campaign).delete()
     campaign.recipients.exclude(batch_number=None).update(batch_number=None)
-    Campaign.objects.filter(pk=campaign.pk).update(status=Campaign.Status.APPROVED, started_at=None)
+    Campaign.objects.filter(pk=campaign.pk).update(
+        status=Campaign.Status.APPROVED, started_at=None, nobody_waits_up_to=""
+    )
 
 
 def measure(bench: Bench, slug: str) -> Iterator[Result]:

@@ -25,7 +25,7 @@ from benchmarks.results import MOST_OF_SQLITE, Result, compared
 from benchmarks.stages.imports import new_list
 from benchmarks.stages.polling import CREDIT
 from campaigns import decisions, jobs
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Recipient
 from contacts import importing, queues
 from contacts import jobs as contacts_jobs
 from contacts.models import ContactList, Import
@@ -72,7 +72,7 @@ def send_out(account: Account, contact_list: ContactList) -> None:
     wait(campaign, Campaign.Status.FROZEN)
     decisions.approve(campaign, campaigns.person("approver"), campaign.approval_hash, timezone.now())
     queues.enqueue_once(jobs.create_batches, campaign.pk)
-    while not campaign.batches.exists() or campaign.recipients.waiting().exists():
+    while not campaign.batches.exists() or Recipient.objects.has_waiting(campaign):
         time.sleep(LOOK_EVERY)
     while campaign.batches.filter(status__in=NOT_YET).exists():
         time.sleep(LOOK_EVERY)

@@ -132,6 +132,7 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
             frozen_at=now,
             **cleared,
             canary_released_at=None,
+            nobody_waits_up_to="",
             problems=[],
         )
     erase_old_numbers()

@@ -31,6 +31,7 @@ from campaigns.statuses import ExcludedReason
 from contacts import segments
 from contacts.fields import FROZEN_FIELDS
 from contacts.models import Contact, ContactList
+from contacts.planner import analyze
 from providers.locks import Lock
 
 #: Recipients copied in one transaction, so that web requests can write in between.
@@ -217,9 +218,10 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
     sources = sources_of(campaign)
     # The rows chosen earlier have been copied, so their numbers are recipients already.
     copied_before = Exists(Recipient.objects.filter(campaign=campaign.pk, **SAME_NUMBER))
-    reason = first_reason([excluded_if(copied_before, ExcludedReason.DUPLICATE), *sources.rules(text)])
-    copied = 0
+    is_duplicate = excluded_if(copied_before, ExcludedReason.DUPLICATE)
+    rules, copied = sources.rules(text), 0
     for row in sources.chosen:
+        reason, copied_until_now = first_reason([is_duplicate, *rules] if copied else rules), copied
         contacts = chosen_contacts(row).annotate(of_campaign=Value(campaign.pk), reason=reason)
         for after, until in _ranges(row.contact_list):
             with transaction.atomic():
@@ -229,6 +231,8 @@ def copy_people(campaign: Campaign, text: Text, lock: Lock | None) -> int:
                 refuse_lost(lock)
             if not is_freezing(campaign):
                 return copied
+        if copied > copied_until_now + CHUNK:
+            analyze(Recipient)
     return copied
 
 

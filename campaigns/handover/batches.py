@@ -80,7 +80,7 @@ def create_batches(campaign_id: int, now: datetime) -> int:
     portions.skip_those_outside()
     if campaign.is_staggered:
         # Also those who are in no batch yet after this; in any other campaign, everybody is in one.
-        subtract_leavers(campaign, campaign.recipients.waiting())
+        subtract_leavers(campaign, Recipient.objects.waiting_of(campaign))
     number = campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0
     while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
         with _no_garbage_collection():
@@ -252,7 +252,7 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
         texted = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)
         yield Rendered(payload, list(texted), batch.parts)
-    waiting = campaign.recipients.waiting()
+    waiting = Recipient.objects.waiting_of(campaign)
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
     # Streamed, because somebody may look at the first file only.
     rows = waiting.order_by("msisdn").values_list(*READ).iterator(chunk_size=2000)
@@ -273,6 +273,8 @@ def _store(campaign: Campaign, number: int, rendered: Rendered, portions: Portio
             taken += portions.waiting_between(first, last).update(batch_number=number)
         if taken != rendered.rows:
             raise Refusal("changed_meanwhile", f"The recipients of {campaign} changed while batches were created.")
+        if portions.window is None:
+            portions.nobody_waits_up_to(rendered.msisdns[-1])
 
 
 def _write(campaign: Campaign, rendered: Rendered) -> str:
@@ -301,6 +303,8 @@ def _row(campaign: Campaign, number: int, generation: int, rendered: Rendered, p
         payload=path,
         sha256=rendered.sha256,
         size=len(payload.body),
+        first_msisdn=rendered.msisdns[0],
+        last_msisdn=rendered.msisdns[-1],
         rows=rendered.rows,
         parts=rendered.parts,
         due_at=now,

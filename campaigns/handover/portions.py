@@ -57,12 +57,10 @@ class Portions:
         self.window = parse(campaign.window) if campaign.is_staggered else None
         self.most_rows = most_rows(campaign)
         self.room, self._room_at = _room(campaign, now)
-        #: Up to this number, everybody who may be in a batch is in one; used where there is no window.
-        self._used_up_to = ""
         self.spans: dict[Group, list[Span]] = {}
         self._openings: dict[Group, tuple[datetime, datetime] | None] = {}
         if self.window is not None:
-            for span in spans_of(self.window, campaign.recipients.waiting()):
+            for span in spans_of(self.window, Recipient.objects.waiting_of(campaign)):
                 self.spans.setdefault(span.group, []).append(span)
             self._openings = {group: next_opening(self.window, group, now) for group in self.spans}
 
@@ -73,7 +71,7 @@ class Portions:
         if rows <= 0:
             return []
         if self.window is None:
-            left = self.campaign.recipients.waiting().filter(msisdn__gt=self._used_up_to)
+            left = Recipient.objects.waiting_of(self.campaign)
             return list(left.order_by("msisdn").values_list(*READ)[:rows])
         for group in self._open_groups():
             spans = self.spans[group]
@@ -90,7 +88,6 @@ class Portions:
 
     def used(self, msisdns: Sequence[str]) -> None:
         """Count these recipients, the first ones of those taken last, as put into a batch."""
-        self._used_up_to = msisdns[-1]
         if self.room is not None:
             self.room -= len(msisdns)
 
@@ -111,7 +108,7 @@ class Portions:
 
     def waiting_between(self, first: str, last: str) -> RecipientQuerySet:
         """Those who wait, from the first to the last msisdn."""
-        return self.campaign.recipients.waiting().filter(msisdn__gte=first, msisdn__lte=last)
+        return Recipient.objects.waiting_of(self.campaign).filter(msisdn__gte=first, msisdn__lte=last)
 
     def skip_those_outside(self) -> None:
         """Exclude those whose allowed hours are closed, if the campaign skips them.
@@ -153,6 +150,8 @@ class Portions:
         counts = +Counter(
             {group: sum(self._waiting_in(span).count() for span in spans) for group, spans in self.spans.items()}
         )
+        if self.window is not None:
+            self._advance()
         due_at = self._due_at(counts)
         fields: dict[str, Any] = {"batches_due_at": due_at, "waiting_groups": stored_groups(counts)}
         if made:
@@ -161,8 +160,20 @@ class Portions:
         if due_at is None and counts and not canary.others_wait(self.campaign):
             self._refuse_unless_busy(counts.total())
 
+    def _advance(self) -> None:
+        """Store up to which number nobody waits any more, where allowed hours open in another order."""
+        first = Recipient.objects.waiting_of(self.campaign).order_by("msisdn").values_list("msisdn", flat=True).first()
+        before = self.campaign.recipients.filter(msisdn__lt=first) if first else self.campaign.recipients.all()
+        last = before.order_by("-msisdn").values_list("msisdn", flat=True).first()
+        self.nobody_waits_up_to(last or "")
+
+    def nobody_waits_up_to(self, msisdn: str) -> None:
+        """Store that nobody with this number or a lower one waits any more."""
+        self.campaign.nobody_waits_up_to = msisdn
+        Campaign.objects.filter(pk=self.campaign.pk).update(nobody_waits_up_to=msisdn)
+
     def _due_at(self, counts: Counter[Group]) -> datetime | None:
-        if not self.campaign.recipients.has_waiting() or canary.others_wait(self.campaign):
+        if not Recipient.objects.has_waiting(self.campaign) or canary.others_wait(self.campaign):
             return None
         opens_at = self.now
         if self.window is not None:
@@ -243,7 +254,7 @@ def _room(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | Non
 
 def are_due(campaign: Campaign, now: datetime) -> bool:
     """Whether batches can be created now: recipients wait, and hours, pace or canary do not hold all of them back."""
-    return _may_be_created(campaign, now) and campaign.recipients.has_waiting()
+    return _may_be_created(campaign, now) and Recipient.objects.has_waiting(campaign)
 
 
 def _may_be_created(campaign: Campaign, now: datetime) -> bool:

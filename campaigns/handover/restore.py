@@ -112,7 +112,7 @@ def hold_back_if_journal_is_ahead(campaign: Campaign, batch: Batch, now: datetim
     """
     if not journal_is_ahead(campaign):
         return False
-    if not campaign.is_staggered and campaign.recipients.has_waiting():
+    if not campaign.is_staggered and Recipient.objects.has_waiting(campaign):
         Batch.objects.filter(pk=batch.pk).update(due_at=now + timing.RETRY_WHILE_BATCHES_ARE_CREATED)
         return True
     sentence = (

@@ -25,6 +25,9 @@ class Batch(models.Model):
     payload = models.FileField(max_length=200)
     sha256 = models.CharField(max_length=64)
     size = models.PositiveIntegerField()
+    #: The lowest and the highest number in it: all of its recipients are between them, and perhaps others.
+    first_msisdn = models.CharField(max_length=15, default="", editable=False)
+    last_msisdn = models.CharField(max_length=15, default="9" * 15, editable=False)
     rows = models.PositiveIntegerField()
     parts = models.PositiveIntegerField()
 

@@ -126,6 +126,8 @@ class Campaign(models.Model):
     batches_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: When batches were last created while ``is_staggered``; patience counts from it.
     batches_made_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Nobody with this number or a lower one waits for a batch.
+    nobody_waits_up_to = models.CharField(max_length=15, blank=True, editable=False)
     #: The recipients who wait for a batch, by when they may be texted: [[country, [zone, ...], count], ...].
     waiting_groups = models.JSONField(default=list, blank=True, editable=False)
     #: Recipients that were excluded after the freeze; each counter has the name of its reason (EXCLUDED_LATER).

@@ -1,7 +1,7 @@
 """The frozen people of a campaign."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import BigIntegerField, Case, F, Q, Value, When
 
 from campaigns.models.campaigns import Campaign
 from campaigns.querysets import RecipientQuerySet
@@ -37,7 +37,8 @@ class Recipient(PersonData):
 
     Excluded = ExcludedReason
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
+    # Two indexes begin with it, so that it needs none of its own.
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients", db_index=False)
     excluded_reason = models.CharField(max_length=20, blank=True, choices=Excluded)
     batch_number = models.PositiveIntegerField(null=True, blank=True)
 
@@ -46,9 +47,12 @@ class Recipient(PersonData):
     class Meta:
         ordering = ("id",)
         constraints = (
+            # A number is included once; those who are excluded differ by their ids. So one index is unique, and holds
+            # all recipients in the order of their numbers.
             models.UniqueConstraint(
-                fields=("campaign", "msisdn"),
-                condition=Q(excluded_reason=""),
+                "campaign",
+                "msisdn",
+                Case(When(excluded_reason="", then=Value(0)), default=F("id"), output_field=BigIntegerField()),
                 name="nobody_is_texted_twice_in_a_campaign",
             ),
             models.CheckConstraint(
@@ -59,9 +63,13 @@ class Recipient(PersonData):
             ),
         )
         indexes = (
-            models.Index(fields=("campaign", "msisdn"), name="recipient_by_number"),
-            # With the reason first, so that nobody who was excluded is read to find those who are in no batch yet.
-            models.Index(fields=("campaign", "excluded_reason", "batch_number", "msisdn"), name="recipient_by_batch"),
+            # No index has the number of the batch: PostgreSQL then puts recipients into a batch without writing any.
+            # Batches and campaigns say between which numbers to look instead.
+            models.Index(
+                fields=("campaign", "excluded_reason", "msisdn"),
+                condition=~Q(excluded_reason=""),
+                name="recipient_by_reason",
+            ),
             models.Index(fields=("msisdn", "-id"), name="recipient_of_anything"),
         )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from campaigns.lifecycle import OPEN
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
@@ -203,4 +203,22 @@ def _count_again(campaign: Campaign) -> Balance:
                 f"Batch {number}: {said.get(number, 0):,} recipients expected, {found.get(number, 0):,} found."
             )
             return balance
+    balance.mismatch = _out_of_range(campaign)
     return balance
+
+
+def _out_of_range(campaign: Campaign) -> str:
+    """A sentence if a recipient is not between the numbers where Baton looks for those of a batch, or for a next one.
+
+    Without it, nobody would notice: such a recipient would count, but would be left out of queries.
+    """
+    included = campaign.recipients.included()
+    edges = included.exclude(batch_number=None).values_list("batch_number").annotate(Min("msisdn"), Max("msisdn"))
+    found = {number: (first, last) for number, first, last in edges.order_by()}
+    # Everybody with the number of a batch was in its first generation.
+    for batch in campaign.batches.filter(generation=1):
+        first, last = found.get(batch.number, (batch.first_msisdn, batch.last_msisdn))
+        if first < batch.first_msisdn or last > batch.last_msisdn:
+            return f"{batch.name}: recipients have numbers below its lowest or above its highest one."
+    missed = included.filter(batch_number=None, msisdn__lte=campaign.nobody_waits_up_to).count()
+    return f"Recipients who wait are overlooked: {missed:,}." if missed else ""

@@ -118,7 +118,7 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
             "detail": detail,
             "own": own_outcome,
             "batch": current,
-            "line": _line_of(row) if current else None,
+            "line": _line_of(row, generations[0]) if current else None,
             # A file that was replaced may have been taken by the provider all the same.
             "earlier": [batch for batch in generations if batch != current and batch.first_intent_at],
             "answer": _answer_of(last_attempts.get(current.pk) if current else None),
@@ -150,10 +150,13 @@ def _words_of(row: Recipient) -> str:
         return row.campaign.text
 
 
-def _line_of(row: Recipient) -> int:
-    """The position of the person in the file, from 1: its rows are in the order of the numbers."""
+def _line_of(row: Recipient, first: Batch) -> int:
+    """The position of the person in the file, from 1: its rows are in the order of the numbers.
+
+    ``first`` is the first generation of the person's batch.
+    """
     same = Recipient.objects.included().filter(campaign=row.campaign_id, batch_number=row.batch_number)
-    return same.filter(msisdn__lte=row.msisdn).count()
+    return same.filter(msisdn__gte=first.first_msisdn, msisdn__lte=row.msisdn).count()
 
 
 def _answer_of(attempt: Attempt | None) -> str:

@@ -7,7 +7,8 @@ from django.utils import timezone
 from contacts.importing import opt_outs
 from contacts.importing.merging import end_of_range, record_buckets, upsert
 from contacts.importing.state import ImportRefusal, Overtaken, advance
-from contacts.models import ContactList, Import
+from contacts.models import Contact, ContactList, Import
+from contacts.planner import analyze
 
 #: Staged rows applied in one transaction.
 APPLY_ROWS = 5_000
@@ -47,11 +48,14 @@ def apply(import_id: int) -> None:
     free = Import.objects.filter(pk=import_id, status=Import.Status.APPLYING, claim=import_.claim)
     if not free.update(claim=claim, beat_at=now, updated_at=now):
         return
+    ranges = 0
     try:
         while apply_range(import_id, claim):
-            pass
+            ranges += 1
     except Overtaken:
         return
+    if ranges > 1:
+        analyze(Contact)
 
 
 def apply_range(import_id: int, claim: int) -> bool:

@@ -23,6 +23,7 @@ from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_r
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.number_facts import NUMBER_FACTS, number_facts
+from contacts.planner import analyze
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
 
@@ -137,7 +138,7 @@ def _stage_all(import_: Import, claim: int, chunks: Iterable[list[sheets.Row]]) 
         while low < END:
             low = _stage_range(import_, claim, checker.checker, staged, low)
         if is_large:
-            staged.analyze()
+            analyze(ImportRow)
 
 
 def _added(rows: int, checked: Checked) -> dict[str, Any]:

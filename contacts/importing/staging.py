@@ -84,12 +84,6 @@ class Staging:
             cursor.execute(f"SELECT COUNT(*) FROM {_TABLE} WHERE {_RANGE}", [low, high])
             return moved, cursor.fetchone()[0] - moved
 
-    def analyze(self) -> None:
-        """Have PostgreSQL know about the rows that were moved. It would sort all of them for each range to apply."""
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"ANALYZE {STAGING_TABLE}")
-
     def repeated(self, low: str, high: str) -> Iterator[Repeated]:
         """The rows after ``low`` up to ``high`` whose number an earlier row of the sheet has."""
         values = ", ".join(f"{alias}.{name}" for alias in ("t", "f") for name in self._fields)

@@ -13,12 +13,14 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import naming
 from campaigns.handover import batches
-from campaigns.models import Batch
+from campaigns.models import Batch, Campaign, Event, Recipient
+from campaigns.results import balance
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.suppression import suppress
@@ -40,6 +42,43 @@ def test_batches_are_split_by_rows(account: Account, make_running: MakeCampaign,
     assert list(campaign.batches.values_list("number", "rows")) == [(1, 2), (2, 2), (3, 1)]
     assert campaign.status == "running"
     assert not campaign.recipients.waiting().exists()
+
+
+def test_batches_and_campaigns_say_where_their_recipients_are(
+    account: Account, make_running: MakeCampaign, small_files: None
+) -> None:
+    campaign = make_running(account)
+    numbers = list(campaign.recipients.order_by("msisdn").values_list("msisdn", flat=True))
+    assert [(batch.first_msisdn, batch.last_msisdn) for batch in campaign.batches.all()] == [
+        (numbers[0], numbers[1]), (numbers[2], numbers[3]), (numbers[4], numbers[4]),
+    ]  # fmt: skip
+    assert campaign.nobody_waits_up_to == numbers[4]
+    assert [Recipient.objects.of_batch(batch).count() for batch in campaign.batches.all()] == [2, 2, 1]
+    assert not balance.audit(campaign).mismatch
+
+    Batch.objects.filter(campaign=campaign, number=2).update(last_msisdn=numbers[2])
+    assert "below its lowest or above its highest" in balance.audit(campaign).mismatch
+    Event.objects.filter(batch__number=3).delete()
+    campaign.batches.filter(number=3).delete()
+    campaign.recipients.filter(msisdn=numbers[4]).update(batch_number=None)
+    Batch.objects.filter(campaign=campaign, number=2).update(last_msisdn=numbers[3])
+    assert balance.audit(campaign).mismatch == "Recipients who wait are overlooked: 1."
+    Campaign.objects.filter(pk=campaign.pk).update(nobody_waits_up_to=numbers[3])
+    assert not balance.audit(campaign).mismatch
+
+    assert batches.create_batches(campaign.pk, timezone.now()) == 1
+    assert not Recipient.objects.has_waiting(Campaign.objects.get(pk=campaign.pk))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a page can have room for updates")
+def test_creating_batches_writes_no_index_of_recipients(
+    account: Account, make_list: Callable[..., ContactList], make_running: MakeCampaign
+) -> None:
+    make_running(account, make_list(count=500))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('campaigns_recipient'::regclass)")
+        assert cursor.fetchone()[0] == 500
 
 
 def test_a_file_too_large_is_halved(

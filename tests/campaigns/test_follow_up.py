@@ -157,6 +157,7 @@ def paused(account: Account, make_running: MakeCampaign, operator: User) -> Camp
         make_batch(campaign, number, status=status)
     for number, recipient in enumerate(people[1:], start=2):
         campaign.recipients.filter(pk=recipient.pk).update(batch_number=number if number < 5 else None)
+    Campaign.objects.filter(pk=campaign.pk).update(nobody_waits_up_to="")
     decisions.pause(campaign, operator)
     return campaign
 

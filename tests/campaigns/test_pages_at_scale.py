@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from campaigns.models import Batch, Campaign, Export, RecipientOutcome
 from campaigns.views import watch
+from contacts import browsing
 from contacts.models import Contact, ContactList, Import
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, count_causes
@@ -46,7 +47,7 @@ def campaign(account: Account, make_running: MakeCampaign, make_list: Callable[.
     made.recipients.filter(pk__in=list(made.recipients.order_by("-msisdn").values_list("pk", flat=True)[:20])).update(
         batch_number=None
     )
-    Campaign.objects.filter(pk=made.pk).update(pace=1000, canary=100, freeze_total=PEOPLE)
+    Campaign.objects.filter(pk=made.pk).update(pace=1000, canary=100, freeze_total=PEOPLE, nobody_waits_up_to="")
     count_causes(made)
     made.refresh_from_db()
     return made
@@ -149,6 +150,23 @@ def test_recipients_are_paged_by_key_in_both_directions(campaign: Campaign, view
     back = client.get(f"/campaigns/{campaign.pk}/recipients/{previous}").context
     assert [row.record.pk for row in back["table"].rows] == shown[-2]
     assert last
+
+
+def test_a_page_of_recipients_reads_few_more_than_it_shows(
+    campaign: Campaign, viewer: User, logged_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, address = logged_in(viewer), f"/campaigns/{campaign.pk}/recipients/"
+    middle = campaign.recipients.order_by("msisdn")[60].pk
+    for query in ("", f"?after={middle}", f"?before={middle}", "?number=0825550", "?batch=1"):
+        skipped = [int(n) for sql in queries(client, address + query) for n in re.findall(r"OFFSET (\d+)", sql)]
+        assert 0 < max(skipped) <= browsing.PAGE, query
+    # A filter that few of them match reads them in ever larger windows.
+    monkeypatch.setattr(browsing, "WINDOW_GROWTH", 2)
+    monkeypatch.setattr(browsing, "PAGE", 10)
+    skipped = [
+        int(n) for sql in queries(client, f"{address}?outcome=excluded") for n in re.findall(r"OFFSET (\d+)", sql)
+    ]
+    assert skipped == [10, 21, 43, 87]
 
 
 def test_every_page_is_looked_at_or_reads_no_recipient(campaign: Campaign, approver: User, logged_in: LogIn) -> None:

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -191,6 +193,46 @@ def test_check_freeze_and_oracle_agree_on_every_kind_of_source(
     assert list(frozen) == expected
     assert campaign.counts["selected"] == len(expected)
     assert Counter(campaign.counts["excluded"]) + Counter({"": campaign.counts["included"]}) == reasons
+
+
+def test_copying_never_reads_all_recipients_for_a_range(
+    account: Account,
+    operator: User,
+    make_campaign: MakeCampaign,
+    make_list: Callable[..., ContactList],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK", 3)
+    campaign = make_campaign(account, make_list("First", count=8), make_list("Second", count=4))
+
+    with CaptureQueriesContext(connection) as captured:
+        freeze(campaign, operator)
+
+    copies = [query["sql"] for query in captured if query["sql"].startswith("INSERT INTO campaigns_recipient")]
+    # The numbers of the first list can have no duplicates.
+    assert ['FROM "campaigns_recipient"' in sql for sql in copies] == [False] * 3 + [True] * 2
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pg_stats WHERE tablename = 'campaigns_recipient'")
+            # Without them it would join each range with all recipients.
+            assert cursor.fetchone()[0]
+
+
+def test_a_number_is_included_once_and_excluded_any_number_of_times(
+    account: Account, operator: User, make_campaign: MakeCampaign, make_list: Callable[..., ContactList]
+) -> None:
+    lists = [make_list(name, count=1) for name in ("First", "Second", "Third")]
+    frozen = freeze(make_campaign(account, *lists), operator)
+    assert list(frozen.recipients.order_by("id").values_list("excluded_reason", flat=True)) == [
+        "", "duplicate", "duplicate",
+    ]  # fmt: skip
+
+    for refused in (
+        lambda: frozen.recipients.filter(excluded_reason="duplicate").update(excluded_reason=""),
+        lambda: frozen.recipients.create(list_id=1, contact_id=1, msisdn="27825550100"),
+    ):
+        with pytest.raises(IntegrityError, match="nobody_is_texted_twice_in_a_campaign"), transaction.atomic():
+            refused()
 
 
 def test_counting_is_one_query_for_each_source(

@@ -265,7 +265,7 @@ def test_a_forgotten_file_of_a_campaign_that_waits_for_its_turn_is_left_until_th
     campaign.recipients.update(batch_number=None)
     prepared.events.all().delete()
     prepared.delete()
-    change(campaign, batches_due_at=now + timedelta(hours=1))
+    change(campaign, batches_due_at=now + timedelta(hours=1), nobody_waits_up_to="")
     assert broken(find(lines)) == set()
 
     found = find(lines, later=timedelta(hours=2))

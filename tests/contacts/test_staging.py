@@ -13,7 +13,7 @@ from contacts import importing
 from contacts.importing import checking, opt_outs
 from contacts.importing.chunks import ChunkChecker
 from contacts.importing.rows import RowChecker
-from contacts.models import BUCKETS, Contact, ContactList, Import
+from contacts.models import BUCKETS, Contact, ContactList, Import, ImportRow
 from contacts.number_facts import facts_of_mobiles, number_facts
 from contacts.phones import PhoneError, parse
 from contacts.sheets import WHOLE_ROW, Row
@@ -144,6 +144,23 @@ def test_the_facts_of_mobiles_are_those_of_each_number(country: str) -> None:
         except PhoneError:
             continue
         assert facts is None or number_facts(msisdn) == facts
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a page can have room for updates")
+def test_applying_writes_no_index_of_the_staged_rows() -> None:
+    people = ContactList.objects.create(name="People", country="ZA")
+    import_ = Import.objects.create(
+        list=people, country="ZA", mapping={"0": "phone"}, status="applying", read=500, waiting=500, total=500
+    )
+    ImportRow.objects.bulk_create(
+        ImportRow(import_of=import_, row=n, msisdn=str(27825550000 + n), number_kind="mobile") for n in range(500)
+    )
+
+    importing.apply(import_.pk)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('contacts_importrow'::regclass)")
+        assert cursor.fetchone()[0] == 500
 
 
 def test_rows_of_opt_outs_are_found_by_their_row() -> None:
