@@ -91,6 +91,7 @@ def test_the_plans_of_all_countries_are_as_narrow_as_their_numbers() -> None:
 def any_mobile(chance: random.Random, region: str) -> str:
     """National digits that begin as a mobile number of ``region`` and mostly are one."""
     example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert example is not None, region
     national = phonenumbers.national_significant_number(example)
     kept = chance.randint(chance.choice((1, 4)), len(national))
     return national[:kept] + "".join(chance.choices("0123456789", k=len(national) - kept))
