@@ -136,9 +136,11 @@ def _ask_for_second_step(
     if not has_device:
         messages.info(request, "Two-step login is required. Set it up first.")
         return redirect("mfa_activate_totp")
-    messages.info(request, "Two-step login is required. Enter a code from your authenticator app.")
+    messages.info(request, "Two-step login is required. Confirm that it is you.")
     back = request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
-    return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}")
+    has_app = is_mfa_enabled(request.user, [Authenticator.Type.TOTP])
+    page = reverse("mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn")
+    return redirect(f"{page}?{urlencode({'next': back})}")
 
 
 def needs_second_step(user: AbstractBaseUser | AnonymousUser) -> bool:

@@ -41,6 +41,7 @@ class PersonAdmin(admin.ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
         editor = request.user
+        assert isinstance(editor, User)
 
         class Form(PersonForm):
             def __init__(self, *args: Any, **options: Any) -> None:

@@ -235,7 +235,7 @@ def test_a_second_step_can_be_set_up_and_gives_recovery_codes(client: Client) ->
     done = client.post("/login/2fa/totp/activate/", {"code": code}, follow=True).content.decode()
     assert 'id="recovery-codes"' in done
     index = client.get("/login/2fa/").content.decode()
-    assert "On: you log in with your password and a code" in index
+    assert "On: you log in with your password and a code or a passkey" in index
     assert "10 unused codes" in index
     for address, words in (
         ("totp/deactivate/", "Switch off the authenticator app"),

@@ -125,13 +125,13 @@ def login_routes() -> dict[str, str]:
     """The path of every route under /login/, by name."""
     found: dict[str, str] = {}
 
-    def walk(patterns: list[URLPattern | URLResolver], inside: bool) -> None:
+    def walk(patterns: list[URLPattern | URLResolver], inside: bool, names: tuple[str, ...] = ()) -> None:
         for pattern in patterns:
+            named = (*names, *re.findall(r"<(?:int:)?(\w+)>", str(pattern.pattern)))
             if isinstance(pattern, URLResolver):
-                walk(pattern.url_patterns, inside or str(pattern.pattern) == "login/")
+                walk(pattern.url_patterns, inside or str(pattern.pattern) == "login/", named)
             elif inside and pattern.name:
-                names = re.findall(r"<(?:int:)?(\w+)>", str(pattern.pattern))
-                found[pattern.name] = reverse(pattern.name, kwargs={name: ARGUMENTS[name] for name in names})
+                found[pattern.name] = reverse(pattern.name, kwargs={name: ARGUMENTS[name] for name in named})
 
     walk(get_resolver().url_patterns, False)
     return found

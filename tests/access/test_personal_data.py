@@ -141,6 +141,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         "contacts/bulk/": 0,
         "contacts/imports/": Import.objects.get().pk,
         "contacts/opt-outs/": suppression.Suppression.objects.earliest("pk").pk,
+        "people/": notice.user_id,
     }
     answers = {path: root.get(path) for path in routes(pks)}
     missing = {path for path, answer in answers.items() if answer.status_code == 404}
