@@ -3,7 +3,7 @@
 Opt-outs are added on their own screen, through contacts.suppression, which also writes the journal.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -75,9 +75,11 @@ class LargeTableAdmin(admin.ModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    #: Counting the rows of each choice of a filter would read the whole table, too.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     #: Sorting by a column without an index would read the whole table.
-    sortable_by: Sequence[str] = ()
+    sortable_by = ()
 
     @property
     def media(self) -> forms.Media:

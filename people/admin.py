@@ -40,8 +40,8 @@ class PersonAdmin(admin.ModelAdmin):
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
-        editor = request.user
-        assert isinstance(editor, User)
+        assert isinstance(request.user, User)
+        editor: User = request.user
 
         class Form(PersonForm):
             def __init__(self, *args: Any, **options: Any) -> None:

@@ -80,7 +80,9 @@ class ProfileForm(_NamesForm):
         zones = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         own = f"The time zone of this installation ({settings.TIME_ZONE})"
         self.fields["time_zone"].choices = [("", own), *((zone, zone) for zone in zones)]  # type: ignore[attr-defined]
-        self.fields["time_zone"].help_text = "Times are shown and entered in it. Exports and allowed hours keep theirs."
+        self.fields[
+            "time_zone"
+        ].help_text = "Times are shown and entered in it. The allowed hours of campaigns have a time zone of their own."
         profile = Profile.objects.filter(user=self.instance).first()
         self.initial["time_zone"] = profile.time_zone if profile else ""
 

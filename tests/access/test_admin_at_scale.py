@@ -34,13 +34,12 @@ def test_a_list_counts_at_most_so_many_rows(
 ) -> None:
     make_running(account)
     monkeypatch.setattr(CappedPaginator, "MOST", 3)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         answer = root.get(f"/admin/{path}/")
     assert answer.context["cl"].result_count <= 3
     counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
     assert all("LIMIT 3" in sql for sql in counts), counts
+    assert "_facets" not in answer.content.decode()
 
 
 @pytest.mark.parametrize(

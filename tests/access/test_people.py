@@ -191,7 +191,9 @@ def test_a_second_step_is_reset_for_somebody_who_lost_the_phone(client: Client, 
     assert "Reset two-step login" in client.get(at(operator)).content.decode()
     client.post(at(operator, "second_step"))
     assert not Authenticator.objects.exists()
-    assert LogEntry.objects.filter(object_pk=str(operator.pk), changes__has_key="two-step login").exists()
+    entry = LogEntry.objects.get(object_pk=str(operator.pk), changes__has_key="two-step login")
+    assert entry.actor is not None
+    assert entry.actor.username == "administrator"
 
 
 # -- who may do what -----------------------------------------------------------------------------------------------

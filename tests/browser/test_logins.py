@@ -62,7 +62,7 @@ def test_a_person_is_invited_and_logs_in_with_a_passkey(url: str, browser: Brows
 
     theirs = log_in(browser, url, "thandi", {"viewport": WIDE}, password=CHOSEN)
     connect_authenticator(theirs)
-    theirs.goto("/login/2fa/webauthn/keys/add/")
+    theirs.goto("/login/2fa/webauthn/add/")
     if theirs.get_by_label("Your password").is_visible():
         theirs.get_by_label("Your password").fill(CHOSEN)
         theirs.get_by_role("button", name="Confirm").click()
