@@ -16,7 +16,8 @@ from campaigns.models import (
     RecipientOutcome,
     Template,
 )
-from contacts.admin import ReadOnlyAdmin, ReadOnlyMixin, number
+from campaigns.template_versions import current_version
+from contacts.admin import AutocompleteFilter, ReadOnlyAdmin, ReadOnlyMixin, number
 
 
 @admin.register(Template)
@@ -30,6 +31,7 @@ class TemplateAdmin(admin.ModelAdmin):
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+        current_version(obj, request.user)
 
 
 class CampaignListInline(ReadOnlyMixin, admin.TabularInline):
@@ -41,7 +43,7 @@ class CampaignListInline(ReadOnlyMixin, admin.TabularInline):
 @admin.register(Campaign)
 class CampaignAdmin(ReadOnlyAdmin):
     list_display = ("name", "status", "account", "effective_start_at", "created_by", "approved_by")
-    list_filter = ("status", "account", "is_early", "is_self_approved", "created_at")
+    list_filter = ("status", ("account", AutocompleteFilter), "is_early", "is_self_approved", "created_at")
     list_select_related = ("account", "created_by", "approved_by")
     search_fields = ("name", "text", "reason")
     date_hierarchy = "created_at"
@@ -51,7 +53,7 @@ class CampaignAdmin(ReadOnlyAdmin):
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyAdmin):
     list_display = (number, "campaign", "customer_id", "excluded_reason", "batch_number")
-    list_filter = ("excluded_reason", "campaign")
+    list_filter = (("campaign", AutocompleteFilter), "excluded_reason")
     list_select_related = ("campaign",)
     search_fields = ("msisdn__exact", "customer_id__exact")
 
@@ -59,7 +61,7 @@ class RecipientAdmin(ReadOnlyAdmin):
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
     list_display = ("name", "campaign", "number", "generation", "status", "rows", "reason", "handed_over_at")
-    list_filter = ("status", "account", "reason")
+    list_filter = ("status", ("account", AutocompleteFilter), "reason")
     list_select_related = ("campaign",)
     search_fields = ("name", "stem", "provider_ref", "sha256", "campaign__name")
 

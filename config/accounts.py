@@ -1,5 +1,7 @@
 """Login: administrators add people, sign-up is closed, two-step login can be required."""
 
+import logging
+import smtplib
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -16,7 +18,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from auditlog.middleware import AuditlogMiddleware
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -24,18 +26,21 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 from django.urls import reverse
 
+from people.roles import has_one_of
 from providers import vault
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+logger = logging.getLogger(__name__)
 
 WRONG = "Incorrect username or password."
 
 #: The views that a session without the second step may use, by name.
 OPEN = {"account_login", "account_logout", "first_administrator", "healthz"}
 #: Where a person with a device passes the second step.
-WITH_DEVICE = {"mfa_authenticate", "mfa_reauthenticate"}
+WITH_DEVICE = {"mfa_authenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"}
 #: Where a person without one sets it up, which asks for the password first.
-WITHOUT_DEVICE = {"account_reauthenticate", "mfa_activate_totp"}
+WITHOUT_DEVICE = {"account_reauthenticate", "mfa_activate_totp", "mfa_add_webauthn"}
 
 
 class ClosedSignup(DefaultAccountAdapter):
@@ -62,6 +67,15 @@ class ClosedSignup(DefaultAccountAdapter):
         if not app and self.request and logged_in_lately(self.request):
             return False
         return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send one of allauth's emails. Where the mail server fails, the page says so and what was done stays done."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, smtplib.SMTPException) as error:
+            logger.warning("An email about a login could not be sent: %s", type(error).__name__)
+            if self.request:
+                messages.warning(self.request, "The mail server does not answer, so no email was sent.")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that TRUSTED_PROXIES proxies report, else that of the connection.
@@ -98,6 +112,8 @@ class AuditMiddleware(AuditlogMiddleware):
 def require_second_step(get_response: GetResponse) -> GetResponse:
     """Middleware: under ``MFA_REQUIRED``, nobody works in a session that has not passed the second step.
 
+    Under ``MFA_REQUIRED_ROLES`` nobody with one of these roles does.
+
     A device alone is not enough: the session may be older than the device, or come from a login that asked for none.
     """
 
@@ -111,7 +127,7 @@ def require_second_step(get_response: GetResponse) -> GetResponse:
 def _ask_for_second_step(
     request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
 ) -> HttpResponseBase | None:
-    if not settings.MFA_REQUIRED or not request.user.is_authenticated or has_passed(request):
+    if not needs_second_step(request.user) or has_passed(request):
         return None
     has_device = is_mfa_enabled(request.user)
     match = request.resolver_match
@@ -120,13 +136,22 @@ def _ask_for_second_step(
     if not has_device:
         messages.info(request, "Two-step login is required. Set it up first.")
         return redirect("mfa_activate_totp")
-    messages.info(request, "Two-step login is required. Enter a code from your authenticator app.")
+    messages.info(request, "Two-step login is required. Confirm that it is you.")
     back = request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
-    return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}")
+    has_app = is_mfa_enabled(request.user, [Authenticator.Type.TOTP])
+    page = reverse("mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn")
+    return redirect(f"{page}?{urlencode({'next': back})}")
+
+
+def needs_second_step(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether the installation requires the second step of this person. Nobody who is not logged in needs it."""
+    if not isinstance(user, User):
+        return False
+    return settings.MFA_REQUIRED or has_one_of(user, settings.MFA_REQUIRED_ROLES)
 
 
 def has_passed(request: HttpRequest) -> bool:
-    """Whether this session has passed the second step, with a code of an app or a recovery code."""
+    """Whether this session has passed the second step, with a code of an app, a passkey or a recovery code."""
     records = get_authentication_records(request, request.user)
     return any(record.get("method") == "mfa" for record in records)
 
@@ -134,7 +159,7 @@ def has_passed(request: HttpRequest) -> bool:
 @receiver(authenticator_added)
 def record_first_code(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
     """Setting up a device also completes the second step for this session: its code proves the same as the next one."""
-    if authenticator.type == Authenticator.Type.TOTP:
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 

@@ -1,31 +1,37 @@
-"""The admin's login, and what libraries show in the admin."""
+"""The admin: for superusers alone, with Baton's one login, names and colours."""
 
-from allauth.account.decorators import secure_admin_login
-from allauth.mfa.models import Authenticator
-from django.contrib import admin
-from django.http import HttpRequest
+from typing import Any
 
-# The admin's own login form knows neither the second step nor the limits on wrong passwords.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-admin.site.unregister(Authenticator)
+#: The sections' names where a library's own would be unclear, by app label.
+SECTIONS = {"auth": "People and roles", "mfa": "Two-step login", "auditlog": "Audit log"}
 
 
-@admin.register(Authenticator)
-class AuthenticatorAdmin(admin.ModelAdmin):
-    """Lists who has a second step; nobody, not even a superuser, sees or changes its secret.
+class BatonAdminSite(AdminSite):
+    site_header = "Baton administration"
+    site_title = "Baton"
+    index_title = "Tables"
+    enable_nav_sidebar = False
 
-    Deleting a second step lets a person in who has lost their phone.
-    """
+    def has_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and request.user.is_active and request.user.is_superuser
 
-    fields = ("user", "type", "created_at", "last_used_at")
-    readonly_fields = fields
-    list_display = fields
-    list_filter = ("type",)
-    search_fields = ("user__username",)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The admin's own form would know neither the second step nor the limits on wrong passwords."""
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.GET.get("next") or request.get_full_path())
+        if not self.has_permission(request):
+            raise PermissionDenied
+        return redirect("admin:index")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        return False
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        sections = super().get_app_list(request, app_label)
+        for section in sections:
+            section["name"] = SECTIONS.get(section["app_label"], section["name"])
+        return sections

@@ -38,9 +38,10 @@ ENTRIES = (
         ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address", "campaigns:test_number"),
     ),
 )
+PEOPLE = Entry("People", "person-check", "people:list", ("people:",))
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 ADMIN = Entry("Admin", "gear", "admin:index")
-OUTSIDE = ("campaigns:search", "campaigns:notice")
+OUTSIDE = ("campaigns:search", "campaigns:notice", "people:profile")
 """Views that belong to no entry."""
 
 
@@ -80,6 +81,8 @@ def main_nav(context: Context) -> dict[str, Any]:
     request: HttpRequest | None = context.get("request")
     user = context.get("user")
     entries = [*ENTRIES]
+    if user is not None and user.has_perm("auth.view_user"):
+        entries.append(PEOPLE)
     if settings.SANDBOX_URL:
         entries.append(SANDBOX)
     if user is not None and user.is_superuser:
@@ -125,3 +128,9 @@ def new_campaign_url(context: Context, list_id: int) -> str:
 def test_numbers_url() -> str:
     """The page of the phones that administrators keep for test handovers."""
     return reverse("campaigns:test_numbers")
+
+
+@register.simple_tag
+def sends_email() -> bool:
+    """Whether this installation has a mail server."""
+    return bool(settings.EMAIL_URL)

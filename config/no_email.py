@@ -1,16 +1,17 @@
-"""The pages of the login that would send an email: they say what to do instead.
+"""The page for a forgotten password: without a mail server it says what to do instead of sending a link."""
 
-Baton sends emails about notices only (campaigns.notice_mail), from a worker, and only where EMAIL_URL is set.
-"""
-
-from typing import Any
-
+from allauth.account.views import password_reset as send_link
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.views.generic import TemplateView
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 
 
-class NoEmail(TemplateView):
-    """Shows the page that says what to do instead, also to a form that somebody posts."""
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.get(request, *args, **kwargs)
+@login_not_required
+def password_reset(request: HttpRequest) -> HttpResponseBase:
+    """allauth's form that mails a link where EMAIL_URL is set, else a page that names the administrators."""
+    if settings.EMAIL_URL:
+        return send_link(request)
+    answer: HttpResponse = render(request, "account/password_reset.html", {"form": None})
+    return answer

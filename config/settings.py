@@ -35,6 +35,16 @@ DEFAULT_COUNTRY = env.str("DEFAULT_COUNTRY", default="ZA")
 SELF_APPROVAL = env.bool("SELF_APPROVAL", default=False)
 ALLOW_PRIVATE_HOSTS = env.bool("ALLOW_PRIVATE_HOSTS", default=False)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=False)
+# The roles that need the second step where not everybody does (people.roles.ROLES).
+MFA_REQUIRED_ROLES: list[str] = env.list("MFA_REQUIRED_ROLES", default=[])
+if set(MFA_REQUIRED_ROLES) - {"viewer", "operator", "approver", "administrator"}:
+    raise ImproperlyConfigured("MFA_REQUIRED_ROLES lists roles: viewer, operator, approver, administrator.")
+# A session ends when nothing was done for so long, and at the latest so long after the login.
+SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", default=60))
+SESSION_LASTS = timedelta(hours=env.int("SESSION_HOURS", default=12))
+if min(SESSION_IDLE, SESSION_LASTS) <= timedelta(0):
+    raise ImproperlyConfigured("SESSION_IDLE_MINUTES and SESSION_HOURS are at least 1.")
+SESSION_COOKIE_AGE = int(SESSION_LASTS.total_seconds())
 # The address of the sandbox's control server; empty when there is none.
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 # A reply that consists of one of these words opts its sender out. WASPA's code (South Africa) names STOP, END, CANCEL,
@@ -62,7 +72,7 @@ JOURNAL_DIR = Path(env.str("JOURNAL_DIR", default=str(DATA / "journal")))
 LOCK_DIR = DATA / "locks"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.BatonAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -85,6 +95,7 @@ INSTALLED_APPS = [
     "contacts",
     "providers",
     "campaigns",
+    "people",
 ]
 
 MIDDLEWARE = [
@@ -99,6 +110,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "people.sessions.end_old_sessions",
+    "people.sessions.use_own_time_zone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.accounts.require_second_step",
@@ -192,13 +205,20 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+# The cookie ends with the browser, and the session with SESSION_IDLE and SESSION_LASTS.
+ACCOUNT_SESSION_REMEMBER = False
+# Nobody makes Baton send an email to an address that no person here has.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Baton] "
+# The link of an invitation and of a reset works for so many seconds.
+PASSWORD_RESET_TIMEOUT = 2 * 24 * 60 * 60
 # A decision asks for the password again when the last one is older than this, in seconds.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # "key" is a name from one address (config.accounts). The pauses grow: up to a minute, a quarter, an hour, a day.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,100/h/ip,5/m/key,10/15m/key,20/h/key,40/d/key"}
 MFA_ADAPTER = "config.accounts.SecondStep"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-# Sign-up is closed, and Baton sends no email that could verify an address.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Sign-up is closed, and no email verifies an address: administrators enter it, or its owner after logging in.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
@@ -234,6 +254,8 @@ UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=200 * 1024 * 1024)
 
 # Without EMAIL_URL, the e-mails of notices go to the worker's output and reach nobody.
 EMAIL_URL = env.str("EMAIL_URL", default="")
+# People are told when their password, their address or their second step changes.
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(EMAIL_URL)
 _email = env.email_url_config(EMAIL_URL or "consolemail://")
 EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
 EMAIL_HOST: str = _email.get("EMAIL_HOST") or "localhost"
@@ -270,9 +292,16 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
-SECURE_HSTS_PRELOAD = BEHIND_TLS
+# A load balancer asks for these on the machine itself, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^health/"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31536000) if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False) and SECURE_HSTS_SECONDS > 0
+# A browser's preload list takes a site only together with its subdomains, and gives it back only after months.
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False) and SECURE_HSTS_SECONDS > 0
+if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+    raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_SUBDOMAINS: the preload list takes a site only with both.")
+# "check --deploy" asks for both; they are the choice of the person who owns the domain.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 
 AUDITLOG_INCLUDE_ALL_MODELS = False

@@ -3,10 +3,15 @@
 Opt-outs are added on their own screen, through contacts.suppression, which also writes the journal.
 """
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -30,10 +35,60 @@ class ReadOnlyMixin:
         return False
 
 
-class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    """Read-only pages; the unfiltered total is not counted, because these tables are large."""
+class CappedPaginator(Paginator):
+    """Counts at most MOST rows: counting millions takes longer than anybody waits for a page."""
 
+    MOST = 10_000
+    object_list: QuerySet[Any]
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[: self.MOST].count()
+
+
+class AutocompleteFilter(admin.RelatedFieldListFilter):
+    """A filter by a related row that is searched for, instead of a list of all of them."""
+
+    template = "admin/autocomplete_filter.html"
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        self.form = forms.Form(initial={self.lookup_kwarg: self.lookup_val})
+        self.form.fields[self.lookup_kwarg] = forms.ModelChoiceField(
+            field.remote_field.model._default_manager.all(),
+            label=field.verbose_name,
+            required=False,
+            widget=AutocompleteSelect(field, model_admin.admin_site),
+        )
+        return []
+
+    def has_output(self) -> bool:
+        return True
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        own = self.expected_parameters()
+        others = {name: values for name, values in changelist.filter_params.items() if name not in own}
+        yield {"form": self.form, "others": others, "clear_url": changelist.get_query_string(remove=own)}
+
+
+class LargeTableAdmin(admin.ModelAdmin):
+    """For a table that may have millions of rows, which are narrowed down by search and filter."""
+
+    paginator = CappedPaginator
     show_full_result_count = False
+    #: Counting the rows of each choice of a filter would read the whole table, too.
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    #: Sorting by a column without an index would read the whole table.
+    sortable_by = ()
+
+    @property
+    def media(self) -> forms.Media:
+        """With the scripts of Django's own autocomplete fields, for AutocompleteFilter."""
+        return super().media + AutocompleteSelect(Contact._meta.get_field("list"), self.admin_site).media
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, LargeTableAdmin):
+    """Read-only pages of tables that may be large."""
 
 
 @admin.display(description="number", ordering="msisdn")
@@ -59,14 +114,13 @@ class ContactListAdmin(admin.ModelAdmin):
 
 
 @admin.register(Contact)
-class ContactAdmin(admin.ModelAdmin):
+class ContactAdmin(LargeTableAdmin):
     list_display = (number, *TABLE_FIELDS, "list")
-    list_filter = ("list",)
+    list_filter = (("list", AutocompleteFilter),)
     list_select_related = ("list",)
     search_fields = ("msisdn", *SEARCHED_FIELDS)
     readonly_fields = ("list", number, "created_at", "updated_at")  # type: ignore[assignment]
     form = ContactForm
-    show_full_result_count = False
 
     def get_form(self, request: HttpRequest, obj: Contact | None = None, change: bool = False, **kwargs: Any) -> Any:
         """A person with read access only gets a page without fields, which ContactForm does not expect."""
@@ -102,7 +156,7 @@ class ConsentAdmin(ReadOnlyAdmin):
 @admin.register(Import)
 class ImportAdmin(ReadOnlyAdmin):
     list_display = ("original_name", "list", "status", "read", "created", "updated", "invalid", "created_at")
-    list_filter = ("status", "list", "created_at")
+    list_filter = ("status", ("list", AutocompleteFilter), "created_at")
     list_select_related = ("list",)
     search_fields = ("original_name", "sha256", "list__name")
 

@@ -112,7 +112,8 @@ def _moment(value: str, now: datetime) -> datetime:
                 raise ValueError(value)
             return now - timedelta(days=int(value))
         day = date.fromisoformat(value)
-        return timezone.make_aware(datetime.combine(day, time.min))
+        # The same for everybody who looks at the segment, and for the worker that uses it.
+        return timezone.make_aware(datetime.combine(day, time.min), timezone.get_default_timezone())
     except (ValueError, OverflowError) as error:
         sentence = f"Enter a number of days from 1 to {MAX_DAYS:,}, or a date."
         raise ConditionError("contacted", "not_a_time", sentence) from error

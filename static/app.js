@@ -139,6 +139,13 @@
     }
   });
 
+  // What the page asks for by itself, such as refreshing a progress bar, keeps no session alive (people/sessions.py).
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent) {
+      event.detail.headers["X-Automatic"] = "1";
+    }
+  });
+
   // <form data-once>: only the first submit counts. The buttons are disabled after it, so that their values are sent.
   const release = (form) => {
     delete form.dataset.busy;

@@ -52,14 +52,11 @@ def test_its_secret_is_stored_encrypted_and_shown_to_nobody(operator: User, logg
     row = TOTP.activate(operator, secret).instance
     administrator = User.objects.create_superuser("root", "root@example.org", "correct horse battery")
 
-    pages = [
-        logged_in(administrator).get(f"/admin/mfa/authenticator/{path}")
-        for path in ("", f"{row.pk}/change/", f"{row.pk}/delete/")
-    ]
+    pages = [logged_in(administrator).get(f"/admin/mfa/authenticator/{path}") for path in ("", f"{row.pk}/change/")]
 
     assert secret not in str(Authenticator.objects.get().data)
     assert SecondStep().decrypt(Authenticator.objects.get().data["secret"]) == secret
-    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert [page.status_code for page in pages] == [200, 200]
     for page in pages:
         assert secret not in page.content.decode()
         assert str(row.data["secret"]) not in page.content.decode()

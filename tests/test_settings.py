@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 READ = re.compile(r'\benv\.\w+\(\s*"([A-Z_]+)"')
@@ -65,3 +66,18 @@ def test_preparing_creates_the_directory_and_keys_for_this_user_alone(tmp_path: 
     assert {path.name: path.read_text() for path in (data / "keys").iterdir()} == keys
     assert run(data, "manage.py", "check").returncode == 0
     assert {path.name for path in data.iterdir()} == {"keys"}
+
+
+def test_behind_tls_hsts_goes_as_far_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "ACCOUNT_KEYS", "INSTALLATION_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("BEHIND_TLS", "1")
+    names = ("SECONDS", "INCLUDE_SUBDOMAINS", "PRELOAD")
+    program = f"from django.conf import settings as s; print([getattr(s, f'SECURE_HSTS_{{n}}') for n in {names}])"
+    assert run(tmp_path, "-c", program).stdout == "[31536000, False, False]\n"
+    monkeypatch.setenv("HSTS_PRELOAD", "1")
+    assert "HSTS_PRELOAD needs HSTS_SUBDOMAINS" in run(tmp_path, "-c", program).stderr
+    monkeypatch.setenv("HSTS_SUBDOMAINS", "1")
+    assert run(tmp_path, "-c", program).stdout == "[31536000, True, True]\n"
+    monkeypatch.setenv("HSTS_SECONDS", "0")
+    assert run(tmp_path, "-c", program).stdout == "[0, False, False]\n"

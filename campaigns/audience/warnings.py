@@ -109,7 +109,8 @@ def _times(campaign: Campaign, now: datetime) -> Iterator[CampaignWarning]:
     if campaign.window:
         return
     is_now = campaign.start_at is None and campaign.status == CampaignStatus.FROZEN
-    start = timezone.localtime(campaign.start_at or now)
+    # The same warning for everybody, whatever time zone they chose for themselves.
+    start = timezone.localtime(campaign.start_at or now, timezone.get_default_timezone())
     if (campaign.start_at or is_now) and not DAY_BEGINS <= start.hour < DAY_ENDS:
         when = f"If it is approved now, it starts at {start:%H:%M}" if is_now else f"It starts at {start:%H:%M}"
         sentence = f"{when}, and it has no allowed hours. Texts at night annoy people, and some countries forbid them."

@@ -10,12 +10,19 @@ from providers import time_limits
 from providers.errors import Refused, Unreachable
 from providers.points import reach
 
+#: IPv6 addresses that lead to the IPv4 address inside them, which may be private: NAT64 (RFC 6052, RFC 8215), 6to4
+#: (RFC 3056) and Teredo (RFC 4380). None of them is a provider's own address.
+_TRANSLATED = tuple(
+    ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+)
+
 
 def dial(host: str, port: int, seconds: float, allow_private: bool = False) -> socket.socket:
     """Return a connected socket with Nagle's algorithm off; the address that was checked is the one that is dialled.
 
-    Raises Refused when the host resolves to a private, loopback or otherwise non-public address and ``allow_private``
-    is false; Unreachable when the name is unknown or nothing answers within ``seconds``.
+    Raises Refused when the host resolves to a private, loopback or otherwise non-public address, or to one that is
+    translated to IPv4 (NAT64, 6to4, Teredo), and ``allow_private`` is false; Unreachable when the name is unknown or
+    nothing answers within ``seconds``.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -78,6 +85,8 @@ def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
+    if any(ip in network for network in _TRANSLATED):
+        return False
     return ip.is_global and not ip.is_multicast
 
 

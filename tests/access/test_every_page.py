@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from auditlog.models import LogEntry
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -77,7 +74,6 @@ def rows(account: Account, make_running: Callable[..., Campaign]) -> dict[type[M
     suppression.opt_back_in("27825550100", "Wrote")
     operator = User.objects.get(username="operator")
     Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "x"})
-    EmailAddress.objects.create(user=operator, email=operator.email)
     LogEntry.objects.create(
         content_type=ContentType.objects.get_for_model(User), object_pk="1", object_repr="x", action=0, changes={}
     )
@@ -105,7 +101,6 @@ def admin_pages(rows: dict[type[Model], Model]) -> Iterator[str]:
             yield reverse(f"{at}_{page}", args=[row.pk])
     for user in User.objects.all():
         yield reverse("admin:auth_user_change", args=[user.pk])
-        yield reverse("admin:auth_user_password_change", args=[user.pk])
 
 
 @pytest.mark.parametrize("role", [*ROLES, "anonymous"])
@@ -114,41 +109,29 @@ def test_no_page_of_the_admin_answers_500(rows: dict[type[Model], Model], client
     paths = list(admin_pages(rows))
     statuses = {path: client.get(path).status_code for path in paths}
     assert not {path: status for path, status in statuses.items() if status >= 500}
-    if role == "anonymous":
-        assert set(statuses.values()) <= {302, 200}
+    if role != "superuser":
+        assert {path for path, status in statuses.items() if status == 200} == set()
     statuses = {path: client.post(path, {"name": "x", "post": "yes"}).status_code for path in paths}
     assert not {path: status for path, status in statuses.items() if status >= 500}
-
-
-def test_an_administrator_reads_a_contact_in_the_admin(rows: dict[type[Model], Model], client_of: ClientOf) -> None:
-    contact: Any = apps.get_model("contacts", "Contact").objects.earliest("pk")
-    for role in ("viewer", "administrator"):
-        client = client_of(role)
-        page = client.get(reverse("admin:contacts_contact_change", args=[contact.pk]))
-        assert page.status_code == 200
-        assert contact.msisdn in page.content.decode()
-        assert 'name="_save"' not in page.content.decode()
-    page = client_of("operator").get(reverse("admin:contacts_contact_change", args=[contact.pk]))
-    assert 'name="_save"' in page.content.decode()
 
 
 # -- the routes of the login ---------------------------------------------------------------------------------------
 
 #: The value to fill in for each variable of a route's pattern.
-ARGUMENTS = {"uidb36": "1", "key": "abc-def"}
+ARGUMENTS = {"uidb36": "1", "key": "abc-def", "pk": 1}
 
 
 def login_routes() -> dict[str, str]:
     """The path of every route under /login/, by name."""
     found: dict[str, str] = {}
 
-    def walk(patterns: list[URLPattern | URLResolver], inside: bool) -> None:
+    def walk(patterns: list[URLPattern | URLResolver], inside: bool, names: tuple[str, ...] = ()) -> None:
         for pattern in patterns:
+            named = (*names, *re.findall(r"<(?:int:)?(\w+)>", str(pattern.pattern)))
             if isinstance(pattern, URLResolver):
-                walk(pattern.url_patterns, inside or str(pattern.pattern) == "login/")
+                walk(pattern.url_patterns, inside or str(pattern.pattern) == "login/", named)
             elif inside and pattern.name:
-                names = re.findall(r"\(\?P<(\w+)>", str(pattern.pattern))
-                found[pattern.name] = reverse(pattern.name, kwargs={name: ARGUMENTS[name] for name in names})
+                found[pattern.name] = reverse(pattern.name, kwargs={name: ARGUMENTS[name] for name in named})
 
     walk(get_resolver().url_patterns, False)
     return found
@@ -201,7 +184,6 @@ def test_no_route_of_the_login_answers_500(client_of: ClientOf, role: str) -> No
     [
         ("anonymous", "account_reset_password", "account/password_reset.html"),
         ("operator", "account_reset_password", "account/password_reset.html"),
-        ("operator", "account_email", "account/email.html"),
     ],
 )
 def test_what_would_send_an_email_says_what_to_do_instead(
@@ -213,10 +195,20 @@ def test_what_would_send_an_email_says_what_to_do_instead(
         assert template in [used.name for used in answer.templates]
 
 
+def test_with_a_mail_server_that_fails_the_page_says_so(
+    client_of: ClientOf, settings: Settings, operator: User
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_URL = "127.0.0.1", 1, "smtp://127.0.0.1:1"
+    answer = client_of("anonymous").post(reverse("account_reset_password"), {"email": operator.email}, follow=True)
+    assert answer.status_code == 200
+    assert "The mail server does not answer" in answer.content.decode()
+
+
 @pytest.mark.usefixtures("no_mail_server")
-def test_the_email_page_does_not_change_the_address(operator: User, logged_in: LogIn) -> None:
+def test_the_email_page_leads_to_the_profile(operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
-    client.post(reverse("account_email"), {"email": "new@example.org", "action_add": ""})
+    answer = client.post(reverse("account_email"), {"email": "new@example.org", "action_add": ""})
+    assert answer.headers["Location"] == reverse("people:profile")
     operator.refresh_from_db()
     assert operator.email == "operator@example.org"
-    assert not EmailAddress.objects.filter(email="new@example.org").exists()

@@ -1,29 +1,43 @@
-"""Nobody can raise their own rights: what an administrator who is no superuser can do to people in the admin."""
+"""The People screen: nobody raises their own rights, types a colleague's password or touches a superuser."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.core import mail
+from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
 
-from tests.conftest import PASSWORD, MakeUser
+from tests.conftest import PASSWORD, MakeUser, retyped, signed_in
 
 LogIn = Callable[[User], Client]
+NEW_PASSWORD = "correct horse battery staple"
+EVERYTHING: dict[str, Any] = {
+    "is_superuser": "on",
+    "is_staff": "on",
+    "password": "x",
+    "password1": NEW_PASSWORD,
+    "password2": NEW_PASSWORD,
+    "usable_password": "true",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_attempts() -> None:
+    cache.clear()
 
 
 @pytest.fixture
-def staff(make_user: MakeUser) -> User:
-    """An administrator who may use the admin and is no superuser."""
-    user = make_user("administrator")
-    user.is_staff = True
-    user.save()
-    return user
-
-
-@pytest.fixture
-def client(staff: User, logged_in: LogIn) -> Client:
-    return logged_in(staff)
+def client(administrator: User) -> Client:
+    """An administrator who has just logged in."""
+    return signed_in(administrator, minutes=0)
 
 
 @pytest.fixture
@@ -33,142 +47,215 @@ def root(db: None) -> User:
 
 def posted(user: User, **changed: Any) -> dict[str, Any]:
     """What the form sends for ``user``, with some fields changed."""
-    role = user.groups.get() if user.pk else None
-    fields = {"username": user.username, "first_name": "", "last_name": "", "email": user.email, "is_active": "on"}
-    return {**fields, "role": role.pk if role else "", **changed}
+    given = user.groups.first() if user.pk else None
+    fields = {"username": user.username, "first_name": "", "last_name": "", "email": user.email}
+    return {**fields, "role": given.pk if given else "", **changed}
 
 
 def role(name: str) -> int:
     return Group.objects.get(name=name).pk
 
 
-def fields_of(client: Client, path: str) -> set[str]:
-    form = client.get(path).context["adminform"].form
-    return set(form.fields)
+def at(user: User, name: str = "person") -> str:
+    return reverse(f"people:{name}", args=[user.pk])
 
 
-EVERYTHING: dict[str, Any] = {
-    "is_superuser": "on",
-    "is_staff": "on",
-    "password": "x",
-    "password1": "correct horse battery staple",
-    "password2": "correct horse battery staple",
-    "usable_password": "true",
-}
+def link_on(page: Any) -> str:
+    """The path of the link that the page shows."""
+    found = re.search(r'id="link">https?://[^/]+(/[^<]+)<', page.content.decode())
+    assert found is not None
+    return found[1]
 
 
-def test_the_form_holds_name_email_active_and_role(client: Client, staff: User, operator: User) -> None:
-    expected = {"username", "first_name", "last_name", "email", "is_active", "role"}
-    for path in (f"{operator.pk}/change/", f"{staff.pk}/change/", "add/"):
-        assert fields_of(client, f"/admin/auth/user/{path}") == expected
-    roles = client.get("/admin/auth/user/add/").context["adminform"].form.fields["role"].queryset
-    assert {group.name for group in roles} == {"viewer", "operator", "approver", "administrator"}
+def use(path: str, password: str = NEW_PASSWORD) -> Any:
+    """Choose a password at a link, in a browser of one's own; returns the last answer."""
+    visitor = Client()
+    form = visitor.get(path, follow=True)
+    page = form.redirect_chain[-1][0] if form.redirect_chain else path
+    return visitor.post(page, {"password1": password, "password2": password}, follow=True)
 
 
-@pytest.mark.parametrize("whom", ["staff", "operator"])
-def test_nobody_is_made_a_superuser_or_given_rights_or_a_password(
-    client: Client, request: pytest.FixtureRequest, whom: str
-) -> None:
-    user = request.getfixturevalue(whom)
-    before = user.password
-    rights = {"user_permissions": [Permission.objects.get(codename="delete_user").pk]}
-    groups = {"groups": [group.pk for group in Group.objects.all()]}
-
-    answer = client.post(f"/admin/auth/user/{user.pk}/change/", posted(user, **EVERYTHING, **rights, **groups))
-
-    assert answer.status_code == 302
-    user.refresh_from_db()
-    assert not user.is_superuser
-    assert user.is_staff == (whom == "staff")
-    assert user.password == before
-    assert not user.user_permissions.exists()
-    assert user.groups.count() == 1
+def can_log_in(user: User, password: str) -> bool:
+    cache.clear()
+    return Client().post("/login/login/", {"login": user.username, "password": password}).status_code == 302
 
 
-def test_an_administrator_changes_neither_their_own_role_nor_their_own_access(client: Client, staff: User) -> None:
-    client.post(f"/admin/auth/user/{staff.pk}/change/", posted(staff, role=role("approver"), is_active=""))
-    staff.refresh_from_db()
-    assert (staff.groups.get().name, staff.is_active) == ("administrator", True)
+# -- invitations and links -----------------------------------------------------------------------------------------
+
+
+def test_a_person_is_invited_with_a_link_that_works_once(client: Client) -> None:
+    new = User(username="thandi", email="thandi@example.org")
+    page = client.post(reverse("people:invite"), posted(new, role=role("operator"), **EVERYTHING))
+    made = User.objects.get(username="thandi")
+    assert (made.is_superuser, made.is_staff, made.has_usable_password()) == (False, False, False)
+    assert [group.name for group in made.groups.all()] == ["operator"]
+    assert "sends no email" in page.content.decode()
+    assert mail.outbox == []
+    listed = client.get(reverse("people:list")).content.decode()
+    assert "Invited" in listed
+
+    path = link_on(page)
+    assert "Password saved" in use(path).content.decode()
+    assert can_log_in(made, NEW_PASSWORD)
+    assert "This link cannot be used" in use(path, "another long password").content.decode()
+    assert can_log_in(made, NEW_PASSWORD)
+
+
+def test_the_invitation_is_mailed_where_mail_is_set_up(client: Client, settings: Settings) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.org"
+    new = User(username="thandi", email="thandi@example.org")
+    page = client.post(reverse("people:invite"), posted(new, role=role("viewer")))
+    [sent] = mail.outbox
+    assert sent.to == ["thandi@example.org"]
+    assert link_on(page) in sent.body
+    assert "also sent to thandi@example.org" in page.content.decode()
+
+
+def test_a_mail_server_that_fails_leaves_the_link_on_the_page(client: Client, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_URL, settings.EMAIL_HOST, settings.EMAIL_PORT = "smtp://127.0.0.1:1", "127.0.0.1", 1
+    page = client.post(reverse("people:invite"), posted(User(username="t", email="t@example.org"), role=role("viewer")))
+    assert link_on(page)
+    assert "could not be sent" in page.content.decode()
+
+
+def test_a_reset_link_ends_the_old_password_only_once_it_is_used(client: Client, operator: User) -> None:
+    path = link_on(client.post(at(operator, "link")))
+    assert LogEntry.objects.filter(object_pk=str(operator.pk), changes__has_key="password link").exists()
+    assert can_log_in(operator, PASSWORD)
+    # A login ends the link: whoever knows the password needs none.
+    assert "cannot be used" in use(path).content.decode()
+    use(link_on(client.post(at(operator, "link"))))
+    assert (can_log_in(operator, PASSWORD), can_log_in(operator, NEW_PASSWORD)) == (False, True)
+
+
+def test_two_people_do_not_share_an_address(client: Client, operator: User) -> None:
+    new = User(username="t", email="OPERATOR@example.org")
+    page = client.post(reverse("people:invite"), posted(new, role=role("viewer")))
+    assert "Another person has this email address" in page.content.decode()
+    assert not User.objects.filter(username="t").exists()
+
+
+def test_the_password_is_asked_for_again_before_a_link_is_shown(administrator: User, operator: User) -> None:
+    client = signed_in(administrator)
+    asked = client.post(at(operator, "link"))
+    assert asked.headers["Location"].startswith(reverse("account_reauthenticate"))
+    assert link_on(retyped(client, asked))
+
+
+# -- roles and access ----------------------------------------------------------------------------------------------
 
 
 def test_a_role_is_given_and_taken(client: Client, operator: User) -> None:
-    at = f"/admin/auth/user/{operator.pk}/change/"
-
-    client.post(at, posted(operator, role=role("administrator"), email="o@example.org"))
+    client.post(at(operator), posted(operator, role=role("administrator"), email="o@example.org", **EVERYTHING))
     operator.refresh_from_db()
-    assert (operator.groups.get().name, operator.is_staff, operator.email) == ("administrator", True, "o@example.org")
-    assert not operator.is_superuser
-
-    client.post(at, posted(operator, role=role("viewer"), is_active=""))
-    operator.refresh_from_db()
-    assert (operator.groups.get().name, operator.is_staff, operator.is_active) == ("viewer", False, False)
+    assert (operator.groups.get().name, operator.email) == ("administrator", "o@example.org")
+    assert (operator.is_superuser, operator.is_staff, operator.check_password(PASSWORD)) == (False, False, True)
+    client.post(at(operator), posted(operator, role=role("viewer")))
+    assert operator.groups.get().name == "viewer"
 
 
 def test_a_group_that_is_no_role_cannot_be_given(client: Client, operator: User) -> None:
     powerful = Group.objects.create(name="everything")
     powerful.permissions.set(Permission.objects.all())
-    answer = client.post(f"/admin/auth/user/{operator.pk}/change/", posted(operator, role=powerful.pk))
-    assert answer.status_code == 200
+    assert client.post(at(operator), posted(operator, role=powerful.pk)).status_code == 200
     assert operator.groups.get().name == "operator"
 
 
-def test_a_person_is_added_without_a_password(client: Client) -> None:
-    new = User(username="thandi", email="thandi@example.org")
-    answer = client.post("/admin/auth/user/add/", posted(new, role=role("viewer"), **EVERYTHING))
-    assert answer.status_code == 302
-    made = User.objects.get(username="thandi")
-    assert (made.is_superuser, made.is_staff, made.has_usable_password()) == (False, False, False)
-    assert made.groups.get().name == "viewer"
+def test_administrators_change_neither_their_own_role_nor_access_nor_second_step(
+    client: Client, administrator: User
+) -> None:
+    TOTP.activate(administrator, "JBSWY3DPEHPK3PXP")
+    client.post(at(administrator), posted(administrator, role=role("approver")))
+    client.post(at(administrator, "access"))
+    client.post(at(administrator, "second_step"))
+    administrator.refresh_from_db()
+    assert (administrator.groups.get().name, administrator.is_active) == ("administrator", True)
+    assert Authenticator.objects.filter(user=administrator).exists()
 
 
-@pytest.mark.parametrize("path", ["change/", "delete/", "password/", "history/"])
-def test_a_superuser_is_beyond_their_rights(client: Client, root: User, path: str) -> None:
-    at = f"/admin/auth/user/{root.pk}/{path}"
-    assert client.get(at).status_code == 403
-    data = {"post": "yes", "username": "x", "email": "x@example.org", "is_active": "", "role": role("viewer")}
-    assert client.post(at, {**EVERYTHING, **data}).status_code in (403, 405)
+def test_a_deactivated_person_is_out_at_once_and_gets_no_link(client: Client, operator: User, logged_in: LogIn) -> None:
+    theirs = logged_in(operator)
+    assert theirs.get("/").status_code == 200
+    client.post(at(operator, "access"))
+    assert theirs.get("/").status_code == 302
+    assert not can_log_in(operator, PASSWORD) or theirs.get("/").status_code == 302
+    refused = client.post(at(operator, "link"), follow=True)
+    assert "is deactivated" in refused.content.decode()
+    client.post(at(operator, "access"), {"is_active": "on"})
+    assert theirs.get("/").status_code == 200
+
+
+def test_a_second_step_is_reset_for_somebody_who_lost_the_phone(client: Client, operator: User) -> None:
+    TOTP.activate(operator, "JBSWY3DPEHPK3PXP")
+    assert "Reset two-step login" in client.get(at(operator)).content.decode()
+    client.post(at(operator, "second_step"))
+    assert not Authenticator.objects.exists()
+    entry = LogEntry.objects.get(object_pk=str(operator.pk), changes__has_key="two-step login")
+    assert entry.actor is not None
+    assert entry.actor.username == "administrator"
+
+
+# -- who may do what -----------------------------------------------------------------------------------------------
+
+
+def test_a_superuser_is_beyond_an_administrators_rights(client: Client, root: User) -> None:
+    TOTP.activate(root, "JBSWY3DPEHPK3PXP")
+    assert "Only a superuser changes this person" in client.get(at(root)).content.decode()
+    data = {**EVERYTHING, **posted(root, username="x", email="x@example.org", role=role("viewer"))}
+    for name in ("person", "link", "access", "second_step"):
+        assert client.post(at(root, name), data).status_code == 403
     root.refresh_from_db()
     assert (root.username, root.email, root.is_superuser, root.is_active) == ("root", "root@example.org", True, True)
-    assert root.check_password(PASSWORD)
+    assert Authenticator.objects.filter(user=root).exists()
 
 
-def test_a_superuser_is_not_deleted_from_the_list_either(client: Client, staff: User, root: User) -> None:
-    staff.user_permissions.add(Permission.objects.get(codename="delete_user"))
-    client.post(
-        "/admin/auth/user/", {"action": "delete_selected", "_selected_action": [root.pk], "post": "yes"}, follow=True
-    )
-    assert User.objects.filter(pk=root.pk).exists()
-    assert client.get(f"/admin/auth/user/{root.pk}/delete/").status_code == 403
+@pytest.mark.parametrize("name", ["viewer", "operator", "approver"])
+def test_other_roles_see_nothing_of_it(make_user: MakeUser, administrator: User, name: str) -> None:
+    client = signed_in(make_user(name), minutes=0)
+    assert reverse("people:list") not in client.get("/").content.decode()
+    for path in (reverse("people:list"), reverse("people:invite"), at(administrator)):
+        assert (client.get(path).status_code, client.post(path).status_code) in ((403, 403), (403, 405))
+    for action in ("link", "access", "second_step"):
+        assert client.post(at(administrator, action)).status_code == 403
 
 
-@pytest.mark.parametrize("whom", ["staff", "operator"])
-def test_nobodys_password_is_set_by_them(client: Client, request: pytest.FixtureRequest, whom: str) -> None:
-    user = request.getfixturevalue(whom)
-    at = f"/admin/auth/user/{user.pk}/password/"
-    assert client.get(at).status_code == 403
-    assert client.post(at, EVERYTHING).status_code == 403
-    user.refresh_from_db()
-    assert user.check_password(PASSWORD)
+# -- the admin -----------------------------------------------------------------------------------------------------
 
 
-def test_someone_with_read_access_only_sees_no_form(operator: User, viewer: User, logged_in: LogIn) -> None:
-    operator.is_staff = True
-    operator.save()
-    operator.user_permissions.add(Permission.objects.get(codename="view_user"))
-    client = logged_in(operator)
-    for user in (operator, viewer):
-        assert client.get(f"/admin/auth/user/{user.pk}/change/").status_code == 200
-        assert client.post(f"/admin/auth/user/{user.pk}/change/", posted(user)).status_code == 403
-
-
-def test_not_even_a_superuser_makes_another_one(root: User, operator: User, logged_in: LogIn) -> None:
+def test_a_superuser_adds_people_in_the_admin_with_a_role_and_no_password(
+    root: User, logged_in: LogIn, operator: User
+) -> None:
     client = logged_in(root)
-    assert client.get("/admin/auth/user/add/").status_code == 200
-    data = {**posted(operator), "is_superuser": "on", "groups": [role("operator")]}
-    assert client.post(f"/admin/auth/user/{operator.pk}/change/", data).status_code == 302
-    operator.refresh_from_db()
-    assert not operator.is_superuser
+    form = client.get("/admin/auth/user/add/").context["adminform"].form
+    assert set(form.fields) == {"username", "first_name", "last_name", "email", "role"}
+    client.post("/admin/auth/user/add/", posted(User(username="t", email=""), role=role("viewer"), **EVERYTHING))
+    made = User.objects.get(username="t")
+    assert (made.groups.get().name, made.has_usable_password(), made.is_superuser) == ("viewer", False, False)
 
-    assert client.post(f"/admin/auth/user/{operator.pk}/password/", EVERYTHING).status_code == 302
+    client.post(f"/admin/auth/user/{operator.pk}/change/", posted(operator, role=role("approver"), **EVERYTHING))
     operator.refresh_from_db()
-    assert operator.check_password("correct horse battery staple")
+    assert (operator.groups.get().name, operator.is_superuser, operator.check_password(PASSWORD)) == (
+        "approver", False, True,
+    )  # fmt: skip
+    assert client.get(f"/admin/auth/user/{operator.pk}/password/", follow=True).status_code in (200, 404)
+    assert client.post(f"/admin/auth/user/{operator.pk}/delete/", {"post": "yes"}).status_code == 403
+    client.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [operator.pk], "post": "yes"})
+    operator.refresh_from_db()
+    assert operator.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("name", ["viewer", "operator", "approver", "administrator"])
+def test_only_superusers_enter_the_admin(make_user: MakeUser, logged_in: LogIn, name: str) -> None:
+    user = make_user(name)
+    user.is_staff = True
+    user.save()
+    assert logged_in(user).get("/admin/", follow=True).status_code == 403
+
+
+def test_the_admin_has_one_section_for_each_app(root: User, logged_in: LogIn) -> None:
+    sections = logged_in(root).get("/admin/").context["app_list"]
+    names = [section["name"] for section in sections]
+    assert len(names) == len(set(names))
+    assert {"account", "django_rq", "sessions"} & {section["app_label"] for section in sections} == set()
+    assert "Baton administration" in logged_in(root).get("/admin/").content.decode()

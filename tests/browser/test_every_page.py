@@ -41,6 +41,7 @@ PLAIN = {
         "lists", "list_new", "upload", "imports", "opt_outs", "opt_out_add", "opt_out_paste", "opt_out_upload",
     ),
     "providers": ("accounts", "account_add", "sandbox"),
+    "people": ("list", "invite", "profile"),
 }  # fmt: skip
 #: Addresses that answer a GET with something other than a page.
 NO_PAGE = {
@@ -56,6 +57,7 @@ NO_PAGE = {
     "contacts:import_apply", "contacts:import_cancel", "contacts:import_fix", "contacts:import_recheck",
     "contacts:import_replace", "contacts:import_sheet", "contacts:import_undo", "contacts:segment_delete",
     "providers:account_test", "providers:sandbox_clear", "providers:sandbox_fault",
+    "people:access", "people:link", "people:second_step",
     # They lead to a page, or are a part of one.
     "campaigns:batch_decide", "campaigns:edit", "campaigns:export_progress", "campaigns:notice_open",
     "campaigns:options", "campaigns:preview", "campaigns:progress", "campaigns:recipients", "campaigns:tests",
@@ -70,7 +72,7 @@ NO_PAGE = {
 def names() -> Iterator[str]:
     """The name of every address of Baton's own apps."""
     for part in get_resolver().url_patterns:
-        if isinstance(part, URLResolver) and part.app_name in ("campaigns", "contacts", "providers"):
+        if isinstance(part, URLResolver) and part.app_name in ("campaigns", "contacts", "providers", "people"):
             for pattern in part.url_patterns:
                 assert isinstance(pattern, URLPattern)
                 yield f"{part.app_name}:{pattern.name}"
@@ -183,6 +185,7 @@ def pages(
             ("account", account.pk),
             ("account_host_key", account.pk),
         ),
+        **of("people", *((name,) for name in PLAIN["people"]), *(("person", pk) for pk in (operator.pk, root.pk))),
     }
 
 

@@ -58,6 +58,7 @@ def test_a_template_can_be_written(root: Client) -> None:
     root.post("/admin/campaigns/template/add/", {"name": "Promo", "text": "Hello", "labels": "{}", "sender": ""})
     template = Template.objects.get()
     assert template.created_by == User.objects.get(username="root")
+    assert template.versions.get().number == 1
     assert root.get("/admin/campaigns/template/", {"q": "Promo"}).status_code == 200
     root.post(f"/admin/campaigns/template/{template.pk}/delete/", {"post": "yes"})
     assert not Template.objects.exists()

@@ -1,0 +1,88 @@
+"""Ends sessions that are idle or old, and shows times in the time zone that each person chose."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRefresh
+
+from people.models import Profile
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+#: Keys of the session: seconds since 1970 of the login and of the last thing the person did.
+BEGAN, SEEN = "began_at", "seen_at"
+#: The key of the session for the name of the person's time zone, so that no request has to look it up.
+TIME_ZONE = "time_zone"
+#: The last action is written at most once in so many seconds, because each write is a transaction.
+WRITE_EVERY = 60
+#: The header with which static/app.js marks requests that the page makes by itself, such as refreshing a progress bar.
+AUTOMATIC = "X-Automatic"
+
+
+@receiver(user_logged_in)
+def begin(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Note in the new session when it began, and the person's time zone."""
+    request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
+    zones = Profile.objects.filter(user=user).values_list("time_zone", flat=True)
+    request.session[TIME_ZONE] = zones.first() or ""
+
+
+def end_old_sessions(get_response: GetResponse) -> GetResponse:
+    """Middleware: log out whoever did nothing for SESSION_IDLE, and everybody SESSION_LASTS after the login."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            _end_or_note(request, timezone.now())
+        response = get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        if request.headers.get("HX-Request") and response.headers.get("Location", "").startswith(f"{login}?"):
+            # The login page would become a part of the page; loading the page again leads to it, and back.
+            return HttpResponseClientRefresh()
+        return response
+
+    return middleware
+
+
+def _end_or_note(request: HttpRequest, now: datetime) -> None:
+    at = now.timestamp()
+    began, seen = (request.session.setdefault(key, at) for key in (BEGAN, SEEN))
+    if at - began >= settings.SESSION_LASTS.total_seconds():
+        logout(request)
+        messages.info(request, "Your session has ended. Log in again.")
+    elif at - seen >= settings.SESSION_IDLE.total_seconds():
+        logout(request)
+        minutes = int(settings.SESSION_IDLE.total_seconds() // 60)
+        messages.info(request, f"You were logged out after {minutes} minutes without activity.")
+    elif at - seen >= WRITE_EVERY and AUTOMATIC not in request.headers:
+        request.session[SEEN] = at
+
+
+def use_own_time_zone(get_response: GetResponse) -> GetResponse:
+    """Middleware: times are shown and entered in the person's own time zone, else in TIME_ZONE."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(_zone_of(request)):
+            return get_response(request)
+
+    return middleware
+
+
+def _zone_of(request: HttpRequest) -> ZoneInfo | None:
+    """The time zone of this session; None, where nobody chose one or this machine does not know it, is TIME_ZONE."""
+    name = request.session.get(TIME_ZONE)
+    try:
+        return ZoneInfo(name) if name else None
+    except ZoneInfoNotFoundError:
+        return None
