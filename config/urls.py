@@ -6,7 +6,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 import config.admin
-import config.people  # noqa: F401  (both must replace screens before the admin's addresses are built)
+import config.logins
+import config.people  # noqa: F401  (admin and people replace screens before the admin's addresses are built)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz
@@ -25,6 +26,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
+    path("audit/", include("audit.urls")),
     path("", overview, name="overview"),
     path("", include("campaigns.urls")),
 ]

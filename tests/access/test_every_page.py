@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from auditlog.models import LogEntry
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db.models import Model
 from django.test import Client
@@ -78,9 +76,6 @@ def rows(account: Account, make_running: Callable[..., Campaign]) -> dict[type[M
     operator = User.objects.get(username="operator")
     Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "x"})
     EmailAddress.objects.create(user=operator, email=operator.email)
-    LogEntry.objects.create(
-        content_type=ContentType.objects.get_for_model(User), object_pk="1", object_repr="x", action=0, changes={}
-    )
     found = {model: model._default_manager.order_by("pk").first() for model in admin.site._registry}
     return {model: row for model, row in found.items() if row is not None}
 
