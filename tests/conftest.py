@@ -3,7 +3,7 @@
 import importlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,7 +80,7 @@ def empties_the_audit_trail() -> None:
     """Between transactional tests all tables are emptied, which the triggers of the audit trail refuse."""
     flush = BaseDatabaseOperations.execute_sql_flush
 
-    def flush_without_triggers(operations: Any, statements: list[str]) -> None:
+    def flush_without_triggers(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
         triggers.remove(operations.connection)
         flush(operations, statements)
         triggers.install(operations.connection)

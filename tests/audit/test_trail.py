@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
@@ -52,12 +53,11 @@ def test_a_person_and_their_role(client: Client, operator: User) -> None:
     answer = client.post(f"/admin/auth/user/{operator.pk}/change/", data)
     assert answer.status_code == 302
     entries = AuditEntry.objects.filter(content_type__model="user", object_id=operator.pk, action=Action.UPDATE)
-    changes: dict[str, tuple[str, str]] = {}
+    changes: list[tuple[str, str]] = []
     for entry in entries.filter(remote_addr=ADDRESS):
         assert (entry.actor_name, entry.object_repr) == ("administrator", "operator")
-        changes |= {f"{field} {index}": pair for index, (field, pair) in enumerate(told(entry).items())}
-    assert ("operator@example.org", "new@example.org") in changes.values()
-    assert {("", "approver"), ("operator", "")} <= set(changes.values())
+        changes += told(entry).values()
+    assert set(changes) == {("operator@example.org", "new@example.org"), ("", "approver"), ("operator", "")}
 
 
 def test_a_password_is_only_said_to_have_changed(operator: User) -> None:
@@ -104,15 +104,15 @@ def test_a_template(client: Client) -> None:
     assert told(latest("template", Action.DELETE))["name"] == ("Sale", "")
 
 
-def test_a_campaign(account: Account, make_campaign: MakeCampaign, approver: User) -> None:
+def test_a_campaign(account: Account, make_campaign: MakeCampaign, operator: User) -> None:
     campaign = make_campaign(account)
     assert told(latest("campaign", Action.CREATE))["text"] == ("", campaign.text)
     campaign.sender = "Baton"
     campaign.save(update_fields=["sender"])
     assert told(latest("campaign")) == {"sender": ("", "Baton")}
-    decisions.cancel(campaign, approver)
+    decisions.cancel(campaign, operator)
     entry = latest("campaign")
-    assert (entry.actor_name, told(entry)["status"]) == ("approver", ("draft", "cancelled"))
+    assert (entry.actor_name, told(entry)["status"]) == ("operator", ("draft", "cancelled"))
 
 
 def test_the_lists_of_a_draft(client: Client, account: Account, make_campaign: MakeCampaign, make_list: Any) -> None:
@@ -120,7 +120,7 @@ def test_the_lists_of_a_draft(client: Client, account: Account, make_campaign: M
     other = make_list(name="Other", first=27825550900)
     address = reverse("campaigns:recipients_step", args=[draft.pk])
     before = draft.campaignlist_set.get().name
-    client.post(address, {"name": draft.name, "lists": [f"list-{other.pk}"]})
+    client.post(address, {"name": draft.name, "lists": [str(other.pk)]})
     assert told(latest("campaign"))["lists"] == (before, "Other")
 
 
@@ -175,7 +175,9 @@ def test_logins(operator: User) -> None:
 
 def test_a_wrong_code(operator: User, make_user: MakeUser) -> None:
     cache.clear()
-    Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "JBSWY3DPEHPK3PXP"})
+    Authenticator.objects.create(
+        user=operator, type=Authenticator.Type.TOTP, data={"secret": get_adapter().encrypt("JBSWY3DPEHPK3PXP")}
+    )
     client = Client(REMOTE_ADDR=ADDRESS)
     client.post(reverse("account_login"), {"login": "operator", "password": PASSWORD})
     client.post(reverse("mfa_authenticate"), {"code": "000000"})
