@@ -150,9 +150,7 @@ class KeyFingerprint(models.Model):
 
 auditlog.register(
     Account,
-    include_fields=[
-        *("name", "provider", "settings", "secrets", "host_key", "is_active", "files_an_hour", "currency")
-    ],
+    include_fields=[*("name", "provider", "settings", "secrets", "host_key", "is_active", "files_an_hour", "currency")],
     mask_fields=["secrets"],
 )
 auditlog.register(Price, include_fields=["account", "prefix", "per_part"])

@@ -1,11 +1,12 @@
 """Who gets past the check of every address, found out by asking each as each role: the table of docs/access.md.
 
-Where an address names a row of Baton's own, none is asked for: the check comes first, and only who passes it hears that
-there is no such row. What a view also checks about its row, such as whose export it is, has tests of its own.
+Where an address names a row, one that exists is asked for, if there is any. Where there is none, who passes the check
+hears that there is no such row. What a view also checks about its row, such as whose export it is, has its own tests.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,11 +18,15 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
+from audit.models import AuditEntry
+from campaigns.models import Batch, Campaign, Evidence, Template
+from contacts.models import Contact, ContactList, Import, Suppression
+from providers.models import Account
+
 FILE = Path(settings.BASE_DIR) / "docs" / "access.md"
 ROLES = ("no role", "viewer", "operator", "approver", "administrator", "superuser")
-#: Everybody asked; "nobody" is not logged in.
-WHO = ("nobody", *ROLES)
-#: What stands for each argument of an address. Only the admin's ``object_id`` and ``id`` are those of rows.
+WHO = ("not logged in", *ROLES)
+#: What stands for each argument of an address, except for those that name a row.
 VALUES = {
     **dict.fromkeys(("pk", "position", "number", "recipient_pk", "account_pk", "person_pk", "content_type_id"), "0"),
     "which": "left_out",
@@ -31,8 +36,21 @@ VALUES = {
     "key": "abc-def",
     "app_label": "contacts",
     "url": "nothing",
-    "object_id": "0",
-    "id": "0",
+}
+#: The model whose row an address of Baton's own names, by the beginning of the address; the longest that fits counts.
+MODELS: dict[str, type[Model]] = {
+    "/accounts/": Account,
+    "/audit/": AuditEntry,
+    "/batches/": Batch,
+    "/campaigns/": Campaign,
+    "/contacts/": ContactList,
+    "/contacts/imports/": Import,
+    "/contacts/opt-outs/": Suppression,
+    "/contacts/people/": Contact,
+    "/evidence/": Evidence,
+    "/templates/": Template,
+    # They have no row here.
+    **dict.fromkeys(("/contacts/bulk/", "/contacts/segments/"), Model),
 }
 INTRODUCTION = """# Who may open what
 
@@ -43,9 +61,8 @@ you commit it.
 
 *anybody*: also without a login. *everybody*: whoever is logged in, even without a role. *—*: the method is refused.
 A superuser gets past every check. Some views then check their row as well: an export is its owner's, an import of
-opt-outs needs the permission to add opt-outs, and nobody approves a campaign that they edited. The pages of the admin
-are for staff, which administrators and superusers are; here every role is asked as staff. PUT, PATCH and DELETE let in
-nobody whom GET does not.
+opt-outs needs the permission to add opt-outs, and nobody approves a campaign that they edited. PUT, PATCH and DELETE
+let in nobody whom GET does not.
 
 | Address | GET | POST |
 |---|---|---|
@@ -61,12 +78,15 @@ class Address(NamedTuple):
 
 def addresses(rows: Mapping[type[Model], Model]) -> list[Address]:
     """Every address; ``rows`` has a row of each model of the admin."""
-    pks = {f"{model._meta.app_label}/{model._meta.model_name}/": str(row.pk) for model, row in rows.items()}
+    of_admin = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/": model for model in rows}
+    starts = {**MODELS, **of_admin}
     found: dict[str, str] = {}
     for route in _routes(get_resolver().url_patterns, "/"):
-        of_model = re.match(r"/admin/(\w+/\w+/)", route)
-        pk = pks.get(of_model[1], "0") if of_model else "0"
-        values = {**VALUES, "object_id": pk, "id": pk}
+        start = max((start for start in starts if route.startswith(start)), key=len, default="")
+        model = starts.get(start)
+        row = rows.get(model) or (AuditEntry.objects.first() if model is AuditEntry else None)
+        pk = str(row.pk) if row else "0"
+        values = {**VALUES, "pk": pk, "object_id": pk, "id": pk}
         found[route] = re.sub(r"<(\w+)>", lambda match: values[match[1]], route)  # noqa: B023
     return [Address(route, path) for route, path in sorted(found.items())]
 
@@ -86,12 +106,13 @@ def _routes(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[s
 
 
 def clients() -> dict[str, Client]:
-    """A test client for each of WHO. All are staff, so that the admin's own permissions are asked as well."""
+    """A test client for each of WHO. Administrators and superusers are staff, as ``config.people`` makes them."""
     found = {}
     for who in WHO:
         client = found[who] = Client(raise_request_exception=False)
-        if who != "nobody":
-            user = User.objects.create_user(f"access {who}", is_staff=True, is_superuser=who == "superuser")
+        if who != "not logged in":
+            is_staff = who in ("administrator", "superuser")
+            user = User.objects.create_user(f"access {who}", is_staff=is_staff, is_superuser=who == "superuser")
             if who not in ("no role", "superuser"):
                 user.groups.add(Group.objects.get(name=who))
             client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
@@ -100,10 +121,12 @@ def clients() -> dict[str, Client]:
 
 def passes(client: Client, method: str, path: str) -> bool | None:
     """Whether the address lets this client in; None: it takes no such method. What it changed is undone."""
+    cookies = deepcopy(client.cookies)
     with transaction.atomic():
         answer = client.generic(method, path)
         transaction.set_rollback(True)
-    # /healthz answers 503 while there is no Redis.
+    client.cookies = cookies
+    # There is no Redis here.
     assert answer.status_code < 500 or answer.status_code == 503, f"{method} {path}: {answer.status_code}"
     if answer.status_code == 405:
         return None
