@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from audit.models import AuditEntry
 
 #: Characters of a value in a list of entries; the entry's own page shows all of it.
-SHORT = 60
+SHORT = 40
 
 
 class Change(NamedTuple):

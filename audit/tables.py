@@ -58,14 +58,14 @@ def _midnight(day: Any) -> datetime:
 class EntryTable(tables.Table):
     timestamp = ZonedColumn(verbose_name="When", attrs={"td": {"class": "nowrap"}})
     actor_name = tables.Column(verbose_name="Person", empty_values=())
-    action = tables.Column()
+    action = tables.Column(attrs={"td": {"class": "nowrap"}})
     object_repr = tables.Column(verbose_name="Object")
-    changes = tables.Column(verbose_name="Before and after", empty_values=())
     remote_addr = tables.Column(verbose_name="Address")
+    changes = tables.Column(verbose_name="Before and after", empty_values=())
 
     class Meta:
         model = AuditEntry
-        fields = ("timestamp", "actor_name", "action", "object_repr", "changes", "remote_addr")
+        fields = ("timestamp", "actor_name", "action", "object_repr", "remote_addr", "changes")
         row_attrs = {"class": "row-link"}
         attrs = {"aria-label": "Audit entries"}
         # Only the order of time is worth an index.

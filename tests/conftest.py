@@ -80,10 +80,10 @@ def empties_the_audit_trail() -> None:
     """Between transactional tests all tables are emptied, which the triggers of the audit trail refuse."""
     flush = BaseDatabaseOperations.execute_sql_flush
 
-    def flush_without_triggers(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
-        triggers.remove(operations.connection)
-        flush(operations, statements)
-        triggers.install(operations.connection)
+    def flush_without_triggers(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
+        triggers.remove(self.connection)
+        flush(self, sql_list)
+        triggers.install(self.connection)
 
     BaseDatabaseOperations.execute_sql_flush = flush_without_triggers  # type: ignore[method-assign]
 

@@ -20,7 +20,7 @@ from django.urls.resolvers import RoutePattern
 
 from audit.models import AuditEntry
 from campaigns.models import Batch, Campaign, Evidence, Template
-from contacts.models import Contact, ContactList, Import, Suppression
+from contacts.models import Contact, ContactList, Suppression
 from providers.models import Account
 
 FILE = Path(settings.BASE_DIR) / "docs" / "access.md"
@@ -44,13 +44,12 @@ MODELS: dict[str, type[Model]] = {
     "/batches/": Batch,
     "/campaigns/": Campaign,
     "/contacts/": ContactList,
-    "/contacts/imports/": Import,
     "/contacts/opt-outs/": Suppression,
     "/contacts/people/": Contact,
     "/evidence/": Evidence,
     "/templates/": Template,
-    # They have no row here.
-    **dict.fromkeys(("/contacts/bulk/", "/contacts/segments/"), Model),
+    # They have no row here, or none with a file.
+    **dict.fromkeys(("/contacts/bulk/", "/contacts/imports/", "/contacts/segments/"), Model),
 }
 INTRODUCTION = """# Who may open what
 
@@ -83,8 +82,8 @@ def addresses(rows: Mapping[type[Model], Model]) -> list[Address]:
     found: dict[str, str] = {}
     for route in _routes(get_resolver().url_patterns, "/"):
         start = max((start for start in starts if route.startswith(start)), key=len, default="")
-        model = starts.get(start)
-        row = rows.get(model) or (AuditEntry.objects.first() if model is AuditEntry else None)
+        model = starts.get(start, Model)
+        row = AuditEntry.objects.first() if model is AuditEntry else rows.get(model)
         pk = str(row.pk) if row else "0"
         values = {**VALUES, "pk": pk, "object_id": pk, "id": pk}
         found[route] = re.sub(r"<(\w+)>", lambda match: values[match[1]], route)  # noqa: B023

@@ -200,5 +200,5 @@ def test_changes_are_read_from_both_forms(value: Any, expected: Change) -> None:
 
 
 def test_a_long_value_is_cut_in_the_list() -> None:
-    assert str(Change("text", "a" * 100, "b\nc")) == f"text: {'a' * 59}… → b c"
+    assert str(Change("text", "a" * 100, "b\nc")) == f"text: {'a' * 39}… → b c"
     assert str(Change("text", "", "b")) == "text: b"
