@@ -22,6 +22,7 @@ from audit.models import AuditEntry
 from campaigns.models import Batch, Campaign, Evidence, Template
 from contacts.models import Contact, ContactList, Suppression
 from providers.models import Account
+from tests.conftest import PASSWORD
 
 FILE = Path(settings.BASE_DIR) / "docs" / "access.md"
 ROLES = ("no role", "viewer", "operator", "approver", "administrator", "superuser")
@@ -60,8 +61,9 @@ you commit it.
 
 *anybody*: also without a login. *everybody*: whoever is logged in, even without a role. *—*: the method is refused.
 A superuser gets past every check. Some views then check their row as well: an export is its owner's, an import of
-opt-outs needs the permission to add opt-outs, and nobody approves a campaign that they edited. PUT, PATCH and DELETE
-let in nobody whom GET does not.
+opt-outs needs the permission to add opt-outs, nobody approves a campaign that they edited, and why a campaign was
+paused decides who may resume it. What a viewer posts to a contact or a template only shows it, and a GET of a decision
+only leads back to its page. PUT, PATCH and DELETE let in nobody whom GET does not.
 
 | Address | GET | POST |
 |---|---|---|
@@ -111,7 +113,9 @@ def clients() -> dict[str, Client]:
         client = found[who] = Client(raise_request_exception=False)
         if who != "not logged in":
             is_staff = who in ("administrator", "superuser")
-            user = User.objects.create_user(f"access {who}", is_staff=is_staff, is_superuser=who == "superuser")
+            user = User.objects.create_user(
+                f"access {who}", password=PASSWORD, is_staff=is_staff, is_superuser=who == "superuser"
+            )
             if who not in ("no role", "superuser"):
                 user.groups.add(Group.objects.get(name=who))
             client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
