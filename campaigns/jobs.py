@@ -15,6 +15,7 @@ from django.utils import timezone
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
+from audit import chain
 from campaigns import exporting, notice_mail, notices, test_handover, timing
 from campaigns.audience import approval, versions
 from campaigns.audience import freeze as audience_freeze
@@ -159,6 +160,7 @@ def sweep(now: datetime) -> dict[str, int]:
         if is_free(exporting.lock_name(pk)):
             wanted.append((write_export, pk))
     _make_notices(now)
+    _seal_audit_trail()
     if notice_mail.due(now).exists():
         # One job for the e-mails of all people: it belongs to no row.
         wanted.append((mail_notices, 0))
@@ -173,6 +175,14 @@ def _make_notices(now: datetime) -> None:
         notices.make_notices(now)
     except Exception:
         logger.exception("notices could not be made")
+
+
+def _seal_audit_trail() -> None:
+    """Seal new entries of the audit trail. The next sweep tries again what fails, such as for a full journal disk."""
+    try:
+        chain.seal()
+    except Exception:
+        logger.exception("the audit trail could not be sealed")
 
 
 def accounts_with_due_batches(now: datetime) -> list[Account]:

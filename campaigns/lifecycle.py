@@ -2,11 +2,13 @@
 
 from typing import Any, TypeVar
 
+from auditlog import get_logentry_model
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from campaigns.models import Batch, Campaign, Event
 from campaigns.statuses import BatchStatus, CampaignStatus
+from contacts.audit_log import Changes, record
 from contacts.errors import Refusal
 
 CAMPAIGN_TRANSITIONS: dict[str, frozenset[str]] = {
@@ -125,6 +127,7 @@ def transition(
             sentence=sentence,
             user=user,
         )
+        _record(row, user, {"status": (row.status, str(to)), "reason": ("", reason), "sentence": ("", sentence)})
     for name, value in fields.items():
         setattr(row, name, value)
     return row
@@ -149,6 +152,14 @@ def record_event(
 ) -> None:
     """Record something in the history that is not a change of status. Never a phone number."""
     Event.objects.create(campaign=campaign, batch=batch, reason=reason, sentence=sentence, user=user)
+    _record(batch or campaign, user, {"decision": ("", reason), "sentence": ("", sentence)})
+
+
+def _record(row: Campaign | Batch, user: User | None, changes: Changes) -> None:
+    """Write what a person did into the audit trail. What Baton does by itself is in the history only."""
+    if user is not None:
+        told = {name: values for name, values in changes.items() if any(values)}
+        record(row, get_logentry_model().Action.UPDATE, told, user=user)
 
 
 def require_permission(user: Any, *permissions: str) -> None:

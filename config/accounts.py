@@ -101,6 +101,11 @@ def logged_in_lately(request: HttpRequest) -> bool:
 class AuditMiddleware(AuditlogMiddleware):
     """Records the address that the limits count, not whatever a client writes into X-Forwarded-For."""
 
+    def get_extra_data(self, request: HttpRequest) -> dict[str, Any]:
+        data: dict[str, Any] = super().get_extra_data(request)
+        # A login names its person itself: nobody is logged in when its request begins.
+        return {**data, "actor_name": data["actor"].get_username()} if data["actor"] else data
+
     @staticmethod
     def _get_remote_addr(request: HttpRequest) -> str | None:
         try:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 #: The sections' names where a library's own would be unclear, by app label.
-SECTIONS = {"auth": "People and roles", "mfa": "Two-step login", "auditlog": "Audit log"}
+SECTIONS = {"auth": "People and roles", "mfa": "Two-step login", "audit": "Audit trail"}
 
 
 class BatonAdminSite(AdminSite):

@@ -22,6 +22,8 @@ class Entry(NamedTuple):
     view: str
     owns: tuple[str, ...] = ()
     """Beginnings of the names of the views below this entry; the longest that fits a view decides."""
+    permission: str = ""
+    """Who sees the entry; "" for everybody."""
 
 
 ENTRIES = (
@@ -37,8 +39,9 @@ ENTRIES = (
         "providers:accounts",
         ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address", "campaigns:test_number"),
     ),
+    Entry("Audit", "eye", "audit:entries", ("audit:",), "audit.view_auditentry"),
+    Entry("People", "person-check", "people:list", ("people:",), "auth.view_user"),
 )
-PEOPLE = Entry("People", "person-check", "people:list", ("people:",))
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice", "people:profile")
@@ -80,9 +83,7 @@ def main_nav(context: Context) -> dict[str, Any]:
     """The list of entries that this user sees on this installation, the active one marked."""
     request: HttpRequest | None = context.get("request")
     user = context.get("user")
-    entries = [*ENTRIES]
-    if user is not None and user.has_perm("auth.view_user"):
-        entries.append(PEOPLE)
+    entries = [entry for entry in ENTRIES if not entry.permission or (user and user.has_perm(entry.permission))]
     if settings.SANDBOX_URL:
         entries.append(SANDBOX)
     if user is not None and user.is_superuser:

@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_rq",
     "django_tables2",
+    "audit",
     "contacts",
     "providers",
     "campaigns",
@@ -304,7 +305,28 @@ if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 
-AUDITLOG_INCLUDE_ALL_MODELS = False
+# The audit trail has a model of its own, so the table of the library's is never made.
+AUDITLOG_LOGENTRY_MODEL = "audit.AuditEntry"
+MIGRATION_MODULES = {"auditlog": None}
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True
+AUDITLOG_MASK_CALLABLE = "contacts.audit_log.hidden"
+# Of the libraries' models; each app of Baton registers its own beside them.
+AUDITLOG_INCLUDE_TRACKING_MODELS = [
+    {
+        "model": "auth.User",
+        "include_fields": [
+            *("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "password")
+        ],
+        "mask_fields": ["password"],
+        "m2m_fields": {"groups", "user_permissions"},
+    },
+    {"model": "auth.Group", "include_fields": ["name"], "m2m_fields": {"permissions"}},
+    {
+        "model": "mfa.Authenticator",
+        "include_fields": ["user", "type", "data"],
+        "mask_fields": ["data"],
+    },
+]
 
 LOGGING = {
     "version": 1,

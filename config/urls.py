@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+import config.logins  # noqa: F401  (it connects signals)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
 from config.health import healthz
@@ -24,6 +25,7 @@ urlpatterns = [
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
     path("", include("people.urls")),
+    path("audit/", include("audit.urls")),
     path("", overview, name="overview"),
     path("", include("campaigns.urls")),
 ]

@@ -9,11 +9,13 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
+from auditlog import get_logentry_model
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from contacts import journals, phones
+from contacts.audit_log import record
 from contacts.models import Consent, Suppression
 
 #: The advisory lock that separates recording opt-outs from the gate on PostgreSQL: writers share it, the gate takes it
@@ -136,10 +138,23 @@ def suppress_with_proof(
         )
         # Another process may have recorded some of them a moment ago; only ours have this time.
         ours = Suppression.objects.active().filter(msisdn__in=new, created_at=now)
-        added = sorted(ours.values_list("msisdn", flat=True))
+        pks = dict(ours.values_list("msisdn", "pk"))
+        added = sorted(pks)
         day = {"on": opted_out_on.isoformat()} if opted_out_on else {}
+        if added and (user is not None or source == Suppression.Source.COMMAND):
+            _record_opt_outs(list(pks.values()), source, user)
         _journal([{"opt_out": one, "at": now.isoformat(), "source": source, "note": new[one], **day} for one in added])
     return set(added)
+
+
+def _record_opt_outs(pks: list[int], source: str, user: Any) -> None:
+    """Write one entry of the audit trail, without a number: the rows of the opt-outs have these.
+
+    What providers report and people reply is not recorded: nobody did it in Baton, and the rows have the source.
+    """
+    changes = {"opt-outs": ("", str(len(pks))), "source": ("", source)}
+    row, name = (Suppression(pk=pks[0]), f"opt-out {pks[0]}") if len(pks) == 1 else (Suppression, "opt-outs")
+    record(row, get_logentry_model().Action.CREATE, changes, user=user, name=name)
 
 
 def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
@@ -151,6 +166,9 @@ def opt_back_in(msisdn: str, note: str, user: Any = None) -> bool:
         if not lifted:
             return False
         Consent.objects.create(msisdn=msisdn, note=note[:500], created_at=now, created_by=user)
+        row = Suppression.objects.filter(msisdn=msisdn, lifted_at=now).earliest("pk")
+        action = get_logentry_model().Action.UPDATE
+        record(row, action, {"status": ("opted out", "opted back in")}, user=user, name=f"opt-out {row.pk}")
         # Written only after the commit: if the commit failed, a consent in the journal would hide an opt-out.
         line = {"consent": msisdn, "at": now.isoformat(), "note": note[:500]}
         transaction.on_commit(lambda: _journal([line]))

@@ -13,7 +13,6 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
-from auditlog.models import LogEntry
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
@@ -22,6 +21,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
+from audit.models import AuditEntry
+from contacts.audit_log import record
 from contacts.errors import Refusal
 from people.roles import may_manage
 
@@ -119,5 +120,5 @@ def _check(actor: Any, user: User) -> None:
 
 
 def _record(user: User, what: str, value: str) -> None:
-    """Write an entry of the audit log; the person who acts and their address come from the request."""
-    LogEntry.objects.log_create(user, force_log=True, action=LogEntry.Action.UPDATE, changes={what: ["", value]})
+    """Write an entry of the audit trail; the person who acts and their address come from the request."""
+    record(user, AuditEntry.Action.UPDATE, {what: ("", value)})

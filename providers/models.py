@@ -86,8 +86,10 @@ class Account(models.Model):
         before = self.host if self.settings else ""
         self.settings = {name: cleaned_data[name] for name in fields if name not in secret_names}
         secrets = vault.decrypt(self.secrets)
-        secrets.update({name: cleaned_data[name] for name in secret_names if cleaned_data.get(name)})
-        self.secrets = vault.encrypt(secrets)
+        changed = {name: cleaned_data[name] for name in secret_names if cleaned_data.get(name)}
+        # Encrypted again, the same secrets are another text, which the audit trail would record as a change.
+        if changed or not self.secrets:
+            self.secrets = vault.encrypt({**secrets, **changed})
         if before and self.host != before:
             self.host_key = ""
         self.save()
@@ -146,5 +148,9 @@ class KeyFingerprint(models.Model):
         return self.name
 
 
-auditlog.register(Account, exclude_fields=["secrets", "checked_at", "check_result", "updated_at"])
-auditlog.register(Price)
+auditlog.register(
+    Account,
+    include_fields=[*("name", "provider", "settings", "secrets", "host_key", "is_active", "files_an_hour", "currency")],
+    mask_fields=["secrets"],
+)
+auditlog.register(Price, include_fields=["account", "prefix", "per_part"])

@@ -3,7 +3,7 @@
 import importlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +14,14 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import Settings
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
+from audit import triggers
 from config import supervisor
 from config import valkey as embedded
 from contacts import queues
@@ -71,6 +73,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(f"{name}: {len(tests)} tests")
     packages = " ".join(sorted(debian.PACKAGES[name] for name in debian.lacking))
     terminalreporter.line(f"sudo apt-get install {packages}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empties_the_audit_trail() -> None:
+    """Between transactional tests all tables are emptied, which the triggers of the audit trail refuse."""
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_without_triggers(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
+        triggers.remove(self.connection)
+        flush(self, sql_list)
+        triggers.install(self.connection)
+
+    BaseDatabaseOperations.execute_sql_flush = flush_without_triggers  # type: ignore[method-assign]
 
 
 # -- people --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from auditlog import get_logentry_model
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -19,6 +20,7 @@ from campaigns.forms.source_choices import (
 )
 from campaigns.forms.steps import StepForm
 from campaigns.models import Campaign, CampaignExclusion, CampaignList
+from contacts.audit_log import record
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
 from contacts.ids import as_id
 from contacts.segments import MAX_DAYS
@@ -122,10 +124,15 @@ class RecipientsForm(StepForm):
 
     def save(self, campaign: Campaign) -> None:  # type: ignore[override]
         super().save(campaign)
+        before = _names(campaign)
         if "lists" in self.cleaned_data:
             _replace(campaign.campaignlist_set.all(), campaign, self.cleaned_data["lists"])
         if "exclude" in self.cleaned_data:
             _replace(campaign.exclusions.all(), campaign, self.cleaned_data["exclude"])
+        after = _names(campaign)
+        changes = {kind: (before[kind], after[kind]) for kind in after if before[kind] != after[kind]}
+        if changes:
+            record(campaign, get_logentry_model().Action.UPDATE, changes)
 
     def _keys(self, name: str) -> list[str]:
         return [str(key) for key in self[name].value() or []]
@@ -136,6 +143,14 @@ def chosen_keys(campaign: Campaign) -> dict[str, list[str]]:
     return {
         "lists": [key_of(row) for row in campaign.campaignlist_set.order_by("position")],
         "exclude": [key_of(row) for row in campaign.exclusions.all()],
+    }
+
+
+def _names(campaign: Campaign) -> dict[str, str]:
+    """What a saved campaign chooses and excludes, as the audit trail names it."""
+    return {
+        "lists": ", ".join(row.name for row in campaign.campaignlist_set.order_by("position")),
+        "excluded": ", ".join(row.name for row in campaign.exclusions.all()),
     }
 
 

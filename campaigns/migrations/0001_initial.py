@@ -58,12 +58,13 @@ ADMINISTRATOR = {
         "switch_sandbox_faults",
     ),
     "auth": ("view_user", "add_user", "change_user", "view_group"),
+    "audit": ("view_auditentry",),
 }
 
 
 def make_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the groups. Permissions are made after a migrate; here they are needed already."""
-    for label in (*APPS, "auth"):
+    for label in (*APPS, "audit", "auth"):
         config = apps.get_app_config(label)
         config.models_module = getattr(config, "models_module", None) or True
         create_permissions(config, verbosity=0, apps=apps)
@@ -96,6 +97,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("audit", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("contacts", "0001_initial"),

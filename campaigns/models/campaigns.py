@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from auditlog.registry import auditlog
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -324,3 +325,14 @@ class TestNumber(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# What people set in a draft. campaigns.lifecycle records changes of status, campaigns.forms.recipients those of lists.
+auditlog.register(
+    Campaign,
+    include_fields=[
+        *("name", "account", "not_texted_for_days", "text", "letters", "sender", "start_at", "end_at", "is_early"),
+        *("options", "window", "parts_ceiling", "cost_ceiling", "pace", "canary", "canary_waits_for", "patience"),
+        *("confirmed_literals", "follows", "test_of", "kind"),
+    ],
+)

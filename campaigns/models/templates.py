@@ -1,5 +1,6 @@
 """The templates of texts."""
 
+from auditlog.registry import auditlog
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
@@ -45,3 +46,6 @@ class TemplateVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template}, version {self.number}"
+
+
+auditlog.register(Template, include_fields=["name", "text", "labels", "sender"])

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from auditlog.models import LogEntry
 from django.contrib.auth.decorators import permission_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +15,7 @@ from campaigns import exporting, jobs, outcomes, timing
 from campaigns.forms.filters import RecipientFilter
 from campaigns.models import Campaign, Export
 from contacts import queues
-from contacts.export_log import correct_rows, record_export
+from contacts.export_log import record_export, record_rows
 from contacts.timing import REFRESH_SECONDS, STOP_POLLING
 from contacts.views import exports
 
@@ -49,8 +48,8 @@ def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     return exports.as_xlsx(name, header, lines, title=exporting.SHEET_TITLE)
 
 
-def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted: int) -> Iterator[list[str]]:
-    """``lines``; then the entry says how many there were, because recipients may change after they are counted."""
+def _recorded(lines: Generator[list[str], None, None], entry: Any, counted: int) -> Iterator[list[str]]:
+    """``lines``; then the audit trail says how many there were if recipients changed after they were counted."""
     written = 0
     try:
         for line in lines:
@@ -60,7 +59,7 @@ def _recorded(lines: Generator[list[str], None, None], entry: LogEntry, counted:
         # Ends the snapshot of a download that broke off: nothing can be written in it.
         lines.close()
         if written != counted:
-            correct_rows(entry, written)
+            record_rows(entry, counted, written)
 
 
 @require_POST

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from allauth.mfa.models import Authenticator
-from auditlog.models import LogEntry
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db.models import Model
 from django.test import Client
@@ -74,9 +72,7 @@ def rows(account: Account, make_running: Callable[..., Campaign]) -> dict[type[M
     suppression.opt_back_in("27825550100", "Wrote")
     operator = User.objects.get(username="operator")
     Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "x"})
-    LogEntry.objects.create(
-        content_type=ContentType.objects.get_for_model(User), object_pk="1", object_repr="x", action=0, changes={}
-    )
+    EmailAddress.objects.create(user=operator, email=operator.email)
     found = {model: model._default_manager.order_by("pk").first() for model in admin.site._registry}
     return {model: row for model, row in found.items() if row is not None}
 

@@ -175,5 +175,5 @@ def test_the_audit_trail_records_the_same_address(administrator: User, settings:
 
     client.post(f"/admin/providers/account/{account.pk}/change/", {"name": "Two"}, REMOTE_ADDR=PROXY)
 
-    entry = account._meta.apps.get_model("auditlog", "LogEntry").objects.latest("id")
+    entry = account._meta.apps.get_model("audit", "AuditEntry").objects.latest("id")
     assert (entry.remote_addr, entry.actor) == (OWNER, administrator)

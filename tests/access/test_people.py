@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
-from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.core.cache import cache
@@ -15,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from audit.models import AuditEntry
 from tests.conftest import PASSWORD, MakeUser, retyped, signed_in
 
 LogIn = Callable[[User], Client]
@@ -121,7 +121,7 @@ def test_a_mail_server_that_fails_leaves_the_link_on_the_page(client: Client, se
 
 def test_a_reset_link_ends_the_old_password_only_once_it_is_used(client: Client, operator: User) -> None:
     path = link_on(client.post(at(operator, "link")))
-    assert LogEntry.objects.filter(object_pk=str(operator.pk), changes__has_key="password link").exists()
+    assert AuditEntry.objects.filter(object_pk=str(operator.pk), changes__has_key="password link").exists()
     assert can_log_in(operator, PASSWORD)
     # A login ends the link: whoever knows the password needs none.
     assert "cannot be used" in use(path).content.decode()
@@ -191,7 +191,7 @@ def test_a_second_step_is_reset_for_somebody_who_lost_the_phone(client: Client, 
     assert "Reset two-step login" in client.get(at(operator)).content.decode()
     client.post(at(operator, "second_step"))
     assert not Authenticator.objects.exists()
-    entry = LogEntry.objects.get(object_pk=str(operator.pk), changes__has_key="two-step login")
+    entry = AuditEntry.objects.get(object_pk=str(operator.pk), changes__has_key="two-step login")
     assert entry.actor is not None
     assert entry.actor.username == "administrator"
 

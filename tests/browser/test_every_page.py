@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from audit.models import AuditEntry
 from campaigns import exporting, follow_up
 from campaigns.lifecycle import transition
 from campaigns.models import Export, Notice, Template, TemplateVersion, TestNumber
@@ -42,6 +43,7 @@ PLAIN = {
     ),
     "providers": ("accounts", "account_add", "sandbox"),
     "people": ("list", "invite", "profile"),
+    "audit": ("entries",),
 }  # fmt: skip
 #: Addresses that answer a GET with something other than a page.
 NO_PAGE = {
@@ -65,14 +67,14 @@ NO_PAGE = {
     # Downloads.
     "campaigns:evidence_file", "campaigns:evidence_reply", "campaigns:export_download", "campaigns:exact_file",
     "campaigns:payload", "campaigns:people_sheet", "contacts:export", "contacts:import_rows",
-    "contacts:opt_out_export",
+    "contacts:opt_out_export", "audit:export",
 }  # fmt: skip
 
 
 def names() -> Iterator[str]:
     """The name of every address of Baton's own apps."""
     for part in get_resolver().url_patterns:
-        if isinstance(part, URLResolver) and part.app_name in ("campaigns", "contacts", "providers", "people"):
+        if isinstance(part, URLResolver) and part.app_name in ("audit", "campaigns", "contacts", "providers", "people"):
             for pattern in part.url_patterns:
                 assert isinstance(pattern, URLPattern)
                 yield f"{part.app_name}:{pattern.name}"
@@ -179,6 +181,7 @@ def pages(
             ("columns", uploaded.pk),
             ("opt_back_in", opt_out),
         ),
+        **of("audit", *((name,) for name in PLAIN["audit"]), ("entry", AuditEntry.objects.latest("id").pk)),
         **of(
             "providers",
             *((name,) for name in PLAIN["providers"]),

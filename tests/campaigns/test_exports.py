@@ -8,12 +8,12 @@ from typing import Any
 
 import openpyxl
 import pytest
-from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import AuditEntry
 from campaigns import exporting, jobs, timing
 from campaigns.lifecycle import transition
 from campaigns.models import Campaign, Export, Recipient, RecipientOutcome
@@ -134,12 +134,12 @@ def test_many_are_written_by_a_job_and_downloaded_once_it_is_done(
     done = client.get(f"{at}progress/")
     assert done.status_code == 286
     assert "The file has 4 recipients." in html_of(done)
-    before = LogEntry.objects.count()
+    before = AuditEntry.objects.count()
     answer = client.get(f"{at}download/")
     assert answer["Content-Disposition"] == f'attachment; filename="campaign-{many.pk}-recipients.csv"'
     assert [line["Line"] for line in lines_of(answer.getvalue(), "csv")] == ["1", "2", "3", "5"]
-    entry = LogEntry.objects.latest("id")
-    assert LogEntry.objects.count() == before + 1
+    entry = AuditEntry.objects.latest("id")
+    assert AuditEntry.objects.count() == before + 1
     told = {name: after for name, (_, after) in entry.changes_dict.items()}
     assert told == {"exported": "recipients", "filter": "outcome: accepted", "rows": "4"}
 

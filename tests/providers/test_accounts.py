@@ -79,7 +79,7 @@ def test_lost_keys_refuse_the_account_and_say_so(account: Account, settings: Set
 
 
 def test_the_history_of_an_account_holds_no_secret(account: Account) -> None:
-    entries = account._meta.apps.get_model("auditlog", "LogEntry").objects.all()
+    entries = account._meta.apps.get_model("audit", "AuditEntry").objects.all()
     assert entries
     for entry in entries:
         assert account.secrets not in str(entry.changes)

@@ -4,8 +4,8 @@ import re
 from decimal import Decimal
 
 import pytest
-from auditlog.models import LogEntry
 
+from audit.models import AuditEntry
 from providers.models import Account, Price
 from providers.prices import CostCounter, PriceError, PriceTable, read_prices, replace_prices, table_of
 
@@ -76,5 +76,5 @@ def test_prices_are_replaced_and_the_history_keeps_it() -> None:
     table = table_of(account)
     assert (table.currency, table.prefix_of("27825550100"), table.prefix_of("49171")) == ("ZAR", "27", None)
     assert Price.objects.get(prefix="27").pk == kept
-    changes = [entry.changes for entry in LogEntry.objects.filter(content_type__model="price").order_by("id")]
+    changes = [entry.changes for entry in AuditEntry.objects.filter(content_type__model="price").order_by("id")]
     assert {"per_part": ["0.20000", "0.3"]} in changes

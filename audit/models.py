@@ -1,0 +1,67 @@
+"""The audit trail: who did what, when and from where, and what it was before and after. Rows are only ever added.
+
+Database triggers refuse every change (``audit.triggers``), and a chain of seals shows what was changed in spite of them
+(``audit.chain``).
+"""
+
+from auditlog.models import AbstractLogEntry
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.urls import reverse
+
+
+class AuditEntry(AbstractLogEntry):
+    """One thing that was done. No entry holds the phone number of a recipient, a password or a secret."""
+
+    class Action(AbstractLogEntry.Action):
+        LOGIN = 4
+        LOGOUT = 5
+        LOGIN_FAILED = 6
+        choices = (
+            (AbstractLogEntry.Action.CREATE, "Created"),
+            (AbstractLogEntry.Action.UPDATE, "Changed"),
+            (AbstractLogEntry.Action.DELETE, "Deleted"),
+            (AbstractLogEntry.Action.ACCESS, "Exported"),
+            (LOGIN, "Logged in"),
+            (LOGOUT, "Logged out"),
+            (LOGIN_FAILED, "Login failed"),
+        )
+
+    # Entries stay as they are when a person or a kind of row is deleted, so the database keeps no reference.
+    content_type = models.ForeignKey(ContentType, models.DO_NOTHING, related_name="+", db_constraint=False)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    #: The user name at that time; "" for what Baton or a command did.
+    actor_name = models.CharField(max_length=150, blank=True)
+    action = models.PositiveSmallIntegerField(choices=Action.choices, db_index=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.object_repr}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("audit:entry", args=[self.pk])
+
+
+class Seal(models.Model):
+    """A link of the chain over the entries: its digest covers its entry and the digest before it."""
+
+    #: 1, 2, 3 ... without a gap.
+    position = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(AuditEntry, models.DO_NOTHING, related_name="seal")
+    #: HMAC-SHA256 with the installation key, in hexadecimal.
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("position",)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.position}"
