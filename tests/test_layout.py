@@ -16,7 +16,7 @@ from django.views.csrf import csrf_failure
 from django.views.defaults import bad_request, permission_denied, server_error
 
 from config.components import CHIP_ICONS, NOTICE_ICONS
-from config.navigation import ADMIN, ENTRIES, PEOPLE, SANDBOX, find_active
+from config.navigation import ADMIN, ENTRIES, SANDBOX, find_active
 from tests.pages import html_of
 
 STATIC = Path(project.BASE_DIR) / "static"
@@ -102,9 +102,7 @@ def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     named = set(re.findall(r'\{% icon "([\w-]+)"', text))
     named |= set(re.findall(r'\bicon="([\w-]+)"', text))
     assert named
-    named |= {*CHIP_ICONS.values(), *NOTICE_ICONS.values()} | {
-        entry.icon for entry in (*ENTRIES, PEOPLE, SANDBOX, ADMIN)
-    }
+    named |= {*CHIP_ICONS.values(), *NOTICE_ICONS.values()} | {entry.icon for entry in (*ENTRIES, SANDBOX, ADMIN)}
     assert named <= there
 
 
@@ -158,7 +156,7 @@ def test_a_badge_shows_its_status_by_icon_word_and_colour(kind: str, icon: str) 
     ],
 )
 def test_the_navigation_marks_the_entry_that_a_page_belongs_to(view: str, label: str | None) -> None:
-    found = find_active(view, [*ENTRIES, PEOPLE, SANDBOX])
+    found = find_active(view, [*ENTRIES, SANDBOX])
     assert (found.label if found else None) == label
 
 

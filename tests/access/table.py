@@ -48,6 +48,7 @@ MODELS: dict[str, type[Model]] = {
     "/contacts/opt-outs/": Suppression,
     "/contacts/people/": Contact,
     "/evidence/": Evidence,
+    "/people/": User,
     "/templates/": Template,
     # They have no row here, or none with a file.
     **dict.fromkeys(("/contacts/bulk/", "/contacts/imports/", "/contacts/segments/"), Model),
@@ -107,15 +108,12 @@ def _routes(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[s
 
 
 def clients() -> dict[str, Client]:
-    """A test client for each of WHO. Administrators and superusers are staff, as ``config.people`` makes them."""
+    """A test client for each of WHO."""
     found = {}
     for who in WHO:
         client = found[who] = Client(raise_request_exception=False)
         if who != "not logged in":
-            is_staff = who in ("administrator", "superuser")
-            user = User.objects.create_user(
-                f"access {who}", password=PASSWORD, is_staff=is_staff, is_superuser=who == "superuser"
-            )
+            user = User.objects.create_user(f"access {who}", password=PASSWORD, is_superuser=who == "superuser")
             if who not in ("no role", "superuser"):
                 user.groups.add(Group.objects.get(name=who))
             client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")

@@ -72,7 +72,6 @@ def rows(account: Account, make_running: Callable[..., Campaign]) -> dict[type[M
     suppression.opt_back_in("27825550100", "Wrote")
     operator = User.objects.get(username="operator")
     Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "x"})
-    EmailAddress.objects.create(user=operator, email=operator.email)
     found = {model: model._default_manager.order_by("pk").first() for model in admin.site._registry}
     return {model: row for model, row in found.items() if row is not None}
 

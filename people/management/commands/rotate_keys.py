@@ -19,7 +19,7 @@ class Command(BaseCommand):
         try:
             keys.verify()
             counts = rotate_all()
-        except (keys.NotOurs, CannotRotate) as error:
+        except (keys.OtherInstallation, CannotRotate) as error:
             raise CommandError(str(error)) from error
         for what, count in counts.items():
             self.stdout.write(f"{what}: {count} encrypted with the newest key")
