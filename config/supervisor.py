@@ -221,9 +221,14 @@ class Supervisor:
         while True:
             self._tick()
             self._restart_ended()
+        rotate_at = 0.0
 
     def _restart_ended(self) -> None:
         now = time.monotonic()
+            if time.monotonic() >= rotate_at:
+                rotate_at = time.monotonic() + timing.ROTATE_LOGS_EVERY
+                for child in self._children():
+                    child.rotate_log()
         for child in self._children():
             if child.due_at is not None:
                 if now >= child.due_at:
