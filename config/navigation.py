@@ -39,6 +39,7 @@ ENTRIES = (
     ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
+SYSTEM = Entry("System", "plug", "campaigns:system", ("campaigns:system",))
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice")
 """Views that belong to no entry."""
@@ -82,10 +83,13 @@ def main_nav(context: Context) -> dict[str, Any]:
     entries = [*ENTRIES]
     if settings.SANDBOX_URL:
         entries.append(SANDBOX)
+    if user is not None and user.has_perm("campaigns.delete_heartbeat"):
+        entries.append(SYSTEM)
     if user is not None and user.is_superuser:
         entries.append(ADMIN)
     match = request.resolver_match if request else None
-    active = find_active(match.view_name, entries) if match else None
+    # The page System belongs to its own entry also for people who do not see that entry.
+    active = find_active(match.view_name, [*entries, SYSTEM]) if match else None
     return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
 
 

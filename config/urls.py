@@ -9,7 +9,8 @@ import config.admin
 import config.people  # noqa: F401  (both must replace screens before the admin's addresses are built)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
-from config.health import healthz
+from config.health import healthz, live, ready
+from config.metrics import metrics
 from config.no_email import NoEmail
 
 handler403 = "config.no_role.forbidden"
@@ -23,6 +24,9 @@ urlpatterns = [
     path("login/", include("allauth.urls")),
     path("first-administrator/<str:token>/", first_administrator, name="first_administrator"),
     path("healthz", healthz, name="healthz"),
+    path("health/live", live, name="health_live"),
+    path("health/ready", ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
     path("", overview, name="overview"),
