@@ -1,5 +1,6 @@
 """Every change of status in Baton: the two tables of transitions. Only ``transition()`` writes a status."""
 
+import logging
 from typing import Any, TypeVar
 
 from auditlog import get_logentry_model
@@ -10,6 +11,8 @@ from campaigns.models import Batch, Campaign, Event
 from campaigns.statuses import BatchStatus, CampaignStatus
 from contacts.audit_log import Changes, record
 from contacts.errors import Refusal
+
+logger = logging.getLogger(__name__)
 
 CAMPAIGN_TRANSITIONS: dict[str, frozenset[str]] = {
     CampaignStatus.DRAFT: frozenset({CampaignStatus.FREEZING, CampaignStatus.CANCELLED}),
@@ -128,6 +131,9 @@ def transition(
             user=user,
         )
         _record(row, user, {"status": (row.status, str(to)), "reason": ("", reason), "sentence": ("", sentence)})
+    ids = {"campaign": row.pk} if batch is None else {"campaign": batch.campaign_id, "batch": batch.pk}
+    what = "campaign" if batch is None else "batch"
+    logger.info("%s %s: %s -> %s %s", what, row.pk, row.status, to, reason, extra=ids)
     for name, value in fields.items():
         setattr(row, name, value)
     return row

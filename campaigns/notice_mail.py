@@ -5,7 +5,6 @@ is tried again later. A worker that dies after the server took an e-mail, and be
 """
 
 import logging
-import re
 import smtplib
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,14 +19,13 @@ from django.urls import reverse
 
 from campaigns import timing
 from campaigns.models import Notice
+from campaigns.outgoing import without_numbers
 from providers.locks import hold
 
 logger = logging.getLogger(__name__)
 
 #: Notices in one e-mail; further ones go into the next.
 IN_ONE_MAIL = 50
-#: The name of a campaign may hold a number of a person: digits, perhaps with blanks between them.
-_NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
 #: The mail server refuses this e-mail, but may take others.
 _OF_ONE_MAIL = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError, ValueError)
 
@@ -82,14 +80,13 @@ def _send_to(user: User, connection: BaseEmailBackend, now: datetime) -> int:
 def _postpone(notices: Sequence[Notice], now: datetime) -> None:
     """Set the time of the next try, before the one that begins now."""
     for notice in notices:
-        pause = min(max((now - notice.created_at) / 2, timing.SHORTEST_MAIL_PAUSE), timing.LONGEST_MAIL_PAUSE)
-        notice.mail_after = now + pause
+        notice.mail_after = now + timing.mail_pause(now - notice.created_at)
     Notice.objects.bulk_update(notices, ["mail_after"])
 
 
 def email_of(user: User, notices: Sequence[Notice], connection: BaseEmailBackend | None = None) -> EmailMessage:
     """The e-mail that tells ``user`` of ``notices``."""
-    lines = [(_NUMBER.sub("(a number)", notice.sentence), f"{settings.BASE_URL}{notice.path}") for notice in notices]
+    lines = [(without_numbers(notice.sentence), f"{settings.BASE_URL}{notice.path}") for notice in notices]
     # A header is one line.
     subject = " ".join(lines[0][0].split()) if len(lines) == 1 else f"{len(lines)} notices from Baton"
     choice = settings.BASE_URL + reverse("campaigns:notice_choice")

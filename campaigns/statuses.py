@@ -132,6 +132,39 @@ class NoticeKind(TextChoices):
     ACCOUNT_STOPPED = "account_stopped", "An account was stopped"
 
 
+class AlarmKind(TextChoices):
+    """What the operations team is told about at once, and again when it is over."""
+
+    ACCOUNT_STOPPED = "account_stopped", "Account stopped"
+    BATCH_UNCLEAR = "batch_unclear", "File needs a decision"
+    CAMPAIGN_PAUSED = "campaign_paused", "Campaign paused by Baton"
+    BOOKS = "books", "The numbers do not add up"
+    WORKER = "worker", "Worker stalled"
+    QUEUE = "queue", "Jobs wait too long"
+    CLOCK = "clock", "Clock stalled"
+    HOST = "host", "Host silent"
+    DISK = "disk", "Disk nearly full"
+    REDIS = "redis", "Redis does not answer"
+
+
+#: The alarms about the installation itself. The overview lists the others by campaign, file and account.
+SYSTEM_ALARMS = (
+    AlarmKind.WORKER,
+    AlarmKind.QUEUE,
+    AlarmKind.CLOCK,
+    AlarmKind.HOST,
+    AlarmKind.DISK,
+    AlarmKind.REDIS,
+)
+
+
+class AlarmChannel(TextChoices):
+    """How an alarm leaves Baton."""
+
+    EMAIL = "email", "Email"
+    WEBHOOK = "webhook", "Webhook"
+
+
 class ExportStatus(TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Done"

@@ -102,10 +102,32 @@ MAIL_IS_LATE_AFTER = timedelta(minutes=5)
 #: The file of an export is deleted after this: it holds phone numbers, and it can be made again.
 EXPORT_KEPT_FOR = timedelta(days=3)
 
+# -- monitoring
+
+#: Between two looks of the monitor, in seconds.
+MONITOR_EVERY = 10
+#: The clock stores a sign of life this often; it sweeps more often than that.
+CLOCK_BEATS_EVERY = timedelta(seconds=10)
+#: A process without a sign of life for this long is stalled. A busy worker shows one every 30 s.
+SILENT_AFTER = timedelta(minutes=2)
+#: An alarm ends when its cause has been gone for this long, so that one that comes and goes is reported once.
+ALARM_ENDS_AFTER = timedelta(minutes=1)
+#: For Redis to answer the monitor or a health check, in seconds: it is on this machine or close to it.
+REDIS_ANSWER_SECONDS = 2.0
+#: For the receiver of a webhook to answer, in seconds.
+WEBHOOK_ANSWER_SECONDS = 10.0
+#: The monitor sends messages for at most this long before it looks again.
+SEND_ALARMS_FOR = timedelta(seconds=30)
+
 
 def retry_pause(failures: int) -> timedelta:
     """How long to wait after so many failures in a row to reach a provider."""
     return RETRY_PAUSES[min(failures, len(RETRY_PAUSES) - 1)]
+
+
+def mail_pause(age: timedelta) -> timedelta:
+    """How long to wait before the next try to send a message of this age: half of it, within limits."""
+    return min(max(age / 2, SHORTEST_MAIL_PAUSE), LONGEST_MAIL_PAUSE)
 
 
 def duration_in_words(lapse: timedelta) -> str:

@@ -22,6 +22,7 @@ from campaigns.views import (
     search,
     sent_back,
     steps,
+    system,
     templates,
     test_handover,
     test_numbers,
@@ -109,6 +110,8 @@ urlpatterns = [
     path("notices/choice/", notices.notice_choice, name="notice_choice"),
     path("notices/<int:pk>/", notices.notice_open, name="notice_open"),
     path("notices/<int:pk>/read/", notices.notice_read, name="notice_read"),
+    path("system/", system.system, name="system"),
+    path("system/hosts/<int:pk>/remove/", system.host_remove, name="host_remove"),
     path("search/", search.search, name="search"),
     path("search/opt-out/", search.opt_out, name="number_opt_out"),
 ]

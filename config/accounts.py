@@ -36,7 +36,10 @@ logger = logging.getLogger(__name__)
 WRONG = "Incorrect username or password."
 
 #: The views that a session without the second step may use, by name.
-OPEN = {"account_login", "account_logout", "first_administrator", "healthz"}
+OPEN = {
+    *("account_login", "account_logout", "first_administrator"),
+    *("healthz", "health_live", "health_ready", "metrics"),
+}
 #: Where a person with a device passes the second step.
 WITH_DEVICE = {"mfa_authenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"}
 #: Where a person without one sets it up, which asks for the password first.

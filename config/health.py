@@ -1,16 +1,21 @@
 """Whether Baton is able to work, for a load balancer, a monitor and the supervisor."""
 
 from collections.abc import Callable
+from contextlib import closing
+from functools import cache
 
-import django_rq
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
+from campaigns.monitoring import signs
 from config import startup
 from config.startup import verify_if_due
 from providers.keys import OtherInstallation
@@ -18,29 +23,84 @@ from providers.keys import OtherInstallation
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
+#: They answer whatever the state of the installation is: what asks is a machine that has to know.
+HEALTH_PATHS = ("/health/live", "/health/ready")
+
+
 @login_not_required
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when the database and Redis answer, else 503 and the name of what does not answer."""
-    silent = []
+    checks = {"database": _database_answers, "redis": _redis_answers}
+    silent = [name for name, answers in checks.items() if not answers()]
+    if silent:
+        return HttpResponse(f"no answer: {', '.join(silent)}\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """Answer 200 as long as this process answers at all: a process that does not should be restarted."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when this host can serve requests, else 503; the body says which of the checks failed.
+
+    ``{"status": "ok", "checks": {"database": true, "migrations": true, "redis": true, "disk": true}}``
+    """
+    database = _database_answers()
+    checks = {
+        "database": database,
+        "migrations": database and schema_is_current(),
+        "redis": _redis_answers(),
+        "disk": all(disk["free"] >= settings.DISK_LOW_BYTES / 10 for disk in signs.read_disks()),
+    }
+    is_ready = all(checks.values())
+    return JsonResponse({"status": "ok" if is_ready else "failed", "checks": checks}, status=200 if is_ready else 503)
+
+
+def _database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        silent.append("database")
+        return False
+    return True
+
+
+def _redis_answers() -> bool:
     try:
-        django_rq.get_connection("handover").ping()
+        with closing(signs.redis_client()) as client:
+            return bool(client.ping())
     except RedisError:
-        silent.append("redis")
-    if silent:
-        return HttpResponse(f"no answer: {', '.join(silent)}\n", status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
+        return False
+
+
+def schema_is_current() -> bool:
+    """Whether the database has all migrations of this version; it reads one table."""
+    try:
+        applied = set(MigrationRecorder(connection).applied_migrations())
+    except DatabaseError:
+        return False
+    return _known_migrations() <= applied
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    """The migrations of this version's files, which do not change while it runs."""
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def refuse_other_installation(get_response: GetResponse) -> GetResponse:
     """Middleware: no page is answered before the installation is checked, if the start could not."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path in HEALTH_PATHS:
+            return get_response(request)
         try:
             is_verified = verify_if_due()
         except OtherInstallation as error:

@@ -43,6 +43,7 @@ ENTRIES = (
     Entry("People", "person-check", "people:list", ("people:",), "auth.view_user"),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
+SYSTEM = Entry("System", "plug", "campaigns:system", ("campaigns:system",))
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice", "people:profile")
 """Views that belong to no entry."""
@@ -86,10 +87,13 @@ def main_nav(context: Context) -> dict[str, Any]:
     entries = [entry for entry in ENTRIES if not entry.permission or (user and user.has_perm(entry.permission))]
     if settings.SANDBOX_URL:
         entries.append(SANDBOX)
+    if user is not None and user.has_perm("campaigns.delete_heartbeat"):
+        entries.append(SYSTEM)
     if user is not None and user.is_superuser:
         entries.append(ADMIN)
     match = request.resolver_match if request else None
-    active = find_active(match.view_name, entries) if match else None
+    # The page System belongs to its own entry also for people who do not see that entry.
+    active = find_active(match.view_name, [*entries, SYSTEM]) if match else None
     return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
 
 

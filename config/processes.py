@@ -1,6 +1,7 @@
 """The processes that the supervisor starts: a program, its running child with a log file, and what a child leaves."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from django.conf import settings
 from config import timing
 from config.lifeline import die_with
 
-#: A log file larger than this many bytes is set aside when its program starts.
+#: A log file larger than this many bytes is set aside, and so many that were set aside are kept.
 LOG_LIMIT = 10_000_000
+LOGS_KEPT = 5
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,15 @@ class Child:
 
     def start(self) -> None:
         self.due_at = None
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        rotate(self.log)
         with self.log.open("ab") as output:
             self.written_before = output.tell()
             self.process = spawn(self.program, output.fileno())
+
+    def rotate_log(self) -> None:
+        """Set the log aside if it is too large; the program continues to write to the same, now empty file."""
+        if rotate(self.log):
+            self.written_before = 0
 
     def output(self) -> str:
         """What it has written since its last start."""
@@ -60,6 +66,22 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         if not self.ended():
             self.process.send_signal(number)
+
+
+def rotate(log: Path) -> bool:
+    """Copy a log file of more than LOG_LIMIT bytes to ``.log.1``, earlier copies to ``.log.2`` and on, and empty it.
+
+    Its program keeps the file open for appending, so the file cannot be renamed. What it writes between the copy and
+    the emptying is lost: a few lines at most. Returns whether the file was too large.
+    """
+    if not log.exists() or log.stat().st_size <= LOG_LIMIT:
+        return False
+    for number in range(LOGS_KEPT, 1, -1):
+        with suppress(FileNotFoundError):
+            log.with_suffix(f".log.{number - 1}").replace(log.with_suffix(f".log.{number}"))
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    return True
 
 
 def spawn(program: Program, output: int | None) -> subprocess.Popen[bytes]:

@@ -4,6 +4,8 @@ import hashlib
 import os
 import tempfile
 from datetime import timedelta
+from importlib import import_module
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.logs.log_request_id",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.privacy.no_store",
@@ -272,6 +275,21 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Baton <baton@localhost>")
 # The links in e-mails begin with this.
 BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{os.environ.get('PORT') or 8000}").rstrip("/")
 
+# Alarms go to the operations team by e-mail, if EMAIL_URL is set too, and to a webhook that is signed with the secret.
+ALARM_EMAILS: list[str] = env.list("ALARM_EMAILS", default=[])
+ALARM_WEBHOOK_URL = env.str("ALARM_WEBHOOK_URL", default="")
+ALARM_WEBHOOK_SECRET = env.str("ALARM_WEBHOOK_SECRET", default="")
+if ALARM_WEBHOOK_URL and len(ALARM_WEBHOOK_SECRET) < 16:
+    raise ImproperlyConfigured("ALARM_WEBHOOK_URL needs ALARM_WEBHOOK_SECRET, of at least 16 characters.")
+# Less free space than this, in bytes, is an alarm. Below a tenth of it, this host is not ready for requests.
+DISK_LOW_BYTES = env.int("DISK_LOW_BYTES", default=2_000_000_000)
+# Who may read /metrics: whoever sends this token, and the addresses of these networks. With neither, nobody may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+try:
+    METRICS_NETWORKS = [ip_network(network) for network in env.list("METRICS_NETWORKS", default=[])]
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_NETWORKS: {error}") from None
+
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "table.html"
@@ -293,7 +311,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
-# A load balancer asks for these on the machine itself, without TLS.
+# Load balancers and the container's own check ask over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^health/"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31536000) if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False) and SECURE_HSTS_SECONDS > 0
@@ -328,6 +346,10 @@ AUDITLOG_INCLUDE_TRACKING_MODELS = [
     },
 ]
 
+# Lines for people, or one JSON object a line for a program that collects logs.
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured("LOG_FORMAT is line or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -336,10 +358,16 @@ LOGGING = {
             "()": "config.logs.DiscreetFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "config.logs.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
     # Baton reports in its own words what paramiko would log at the same moment.
     "loggers": {"paramiko": {"level": "CRITICAL"}},
 }
+
+# Errors are reported to Sentry, or a server that speaks its protocol, if this is set.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    import_module("config.sentry").start(SENTRY_DSN)

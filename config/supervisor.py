@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 
+from campaigns.timing import MONITOR_EVERY
 from config import timing, valkey
 from config.errors import CannotStart
 from config.lifeline import adopt_orphans, die_with
@@ -96,6 +97,8 @@ class Supervisor:
         if "handover" in self.roles.names:
             every = str(timing.SWEEP_EVERY)
             self._launch(self.web, Program("clock", manage("sweep", "--every", every), self.environment))
+        every = str(MONITOR_EVERY)
+        self._launch(self.web, Program("monitor", manage("monitor", "--every", every), self.environment))
         if "web" in self.roles.names:
             self._start_web(mode)
         else:
@@ -218,9 +221,14 @@ class Supervisor:
 
     def watch(self) -> None:
         """Restart what ends, until asked to stop. Raises StopRequested, or CannotStart when a child keeps ending."""
+        rotate_at = 0.0
         while True:
             self._tick()
             self._restart_ended()
+            if time.monotonic() >= rotate_at:
+                rotate_at = time.monotonic() + timing.ROTATE_LOGS_EVERY
+                for child in self._children():
+                    child.rotate_log()
 
     def _restart_ended(self) -> None:
         now = time.monotonic()
@@ -254,7 +262,7 @@ class Supervisor:
         if self.step and self.step.poll() is None:
             self.step.kill()
             self.step.wait()
-        groups = [("web and clock", self.web), ("workers", self.workers), ("sandbox", self.sandbox)]
+        groups = [("web, clock and monitor", self.web), ("workers", self.workers), ("sandbox", self.sandbox)]
         for what, group in [*groups, ("Valkey", self.valkey)]:
             if group:
                 self._end(what, group)

@@ -20,6 +20,8 @@ END_PROCESS = 15.0
 END_WORKER = 120.0
 #: After this, the supervisor says what it is waiting for.
 SAY_WHAT_IS_ENDING_AFTER = 2.0
+#: Between two looks whether a log file has become too large.
+ROTATE_LOGS_EVERY = 60.0
 #: For the Valkey that a killed start left behind to save its jobs and end.
 END_LEFTOVER_VALKEY = 10.0
 #: Between two checks whether it has ended.

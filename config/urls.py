@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 import config.logins  # noqa: F401  (it connects signals)
 from campaigns.views.overview import overview
 from config.first_administrator import first_administrator
-from config.health import healthz
+from config.health import healthz, live, ready
+from config.metrics import metrics
 from config.no_email import password_reset
 
 handler403 = "config.no_role.forbidden"
@@ -22,6 +23,9 @@ urlpatterns = [
     path("login/", include("allauth.urls")),
     path("first-administrator/<str:token>/", first_administrator, name="first_administrator"),
     path("healthz", healthz, name="healthz"),
+    path("health/live", live, name="health_live"),
+    path("health/ready", ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
     path("contacts/", include("contacts.urls")),
     path("accounts/", include("providers.urls")),
     path("", include("people.urls")),

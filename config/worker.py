@@ -71,6 +71,9 @@ class TiedWorker(Worker):
     def heartbeat(self, *arguments: Any, **named: Any) -> None:
         if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
+        if not named.get("pipeline") and not self.connection.exists(self.key):
+            # Redis lost its data, or this worker was silent for longer than it is remembered.
+            self.register_birth()
         super().heartbeat(*arguments, **named)
 
     def _shutdown(self) -> None:

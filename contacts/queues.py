@@ -7,11 +7,13 @@ neither may import ``config``.
 import logging
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Protocol, cast
 
 import django_rq
 from redis.exceptions import RedisError
 
+from contacts.log_context import log_about
 from contacts.timing import ENQUEUED_FOR_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -28,13 +30,19 @@ class Job(Protocol):
 
 
 def job(queue: str) -> Callable[[Callable[[int], None]], Job]:
-    """Make a function that takes the id of one row a job of ``queue``."""
+    """Make a function that takes the id of one row a job of ``queue``.
+
+    The lines that it logs bear its name and that id, under the name of its argument: ``campaign`` for ``campaign_id``.
+    """
 
     def decorate(work: Callable[[int], None]) -> Job:
+        about = next(iter(signature(work).parameters)).removesuffix("_id")
+
         @wraps(work)
         def run(pk: int) -> None:
-            _allow_next(run_as_job, pk)
-            work(pk)
+            with log_about(job=work.__name__, **{about: pk}):
+                _allow_next(run_as_job, pk)
+                work(pk)
 
         run_as_job = cast(Job, run)
         run_as_job.queue = queue

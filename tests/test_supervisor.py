@@ -21,7 +21,8 @@ from tests.waiting import wait_until
 # On a busy machine a start takes a minute or two.
 pytestmark = pytest.mark.timeout(300)
 
-CHILDREN = ("valkey", "worker-imports", "worker-campaigns", "worker-handover", "worker-results", "clock", "web")
+WORKERS = ("worker-imports", "worker-campaigns", "worker-handover", "worker-results")
+CHILDREN = ("valkey", *WORKERS, "clock", "monitor", "web")
 
 
 @pytest.fixture(scope="module")

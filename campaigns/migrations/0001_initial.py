@@ -48,7 +48,13 @@ APPROVER = {
 }
 ADMINISTRATOR = {
     "contacts": ("export_numbers",),
-    "campaigns": ("change_replyaddress", "add_testnumber", "change_testnumber", "delete_testnumber"),
+    "campaigns": (
+        "change_replyaddress",
+        "add_testnumber",
+        "change_testnumber",
+        "delete_testnumber",
+        "delete_heartbeat",
+    ),
     "providers": (
         "add_account",
         "change_account",
@@ -1318,6 +1324,121 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("template", "number"), name="versions_of_a_template_are_numbered"
             ),
+        ),
+        migrations.CreateModel(
+            name="Alarm",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("account_stopped", "Account stopped"),
+                            ("batch_unclear", "File needs a decision"),
+                            ("campaign_paused", "Campaign paused by Baton"),
+                            ("books", "The numbers do not add up"),
+                            ("worker", "Worker stalled"),
+                            ("queue", "Jobs wait too long"),
+                            ("clock", "Clock stalled"),
+                            ("host", "Host silent"),
+                            ("disk", "Disk nearly full"),
+                            ("redis", "Redis does not answer"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("cause", models.CharField(max_length=300)),
+                ("sentence", models.TextField()),
+                ("path", models.CharField(max_length=200)),
+                ("began_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "ordering": ("-id",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=("cause",),
+                        name="one_open_alarm_of_a_cause",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "account_stopped",
+                                    "batch_unclear",
+                                    "campaign_paused",
+                                    "books",
+                                    "worker",
+                                    "queue",
+                                    "clock",
+                                    "host",
+                                    "disk",
+                                    "redis",
+                                ],
+                            )
+                        ),
+                        name="alarm_kind_is_known",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Heartbeat",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("process", models.CharField(choices=[("clock", "Clock"), ("monitor", "Monitor")], max_length=10)),
+                ("host", models.CharField(max_length=255)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("disks", models.JSONField(blank=True, default=list)),
+            ],
+            options={
+                "ordering": ("process", "host"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("process", "host"), name="one_heartbeat_of_a_process_on_a_host")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AlarmMessage",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channel", models.CharField(choices=[("email", "Email"), ("webhook", "Webhook")], max_length=10)),
+                ("is_end", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("given_up_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=100)),
+                (
+                    "alarm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="messages", to="campaigns.alarm"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("id",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("given_up_at__isnull", True), ("sent_at__isnull", True)),
+                        fields=["due_at"],
+                        name="alarm_messages_due",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("alarm", "channel", "is_end"), name="one_message_of_an_alarm_and_channel"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "webhook"])), name="alarm_channel_is_known"
+                    ),
+                ],
+            },
         ),
         migrations.RunPython(leave_room_for_updates, migrations.RunPython.noop),
         migrations.RunPython(make_roles, migrations.RunPython.noop),

@@ -9,12 +9,15 @@ from campaigns.models.campaigns import (
     TestNumber,
     default_patience,
 )
+from campaigns.models.monitoring import Alarm, AlarmMessage, Heartbeat
 from campaigns.models.notices import Export, Notice, NoticeChoice
 from campaigns.models.recipients import CampaignPerson, PersonData, Recipient
 from campaigns.models.replies import Reply, ReplyAddress
 from campaigns.models.templates import Template, TemplateVersion
 
 __all__ = [
+    "Alarm",
+    "AlarmMessage",
     "Attempt",
     "Batch",
     "Campaign",
@@ -25,6 +28,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Export",
+    "Heartbeat",
     "Notice",
     "NoticeChoice",
     "PersonData",

@@ -90,7 +90,7 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
 def log_failure(batch_id: int, error: Exception) -> None:
     """Log an error of Baton's own with a batch: where it happened, never the data."""
     place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place)
+    logger.error("batch %s: %s\n%s", batch_id, type(error).__name__, place, extra={"batch": batch_id})
 
 
 def poll(batch: Batch, remote: Any, now: datetime) -> Interpretation:

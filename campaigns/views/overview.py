@@ -20,10 +20,10 @@ from campaigns import timing
 from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import may_stop
 from campaigns.handover.waiting import needs_a_person, waiting_for
-from campaigns.models import Batch, Campaign, Event
+from campaigns.models import Alarm, Batch, Campaign, Event, Heartbeat
 from campaigns.results import balance, summary
 from campaigns.results.rate import rate_of
-from campaigns.statuses import ACTIVE, PAUSED_BY_USER
+from campaigns.statuses import ACTIVE, PAUSED_BY_USER, SYSTEM_ALARMS
 from campaigns.templatetags.badges import local_words, reason_word
 from campaigns.views.forecasts import last_of
 from campaigns.views.sent_back import sent_back
@@ -118,12 +118,24 @@ def _finished(ended: list[Campaign]) -> list[Campaign]:
 def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[Account]) -> list[Line]:
     """What needs a person's attention, the most serious first: one line for each campaign and cause."""
     return [
+        *_system_alarms(),
         *_mismatches([*campaigns, *ended]),
         *_stopped_accounts(accounts),
         *_files_to_decide(),
         *_contradictions(),
         *_waiting_campaigns(campaigns),
     ]
+
+
+def _system_alarms() -> Iterator[Line]:
+    """What is wrong with the installation: the open alarms of the monitor, or that the monitor itself is silent."""
+    url = reverse("campaigns:system")
+    for alarm in Alarm.objects.filter(ended_at=None, kind__in=SYSTEM_ALARMS).order_by("id"):
+        yield _line("Baton", alarm.get_kind_display().lower(), alarm.sentence, url, "red", alarm.began_at)
+    seen_at = Heartbeat.objects.filter(process=Heartbeat.Process.MONITOR).aggregate(at=Max("seen_at"))["at"]
+    if seen_at and timezone.now() - seen_at > timing.SILENT_AFTER:
+        sentence = "The process that raises alarms has shown no sign of life. Restart Baton."
+        yield _line("Baton", "monitor stalled", sentence, url, "red", seen_at)
 
 
 def _mismatches(campaigns: list[Campaign]) -> Iterator[Line]:

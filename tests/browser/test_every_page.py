@@ -1,6 +1,7 @@
 """Every page: axe finds nothing in light and dark, nothing scrolls sideways at 375 or 1,280 px, and no script fails."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -18,7 +19,9 @@ from pytest_django.live_server_helper import LiveServer
 from audit.models import AuditEntry
 from campaigns import exporting, follow_up
 from campaigns.lifecycle import transition
-from campaigns.models import Export, Notice, Template, TemplateVersion, TestNumber
+from campaigns.models import Alarm, Export, Heartbeat, Notice, Template, TemplateVersion, TestNumber
+from campaigns.monitoring.signs import QueueLength, Signs, WorkerSign
+from campaigns.views import system
 from contacts import jobs, suppression
 from contacts.importing import uploading
 from contacts.models import BulkAction, ContactList, Import, Segment, Suppression
@@ -36,7 +39,7 @@ PARTS = 6
 PLAIN = {
     "campaigns": (
         "list", "new", "test_numbers", "replies", "reply_upload", "templates", "template_new", "notices",
-        "notice_choice", "search",
+        "notice_choice", "search", "system",
     ),
     "contacts": (
         "lists", "list_new", "upload", "imports", "opt_outs", "opt_out_add", "opt_out_paste", "opt_out_upload",
@@ -51,7 +54,7 @@ NO_PAGE = {
     "campaigns:approve", "campaigns:batch_cancel", "campaigns:batch_release", "campaigns:cancel",
     "campaigns:change", "campaigns:choose", "campaigns:confirm_start", "campaigns:copy", "campaigns:correct_rest",
     "campaigns:dismiss", "campaigns:export_begin", "campaigns:fallback", "campaigns:folder", "campaigns:freeze",
-    "campaigns:measure",
+    "campaigns:host_remove", "campaigns:measure",
     "campaigns:notice_read", "campaigns:notices_read", "campaigns:pause", "campaigns:people_remove",
     "campaigns:people_upload", "campaigns:quote", "campaigns:reject", "campaigns:release_canary",
     "campaigns:reply_opt_out", "campaigns:reply_push", "campaigns:reply_read", "campaigns:resume",
@@ -134,6 +137,8 @@ def pages(
             user=root, kind=kind, cause=str(number), sentence="1 file of Ended was rejected: 10,000 recipients.",
             path=ended.get_absolute_url(), created_at=now, mail_after=now, mailed_at=now,
         )  # fmt: skip
+    found = a_bad_day(now)
+    monkeypatch.setattr(system, "read_signs", lambda: found)
     contact = people.contacts.earliest("pk").pk
 
     def of(app: str, *found: tuple[Any, ...]) -> dict[str, list[str]]:
@@ -190,6 +195,23 @@ def pages(
         ),
         **of("people", *((name,) for name in PLAIN["people"]), *(("person", pk) for pk in (operator.pk, root.pk))),
     }
+
+
+def a_bad_day(now: datetime) -> Signs:
+    """A clock and a monitor that are silent, a worker of one queue, a disk that is nearly full, and their alarms."""
+    silent = now - timedelta(minutes=10)
+    beats = [
+        Heartbeat.objects.create(process=process, host="baton-1.example.org", seen_at=silent, started_at=silent)
+        for process in ("clock", "monitor")
+    ]
+    beats[1].disks = [{"label": "Data directory", "path": "/var/lib/baton", "free": 9 * 10**8, "total": 10**11}]
+    for ended_at in (None, now):
+        Alarm.objects.create(
+            kind="disk", cause=f"disk, ended {ended_at}", sentence="The disk of /var/lib/baton is nearly full.",
+            path=reverse("campaigns:system"), began_at=silent, seen_at=now, ended_at=ended_at,
+        )  # fmt: skip
+    workers = [WorkerSign("baton-1.example.org", 4242, "handover", "busy", now)]
+    return Signs(workers, [QueueLength("handover", 3, silent), QueueLength("imports", 0, None)], beats[0], [beats[1]])
 
 
 def imported(people: ContactList, operator: User) -> Import:

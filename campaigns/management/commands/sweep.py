@@ -3,13 +3,16 @@
 import json
 import time
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
-from campaigns import jobs
+from campaigns import jobs, timing
+from campaigns.models import Heartbeat
+from campaigns.monitoring.signs import beat
 from providers import identity
 from providers.locks import Lock, hold
 
@@ -20,6 +23,9 @@ CLOCK_LOCK = "clock"
 class Command(BaseCommand):
     help = "Find rows that wait and enqueue their jobs again. With --every, this is Baton's clock process."
 
+    started_at: datetime
+    beat_at: datetime | None
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON on one line")
         parser.add_argument("--every", type=float, metavar="SECONDS", help="sweep again and again until stopped")
@@ -29,6 +35,7 @@ class Command(BaseCommand):
             identity.verify()
             self._sweep(options["json"], is_told_when_idle=True)
             return
+        self.started_at, self.beat_at = timezone.now(), None
         is_verified = False
         while True:
             try:
@@ -53,8 +60,15 @@ class Command(BaseCommand):
     def _sweep_while_held(self, lock: Lock, every: float, as_json: bool) -> None:
         while lock.still_held():
             self._sweep(as_json, is_told_when_idle=False)
+            self._beat(timezone.now())
             close_old_connections()
             time.sleep(every)
+
+    def _beat(self, now: datetime) -> None:
+        """Show a sign of life, after a sweep only: a clock that does not sweep is as good as stopped."""
+        if self.beat_at is None or not timedelta() <= now - self.beat_at < timing.CLOCK_BEATS_EVERY:
+            beat(Heartbeat.Process.CLOCK, now, self.started_at)
+            self.beat_at = now
 
     def _sweep(self, as_json: bool, is_told_when_idle: bool) -> None:
         enqueued = jobs.sweep(timezone.now())
