@@ -107,8 +107,8 @@ class _Lines:
         ]
 
     def _text_and_parts(self, row: Recipient) -> tuple[str, str]:
-        """The exact text and its parts; nothing for people who were excluded, who have none."""
-        if row.excluded_reason or self.composer is None:
+        """The exact text and its parts; nothing for people who were excluded, who have none, or erased."""
+        if row.excluded_reason or row.is_erased or self.composer is None:
             return "", ""
         text = self.composer.message(row).text
         return text, str(self.composer.adapter.measure(self.composer.spec, text).parts)

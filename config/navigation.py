@@ -39,6 +39,7 @@ ENTRIES = (
     ),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
+PRIVACY = Entry("Personal data", "shield-lock", "campaigns:privacy", ("campaigns:privacy", "campaigns:erasure"))
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice")
 """Views that belong to no entry."""
@@ -82,6 +83,8 @@ def main_nav(context: Context) -> dict[str, Any]:
     entries = [*ENTRIES]
     if settings.SANDBOX_URL:
         entries.append(SANDBOX)
+    if user is not None and user.has_perm("campaigns.add_erasure"):
+        entries.append(PRIVACY)
     if user is not None and user.is_superuser:
         entries.append(ADMIN)
     match = request.resolver_match if request else None

@@ -10,6 +10,7 @@ from campaigns.models.campaigns import (
     default_patience,
 )
 from campaigns.models.notices import Export, Notice, NoticeChoice
+from campaigns.models.privacy import Erasure, Purge
 from campaigns.models.recipients import CampaignPerson, PersonData, Recipient
 from campaigns.models.replies import Reply, ReplyAddress
 from campaigns.models.templates import Template, TemplateVersion
@@ -22,12 +23,14 @@ __all__ = [
     "CampaignList",
     "CampaignPerson",
     "CampaignVersion",
+    "Erasure",
     "Event",
     "Evidence",
     "Export",
     "Notice",
     "NoticeChoice",
     "PersonData",
+    "Purge",
     "Recipient",
     "RecipientOutcome",
     "Reply",

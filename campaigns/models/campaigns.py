@@ -133,6 +133,12 @@ class Campaign(models.Model):
     outside_window = models.PositiveIntegerField(default=0, editable=False)
     reached_later = models.PositiveIntegerField(default=0, editable=False)
     audited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the numbers and fields of all recipients, and the bytes of files and evidence, were erased.
+    recipients_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    files_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: The digest of the recipients since some of them were replaced by keyed hashes; "" before the first, and while all
+    #: of them are being replaced. See campaigns.audience.approval.
+    kept_digest = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         ordering = ("-id",)
