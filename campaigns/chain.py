@@ -12,6 +12,7 @@ from campaigns.lifecycle import OPEN, lock_campaign
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
 from campaigns.querysets import RecipientQuerySet
 from campaigns.statuses import ACTIVE, BatchStatus, CampaignStatus, RecipientResult
+from contacts.pseudonyms import MARK
 from providers.base import NOT_ARRIVED
 
 
@@ -92,7 +93,11 @@ def reached_elsewhere(campaign: Campaign, recipients: RecipientQuerySet) -> Reci
 
 
 def not_reached(campaign: Campaign) -> RecipientQuerySet:
-    """The included recipients whom neither ``campaign`` nor another of its chain reached or may still reach."""
+    """The included recipients whom neither ``campaign`` nor another of its chain reached or may still reach.
+
+    Without those who were erased: nobody can text them again.
+    """
     included = Recipient.objects.included().filter(campaign=campaign).exclude(may_have_been_reached())
+    included = included.exclude(msisdn__startswith=MARK)
     condition = is_reached_elsewhere(campaign)
     return included if condition is None else included.exclude(condition)

@@ -19,6 +19,7 @@ from campaigns import outcomes, timing
 from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign, Export, Recipient, RecipientOutcome
+from campaigns.querysets import between
 from campaigns.tables import OUTCOME_WORDS
 from contacts.columns import CUSTOMER_ID_HEADING, NUMBER_HEADING, OWN_TEXT_HEADING, RESULT_HEADINGS
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
@@ -81,12 +82,9 @@ class _Lines:
     def of(self, rows: QuerySet[Recipient]) -> Iterator[list[str]]:
         # Each in the order of an index; together, a database would sort them all.
         in_files = (
-            rows.filter(
-                excluded_reason="", batch_number=batch.number, msisdn__gte=batch.first_msisdn,
-                msisdn__lte=batch.last_msisdn,
-            ).order_by("msisdn")
+            rows.filter(between([batch]), excluded_reason="", batch_number=batch.number).order_by("msisdn")
             for batch in self.first_generations
-        )  # fmt: skip
+        )
         others = rows.filter(batch_number=None).order_by("msisdn", "id")
         found = chain.from_iterable(each.iterator(CHUNK) for each in (*in_files, others))
         while chunk := list(islice(found, CHUNK)):
@@ -117,8 +115,8 @@ class _Lines:
         ]
 
     def _text_and_parts(self, row: Recipient) -> tuple[str, str]:
-        """The exact text and its parts; nothing for people who were excluded, who have none."""
-        if row.excluded_reason or self.composer is None:
+        """The exact text and its parts; nothing for people who were excluded, who have none, or erased."""
+        if row.excluded_reason or row.is_erased or self.composer is None:
             return "", ""
         text = self.composer.message(row).text
         return text, str(self.composer.adapter.measure(self.composer.spec, text).parts)

@@ -24,6 +24,7 @@ from campaigns.statuses import BatchStatus, CampaignStatus
 from contacts.errors import Refusal
 from contacts.fields import FROZEN_FIELDS
 from contacts.models import Suppression
+from contacts.pseudonyms import MARK
 from providers.locks import hold
 
 #: The outcomes of people who got no text, with the words to choose from.
@@ -37,6 +38,7 @@ BLOCKED = {
     "elsewhere": "already in another campaign of the chain that reached them or may reach them",
     "uncertain": "not certain: the file has an alarm or no final result, or an attempt may have reached them",
     "opted_out": "opted out since",
+    "erased": "erased, so their number is not known any more",
 }
 #: The campaigns whose people can be texted again: those that have handed something over, or were cancelled.
 _BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.CLOSED, CampaignStatus.CANCELLED)
@@ -80,6 +82,8 @@ def why_not_follow_up(campaign: Campaign) -> str:
         return "A test handover has no follow-up. Hand over a new test."
     if campaign.status not in _BEGUN:
         return f"{campaign} has not begun: nobody was left without a text yet."
+    if campaign.recipients_erased_at:
+        return f"The numbers of {campaign} were erased, so nobody can be texted again."
     return why_not_freeze(campaign)
 
 
@@ -206,7 +210,7 @@ def _with_causes(campaign: Campaign, outcome: str) -> Any:
             "code": _first(of_file, "reason", "never_handed_over"),
             "why": _first(of_file, "sentence", _NEVER_HANDED_OVER),
         }
-    rules = []
+    rules = [When(msisdn__startswith=MARK, then=Value("erased"))]
     elsewhere = is_reached_elsewhere(campaign)
     if elsewhere is not None:
         rules.append(When(elsewhere, Value("elsewhere")))

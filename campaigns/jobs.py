@@ -23,7 +23,8 @@ from campaigns.handover import batches, drain, portions, restore
 from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.progress import no_progress_sentence
 from campaigns.lifecycle import Row, StaleTransition, batch_lock_name, campaign_lock_name, transition
-from campaigns.models import Batch, Campaign, Export
+from campaigns.models import Batch, Campaign, Erasure, Export
+from campaigns.privacy import erasing, purging
 from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.errors import Refusal
@@ -100,7 +101,7 @@ def audit(campaign_id: int) -> None:
     with snapshot():
         campaign = Campaign.objects.get(pk=campaign_id)
         alarm = balance.audit(campaign).mismatch
-        if not alarm and campaign.audience_digest and approval.audience_digest(campaign) != campaign.audience_digest:
+        if not alarm and not approval.is_as_frozen(campaign):
             alarm = "The recipients changed after submission."
     Campaign.objects.filter(pk=campaign_id).update(audited_at=timezone.now(), alarm=alarm)
 
@@ -115,6 +116,19 @@ def write_export(export_id: int) -> None:
     except Exception:
         exporting.give_up(export_id, timezone.now())
         raise
+
+
+@job("imports")
+def erase_person(erasure_id: int) -> None:
+    """Erase the person of a request everywhere. If the worker dies, the sweep has it begun again."""
+    erasing.erase(erasure_id, timezone.now)
+
+
+@job("imports")
+def purge(_: int) -> None:
+    """Erase what is older than the retention settings allow."""
+    with suppress(Refusal):
+        purging.purge(timezone.now)
 
 
 @job("results")
@@ -159,6 +173,11 @@ def sweep(now: datetime) -> dict[str, int]:
     for pk in Export.objects.filter(status=Export.Status.RUNNING).values_list("pk", flat=True):
         if is_free(exporting.lock_name(pk)):
             wanted.append((write_export, pk))
+    for pk in Erasure.objects.filter(status=Erasure.Status.RUNNING).values_list("pk", flat=True):
+        if is_free(erasing.lock_name(pk)):
+            wanted.append((erase_person, pk))
+    if purging.is_due(now):
+        wanted.append((purge, 0))
     _make_notices(now)
     _seal_audit_trail()
     if notice_mail.due(now).exists():

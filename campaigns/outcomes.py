@@ -1,15 +1,13 @@
 """The outcome of each recipient of a campaign: the filter, and the words for the table and the export."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.models import Batch, Campaign, Recipient, RecipientOutcome
-from campaigns.querysets import IS_WAITING
+from campaigns.querysets import IS_WAITING, between
 from campaigns.tables import EXCLUDED_WORDS, OUTCOME_OF_BATCH
 from contacts.browsing import with_beginning
 
@@ -46,7 +44,7 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
     rows = _numbered(campaign, wanted)
     code, outcome = wanted.get("code"), wanted.get("outcome")
     if wanted.get("batch"):
-        return rows.filter(_between(batch for batch in batches if batch.number == wanted["batch"]))
+        return rows.filter(between(batch for batch in batches if batch.number == wanted["batch"]))
     if code in Recipient.Excluded.values:
         return rows.filter(excluded_reason=code)
     has_file = any(OUTCOME_OF_BATCH.get(batch.status) == outcome for batch in batches)
@@ -62,13 +60,7 @@ def narrowed(campaign: Campaign, batches: Sequence[Batch], wanted: Mapping[str, 
     ]
     if sum(batch.rows for batch in of_code) > _FEW_ROWS or len(of_code) > _FEW_RANGES:
         return rows
-    return rows.filter(_between(of_code)) if of_code else rows.none()
-
-
-def _between(batches: Iterable[Batch]) -> Q:
-    """The condition that an index has of recipients in ``batches``, of which there must be one: others fit it too."""
-    ranges = (Q(msisdn__gte=batch.first_msisdn, msisdn__lte=batch.last_msisdn) for batch in batches)
-    return reduce(or_, ranges, Q())
+    return rows.filter(between(of_code)) if of_code else rows.none()
 
 
 def _numbered(campaign: Campaign, wanted: Mapping[str, Any]) -> QuerySet[Recipient]:

@@ -1,6 +1,9 @@
 """The questions that several operations ask of recipients and batches."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -16,6 +19,17 @@ if TYPE_CHECKING:
 
 #: Included and in no batch yet: the condition of ``waiting``, for views that combine it with others.
 IS_WAITING = Q(excluded_reason="", batch_number=None)
+
+
+def between(batches: Iterable["Batch"]) -> Q:
+    """The condition that an index has of recipients in ``batches``, of which there must be one: others fit it too.
+
+    It is empty if a batch does not say between which numbers its recipients are: see ``campaigns.privacy``.
+    """
+    ranges = [(batch.first_msisdn, batch.last_msisdn) for batch in batches]
+    if any(not last for _, last in ranges):
+        return Q()
+    return reduce(or_, (Q(msisdn__gte=first, msisdn__lte=last) for first, last in ranges), Q())
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
@@ -50,12 +64,13 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
         These are the recipients with its number, except those who got an outcome in an earlier generation.
         """
-        numbered = self.included().filter(
-            campaign_id=batch.campaign_id,
-            batch_number=batch.number,
-            # An index has these, and none the number of the batch.
-            msisdn__gte=batch.first_msisdn,
-            msisdn__lte=batch.last_msisdn,
+        numbered = (
+            self.included()
+            .filter(
+                campaign_id=batch.campaign_id,
+                batch_number=batch.number,
+            )
+            .filter(between([batch]))
         )
         if batch.generation == 1:
             return numbered

@@ -171,6 +171,24 @@ class ExportStatus(TextChoices):
     FAILED = "failed", "Failed"
 
 
+class RetentionKind(TextChoices):
+    """The kinds of personal data that are erased after a time; ``settings.RETENTION_DAYS`` has the days of each."""
+
+    UPLOADS = "uploads", "Uploaded files"
+    LEFT_OUT = "left_out", "Rows left out of imports"
+    PROVIDER_FILES = "provider_files", "Files handed over, and evidence"
+    RECIPIENTS = "recipients", "Numbers and fields of recipients"
+    REPLIES = "replies", "Replies"
+
+
+class ErasureStatus(TextChoices):
+    """How far the erasure of a person is. ``BLOCKED``: a campaign or an import still needs the number."""
+
+    RUNNING = "running", "Running"
+    BLOCKED = "blocked", "Not possible yet"
+    DONE = "done", "Done"
+
+
 #: The reason of a campaign that a user paused. With any other reason, Baton paused it.
 PAUSED_BY_USER = "paused"
 #: The reason of a draft that an approver sent back.

@@ -90,6 +90,9 @@ AUDIT_EVERY = timedelta(days=1)
 #: ... and those of one that has ended only this often: little but late news changes them.
 AUDIT_ENDED_EVERY = timedelta(days=4)
 
+#: What is older than the retention settings allow is erased this often.
+PURGE_EVERY = timedelta(days=1)
+
 # -- notices and exports
 
 #: How long after a failure the e-mail of a notice is tried again: half of the notice's age, within these.

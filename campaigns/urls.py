@@ -5,6 +5,7 @@ from campaigns.views import (
     compose,
     decide,
     empty_fields,
+    erasure,
     evidence,
     export,
     files,
@@ -114,4 +115,10 @@ urlpatterns = [
     path("system/hosts/<int:pk>/remove/", system.host_remove, name="host_remove"),
     path("search/", search.search, name="search"),
     path("search/opt-out/", search.opt_out, name="number_opt_out"),
+    path("search/person/", erasure.person, name="person_export"),
+    path("search/erase/", erasure.erase, name="erase"),
+    path("privacy/", erasure.privacy, name="privacy"),
+    path("erasures/<int:pk>/", erasure.erasure, name="erasure"),
+    path("erasures/<int:pk>/progress/", erasure.erasure_progress, name="erasure_progress"),
+    path("erasures/<int:pk>/again/", erasure.erasure_again, name="erasure_again"),
 ]

@@ -44,6 +44,7 @@ ENTRIES = (
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
 SYSTEM = Entry("System", "plug", "campaigns:system", ("campaigns:system",))
+PRIVACY = Entry("Personal data", "shield-lock", "campaigns:privacy", ("campaigns:privacy", "campaigns:erasure"))
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice", "people:profile")
 """Views that belong to no entry."""
@@ -89,6 +90,8 @@ def main_nav(context: Context) -> dict[str, Any]:
         entries.append(SANDBOX)
     if user is not None and user.has_perm("campaigns.delete_heartbeat"):
         entries.append(SYSTEM)
+    if user is not None and user.has_perm("campaigns.add_erasure"):
+        entries.append(PRIVACY)
     if user is not None and user.is_superuser:
         entries.append(ADMIN)
     match = request.resolver_match if request else None

@@ -64,6 +64,17 @@ START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30)
 # the start may no longer be caught up on (START_PATIENCE).
 APPROVAL_LASTS = timedelta(days=7)
 
+# Personal data is erased after so many days, by kind; 0 keeps it. docs/privacy.md recommends values.
+RETENTION_DAYS = {
+    "uploads": env.int("RETENTION_UPLOADS_DAYS", default=0),
+    "left_out": env.int("RETENTION_LEFT_OUT_DAYS", default=0),
+    "provider_files": env.int("RETENTION_PROVIDER_FILES_DAYS", default=0),
+    "recipients": env.int("RETENTION_RECIPIENTS_DAYS", default=0),
+    "replies": env.int("RETENTION_REPLIES_DAYS", default=0),
+}
+if min(RETENTION_DAYS.values()) < 0:
+    raise ImproperlyConfigured("A RETENTION_..._DAYS is less than 0. Enter a number of days, or 0 to keep the data.")
+
 # The allowed hours that a new campaign proposes: none, south_africa, eu or us (campaigns.audience.windows.PRESETS).
 ALLOWED_HOURS = env.str("ALLOWED_HOURS", default="none")
 if ALLOWED_HOURS not in ("none", "south_africa", "eu", "us"):

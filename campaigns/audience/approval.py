@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 
-from campaigns.audience.rows import CHUNK, MSISDN, READ, Row, frozen_rows
+from campaigns.audience.rows import CHUNK, ID, MSISDN, READ, Row, frozen_rows, kept_rows
 from campaigns.models import Campaign
 from campaigns.statuses import REPLACES
 from contacts.errors import Refusal
@@ -67,6 +67,31 @@ def audience_digest(campaign: Campaign) -> str:
     while chunk := list(islice(rows, CHUNK)):
         digest.add(chunk)
     return digest.hexdigest()
+
+
+def kept_digest(campaign: Campaign, replaced: Mapping[int, Row] | None = None) -> str:
+    """The digest of the recipients as they are now, in the order of their ids.
+
+    ``replaced``: rows by id that count instead of the stored ones. It takes the place of ``audience_digest`` once a
+    recipient was erased: what was erased cannot be digested again, and everything else still can.
+    """
+    digest = AudienceDigest()
+    rows = kept_rows(campaign)
+    while chunk := list(islice(rows, CHUNK)):
+        digest.add([replaced.get(row[ID], row) for row in chunk] if replaced else chunk)
+    return digest.hexdigest()
+
+
+def is_as_frozen(campaign: Campaign) -> bool:
+    """Whether the recipients are those that were frozen, as far as they were not erased.
+
+    True for a campaign without a digest, and while its recipients are being erased.
+    """
+    if campaign.kept_digest:
+        return kept_digest(campaign) == campaign.kept_digest
+    if not campaign.audience_digest or campaign.recipients_erased_at:
+        return True
+    return audience_digest(campaign) == campaign.audience_digest
 
 
 class AudienceDigest:

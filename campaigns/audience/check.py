@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from campaigns.audience.binding import is_same, unbound
+from campaigns.audience.erased import refuse_erased
 from campaigns.audience.letter_counts import lacking_in_text
 from campaigns.audience.people import has_own_people
 from campaigns.audience.rows import Row, row_of
@@ -73,6 +76,7 @@ def count_usable(campaign: Campaign) -> tuple[Text, Counter[str]]:
     """
     text = usable_text_of(campaign)
     refuse_foreign_fields(campaign)
+    refuse_erased(campaign, timezone.now())
     return text, count_reasons(campaign, text)
 
 

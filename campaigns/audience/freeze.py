@@ -11,6 +11,7 @@ from django.db.models import Count
 from campaigns.audience.approval import approval_hash
 from campaigns.audience.ceilings import refuse_above_ceiling
 from campaigns.audience.check import refuse_foreign_fields, usable_text_of
+from campaigns.audience.erased import refuse_erased
 from campaigns.audience.people import is_freezing, refuse_lost
 from campaigns.audience.reach import frozen_groups
 from campaigns.audience.readiness import refuse_times
@@ -40,6 +41,7 @@ def begin_freeze(campaign: Campaign, user: Any, now: datetime) -> None:
     require_permission(user, "campaigns.change_campaign")
     usable_text_of(campaign)
     refuse_foreign_fields(campaign)
+    refuse_erased(campaign, now)
     refuse_times(campaign, now)
     if campaign.chain_root_id and (why_not := why_not_freeze(campaign)):
         raise Refusal("follow_up_active", why_not)
@@ -73,6 +75,8 @@ def freeze(campaign_id: int, now: datetime, lock: Lock | None = None) -> None:
         if not is_freezing(campaign):
             _forget_if_given_up(campaign, lock)
             return
+        # After the copy: a campaign is marked as erased before its first number is replaced.
+        refuse_erased(campaign, now)
         composer = composer_of(campaign, text)
         problems = composer.adapter.spec_problems(composer.spec)
         if problems:

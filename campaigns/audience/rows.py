@@ -38,6 +38,15 @@ def frozen_rows(campaign: Campaign) -> Iterator[Row]:
     return rows.values_list(*READ).iterator(chunk_size=CHUNK)
 
 
+def kept_rows(campaign: Campaign) -> Iterator[Row]:
+    """The recipients that the freeze included, in the order of their ids, streamed.
+
+    Unlike the order of numbers, this one stays when pseudonyms replace them, whatever the database's collation.
+    """
+    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk).order_by("pk")
+    return rows.values_list(*READ).iterator(chunk_size=CHUNK)
+
+
 def row_of(recipient: Recipient) -> Row:
     """The row of a recipient, saved or not."""
     return tuple(getattr(recipient, name) for name in READ)

@@ -125,6 +125,17 @@ def erase_old_numbers() -> int:
     return erased
 
 
+def erase_numbers_with(msisdn: str) -> int:
+    """Erase the stored numbers of every version that has this one (digits); return of how many versions."""
+    erased = 0
+    for version in CampaignVersion.objects.exclude(msisdns=""):
+        if msisdn in _numbers_of(version):
+            default_storage.delete(str(version.msisdns))
+            CampaignVersion.objects.filter(pk=version.pk).update(msisdns="")
+            erased += 1
+    return erased
+
+
 def settings_of(campaign: Campaign) -> dict[str, Any]:
     """The settings of a campaign for people to compare: ``{"text", "shown", "labels", "facts": {name: words}}``.
 

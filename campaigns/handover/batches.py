@@ -242,16 +242,21 @@ def dry_run(campaign: Campaign) -> Iterator[Rendered]:
     """Yield the files that would be created now for the waiting recipients, byte for byte; nothing is written.
 
     In a staggered campaign these are the files if everybody's allowed hours were open and no canary held them back. If
-    the campaign has batches, these come first, as they were rendered.
+    the campaign has batches, these come first, as they were rendered. Raises Refusal ``erased`` at one whose file was
+    erased, and if recipients were.
     """
     number = 0
     people: Iterator[Row]
     for batch in campaign.batches.exclude(status=Batch.Status.SUPERSEDED).order_by("number"):
         number = batch.number
+        if not batch.payload:
+            raise Refusal("erased", f"The file {batch.name} was erased to protect personal data.")
         with default_storage.open(str(batch.payload)) as handle:
             payload = Payload(stem=batch.stem, name=batch.name, body=handle.read(), key=batch.key)
         texted = Recipient.objects.of_batch(batch).order_by("msisdn").values_list("msisdn", flat=True)
         yield Rendered(payload, list(texted), batch.parts)
+    if campaign.recipients_erased_at or campaign.kept_digest:
+        raise Refusal("erased", f"The numbers of recipients of {campaign} were erased.")
     waiting = Recipient.objects.waiting_of(campaign)
     gone = {pk for _, leaving in _leavers(campaign, waiting) for pk in leaving.values_list("pk", flat=True)}
     # Streamed, because somebody may look at the first file only.

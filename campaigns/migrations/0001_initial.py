@@ -54,6 +54,7 @@ ADMINISTRATOR = {
         "change_testnumber",
         "delete_testnumber",
         "delete_heartbeat",
+        "add_erasure",
     ),
     "providers": (
         "add_account",
@@ -233,6 +234,9 @@ class Migration(migrations.Migration):
                 ("outside_window", models.PositiveIntegerField(default=0, editable=False)),
                 ("reached_later", models.PositiveIntegerField(default=0, editable=False)),
                 ("audited_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("recipients_erased_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("files_erased_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("kept_digest", models.CharField(blank=True, editable=False, max_length=64)),
                 (
                     "account",
                     models.ForeignKey(
@@ -678,6 +682,60 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Purge",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("report", models.JSONField(blank=True, default=list)),
+            ],
+            options={
+                "ordering": ("-id",),
+            },
+        ),
+        migrations.CreateModel(
+            name="Erasure",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("msisdn", models.CharField(max_length=15, verbose_name="number")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("running", "Running"), ("blocked", "Not possible yet"), ("done", "Done")],
+                        default="running",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "note",
+                    models.CharField(help_text="How and when the person asked, without the number.", max_length=300),
+                ),
+                ("report", models.JSONField(blank=True, default=list)),
+                ("left", models.JSONField(blank=True, default=list)),
+                ("created_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["running", "blocked", "done"])),
+                        name="erasure_status_is_known",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Recipient",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -827,6 +885,7 @@ class Migration(migrations.Migration):
                 ),
                 ("acted_at", models.DateTimeField(blank=True, null=True)),
                 ("raw", models.BinaryField(default=b"")),
+                ("erased_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "account",
                     models.ForeignKey(

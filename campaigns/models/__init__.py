@@ -11,6 +11,7 @@ from campaigns.models.campaigns import (
 )
 from campaigns.models.monitoring import Alarm, AlarmMessage, Heartbeat
 from campaigns.models.notices import Export, Notice, NoticeChoice
+from campaigns.models.privacy import Erasure, Purge
 from campaigns.models.recipients import CampaignPerson, PersonData, Recipient
 from campaigns.models.replies import Reply, ReplyAddress
 from campaigns.models.templates import Template, TemplateVersion
@@ -25,6 +26,7 @@ __all__ = [
     "CampaignList",
     "CampaignPerson",
     "CampaignVersion",
+    "Erasure",
     "Event",
     "Evidence",
     "Export",
@@ -32,6 +34,7 @@ __all__ = [
     "Notice",
     "NoticeChoice",
     "PersonData",
+    "Purge",
     "Recipient",
     "RecipientOutcome",
     "Reply",

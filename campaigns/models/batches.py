@@ -25,7 +25,8 @@ class Batch(models.Model):
     payload = models.FileField(max_length=200)
     sha256 = models.CharField(max_length=64)
     size = models.PositiveIntegerField()
-    #: The lowest and the highest number in it: all of its recipients are between them, and perhaps others.
+    #: The lowest and the highest number in it: all of its recipients are between them, and perhaps others. Blank once
+    #: a number in it was erased.
     first_msisdn = models.CharField(max_length=15, default="", editable=False)
     last_msisdn = models.CharField(max_length=15, default="9" * 15, editable=False)
     rows = models.PositiveIntegerField()

@@ -127,7 +127,7 @@ class Campaign(models.Model):
     batches_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: When batches were last created while ``is_staggered``; patience counts from it.
     batches_made_at = models.DateTimeField(null=True, blank=True, editable=False)
-    #: Nobody with this number or a lower one waits for a batch.
+    #: Nobody with this number or a lower one waits for a batch. Blank if that is not known.
     nobody_waits_up_to = models.CharField(max_length=15, blank=True, editable=False)
     #: The recipients who wait for a batch, by when they may be texted: [[country, [zone, ...], count], ...].
     waiting_groups = models.JSONField(default=list, blank=True, editable=False)
@@ -136,6 +136,12 @@ class Campaign(models.Model):
     outside_window = models.PositiveIntegerField(default=0, editable=False)
     reached_later = models.PositiveIntegerField(default=0, editable=False)
     audited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the numbers and fields of all recipients, and the bytes of files and evidence, were erased.
+    recipients_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    files_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: The digest of the recipients since some of them were replaced by keyed hashes; "" before the first, and while all
+    #: of them are being replaced. See campaigns.audience.approval.
+    kept_digest = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         ordering = ("-id",)

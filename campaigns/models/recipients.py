@@ -7,6 +7,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.querysets import RecipientQuerySet
 from campaigns.statuses import ExcludedReason
 from contacts.fields import VALUE_FIELDS
+from contacts.pseudonyms import is_pseudonym
 
 
 class PersonData(models.Model):
@@ -26,6 +27,11 @@ class PersonData(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether keyed hashes stand for the number and the fields: see contacts.pseudonyms."""
+        return is_pseudonym(self.msisdn)
 
     def values(self) -> dict[str, str]:
         """``value1``..``value6`` of this person."""

@@ -31,6 +31,8 @@ class Reply(models.Model):
     )
     acted_at = models.DateTimeField(null=True, blank=True)
     raw = models.BinaryField(default=b"")
+    #: When the sender, the text and the bytes were erased.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-id",)

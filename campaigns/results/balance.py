@@ -216,7 +216,7 @@ def _out_of_range(campaign: Campaign) -> str:
     edges = included.exclude(batch_number=None).values_list("batch_number").annotate(Min("msisdn"), Max("msisdn"))
     found = {number: (first, last) for number, first, last in edges.order_by()}
     # Everybody with the number of a batch was in its first generation.
-    for batch in campaign.batches.filter(generation=1):
+    for batch in campaign.batches.filter(generation=1).exclude(last_msisdn=""):
         first, last = found.get(batch.number, (batch.first_msisdn, batch.last_msisdn))
         if first < batch.first_msisdn or last > batch.last_msisdn:
             return f"{batch.name}: recipients have numbers below its lowest or above its highest one."

@@ -6,7 +6,8 @@ last ones are new. A stored part never changes, and its name is its sha256.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ class BytesDiffer(Refusal):
 
 def payload_of(batch: Batch) -> base.Payload:
     """Return the stored payload of a batch. Raises BytesDiffer if it is missing or its sha256 differs from the row."""
+    if not batch.payload:
+        raise BytesDiffer(f"The stored file of {batch.name} was erased.")
     try:
         with default_storage.open(str(batch.payload)) as handle:
             body = handle.read()
@@ -91,7 +94,7 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
         keep_parts(seen.body, before.get(_place_of(file), [])) if seen.body is not None else []
         for seen, file in zip(observation.files, files, strict=True)
     ]
-    return Evidence.objects.create(
+    row = Evidence.objects.create(
         batch=batch,
         seen_at=observation.seen_at,
         last_seen_at=observation.seen_at,
@@ -100,6 +103,10 @@ def keep_observation(batch: Batch, observation: base.Observation) -> Evidence:
         replies=replies,
         digest=digest,
     )
+    _store_again(zip(replies, observation.replies, strict=True))
+    for seen, parts in zip(observation.files, bodies, strict=True):
+        _store_again(_pieces(seen.body or b"", parts))
+    return row
 
 
 def evidence_fingerprint(batch: Batch) -> str:
@@ -187,6 +194,25 @@ def _keep_body(body: bytes) -> str:
         return default_storage.save(path, ContentFile(body))
     except FileExistsError:
         return path
+
+
+def _pieces(body: bytes, parts: Sequence[Part]) -> Iterator[tuple[str, bytes]]:
+    """The path and the content of each part of a file."""
+    start = 0
+    for path, size in parts:
+        yield path, body[start : start + size]
+        start += size
+
+
+def _store_again(pieces: Iterable[tuple[str, bytes]]) -> None:
+    """Store what is missing of the content that a row refers to, now that the row is there.
+
+    Equal content of an old batch may have been found stored, and then deleted with that batch (privacy.files).
+    """
+    for path, content in pieces:
+        if not default_storage.exists(path):
+            with suppress(FileExistsError):
+                default_storage.save(path, ContentFile(content))
 
 
 def _read(path: str) -> bytes:

@@ -22,6 +22,7 @@ from campaigns.models import Reply, ReplyAddress
 from campaigns.statuses import ReplyAction, ReplySource
 from contacts import phones, suppression
 from contacts.models import Suppression
+from contacts.pseudonyms import keyed_hash
 from providers import registry, vault
 from providers import replies as pushes
 from providers.models import Account
@@ -181,13 +182,15 @@ def _row(account: Account, one: Received, source: ReplySource, now: datetime, us
 
 
 def fingerprint(reply: PushedReply, msisdn: str, now: datetime) -> str:
-    """A hash that is equal for the same reply: of its sender, text, and the provider's id, or else its time.
+    """A keyed hash that is equal for the same reply: of its sender, text, and the provider's id, or else its time.
+
+    It stays when the reply is erased, so that a repeat is still recognised; the key keeps it from telling the sender.
 
     A reply with neither is taken for a repeat of an equal one of the same day (UTC).
     """
     time = reply.received_at.isoformat() if reply.received_at else reply.time
     which = ["id", reply.reference] if reply.reference else ["time", time] if time else ["day", now.date().isoformat()]
-    return hashlib.sha256(json.dumps([msisdn or reply.phone, reply.text.strip(), *which]).encode()).hexdigest()
+    return keyed_hash(json.dumps([msisdn or reply.phone, reply.text.strip(), *which]))
 
 
 def _is_unique(row: Reply) -> bool:
@@ -212,9 +215,9 @@ def _chunks(received: Iterable[Received]) -> Iterator[list[Received]]:
 def opt_out(reply: Reply, user: Any, now: datetime) -> bool:
     """Opt out the sender, whatever the reply says; return whether the number was not opted out before.
 
-    Raises ValueError for a reply without a number.
+    Raises ValueError for a reply without a number, or an erased one.
     """
-    if not reply.msisdn:
+    if not reply.msisdn or reply.erased_at:
         raise ValueError("This reply has no number.")
     with transaction.atomic():
         suppression.share_opt_out_lock()

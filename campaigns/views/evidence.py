@@ -235,7 +235,7 @@ def evidence_file(request: HttpRequest, pk: int, position: int) -> FileResponse:
 
 
 def _download(path: str, name: str) -> FileResponse:
-    if not default_storage.exists(path):
+    if not path or not default_storage.exists(path):
         raise Http404("The file is missing from the storage.")
     return _attachment(default_storage.open(path), name)
 

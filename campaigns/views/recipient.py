@@ -48,7 +48,9 @@ def _context(row: Recipient) -> dict[str, Any]:
         "more": text.more,
         "old_number": corrections.old_number(row) if campaign.follows_id else "",
         "advice": step.for_one if step else "",
-        "values": [(label, getattr(row, field)) for field, label in values.items() if getattr(row, field)],
+        "values": []
+        if row.is_erased
+        else [(label, getattr(row, field)) for field, label in values.items() if getattr(row, field)],
         "opt_out": Suppression.objects.active().filter(msisdn=row.msisdn).first(),
         "others": sorted(
             timeline.since(row.msisdn, campaign.frozen_at or campaign.created_at), key=lambda entry: entry.at

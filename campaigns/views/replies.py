@@ -67,8 +67,8 @@ def _older(rows: QuerySet[Reply], before: str) -> QuerySet[Reply]:
 @permission_required(("campaigns.change_reply", "contacts.add_suppression"), raise_exception=True)
 def reply_opt_out(request: HttpRequest, pk: int) -> HttpResponse:
     reply = get_object_or_404(Reply.objects.select_related("account"), pk=pk)
-    if not reply.msisdn:
-        messages.error(request, "This sender is not a phone number, so there is nothing to opt out.")
+    if not reply.msisdn or reply.erased_at:
+        messages.error(request, "This sender’s phone number is not known, so there is nothing to opt out.")
     elif operations.opt_out(reply, request.user, timezone.now()):
         messages.success(request, f"{phones.formatted(reply.msisdn)} is opted out. No campaign will text it.")
     else:

@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from campaigns.models import Erasure
 from campaigns.views.timeline import is_known, timeline_of
 from contacts import suppression
 from contacts.forms import DatedOptOutForm
 from contacts.ids import as_id
 from contacts.models import Contact, Suppression
 from contacts.phones import TYPED, PhoneError, formatted, parse
+from contacts.pseudonyms import pseudonym
 
 
 @require_GET
@@ -28,7 +30,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if not typed:
         return render(request, "campaigns/search.html", {})
     try:
-        msisdn = _msisdn_of(typed)
+        msisdn = msisdn_of(typed)
     except PhoneError as error:
         return render(request, "campaigns/search.html", {"typed": typed, "error": error.sentence})
     timeline = timeline_of(msisdn, _before(request))
@@ -36,6 +38,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "typed": typed,
         "msisdn": msisdn,
         "contacts": Contact.objects.filter(msisdn=msisdn).select_related("list"),
+        "erasure": Erasure.objects.filter(msisdn__in=(msisdn, pseudonym(msisdn))).first(),
         "opt_out": Suppression.objects.active().filter(msisdn=msisdn).first(),
         "timeline": timeline,
         "older": f"?{urlencode({'number': msisdn, 'before': timeline.older})}" if timeline.older else "",
@@ -45,7 +48,7 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/search.html", context)
 
 
-def _msisdn_of(typed: str) -> str:
+def msisdn_of(typed: str) -> str:
     """The digits of a number as typed. Digits that are no number are accepted if there is anything about them."""
     try:
         return parse(typed, settings.DEFAULT_COUNTRY, TYPED)
@@ -65,7 +68,7 @@ def _before(request: HttpRequest) -> int:
 def opt_out(request: HttpRequest) -> HttpResponse:
     """Opt out the number ``?number=``, with the day and the proof."""
     try:
-        msisdn = _msisdn_of(request.GET.get("number", "").strip())
+        msisdn = msisdn_of(request.GET.get("number", "").strip())
     except PhoneError as error:
         messages.error(request, error.sentence)
         return redirect("campaigns:search")

@@ -16,6 +16,7 @@ from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
 from campaigns.outcomes import current_generations, state_of
 from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, ImportRow, Suppression
+from contacts.pseudonyms import pseudonym
 
 #: Texts on one page, and the most rows of each other kind.
 TEXTS, OTHERS = 50, 500
@@ -51,7 +52,9 @@ def timeline_of(msisdn: str, before: int = 0) -> Timeline:
     texts = texts[:TEXTS]
     upper = None
     if before:
-        last = Recipient.objects.filter(pk=before, msisdn=msisdn).select_related("campaign__account")
+        last = Recipient.objects.filter(pk=before, msisdn__in=(msisdn, pseudonym(msisdn))).select_related(
+            "campaign__account"
+        )
         upper = next((entry.at for entry in _text_entries(list(last))), None)
     entries = _text_entries(texts)
     lower = entries[-1].at if more else None
@@ -76,8 +79,9 @@ def since(msisdn: str, moment: datetime) -> list[Entry]:
 
 def is_known(msisdn: str) -> bool:
     """Whether there is anything about these digits."""
+    both = (msisdn, pseudonym(msisdn))
     return any(
-        model.objects.filter(msisdn=msisdn).exists() for model in (Contact, Suppression, Consent, Recipient, Reply)
+        model.objects.filter(msisdn__in=both).exists() for model in (Contact, Suppression, Consent, Recipient, Reply)
     )
 
 
@@ -85,7 +89,7 @@ def is_known(msisdn: str) -> bool:
 
 
 def _texts(msisdn: str, before: int) -> list[Recipient]:
-    rows = Recipient.objects.filter(msisdn=msisdn)
+    rows = Recipient.objects.filter(msisdn__in=(msisdn, pseudonym(msisdn)))
     if before:
         rows = rows.filter(pk__lt=before)
     related = ("campaign__account", "campaign__approved_by", "campaign__frozen_by")
@@ -143,6 +147,8 @@ def _batches_of(rows: Sequence[Recipient]) -> dict[tuple[int, int], list[Batch]]
 
 
 def _words_of(row: Recipient) -> str:
+    if row.is_erased:
+        return row.campaign.text
     try:
         return finished_text(row.campaign, row)
     except Refusal:
@@ -193,5 +199,6 @@ def _imports(msisdn: str) -> list[Entry]:
 
 
 def _replies(msisdn: str) -> list[Entry]:
-    rows = Reply.objects.filter(msisdn=msisdn).select_related("account", "acted_by").defer("raw")[:OTHERS]
+    both = (msisdn, pseudonym(msisdn))
+    rows = Reply.objects.filter(msisdn__in=both).select_related("account", "acted_by").defer("raw")[:OTHERS]
     return [Entry(row.received_at or row.recorded_at, "reply", row) for row in rows]

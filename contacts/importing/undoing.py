@@ -19,9 +19,11 @@ UNDO_ROWS = 5_000
 
 
 def begin_undo(import_: Import, user: Any = None) -> None:
-    """Record that ``user`` wants an import undone. Raises ImportRefusal ``not_done``."""
+    """Record that ``user`` wants an import undone. Raises ImportRefusal ``not_done`` or ``erased``."""
     now = timezone.now()
-    done = Import.objects.filter(pk=import_.pk, status=Import.Status.DONE, purpose=Import.Purpose.CONTACTS)
+    done = Import.objects.filter(
+        pk=import_.pk, status=Import.Status.DONE, purpose=Import.Purpose.CONTACTS, upload_erased_at=None
+    )
     begun = done.update(
         status=Import.Status.UNDOING,
         applied_up_to="",
@@ -34,6 +36,10 @@ def begin_undo(import_: Import, user: Any = None) -> None:
         updated_at=now,
     )
     import_.refresh_from_db()
+    if not begun and import_.upload_erased_at:
+        raise ImportRefusal(
+            "erased", "This import can no longer be undone: its rows were erased to protect personal data."
+        )
     if not begun:
         raise ImportRefusal(
             "not_done",

@@ -155,6 +155,8 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("undone_at", models.DateTimeField(blank=True, null=True)),
                 ("beat_at", models.DateTimeField(blank=True, null=True)),
+                ("upload_erased_at", models.DateTimeField(blank=True, null=True)),
+                ("left_out_erased_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "created_by",
                     models.ForeignKey(

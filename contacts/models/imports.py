@@ -163,6 +163,9 @@ class Import(models.Model):
     )
     undone_at = models.DateTimeField(null=True, blank=True)
     beat_at = models.DateTimeField(null=True, blank=True)
+    # When the file with its staged rows, and the cells of rows that were left out, were erased: see contacts.retention.
+    upload_erased_at = models.DateTimeField(null=True, blank=True)
+    left_out_erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImportQuerySet.as_manager()
 

@@ -14,6 +14,7 @@ from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNum
 from phonenumbers.phonemetadata import PhoneNumberDesc
 
 from contacts.phones.refusals import refusal
+from contacts.pseudonyms import is_pseudonym
 
 #: What ``kind_of`` returns for each of phonenumbers' types.
 KINDS = {
@@ -151,7 +152,12 @@ def kind_of(msisdn: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def formatted(msisdn: str) -> str:
-    """``msisdn`` (digits) as people write it: ``"+27 82 555 0100"``; ``"+"`` and the digits if it does not exist."""
+    """``msisdn`` (digits) as people write it: ``"+27 82 555 0100"``; ``"+"`` and the digits if it does not exist.
+
+    What stands for a number that was erased (contacts.pseudonyms) is called that.
+    """
+    if is_pseudonym(msisdn):
+        return f"erased {msisdn}"
     number = _number(msisdn)
     if number is None or not phonenumbers.is_valid_number(number):
         return f"+{msisdn}"

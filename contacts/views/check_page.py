@@ -60,7 +60,9 @@ def left_out(import_: Import) -> list[tuple[str, int]]:
 
 
 def downloads(import_: Import) -> list[tuple[str, str, int]]:
-    """What can be downloaded: its name in the address, its label and the number of rows."""
+    """What can be downloaded: its name in the address, its label and the number of rows; [] once the file is erased."""
+    if import_.upload_erased_at:
+        return []
     available: dict[str, int] = {**counts(import_), **import_.undo_counts}
     labels: dict[str, str] = {**BUCKET_LABELS, **UNDO_LABELS}
     return [(name, labels[name], available[name]) for name in DOWNLOADS if name in labels and available.get(name)]

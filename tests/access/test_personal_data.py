@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.models import AuditEntry
 from campaigns import jobs
-from campaigns.models import Batch, Campaign, CampaignPerson, Evidence, Export, Notice, Recipient
+from campaigns.models import Batch, Campaign, CampaignPerson, Erasure, Evidence, Export, Notice, Recipient
 from contacts import suppression
 from contacts.models import Contact, ContactList, Import, ImportIssue
 from providers.models import Account
@@ -25,7 +25,7 @@ ClientOf = Callable[[str], Client]
 NUMBER = "27825550100"
 KINDS = (
     "recipients", "people to correct", "contacts", "opt-outs", "rows left out", "payload", "file", "reply",
-    "exact file",
+    "exact file", "person",
 )  # fmt: skip
 ROLES = ("viewer", "operator", "approver", "administrator")
 
@@ -64,6 +64,7 @@ def exports(account: Account, make_running: Callable[..., Campaign]) -> dict[str
         "file": f"/evidence/{seen.pk}/0/",
         "reply": f"/evidence/{seen.pk}/reply/0/",
         "exact file": f"/campaigns/{campaign.pk}/files/exact/",
+        "person": f"/search/person/?number={NUMBER}",
     }
 
 
@@ -129,6 +130,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
     jobs.write_export(made.pk)
     pks = {
         "audit/": AuditEntry.objects.latest("id").pk,
+        "erasures/": Erasure.objects.create(msisdn=NUMBER, note="Asked", created_at=now).pk,
         "notices/": notice.pk,
         "exports/": made.pk,
         "campaigns/": batch.campaign_id,
@@ -151,7 +153,9 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
     downloads = {path for path, answer in answers.items() if "attachment" in answer.get("Content-Disposition", "")}
     # The export of the audit trail is for administrators only; tests/audit/test_pages.py looks at it.
     downloads.remove("/audit/export/")
-    assert downloads == {*exports.values(), f"/exports/{made.pk}/download/"}
+    # Without its number, the address of a person's data leads to the search.
+    of_rows = {path for what, path in exports.items() if what != "person"}
+    assert downloads == {*of_rows, f"/exports/{made.pk}/download/"}
     viewer = client_of("viewer")
     assert {viewer.get(path).status_code for path in downloads} == {403}
 
@@ -187,6 +191,7 @@ def test_every_download_needs_the_permission(exports: dict[str, str], client_of:
         ("payload", "", {"exported": "payload", "filter": "none", "rows": "5"}),
         ("file", "", {"exported": "file 1", "filter": "none", "bytes": "11"}),
         ("reply", "", {"exported": "reply 1", "filter": "none", "bytes": "11"}),
+        ("person", "", {"exported": "person", "filter": "number: a number", "rows": "3"}),
     ],
 )
 def test_each_download_records_who_took_what_and_how_much(

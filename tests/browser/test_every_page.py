@@ -19,7 +19,17 @@ from pytest_django.live_server_helper import LiveServer
 from audit.models import AuditEntry
 from campaigns import exporting, follow_up
 from campaigns.lifecycle import transition
-from campaigns.models import Alarm, Export, Heartbeat, Notice, Template, TemplateVersion, TestNumber
+from campaigns.models import (
+    Alarm,
+    Erasure,
+    Export,
+    Heartbeat,
+    Notice,
+    Purge,
+    Template,
+    TemplateVersion,
+    TestNumber,
+)
 from campaigns.monitoring.signs import QueueLength, Signs, WorkerSign
 from campaigns.views import system
 from contacts import jobs, suppression
@@ -39,7 +49,7 @@ PARTS = 6
 PLAIN = {
     "campaigns": (
         "list", "new", "test_numbers", "replies", "reply_upload", "templates", "template_new", "notices",
-        "notice_choice", "search", "system",
+        "notice_choice", "search", "system", "privacy",
     ),
     "contacts": (
         "lists", "list_new", "upload", "imports", "opt_outs", "opt_out_add", "opt_out_paste", "opt_out_upload",
@@ -54,7 +64,7 @@ NO_PAGE = {
     "campaigns:approve", "campaigns:batch_cancel", "campaigns:batch_release", "campaigns:cancel",
     "campaigns:change", "campaigns:choose", "campaigns:confirm_start", "campaigns:copy", "campaigns:correct_rest",
     "campaigns:dismiss", "campaigns:export_begin", "campaigns:fallback", "campaigns:folder", "campaigns:freeze",
-    "campaigns:host_remove", "campaigns:measure",
+    "campaigns:host_remove", "campaigns:measure", "campaigns:erasure_again",
     "campaigns:notice_read", "campaigns:notices_read", "campaigns:pause", "campaigns:people_remove",
     "campaigns:people_upload", "campaigns:quote", "campaigns:reject", "campaigns:release_canary",
     "campaigns:reply_opt_out", "campaigns:reply_push", "campaigns:reply_read", "campaigns:resume",
@@ -65,11 +75,12 @@ NO_PAGE = {
     "people:access", "people:link", "people:second_step",
     # They lead to a page, or are a part of one.
     "campaigns:batch_decide", "campaigns:edit", "campaigns:export_progress", "campaigns:notice_open",
+    "campaigns:erasure_progress",
     "campaigns:options", "campaigns:preview", "campaigns:progress", "campaigns:recipients", "campaigns:tests",
     "contacts:bulk_progress", "contacts:segment", "contacts:count", "contacts:import_progress",
     # Downloads.
     "campaigns:evidence_file", "campaigns:evidence_reply", "campaigns:export_download", "campaigns:exact_file",
-    "campaigns:payload", "campaigns:people_sheet", "contacts:export", "contacts:import_rows",
+    "campaigns:payload", "campaigns:people_sheet", "campaigns:person_export", "contacts:export", "contacts:import_rows",
     "contacts:opt_out_export", "audit:export",
 }  # fmt: skip
 
@@ -140,6 +151,15 @@ def pages(
     found = a_bad_day(now)
     monkeypatch.setattr(system, "read_signs", lambda: found)
     contact = people.contacts.earliest("pk").pk
+    asked = {"msisdn": "27825550399", "note": "E-mail of 3 March", "created_by": root, "created_at": now}
+    erasures = (
+        Erasure.objects.create(**asked, status="running"),
+        Erasure.objects.create(**asked, status="blocked", left=["The campaign “Running” has not ended."]),
+        Erasure.objects.create(**asked, status="done", ended_at=now, report=[["Contacts on lists", 1200]]),
+    )
+    Purge.objects.create(
+        started_at=now, ended_at=now, report=[{"kind": "uploads", "items": 1, "rows": 2, "left": ["This stayed."]}]
+    )
 
     def of(app: str, *found: tuple[Any, ...]) -> dict[str, list[str]]:
         made: dict[str, list[str]] = {}
@@ -148,8 +168,10 @@ def pages(
         return made
 
     opt_out_page = reverse("campaigns:number_opt_out")
+    erase_page = reverse("campaigns:erase")
     return {
         "campaigns:number_opt_out": [f"{opt_out_page}?number=27825550100"],
+        "campaigns:erase": [f"{erase_page}?number={number}" for number in ("27825550100", "27825550300")],
         "contacts:segment_new": [f"{reverse('contacts:segment_new', args=[people.pk])}?value1=Person+1"],
         **of(
             "campaigns",
@@ -167,6 +189,7 @@ def pages(
             ("unclear", running.pk),
             ("batch", batch.pk),
             ("recipient", ended.pk, ended.recipients.earliest("pk").pk),
+            *(("erasure", made.pk) for made in erasures),
             *(("export_page", made.pk) for made in (export, written)),
             *((name, account.pk) for name in ("prices", "reply_address")),
             ("template", template.pk),
