@@ -58,7 +58,7 @@ def verify_before_migrating() -> None:
     if KeyFingerprint._meta.db_table not in connection.introspection.table_names():
         return
     keys.verify()
-    _verify_place("journal", _journal_id, _write_journal_id, f"The journal directory {settings.JOURNAL_DIR}", _JOURNAL)
+    _verify_place("journal", journal_id, _write_journal_id, f"The journal directory {settings.JOURNAL_DIR}", _JOURNAL)
     _verify_place("files", _files_id, _write_files_id, f"The storage of files {storage_in_words()}", _FILES)
 
 
@@ -111,7 +111,8 @@ def _verify_place(name: str, read: Callable[[], str], write: Callable[[str], Non
         )
 
 
-def _journal_id() -> str:
+def journal_id() -> str:
+    """The id in the journal directory; "" if it has none."""
     try:
         return Path(settings.JOURNAL_DIR, ID_FILE).read_text().strip()
     except FileNotFoundError:
