@@ -16,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from providers import keys
 from providers.models import KeyFingerprint
@@ -82,9 +83,15 @@ def missing_migrations() -> list[str]:
 def unknown_migrations() -> list[str]:
     """The migrations that the database has and this version of Baton does not know."""
     loader = MigrationExecutor(connection).loader
-    known = set(loader.disk_migrations) | {old for new in loader.disk_migrations.values() for old in new.replaces}
-    applied = {(app, name) for app, name in loader.applied_migrations if app in loader.migrated_apps}
-    return sorted(f"{app}.{name}" for app, name in applied - known)
+    applied = {f"{app}.{name}" for app, name in loader.applied_migrations if app in loader.migrated_apps}
+    return sorted(applied - known_migrations())
+
+
+def known_migrations() -> set[str]:
+    """The migrations of this version of Baton and those that they replace, such as ``contacts.0002_notes``."""
+    found = MigrationLoader(None).disk_migrations
+    replaced = {old for migration in found.values() for old in migration.replaces}
+    return {f"{app}.{name}" for app, name in found.keys() | replaced}
 
 
 def storage_in_words() -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from campaigns.handover.restore import leave_ids_unused
@@ -128,8 +127,7 @@ def _check(manifest: dict[str, Any], is_journal_lost: bool) -> None:
             f"This backup is of a database on {manifest['database']}, and this host uses {connection.vendor}. Set "
             "DATABASE_URL as it was when the backup was made."
         )
-    known = {f"{app}.{name}" for app, name in MigrationLoader(None, ignore_no_initial=True).disk_migrations}
-    if newer := sorted(set(manifest["migrations"]) - known):
+    if newer := sorted(set(manifest["migrations"]) - identity.known_migrations()):
         raise Refused(f"This backup was made by a newer version of Baton, which has {newer[0]}. Install that version.")
     found = identity.journal_id()
     if is_journal_lost and found:
