@@ -81,7 +81,7 @@ pins: $(VENV)/installed-tools ## Write requirements*.txt, with checksums, from r
 	done
 
 audit: $(VENV)/installed-tools ## Look up the known vulnerabilities of every pinned package
-	@for name in $(PINNED); do $(TOOLS)/pip-audit --disable-pip --require-hashes -r $$name.txt || exit 1; done
+	@for name in $(PINNED); do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes -r $$name.txt || exit 1; done
 
 sbom: $(VENV)/installed-tools ## Write the bill of materials of production, CycloneDX, to sbom.json
 	@$(TOOLS)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o sbom.json requirements.txt
