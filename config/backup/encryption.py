@@ -28,8 +28,11 @@ class CannotRead(Exception):
     """The file is no backup, is damaged, or was encrypted with another key; the message is for people."""
 
 
-class EncryptingWriter(io.RawIOBase):
-    """Encrypts what is written to it into ``target``. Without ``close`` the file has no last segment and is refused."""
+class EncryptingWriter:
+    """Encrypts what is written to it into ``target``. Without ``close`` the file has no last segment and is refused.
+
+    It is none of Python's files, because those are closed by the garbage collector, even after an error.
+    """
 
     def __init__(self, target: BinaryIO, key: str) -> None:
         salt = os.urandom(SALT_BYTES)
@@ -39,22 +42,21 @@ class EncryptingWriter(io.RawIOBase):
         self._waiting = bytearray()
         self._number = 0
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        added = bytes(data)  # type: ignore[call-overload]
-        self._waiting += added
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        added = memoryview(data).nbytes
+        self._waiting += data
         # The last segment is only known at the end, so one whole segment may wait.
         while len(self._waiting) > SEGMENT_BYTES:
             self._write_segment(bytes(self._waiting[:SEGMENT_BYTES]), is_last=False)
             del self._waiting[:SEGMENT_BYTES]
-        return len(added)
+        return added
+
+    def flush(self) -> None:
+        """Write nothing: segments are whole."""
 
     def close(self) -> None:
-        if not self.closed:
-            self._write_segment(bytes(self._waiting), is_last=True)
-        super().close()
+        """Write the last segment."""
+        self._write_segment(bytes(self._waiting), is_last=True)
 
     def _write_segment(self, plain: bytes, is_last: bool) -> None:
         self._target.write(self._cipher.encrypt(_nonce(self._number, is_last), plain, None))
