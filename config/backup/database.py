@@ -78,7 +78,9 @@ def _replace_in_postgresql(path: Path) -> None:
     except DatabaseError as error:
         raise DatabaseFailed(f"The user of DATABASE_URL must own the database: {error}") from None
     try:
-        _run("pg_restore", "--schema=public", "--no-owner", "--exit-on-error", "--single-transaction", str(path))
+        # Other roles that were granted something may not exist here.
+        options = ("--schema=public", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
+        _run("pg_restore", *options, str(path))
     except DatabaseFailed:
         _execute("DROP SCHEMA public CASCADE", f"ALTER SCHEMA {REPLACED} RENAME TO public")
         raise

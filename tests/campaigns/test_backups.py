@@ -142,6 +142,7 @@ def test_a_restore_is_refused_before_anything_changes(running: Campaign, setting
             call_command("restore", str(path))
         assert Campaign.objects.get().name == "As it is now"
 
+    Path(settings.LOCK_DIR).mkdir(exist_ok=True)
     with only_supervisor(Path(settings.LOCK_DIR)):
         refusal("Baton is already running on")
     ours = settings.INSTALLATION_KEY
