@@ -41,4 +41,4 @@ def test_files_that_are_installed_together_agree() -> None:
 def test_nothing_is_installed_without_its_checksum() -> None:
     for name in ("Makefile", "Dockerfile", "docs/deploy.md", ".ci/run"):
         for line in (ROOT / name).read_text().splitlines():
-            assert "pip install" not in line or "--require-hashes" in line, (name, line)
+            assert "pip install " not in line or "--require-hashes" in line, (name, line)
