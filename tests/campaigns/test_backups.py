@@ -174,7 +174,7 @@ def test_of_a_newer_version_or_another_kind_of_database_nothing_is_restored(
 def test_only_the_newest_backups_are_kept(db: None, tmp_path: Path) -> None:
     identity.verify()
     made = [creating.create(tmp_path, datetime(2026, 1, day, tzinfo=UTC)) for day in (3, 1, 2)]
-    (tmp_path / "something-else").touch()
+    (tmp_path / "baton-notes.txt").touch()
     assert creating.remove_older(tmp_path, 2) == [made[1]]
     assert creating.remove_older(tmp_path, 2) == []
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("baton-*"))) == 3
