@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof bench screenshots
+.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof bench screenshots pins audit sbom deployment
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -70,10 +70,34 @@ check: $(VENV)/installed-dev ## Check format, style, types, layers, settings, mi
 	$(VENV)/bin/djlint templates --check --lint --quiet
 	@echo "All checks passed."
 
+# Tools that need the network, or belong to a release, apart from what Baton and its tests import.
+TOOLS := $(VENV)/tools/bin
+# In this order: each file keeps the versions of those before it.
+PINNED := requirements requirements-s3 requirements-sandbox requirements-dev requirements-tools
+
+pins: $(VENV)/installed-tools ## Write requirements*.txt, with checksums, from requirements*.in; UPGRADE=1 takes new versions
+	@for name in $(PINNED); do \
+	  echo "  $$name.txt"; \
+	  $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make pins" $(if $(UPGRADE),--upgrade) $$name.in -o $$name.txt || exit 1; \
+	done
+
+audit: $(VENV)/installed-tools ## Look up the known vulnerabilities of every pinned package
+	@for name in $(PINNED); do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes -r $$name.txt || exit 1; done
+
+sbom: $(VENV)/installed-tools ## Write the bill of materials of production, CycloneDX, to sbom.json
+	@$(TOOLS)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o sbom.json requirements.txt
+	@echo "sbom.json"
+
+deployment: $(VENV)/installed-tools ## Check Dockerfile and compose.yaml
+	$(TOOLS)/hadolint Dockerfile
+	$(TOOLS)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@echo "Dockerfile and compose.yaml are valid."
+
 # Install a requirements file: one line with the seconds it took; pip's own output only when it fails.
 define install
 	@printf '  Installing $(1) '; began=$$(date +%s); \
-	if $(PY) -m pip install --disable-pip-version-check -r $(1) >$(VENV)/install.log 2>&1; \
+	if $(PY) -m pip install --disable-pip-version-check --require-hashes -r $(1) >$(VENV)/install.log 2>&1; \
 	then echo "done ($$(($$(date +%s) - began)) s)"; \
 	else echo "failed; the whole log is $(VENV)/install.log"; tail -n 20 $(VENV)/install.log; exit 1; fi
 endef
@@ -92,6 +116,11 @@ $(VENV)/installed-s3: requirements-s3.txt $(VENV)/installed
 	$(call install,requirements-s3.txt)
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements-s3.txt $(VENV)/installed-sandbox
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed-s3 $(VENV)/installed-sandbox
 	$(call install,requirements-dev.txt)
+	@touch $@
+
+$(VENV)/installed-tools: requirements-tools.txt
+	@$(PYTHON) -m venv $(VENV)/tools
+	@$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
 	@touch $@

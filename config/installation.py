@@ -19,6 +19,7 @@ KEYS: dict[str, Callable[[], str]] = {
     "secret_key": lambda: secrets.token_urlsafe(50),
     "account_key": lambda: Fernet.generate_key().decode(),
     "installation_key": lambda: secrets.token_urlsafe(50),
+    "backup_key": lambda: secrets.token_urlsafe(50),
 }
 
 

@@ -1,5 +1,6 @@
 """What is checked before anything starts: one supervisor for each data directory, a free port, Redis, the socket."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -14,16 +15,17 @@ from config import installation, valkey
 from config.errors import CannotStart
 from config.roles import Roles
 
-HOST = "127.0.0.1"
 
-
-def is_busy(port: int) -> bool:
-    with socket.socket() as probe:
+def is_busy(bind: str, port: int) -> bool:
+    """Whether another program listens at this address. Raises CannotStart if the address is none of this host's."""
+    with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
         # As the servers do: a lingering connection of an earlier run does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
-        except OSError:
+            probe.bind((bind, port))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise CannotStart(f"BIND={bind} is none of this host's addresses.") from None
             return True
         return False
 
@@ -60,14 +62,14 @@ def lock_directory() -> Path:
     return directory
 
 
-def check_requirements(port: int, roles: Roles) -> None:
+def check_requirements(bind: str, port: int, roles: Roles) -> None:
     """Check the port, Redis and the socket directory before anything starts. Raises CannotStart."""
     if not 1 <= port <= 65535:
         raise CannotStart(f"PORT={port} is not a valid port. Choose one from 1024 to 65535.")
-    if "web" in roles.names and is_busy(port):
+    if "web" in roles.names and is_busy(bind, port):
         other = port % 60000 + 1
         raise CannotStart(
-            f"Port {port} on {HOST} is in use. End the program that uses it, or choose another port with PORT={other}."
+            f"Port {port} on {bind} is in use. End the program that uses it, or choose another port with PORT={other}."
         )
     if os.environ.get("REDIS_URL"):
         if not valkey.answers(settings.REDIS_URL):

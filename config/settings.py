@@ -24,6 +24,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or stored_key("secret_key")
 # Newest first: the first encrypts, all of them decrypt.
 ACCOUNT_KEYS: list[str] = env.list("ACCOUNT_KEYS", default=[]) or [stored_key("account_key")]
 INSTALLATION_KEY = env.str("INSTALLATION_KEY", default="") or stored_key("installation_key")
+BACKUP_KEY = env.str("BACKUP_KEY", default="") or stored_key("backup_key")
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -110,6 +111,8 @@ INSTALLED_APPS = [
     "providers",
     "campaigns",
     "people",
+    # For its commands.
+    "config.apps.CommandsConfig",
 ]
 
 MIDDLEWARE = [

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from django.conf import settings
 from campaigns.timing import MONITOR_EVERY
 from config import timing, valkey
 from config.errors import CannotStart
+from config.healthcheck import LOOPBACK, answers, host_of, read_bind
 from config.lifeline import adopt_orphans, die_with
-from config.preflight import HOST, check_requirements, lock_directory, only_supervisor
+from config.preflight import check_requirements, lock_directory, only_supervisor
 from config.processes import Child, Program, call, children_of, manage, spawn
 from config.roles import Roles, check_roles, read_roles
 from config.terminal import last_lines, say, step
@@ -34,10 +34,11 @@ class StopRequested(Exception):
 class Supervisor:
     """The children of one data directory, and the order in which they start and end."""
 
-    def __init__(self, port: int, with_sandbox: bool, roles: Roles) -> None:
+    def __init__(self, bind: str, port: int, with_sandbox: bool, roles: Roles) -> None:
+        self.bind = bind
         self.port = port
         self.roles = roles
-        self.url = f"http://{HOST}:{port}"
+        self.url = f"http://{host_of(bind)}:{port}"
         self.with_sandbox = with_sandbox
         self.is_asked = False
         self.is_urgent = False
@@ -109,10 +110,13 @@ class Supervisor:
     def _start_web(self, mode: str) -> None:
         self._launch(self.web, Program("web", self._gunicorn(), self.environment))
         self._await("Starting workers, clock and web", self._answers, [*self.workers, *self.web])
+        if self.bind != LOOPBACK and not settings.BEHIND_TLS:
+            say(f"BIND={self.bind} lets other machines read passwords on the way: put a proxy that terminates TLS in")
+            say("front of Baton and set BEHIND_TLS=on (docs/deploy.md).")
         if mode == "demo":
             self._show(call("config.demo", self.url), {"BATON_SANDBOX": self.sandbox_line})
         else:
-            self._show(call("config.first_administrator", self.url), {})
+            self._show(call("config.first_administrator", os.environ.get("BASE_URL") or self.url), {})
         say(f"ready: {self.url}" if self.roles.is_whole else f"ready: {self.url} ({self.roles})")
 
     def _workers_wait(self) -> bool:
@@ -123,7 +127,7 @@ class Supervisor:
     def _gunicorn(self) -> list[str]:
         return [
             *(sys.executable, "-m", "gunicorn", "config.wsgi"),
-            *("--bind", f"{HOST}:{self.port}"),
+            *("--bind", f"[{self.bind}]:{self.port}" if ":" in self.bind else f"{self.bind}:{self.port}"),
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
             *("--timeout", str(timing.WEB_TIMEOUT), "--graceful-timeout", str(timing.WEB_GRACE), "--no-control-socket"),
         ]
@@ -206,16 +210,7 @@ class Supervisor:
                 shown.tick()
 
     def _answers(self) -> bool:
-        host = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else HOST
-        headers = {"Host": HOST if host == "*" else host, "X-Forwarded-Proto": "https"}
-        asking = HTTPConnection(HOST, self.port, timeout=timing.HEALTH_ANSWER)
-        try:
-            asking.request("GET", "/healthz", headers=headers)
-            return asking.getresponse().status == 200
-        except (HTTPException, OSError):
-            return False
-        finally:
-            asking.close()
+        return answers(self.bind, self.port)
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -341,8 +336,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with only_supervisor(lock_directory()):
             roles = read_roles(os.environ)
             check_roles(roles, chosen.mode, os.environ)
-            check_requirements(chosen.port, roles)
-            return supervise(Supervisor(chosen.port, with_sandbox=chosen.mode == "demo", roles=roles), chosen.mode)
+            bind = read_bind(os.environ)
+            check_requirements(bind, chosen.port, roles)
+            supervisor = Supervisor(bind, chosen.port, with_sandbox=chosen.mode == "demo", roles=roles)
+            return supervise(supervisor, chosen.mode)
     except CannotStart as error:
         say(f"Baton did not start: {error}")
         return 1

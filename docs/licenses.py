@@ -23,11 +23,14 @@ REQUIREMENTS = {
 READ_FROM_LICENCE_FILE = {
     "anyascii": "ISC",
     "async-timeout": "Apache-2.0",
+    "colorama": "BSD-3-Clause",
     "defusedxml": "PSF-2.0",
     "django-csp": "BSD-3-Clause",
     "django-filter": "BSD-3-Clause",
     "django-tables2": "BSD-2-Clause",
     "fido2": "BSD-2-Clause; parts Apache-2.0 and MPL-2.0",
+    "pyasynchat": "PSF-2.0",
+    "pyasyncore": "PSF-2.0",
     "pyftpdlib": "MIT",
     "qrcode": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
@@ -50,11 +53,12 @@ Copied into this repository, each with its licence file beside it. htmx is not a
 def main() -> None:
     """Write the page. Ends with a message when a pinned package is not installed or names no licence."""
     parts = [INTRODUCTION]
+    listed: set[tuple[str, str, str]] = set()
     for name, purpose in REQUIREMENTS.items():
-        path = PROJECT / name
-        if path.exists():
-            rows = sorted(packages(path.read_text()), key=lambda row: row[0].lower())
-            parts.append(f"## {name}\n\n{purpose}\n\n{table('Package', rows)}")
+        # A file also names those packages of an earlier one that its own packages require.
+        rows = sorted(set(packages((PROJECT / name).read_text())) - listed)
+        listed.update(rows)
+        parts.append(f"## {name}\n\n{purpose}\n\n{table('Package', rows)}")
     parts.append(f"{VENDORED}\n{table('Files', vendored())}")
     PAGE.write_text("\n".join(parts))
 

@@ -16,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from providers import keys
 from providers.models import KeyFingerprint
@@ -66,7 +67,7 @@ def _refuse_newer_schema() -> None:
 
 
 def _verify_places() -> None:
-    _verify_place("journal", _journal_id, _write_journal_id, f"The journal directory {settings.JOURNAL_DIR}", _JOURNAL)
+    _verify_place("journal", journal_id, _write_journal_id, f"The journal directory {settings.JOURNAL_DIR}", _JOURNAL)
     _verify_place("files", _files_id, _write_files_id, f"The storage of files {storage_in_words()}", _FILES)
 
 
@@ -90,9 +91,15 @@ def missing_migrations() -> list[str]:
 def unknown_migrations() -> list[str]:
     """The migrations that the database has and this version of Baton does not know."""
     loader = MigrationExecutor(connection).loader
-    known = set(loader.disk_migrations) | {old for new in loader.disk_migrations.values() for old in new.replaces}
-    applied = {(app, name) for app, name in loader.applied_migrations if app in loader.migrated_apps}
-    return sorted(f"{app}.{name}" for app, name in applied - known)
+    applied = {f"{app}.{name}" for app, name in loader.applied_migrations if app in loader.migrated_apps}
+    return sorted(applied - known_migrations())
+
+
+def known_migrations() -> set[str]:
+    """The migrations of this version of Baton and those that they replace, such as ``contacts.0002_notes``."""
+    found = MigrationLoader(None).disk_migrations
+    replaced = {old for migration in found.values() for old in migration.replaces}
+    return {f"{app}.{name}" for app, name in found.keys() | replaced}
 
 
 def storage_in_words() -> str:
@@ -119,7 +126,8 @@ def _verify_place(name: str, read: Callable[[], str], write: Callable[[str], Non
         )
 
 
-def _journal_id() -> str:
+def journal_id() -> str:
+    """The id in the journal directory; "" if it has none."""
     try:
         return Path(settings.JOURNAL_DIR, ID_FILE).read_text().strip()
     except FileNotFoundError:

@@ -11,10 +11,12 @@ import pytest
 # The name a test uses -> the Debian package, which is also what apt is told to install.
 PACKAGES = {
     "chromium": "chromium",
+    "nginx": "nginx",
     "postgresql": "postgresql",
     "proftpd": "proftpd-core",
     "pure-ftpd": "pure-ftpd",
     "sshd": "openssh-server",
+    "systemd-analyze": "systemd",
     "vsftpd": "vsftpd",
 }
 # Debian's FTP servers exclude each other, so all but vsftpd are unpacked into this folder instead of installed.

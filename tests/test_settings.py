@@ -17,6 +17,7 @@ ELSEWHERE = {
     "PORT": "config/supervisor.py",
     "DATA": "config/installation.py",
     "ROLES": "config/roles.py",
+    "BIND": "config/healthcheck.py",
     "HANDOVER_WORKERS": "config/roles.py",
 }
 
@@ -59,7 +60,7 @@ def test_preparing_creates_the_directory_and_keys_for_this_user_alone(tmp_path: 
     assert run(data, "-m", "config.installation").returncode == 0
     assert stat.S_IMODE(data.stat().st_mode) == stat.S_IMODE((data / "keys").stat().st_mode) == 0o700
     keys = {path.name: path.read_text() for path in (data / "keys").iterdir()}
-    assert set(keys) == {"secret_key", "account_key", "installation_key"}
+    assert set(keys) == {"secret_key", "account_key", "installation_key", "backup_key"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (data / "keys").iterdir()} == {0o600}
 
     assert run(data, "-m", "config.installation").returncode == 0

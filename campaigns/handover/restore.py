@@ -17,6 +17,9 @@ from campaigns.statuses import RESTORED
 from contacts.suppression import reapply_journal
 from providers.base import NOT_ARRIVED
 
+#: More campaigns than anybody makes between a backup and a restore without the journals.
+UNUSED_IDS = 10_000
+
 
 def missing_intents(batch: Batch) -> list[dict[str, Any]]:
     """The intents of a batch that a journal has and the database lacks, because an older copy was restored."""
@@ -137,6 +140,12 @@ def replay_journal() -> tuple[int, int]:
     if latest > newest:
         _raise_sequence(latest)
     return opt_outs, latest
+
+
+def leave_ids_unused() -> None:
+    """Give no campaign an id that a lost journal may have: the names of files are derived from it."""
+    newest = Campaign.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    _raise_sequence(newest + UNUSED_IDS)
 
 
 def _raise_sequence(latest: int) -> None:

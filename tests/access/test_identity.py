@@ -87,6 +87,13 @@ def test_an_older_schema_is_refused_by_workers_and_migrated_only_when_no_other_h
     with hold(schema.CLOCK_LOCK), pytest.raises(SystemExit, match="another host is working on it"):
         schema.main()
     assert migrated == []
+    monkeypatch.setenv("ROLES", "handover")
+    with pytest.raises(
+        SystemExit, match=r"lacks campaigns\.0002_more\. This host shares the database .*manage\.py migrate"
+    ):
+        schema.main()
+    assert migrated == []
+    monkeypatch.delenv("ROLES")
     schema.main()
     assert migrated == ["migrate"]
 
