@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     owns: tuple[str, ...] = ()
     """Beginnings of the names of the views below this entry; the longest that fits a view decides."""
     permission: str = ""
-    """Who sees the entry; "" for everybody."""
+    """Who sees an entry of administrators."""
 
 
 ENTRIES = (
@@ -39,12 +39,21 @@ ENTRIES = (
         "providers:accounts",
         ("providers:", "campaigns:folder", "campaigns:price", "campaigns:reply_address", "campaigns:test_number"),
     ),
-    Entry("Audit", "eye", "audit:entries", ("audit:",), "audit.view_auditentry"),
-    Entry("People", "person-check", "people:list", ("people:",), "auth.view_user"),
 )
 SANDBOX = Entry("Sandbox", "activity", "providers:sandbox", ("providers:sandbox",))
-SYSTEM = Entry("System", "plug", "campaigns:system", ("campaigns:system",))
-PRIVACY = Entry("Personal data", "shield-lock", "campaigns:privacy", ("campaigns:privacy", "campaigns:erasure"))
+ADMINISTRATION = (
+    Entry("People", "person-check", "people:list", ("people:",), "auth.view_user"),
+    Entry("Audit", "eye", "audit:entries", ("audit:",), "audit.view_auditentry"),
+    Entry(
+        "Personal data",
+        "shield-lock",
+        "campaigns:privacy",
+        ("campaigns:privacy", "campaigns:erasure"),
+        "campaigns.add_erasure",
+    ),
+    Entry("System", "plug", "campaigns:system", ("campaigns:system",), "campaigns.delete_heartbeat"),
+)
+"""The entries of administrators, below the others."""
 ADMIN = Entry("Admin", "gear", "admin:index")
 OUTSIDE = ("campaigns:search", "campaigns:notice", "people:profile")
 """Views that belong to no entry."""
@@ -72,32 +81,32 @@ ACCOUNT_LINKS = (
 )
 
 
-def find_active(view: str, entries: list[Entry]) -> Entry | None:
+def find_active(view: str) -> Entry | None:
     """The entry that the view named ``view`` belongs to, None where it belongs to none."""
     if view.startswith(OUTSIDE):
         return None
+    entries = (*ENTRIES, SANDBOX, *ADMINISTRATION)
     owned = [(len(start), entry) for entry in entries for start in entry.owns if view.startswith(start)]
     return max(owned, key=lambda pair: pair[0])[1] if owned else None
 
 
 @register.inclusion_tag("components/nav.html", takes_context=True)
 def main_nav(context: Context) -> dict[str, Any]:
-    """The list of entries that this user sees on this installation, the active one marked."""
+    """The groups of entries that this user sees on this installation, each with its heading, the active one marked."""
     request: HttpRequest | None = context.get("request")
     user = context.get("user")
-    entries = [entry for entry in ENTRIES if not entry.permission or (user and user.has_perm(entry.permission))]
-    if settings.SANDBOX_URL:
-        entries.append(SANDBOX)
-    if user is not None and user.has_perm("campaigns.delete_heartbeat"):
-        entries.append(SYSTEM)
-    if user is not None and user.has_perm("campaigns.add_erasure"):
-        entries.append(PRIVACY)
-    if user is not None and user.is_superuser:
-        entries.append(ADMIN)
+    daily = [*ENTRIES, SANDBOX] if settings.SANDBOX_URL else [*ENTRIES]
+    administration = [entry for entry in ADMINISTRATION if user and user.has_perm(entry.permission)]
+    if user and user.is_superuser:
+        administration.append(ADMIN)
     match = request.resolver_match if request else None
-    # The page System belongs to its own entry also for people who do not see that entry.
-    active = find_active(match.view_name, [*entries, SYSTEM]) if match else None
-    return {"entries": [(entry, reverse(entry.view), entry is active) for entry in entries]}
+    active = find_active(match.view_name) if match else None
+
+    def drawn(entries: list[Entry]) -> list[tuple[Entry, str, bool]]:
+        return [(entry, reverse(entry.view), entry is active) for entry in entries]
+
+    groups = [("", drawn(daily)), ("Administration", drawn(administration))]
+    return {"groups": [(heading, entries) for heading, entries in groups if entries]}
 
 
 @register.inclusion_tag("components/notice_bell.html", takes_context=True)

@@ -16,7 +16,7 @@ from django.views.csrf import csrf_failure
 from django.views.defaults import bad_request, permission_denied, server_error
 
 from config.components import CHIP_ICONS, NOTICE_ICONS
-from config.navigation import ADMIN, ENTRIES, SANDBOX, find_active
+from config.navigation import ADMIN, ADMINISTRATION, ENTRIES, SANDBOX, find_active
 from tests.pages import html_of
 
 STATIC = Path(project.BASE_DIR) / "static"
@@ -102,7 +102,9 @@ def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     named = set(re.findall(r'\{% icon "([\w-]+)"', text))
     named |= set(re.findall(r'\bicon="([\w-]+)"', text))
     assert named
-    named |= {*CHIP_ICONS.values(), *NOTICE_ICONS.values()} | {entry.icon for entry in (*ENTRIES, SANDBOX, ADMIN)}
+    named |= {*CHIP_ICONS.values(), *NOTICE_ICONS.values()} | {
+        entry.icon for entry in (*ENTRIES, SANDBOX, *ADMINISTRATION, ADMIN)
+    }
     assert named <= there
 
 
@@ -152,11 +154,13 @@ def test_a_badge_shows_its_status_by_icon_word_and_colour(kind: str, icon: str) 
         ("providers:sandbox_clear", "Sandbox"),
         ("mfa_index", None),
         ("people:person", "People"),
+        ("campaigns:system", "System"),
+        ("campaigns:erasure", "Personal data"),
         ("people:profile", None),
     ],
 )
 def test_the_navigation_marks_the_entry_that_a_page_belongs_to(view: str, label: str | None) -> None:
-    found = find_active(view, [*ENTRIES, SANDBOX])
+    found = find_active(view)
     assert (found.label if found else None) == label
 
 
