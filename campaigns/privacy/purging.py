@@ -1,7 +1,7 @@
 """Erases what is older than the retention settings allow, kind by kind. A run may be interrupted and repeated.
 
 Each kind has its own setting (``settings.RETENTION_DAYS``); 0 keeps everything. Each run is stored as a Purge, and one
-that erased something is in the audit log too.
+that erased something is in the audit trail too.
 """
 
 from collections.abc import Callable, Iterator

@@ -104,7 +104,7 @@ def test_numbers_are_replaced_and_everything_can_still_be_proved(
     jobs.audit(ended.pk)
     ended.refresh_from_db()
     assert ended.alarm == "The recipients changed after submission."
-    # Only the run that erased something is in the audit log.
+    # Only the run that erased something is in the audit trail.
     assert run(clock) == {"recipients": (0, 0)}
     assert LogEntry.objects.get(action=LogEntry.Action.DELETE).changes_dict == {
         "recipients": ["", "1 (5 rows or files)"]
