@@ -70,7 +70,7 @@ def test_preparing_creates_the_directory_and_keys_for_this_user_alone(tmp_path: 
 
 
 def test_behind_tls_hsts_goes_as_far_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SECRET_KEY", "ACCOUNT_KEYS", "INSTALLATION_KEY"):
+    for name in ("SECRET_KEY", "ACCOUNT_KEYS", "INSTALLATION_KEY", "BACKUP_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("BEHIND_TLS", "1")
     names = ("SECONDS", "INCLUDE_SUBDOMAINS", "PRELOAD")

@@ -158,9 +158,8 @@ def test_a_header_that_did_not_come_through_the_proxies_is_ignored(settings: Set
 
 def test_the_setting_counts_the_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUSTED_PROXIES", "2")
-    monkeypatch.setenv("SECRET_KEY", "x")
-    monkeypatch.setenv("ACCOUNT_KEYS", "x")
-    monkeypatch.setenv("INSTALLATION_KEY", "x")
+    for name in ("SECRET_KEY", "ACCOUNT_KEYS", "INSTALLATION_KEY", "BACKUP_KEY"):
+        monkeypatch.setenv(name, "x")
     program = "from django.conf import settings; print(settings.ALLAUTH_TRUSTED_PROXY_COUNT)"
     assert run(tmp_path, "-c", program).stdout == "2\n"
 

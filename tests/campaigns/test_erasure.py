@@ -106,7 +106,7 @@ def stored_files_with(text: str) -> list[str]:
 def test_a_person_is_erased_everywhere_and_the_opt_out_stays(
     everything: Campaign, administrator: User, clock: Clock
 ) -> None:
-    assert len(where_it_is(NUMBER)) == 8
+    assert len(where_it_is(NUMBER)) == 9
     digest = everything.audience_digest
     request = erasing.request_erasure(NUMBER, "E-mail of 3 March", administrator, clock())
     jobs.erase_person(request.pk)

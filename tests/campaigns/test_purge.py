@@ -6,7 +6,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -14,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.models import AuditEntry
 from campaigns import follow_up, jobs
 from campaigns.audience import erased
 from campaigns.audience.approval import audience_digest, is_as_approved
@@ -106,7 +106,7 @@ def test_numbers_are_replaced_and_everything_can_still_be_proved(
     assert ended.alarm == "The recipients changed after submission."
     # Only the run that erased something is in the audit trail.
     assert run(clock) == {"recipients": (0, 0)}
-    assert LogEntry.objects.get(action=LogEntry.Action.DELETE).changes_dict == {
+    assert AuditEntry.objects.get(action=AuditEntry.Action.DELETE).changes_dict == {
         "recipients": ["", "1 (5 rows or files)"]
     }
 
