@@ -1,6 +1,5 @@
 """Who did what, when, from where, before and after: each kind of act leaves an entry, and none holds a secret."""
 
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -22,19 +21,18 @@ from contacts import suppression
 from contacts.models import Suppression
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
-from tests.conftest import PASSWORD, MakeUser
+from tests.conftest import PASSWORD, MakeUser, signed_in
 
-LogIn = Callable[[User], Client]
 Action = AuditEntry.Action
 ADDRESS = "198.51.100.7"
 
 
 @pytest.fixture
-def client(administrator: User, logged_in: LogIn) -> Client:
-    """A superuser, at ADDRESS."""
+def client(administrator: User) -> Client:
+    """A superuser who has just logged in, at ADDRESS."""
     administrator.is_staff = administrator.is_superuser = True
     administrator.save()
-    found = logged_in(administrator)
+    found = signed_in(administrator, minutes=0)
     found.defaults["REMOTE_ADDR"] = ADDRESS
     return found
 
