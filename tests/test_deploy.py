@@ -8,6 +8,7 @@ import shutil
 import signal
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -60,19 +61,21 @@ def unit_of(name: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The directories that root creates, with the release in one of them."""
+def home() -> Iterator[Path]:
+    """The directories that root creates, with the release in one of them; the path of a socket must be short."""
+    made = Path(tempfile.mkdtemp(prefix="baton-deploy-"))
     for ours in PLACES.values():
-        (tmp_path / ours).mkdir(mode=0o700)
-    (tmp_path / "data/tmp").mkdir()
+        (made / ours).mkdir(mode=0o700)
+    (made / "data/tmp").mkdir()
     release = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     for name in filter(None, release.split("\0")):
         if not name.startswith(("tests/", "docs/screenshots/")) and (ROOT / name).exists():
-            (tmp_path / "opt" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, tmp_path / "opt" / name)
+            (made / "opt" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, made / "opt" / name)
     # Installed from the same file, with the same checksums, by the Makefile.
-    (tmp_path / "opt/.venv").symlink_to(ROOT / ".venv")
-    return tmp_path
+    (made / "opt/.venv").symlink_to(ROOT / ".venv")
+    yield made
+    shutil.rmtree(made)
 
 
 def attempt(block: str, home: Path, port: int) -> subprocess.CompletedProcess[bytes]:

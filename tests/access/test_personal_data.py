@@ -79,13 +79,14 @@ def test_viewers_download_no_numbers_and_all_others_can(
     assert AuditEntry.objects.count() - before == (0 if role == "viewer" else len(KINDS))
 
 
-#: Routes that answer 404 here, because the test has no such row and no sandbox; none of them is a download.
+#: Routes that answer 404 here, because the test has no such row, sandbox or token; none of them is a download.
 WITHOUT_A_ROW = {
     "/accounts/sandbox/",
     "/contacts/bulk/0/",
     "/contacts/bulk/0/progress/",
     "/contacts/segments/0/",
     "/contacts/segments/0/edit/",
+    "/metrics",
     "/templates/0/",
     "/templates/0/versions/0/",
 }
