@@ -21,6 +21,7 @@ from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
+from tests import migrated
 from tests.postgresql import free_port
 from tests.waiting import wait_until
 
@@ -40,11 +41,15 @@ class Baton:
         short = hashlib.sha256(str(data).encode()).hexdigest()[:8]
         self.socket = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{short}" / "valkey.sock"
         self.output = data / "said.txt"
+        self.database = data / "baton.sqlite3"
         self.chosen: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str, mode: str = "run", terminal: int | None = None, **environment: str) -> "Baton":
         self.chosen = environment
+        # tests/test_demo.py starts on an empty directory, and so do the users of ``make run``.
+        if mode == "run" and "DATABASE_URL" not in environment and not self.database.exists():
+            migrated.copy_to(self.database)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.supervisor", mode, "--port", str(self.port), *options],
