@@ -45,10 +45,17 @@ class Baton:
         self.chosen: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str, mode: str = "run", terminal: int | None = None, **environment: str) -> "Baton":
+    def start(
+        self,
+        *options: str,
+        mode: str = "run",
+        terminal: int | None = None,
+        is_empty: bool = False,
+        **environment: str,
+    ) -> "Baton":
+        """Start it. A Baton ``run`` on SQLite finds a migrated database unless ``is_empty``; a demo migrates itself."""
         self.chosen = environment
-        # tests/test_demo.py starts on an empty directory, and so do the users of ``make run``.
-        if mode == "run" and "DATABASE_URL" not in environment and not self.database.exists():
+        if mode == "run" and "DATABASE_URL" not in environment and not is_empty and not self.database.exists():
             migrated.copy_to(self.database)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
@@ -111,7 +118,7 @@ class Baton:
         return min((pid for pid, command in self.pids().items() if all(word in command for word in words)), default=0)
 
     def redis_url(self) -> str:
-        return f"unix://{self.socket}"
+        return self.chosen.get("REDIS_URL") or f"unix://{self.socket}"
 
     def health(self) -> int:
         asking = HTTPConnection("127.0.0.1", self.port, timeout=5)
