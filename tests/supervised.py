@@ -53,9 +53,9 @@ class Baton:
         is_empty: bool = False,
         **environment: str,
     ) -> "Baton":
-        """Start it. A Baton ``run`` on SQLite finds a migrated database unless ``is_empty``; a demo migrates itself."""
+        """Start it. On SQLite it finds a migrated database unless ``is_empty``: then it migrates, as for a new user."""
         self.chosen = environment
-        if mode == "run" and "DATABASE_URL" not in environment and not is_empty and not self.database.exists():
+        if "DATABASE_URL" not in environment and not is_empty and not self.database.exists():
             migrated.copy_to(self.database)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
