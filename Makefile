@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT ?= 8000
 DATA ?= var
 export PORT DATA
+# Without bytecode files, each of Baton's many processes would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 PY := $(VENV)/bin/python

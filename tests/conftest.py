@@ -1,5 +1,6 @@
 """Shared fixtures: people, Valkey, workers, the sandbox, the browser, and the list of missing Debian packages."""
 
+import gc
 import importlib
 import os
 import subprocess
@@ -26,7 +27,7 @@ from config import supervisor
 from config import valkey as embedded
 from contacts import queues
 from providers.sandbox.server import Sandbox
-from tests import debian
+from tests import debian, migrated
 from tests import postgresql as private_postgresql
 from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
@@ -73,6 +74,28 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(f"{name}: {len(tests)} tests")
     packages = " ".join(sorted(debian.PACKAGES[name] for name in debian.lacking))
     terminalreporter.line(f"sudo apt-get install {packages}")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and modules live to the end, so the garbage collector need not search them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+# -- database ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Put a migrated database where pytest-django would otherwise migrate an empty one."""
+    if connection.vendor == "sqlite":
+        migrated.copy_to(Path(connection.settings_dict["TEST"]["NAME"]))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
+    """Whether pytest-django uses the database that is there; the data directory of the tests is removed at the end."""
+    return connection.vendor == "sqlite" or bool(request.config.getvalue("reuse_db"))
 
 
 @pytest.fixture(scope="session", autouse=True)

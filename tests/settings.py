@@ -32,6 +32,8 @@ for name in (
     "TRUSTED_PROXIES",
 ):
     os.environ.pop(name, None)
+# Each TLS context would read the 140 certificate authorities of the system for 24 ms; no test connects to the internet.
+os.environ["SSL_CERT_FILE"] = os.devnull
 
 from config import installation  # noqa: E402
 

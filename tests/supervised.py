@@ -21,6 +21,7 @@ from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
+from tests import migrated
 from tests.postgresql import free_port
 from tests.waiting import wait_until
 
@@ -40,11 +41,22 @@ class Baton:
         short = hashlib.sha256(str(data).encode()).hexdigest()[:8]
         self.socket = Path(tempfile.gettempdir()) / f"baton-{os.getuid()}-{short}" / "valkey.sock"
         self.output = data / "said.txt"
+        self.database = data / "baton.sqlite3"
         self.chosen: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str, mode: str = "run", terminal: int | None = None, **environment: str) -> "Baton":
+    def start(
+        self,
+        *options: str,
+        mode: str = "run",
+        terminal: int | None = None,
+        is_empty: bool = False,
+        **environment: str,
+    ) -> "Baton":
+        """Start it. On SQLite it finds a migrated database unless ``is_empty``: then it migrates, as for a new user."""
         self.chosen = environment
+        if "DATABASE_URL" not in environment and not is_empty and not self.database.exists():
+            migrated.copy_to(self.database)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.supervisor", mode, "--port", str(self.port), *options],
@@ -106,7 +118,7 @@ class Baton:
         return min((pid for pid, command in self.pids().items() if all(word in command for word in words)), default=0)
 
     def redis_url(self) -> str:
-        return f"unix://{self.socket}"
+        return self.chosen.get("REDIS_URL") or f"unix://{self.socket}"
 
     def health(self) -> int:
         asking = HTTPConnection("127.0.0.1", self.port, timeout=5)

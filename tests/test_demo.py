@@ -45,7 +45,7 @@ def test_the_demo_brings_the_spreadsheet_of_the_tests() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_sample_campaigns_end_balanced_and_a_second_start_repeats_nothing(baton: Baton) -> None:
-    baton.start(mode="demo").until_ready()
+    baton.start(mode="demo", is_empty=True).until_ready()
     assert_proven(baton)
     first, texted = books(baton), messages(baton.data)
     logins = (baton.data / "demo-logins.txt").read_text()

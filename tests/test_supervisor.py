@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -15,7 +14,7 @@ from redis import Redis
 
 from config import valkey as embedded
 from tests.postgresql import free_port
-from tests.supervised import Baton, own_baton
+from tests.supervised import Baton
 from tests.waiting import wait_until
 
 # On a busy machine a start takes a minute or two.
@@ -25,29 +24,38 @@ WORKERS = ("worker-imports", "worker-campaigns", "worker-handover", "worker-resu
 CHILDREN = ("valkey", *WORKERS, "clock", "monitor", "web")
 
 
-@pytest.fixture(scope="module")
-def shared_baton() -> Iterator[Baton]:
-    """One Baton shared by the tests that leave it unchanged."""
-    with own_baton() as baton:
-        yield baton.start().until_ready()
-
-
 def test_a_busy_port_is_reported_in_one_line_and_nothing_is_started(baton: Baton) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", baton.port))
         taken.listen()
-        assert baton.start().exit_code() == 1
+        assert baton.start(is_empty=True).exit_code() == 1
     assert baton.said().count("\n") == 1
     assert f"Port {baton.port} on 127.0.0.1 is in use" in baton.said()
     assert not (baton.data / "baton.sqlite3").exists()
 
 
+# A start takes ten seconds of processor time, so several of these tests are about one start.
+
+
 @pytest.mark.slow
-def test_everything_answers_a_second_start_is_refused_and_ctrl_c_ends_it(baton: Baton) -> None:
+def test_everything_answers_what_crashes_is_started_again_and_ctrl_c_ends_it(baton: Baton) -> None:
     baton.start().until_ready()
     assert baton.health() == 200
     assert "/first-administrator/" in baton.said()
+    assert {path.stem for path in (baton.data / "logs").glob("*.log")} == {*CHILDREN, "start"}
 
+    a_second_start_is_refused(baton)
+    a_crashed_worker_takes_its_horse_along_and_is_started_again(baton)
+    a_crashed_valkey_is_started_again_and_keeps_what_waits(baton)
+
+    baton.signal(signal.SIGINT)
+    assert baton.exit_code() == 0
+    assert baton.is_gone()
+    order = [line.split("Ending ")[1].split()[0].strip(",") for line in baton.said().splitlines() if "Ending " in line]
+    assert order == ["web", "workers", "Valkey"]
+
+
+def a_second_start_is_refused(baton: Baton) -> None:
     second = Baton(baton.data)
     second.output = baton.data / "said-by-second.txt"
     assert second.start().exit_code() == 1
@@ -55,22 +63,57 @@ def test_everything_answers_a_second_start_is_refused_and_ctrl_c_ends_it(baton: 
     assert "already running" in second.said()
     assert str(baton.process and baton.process.pid) in second.said()
 
-    baton.signal(signal.SIGINT)
-    assert baton.exit_code() == 0
-    assert baton.is_gone()
-    order = [line.split("Ending ")[1].split()[0] for line in baton.said().splitlines() if "Ending " in line]
-    assert order == ["web", "workers", "Valkey"]
+
+def a_crashed_worker_takes_its_horse_along_and_is_started_again(baton: Baton) -> None:
+    horse = baton.run_job(300)
+    crashed = baton.pid_of("rqworker", "results")
+    os.kill(crashed, signal.SIGKILL)
+    wait_until(lambda: horse not in baton.pids(), "the job process has ended", 5)
+    wait_until(lambda: baton.pid_of("rqworker", "results") not in (0, crashed), "the worker is back", 10)
+    assert "worker-results ended (signal SIGKILL)" in baton.said()
+
+
+def a_crashed_valkey_is_started_again_and_keeps_what_waits(baton: Baton) -> None:
+    url = baton.redis_url()
+    client = Redis.from_url(url)
+    client.set("kept", "1")
+    files = baton.data / "valkey" / "appendonlydir"
+    wait_until(lambda: any(b"kept" in file.read_bytes() for file in files.iterdir()), "it is written to the file")
+    os.kill(baton.pid_of("valkey-server"), signal.SIGKILL)
+    wait_until(lambda: embedded.answers(url), "Valkey answers again")
+    assert client.get("kept") == b"1"
+    wait_until(lambda: baton.health() == 200, "the web answers again")
 
 
 @pytest.mark.slow
-def test_sigterm_ends_everything_in_order_and_lets_a_worker_finish_its_step(baton: Baton) -> None:
-    baton.start().until_ready()
+def test_a_given_redis_is_used_and_sigterm_lets_a_worker_finish_its_step(baton: Baton, valkey_server: str) -> None:
+    baton.start(REDIS_URL=valkey_server).until_ready()
+    assert baton.health() == 200
+    assert baton.pid_of("valkey-server") == 0
     baton.run_job(4)
     baton.signal(signal.SIGTERM)
     assert baton.exit_code() == 0
     assert baton.is_gone()
     assert "finishing a step" in baton.said()
     assert "Job OK" in (baton.data / "logs" / "worker-results.log").read_text()
+    assert embedded.answers(valkey_server)
+
+
+@pytest.mark.slow
+def test_damaged_files_of_valkey_are_put_aside_and_a_closed_terminal_ends_everything(baton: Baton) -> None:
+    manifest = baton.data / "valkey" / "appendonlydir" / "appendonly.aof.manifest"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("nonsense")
+    ours, theirs = pty.openpty()
+    baton.start(terminal=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"ready: " not in shown:
+        shown += os.read(ours, 4096)
+    assert [kept.name for kept in baton.data.glob("valkey-damaged-*/appendonlydir/*")] == [manifest.name]
+    os.close(ours)
+    assert baton.exit_code() == 0
+    assert baton.is_gone()
 
 
 @pytest.mark.slow
@@ -83,19 +126,6 @@ def test_ctrl_c_twice_ends_everything_at_once(baton: Baton) -> None:
     baton.signal(signal.SIGINT)
     assert baton.exit_code() == 0
     assert time.monotonic() - asked_at < 5
-    assert baton.is_gone()
-
-
-@pytest.mark.slow
-def test_a_closed_terminal_ends_everything(baton: Baton) -> None:
-    ours, theirs = pty.openpty()
-    baton.start(terminal=theirs)
-    os.close(theirs)
-    shown = b""
-    while b"ready: " not in shown:
-        shown += os.read(ours, 4096)
-    os.close(ours)
-    assert baton.exit_code() == 0
     assert baton.is_gone()
 
 
@@ -126,31 +156,6 @@ def test_it_ends_when_the_process_that_started_it_is_killed(baton: Baton) -> Non
 
 
 @pytest.mark.slow
-def test_a_crashed_worker_takes_its_horse_along_and_is_started_again(shared_baton: Baton) -> None:
-    baton = shared_baton
-    horse = baton.run_job(300)
-    crashed = baton.pid_of("rqworker", "results")
-    os.kill(crashed, signal.SIGKILL)
-    wait_until(lambda: horse not in baton.pids(), "the job process has ended", 5)
-    wait_until(lambda: baton.pid_of("rqworker", "results") not in (0, crashed), "the worker is back", 10)
-    assert "worker-results ended (signal SIGKILL)" in baton.said()
-
-
-@pytest.mark.slow
-def test_a_crashed_valkey_is_started_again_and_keeps_what_waits(shared_baton: Baton) -> None:
-    baton = shared_baton
-    url = baton.redis_url()
-    client = Redis.from_url(url)
-    client.set("kept", "1")
-    files = baton.data / "valkey" / "appendonlydir"
-    wait_until(lambda: any(b"kept" in file.read_bytes() for file in files.iterdir()), "it is written to the file")
-    os.kill(baton.pid_of("valkey-server"), signal.SIGKILL)
-    wait_until(lambda: embedded.answers(url), "Valkey answers again")
-    assert client.get("kept") == b"1"
-    wait_until(lambda: baton.health() == 200, "the web answers again")
-
-
-@pytest.mark.slow
 def test_a_process_that_keeps_dying_ends_everything_with_a_clear_message(baton: Baton) -> None:
     baton.start().until_ready()
     killed: set[int] = set()
@@ -165,34 +170,8 @@ def test_a_process_that_keeps_dying_ends_everything_with_a_clear_message(baton: 
     assert baton.is_gone()
 
 
-@pytest.mark.slow
-def test_a_given_redis_is_used_and_none_is_started(baton: Baton, valkey_server: str) -> None:
-    baton.start(REDIS_URL=valkey_server).until_ready()
-    assert baton.health() == 200
-    assert baton.pid_of("valkey-server") == 0
-    baton.signal(signal.SIGTERM)
-    assert baton.exit_code() == 0
-    assert baton.is_gone()
-    assert embedded.answers(valkey_server)
-
-
 def test_a_given_redis_that_does_not_answer_is_reported_in_one_line(baton: Baton) -> None:
     assert baton.start(REDIS_URL=f"redis://:secret@127.0.0.1:{free_port()}").exit_code() == 1
     assert baton.said().count("\n") == 1
     assert "REDIS_URL" in baton.said()
     assert "secret" not in baton.said()
-
-
-@pytest.mark.slow
-def test_damaged_files_of_valkey_are_put_aside(baton: Baton) -> None:
-    manifest = baton.data / "valkey" / "appendonlydir" / "appendonly.aof.manifest"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text("nonsense")
-    baton.start().until_ready()
-    assert [kept.name for kept in baton.data.glob("valkey-damaged-*/appendonlydir/*")] == [manifest.name]
-
-
-@pytest.mark.slow
-def test_every_child_has_a_log_of_its_own(shared_baton: Baton) -> None:
-    logs = {path.stem for path in (shared_baton.data / "logs").glob("*.log")}
-    assert logs == {*CHILDREN, "start"}

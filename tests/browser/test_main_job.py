@@ -39,10 +39,18 @@ def log_in_to(baton: Baton, browser: Browser, role: str, context: dict[str, Any]
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_from_a_spreadsheet_to_accepted(
+def test_the_main_job_is_done_with_the_keyboard_and_with_the_mouse(
     baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
 ) -> None:
+    """One demo for both, because its start takes longer than either."""
     baton.start(mode="demo").until_ready()
+    the_main_job_is_done_with_the_keyboard_in_a_narrow_window(baton, browser, browser_context_args, spreadsheet)
+    from_a_spreadsheet_to_accepted(baton, browser, browser_context_args, spreadsheet)
+
+
+def from_a_spreadsheet_to_accepted(
+    baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
+) -> None:
     ledger = baton.data / "sandbox" / "ledger.jsonl"
     texted_before = len(ledger.read_text().splitlines())
     operator = log_in_to(baton, browser, "operator", browser_context_args)
@@ -133,12 +141,9 @@ class Keyboard:
         expect(target).to_be_in_viewport()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_main_job_is_done_with_the_keyboard_in_a_narrow_window(
+def the_main_job_is_done_with_the_keyboard_in_a_narrow_window(
     baton: Baton, browser: Browser, browser_context_args: dict[str, Any], spreadsheet: Path
 ) -> None:
-    baton.start(mode="demo").until_ready()
     narrow = browser_context_args | {"viewport": NARROW}
     page = log_in_to(baton, browser, "operator", narrow)
     operator = Keyboard(page)

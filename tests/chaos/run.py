@@ -101,7 +101,9 @@ class Run:
         self.rehearse()
         self.kill_at_every_point()
         options = {provider: default_options(self.accounts[provider, ACCOUNTS[0]]) for provider in PROVIDERS}
-        self.control.start(max(30, self.wanted // 10), options, SENDER)
+        # At least 20, so that each of the four providers meets each of the five troubles in control.py.
+        files = max(30, self.wanted // 10) if self.wanted >= SHORT else 20
+        self.control.start(files, options, SENDER)
         self.do_anything_for_a_while()
         if self.wanted >= SHORT:
             self.try_again()

@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
 
 PHASES = [Phase.generate, *([Phase.shrink] if os.environ.get("SHRINK") else [])]
 #: The same examples in every run of the tests; ``make proof`` runs more, and different ones each time.
-IN_EVERY_RUN = 80
+IN_EVERY_RUN = 48
 #: The tests run on PostgreSQL once more, where each lock is a connection: a part of the examples is enough there.
 ON_POSTGRESQL = connection.vendor == "postgresql"
-EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", 16 if ON_POSTGRESQL else IN_EVERY_RUN))
+EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", 12 if ON_POSTGRESQL else IN_EVERY_RUN))
 
 
 #: What a run must have covered to prove anything.
