@@ -76,11 +76,13 @@ class Composer:
         columns: dict[str, Sequence[Any]] = dict(zip(READ, zip(*rows, strict=True), strict=True))
         own_texts = _with_line_feeds_in(columns["message"])
         written = {name: _with_line_feeds_in(columns[name]) for name in self.text.fields}
+        if self._replaces:
+            own_texts, written = self._replace_in_all(own_texts, written)
         texts = self.text.personalise_all(written, len(rows))
         if any(own_texts):
             texts = [own_text or text for own_text, text in zip(own_texts, texts, strict=True)]
         fallbacks = self.text.fallbacks
-        messages = Messages(
+        return Messages(
             msisdns=columns["msisdn"],
             texts=texts,
             values={name: with_fallback_in(column, fallbacks.get(name)) for name, column in written.items()},
@@ -88,16 +90,30 @@ class Composer:
             customer_ids=columns["customer_id"],
             references=[str(pk or msisdn) for pk, msisdn in zip(columns["id"], columns["msisdn"], strict=True)],
         )
-        lacked = set(self.lacking("".join(texts)) if self._replaces else "")
+
+    def _replace_in_all(
+        self, own_texts: Sequence[str], written: dict[str, Sequence[str]]
+    ) -> tuple[Sequence[str], dict[str, Sequence[str]]]:
+        """Own texts and columns of values with letters replaced where ``compose`` replaces them."""
+        values = {name: self._replaced_in(column) for name, column in written.items()}
+        if not any(own_texts):
+            return own_texts, values
+        # Beside an own text that lacks nothing, no value is replaced.
+        keeps = [bool(own_text) and not self.lacking(own_text) for own_text in own_texts]
+        values = {
+            name: [old if keep else new for keep, old, new in zip(keeps, written[name], column, strict=True)]
+            for name, column in values.items()
+        }
+        return self._replaced_in(own_texts), values
+
+    def _replaced_in(self, column: Sequence[str]) -> Sequence[str]:
+        """The column with ``_replace`` applied to each text: once to equal ones, and only to those that need it."""
+        lacked = self.lacking("".join(column))
         if not lacked:
-            return messages
-        pairs = zip(rows, messages, strict=True)
-        return Messages.of(
-            [
-                message if lacked.isdisjoint(message.text) else self.message(RecipientRow._make(row))
-                for row, message in pairs
-            ]
-        )
+            return column
+        needs = re.compile(f"[{re.escape(lacked)}]").search
+        replaced = {text: self._replace(text) for text in set(column) if needs(text)}
+        return [replaced.get(text, text) for text in column]
 
     def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
