@@ -7,6 +7,7 @@ where fields are filled in and letters are replaced.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -23,6 +24,8 @@ from providers.messages import Messages
 BETWEEN = "\x1f"
 # Some providers refuse a longer one.
 _LONGEST_ID = 100
+#: Replaced texts that a composer keeps.
+_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Composer:
         self.source = source
         self.adapter = adapter
         self._replaces, self._skips = choice in REPLACES, choice in SKIPS
+        # Many people have the same names.
+        self._replace: Callable[[str], str] = lru_cache(_KEPT)(lambda words: letters.replace(words, self.lacking))
         # What an adapter lacks depends on options and account, never on the template.
         self.spec = spec
         self.text = source.with_words(self._replace) if self._replaces else source
@@ -149,9 +154,6 @@ class Composer:
     def replacements(self, characters: str) -> dict[str, str | None]:
         """What each of ``characters`` would be replaced with; None if there is no similar one."""
         return {character: letters.similar(character, self.lacking) for character in characters}
-
-    def _replace(self, words: str) -> str:
-        return letters.replace(words, self.lacking)
 
     def _exclude(self, message: Message) -> str:
         # A value of invisible characters only is empty once they are removed.
