@@ -29,7 +29,8 @@ Timed = Callable[[int], float]
 @dataclass(frozen=True)
 class Baseline:
     """Another way to do a stage's work. ``faster``: Baton is at least this many times as fast; ``at_most``: Baton takes
-    at most this many times the seconds. ``is_whole``: like the product it does all rows, and the median counts.
+    at most this many times the seconds. ``is_whole``: like the product it does all rows, ``rounds`` times, of which the
+    median counts.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Baseline:
     faster: float | None = None
     at_most: float | None = None
     is_whole: bool = False
+    rounds: int = 1
 
 
 class Stopwatch:
@@ -139,7 +141,7 @@ class Bench:
             yield replace(result, **compared(result, floor_name, result.floor_seconds, at_most=floor_at_most))
         for baseline in baselines:
             share = rows if baseline.is_whole else max(rows // PART, 1)
-            seconds = median(baseline.run(share) for _ in range(rounds if baseline.is_whole else 1)) * rows / share
+            seconds = median(baseline.run(share) for _ in range(baseline.rounds)) * rows / share
             yield replace(
                 result,
                 is_scaled=share != rows,

@@ -85,7 +85,6 @@ def measure(bench: Bench) -> Iterator[Result]:
         "recipients, first page": f"{page}recipients/",
         "recipients, search": f"{page}recipients/?number={searched}",
         "number page": f"/search/?number={searched}",
-        "contact list, search by name": f"/contacts/{people.pk}/?q=Nkosi",
     }
 
     def getting(asking: Client, address: str) -> Callable[[int], float]:
@@ -112,6 +111,9 @@ def measure(bench: Bench) -> Iterator[Result]:
         )
     for name, address in others.items():
         yield bench.within(name, getting(client, address), LIMIT, total)
+    # Without a limit: it counts for up to a second, then the page says how far it got.
+    by_name = getting(client, f"/contacts/{people.pk}/?q=Nkosi")
+    yield bench.measured("contact list, search by name", by_name, bench.rows)
     began = time.perf_counter()
     list(Recipient.objects.values("campaign", "batch_number").annotate(n=Count("id")))
     counting = time.perf_counter() - began

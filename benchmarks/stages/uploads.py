@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from benchmarks.bench import Baseline, Bench
+from benchmarks.bench import ROUNDS, Baseline, Bench
 from benchmarks.results import Result
 from providers.transports.ftp import FtpTransport
 from providers.transports.sftp import SftpTransport
@@ -105,7 +105,7 @@ def _measure(
             shutil.copyfile(path, bench.folder / "copy")
         return watch.seconds
 
-    baseline = Baseline(client, peer, at_most=at_most, is_whole=True)
+    baseline = Baseline(client, peer, at_most=at_most, is_whole=True, rounds=ROUNDS)
     name = "upload one file, SFTP" if client != "curl" else "upload one file, FTP"
     for result in bench.compare(name, product, baseline, floor=floor):
         # The large body is the benchmark's: Baton's own files are at most 25 MB.

@@ -1,7 +1,7 @@
 """What a finished text should not contain, and whether it says how to opt out. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _CURRENCY = (
     r"(?>(?:US|N|A|C)?\$|R\$|GH₵|ZAR|USD|EUR|GBP|KES|KSh\.?|NGN|INR|Rs\.?|UGX|USh|TZS|TSh|BWP|NAD|ZMW|GHS|R"
@@ -19,11 +19,12 @@ TEXT_FAULTS = {
 }
 # Found much faster, and in every text in which a pattern of TEXT_FAULTS is found.
 _FIRST = {
-    "currency_twice": re.compile(r"[A-Z$€£¥₦₹₵][A-Zhs.$₵]*\s?[\d.,]*\s?[A-Z$€£¥₦₹₵]"),
+    "currency_twice": re.compile(r"[A-Z$€£¥₦₹₵][A-Zhs.$₵]*\s?(?:[\d.,]*\d)?\s?[A-Z$€£¥₦₹₵]"),
     "iso_date": re.compile(r"[/-]\d\d[/-]"),
 }
 # These letters are in no match of TEXT_FAULTS.
 _APART = "[a-gi-rt-z]"
+_BETWEEN = "a"
 _NEAR_START = re.compile(f".*?{_APART}", re.DOTALL)
 _NEAR_END = re.compile(f".*({_APART}.*)", re.DOTALL)
 OPT_OUT_WORDING = re.compile(
@@ -35,6 +36,12 @@ OPT_OUT_WORDING = re.compile(
 def text_faults(text: str) -> list[str]:
     """The codes of TEXT_FAULTS that a finished text has."""
     return [code for code, pattern in TEXT_FAULTS.items() if _FIRST[code].search(text) and pattern.search(text)]
+
+
+def may_have_faults(texts: Iterable[str]) -> bool:
+    """Whether any of these texts may have a fault. One look at all of them, because most texts have none."""
+    joined = _BETWEEN.join(texts)
+    return any(pattern.search(joined) for pattern in _FIRST.values())
 
 
 def says_how_to_opt_out(text: str) -> bool:

@@ -7,6 +7,7 @@ where fields are filled in and letters are replaced.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -23,6 +24,8 @@ from providers.messages import Messages
 BETWEEN = "\x1f"
 # Some providers refuse a longer one.
 _LONGEST_ID = 100
+#: Replaced texts that a composer keeps.
+_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Composer:
         self.source = source
         self.adapter = adapter
         self._replaces, self._skips = choice in REPLACES, choice in SKIPS
+        # Many people have the same names.
+        self._replace: Callable[[str], str] = lru_cache(_KEPT)(lambda words: letters.replace(words, self.lacking))
         # What an adapter lacks depends on options and account, never on the template.
         self.spec = spec
         self.text = source.with_words(self._replace) if self._replaces else source
@@ -76,11 +81,13 @@ class Composer:
         columns: dict[str, Sequence[Any]] = dict(zip(READ, zip(*rows, strict=True), strict=True))
         own_texts = _with_line_feeds_in(columns["message"])
         written = {name: _with_line_feeds_in(columns[name]) for name in self.text.fields}
+        if self._replaces:
+            own_texts, written = self._replace_in_all(own_texts, written)
         texts = self.text.personalise_all(written, len(rows))
         if any(own_texts):
             texts = [own_text or text for own_text, text in zip(own_texts, texts, strict=True)]
         fallbacks = self.text.fallbacks
-        messages = Messages(
+        return Messages(
             msisdns=columns["msisdn"],
             texts=texts,
             values={name: with_fallback_in(column, fallbacks.get(name)) for name, column in written.items()},
@@ -88,16 +95,30 @@ class Composer:
             customer_ids=columns["customer_id"],
             references=[str(pk or msisdn) for pk, msisdn in zip(columns["id"], columns["msisdn"], strict=True)],
         )
-        lacked = set(self.lacking("".join(texts)) if self._replaces else "")
+
+    def _replace_in_all(
+        self, own_texts: Sequence[str], written: dict[str, Sequence[str]]
+    ) -> tuple[Sequence[str], dict[str, Sequence[str]]]:
+        """Own texts and columns of values with letters replaced where ``compose`` replaces them."""
+        values = {name: self._replaced_in(column) for name, column in written.items()}
+        if not any(own_texts):
+            return own_texts, values
+        # Beside an own text that lacks nothing, no value is replaced.
+        keeps = [bool(own_text) and not self.lacking(own_text) for own_text in own_texts]
+        values = {
+            name: [old if keep else new for keep, old, new in zip(keeps, written[name], column, strict=True)]
+            for name, column in values.items()
+        }
+        return self._replaced_in(own_texts), values
+
+    def _replaced_in(self, column: Sequence[str]) -> Sequence[str]:
+        """The column with ``_replace`` applied to each text: once to equal ones, and only to those that need it."""
+        lacked = self.lacking("".join(column))
         if not lacked:
-            return messages
-        pairs = zip(rows, messages, strict=True)
-        return Messages.of(
-            [
-                message if lacked.isdisjoint(message.text) else self.message(RecipientRow._make(row))
-                for row, message in pairs
-            ]
-        )
+            return column
+        needs = re.compile(f"[{re.escape(lacked)}]").search
+        replaced = {text: self._replace(text) for text in set(column) if needs(text)}
+        return [replaced.get(text, text) for text in column]
 
     def compose(self, recipient: Recipient | RecipientRow) -> Composed:
         """The recipient's message, with fallbacks filled in and letters replaced as the campaign chose."""
@@ -133,9 +154,6 @@ class Composer:
     def replacements(self, characters: str) -> dict[str, str | None]:
         """What each of ``characters`` would be replaced with; None if there is no similar one."""
         return {character: letters.similar(character, self.lacking) for character in characters}
-
-    def _replace(self, words: str) -> str:
-        return letters.replace(words, self.lacking)
 
     def _exclude(self, message: Message) -> str:
         # A value of invisible characters only is empty once they are removed.

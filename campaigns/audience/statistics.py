@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from campaigns.audience.approval import AudienceDigest
-from campaigns.audience.faults import says_how_to_opt_out, text_faults, without_faultless
+from campaigns.audience.faults import may_have_faults, says_how_to_opt_out, text_faults, without_faultless
 from campaigns.audience.letter_counts import LetterCounts
 from campaigns.audience.rows import CHUNK, ID, MSISDN, READ, RecipientRow, Row
 from campaigns.audience.spec import Composed, Composer, values_in
@@ -127,13 +127,13 @@ class TextStatistics:
 
         Positions count on from call to call.
         """
-        plain_of, sizes, counted = self.composer.plain, self._sizes, self._counted
-        has_prices, has_digit, find_digit = self._has_prices, self._has_digit, _DIGIT.search
+        sizes, counted, has_prices = self._sizes, self._counted, self._has_prices
+        plains = list(map(self.composer.plain, rows))
+        looks_for_faults = self._may_have_faults(plains)
         optional = itemgetter(*map(READ.index, self._optional), ID) if self._optional else None
         skipped: set[int] = set()
         shortest_of_longest, fewest_parts = self._noteworthy()
-        for position, row in enumerate(rows, start=self._position + 1):
-            plain = plain_of(row)
+        for position, (row, plain) in enumerate(zip(rows, plains, strict=True), start=self._position + 1):
             size = None if plain is None else sizes.get(len(plain))
             if plain is None or size is None:
                 if self._add_row(row, position, plain):
@@ -146,7 +146,7 @@ class TextStatistics:
                 shortest_of_longest, fewest_parts = self._noteworthy()
             if has_prices:
                 self._cost.add(row[MSISDN], size.parts)
-            if has_digit or find_digit(plain):
+            if looks_for_faults:
                 self._add_faults(plain, row[MSISDN])
             if optional and "" in optional(row):
                 self._measured.kinds["empty"].add(row[ID] or position)
@@ -184,6 +184,12 @@ class TextStatistics:
         self._note_parts(size.parts, row[ID] or position)
         if self._is_among_longest(size.units):
             self._note_longest(RecipientRow._make(row), self.composer.plain_text(plain), size.units, position)
+
+    def _may_have_faults(self, plains: Sequence[str | None]) -> bool:
+        found = [plain for plain in plains if plain is not None]
+        if not (found and (self._has_digit or _DIGIT.search("".join(found)))):
+            return False
+        return may_have_faults(map(self._near_fields.__mod__, map(values_in, found)))
 
     def _add_faults(self, plain: str, msisdn: str) -> None:
         for code in text_faults(self._near_fields % values_in(plain)):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from campaigns.audience.approval import AudienceDigest, escaped
-from campaigns.audience.faults import TEXT_FAULTS, text_faults, without_faultless
+from campaigns.audience.faults import TEXT_FAULTS, may_have_faults, text_faults, without_faultless
 from campaigns.audience.rows import READ, RecipientRow, Row
 from campaigns.audience.spec import Composer
 from campaigns.audience.statistics import TextStatistics
@@ -109,6 +109,7 @@ def test_faults_are_found_in_what_is_near_the_fields() -> None:
         text = literals[0] + values[0] + literals[1] + values[1] + literals[2]
         expected = [code for code, pattern in TEXT_FAULTS.items() if pattern.search(text)]
         assert text_faults(text) == expected, text
+        assert may_have_faults(["R 5", text, "5 R"]) or not expected, text
         near = without_faultless(literals)
         assert text_faults(near[0] + values[0] + near[1] + values[1] + near[2]) == expected, (literals, values)
         seen += bool(expected)
