@@ -2,12 +2,14 @@
 
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -15,6 +17,7 @@ from redis import Redis
 
 from config import valkey as embedded
 from tests.postgresql import free_port
+from tests.small_disk import small_disk
 from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
@@ -196,3 +199,26 @@ def test_damaged_files_of_valkey_are_put_aside(baton: Baton) -> None:
 def test_every_child_has_a_log_of_its_own(shared_baton: Baton) -> None:
     logs = {path.stem for path in (shared_baton.data / "logs").glob("*.log")}
     assert logs == {*CHILDREN, "start"}
+
+
+@pytest.mark.slow
+def test_baton_outlives_a_full_disk(tmp_path: Path) -> None:
+    """Database, files, journals, logs and Valkey are on it. RQ's workers end once; then they wait for Valkey."""
+    with small_disk(tmp_path / "disk", 64) as disk:
+        baton = Baton(disk.path)
+        try:
+            baton.start().until_ready()
+            lasting = [baton.pid_of(*words) for words in (("sweep",), ("monitor",), ("gunicorn",))]
+            first = baton.pid_of("rqworker", "results")
+            disk.fill()
+            wait_until(lambda: baton.pid_of("rqworker", "results") not in (0, first), "the worker has ended once", 60)
+            time.sleep(5)
+            assert not baton.ended(), baton.said()
+            disk.free()
+            wait_until(lambda: baton.health() == 200, "Valkey stores again", 30)
+            assert baton.run_job(0.5)
+            assert [baton.pid_of(*words) for words in (("sweep",), ("monitor",), ("gunicorn",))] == lasting
+            assert baton.said().count("will be restarted") <= len(WORKERS)
+        finally:
+            baton.kill_everything()
+            shutil.rmtree(baton.socket.parent, ignore_errors=True)
