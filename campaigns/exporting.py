@@ -5,6 +5,7 @@ The headings are those that ``contacts.columns.guess`` knows, so that a file can
 
 from bisect import bisect_left
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain, islice
 from tempfile import TemporaryFile
@@ -14,12 +15,14 @@ from django.core.cache import cache
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
+from redis.exceptions import RedisError
 
 from campaigns import outcomes, timing
 from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import compile_text
 from campaigns.models import Batch, Campaign, Export, Recipient, RecipientOutcome
 from campaigns.querysets import between
+from campaigns.results.already_read import recall
 from campaigns.tables import OUTCOME_WORDS
 from contacts.columns import CUSTOMER_ID_HEADING, NUMBER_HEADING, OWN_TEXT_HEADING, RESULT_HEADINGS
 from contacts.fields import FIELD_LABELS, VALUE_FIELDS
@@ -163,7 +166,8 @@ def _write_rows(export: Export, file: IO[bytes]) -> int:
         for line in lines(export.campaign_id, export.filter):
             written += 1
             if written % CHUNK == 0:
-                cache.set(_progress_key(export.pk), written, timeout=3600)
+                with suppress(RedisError):
+                    cache.set(_progress_key(export.pk), written, timeout=3600)
             yield line
 
     header = header_of(export.campaign)
@@ -176,8 +180,8 @@ def _write_rows(export: Export, file: IO[bytes]) -> int:
 
 
 def progress(export: Export) -> int:
-    """How many rows its worker has written so far."""
-    return export.rows or int(cache.get(_progress_key(export.pk), 0))
+    """How many rows its worker has written so far; 0 while Redis does not answer."""
+    return export.rows or int(recall(_progress_key(export.pk), 0))
 
 
 def _progress_key(export_id: int) -> str:

@@ -28,6 +28,7 @@ from campaigns.privacy import erasing, purging
 from campaigns.results import balance, poll, settle
 from contacts import queues
 from contacts.errors import Refusal
+from contacts.outages import outage_of
 from contacts.queues import Job, job
 from contacts.snapshots import snapshot
 from providers.locks import LockLost, hold, is_free
@@ -48,6 +49,8 @@ def freeze(campaign_id: int) -> None:
             # It stays freezing, and the sweep starts the freeze again.
             raise
         except Exception as error:
+            if outage_of(error):
+                raise
             sentence = f"It could not be submitted because of an error ({type(error).__name__}). See the log."
             # If the lock is lost, the freeze of the worker that holds it now may have caused the error.
             with suppress(LockLost):
@@ -113,8 +116,9 @@ def write_export(export_id: int) -> None:
         exporting.write(export_id, timezone.now)
     except (BaseTimeoutException, OperationalError, InterfaceError):
         raise
-    except Exception:
-        exporting.give_up(export_id, timezone.now())
+    except Exception as error:
+        if not outage_of(error):
+            exporting.give_up(export_id, timezone.now())
         raise
 
 

@@ -115,6 +115,8 @@ CLOCK_BEATS_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(minutes=2)
 #: An alarm ends when its cause has been gone for this long, so that one that comes and goes is reported once.
 ALARM_ENDS_AFTER = timedelta(minutes=1)
+#: Pages say that Redis does not answer until the monitor has not seen it for this long, which is three looks.
+ALARM_IS_CURRENT_FOR = timedelta(seconds=30)
 #: For Redis to answer the monitor or a health check, in seconds: it is on this machine or close to it.
 REDIS_ANSWER_SECONDS = 2.0
 #: For the receiver of a webhook to answer, in seconds.

@@ -11,13 +11,13 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
 from campaigns.monitoring import signs
-from config import startup
+from config import outages, startup
 from config.startup import verify_if_due
+from contacts.outages import Outage
 from providers.keys import OtherInstallation
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -25,6 +25,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 #: They answer whatever the state of the installation is: what asks is a machine that has to know.
 HEALTH_PATHS = ("/health/live", "/health/ready")
+HEALTHZ = "/healthz"
 
 
 @login_not_required
@@ -106,23 +107,10 @@ def refuse_other_installation(get_response: GetResponse) -> GetResponse:
         except OtherInstallation as error:
             return HttpResponse(f"{error}\n", status=503, content_type="text/plain")
         if not is_verified:
-            silent = startup.silent
-            sentence = f"no answer: {silent}\nBaton works as soon as the {silent} answers. Try again in a minute.\n"
-            return HttpResponse(sentence, status=503, content_type="text/plain")
+            if request.path == HEALTHZ:
+                return HttpResponse(f"no answer: {startup.silent}\n", status=503, content_type="text/plain")
+            is_database = startup.silent == "database"
+            return outages.explain(request, outages.WORDS[Outage.DATABASE] if is_database else outages.STORAGE)
         return get_response(request)
 
     return middleware
-
-
-def explain_redis_failure(get_response: GetResponse) -> GetResponse:
-    """Middleware: a page that needs Redis, such as the login, answers 503 and says so while Redis does not answer."""
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        return get_response(request)
-
-    middleware.process_exception = _explain  # type: ignore[attr-defined]
-    return middleware
-
-
-def _explain(request: HttpRequest, exception: Exception) -> HttpResponse | None:
-    return render(request, "503.html", status=503) if isinstance(exception, RedisError) else None

@@ -10,8 +10,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 from django.urls import reverse
+from django.utils import timezone
 
-from campaigns.models import Notice
+from campaigns import timing
+from campaigns.models import Alarm, Notice
+from campaigns.statuses import AlarmKind
+from config import outages
+from contacts.outages import Outage, is_disk_full
 
 register = template.Library()
 
@@ -116,6 +121,15 @@ def notice_bell(context: Context) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"is_shown": False}
     return {"is_shown": True, "unread": Notice.objects.filter(user=user, read_at=None).count()}
+
+
+@register.inclusion_tag("components/outages.html")
+def outage_notices() -> dict[str, Any]:
+    """What does not work at the moment, for pages that can be shown all the same."""
+    seen_lately = timezone.now() - timing.ALARM_IS_CURRENT_FOR
+    is_redis_away = Alarm.objects.filter(ended_at=None, kind=AlarmKind.REDIS, seen_at__gte=seen_lately).exists()
+    present = {Outage.REDIS: is_redis_away, Outage.DISK: is_disk_full()}
+    return {"outages": [outages.WORDS[outage] for outage, is_present in present.items() if is_present]}
 
 
 @register.inclusion_tag("components/account_links.html", takes_context=True)

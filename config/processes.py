@@ -72,14 +72,20 @@ def rotate(log: Path) -> bool:
     """Copy a log file of more than LOG_LIMIT bytes to ``.log.1``, earlier copies to ``.log.2`` and on, and empty it.
 
     Its program keeps the file open for appending, so the file cannot be renamed. What it writes between the copy and
-    the emptying is lost: a few lines at most. Returns whether the file was too large.
+    the emptying is lost: a few lines at most. Returns whether it was set aside, which fails if the disk
+    is full.
     """
     if not log.exists() or log.stat().st_size <= LOG_LIMIT:
         return False
     for number in range(LOGS_KEPT, 1, -1):
         with suppress(FileNotFoundError):
             log.with_suffix(f".log.{number - 1}").replace(log.with_suffix(f".log.{number}"))
-    shutil.copyfile(log, log.with_suffix(".log.1"))
+    try:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+    except OSError:
+        # The disk is full. A part of a copy would only make it fuller.
+        log.with_suffix(".log.1").unlink(missing_ok=True)
+        return False
     os.truncate(log, 0)
     return True
 

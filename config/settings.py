@@ -133,7 +133,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.accounts.require_second_step",
-    "config.health.explain_redis_failure",
     "config.accounts.AuditMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -163,9 +162,13 @@ if env.str("DATABASE_URL", default=""):
     # PostgreSQL would compile the query that chooses 100,000 recipients for longer than it takes to run.
     _options = DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
     # It would notice only after two hours that a host is gone, and keep what that host had locked until then.
-    _noticed = {"keepalives_idle": 10, "keepalives_interval": 10, "keepalives_count": 2, "user_timeout": 30_000}
+    _keepalives = {"keepalives_idle": 10, "keepalives_interval": 10, "keepalives_count": 2}
+    _noticed = {**_keepalives, "user_timeout": 30_000}
     _noticed_early = " ".join(f"-c tcp_{name}={value}" for name, value in _noticed.items())
     DATABASES["default"]["OPTIONS"]["options"] = f"{_options} {_noticed_early}"
+    # Nor does a page, or a worker, wait longer than this for a database host that is gone.
+    for _name, _value in {"connect_timeout": 10, "tcp_user_timeout": 30_000, **_keepalives}.items():
+        DATABASES["default"]["OPTIONS"].setdefault(_name, _value)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 else:
     DATABASES = {

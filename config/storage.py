@@ -1,6 +1,7 @@
 """Where payloads, evidence and uploads are kept: files are fsynced before a database row refers to them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.files import File
@@ -8,7 +9,10 @@ from django.core.files.storage import FileSystemStorage
 
 
 class EvidenceStorage(FileSystemStorage):
-    """Files on this host, each fsynced with its folder before ``save`` returns, and none ever overwritten."""
+    """Files on this host, each fsynced with its folder before ``save`` returns, and none ever overwritten.
+
+    Nothing is left of a file that could not be written whole.
+    """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Refuse a name that is taken: a payload's name is derived, so another file there is a mistake."""
@@ -17,7 +21,15 @@ class EvidenceStorage(FileSystemStorage):
         return name
 
     def _save(self, name: str, content: File) -> str:
-        saved: str = super()._save(name, content)  # type: ignore[misc]
+        try:
+            saved: str = super()._save(name, content)  # type: ignore[misc]
+        except FileExistsError:
+            raise
+        except OSError:
+            # The disk is full: what was written of it must not be taken for the file.
+            with suppress(OSError):
+                os.unlink(self.path(name))
+            raise
         path = Path(self.path(saved))
         for target in (path, path.parent):
             descriptor = os.open(target, os.O_RDONLY)

@@ -55,6 +55,8 @@ WEB_GRACE = 10
 WORKER_WAITS_FOR_JOB = 5
 #: How long a worker waits before it asks again a database that did not answer.
 WORKER_WAITS_FOR_DATABASE = 5
+#: How long a worker waits, at most, before it tries a Redis again that did not answer.
+WORKER_TRIES_REDIS_AGAIN = 5.0
 #: How long a worker waits for Redis's answer; longer than it waits for a job.
 WORKER_WAITS_FOR_REDIS = 60
 

@@ -11,7 +11,9 @@ from config.health import healthz, live, ready
 from config.metrics import metrics
 from config.no_email import password_reset
 
+handler400 = "config.outages.bad_request"
 handler403 = "config.no_role.forbidden"
+handler500 = "config.outages.server_error"
 
 urlpatterns = [
     # The admin's own form does not limit wrong passwords either.

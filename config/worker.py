@@ -1,9 +1,12 @@
 """The RQ worker: its work horse never outlives it, it ends when asked to, and no phone number reaches RQ or the log."""
 
+import logging
 import os
 import time
 from typing import Any
 
+from redis import Redis
+from redis.exceptions import RedisError
 from rq import Worker
 from rq.exceptions import StopRequested
 from rq.job import Job
@@ -14,6 +17,8 @@ from config import timing
 from config.lifeline import die_with
 from config.startup import verify_if_due, verify_installation
 from providers.keys import OtherInstallation
+
+logger = logging.getLogger(__name__)
 
 
 class JobFailed(Exception):
@@ -34,6 +39,16 @@ class DiscreetJob(Job):
 
 class TiedWorker(Worker):
     """Forks a work horse for each job. A killed worker ends its work horse, from the horse's first instruction."""
+
+    max_connection_wait_time = timing.WORKER_TRIES_REDIS_AGAIN
+
+    def __init__(self, queues: Any, *arguments: Any, **named: Any) -> None:
+        """Wait until Redis stores what a worker registers, then do as RQ does.
+
+        RQ's worker ends when Redis fails at a bad moment. If it ended again and again, the supervisor would give up.
+        """
+        _wait_until_stored(named.get("connection") or queues[0].connection)
+        super().__init__(queues, *arguments, **named)
 
     def work(self, *arguments: Any, **named: Any) -> bool:
         """Work until asked to stop. Raises OtherInstallation before the first job, or SystemExit with its sentence."""
@@ -79,3 +94,15 @@ class TiedWorker(Worker):
     def _shutdown(self) -> None:
         self._stop_requested = True
         super()._shutdown()
+
+
+def _wait_until_stored(connection: Redis) -> None:
+    """Return once Redis answers and stores something, which it refuses while its disk is full."""
+    while True:
+        try:
+            connection.set("baton:worker-starts", 1, ex=60)
+        except RedisError as error:
+            logger.warning("The worker waits for Redis: %s", type(error).__name__)
+            time.sleep(timing.WORKER_TRIES_REDIS_AGAIN)
+        else:
+            return

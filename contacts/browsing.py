@@ -7,11 +7,13 @@ how far it got. docs/architecture.md says why values have no index.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
+from redis.exceptions import RedisError
 
 from contacts import phones
 from contacts.fields import SEARCHED_FIELDS
@@ -303,8 +305,12 @@ def size_of(contact_list: ContactList) -> int:
     if first <= COUNTED_EACH_TIME:
         return first
     key = f"size-of-list-{contact_list.pk}"
-    size: int | None = cache.get(key)
+    # Without Redis, it is counted each time.
+    size: int | None = None
+    with suppress(RedisError):
+        size = cache.get(key)
     if size is None:
         size = count(contacts, Q(), float("inf")).number
-        cache.set(key, size, COUNTED_FOR_SECONDS)
+        with suppress(RedisError):
+            cache.set(key, size, COUNTED_FOR_SECONDS)
     return size

@@ -3,13 +3,15 @@
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
 def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None) -> None:
     """Append ``lines``, each ending in a newline, to a journal of this host, and return once they are durable.
 
-    Processes take turns. ``written`` is called when the lines are in the file but not yet durable. Raises OSError.
+    Processes take turns. ``written`` is called when the lines are in the file but not yet durable. Raises OSError; if
+    the lines do not fit on the disk, none of them is left in the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -22,8 +24,14 @@ def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None)
         # The next line must not be appended to one that a crash cut short.
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         rest = memoryview(b"\n" + lines if is_torn else lines)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError:
+            # The disk is full: the caller takes none of these lines for written.
+            with suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
         # Other processes need not wait for the disk.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         written()

@@ -1,5 +1,6 @@
 """Ends sessions that are idle or old, and shows times in the time zone that each person chose."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import DatabaseError
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -17,7 +20,10 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
+from contacts.outages import outage_of
 from people.models import Profile
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -67,6 +73,19 @@ def _end_or_note(request: HttpRequest, now: datetime) -> None:
         messages.info(request, f"You were logged out after {minutes} minutes without activity.")
     elif at - seen >= WRITE_EVERY and AUTOMATIC not in request.headers:
         request.session[SEEN] = at
+        _save(request)
+
+
+def _save(request: HttpRequest) -> None:
+    """Store the session now. On a full disk, pages can still be read: only the last action is not noted."""
+    try:
+        request.session.save()
+    except (UpdateError, DatabaseError) as error:
+        if not outage_of(error):
+            # It was ended in another window. Django's middleware, which saves it again, tells the person.
+            return
+        logger.warning("The last action of a session could not be stored.")
+    request.session.modified = False
 
 
 def use_own_time_zone(get_response: GetResponse) -> GetResponse:

@@ -146,6 +146,34 @@
     }
   });
 
+  // htmx leaves the page as it is when a request fails. A line says why, until a request succeeds again.
+  const PART_IS_OLD = "Something went wrong in Baton, so a part of this page may be out of date. Reload the page.";
+  const notUpdated = (sentence) => {
+    const line = document.querySelector("#not-updated") ?? document.createElement("div");
+    line.id = "not-updated";
+    line.className = "notice notice-warning";
+    line.setAttribute("role", "status");
+    const words = document.createElement("div");
+    words.textContent = sentence;
+    line.replaceChildren(words);
+    document.querySelector("#main")?.prepend(line);
+  };
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status >= 500) {
+      const isExplained = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+      notUpdated(isExplained ? xhr.responseText : PART_IS_OLD);
+    }
+  });
+  document.addEventListener("htmx:sendError", () => {
+    notUpdated("Baton does not answer. This page is updated again when it does.");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) {
+      document.querySelector("#not-updated")?.remove();
+    }
+  });
+
   // <form data-once>: only the first submit counts. The buttons are disabled after it, so that their values are sent.
   const release = (form) => {
     delete form.dataset.busy;

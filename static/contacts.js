@@ -95,6 +95,8 @@
       button.disabled = false;
       if (request.status === 200 || request.status === 422) {
         show(request.responseText);
+      } else if (request.status === 503 && type.startsWith("text/plain")) {
+        words.textContent = request.responseText;
       } else {
         words.textContent = `The upload was refused (${request.status}). Reload this page and try again.`;
       }

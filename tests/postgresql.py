@@ -33,12 +33,40 @@ def free_port() -> int:
         return port
 
 
+class Cluster:
+    """A cluster that can be stopped and started. ``url`` is its DATABASE_URL."""
+
+    def __init__(self, url: str, control: Sequence[str], options: str, home: Path) -> None:
+        self.url = url
+        self._control = list(control)
+        self._options = options
+        self._home = home
+
+    def start(self) -> None:
+        self._run("-o", self._options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash does."""
+        self._run("-m", "immediate", "stop")
+
+    def _run(self, *arguments: str) -> None:
+        command = _as_postgres([*self._control, *arguments])
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._home)
+
+
 @contextmanager
 def cluster(postgres: str, settings: Sequence[str] = FAST) -> Iterator[str]:
     """A running cluster; yields its DATABASE_URL. ``postgres`` is the path of the server program.
 
     ``settings`` are options of its command line; those of the tests do not wait for the disk.
     """
+    with controlled_cluster(postgres, settings) as running:
+        yield running.url
+
+
+@contextmanager
+def controlled_cluster(postgres: str, settings: Sequence[str] = FAST) -> Iterator[Cluster]:
+    """As ``cluster``, for a test that stops the server and starts it again. At the end of the block it has to run."""
     programs = Path(postgres).parent
     home = Path(tempfile.mkdtemp(prefix="baton-postgresql-"))
     try:
@@ -56,16 +84,13 @@ def cluster(postgres: str, settings: Sequence[str] = FAST) -> Iterator[str]:
         port = free_port()
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={home}"]
         control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log")]
-        options = " ".join([*listen, *settings])
-        subprocess.run(
-            _as_postgres([*control, "-o", options, "start"]), check=True, stdout=subprocess.DEVNULL, cwd=home
-        )
+        url = f"postgres://postgres:{password}@127.0.0.1:{port}/postgres"
+        running = Cluster(url, control, " ".join([*listen, *settings]), home)
+        running.start()
         try:
-            yield f"postgres://postgres:{password}@127.0.0.1:{port}/postgres"
+            yield running
         finally:
-            subprocess.run(
-                _as_postgres([*control, "-m", "immediate", "stop"]), check=True, stdout=subprocess.DEVNULL, cwd=home
-            )
+            running.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -2,11 +2,13 @@
 
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -14,6 +16,7 @@ from redis import Redis
 
 from config import valkey as embedded
 from tests.postgresql import free_port
+from tests.small_disk import small_disk
 from tests.supervised import Baton
 from tests.waiting import wait_until
 
@@ -175,3 +178,26 @@ def test_a_given_redis_that_does_not_answer_is_reported_in_one_line(baton: Baton
     assert baton.said().count("\n") == 1
     assert "REDIS_URL" in baton.said()
     assert "secret" not in baton.said()
+
+
+@pytest.mark.slow
+def test_baton_outlives_a_full_disk(tmp_path: Path) -> None:
+    """Database, files, journals, logs and Valkey are on it. RQ's workers end once; then they wait for Valkey."""
+    with small_disk(tmp_path / "disk", 64) as disk:
+        baton = Baton(disk.path)
+        try:
+            baton.start().until_ready()
+            lasting = [baton.pid_of(*words) for words in (("sweep",), ("monitor",), ("gunicorn",))]
+            first = baton.pid_of("rqworker", "results")
+            disk.fill()
+            wait_until(lambda: baton.pid_of("rqworker", "results") not in (0, first), "the worker has ended once", 60)
+            time.sleep(5)
+            assert not baton.ended(), baton.said()
+            disk.free()
+            wait_until(lambda: baton.health() == 200, "Valkey stores again", 30)
+            assert baton.run_job(0.5)
+            assert [baton.pid_of(*words) for words in (("sweep",), ("monitor",), ("gunicorn",))] == lasting
+            assert baton.said().count("will be restarted") <= len(WORKERS)
+        finally:
+            baton.kill_everything()
+            shutil.rmtree(baton.socket.parent, ignore_errors=True)

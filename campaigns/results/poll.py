@@ -15,6 +15,7 @@ from campaigns.results.already_read import known_times, recall_files, remember_u
 from campaigns.results.evidence import BytesDiffer, attempts_of, keep_observation, payload_of
 from campaigns.results.schedule import GIVEN_UP
 from campaigns.timing import Clock
+from contacts.outages import outage_of
 from providers.base import Attempt, Ending, Interpretation
 from providers.connections import connect
 from providers.errors import Refused, Trouble
@@ -78,6 +79,9 @@ def poll_safely(batch: Batch, remote: Any, now: datetime) -> None:
     except Exception as error:
         log_failure(batch.pk, error)
         Batch.objects.filter(pk=batch.pk).update(poll_at=now + timing.POLL_AGAIN_AFTER_OWN_ERROR)
+        if outage_of(error):
+            # It says nothing about the batch.
+            return
         said = (
             error.sentence
             if isinstance(error, BytesDiffer)

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from contacts.importing.state import ImportRefusal, Overtaken, advance, delete_r
 from contacts.importing.uploading import open_upload
 from contacts.models import BUCKETS, CONTACT_BUCKETS, TO_CHECK, Import, ImportIssue, ImportRow
 from contacts.number_facts import NUMBER_FACTS, number_facts
+from contacts.outages import outage_of
 from contacts.planner import analyze
 from contacts.snapshots import snapshot
 from contacts.timing import WORKER_IS_DEAD_AFTER
@@ -86,6 +88,10 @@ def check_rows(import_id: int) -> None:
         return
     except (sheets.SheetError, columns.ColumnsError) as error:
         _fail(import_id, claim, error)
+    except Exception as error:
+        if outage_of(error):
+            _forgive(import_id)
+        raise
 
 
 def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
@@ -224,6 +230,12 @@ def _claim(import_: Import) -> int | None:
         **zeros,
     )
     return import_.claim + 1 if taken else None
+
+
+def _forgive(import_id: int) -> None:
+    """Do not count an attempt that an outage ended, or the file would be taken for the cause of a long one."""
+    with suppress(DatabaseError):
+        Import.objects.filter(pk=import_id, attempts__gt=0).update(attempts=F("attempts") - 1)
 
 
 def check_chunk(checker: RowChecker, rows: Iterable[sheets.Row]) -> CheckedRows:

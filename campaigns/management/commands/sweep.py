@@ -1,20 +1,24 @@
 """``manage.py sweep``: find work whose job was lost. With ``--every`` it is the clock process of a running Baton."""
 
 import json
+import logging
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from campaigns import jobs, timing
 from campaigns.models import Heartbeat
 from campaigns.monitoring.signs import beat
+from contacts.outages import outage_of
 from providers import identity
 from providers.locks import Lock, hold
+
+logger = logging.getLogger(__name__)
 
 #: Held by the one clock process that sweeps; those of other hosts wait until it ends.
 CLOCK_LOCK = "clock"
@@ -43,8 +47,12 @@ class Command(BaseCommand):
                 with hold(CLOCK_LOCK) if is_verified else nullcontext() as lock:
                     if lock:
                         self._sweep_while_held(lock, options["every"], options["json"])
-            except (OperationalError, InterfaceError) as error:
-                self.stderr.write(f"The database did not answer: {error}")
+            except Exception as error:
+                outage = outage_of(error)
+                if outage is None:
+                    raise
+                # Through the log, which can be on the full disk.
+                logger.warning("The clock waits for the %s: %s", outage, type(error).__name__)
             close_old_connections()
             time.sleep(options["every"])
 
@@ -53,7 +61,7 @@ class Command(BaseCommand):
         try:
             identity.verify()
         except OSError as error:
-            self.stderr.write(f"The shared storage did not answer: {error}")
+            logger.warning("The shared storage did not answer: %s", error)
             return False
         return True
 
@@ -72,7 +80,10 @@ class Command(BaseCommand):
 
     def _sweep(self, as_json: bool, is_told_when_idle: bool) -> None:
         enqueued = jobs.sweep(timezone.now())
-        if as_json:
-            self.stdout.write(json.dumps({"nudged": enqueued}))
-        elif enqueued or is_told_when_idle:
-            self.stdout.write(", ".join(f"{job} {count}" for job, count in enqueued.items()) or "nothing is waiting")
+        # The output can be a file on a full disk.
+        with suppress(OSError):
+            if as_json:
+                self.stdout.write(json.dumps({"nudged": enqueued}))
+            elif enqueued or is_told_when_idle:
+                words = ", ".join(f"{job} {count}" for job, count in enqueued.items())
+                self.stdout.write(words or "nothing is waiting")
