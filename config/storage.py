@@ -7,6 +7,8 @@ from pathlib import Path
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
+from contacts.outages import FULL_DISK
+
 
 class EvidenceStorage(FileSystemStorage):
     """Files on this host, each fsynced with its folder before ``save`` returns, and none ever overwritten.
@@ -23,12 +25,11 @@ class EvidenceStorage(FileSystemStorage):
     def _save(self, name: str, content: File) -> str:
         try:
             saved: str = super()._save(name, content)  # type: ignore[misc]
-        except FileExistsError:
-            raise
-        except OSError:
-            # The disk is full: what was written of it must not be taken for the file.
-            with suppress(OSError):
-                os.unlink(self.path(name))
+        except OSError as error:
+            # What was written must not be taken for the file. After another error, the file may be somebody else's.
+            if error.errno in FULL_DISK:
+                with suppress(OSError):
+                    os.unlink(self.path(name))
             raise
         path = Path(self.path(saved))
         for target in (path, path.parent):

@@ -18,7 +18,7 @@ class Outage(StrEnum):
     DISK = "disk"
 
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 #: With less than this many bytes free, SQLite and Valkey may report other errors than that the disk is full.
 _NO_ROOM = 1_000_000
 #: SQLite's result codes for a database that cannot be used at the moment.
@@ -67,7 +67,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _outage(error: BaseException) -> Outage | None:
-    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
         return Outage.DISK
     if isinstance(error, RedisError):
         return Outage.REDIS
