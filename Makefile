@@ -1,6 +1,6 @@
 # Baton: `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof bench screenshots pins audit sbom deployment
+.PHONY: help demo run test test-all test-slow test-postgresql check chaos proof bench screenshots pins audit sbom deployment load
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -54,6 +54,11 @@ proof: $(VENV)/installed-dev ## Run N= examples (5000) of a state machine of bat
 	@SCHEDULES=20000 $(PY) -m pytest -q --timeout 1800 tests/campaigns/test_windows.py tests/campaigns/test_pace.py
 
 bench: $(VENV)/installed-dev ## Time each stage with ROWS= people (1000000); CHECK=1 fails if a target is missed
+	@$(PY) -m benchmarks
+
+load: export ONLY := load
+load: export ROWS ?= 100000
+load: $(VENV)/installed-dev $(VENV)/installed-tools ## Open 50 pages a second during an import and a hand-over; CHECK=1 fails if they are slow
 	@$(PY) -m benchmarks
 
 screenshots: $(VENV)/installed-dev ## Take the pictures of docs/screenshots/ from a demo of its own

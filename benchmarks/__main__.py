@@ -37,7 +37,7 @@ def main() -> int:
     only = [name for name in (os.environ.get("ONLY") or "").split(",") if name]
     if unknown := sorted(set(only) - set(STAGES)):
         sys.exit(f"There is no stage {', '.join(unknown)}. The stages are: {', '.join(STAGES)}")
-    wanted = [name for name in STAGES if not only or name in only]
+    wanted = [name for name, stage in STAGES.items() if name in only or not (only or stage.is_asked_for)]
     data = data_directory()
     folder = data / f"bench-{os.getpid()}"
     for name in FORGOTTEN:

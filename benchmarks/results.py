@@ -20,7 +20,8 @@ class Result:
     run; ``is_scaled`` if that had a twentieth of the rows and was multiplied. ``ratio`` is what ``target`` is about:
     how many times faster than the baseline the product is (``at least 12``), or how many times its seconds it takes
     (``at most 0.5``). ``holds`` is None without a target. ``peak_mb`` is the most memory of the process that does the
-    work, ``child_peak_mb`` of the largest process that it starts.
+    work, ``child_peak_mb`` of the largest process that it starts. ``is_compared``: PostgreSQL is measured
+    against SQLite.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Result:
     holds: bool | None = None
     peak_mb: float = 0.0
     child_peak_mb: float = 0.0
+    is_compared: bool = True
 
     def as_json(self) -> dict[str, Any]:
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()}
@@ -61,7 +63,8 @@ def against_sqlite(results: Sequence[Result]) -> Iterator[Result]:
     sqlite = {result.stage: result for result in results if result.database == "sqlite"}
     seen = set()
     for result in results:
-        if result.database == "postgresql" and result.stage in sqlite and result.stage not in seen:
+        is_other = result.database == "postgresql" and result.is_compared
+        if is_other and result.stage in sqlite and result.stage not in seen:
             seen.add(result.stage)
             plain = Result(result.stage, result.database, result.rows, result.seconds)
             other = sqlite[result.stage].seconds

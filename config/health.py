@@ -35,15 +35,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
     checks = {"database": _database_answers, "redis": _redis_answers}
     silent = [name for name, answers in checks.items() if not answers()]
     if silent:
-        return HttpResponse(f"no answer: {', '.join(silent)}\n", status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
+        return HttpResponse(f"no answer: {', '.join(silent)}\n", status=503, content_type="text/plain; charset=utf-8")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @login_not_required
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """Answer 200 as long as this process answers at all: a process that does not should be restarted."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @login_not_required
@@ -105,10 +105,12 @@ def refuse_other_installation(get_response: GetResponse) -> GetResponse:
         try:
             is_verified = verify_if_due()
         except OtherInstallation as error:
-            return HttpResponse(f"{error}\n", status=503, content_type="text/plain")
+            return HttpResponse(f"{error}\n", status=503, content_type="text/plain; charset=utf-8")
         if not is_verified:
             if request.path == HEALTHZ:
-                return HttpResponse(f"no answer: {startup.silent}\n", status=503, content_type="text/plain")
+                return HttpResponse(
+                    f"no answer: {startup.silent}\n", status=503, content_type="text/plain; charset=utf-8"
+                )
             is_database = startup.silent == "database"
             return outages.explain(request, outages.WORDS[Outage.DATABASE] if is_database else outages.STORAGE)
         return get_response(request)

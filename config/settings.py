@@ -118,10 +118,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.logs.log_request_id",
     "django.middleware.security.SecurityMiddleware",
+    # Before WhiteNoise, so that static files bear the policy too.
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.privacy.no_store",
     "config.health.refuse_other_installation",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -220,7 +221,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "people.passwords.NoKnownWord"},
 ]
+# Passwords must not contain these: what somebody who knows the company tries first.
+PASSWORD_WORDS: list[str] = [*("baton", "gateway", "campaign"), *env.list("PASSWORD_WORDS", default=[])]
 ACCOUNT_ADAPTER = "config.accounts.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
@@ -324,9 +328,13 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = BEHIND_TLS
-CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+# Browsers accept a cookie with this prefix only from this very host, over https.
+_prefix = "__Host-" if BEHIND_TLS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}sessionid", f"{_prefix}csrftoken"
+# Messages between two pages need no cookie of their own.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_SSL_REDIRECT = BEHIND_TLS
 # Load balancers and the container's own check ask over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^health/"]
@@ -374,6 +382,7 @@ LOGGING = {
         "line": {
             "()": "config.logs.DiscreetFormatter",
             "format": "{asctime} {levelname} {name} {message}",
+            "datefmt": "%Y-%m-%dT%H:%M:%S%z",
             "style": "{",
         },
         "json": {"()": "config.logs.JsonFormatter"},

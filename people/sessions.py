@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from allauth.account.signals import authentication_step_completed
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -43,6 +44,16 @@ def begin(request: HttpRequest, user: User, **kwargs: Any) -> None:
     request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
     zones = Profile.objects.filter(user=user).values_list("time_zone", flat=True)
     request.session[TIME_ZONE] = zones.first() or ""
+
+
+@receiver(authentication_step_completed)
+def renew(request: HttpRequest, **kwargs: Any) -> None:
+    """Give the session another key when its password or code was asked for again, as a login does.
+
+    Whoever saw the key before cannot use what was confirmed.
+    """
+    if kwargs.get("reauthenticated"):
+        request.session.cycle_key()
 
 
 def end_old_sessions(get_response: GetResponse) -> GetResponse:

@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.urls import resolve
 
 from benchmarks.document import BEGIN, END, PAGE, with_table
 from benchmarks.people import BAD_NUMBERS, msisdn, people
 from benchmarks.results import Result, against_sqlite, as_text, compared, misses
 from benchmarks.stages import STAGES
+from benchmarks.stages.load import PAGES
 
 
 def result(stage: str = "freeze", database: str = "sqlite", seconds: float = 2.0, **fields: object) -> Result:
@@ -55,6 +58,17 @@ def test_the_page_has_a_place_for_the_table() -> None:
     text = with_table(PAGE.read_text(), [result()])
     assert "| freeze | SQLite | 1,000 |" in text
     assert with_table(text, []).count(BEGIN) == text.count(END) == 1
+
+
+def test_the_pages_under_load_exist_and_their_roles_may_open_them() -> None:
+    """Roles as docs/access.md has them; that it has every address is what tests/access checks."""
+    access = Path(settings.BASE_DIR, "docs", "access.md").read_text()
+    for page in PAGES:
+        path = re.sub(r"\{(\w+)\}", "7", page.address.partition("?")[0])
+        resolve(path)
+        line = re.search(rf"^\| `{re.escape(path.replace('7', '<pk>'))}` \| ([^|]*) \|", access, re.MULTILINE)
+        who = line[1] if line else "everybody"
+        assert who == "everybody" or set(page.roles) <= set(who.split(", ")), path
 
 
 @pytest.mark.slow

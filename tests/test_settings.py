@@ -69,13 +69,17 @@ def test_preparing_creates_the_directory_and_keys_for_this_user_alone(tmp_path: 
     assert {path.name for path in data.iterdir()} == {"keys"}
 
 
-def test_behind_tls_hsts_goes_as_far_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_tls_cookies_are_bound_to_the_host_and_hsts_goes_as_far_as_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("SECRET_KEY", "ACCOUNT_KEYS", "INSTALLATION_KEY", "BACKUP_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("BEHIND_TLS", "1")
     names = ("SECONDS", "INCLUDE_SUBDOMAINS", "PRELOAD")
     program = f"from django.conf import settings as s; print([getattr(s, f'SECURE_HSTS_{{n}}') for n in {names}])"
-    assert run(tmp_path, "-c", program).stdout == "[31536000, False, False]\n"
+    cookies = "; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+    expected = "[31536000, False, False]\n__Host-sessionid __Host-csrftoken True True\n"
+    assert run(tmp_path, "-c", program + cookies).stdout == expected
     monkeypatch.setenv("HSTS_PRELOAD", "1")
     assert "HSTS_PRELOAD needs HSTS_SUBDOMAINS" in run(tmp_path, "-c", program).stderr
     monkeypatch.setenv("HSTS_SUBDOMAINS", "1")

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stage:
-    """``uses_database``: it is measured on each database; a stage that uses none is measured once."""
+    """``uses_database``: it is measured on each database; a stage that uses none is measured once.
+
+    ``is_asked_for``: it runs only if ``ONLY=`` names it.
+    """
 
     module: str
     arguments: tuple[str, ...] = ()
     uses_database: bool = True
+    is_asked_for: bool = False
 
 
-def _stage(module: str, *arguments: str, uses_database: bool = True) -> Stage:
-    return Stage(f"benchmarks.stages.{module}", arguments, uses_database)
+def _stage(module: str, *arguments: str, uses_database: bool = True, is_asked_for: bool = False) -> Stage:
+    return Stage(f"benchmarks.stages.{module}", arguments, uses_database, is_asked_for)
 
 
 #: In the order in which a campaign goes through them.
@@ -38,4 +42,5 @@ STAGES = {
     "export": _stage("exports"),
     "pages": _stage("pages"),
     "chain": _stage("chain"),
+    "load": _stage("load", is_asked_for=True),
 }

@@ -72,7 +72,7 @@ def _is_above(what: str, limit: int) -> bool:
 
 def _answer(status: int) -> HttpResponse:
     words = {200: "ok", 400: "no reply found", 404: "not found", 405: "not allowed", 413: "too large", 429: "too many"}
-    answer = HttpResponse(f"{words[status]}\n", status=status, content_type="text/plain")
+    answer = HttpResponse(f"{words[status]}\n", status=status, content_type="text/plain; charset=utf-8")
     # Django would log the path of a refusal, which is the secret.
     answer._has_been_logged = True  # type: ignore[attr-defined]
     return answer

@@ -1,13 +1,17 @@
 """Sessions end by themselves, the second step can be required of some roles, and times are in one's own zone."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -156,3 +160,30 @@ def test_a_forgotten_password_is_reset_by_mail_where_there_is_mail(operator: Use
     [sent] = mail.outbox
     assert sent.to == [operator.email]
     assert "/login/password/reset/key/" in sent.body
+
+
+def test_confirming_the_password_gives_the_session_another_key(operator: User) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        client = enter(operator)
+        clock.shift(timedelta(minutes=20))
+        before = client.session.session_key
+        assert before is not None
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+        assert client.session.session_key != before
+        assert not Session.objects.filter(pk=before).exists()
+        assert is_in(client)
+
+
+@pytest.mark.parametrize(
+    ("password", "is_accepted"), [("My-BATON-2026", False), ("acme-spring-9", False), ("quiet spring 9", True)]
+)
+def test_a_password_has_no_word_that_is_easy_to_guess(password: str, is_accepted: bool, settings: Settings) -> None:
+    settings.PASSWORD_WORDS = ["baton", "Acme"]
+    with nullcontext() if is_accepted else pytest.raises(ValidationError, match="easy to guess"):
+        validate_password(password)
+
+
+def test_static_files_have_the_security_headers_of_pages(client: Client) -> None:
+    answers = [client.get("/static/app.js"), client.get(reverse("account_login"))]
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
+        assert answers[0].headers[name] == answers[1].headers[name]
