@@ -225,7 +225,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 # The cookie ends with the browser, and the session with SESSION_IDLE and SESSION_LASTS.
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "people.tokens.PasswordLinks"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "people.tokens.PasswordLinks"  # noqa: S105
 # Nobody makes Baton send an email to an address that no person here has.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Baton] "
