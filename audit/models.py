@@ -60,11 +60,13 @@ class AuditEntry(AbstractLogEntry):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save without phone numbers in names, except those of people who log in."""
+        # The library's fields have no types.
+        entry: Any = self
         if self.content_type.model_class() is not get_user_model():
             # "opt-out 27825550" ends in the id of its row.
-            if not self.object_repr.endswith(f" {self.object_pk}"):
-                self.object_repr = without_numbers(self.object_repr)
-            self.changes = {field: _named(field, value) for field, value in (self.changes or {}).items()}
+            if not entry.object_repr.endswith(f" {entry.object_pk}"):
+                entry.object_repr = without_numbers(entry.object_repr)
+            entry.changes = {field: _named(field, value) for field, value in (entry.changes or {}).items()}
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
