@@ -9,9 +9,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
+from django.core.management import call_command
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
+from redis.exceptions import RedisError
 from rq.timeouts import BaseTimeoutException
 
 import contacts.jobs
@@ -35,6 +38,9 @@ from providers.locks import LockLost, hold, is_free
 from providers.models import Account
 
 logger = logging.getLogger(__name__)
+
+#: The key of the cache that is there when the last clean-up was less than a day ago.
+CLEANED_UP = "cleaned-up"
 
 
 @job("campaigns")
@@ -183,6 +189,7 @@ def sweep(now: datetime) -> dict[str, int]:
     if purging.is_due(now):
         wanted.append((purge, 0))
     _make_notices(now)
+    _clean_up(now)
     _seal_audit_trail()
     if notice_mail.due(now).exists():
         # One job for the e-mails of all people: it belongs to no row.
@@ -198,6 +205,18 @@ def _make_notices(now: datetime) -> None:
         notices.make_notices(now)
     except Exception:
         logger.exception("notices could not be made")
+
+
+def _clean_up(now: datetime) -> None:
+    """Delete expired sessions and old notices, once a day. Without Redis, a later sweep does."""
+    try:
+        if cache.add(CLEANED_UP, now.isoformat(), timing.CLEAN_UP_EVERY.total_seconds()):
+            call_command("clearsessions")
+            notices.delete_old(now)
+    except RedisError:
+        return
+    except Exception:
+        logger.exception("expired sessions and old notices could not be deleted")
 
 
 def _seal_audit_trail() -> None:

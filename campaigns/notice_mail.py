@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from campaigns import timing
 from campaigns.models import Notice
-from campaigns.outgoing import without_numbers
+from contacts.outgoing import without_numbers
 from providers.locks import hold
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from campaigns import decisions
+from campaigns import decisions, timing
 from campaigns.history import counted, name_of
 from campaigns.models import Batch, Campaign, Event, Notice, NoticeChoice
 from campaigns.results import summary
@@ -66,6 +66,15 @@ def make_notices(now: datetime) -> int:
                 rows.update(is_noticed=True)
         made += _store(_stopped_accounts(), now)
     return made
+
+
+def delete_old(now: datetime) -> None:
+    """Delete notices that were read and are over a year old.
+
+    A notice of a stopped account stays: without it, one would be made again while the account is stopped.
+    """
+    old = Notice.objects.filter(created_at__lt=now - timing.READ_NOTICES_KEPT_FOR).exclude(read_at=None)
+    old.exclude(kind=NoticeKind.ACCOUNT_STOPPED).delete()
 
 
 def _store(causes: Iterable[Cause], now: datetime) -> int:

@@ -93,7 +93,13 @@ AUDIT_ENDED_EVERY = timedelta(days=4)
 #: What is older than the retention settings allow is erased this often.
 PURGE_EVERY = timedelta(days=1)
 
+#: What nobody needs any more, such as expired sessions, is deleted this often.
+CLEAN_UP_EVERY = timedelta(days=1)
+
 # -- notices and exports
+
+#: A notice that was read is deleted at this age.
+READ_NOTICES_KEPT_FOR = timedelta(days=365)
 
 #: How long after a failure the e-mail of a notice is tried again: half of the notice's age, within these.
 SHORTEST_MAIL_PAUSE = timedelta(minutes=1)

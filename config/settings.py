@@ -232,6 +232,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 # The cookie ends with the browser, and the session with SESSION_IDLE and SESSION_LASTS.
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "people.tokens.PasswordLinks"  # noqa: S105
 # Nobody makes Baton send an email to an address that no person here has.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Baton] "
@@ -390,7 +391,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
     # Baton reports in its own words what paramiko would log at the same moment.
-    "loggers": {"paramiko": {"level": "CRITICAL"}},
+    "loggers": {
+        "paramiko": {"level": "CRITICAL"},
+        # At INFO they log each address that is requested, and that of the webhook for alarms may hold a secret.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
 }
 
 # Errors are reported to Sentry, or a server that speaks its protocol, if this is set.

@@ -1,6 +1,7 @@
 """Writes entries of the audit trail for what is more than one saved row; ``auditlog`` writes those of saved rows.
 
-An entry never holds a phone number. The address comes from the request that is being answered.
+Callers pass no phone numbers: a row is told by its id. ``AuditEntry`` replaces those in names.
+The address comes from the request that is being answered.
 """
 
 from collections.abc import Mapping

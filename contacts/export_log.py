@@ -14,12 +14,17 @@ TELLING_DIGITS = 4
 
 
 def record_export(
-    request: HttpRequest, of: Model | type[Model], what: str, filters: Mapping[str, Any] | None = None, **amount: int
+    request: HttpRequest | None,
+    of: Model | type[Model],
+    what: str,
+    filters: Mapping[str, Any] | None = None,
+    **amount: int,
 ) -> Any:
     """Write an entry of the audit trail before the download begins, so that a broken one is recorded as well.
 
     ``of`` is the row that the data belongs to, or the model when it belongs to none; ``amount`` is ``rows=`` or, where
-    these are not known, ``bytes=``. The person and their address come from the request. Returns the entry.
+    these are not known, ``bytes=``. The person and their address come from the request; without one, a command
+    writes the data. Returns the entry.
     """
     chosen = {name: _without_numbers(value) for name, value in (filters or {}).items() if value not in ("", None)}
     words = ", ".join(f"{name}: {value}" for name, value in sorted(chosen.items())) or "none"
@@ -27,7 +32,7 @@ def record_export(
     # Not the row's name, which people choose: it may hold a number.
     name = f"{of._meta.verbose_name} {of.pk}" if isinstance(of, Model) else what
     changes = {field: ("", value) for field, value in told.items()}
-    return record(of, get_logentry_model().Action.ACCESS, changes, user=request.user, name=name)
+    return record(of, get_logentry_model().Action.ACCESS, changes, user=request and request.user, name=name)
 
 
 def record_rows(entry: Any, counted: int, rows: int) -> None:

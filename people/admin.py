@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 
 from people import operations
@@ -48,6 +50,11 @@ class PersonAdmin(admin.ModelAdmin):
                 super().__init__(*args, editor=editor, **options)
 
         return super().get_form(request, obj, change=change, **{**kwargs, "form": Form})
+
+    @method_decorator(reauthentication_required(allow_get=True))
+    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Adding and changing a person needs the password again, as on the People screen."""
+        return super().changeform_view(*args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         assert isinstance(request.user, User)

@@ -63,8 +63,13 @@ class PersonForm(_NamesForm):
         if self.instance.pk:
             self.initial["role"] = role_of(self.instance)
         if self.instance.pk and self.instance == editor:
-            self.fields["role"].disabled = True
+            # Disabled, so what a browser sends does not count. A superuser may have no role.
+            self.fields["role"].disabled, self.fields["role"].required = True, False
             self.fields["role"].help_text = "Another administrator changes this for you."
+
+    def clean_role(self) -> Group | None:
+        """The role to give; None leaves the person's groups as they are."""
+        return None if self.fields["role"].disabled else self.cleaned_data["role"]
 
 
 class ProfileForm(_NamesForm):

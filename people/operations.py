@@ -20,10 +20,12 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from audit.models import AuditEntry
 from contacts.audit_log import record
 from contacts.errors import Refusal
+from people.models import Profile
 from people.roles import may_manage
 
 logger = logging.getLogger(__name__)
@@ -44,35 +46,54 @@ def invite(actor: User, person: Mapping[str, str], role: Group) -> User:
     return user
 
 
-def change(actor: User, user: User, role: Group) -> None:
+def change(actor: User, user: User, role: Group | None) -> None:
     """Save the names and the address that were set on ``user``, and give this role in place of any other.
 
-    Raises PermissionDenied if ``actor`` may not manage this person, and Refusal if it is their own role.
+    Without a role, the groups stay. Another address is reported to the earlier one. Raises PermissionDenied if
+    ``actor`` may not manage this person, and Refusal if it is their own role.
     """
     _check(actor, user)
+    before = User.objects.values_list("email", flat=True).get(pk=user.pk)
     with transaction.atomic():
         # Without the fields that may have changed elsewhere since the form was shown.
         user.save(update_fields=["first_name", "last_name", "email", "username"])
-        if {group.pk for group in user.groups.all()} != {role.pk}:
+        if role and {group.pk for group in user.groups.all()} != {role.pk}:
             if user == actor:
                 raise Refusal("own_role", "Another administrator changes your role.")
             user.groups.set([role])
+    report_address(user, before)
+
+
+def report_address(user: User, before: str) -> None:
+    """Tell the address ``before`` that the person now has another one, where Baton sends email.
+
+    The email names the address and the browser of the request that is being answered.
+    """
+    if before and before != user.email:
+        told = {"from_email": before, "to_email": user.email or "none"}
+        get_adapter().send_notification_mail("account/email/email_changed", user, told, email=before)
 
 
 def set_access(actor: User, user: User, is_active: bool) -> None:
-    """Let a person log in, or end their sessions and let them log in no more. Raises PermissionDenied and Refusal."""
+    """Let a person log in, or end their sessions and their links for a password, and let them log in no more.
+
+    Raises PermissionDenied and Refusal.
+    """
     _check(actor, user)
     if user == actor:
         raise Refusal("own_access", "You cannot deactivate yourself. Another administrator does that.")
     user.is_active = is_active
-    user.save(update_fields=["is_active"])
+    with transaction.atomic():
+        user.save(update_fields=["is_active"])
+        if not is_active:
+            Profile.objects.update_or_create(user=user, defaults={"deactivated_at": timezone.now()})
 
 
 def password_link(request: HttpRequest, user: User) -> str:
     """Return the address at which ``user`` chooses a password. It works once, for PASSWORD_RESET_TIMEOUT seconds.
 
-    Until then an earlier password still works. A password that is set, a login and another email address end the link.
-    Raises PermissionDenied, and Refusal for a deactivated person.
+    Until then an earlier password still works. A password that is set, a login, another email address and being
+    deactivated end the link. Raises PermissionDenied, and Refusal for a deactivated person.
     """
     _check(request.user, user)
     if not user.is_active:

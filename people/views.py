@@ -1,6 +1,5 @@
 """The People screen of administrators, and everybody's own profile."""
 
-from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -134,20 +133,12 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = _actor(request)
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
     if request.method == "POST" and form.is_valid():
-        _save_profile(request, form, before=user.email)
+        operations.report_address(form.save(), before=user.email)
+        request.session[TIME_ZONE] = form.cleaned_data["time_zone"]
         messages.success(request, "Saved.")
         return redirect("people:profile")
     context = {"form": form, "role": role_words(user), "has_second_step": is_mfa_enabled(user)}
     return render(request, "people/profile.html", {**context, "sends_email": bool(settings.EMAIL_URL)})
-
-
-def _save_profile(request: HttpRequest, form: ProfileForm, before: str) -> None:
-    """Save, use the time zone from now on, and tell the address ``before`` if the person has another one now."""
-    saved = form.save()
-    request.session[TIME_ZONE] = form.cleaned_data["time_zone"]
-    if before and before != saved.email:
-        told = {"from_email": before, "to_email": saved.email or "none"}
-        get_adapter(request).send_notification_mail("account/email/email_changed", saved, told, email=before)
 
 
 def _show_link(request: HttpRequest, user: User) -> HttpResponse:

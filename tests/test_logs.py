@@ -51,6 +51,13 @@ def test_a_failing_page_logs_no_number(written: io.StringIO, admin_user: User, m
     assert WORDS not in written.getvalue()
 
 
+def test_the_address_of_the_webhook_is_not_logged(written: io.StringIO) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)
+    for name in ("httpx", "httpcore.http11"):
+        logging.getLogger(name).info("HTTP Request: POST https://hooks.example.org/secret")
+    assert written.getvalue() == ""
+
+
 # -- ids and JSON --------------------------------------------------------------------------------------------------
 
 

@@ -20,8 +20,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from campaigns import timing
 from campaigns.models import Alarm, AlarmMessage
-from campaigns.outgoing import without_numbers
 from campaigns.statuses import AlarmChannel
+from contacts.outgoing import without_numbers
 
 logger = logging.getLogger(__name__)
 

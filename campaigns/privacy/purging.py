@@ -17,7 +17,7 @@ from campaigns.models import Campaign, Purge
 from campaigns.privacy.chains import ended_chains, members_of
 from campaigns.privacy.files import erase_files
 from campaigns.privacy.recipients import erase_recipients
-from campaigns.privacy.replies import due_replies, erase_replies
+from campaigns.privacy.replies import count_unread, due_replies, erase_replies
 from campaigns.statuses import RetentionKind
 from campaigns.timing import PURGE_EVERY, Clock
 from contacts import retention
@@ -30,6 +30,15 @@ from providers.locks import hold
 LOCK = "purge"
 #: Sentences about what had to stay that a report keeps.
 SHOWN = 20
+
+#: The days that docs/privacy.md recommends, with the reasons.
+RECOMMENDED_DAYS = {
+    RetentionKind.UPLOADS: 30,
+    RetentionKind.LEFT_OUT: 30,
+    RetentionKind.PROVIDER_FILES: 180,
+    RetentionKind.RECIPIENTS: 365,
+    RetentionKind.REPLIES: 180,
+}
 
 #: Campaigns whose files, or whose numbers, are not erased yet, or not completely.
 _HAS_FILES = Q(files_erased_at=None)
@@ -74,6 +83,9 @@ def purge(clock: Clock, dry_run: bool = False) -> list[Purged]:
         for one in kinds:
             for items, erase in _work(one, clock):
                 _try(one, items, erase)
+            if one.kind == RetentionKind.REPLIES and (unread := count_unread(clock() - timedelta(days=one.days))):
+                which = "1 reply that nobody has read stays." if unread == 1 else f"{unread:,} unread replies stay."
+                one.left.append(f"{which} Mark what you have read under Replies; the next run erases it.")
         run.ended_at, run.report = clock(), [asdict(one) for one in kinds]
         run.save(update_fields=["ended_at", "report"])
     _record(run, kinds)

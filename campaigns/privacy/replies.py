@@ -13,7 +13,16 @@ CHUNK = 1_000
 
 
 def due_replies(before: datetime) -> QuerySet[Reply]:
-    """Replies that were recorded before ``before`` (UTC) and are not erased yet, read or not."""
+    """Replies that were recorded before ``before`` (UTC) and are not erased yet. Those that nobody has read stay."""
+    return _old(before).exclude(action=ReplyAction.TO_READ)
+
+
+def count_unread(before: datetime) -> int:
+    """How many replies stay although they were recorded before ``before`` (UTC), because nobody has read them."""
+    return _old(before).filter(action=ReplyAction.TO_READ).count()
+
+
+def _old(before: datetime) -> QuerySet[Reply]:
     return Reply.objects.filter(recorded_at__lt=before, erased_at=None)
 
 

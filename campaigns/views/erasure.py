@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import jobs
 from campaigns.forms.erasure import ErasureForm
 from campaigns.models import Erasure, Purge
-from campaigns.privacy import erasing, person_export
+from campaigns.privacy import erasing, person_export, purging
 from campaigns.statuses import RetentionKind
 from campaigns.views.search import msisdn_of
 from contacts import queues, suppression
@@ -33,7 +33,10 @@ MOST = 100
 @permission_required("campaigns.add_erasure", raise_exception=True)
 def privacy(request: HttpRequest) -> HttpResponse:
     """How long each kind of personal data is kept, the last run that erased, and the people who were erased."""
-    kept = [(kind.label, f"RETENTION_{kind.upper()}_DAYS", settings.RETENTION_DAYS[kind]) for kind in RetentionKind]
+    kept = [
+        (kind.label, f"RETENTION_{kind.upper()}_DAYS", settings.RETENTION_DAYS[kind], purging.RECOMMENDED_DAYS[kind])
+        for kind in RetentionKind
+    ]
     last = Purge.objects.exclude(ended_at=None).first()
     report = [one | {"label": RetentionKind(one["kind"]).label} for one in last.report] if last else []
     erasures = Erasure.objects.select_related("created_by")[:MOST]

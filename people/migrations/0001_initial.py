@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("time_zone", models.CharField(blank=True, max_length=64)),
+                ("deactivated_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "user",
                     models.OneToOneField(

@@ -136,6 +136,33 @@ def test_two_people_do_not_share_an_address(client: Client, operator: User) -> N
     assert not User.objects.filter(username="t").exists()
 
 
+def test_an_address_with_capital_letters_works_for_login_and_reset(client: Client, settings: Settings) -> None:
+    settings.EMAIL_URL = "smtp://mail.example.org"
+    new = User(username="cap", email="Cap@Example.org")
+    page = client.post(reverse("people:invite"), posted(new, role=role("viewer")))
+    use(link_on(page))
+    login = {"login": "Cap@Example.org", "password": NEW_PASSWORD}
+    assert Client().post("/login/login/", login).status_code == 302
+    Client().post(reverse("account_reset_password"), {"email": "Cap@Example.org"})
+    assert [message.to for message in mail.outbox] == [["cap@example.org"]] * 2
+    assert User.objects.create_superuser("s", "S@Example.ORG", PASSWORD).email == "s@example.org"
+
+
+@pytest.mark.parametrize("is_invitation", [True, False])
+def test_a_link_stays_dead_when_its_person_is_deactivated_and_activated_again(
+    client: Client, operator: User, is_invitation: bool
+) -> None:
+    if is_invitation:
+        operator.set_unusable_password()
+        operator.save()
+    path = link_on(client.post(at(operator, "link")))
+    client.post(at(operator, "access"))
+    assert "cannot be used" in use(path).content.decode()
+    client.post(at(operator, "access"), {"is_active": "on"})
+    assert "cannot be used" in use(path).content.decode()
+    assert "Password saved" in use(link_on(client.post(at(operator, "link")))).content.decode()
+
+
 def test_the_password_is_asked_for_again_before_a_link_is_shown(administrator: User, operator: User) -> None:
     client = signed_in(administrator)
     asked = client.post(at(operator, "link"))
@@ -223,10 +250,8 @@ def test_other_roles_see_nothing_of_it(make_user: MakeUser, administrator: User,
 # -- the admin -----------------------------------------------------------------------------------------------------
 
 
-def test_a_superuser_adds_people_in_the_admin_with_a_role_and_no_password(
-    root: User, logged_in: LogIn, operator: User
-) -> None:
-    client = logged_in(root)
+def test_a_superuser_adds_people_in_the_admin_with_a_role_and_no_password(root: User, operator: User) -> None:
+    client = signed_in(root, minutes=0)
     form = client.get("/admin/auth/user/add/").context["adminform"].form
     assert set(form.fields) == {"username", "first_name", "last_name", "email", "role"}
     client.post("/admin/auth/user/add/", posted(User(username="t", email=""), role=role("viewer"), **EVERYTHING))
@@ -243,6 +268,44 @@ def test_a_superuser_adds_people_in_the_admin_with_a_role_and_no_password(
     client.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [operator.pk], "post": "yes"})
     operator.refresh_from_db()
     assert operator.check_password(PASSWORD)
+
+
+def test_the_admin_asks_for_the_password_again_before_a_person_is_added_or_changed(root: User, operator: User) -> None:
+    client, change = signed_in(root), f"/admin/auth/user/{operator.pk}/change/"
+    data = posted(operator, email="other@example.org")
+    assert client.get(change).status_code == 200
+    asked = client.post(change, data)
+    added = client.post("/admin/auth/user/add/", posted(User(username="t", email=""), role=role("viewer")))
+    for answer in (asked, added):
+        assert answer.headers["Location"].startswith(reverse("account_reauthenticate"))
+    operator.refresh_from_db()
+    assert (operator.email, User.objects.filter(username="t").exists()) == ("operator@example.org", False)
+    retyped(client, client.post(change, data))
+    operator.refresh_from_db()
+    assert operator.email == "other@example.org"
+
+
+def test_the_earlier_address_is_told_when_somebody_else_changes_it(
+    root: User, client: Client, operator: User, settings: Settings
+) -> None:
+    settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
+    client.post(at(operator), posted(operator, email="a@example.org"))
+    in_admin = f"/admin/auth/user/{operator.pk}/change/"
+    signed_in(root, minutes=0).post(in_admin, posted(operator, email="b@example.org"))
+    client.post(at(operator), posted(operator, email="b@example.org"))
+    assert [message.to for message in mail.outbox] == [["operator@example.org"], ["a@example.org"]]
+    assert "b@example.org" in mail.outbox[1].body
+
+
+@pytest.mark.parametrize("groups", [(), ("viewer", "administrator")], ids=["no role", "two groups"])
+def test_a_superuser_saves_their_own_name_whatever_groups_they_have(root: User, groups: tuple[str, ...]) -> None:
+    root.groups.set(Group.objects.filter(name__in=groups))
+    client, data = signed_in(root, minutes=0), {"username": "root", "email": root.email, "role": role("viewer")}
+    client.post(at(root), {**data, "first_name": "Thandi", "last_name": ""})
+    client.post(f"/admin/auth/user/{root.pk}/change/", {**data, "first_name": "Thandi", "last_name": "Nkosi"})
+    root.refresh_from_db()
+    assert root.get_full_name() == "Thandi Nkosi"
+    assert {group.name for group in root.groups.all()} == set(groups)
 
 
 @pytest.mark.parametrize("name", ["viewer", "operator", "approver", "administrator"])

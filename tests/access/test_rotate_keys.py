@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.models import AuditEntry
 from campaigns.models import ReplyAddress
 from campaigns.results import replies
 from config.accounts import SecondStep
@@ -51,6 +52,8 @@ def test_every_secret_is_encrypted_with_the_newest_key(stored: list[str], settin
     assert "accounts: 1 " in said.getvalue()
     assert "recovery codes: 2 " in said.getvalue()
     assert "remove the earlier keys" in said.getvalue()
+    entry = AuditEntry.objects.get(object_repr="keys rotated")
+    assert entry.changes_dict["accounts"] == ["", "1 encrypted with the newest key"]
     settings.ACCOUNT_KEYS = [NEW]
     assert read_all() == stored
     call_command("rotate_keys", stdout=StringIO())

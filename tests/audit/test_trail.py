@@ -18,6 +18,7 @@ from campaigns import decisions
 from campaigns.lifecycle import transition
 from campaigns.models import Campaign, Template
 from contacts import suppression
+from contacts.audit_log import record
 from contacts.models import Suppression
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign
@@ -111,6 +112,23 @@ def test_a_campaign(account: Account, make_campaign: MakeCampaign, operator: Use
     decisions.cancel(campaign, operator)
     entry = latest("campaign")
     assert (entry.actor_name, told(entry)["status"]) == ("operator", ("draft", "cancelled"))
+
+
+def test_names_have_no_phone_numbers_and_texts_stay(account: Account, make_campaign: MakeCampaign) -> None:
+    template = Template.objects.create(name="2026-11-28: call +27 82 555 0100", text="Call 27825550100")
+    entry = latest("template", Action.CREATE)
+    assert (entry.object_repr, told(entry)["name"]) == (
+        "2026-11-28: call (a number)", ("", "2026-11-28: call (a number)"),
+    )  # fmt: skip
+    assert told(entry)["text"] == ("", "Call 27825550100")
+    make_campaign(account, name="27825550100")
+    assert latest("campaign", Action.CREATE).object_repr == "(a number)"
+    entry = record(template, Action.UPDATE, {"lists": ("27825550100", "1000000")}, name=f"template {template.pk}")
+    assert (entry.object_repr, entry.changes_dict) == (
+        f"template {template.pk}", {"lists": ["(a number)", "(a number)"]},
+    )  # fmt: skip
+    User.objects.create(username="27825550100")
+    assert latest("user", Action.CREATE).object_repr == "27825550100"
 
 
 def test_the_lists_of_a_draft(client: Client, account: Account, make_campaign: MakeCampaign, make_list: Any) -> None:

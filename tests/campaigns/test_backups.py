@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
+from audit.models import AuditEntry
 from campaigns.handover import restore
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance
@@ -77,8 +78,10 @@ def test_a_backup_more_hand_overs_a_restore_and_nobody_is_texted_twice(
     evidence = Path(django_settings.MEDIA_ROOT, "evidence-of-later")
     evidence.write_text("stays")
 
+    assert AuditEntry.objects.get(object_repr="backup").changes_dict["file"] == ["", path.name]
     call_command("restore", str(path))
 
+    assert AuditEntry.objects.get(object_repr="restore").changes_dict["file"] == ["", path.name]
     assert not Campaign.objects.filter(pk=forgotten.pk).exists()
     assert Batch.objects.exclude(handed_over_at=None).count() == 1
     assert payload.exists()

@@ -283,6 +283,8 @@ def test_the_commands(everything: Campaign) -> None:
     out = StringIO()
     call_command("export_person", "082 555 0100", stdout=out)
     assert json.loads(out.getvalue())["number"] == NUMBER
+    entry = AuditEntry.objects.get(action=AuditEntry.Action.ACCESS)
+    assert entry.changes_dict == {"exported": ["", "person"], "filter": ["", "number: a number"], "rows": ["", "5"]}
     out = StringIO()
     call_command("erase_person", "082 555 0100", "--note", "E-mail of 3 March", "--json", stdout=out)
     assert json.loads(out.getvalue())["status"] == "done"

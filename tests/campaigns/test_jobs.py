@@ -14,6 +14,8 @@ from typing import Any
 import django_rq
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import timezone
@@ -25,7 +27,7 @@ from campaigns.audience import freeze as audience_freeze
 from campaigns.audience import sources
 from campaigns.handover import batches
 from campaigns.lifecycle import transition
-from campaigns.models import Batch, Campaign, Recipient
+from campaigns.models import Batch, Campaign, Notice, Recipient
 from campaigns.results import balance
 from contacts import queues
 from providers.adapters.smsportal import Adapter
@@ -381,3 +383,26 @@ def test_the_clock_continues_while_the_database_is_down(
         call_command("sweep", "--every", "1")
 
     assert caplog.messages == [f"The clock waits for the database: {trouble.__name__}"]
+
+
+def test_expired_sessions_and_old_notices_are_deleted_once_a_day(operator: User) -> None:
+    now = timezone.now()
+    cache.delete(jobs.CLEANED_UP)
+    for key, days in (("expired", -1), ("valid", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(days=days))
+    for cause, kind, age, is_read in (
+        ("old", "finished", 366, True),
+        ("unread", "finished", 366, False),
+        ("young", "finished", 300, True),
+        ("stopped", "account_stopped", 366, True),
+    ):
+        at = now - timedelta(days=age)
+        Notice.objects.create(
+            user=operator, kind=kind, cause=cause, created_at=at, mail_after=at, read_at=at if is_read else None
+        )
+    jobs.sweep(now)
+    assert [row.session_key for row in Session.objects.all()] == ["valid"]
+    assert set(Notice.objects.values_list("cause", flat=True)) == {"unread", "young", "stopped"}
+    Session.objects.create(session_key="later", session_data="", expire_date=now - timedelta(days=1))
+    jobs.sweep(now)
+    assert Session.objects.filter(pk="later").exists()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,7 +243,13 @@ def test_replies_are_erased_and_a_repeat_is_still_recognised(
     )
     keep_days(replies=90)
     clock.forward(days=91)
-    assert run(clock) == {"replies": (1, 1)}
+    # Nobody has read it.
+    [found] = purging.purge(clock)
+    assert (found.items, found.left[0][:40]) == (0, "1 reply that nobody has read stays. Mark")
+    assert Reply.objects.get(action="to_read").text == "Call me"
+    Reply.objects.update(action="read")
+    [found] = purging.purge(clock)
+    assert (found.items, found.rows, found.left) == (1, 1, [])
     row = Reply.objects.get()
     assert (row.msisdn, row.phone, row.text, bytes(row.raw), row.action) == (pseudonym(NUMBER), "", "", b"", "read")
     assert (row.fingerprint, run(clock)) == ("f", {"replies": (0, 0)})
@@ -280,6 +287,12 @@ def test_uploads_and_rows_left_out_are_erased_and_counters_stay(
     assert set(done.corrections.values_list("old", "new")) == {("", "")}
     done.refresh_from_db()
     assert (done.created, run(clock)["left_out"]) == (1, (0, 0))
+
+
+def test_the_documentation_recommends_the_same_days() -> None:
+    page = Path(__file__, "../../../docs/privacy.md").resolve().read_text()
+    for kind, days in purging.RECOMMENDED_DAYS.items():
+        assert f"| `RETENTION_{kind.upper()}_DAYS` | {days} |" in page
 
 
 def test_the_command_counts_and_erases(ended: Campaign, keep_days: Callable[..., None], settings: Settings) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from audit.models import AuditEntry
 from config.backup.creating import create, remove_older
 from config.backup.database import DatabaseFailed
+from contacts.audit_log import record
 from providers import identity
+from providers.models import KeyFingerprint
 
 
 class Command(BaseCommand):
@@ -38,6 +41,8 @@ class Command(BaseCommand):
         except (OSError, DatabaseError, DatabaseFailed) as error:
             raise CommandError(f"There is no new backup: {error}") from None
         size = path.stat().st_size
+        told = {"exported": ("", "backup"), "file": ("", path.name), "bytes": ("", str(size))}
+        record(KeyFingerprint, AuditEntry.Action.ACCESS, told, name="backup")
         if options["json"]:
             self.stdout.write(json.dumps({"path": str(path), "bytes": size, "removed": len(removed)}))
             return

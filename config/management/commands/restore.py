@@ -5,12 +5,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from audit.models import AuditEntry
 from config.backup.database import DatabaseFailed
 from config.backup.encryption import CannotRead
-from config.backup.restoring import Refused, restore
+from config.backup.restoring import Refused, Restored, restore
+from contacts.audit_log import record
+from providers.models import KeyFingerprint
 
 
 class Command(BaseCommand):
@@ -36,6 +40,7 @@ class Command(BaseCommand):
             restored = restore(options["backup"], options["journal_lost"])
         except (OSError, DatabaseError, DatabaseFailed, CannotRead, Refused) as error:
             raise CommandError(f"The restore was not completed: {error}") from None
+        self._record(restored, options["backup"].name)
         if options["json"]:
             result = {"made_at": restored.made_at, "files": restored.files, "stopped_accounts": restored.stopped}
             self.stdout.write(json.dumps(result))
@@ -49,3 +54,14 @@ class Command(BaseCommand):
                 f"{restored.stopped} accounts are stopped, because the journal is lost. Cancel each campaign that was "
                 "running, then test the accounts."
             )
+
+    def _record(self, restored: Restored, file: str) -> None:
+        """Write an entry into the restored audit trail, or say that its database is too old for that."""
+        told = {"restored": restored.made_at, "file": file, "stopped accounts": str(restored.stopped)}
+        # The ids in the restored database may be others.
+        ContentType.objects.clear_cache()
+        try:
+            changes = {field: ("", value) for field, value in told.items()}
+            record(KeyFingerprint, AuditEntry.Action.UPDATE, changes, name="restore")
+        except DatabaseError as error:
+            self.stderr.write(f"The audit trail has no entry of this restore ({type(error).__name__}).")

@@ -5,8 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.models import AuditEntry
+from contacts.audit_log import record
 from people.secrets import CannotRotate, rotate_all
 from providers import keys
+from providers.models import KeyFingerprint
 
 
 class Command(BaseCommand):
@@ -21,6 +24,8 @@ class Command(BaseCommand):
             counts = rotate_all()
         except (keys.OtherInstallation, CannotRotate) as error:
             raise CommandError(str(error)) from error
+        told = {what: ("", f"{count} encrypted with the newest key") for what, count in counts.items()}
+        record(KeyFingerprint, AuditEntry.Action.UPDATE, told, name="keys rotated")
         for what, count in counts.items():
             self.stdout.write(f"{what}: {count} encrypted with the newest key")
         if len(settings.ACCOUNT_KEYS) > 1:
