@@ -1452,6 +1452,7 @@ class Migration(migrations.Migration):
                 ("host", models.CharField(max_length=255)),
                 ("started_at", models.DateTimeField()),
                 ("seen_at", models.DateTimeField()),
+                ("looked_at", models.DateTimeField(blank=True, null=True)),
                 ("disks", models.JSONField(blank=True, default=list)),
             ],
             options={

@@ -17,6 +17,8 @@ class Heartbeat(models.Model):
     host = models.CharField(max_length=255)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    #: When a monitor last looked for alarms. Only the one that holds the lock does, so most hosts' are older or None.
+    looked_at = models.DateTimeField(null=True, blank=True)
     #: What a monitor saw of its host's disks: ``[{"label", "path", "free", "total"}]``, in bytes.
     disks = models.JSONField(default=list, blank=True)
 

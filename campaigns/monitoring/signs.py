@@ -106,6 +106,20 @@ def beat(process: str, now: datetime, started_at: datetime) -> None:
     )
 
 
+def store_look(now: datetime, started_at: datetime) -> None:
+    """Store that this host's monitor has looked for alarms, without being a sign of life."""
+    _store(now, started_at, {"looked_at": now})
+
+
+def _store(now: datetime, started_at: datetime, found: dict[str, Any]) -> None:
+    Heartbeat.objects.update_or_create(
+        process=Heartbeat.Process.MONITOR,
+        host=socket.gethostname(),
+        defaults=found,
+        create_defaults={"seen_at": now, "started_at": started_at, **found},
+    )
+
+
 # -- disks ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,13 +141,7 @@ def read_disks() -> list[dict[str, Any]]:
 
 def report_disks(now: datetime, started_at: datetime) -> None:
     """Store the disks of this host with its monitor's heartbeat, without being a sign of life."""
-    found = {"disks": read_disks()}
-    Heartbeat.objects.update_or_create(
-        process=Heartbeat.Process.MONITOR,
-        host=socket.gethostname(),
-        defaults=found,
-        create_defaults={"seen_at": now, "started_at": started_at, **found},
-    )
+    _store(now, started_at, {"disks": read_disks()})
 
 
 def _places() -> Iterator[tuple[str, Path]]:

@@ -263,6 +263,7 @@ def test_the_monitor_looks_and_the_overview_shows_it(
     call_command("monitor")
     assert set(Alarm.objects.values_list("kind", flat=True)) == {"clock", "worker", "disk"}
     assert len(mail.outbox) == len(receiver.got) == Alarm.objects.count()
+    assert Heartbeat.objects.get().looked_at
 
     lines = logged_in(viewer).get("/").context["inbox"]
     assert {line["what"] for line in lines} == {"clock stalled", "worker stalled", "disk nearly full"}
@@ -277,6 +278,35 @@ def test_the_monitor_looks_and_the_overview_shows_it(
     assert logged_in(viewer).post(remove).status_code == 403
     assert logged_in(administrator).post(remove).status_code == 302
     assert not Heartbeat.objects.exists()
+
+
+def test_a_monitor_that_hangs_with_the_lock_shows_although_another_shows_signs_of_life(
+    viewer: User, logged_in: LogIn
+) -> None:
+    now = timezone.now()
+    long_ago, looked = now - timedelta(hours=5), now - timedelta(minutes=7)
+    common = {"process": Heartbeat.Process.MONITOR, "started_at": long_ago}
+    hanging = Heartbeat.objects.create(host="one", seen_at=looked, looked_at=looked, **common)
+    other = Heartbeat.objects.create(host="two", seen_at=now, looked_at=long_ago, **common)
+    client = logged_in(viewer)
+
+    def shown() -> list[str]:
+        lines = [line["sentence"] for line in client.get("/").context["inbox"]]
+        page = client.get(reverse("campaigns:system")).content.decode()
+        assert all(line in page for line in lines)
+        return lines
+
+    both = shown()
+    assert [line.partition(".")[0] for line in both] == [
+        "The monitor on one has shown no sign of life for 7 minutes",
+        "Nothing has looked for alarms for 7 minutes, so some may be missing here",
+    ]
+    # Another monitor took over, and its alarm about the host is shown in place of the line.
+    Heartbeat.objects.filter(pk=other.pk).update(looked_at=now)
+    assert shown() == both[:1]
+    [problem] = find_problems(signs_of_health(monitors=[hanging]), LONG_AGO, now)
+    update_alarms([problem], (), now)
+    assert shown() == [problem.sentence]
 
 
 def test_the_page_works_without_redis(viewer: User, logged_in: LogIn, settings: Settings, monkeypatch: Any) -> None:

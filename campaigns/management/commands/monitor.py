@@ -58,5 +58,6 @@ def look(started_at: datetime) -> None:
             now = timezone.now()
             found = signs.read_signs()
             update_alarms(find_problems(found, started_at, now), KNOWN_BY_REDIS if found.workers is None else (), now)
+            signs.store_look(now, started_at)
             messages.send_due(timezone.now)
     signs.beat(Heartbeat.Process.MONITOR, timezone.now(), started_at)
