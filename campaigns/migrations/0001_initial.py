@@ -1454,6 +1454,7 @@ class Migration(migrations.Migration):
                 ("seen_at", models.DateTimeField()),
                 ("looked_at", models.DateTimeField(blank=True, null=True)),
                 ("disks", models.JSONField(blank=True, default=list)),
+                ("workers", models.JSONField(blank=True, default=list)),
             ],
             options={
                 "ordering": ("process", "host"),

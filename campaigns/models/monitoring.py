@@ -21,6 +21,9 @@ class Heartbeat(models.Model):
     looked_at = models.DateTimeField(null=True, blank=True)
     #: What a monitor saw of its host's disks: ``[{"label", "path", "free", "total"}]``, in bytes.
     disks = models.JSONField(default=list, blank=True)
+    #: The workers that a monitor's host runs: ``[{"queue", "expected", "complete_at"}]``. ``complete_at`` (ISO 8601) is
+    #: the last time at which as many of them showed a sign of life as are expected.
+    workers = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ("process", "host")

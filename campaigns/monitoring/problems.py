@@ -122,6 +122,8 @@ def _problems_of_processes(signs: Signs, since: datetime, now: datetime) -> Iter
                 f"{WORK[queue.name]}. Restart the worker."
             )
             yield _problem(AlarmKind.WORKER, f"queue {queue.name}", sentence)
+        else:
+            yield from _missing_workers(queue.name, signs.monitors, since)
         limit = timedelta(seconds=settings.QUEUE_TIMEOUTS[queue.name])
         if queue.oldest_at and now - max(queue.oldest_at, since) > limit:
             sentence = (
@@ -129,6 +131,23 @@ def _problems_of_processes(signs: Signs, since: datetime, now: datetime) -> Iter
                 f"{_lapse(now - queue.oldest_at)}: its worker is stuck or has too much to do. Restart the worker."
             )
             yield _problem(AlarmKind.QUEUE, f"queue {queue.name}", sentence)
+
+
+def _missing_workers(queue: str, monitors: Sequence[Heartbeat], since: datetime) -> Iterator[Problem]:
+    """Hosts on which fewer workers of the queue live than run there, while others of the queue work.
+
+    The time is that of the host's own monitor: while a host is off, the alarm about the host says so.
+    """
+    for monitor in monitors:
+        for row in monitor.workers:
+            silent_for = monitor.seen_at - max(datetime.fromisoformat(row["complete_at"]), since)
+            if row["queue"] == queue and silent_for > timing.SILENT_AFTER:
+                sentence = (
+                    f"On {monitor.host}, fewer than {counted(row['expected'], 'worker')} of the queue {queue} have "
+                    f"shown a sign of life for {_lapse(silent_for)}. Other workers continue. Restart Baton on "
+                    f"{monitor.host}."
+                )
+                yield _problem(AlarmKind.WORKER, f"queue {queue} on {monitor.host}", sentence)
 
 
 #: What does not happen while nobody works on a queue.
