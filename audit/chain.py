@@ -92,7 +92,7 @@ def verify(since: datetime | None = None) -> Report:
     """Compute all digests again, and compare them with the seals and with the journal's lines from ``since`` on."""
     report = Report(entries=AuditEntry.objects.count())
     for name in triggers.missing(connection):
-        report.add(f"The trigger {name} is missing or disabled: entries can be changed.")
+        report.add(f"The trigger {name} is missing, disabled or changed: entries can be changed.")
     # After a restore, a position may have been used twice.
     noted: dict[int, set[str]] = {}
     for known, digest in _noted(since):
