@@ -119,6 +119,29 @@ def test_an_entry_that_was_committed_late_is_sealed_too(trail: list[AuditEntry])
     assert verify()[0] == 0
 
 
+def test_an_entry_that_was_inserted_later_shows(trail: list[AuditEntry], monkeypatch: pytest.MonkeyPatch) -> None:
+    def insert(pk: int, **fields: Any) -> None:
+        common = {"content_type": trail[0].content_type, "object_repr": "x", "action": 1, "changes": {}}
+        AuditEntry(pk=pk, **common | fields).save(force_insert=True)
+
+    last = trail[-1].pk
+    insert(last + 100)
+    chain.seal()
+    # Too far below the newest one to be sealed.
+    monkeypatch.setattr(chain, "LATE", 20)
+    insert(last + 10)
+    assert chain.seal() == 0
+    [fault] = verify()[1]["faults"]
+    assert fault.startswith(f"Entry {last + 10} has no seal and is too old to get one")
+    # Sealed, but dated back; a long transaction is no fault.
+    insert(last + 90, timestamp=timezone.now() - timedelta(hours=2))
+    insert(last + 91, timestamp=timezone.now() - timedelta(days=30))
+    assert chain.seal() == 2
+    dated_back, _ = verify()[1]["faults"]
+    assert dated_back.startswith(f"Entry {last + 91} of ")
+    assert "it was inserted later" in dated_back
+
+
 def in_spite(sql: str, *values: int) -> None:
     """Change the trail as somebody with access to the database would, who puts the triggers back."""
     triggers.remove(connection)
