@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from config.backup.creating import create, remove_older
 from config.backup.database import DatabaseFailed
+from config.errors import CannotStart
 from providers import identity
 
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         try:
             path = create(directory, datetime.now(UTC))
             removed = remove_older(directory, keep) if keep else []
-        except (OSError, DatabaseError, DatabaseFailed) as error:
+        except (OSError, DatabaseError, DatabaseFailed, CannotStart) as error:
             raise CommandError(f"There is no new backup: {error}") from None
         size = path.stat().st_size
         if options["json"]:
