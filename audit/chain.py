@@ -1,14 +1,15 @@
 """Seals the audit trail: each seal's digest covers an entry and the digest before it.
 
-Who can write to the database but lacks the installation key cannot change, remove or insert a sealed entry unnoticed.
-The journal directory, outside the database, has the latest digests: with it, removing the newest entries shows as well.
+Who can write to the database but lacks the installation key cannot change or remove a sealed entry unnoticed, nor
+insert one with an earlier time. One with the current time is sealed like any other new entry. The journal directory,
+outside the database, has the latest digests: with it, removing the newest entries shows as well.
 """
 
 import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +31,9 @@ CHUNK = 2_000
 #: Ids before the newest sealed one in which unsealed entries are looked for: a transaction that was open for long
 #: commits an entry with an id below others that are sealed already.
 LATE = 10_000
+#: An entry is older than the one sealed before it by at most this: the longest job takes two hours, and the clocks of
+#: hosts differ by minutes.
+LATE_BY = timedelta(hours=3)
 #: Faults that a report names one by one.
 MOST_FAULTS = 20
 
@@ -67,8 +71,7 @@ def seal() -> int:
 
 def _seal_chunk() -> int:
     last = Seal.objects.order_by("-position").first()
-    newest = Seal.objects.order_by("-entry_id").values_list("entry_id", flat=True).first() or 0
-    new = AuditEntry.objects.filter(pk__gt=newest - LATE, seal=None).order_by("pk").values(*SEALED)[:CHUNK]
+    new = AuditEntry.objects.filter(pk__gt=_newest_sealed() - LATE, seal=None).order_by("pk").values(*SEALED)[:CHUNK]
     position, digest = (last.position, last.digest) if last else (0, "")
     made = []
     for values in new:
@@ -92,12 +95,12 @@ def verify(since: datetime | None = None) -> Report:
     """Compute all digests again, and compare them with the seals and with the journal's lines from ``since`` on."""
     report = Report(entries=AuditEntry.objects.count())
     for name in triggers.missing(connection):
-        report.add(f"The trigger {name} is missing or disabled: entries can be changed.")
+        report.add(f"The trigger {name} is missing, disabled or changed: entries can be changed.")
     # After a restore, a position may have been used twice.
     noted: dict[int, set[str]] = {}
     for known, digest in _noted(since):
         noted.setdefault(known, set()).add(digest)
-    position, before = 0, ""
+    position, before, at = 0, "", None
     for sealed, values in _seals():
         position += 1
         if sealed.position != position:
@@ -109,13 +112,31 @@ def verify(since: datetime | None = None) -> Report:
             report.add(
                 f"Entry {sealed.entry_id} of {values['timestamp']:%Y-%m-%d}, which has seal {position}, differs."
             )
+        elif at and values["timestamp"] < at - LATE_BY:
+            report.add(
+                f"Entry {sealed.entry_id} of {values['timestamp']:%Y-%m-%d %H:%M} UTC has seal {position}, after one "
+                f"of {at:%Y-%m-%d %H:%M} UTC: it was inserted later, or the clock of a host was wrong."
+            )
+        at = values["timestamp"] if values else at
         before = sealed.digest
         if noted.pop(position, {before}) != {before}:
             report.add(f"The journal has another digest for seal {position}.")
         report.sealed += 1
+    for pk in _never_sealed():
+        report.add(f"Entry {pk} has no seal and is too old to get one: it was inserted later.")
     if noted:
         report.add(f"The journal knows of seal {max(noted)}, but the database ends at {position}.")
     return report
+
+
+def _never_sealed() -> list[int]:
+    """The first ids of entries below those in which ``seal`` looks for new ones."""
+    entries = AuditEntry.objects.filter(pk__lte=_newest_sealed() - LATE, seal=None)
+    return list(entries.order_by("pk").values_list("pk", flat=True)[:MOST_FAULTS])
+
+
+def _newest_sealed() -> int:
+    return Seal.objects.order_by("-entry_id").values_list("entry_id", flat=True).first() or 0
 
 
 def _seals() -> Iterator[tuple[Seal, dict[str, Any] | None]]:

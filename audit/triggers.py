@@ -4,12 +4,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-TABLES = ("audit_auditentry", "audit_seal")
+#: When a new row would replace another one, by table: one for each unique column.
+TABLES = {
+    "audit_auditentry": "id = NEW.id",
+    "audit_seal": "position = NEW.position OR entry_id = NEW.entry_id",
+}
 SENTENCE = "The audit trail is append-only."
 
+_POSTGRESQL_BODY = f" BEGIN RAISE EXCEPTION '{SENTENCE}'; END "
 _POSTGRESQL_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION '{SENTENCE}'; END $$
+$${_POSTGRESQL_BODY}$$
 """
 
 
@@ -38,19 +43,35 @@ def remove(connection: BaseDatabaseWrapper) -> None:
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """The triggers that are not there, or, on PostgreSQL, are disabled."""
+    """The triggers that are not there, are disabled, or no longer do what ``install`` made them do."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')")
+            cursor.execute(
+                "SELECT tgname FROM pg_trigger"
+                " JOIN pg_proc ON pg_proc.oid = tgfoid JOIN pg_class ON pg_class.oid = tgrelid"
+                # Not those of the schema that a restore keeps.
+                " WHERE pg_table_is_visible(tgrelid) AND tgname = relname || '_refuse_change'"
+                " AND tgenabled IN ('O', 'A') AND proname = 'audit_refuse_change' AND prosrc = %s"
+                # Of what pg_trigger.h names: BEFORE a statement that deletes, updates or truncates.
+                " AND tgtype = 2 + 8 + 16 + 32 AND tgqual IS NULL",
+                [_POSTGRESQL_BODY],
+            )
+            found = {name for (name,) in cursor.fetchall()}
         else:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        found = {name for (name,) in cursor.fetchall()}
+            cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+            made = {statement for (statement,) in cursor.fetchall()}
+            found = {
+                name
+                for table in TABLES
+                for name, statement in zip(names(table, "sqlite"), _statements(table, "sqlite"), strict=True)
+                if statement in made
+            }
     return [name for table in TABLES for name in names(table, connection.vendor) if name not in found]
 
 
 def names(table: str, vendor: str) -> list[str]:
     """The names of a table's triggers. SQLite has one trigger for each kind of change."""
-    kinds = ("change",) if vendor == "postgresql" else ("update", "delete")
+    kinds = ("change",) if vendor == "postgresql" else ("update", "delete", "replace")
     return [f"{table}_refuse_{kind}" for kind in kinds]
 
 
@@ -64,4 +85,9 @@ def _statements(table: str, vendor: str) -> list[str]:
         f"CREATE TRIGGER {table}_refuse_{kind} BEFORE {kind.upper()} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
         for kind in ("update", "delete")
+    ] + [
+        # INSERT OR REPLACE deletes the row that it replaces without its trigger. PostgreSQL knows no such statement.
+        f"CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {TABLES[table]}) "
+        f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
     ]

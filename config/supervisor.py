@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -98,8 +99,10 @@ class Supervisor:
         if "handover" in self.roles.names:
             every = str(timing.SWEEP_EVERY)
             self._launch(self.web, Program("clock", manage("sweep", "--every", every), self.environment))
-        every = str(MONITOR_EVERY)
-        self._launch(self.web, Program("monitor", manage("monitor", "--every", every), self.environment))
+        counts = Counter(self.roles.workers().values())
+        workers = ",".join(f"{queue}={count}" for queue, count in counts.items())
+        command = manage("monitor", "--every", str(MONITOR_EVERY), "--workers", workers)
+        self._launch(self.web, Program("monitor", command, self.environment))
         if "web" in self.roles.names:
             self._start_web(mode)
         else:

@@ -204,8 +204,10 @@ def test_the_containers_have_every_role_once_and_share_what_hosts_share() -> Non
     for name in (*roles, "migrate", "backup"):
         assert set(shared) <= set(services[name]["volumes"]), name
         assert services[name]["environment"]["BEHIND_TLS"] == "on"
-    # A journal is named after its host.
-    assert services["handover"]["hostname"]
+        assert services[name]["env_file"] == [{"path": "settings.env", "required": False}]
+    # A journal and a sign of life are named after the host: a new container must have the same name.
+    for name in roles:
+        assert services[name]["hostname"] == name
     # Nothing but the proxy can be reached from outside.
     assert [name for name, one in services.items() if "ports" in one] == ["proxy"]
 

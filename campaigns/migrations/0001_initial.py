@@ -1452,7 +1452,9 @@ class Migration(migrations.Migration):
                 ("host", models.CharField(max_length=255)),
                 ("started_at", models.DateTimeField()),
                 ("seen_at", models.DateTimeField()),
+                ("looked_at", models.DateTimeField(blank=True, null=True)),
                 ("disks", models.JSONField(blank=True, default=list)),
+                ("workers", models.JSONField(blank=True, default=list)),
             ],
             options={
                 "ordering": ("process", "host"),

@@ -17,8 +17,13 @@ class Heartbeat(models.Model):
     host = models.CharField(max_length=255)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    #: When a monitor last looked for alarms. Only the one that holds the lock does, so most hosts' are older or None.
+    looked_at = models.DateTimeField(null=True, blank=True)
     #: What a monitor saw of its host's disks: ``[{"label", "path", "free", "total"}]``, in bytes.
     disks = models.JSONField(default=list, blank=True)
+    #: The workers that a monitor's host runs: ``[{"queue", "expected", "complete_at"}]``. ``complete_at`` (ISO 8601) is
+    #: the last time at which as many of them showed a sign of life as are expected.
+    workers = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ("process", "host")

@@ -1,6 +1,6 @@
 """What is wrong right now: with the installation, the accounts and the campaigns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from campaigns import timing
 from campaigns.history import counted
-from campaigns.models import Batch, Campaign
+from campaigns.models import Alarm, Batch, Campaign, Heartbeat
 from campaigns.monitoring.signs import Signs
 from campaigns.results import balance
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER, AlarmKind
@@ -47,7 +47,47 @@ def find_problems(signs: Signs, since: datetime, now: datetime) -> list[Problem]
 
 
 def _problem(kind: AlarmKind, about: str, sentence: str, path: str = "") -> Problem:
-    return Problem(kind, f"{kind.value}, {about}"[:LONGEST_CAUSE], sentence, path or reverse("campaigns:system"))
+    return Problem(kind, _cause(kind, about), sentence, path or reverse("campaigns:system"))
+
+
+def _cause(kind: AlarmKind, about: str) -> str:
+    return f"{kind.value}, {about}"[:LONGEST_CAUSE]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Why alarms cannot be relied on, and since when."""
+
+    sentence: str
+    since: datetime
+
+
+def gaps(monitors: Sequence[Heartbeat], now: datetime) -> list[Gap]:
+    """What no alarm says: each silent monitor whose host has no alarm, and that nothing looks for alarms.
+
+    A monitor that hangs while it looks keeps its lock. Those of other hosts then show signs of life and raise nothing.
+    """
+    silent = [monitor for monitor in monitors if now - monitor.seen_at > timing.SILENT_AFTER]
+    open_alarms = Alarm.objects.filter(ended_at=None, kind=AlarmKind.HOST).values_list("cause", flat=True)
+    known = set(open_alarms) if silent else set()
+    found = [
+        Gap(
+            f"The monitor on {monitor.host} has shown no sign of life for {_lapse(now - monitor.seen_at)}. Restart "
+            "Baton there. If the host is no longer used, remove it on the page System.",
+            monitor.seen_at,
+        )
+        for monitor in silent
+        if _cause(AlarmKind.HOST, monitor.host) not in known
+    ]
+    looked = [monitor.looked_at for monitor in monitors if monitor.looked_at]
+    last = max(looked or [monitor.started_at for monitor in monitors], default=now)
+    if now - last > timing.SILENT_AFTER:
+        sentence = (
+            f"Nothing has looked for alarms for {_lapse(now - last)}, so some may be missing here. Restart Baton on "
+            "the hosts whose monitor shows no sign of life."
+        )
+        found.append(Gap(sentence, last))
+    return found
 
 
 # -- the installation ----------------------------------------------------------------------------------------------
@@ -82,6 +122,8 @@ def _problems_of_processes(signs: Signs, since: datetime, now: datetime) -> Iter
                 f"{WORK[queue.name]}. Restart the worker."
             )
             yield _problem(AlarmKind.WORKER, f"queue {queue.name}", sentence)
+        else:
+            yield from _missing_workers(queue.name, signs.monitors, since)
         limit = timedelta(seconds=settings.QUEUE_TIMEOUTS[queue.name])
         if queue.oldest_at and now - max(queue.oldest_at, since) > limit:
             sentence = (
@@ -89,6 +131,23 @@ def _problems_of_processes(signs: Signs, since: datetime, now: datetime) -> Iter
                 f"{_lapse(now - queue.oldest_at)}: its worker is stuck or has too much to do. Restart the worker."
             )
             yield _problem(AlarmKind.QUEUE, f"queue {queue.name}", sentence)
+
+
+def _missing_workers(queue: str, monitors: Sequence[Heartbeat], since: datetime) -> Iterator[Problem]:
+    """Hosts on which fewer workers of the queue live than run there, while others of the queue work.
+
+    The time is that of the host's own monitor: while a host is off, the alarm about the host says so.
+    """
+    for monitor in monitors:
+        for row in monitor.workers:
+            silent_for = monitor.seen_at - max(datetime.fromisoformat(row["complete_at"]), since)
+            if row["queue"] == queue and silent_for > timing.SILENT_AFTER:
+                sentence = (
+                    f"On {monitor.host}, fewer than {counted(row['expected'], 'worker')} of the queue {queue} have "
+                    f"shown a sign of life for {_lapse(silent_for)}. Other workers continue. Restart Baton on "
+                    f"{monitor.host}."
+                )
+                yield _problem(AlarmKind.WORKER, f"queue {queue} on {monitor.host}", sentence)
 
 
 #: What does not happen while nobody works on a queue.

@@ -3,7 +3,7 @@
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +106,20 @@ def beat(process: str, now: datetime, started_at: datetime) -> None:
     )
 
 
+def store_look(now: datetime, started_at: datetime) -> None:
+    """Store that this host's monitor has looked for alarms, without being a sign of life."""
+    _store(now, started_at, {"looked_at": now})
+
+
+def _store(now: datetime, started_at: datetime, found: dict[str, Any]) -> None:
+    Heartbeat.objects.update_or_create(
+        process=Heartbeat.Process.MONITOR,
+        host=socket.gethostname(),
+        defaults=found,
+        create_defaults={"seen_at": now, "started_at": started_at, **found},
+    )
+
+
 # -- disks ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,13 +141,33 @@ def read_disks() -> list[dict[str, Any]]:
 
 def report_disks(now: datetime, started_at: datetime) -> None:
     """Store the disks of this host with its monitor's heartbeat, without being a sign of life."""
-    found = {"disks": read_disks()}
-    Heartbeat.objects.update_or_create(
-        process=Heartbeat.Process.MONITOR,
-        host=socket.gethostname(),
-        defaults=found,
-        create_defaults={"seen_at": now, "started_at": started_at, **found},
-    )
+    _store(now, started_at, {"disks": read_disks()})
+
+
+# -- the workers of this host --------------------------------------------------------------------------------------
+
+
+def report_workers(expected: Mapping[str, int], now: datetime, started_at: datetime) -> None:
+    """Store with this host's monitor how many workers of each queue it runs, and when they last were complete.
+
+    A worker that was killed and replaced is still registered for a while, beside its replacement. So only as many of
+    the registered workers count as are expected, those with the latest signs of life.
+    """
+    host = socket.gethostname()
+    before = Heartbeat.objects.filter(process=Heartbeat.Process.MONITOR, host=host, started_at=started_at).first()
+    known = {row["queue"]: datetime.fromisoformat(row["complete_at"]) for row in before.workers} if before else {}
+    try:
+        with closing(redis_client()) as client:
+            workers = _workers(client)
+    except redis.RedisError:
+        # Nobody can tell: there is an alarm about Redis, and the workers register again when it answers.
+        known, workers = dict.fromkeys(expected, now), []
+    rows = []
+    for queue, count in sorted(expected.items()):
+        beats = sorted((each.seen_at for each in workers if (each.host, each.queue) == (host, queue)), reverse=True)
+        complete_at = max([known.get(queue, started_at), *beats[count - 1 : count]])
+        rows.append({"queue": queue, "expected": count, "complete_at": complete_at.isoformat()})
+    _store(now, started_at, {"workers": rows})
 
 
 def _places() -> Iterator[tuple[str, Path]]:

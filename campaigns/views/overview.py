@@ -21,6 +21,7 @@ from campaigns.audience.spec import rehearsal_of
 from campaigns.decisions import may_stop
 from campaigns.handover.waiting import needs_a_person, waiting_for
 from campaigns.models import Alarm, Batch, Campaign, Event, Heartbeat
+from campaigns.monitoring.problems import gaps
 from campaigns.results import balance, summary
 from campaigns.results.rate import rate_of
 from campaigns.statuses import ACTIVE, PAUSED_BY_USER, SYSTEM_ALARMS
@@ -128,14 +129,13 @@ def _inbox(campaigns: list[Campaign], ended: list[Campaign], accounts: Sequence[
 
 
 def _system_alarms() -> Iterator[Line]:
-    """What is wrong with the installation: the open alarms of the monitor, or that the monitor itself is silent."""
+    """What is wrong with the installation: the open alarms, and why there may be more."""
     url = reverse("campaigns:system")
     for alarm in Alarm.objects.filter(ended_at=None, kind__in=SYSTEM_ALARMS).order_by("id"):
         yield _line("Baton", alarm.get_kind_display().lower(), alarm.sentence, url, "red", alarm.began_at)
-    seen_at = Heartbeat.objects.filter(process=Heartbeat.Process.MONITOR).aggregate(at=Max("seen_at"))["at"]
-    if seen_at and timezone.now() - seen_at > timing.SILENT_AFTER:
-        sentence = "The process that raises alarms has shown no sign of life. Restart Baton."
-        yield _line("Baton", "monitor stalled", sentence, url, "red", seen_at)
+    monitors = list(Heartbeat.objects.filter(process=Heartbeat.Process.MONITOR))
+    for gap in gaps(monitors, timezone.now()):
+        yield _line("Baton", "monitor stalled", gap.sentence, url, "red", gap.since)
 
 
 def _mismatches(campaigns: list[Campaign]) -> Iterator[Line]:

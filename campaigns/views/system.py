@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import timing
 from campaigns.models import Alarm, AlarmMessage, Heartbeat, Notice
 from campaigns.monitoring.alarms import channels
+from campaigns.monitoring.problems import gaps
 from campaigns.monitoring.signs import Signs, read_signs
 from providers.models import KeyFingerprint
 
@@ -33,6 +34,7 @@ def system(request: HttpRequest) -> HttpResponse:
         "queues": _queues(signs, now),
         "disks": [(monitor, _with_share(disk)) for monitor in signs.monitors for disk in monitor.disks],
         "open_alarms": alarms.filter(ended_at=None),
+        "gaps": gaps(signs.monitors, now),
         "ended_alarms": alarms.exclude(ended_at=None)[:ENDED],
         "channels": channels(),
         "sends_email": bool(settings.EMAIL_URL),

@@ -1,11 +1,11 @@
 """Creates a backup while Baton works: first a copy of the database, then what its rows refer to."""
 
+import fcntl
 import json
 import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from isal import igzip
 
 from config.backup import database
 from config.backup.encryption import DecryptingReader, EncryptingWriter
+from config.backup.workspace import workspace
 from providers import keys
 from providers.models import KeyFingerprint
 
 #: The names in the archive.
 MANIFEST, DATABASE, FILES, JOURNAL = "manifest.json", "database", "files", "journal"
 PATTERN = "baton-*.backup"
+INCOMPLETE = ".incomplete"
 
 
 def create(directory: Path, now: datetime) -> Path:
@@ -29,27 +31,33 @@ def create(directory: Path, now: datetime) -> Path:
 
     It contains the database, the files (unless they are in a bucket) and the journals, and no key. Files and journals
     are read after the database, so whatever a row refers to is there. Raises OSError, DatabaseError, and
-    database.DatabaseFailed with a sentence for people.
+    database.DatabaseFailed or CannotStart with a sentence for people.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"baton-{now:%Y%m%dT%H%M%SZ}.backup"
-    draft = path.with_suffix(".incomplete")
-    try:
-        with _archive(draft) as archive, tempfile.TemporaryDirectory(prefix="backup-", dir=settings.DATA) as folder:
-            copy, manifest = Path(folder, DATABASE), Path(folder, MANIFEST)
-            manifest.write_text(json.dumps(manifest_of(now)))
-            database.copy_to(copy)
-            archive.add(manifest, MANIFEST)
-            archive.add(copy, DATABASE)
-            # What was in the database is now in the archive, and its disk space can be used for something else.
-            copy.unlink()
-            if not settings.S3_BUCKET:
-                _add_folder(archive, Path(settings.MEDIA_ROOT), FILES)
-            _add_folder(archive, Path(settings.JOURNAL_DIR), JOURNAL)
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    draft = path.with_suffix(INCOMPLETE)
+    with workspace() as folder:
+        _remove_incomplete(directory)
+        try:
+            with _archive(draft) as archive:
+                _fill(archive, folder, now)
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
     return path
+
+
+def _fill(archive: tarfile.TarFile, folder: Path, now: datetime) -> None:
+    copy, manifest = folder / DATABASE, folder / MANIFEST
+    manifest.write_text(json.dumps(manifest_of(now)))
+    database.copy_to(copy)
+    archive.add(manifest, MANIFEST)
+    archive.add(copy, DATABASE)
+    # What was in the database is now in the archive, and its disk space can be used for something else.
+    copy.unlink()
+    if not settings.S3_BUCKET:
+        _add_folder(archive, Path(settings.MEDIA_ROOT), FILES)
+    _add_folder(archive, Path(settings.JOURNAL_DIR), JOURNAL)
 
 
 def remove_older(directory: Path, keep: int) -> list[Path]:
@@ -60,10 +68,24 @@ def remove_older(directory: Path, keep: int) -> list[Path]:
     return older
 
 
+def _remove_incomplete(directory: Path) -> None:
+    """Remove what killed commands have left in ``directory``. A file that is still being written is locked."""
+    for path in directory.glob(f"baton-*{INCOMPLETE}"):
+        with path.open("rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                # Another host is writing it, or this file system has no locks.
+                continue
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _archive(path: Path) -> Iterator[tarfile.TarFile]:
     """A tar file, compressed, encrypted, readable by this user only, and durable when the block has ended."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        with suppress(OSError):
+            fcntl.flock(target, fcntl.LOCK_EX)
         sealed = EncryptingWriter(target, settings.BACKUP_KEY)
         compressed = igzip.IGzipFile(fileobj=sealed, mode="wb")
         with tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as archive:

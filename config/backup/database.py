@@ -12,6 +12,8 @@ from django.db.backends.postgresql.client import DatabaseClient
 
 #: Added to the name of the database that was replaced; of several restores, the last one's is kept.
 REPLACED = "before_restore"
+#: Ends the name of a copy that is being put in place of a database on SQLite.
+_DRAFT = ".restored"
 
 
 class DatabaseFailed(Exception):
@@ -39,6 +41,12 @@ def replace_with(path: Path) -> None:
         _replace_file(path)
 
 
+def remove_draft() -> None:
+    """Remove the copy that ``replace_with`` left behind when it was killed."""
+    if connection.vendor == "sqlite":
+        Path(f"{connection.settings_dict['NAME']}{_DRAFT}").unlink(missing_ok=True)
+
+
 def others_connected() -> int:
     """How many sessions besides this one use the database; 0 with SQLite, which cannot tell."""
     if connection.vendor != "postgresql":
@@ -62,7 +70,7 @@ def _replace_file(path: Path) -> None:
         found = Path(f"{place}{ending}")
         if found.exists():
             found.replace(f"{replaced}{ending}")
-    draft = Path(f"{place}.restored")
+    draft = Path(f"{place}{_DRAFT}")
     shutil.copyfile(path, draft)
     draft.chmod(0o600)
     with draft.open("rb") as handle:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from campaigns.handover.restore import leave_ids_unused
 from config.backup import database
 from config.backup.creating import DATABASE, FILES, JOURNAL, MANIFEST, opened
 from config.backup.encryption import CannotRead
+from config.backup.workspace import workspace
 from config.errors import CannotStart
 from config.preflight import lock_directory, only_supervisor
 from config.schema import SCHEMA_LOCK
@@ -49,13 +49,13 @@ def restore(path: Path, is_journal_lost: bool = False) -> Restored:
     """
     try:
         with only_supervisor(lock_directory()), _nobody_works():
-            with tempfile.TemporaryDirectory(prefix="restore-", dir=settings.DATA) as folder:
-                manifest = _read_whole(path, Path(folder))
+            with workspace() as folder:
+                manifest = _read_whole(path, folder)
                 _check(manifest, is_journal_lost)
                 files = _extract(path, FILES, Path(settings.MEDIA_ROOT))
                 # The rows of the database must not refer to files that a power cut loses.
                 os.sync()
-                database.replace_with(Path(folder, DATABASE))
+                database.replace_with(folder / DATABASE)
             stopped = _stop_accounts(manifest["made_at"]) if is_journal_lost else 0
             if is_journal_lost:
                 # Last, because Baton does not start without them: an account that was not stopped hands nothing over.

@@ -62,6 +62,37 @@ def test_the_database_refuses_every_change(trail: list[AuditEntry], change: Call
     assert (list(AuditEntry.objects.values()), list(Seal.objects.values())) == before
 
 
+@pytest.mark.parametrize("table", triggers.TABLES)
+def test_the_database_refuses_to_replace_an_entry_or_a_seal(trail: list[AuditEntry], table: str) -> None:
+    if connection.vendor == "postgresql":
+        pytest.skip("only SQLite has INSERT OR REPLACE")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    # A seal of the same entry at another position replaces it too.
+    replaces = "INSERT OR REPLACE INTO audit_seal SELECT position + 1000, digest, entry_id FROM audit_seal"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(replaces)
+
+
+def test_a_trigger_that_does_something_else_is_missed(trail: list[AuditEntry]) -> None:
+    idle = {
+        "postgresql": [
+            "CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN NULL; END $$"
+        ],
+        "sqlite": [
+            "DROP TRIGGER audit_seal_refuse_update",
+            "CREATE TRIGGER audit_seal_refuse_update BEFORE UPDATE ON audit_seal BEGIN SELECT 1; END",
+        ],
+    }
+    with connection.cursor() as cursor:
+        for statement in idle[connection.vendor]:
+            cursor.execute(statement)
+    faults = verify()[1]["faults"]
+    assert len(faults) == (2 if connection.vendor == "postgresql" else 1)
+    assert "missing, disabled or changed" in faults[0]
+
+
 def test_an_entry_outlives_the_person(trail: list[AuditEntry], operator: User) -> None:
     operator.delete()
     assert AuditEntry.objects.get(pk=trail[0].pk).actor_name == "operator"
@@ -86,6 +117,29 @@ def test_an_entry_that_was_committed_late_is_sealed_too(trail: list[AuditEntry])
     )
     assert chain.seal() == 1
     assert verify()[0] == 0
+
+
+def test_an_entry_that_was_inserted_later_shows(trail: list[AuditEntry], monkeypatch: pytest.MonkeyPatch) -> None:
+    def insert(pk: int, **fields: Any) -> None:
+        common = {"content_type": trail[0].content_type, "object_repr": "x", "action": 1, "changes": {}}
+        AuditEntry(pk=pk, **common | fields).save(force_insert=True)
+
+    last = trail[-1].pk
+    insert(last + 100)
+    chain.seal()
+    # Too far below the newest one to be sealed.
+    monkeypatch.setattr(chain, "LATE", 20)
+    insert(last + 10)
+    assert chain.seal() == 0
+    [fault] = verify()[1]["faults"]
+    assert fault.startswith(f"Entry {last + 10} has no seal and is too old to get one")
+    # Sealed, but dated back; a long transaction is no fault.
+    insert(last + 90, timestamp=timezone.now() - timedelta(hours=2))
+    insert(last + 91, timestamp=timezone.now() - timedelta(days=30))
+    assert chain.seal() == 2
+    dated_back, _ = verify()[1]["faults"]
+    assert dated_back.startswith(f"Entry {last + 91} of ")
+    assert "it was inserted later" in dated_back
 
 
 def in_spite(sql: str, *values: int) -> None:
@@ -118,8 +172,8 @@ def test_the_triggers_are_missed(trail: list[AuditEntry]) -> None:
     triggers.remove(connection)
     faults = verify()[1]["faults"]
     triggers.install(connection)
-    assert len(faults) == (2 if connection.vendor == "postgresql" else 4)
-    assert "missing or disabled" in faults[0]
+    assert len(faults) == (2 if connection.vendor == "postgresql" else 6)
+    assert "missing, disabled or changed" in faults[0]
 
 
 def test_another_key_makes_no_matching_digest(trail: list[AuditEntry], settings: Settings) -> None:

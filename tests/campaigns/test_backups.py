@@ -19,6 +19,7 @@ from campaigns.handover import restore
 from campaigns.models import Batch, Campaign
 from campaigns.results import balance
 from config.backup import creating, database
+from config.backup.workspace import PREFIX, workspace
 from config.preflight import only_supervisor
 from contacts.models import ContactList, Suppression
 from contacts.suppression import suppress
@@ -172,6 +173,27 @@ def test_of_a_newer_version_or_another_kind_of_database_nothing_is_restored(
         path = backup(tmp_path / str(len(match)))
         with pytest.raises(CommandError, match=match):
             call_command("restore", str(path))
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_what_a_killed_command_left_is_removed(command: str, settings: Settings, tmp_path: Path) -> None:
+    identity.verify()
+    path = backup(tmp_path / "backups")
+    left = Path(settings.DATA, f"{PREFIX}killed")
+    left.mkdir()
+    (left / "database").touch()
+    draft = path.with_suffix(creating.INCOMPLETE)
+    draft.touch()
+    with workspace() as folder:
+        assert not left.exists()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        with pytest.raises(CommandError, match="Another backup or restore is running here"):
+            call_command(command, str(path if command == "restore" else path.parent))
+        assert folder.exists()
+    left.mkdir()
+    call_command(command, str(path if command == "restore" else path.parent))
+    assert not left.exists()
+    assert draft.exists() == (command == "restore")
 
 
 def test_only_the_newest_backups_are_kept(db: None, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
-from redis import Redis
+from redis import Redis, RedisError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
@@ -59,6 +60,12 @@ def signs_of_health(**other: Any) -> Signs:
 
 
 SILENT = NOW - timedelta(minutes=3)
+
+
+def runs(complete_at: datetime) -> list[dict[str, Any]]:
+    return [{"queue": "handover", "expected": 2, "complete_at": complete_at.isoformat()}]
+
+
 BAD_DAYS = {
     "all well": ({}, {}),
     "clock stalled": (
@@ -71,6 +78,20 @@ BAD_DAYS = {
         {"worker, queue handover": "No worker of the queue handover has shown a sign of life for 3 minutes: nothing"},
     ),
     "no worker at all": ({"workers": []}, {f"worker, queue {each}": each for each in QUEUES}),
+    "one of several workers stalled": (
+        {
+            "monitors": [
+                Heartbeat(process="monitor", host="one", seen_at=NOW, workers=runs(NOW)),
+                Heartbeat(process="monitor", host="two", seen_at=NOW, workers=runs(SILENT)),
+                # The host is off, and its monitor saw its workers until then.
+                Heartbeat(process="monitor", host="off", seen_at=SILENT, workers=runs(SILENT - timedelta(minutes=1))),
+            ]
+        },
+        {
+            "worker, queue handover on two": "On two, fewer than 2 workers of the queue handover have shown a sign of",
+            "host, off": "no sign of life",
+        },
+    ),
     "another worker took over": (
         {
             "workers": [
@@ -263,6 +284,7 @@ def test_the_monitor_looks_and_the_overview_shows_it(
     call_command("monitor")
     assert set(Alarm.objects.values_list("kind", flat=True)) == {"clock", "worker", "disk"}
     assert len(mail.outbox) == len(receiver.got) == Alarm.objects.count()
+    assert Heartbeat.objects.get().looked_at
 
     lines = logged_in(viewer).get("/").context["inbox"]
     assert {line["what"] for line in lines} == {"clock stalled", "worker stalled", "disk nearly full"}
@@ -277,6 +299,36 @@ def test_the_monitor_looks_and_the_overview_shows_it(
     assert logged_in(viewer).post(remove).status_code == 403
     assert logged_in(administrator).post(remove).status_code == 302
     assert not Heartbeat.objects.exists()
+
+
+def test_a_monitor_that_hangs_with_the_lock_shows_although_another_shows_signs_of_life(
+    viewer: User, logged_in: LogIn
+) -> None:
+    now = timezone.now()
+    long_ago, looked = now - timedelta(hours=5), now - timedelta(minutes=7)
+    common = {"process": Heartbeat.Process.MONITOR, "started_at": long_ago}
+    hanging = Heartbeat.objects.create(host="one", seen_at=looked, looked_at=looked, **common)
+    other = Heartbeat.objects.create(host="two", seen_at=now, looked_at=long_ago, **common)
+    client = logged_in(viewer)
+
+    def shown() -> list[str]:
+        lines = [line["sentence"] for line in client.get("/").context["inbox"]]
+        page = client.get(reverse("campaigns:system")).content.decode()
+        assert all(line in page for line in lines)
+        return lines
+
+    both = shown()
+    assert [line.partition(".")[0] for line in both] == [
+        "The monitor on one has shown no sign of life for 7 minutes",
+        "Nothing has looked for alarms for 7 minutes, so some may be missing here",
+    ]
+    # Another monitor took over, and its alarm about the host is shown in place of the line.
+    Heartbeat.objects.filter(pk=other.pk).update(looked_at=now)
+    assert shown() == both[:1]
+    found = find_problems(signs_of_health(monitors=[hanging]), LONG_AGO, now)
+    [problem] = [each for each in found if each.kind == AlarmKind.HOST]
+    update_alarms([problem], (), now)
+    assert shown() == [problem.sentence]
 
 
 def test_the_page_works_without_redis(viewer: User, logged_in: LogIn, settings: Settings, monkeypatch: Any) -> None:
@@ -307,6 +359,35 @@ def test_a_worker_and_a_queue_are_seen(valkey: Redis) -> None:
     [again] = Worker.all(connection=valkey, serializer=JSONSerializer)
     assert again.queue_names() == ["handover"]
     worker.register_death()
+
+
+def test_a_worker_that_stalls_is_missed_and_one_that_is_replaced_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, host, workers = NOW - timedelta(hours=1), socket.gethostname(), list[WorkerSign]()
+    monkeypatch.setattr(signs, "_workers", lambda client: workers)
+
+    def complete_at(*beats: datetime, at: datetime = NOW, started_at: datetime = start) -> datetime:
+        workers[:] = [WorkerSign(host, pid, "handover", "idle", beat) for pid, beat in enumerate(beats)]
+        workers.append(WorkerSign("another", 9, "handover", "idle", NOW))
+        signs.report_workers({"handover": 2}, at, started_at)
+        [row] = Heartbeat.objects.get().workers
+        assert (row["queue"], row["expected"]) == ("handover", 2)
+        return datetime.fromisoformat(row["complete_at"])
+
+    # Until both have started, the start counts.
+    assert complete_at(NOW) == start
+    assert complete_at(NOW, SILENT) == SILENT
+    # The entry of a killed worker remains beside those of its replacement and the other one.
+    assert complete_at(NOW, SILENT, NOW) == NOW
+    # Both have ended in order and unregistered.
+    assert complete_at() == NOW
+    later = NOW + timedelta(minutes=9)
+    assert complete_at(started_at=later) == later
+
+    def fail(client: Redis) -> list[WorkerSign]:
+        raise RedisError
+
+    monkeypatch.setattr(signs, "_workers", fail)
+    assert complete_at(at=later, started_at=start) == later
 
 
 def test_the_clock_shows_a_sign_of_life_after_a_sweep(enqueued: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,3 +434,5 @@ def test_limits_allow_for_what_is_slow() -> None:
     """A busy worker shows a sign of life every 30 s, and sending may keep the monitor this long."""
     assert timing.SEND_ALARMS_FOR + timedelta(seconds=2 * timing.WEBHOOK_ANSWER_SECONDS) < timing.SILENT_AFTER
     assert timedelta(seconds=2 * 30) < timing.SILENT_AFTER
+    sending = timing.SEND_ALARMS_FOR + timedelta(seconds=2 * timing.WEBHOOK_ANSWER_SECONDS)
+    assert timedelta(seconds=30) + sending < timing.SILENT_AFTER

@@ -6,6 +6,7 @@ webhook that does not answer delays neither.
 
 import logging
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,17 +31,23 @@ class Command(BaseCommand):
     help = "Report this host's disks, raise and end alarms, and send them. With --every, this is the monitor process."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--workers",
+            type=_workers,
+            metavar="QUEUE=N,...",
+            help="how many workers of each queue this host runs: fewer raise an alarm",
+        )
         parser.add_argument("--every", type=float, metavar="SECONDS", help="look again and again until stopped")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started_at = timezone.now()
         if not options["every"]:
             # Everything that is silent now is reported: nothing is about to start.
-            look(started_at - 2 * timing.SILENT_AFTER)
+            look(started_at - 2 * timing.SILENT_AFTER, options["workers"])
             return
         while True:
             try:
-                look(started_at)
+                look(started_at, options["workers"])
             except DatabaseError as error:
                 logger.warning("The database did not answer: %s", type(error).__name__)
             except Exception:
@@ -50,13 +57,24 @@ class Command(BaseCommand):
             time.sleep(options["every"])
 
 
-def look(started_at: datetime) -> None:
-    """Look once: silence before ``started_at`` counts for nothing. Raises DatabaseError."""
+def _workers(text: str) -> dict[str, int]:
+    """The number of workers by queue. Raises ValueError, which argparse turns into its own error."""
+    return {queue: int(count) for queue, _, count in (part.partition("=") for part in text.split(",") if part)}
+
+
+def look(started_at: datetime, workers: Mapping[str, int] | None = None) -> None:
+    """Look once: silence before ``started_at`` counts for nothing. Raises DatabaseError.
+
+    ``workers`` are the numbers of workers by queue that this host runs; None leaves those that are stored.
+    """
     signs.report_disks(timezone.now(), started_at)
+    if workers is not None:
+        signs.report_workers(workers, timezone.now(), started_at)
     with hold(MONITOR_LOCK) as lock:
         if lock:
             now = timezone.now()
             found = signs.read_signs()
             update_alarms(find_problems(found, started_at, now), KNOWN_BY_REDIS if found.workers is None else (), now)
+            signs.store_look(now, started_at)
             messages.send_due(timezone.now)
     signs.beat(Heartbeat.Process.MONITOR, timezone.now(), started_at)

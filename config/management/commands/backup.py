@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from audit.models import AuditEntry
 from config.backup.creating import create, remove_older
 from config.backup.database import DatabaseFailed
+from config.errors import CannotStart
 from contacts.audit_log import record
 from providers import identity
 from providers.models import KeyFingerprint
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         try:
             path = create(directory, datetime.now(UTC))
             removed = remove_older(directory, keep) if keep else []
-        except (OSError, DatabaseError, DatabaseFailed) as error:
+        except (OSError, DatabaseError, DatabaseFailed, CannotStart) as error:
             raise CommandError(f"There is no new backup: {error}") from None
         size = path.stat().st_size
         told = {"exported": ("", "backup"), "file": ("", path.name), "bytes": ("", str(size))}
