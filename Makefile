@@ -39,7 +39,7 @@ test-all: test ## Run the tests, then the slow ones and, beside them, on Postgre
 
 # Beside each other. Each run has its own directories, databases and ports.
 test-slow: $(VENV)/installed-dev
-	@$(PY) $(PYTEST) $$(($(CORES) + 1)) $(ONE_BY_ONE) -m slow
+	@$(PY) $(PYTEST) $$((2 * $(CORES))) $(ONE_BY_ONE) -m slow
 
 test-postgresql: $(VENV)/installed-dev
 	@$(PY) -m tests.postgresql $(PYTEST) $(CORES) $(ONE_BY_ONE) -m postgresql

@@ -39,7 +39,7 @@ def answers(bind: str, port: int) -> bool:
     headers = {"Host": LOOPBACK if allowed == "*" else allowed, "X-Forwarded-Proto": "https"}
     asking = HTTPConnection(host_of(bind).strip("[]"), port, timeout=timing.HEALTH_ANSWER)
     try:
-        asking.request("GET", "/health/ready", headers=headers)
+        asking.request("GET", "/healthz", headers=headers)
         return asking.getresponse().status == 200
     except (HTTPException, OSError):
         return False

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from campaigns import decisions
-from campaigns.models import Batch, Campaign
+from campaigns.models import Batch, Campaign, Event
 from providers.limits import GuardKind
 from tests.proof.incidents import Incident
 from tests.proof.machine import BatchLife
@@ -64,6 +64,15 @@ def test_a_text_changed_and_put_back_is_never_texted(begun: BatchLife) -> None:
         decisions.resume(campaign, begun.setup.approver, begun.clock())
     begun.soon(seconds=1, incident=None)
 
+    begun.check()
+
+
+def test_a_file_is_created_again_without_somebody_who_opted_out(begun: BatchLife) -> None:
+    begun.run("create_batches", begun.campaign_ids[0])
+    begun.somebody_opts_out(person=0)
+    sweep_repeatedly(begun, 3, seconds=61)
+
+    assert Event.objects.filter(batch__isnull=False, reason="opted_out").exists()
     begun.check()
 
 
