@@ -42,16 +42,24 @@ def main() -> int:
     folder = data / f"bench-{os.getpid()}"
     for name in FORGOTTEN:
         os.environ.pop(name, None)
+    results: list[Result] = []
     try:
-        results = list(run(wanted, kinds, rows, folder))
+        for result in run(wanted, kinds, rows, folder):
+            results.append(result)
+            # What was measured stays, also if somebody ends a run that may take an hour.
+            store(data, results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     results += against_sqlite(results)
-    (data / "bench.json").write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
+    store(data, results)
     print(f"\n{as_text(results)}\n\n{NOTE}")
     missed = misses(results)
     print("\nMissed:\n  " + "\n  ".join(missed) if missed else "\nEvery target that was measured holds.")
     return int(bool(missed) and os.environ.get("CHECK") == "1")
+
+
+def store(data: Path, results: list[Result]) -> None:
+    (data / "bench.json").write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
 
 
 def run(wanted: list[str], kinds: list[str], rows: int, folder: Path) -> Iterator[Result]:
