@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from functools import cache
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
@@ -18,6 +15,7 @@ from campaigns.monitoring import signs
 from config import outages, startup
 from config.startup import verify_if_due
 from contacts.outages import Outage
+from providers import identity
 from providers.keys import OtherInstallation
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -56,7 +54,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     database = _database_answers()
     checks = {
         "database": database,
-        "migrations": database and schema_is_current(),
+        "migrations": database and not identity.missing_migrations(),
         "redis": _redis_answers(),
         "disk": all(disk["free"] >= settings.DISK_LOW_BYTES / 10 for disk in signs.read_disks()),
     }
@@ -79,21 +77,6 @@ def _redis_answers() -> bool:
             return bool(client.ping())
     except RedisError:
         return False
-
-
-def schema_is_current() -> bool:
-    """Whether the database has all migrations of this version; it reads one table."""
-    try:
-        applied = set(MigrationRecorder(connection).applied_migrations())
-    except DatabaseError:
-        return False
-    return _known_migrations() <= applied
-
-
-@cache
-def _known_migrations() -> frozenset[tuple[str, str]]:
-    """The migrations of this version's files, which do not change while it runs."""
-    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def refuse_other_installation(get_response: GetResponse) -> GetResponse:

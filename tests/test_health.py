@@ -15,6 +15,7 @@ from redis import Redis
 
 from config import health
 from config.first_administrator import make_path
+from providers import identity
 from tests.conftest import MakeUser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -47,7 +48,7 @@ def test_it_is_ready_and_says_what_is_not(client: Client, valkey: Redis, monkeyp
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": READY})
 
     monkeypatch.setattr(settings, "DISK_LOW_BYTES", 10**18)
-    monkeypatch.setattr(health, "_known_migrations", lambda: {("campaigns", "0002_of_the_next_version")})
+    monkeypatch.setattr(identity, "missing_migrations", lambda: ["campaigns.0002_of_the_next_version"])
     monkeypatch.setitem(settings.RQ_QUEUES["handover"], "URL", "unix:///nowhere/valkey.sock")
     answer = client.get("/health/ready")
     failed = {"database": True, "migrations": False, "redis": False, "disk": False}
