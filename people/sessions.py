@@ -63,13 +63,16 @@ def end_old_sessions(get_response: GetResponse) -> GetResponse:
         if request.user.is_authenticated:
             _end_or_note(request, timezone.now())
         response = get_response(request)
-        login = resolve_url(settings.LOGIN_URL)
-        if request.headers.get("HX-Request") and response.headers.get("Location", "").startswith(f"{login}?"):
+        if request.headers.get("HX-Request") and _leads_to_login(response):
             # The login page would become a part of the page; loading the page again leads to it, and back.
             return HttpResponseClientRefresh()
         return response
 
     return middleware
+
+
+def _leads_to_login(response: HttpResponseBase) -> bool:
+    return response.headers.get("Location", "").startswith(f"{resolve_url(settings.LOGIN_URL)}?")
 
 
 def _end_or_note(request: HttpRequest, now: datetime) -> None:
