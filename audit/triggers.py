@@ -1,4 +1,4 @@
-"""The database triggers that refuse every change of the audit trail. They are made by the migration."""
+"""The database triggers that refuse every change of the audit trail. The migration creates them."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
