@@ -1,8 +1,8 @@
 """Seals the audit trail: each seal's digest covers an entry and the digest before it.
 
-Who can write to the database but lacks the installation key cannot change or remove a sealed entry unnoticed, nor
-insert one with an earlier time. One with the current time is sealed like any other new entry. The journal directory,
-outside the database, has the latest digests: with it, removing the newest entries shows as well.
+Somebody who can write to the database but lacks the installation key cannot change or remove a sealed entry unnoticed,
+nor insert one with an earlier time. One with the current time is sealed like any other new entry. The journal
+directory, outside the database, has the latest digests: with it, removing the newest entries shows as well.
 """
 
 import json

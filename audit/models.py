@@ -1,7 +1,7 @@
 """The audit trail: who did what, when and from where, and what it was before and after. Rows are only ever added.
 
-Database triggers refuse every change (``audit.triggers``), and a chain of seals shows what was changed in spite of them
-(``audit.chain``).
+Database triggers refuse every change (``audit.triggers``), and a chain of seals shows changes that were made all the
+same (``audit.chain``).
 """
 
 from typing import Any

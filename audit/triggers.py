@@ -1,4 +1,4 @@
-"""The database triggers that refuse every change of the audit trail. They are made by the migration."""
+"""The database triggers that refuse every change of the audit trail. The migration creates them."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -29,7 +29,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
         if connection.vendor == "postgresql":
             cursor.execute(_POSTGRESQL_FUNCTION)
         for table in TABLES:
-            for statement in _statements(table, connection.vendor):
+            for statement in _triggers(table, connection.vendor).values():
                 cursor.execute(statement)
 
 
@@ -37,7 +37,7 @@ def remove(connection: BaseDatabaseWrapper) -> None:
     """Drop the triggers. Only the tests do, to empty the tables."""
     with connection.cursor() as cursor:
         for table in TABLES:
-            for name in names(table, connection.vendor):
+            for name in _triggers(table, connection.vendor):
                 on = f" ON {table}" if connection.vendor == "postgresql" else ""
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
 
@@ -63,31 +63,26 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
             found = {
                 name
                 for table in TABLES
-                for name, statement in zip(names(table, "sqlite"), _statements(table, "sqlite"), strict=True)
+                for name, statement in _triggers(table, connection.vendor).items()
                 if statement in made
             }
-    return [name for table in TABLES for name in names(table, connection.vendor) if name not in found]
+    return [name for table in TABLES for name in _triggers(table, connection.vendor) if name not in found]
 
 
-def names(table: str, vendor: str) -> list[str]:
-    """The names of a table's triggers. SQLite has one trigger for each kind of change."""
-    kinds = ("change",) if vendor == "postgresql" else ("update", "delete", "replace")
-    return [f"{table}_refuse_{kind}" for kind in kinds]
-
-
-def _statements(table: str, vendor: str) -> list[str]:
+def _triggers(table: str, vendor: str) -> dict[str, str]:
+    """The statements that create a table's triggers, by name. SQLite has one trigger for each kind of change."""
     if vendor == "postgresql":
-        return [
-            f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()"
-        ]
-    return [
-        f"CREATE TRIGGER {table}_refuse_{kind} BEFORE {kind.upper()} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
-        for kind in ("update", "delete")
-    ] + [
-        # INSERT OR REPLACE deletes the row that it replaces without its trigger. PostgreSQL knows no such statement.
-        f"CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {TABLES[table]}) "
-        f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
-    ]
+        events = {"change": f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"}
+        refuse = "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()"
+    else:
+        events = {
+            "update": f"BEFORE UPDATE ON {table}",
+            "delete": f"BEFORE DELETE ON {table}",
+            # INSERT OR REPLACE deletes the row that it replaces without its trigger. PostgreSQL has no such statement.
+            "replace": f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {TABLES[table]})",
+        }
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
+    return {
+        f"{table}_refuse_{kind}": f"CREATE TRIGGER {table}_refuse_{kind} {event} {refuse}"
+        for kind, event in events.items()
+    }

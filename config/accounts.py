@@ -135,7 +135,8 @@ def require_second_step(get_response: GetResponse) -> GetResponse:
 def _ask_for_second_step(
     request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
 ) -> HttpResponseBase | None:
-    if not needs_second_step(request.user) or has_passed(request):
+    # In this order: the first needs only the session, the second may need a query.
+    if has_passed(request) or not needs_second_step(request.user):
         return None
     has_device = is_mfa_enabled(request.user)
     match = request.resolver_match

@@ -1,4 +1,4 @@
-"""The format of Baton's log, and the ids that its lines bear."""
+"""The format of Baton's log, and the ids in its lines."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from contacts.log_context import add_ids, current_ids, log_about
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: Ids that a line may bear, from the context or from ``extra``. Nothing else of ``extra`` is written: Django adds the
+#: Ids that a line may have, from the context or from ``extra``. Nothing else of ``extra`` is written: Django adds the
 #: request there, whose address may hold a phone number.
 IDS = ("request", "job", "campaign", "batch", "account", "import", "export", "action")
 
@@ -65,7 +65,7 @@ class JsonFormatter(DiscreetFormatter):
 
 
 def log_request_id(get_response: GetResponse) -> GetResponse:
-    """Middleware: the lines of a request bear its id, which the answer names as ``X-Request-ID``."""
+    """Middleware: the lines of a request contain its id, which the response returns as ``X-Request-ID``."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         sent = request.headers.get("X-Request-ID", "")

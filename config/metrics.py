@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: whoever asks needs a token or an address that the settings name."""
+"""/metrics, for Prometheus: a request needs a token, or an address that the settings name."""
 
 from ipaddress import ip_address
 

@@ -13,7 +13,7 @@ from contacts.outages import Outage, outage_of
 
 logger = logging.getLogger(__name__)
 
-#: A page that was only read loads itself again after so many seconds.
+#: The seconds after which a page that changes nothing loads itself again.
 LOAD_AGAIN_AFTER = 15
 
 
@@ -57,7 +57,7 @@ STORAGE = Words(
     f"Everything stored is safe. {AFTERWARDS}",
     "If it lasts longer than a few minutes, tell your administrator to mount the folder of journals and files again.",
 )
-#: For a request that was to change something: how far it came is not known.
+#: For a request that was to change something: how far it got is not known.
 NOT_DONE = (
     "What you just did was not finished. When Baton works again, check what was stored and do the rest again. "
     "An opt-out may be entered twice without harm."

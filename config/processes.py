@@ -16,7 +16,7 @@ from django.conf import settings
 from config import timing
 from config.lifeline import die_with
 
-#: A log file larger than this many bytes is set aside, and so many that were set aside are kept.
+#: A log file of more than LOG_LIMIT bytes is rotated, and LOGS_KEPT earlier files are kept.
 LOG_LIMIT = 10_000_000
 LOGS_KEPT = 5
 
@@ -50,7 +50,7 @@ class Child:
             self.process = spawn(self.program, output.fileno())
 
     def rotate_log(self) -> None:
-        """Set the log aside if it is too large; the program continues to write to the same, now empty file."""
+        """Rotate the log if it is too large; the program continues to write to the same, now empty file."""
         if rotate(self.log):
             self.written_before = 0
 
@@ -72,8 +72,7 @@ def rotate(log: Path) -> bool:
     """Copy a log file of more than LOG_LIMIT bytes to ``.log.1``, earlier copies to ``.log.2`` and on, and empty it.
 
     Its program keeps the file open for appending, so the file cannot be renamed. What it writes between the copy and
-    the emptying is lost: a few lines at most. Returns whether it was set aside, which fails if the disk
-    is full.
+    the emptying is lost: a few lines at most. Returns whether the file was rotated; on a full disk it is not.
     """
     if not log.exists() or log.stat().st_size <= LOG_LIMIT:
         return False

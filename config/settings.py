@@ -42,7 +42,7 @@ MFA_REQUIRED = env.bool("MFA_REQUIRED", default=False)
 MFA_REQUIRED_ROLES: list[str] = env.list("MFA_REQUIRED_ROLES", default=[])
 if set(MFA_REQUIRED_ROLES) - {"viewer", "operator", "approver", "administrator"}:
     raise ImproperlyConfigured("MFA_REQUIRED_ROLES lists roles: viewer, operator, approver, administrator.")
-# A session ends when nothing was done for so long, and at the latest so long after the login.
+# A session ends after SESSION_IDLE without activity, and at the latest SESSION_LASTS after the login.
 SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", default=60))
 SESSION_LASTS = timedelta(hours=env.int("SESSION_HOURS", default=12))
 if min(SESSION_IDLE, SESSION_LASTS) <= timedelta(0):
@@ -65,7 +65,7 @@ START_PATIENCE = timedelta(minutes=env.int("START_PATIENCE_MINUTES", default=30)
 # the start may no longer be caught up on (START_PATIENCE).
 APPROVAL_LASTS = timedelta(days=7)
 
-# Personal data is erased after so many days, by kind; 0 keeps it. docs/privacy.md recommends values.
+# The days after which personal data is erased, by kind; 0 keeps it. docs/privacy.md recommends values.
 RETENTION_DAYS = {
     "uploads": env.int("RETENTION_UPLOADS_DAYS", default=0),
     "left_out": env.int("RETENTION_LEFT_OUT_DAYS", default=0),
@@ -118,7 +118,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.logs.log_request_id",
     "django.middleware.security.SecurityMiddleware",
-    # Before WhiteNoise, so that static files bear the policy too.
+    # Before WhiteNoise, so that static files get the policy too.
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.privacy.no_store",
@@ -223,7 +223,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "people.passwords.NoKnownWord"},
 ]
-# Passwords must not contain these: what somebody who knows the company tries first.
+# Passwords must not contain these words, which somebody who knows the company would try first.
 PASSWORD_WORDS: list[str] = [*("baton", "gateway", "campaign"), *env.list("PASSWORD_WORDS", default=[])]
 ACCOUNT_ADAPTER = "config.accounts.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
@@ -233,10 +233,10 @@ ACCOUNT_LOGOUT_ON_GET = False
 # The cookie ends with the browser, and the session with SESSION_IDLE and SESSION_LASTS.
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "people.tokens.PasswordLinks"  # noqa: S105
-# Nobody makes Baton send an email to an address that no person here has.
+# Baton sends no email to an address that belongs to nobody here.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Baton] "
-# The link of an invitation and of a reset works for so many seconds.
+# How long the link of an invitation or a reset works, in seconds.
 PASSWORD_RESET_TIMEOUT = 2 * 24 * 60 * 60
 # A decision asks for the password again when the last one is older than this, in seconds.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
@@ -305,7 +305,7 @@ if ALARM_WEBHOOK_URL and len(ALARM_WEBHOOK_SECRET) < 16:
     raise ImproperlyConfigured("ALARM_WEBHOOK_URL needs ALARM_WEBHOOK_SECRET, of at least 16 characters.")
 # Less free space than this, in bytes, is an alarm. Below a tenth of it, this host is not ready for requests.
 DISK_LOW_BYTES = env.int("DISK_LOW_BYTES", default=2_000_000_000)
-# Who may read /metrics: whoever sends this token, and the addresses of these networks. With neither, nobody may.
+# /metrics answers requests that send this token or come from one of these networks. With neither set, it answers none.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 try:
     METRICS_NETWORKS = [ip_network(network) for network in env.list("METRICS_NETWORKS", default=[])]

@@ -69,10 +69,10 @@ class PersonAdmin(admin.ModelAdmin):
         self.message_user(request, format_html("{} with which {} chooses a password.", page, obj), messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
-        """The operation has given the role; there is nothing else beside the user."""
+        """Save nothing: ``save_model`` has already given the role."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A person is deactivated: what they did stays under their name."""
+        """People are deactivated instead, so that what they did stays under their name."""
         return False
 
 

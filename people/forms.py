@@ -75,7 +75,11 @@ class PersonForm(_NamesForm):
 class ProfileForm(_NamesForm):
     """What people say about themselves."""
 
-    time_zone = forms.ChoiceField(label="Time zone", required=False)
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        help_text="Times are shown and entered in it. The allowed hours of campaigns have a time zone of their own.",
+    )
 
     class Meta(_NamesForm.Meta):
         help_texts = {"email": "Optional. You can log in with it, and get notices by email."}
@@ -85,9 +89,6 @@ class ProfileForm(_NamesForm):
         zones = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         own = f"The time zone of this installation ({settings.TIME_ZONE})"
         self.fields["time_zone"].choices = [("", own), *((zone, zone) for zone in zones)]  # type: ignore[attr-defined]
-        self.fields[
-            "time_zone"
-        ].help_text = "Times are shown and entered in it. The allowed hours of campaigns have a time zone of their own."
         profile = Profile.objects.filter(user=self.instance).first()
         self.initial["time_zone"] = profile.time_zone if profile else ""
 

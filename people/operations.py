@@ -75,7 +75,7 @@ def report_address(user: User, before: str) -> None:
 
 
 def set_access(actor: User, user: User, is_active: bool) -> None:
-    """Let a person log in, or end their sessions and their links for a password, and let them log in no more.
+    """Let a person log in, or end their sessions and password links and keep them from logging in.
 
     Raises PermissionDenied and Refusal.
     """

@@ -32,7 +32,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 BEGAN, SEEN = "began_at", "seen_at"
 #: The key of the session for the name of the person's time zone, so that no request has to look it up.
 TIME_ZONE = "time_zone"
-#: The last action is written at most once in so many seconds, because each write is a transaction.
+#: The seconds for which the last action is not written again, because each write is a transaction.
 WRITE_EVERY = 60
 #: The header with which static/app.js marks requests that the page makes by itself, such as refreshing a progress bar.
 AUTOMATIC = "X-Automatic"
@@ -50,26 +50,29 @@ def begin(request: HttpRequest, user: User, **kwargs: Any) -> None:
 def renew(request: HttpRequest, **kwargs: Any) -> None:
     """Give the session another key when its password or code was asked for again, as a login does.
 
-    Whoever saw the key before cannot use what was confirmed.
+    Somebody who saw the earlier key cannot use the confirmation.
     """
     if kwargs.get("reauthenticated"):
         request.session.cycle_key()
 
 
 def end_old_sessions(get_response: GetResponse) -> GetResponse:
-    """Middleware: log out whoever did nothing for SESSION_IDLE, and everybody SESSION_LASTS after the login."""
+    """Middleware: log people out after SESSION_IDLE without activity, and SESSION_LASTS after the login."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated:
             _end_or_note(request, timezone.now())
         response = get_response(request)
-        login = resolve_url(settings.LOGIN_URL)
-        if request.headers.get("HX-Request") and response.headers.get("Location", "").startswith(f"{login}?"):
+        if request.headers.get("HX-Request") and _leads_to_login(response):
             # The login page would become a part of the page; loading the page again leads to it, and back.
             return HttpResponseClientRefresh()
         return response
 
     return middleware
+
+
+def _leads_to_login(response: HttpResponseBase) -> bool:
+    return response.headers.get("Location", "").startswith(f"{resolve_url(settings.LOGIN_URL)}?")
 
 
 def _end_or_note(request: HttpRequest, now: datetime) -> None:

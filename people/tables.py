@@ -30,7 +30,7 @@ class PeopleTable(tables.Table):
     username = tables.Column(verbose_name="Person")
     role = tables.Column(empty_values=(), orderable=False)
     state = tables.Column(empty_values=(), orderable=False)
-    has_second_step = tables.BooleanColumn(verbose_name="Two-step login", yesno="On,Off")
+    has_second_step = tables.Column(verbose_name="Two-step login")
     last_login = tables.TemplateColumn(
         "{% load badges %}{{ record.last_login|zoned|default:'never' }}", verbose_name="Last login"
     )

@@ -1,5 +1,8 @@
 """The People screen of administrators, and everybody's own profile."""
 
+from collections.abc import Callable
+from functools import wraps
+
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -74,57 +77,52 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "people/person.html", context)
 
 
-def link(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a new link once. After confirming the password, the browser returns here with its POST, or with a GET."""
-    return _link(request, pk) if request.method == "POST" else redirect("people:person", pk)
+def _action(
+    operation: Callable[[HttpRequest, User], HttpResponse | None],
+) -> Callable[[HttpRequest, int], HttpResponse]:
+    """The view that performs ``operation`` on a person and shows its answer, or without one the person's page.
+
+    After confirming the password, the browser returns here with its POST, or with a GET, which only shows that page.
+    """
+
+    @permission_required("auth.change_user", raise_exception=True)
+    @reauthentication_required
+    def perform(request: HttpRequest, pk: int) -> HttpResponse:
+        user = get_object_or_404(User, pk=pk)
+        answer = None
+        try:
+            answer = operation(request, user)
+        except Refusal as refusal:
+            messages.error(request, refusal.sentence)
+        return answer or redirect("people:person", pk)
+
+    @wraps(operation)
+    def view(request: HttpRequest, pk: int) -> HttpResponse:
+        return perform(request, pk) if request.method == "POST" else redirect("people:person", pk)
+
+    return view
 
 
-@permission_required("auth.change_user", raise_exception=True)
-@reauthentication_required
-def _link(request: HttpRequest, pk: int) -> HttpResponse:
-    user = get_object_or_404(User, pk=pk)
-    try:
-        return _show_link(request, user)
-    except Refusal as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("people:person", pk)
+@_action
+def link(request: HttpRequest, user: User) -> HttpResponse:
+    """Show a new link once."""
+    return _show_link(request, user)
 
 
-def access(request: HttpRequest, pk: int) -> HttpResponse:
-    """Activate or deactivate a person: ``is_active`` is "on" or nothing. See ``link`` for the GET."""
-    return _access(request, pk) if request.method == "POST" else redirect("people:person", pk)
+@_action
+def access(request: HttpRequest, user: User) -> None:
+    """Activate or deactivate a person: ``is_active`` is "on" or nothing."""
+    is_active = request.POST.get("is_active") == "on"
+    operations.set_access(_actor(request), user, is_active)
+    done = "can log in again" if is_active else "is logged out and can no longer log in"
+    messages.success(request, f"{user} {done}.")
 
 
-@permission_required("auth.change_user", raise_exception=True)
-@reauthentication_required
-def _access(request: HttpRequest, pk: int) -> HttpResponse:
-    user, is_active = get_object_or_404(User, pk=pk), request.POST.get("is_active") == "on"
-    try:
-        operations.set_access(_actor(request), user, is_active)
-    except Refusal as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        done = "can log in again" if is_active else "is logged out and can no longer log in"
-        messages.success(request, f"{user} {done}.")
-    return redirect("people:person", pk)
-
-
-def second_step(request: HttpRequest, pk: int) -> HttpResponse:
-    """Reset a person's two-step login. See ``link`` for the GET."""
-    return _second_step(request, pk) if request.method == "POST" else redirect("people:person", pk)
-
-
-@permission_required("auth.change_user", raise_exception=True)
-@reauthentication_required
-def _second_step(request: HttpRequest, pk: int) -> HttpResponse:
-    user = get_object_or_404(User, pk=pk)
-    try:
-        operations.reset_second_step(_actor(request), user)
-    except Refusal as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        messages.success(request, f"Two-step login of {user} is off. They can set it up again.")
-    return redirect("people:person", pk)
+@_action
+def second_step(request: HttpRequest, user: User) -> None:
+    """Reset a person's two-step login."""
+    operations.reset_second_step(_actor(request), user)
+    messages.success(request, f"Two-step login of {user} is off. They can set it up again.")
 
 
 @require_http_methods(["GET", "POST"])

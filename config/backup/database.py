@@ -81,7 +81,9 @@ def _replace_file(path: Path) -> None:
 def _replace_in_postgresql(path: Path) -> None:
     try:
         _execute(
-            f"DROP SCHEMA IF EXISTS {REPLACED} CASCADE", f"ALTER SCHEMA public RENAME TO {REPLACED}", _CREATE_PUBLIC
+            f"DROP SCHEMA IF EXISTS {REPLACED} CASCADE",
+            f"ALTER SCHEMA public RENAME TO {REPLACED}",
+            "CREATE SCHEMA public",
         )
     except DatabaseError as error:
         raise DatabaseFailed(f"The user of DATABASE_URL must own the database: {error}") from None
@@ -92,9 +94,6 @@ def _replace_in_postgresql(path: Path) -> None:
     except DatabaseFailed:
         _execute("DROP SCHEMA public CASCADE", f"ALTER SCHEMA {REPLACED} RENAME TO public")
         raise
-
-
-_CREATE_PUBLIC = "CREATE SCHEMA public"
 
 
 def _execute(*statements: str) -> None:

@@ -25,13 +25,13 @@ TAG_BYTES = 16
 
 
 class CannotRead(Exception):
-    """The file is no backup, is damaged, or was encrypted with another key; the message is for people."""
+    """The file is not a backup, is damaged, or was encrypted with another key; the message is for people."""
 
 
 class EncryptingWriter:
     """Encrypts what is written to it into ``target``. Without ``close`` the file has no last segment and is refused.
 
-    It is none of Python's files, because those are closed by the garbage collector, even after an error.
+    It inherits from none of Python's file classes, because the garbage collector closes those, even after an error.
     """
 
     def __init__(self, target: BinaryIO, key: str) -> None:
@@ -64,7 +64,7 @@ class EncryptingWriter:
 
 
 class DecryptingReader(io.RawIOBase):
-    """Decrypts ``source``. Gives out no byte that was not authenticated; reading raises CannotRead."""
+    """Decrypts ``source``. Returns only bytes that were authenticated; reading raises CannotRead."""
 
     def __init__(self, source: BinaryIO, key: str) -> None:
         named = _named(key)
@@ -107,7 +107,7 @@ class DecryptingReader(io.RawIOBase):
 
 
 def _named(key: str) -> bytes:
-    """The bytes by which a file says which key it needs."""
+    """The bytes that name a file's key in its header."""
     return fingerprint("backup", key).encode()
 
 

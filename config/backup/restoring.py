@@ -1,4 +1,4 @@
-"""Restores a backup while Baton does not run. The journals stay as they are: they know what was handed over since."""
+"""Restores a backup while Baton does not run. The journals stay as they are: they say what was handed over since."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def _read_whole(path: Path, folder: Path) -> dict[str, Any]:
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Any:
     content = archive.extractfile(member)
     if content is None or ".." in Path(member.name).parts:
-        raise CannotRead(f"In this backup, {member.name} is no file of Baton's. Use another one.")
+        raise CannotRead(f"In this backup, {member.name} is not one of Baton's files. Use another one.")
     return content
 
 

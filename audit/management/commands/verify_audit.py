@@ -51,5 +51,5 @@ def _moment(text: str | None) -> datetime | None:
     if moment is None and day is not None:
         moment = datetime(day.year, day.month, day.day)
     if moment is None:
-        raise CommandError(f"{text} is no date. Write it as 2026-11-28 or 2026-11-28T14:05.")
+        raise CommandError(f"{text} is not a date. Write it as 2026-11-28 or 2026-11-28T14:05.")
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
