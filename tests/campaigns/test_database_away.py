@@ -22,7 +22,7 @@ from providers import identity, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests import debian, postgresql
-from tests.campaigns.conftest import MakeCampaign
+from tests.campaigns.conftest import MakeCampaign, journal_lines
 from tests.conftest import RQ_OPTIONS
 from tests.hosts import environment_of, shared_environment
 from tests.waiting import wait_until
@@ -130,9 +130,3 @@ def test_pages_say_so_and_everything_continues(
     assert Counter(texted.values()) == {1: FILES * ROWS}
     books = balance.of(Campaign.objects.get(pk=campaign.pk))
     assert (books.mismatch, books.outcomes["accepted"]) == ("", FILES * ROWS)
-
-
-def journal_lines(name: str) -> list[bytes]:
-    return [
-        line for path in django_settings.JOURNAL_DIR.glob(f"{name}-*.jsonl") for line in path.read_bytes().splitlines()
-    ]
