@@ -35,6 +35,8 @@ from tests.waiting import wait_until
 roles = importlib.import_module("campaigns.migrations.0001_initial")
 
 PASSWORD = "correct horse battery"
+#: How the product starts ``manage.py rqworker``.
+RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
 
 
 # -- missing Debian packages ---------------------------------------------------------------------------------------
@@ -253,10 +255,9 @@ def worker(valkey: Redis, transactional_db: None, tmp_path: Path) -> Iterator[St
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*queues: str) -> subprocess.Popen[bytes]:
-        options = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
         log = (tmp_path / f"worker-{'-'.join(queues)}.log").open("ab")
         process = subprocess.Popen(
-            supervisor.manage("rqworker", *queues, *options),
+            supervisor.manage("rqworker", *queues, *RQ_OPTIONS),
             env={**os.environ, **worker_environment()},
             stdout=log,
             stderr=log,

@@ -28,11 +28,6 @@ def test_it_answers_without_a_login(client: Client, valkey: Redis) -> None:
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
-def test_behind_tls_it_is_not_redirected(client: Client, valkey: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "SECURE_SSL_REDIRECT", True)
-    assert [client.get(path).status_code for path in ("/healthz", "/login/login/")] == [200, 301]
-
-
 def test_it_says_that_redis_does_not_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.RQ_QUEUES["handover"], "URL", "unix:///nowhere/valkey.sock")
     answer = client.get("/healthz")

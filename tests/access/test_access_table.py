@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 from django.db.models import Model
 from pytest_django import Settings
 
@@ -24,7 +23,6 @@ def only_the_status_counts(monkeypatch: pytest.MonkeyPatch, settings: Settings) 
     settings.SANDBOX_URL = "http://127.0.0.1:9"
     logging.disable(logging.ERROR)
     monkeypatch.setattr("django.template.base.Template.render", lambda *arguments: "")
-    cache.clear()
     yield
     logging.disable(logging.NOTSET)
 

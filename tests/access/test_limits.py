@@ -19,11 +19,6 @@ from tests.test_settings import run
 OWNER, STRANGER = "198.51.100.7", "203.0.113.9"
 
 
-@pytest.fixture(autouse=True)
-def no_earlier_attempts() -> None:
-    cache.clear()
-
-
 @pytest.fixture
 def shared_limits(valkey: Redis, settings: Settings) -> Redis:
     """The product's cache, on a real, empty Valkey."""

@@ -29,11 +29,6 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_earlier_attempts() -> None:
-    cache.clear()
-
-
 @pytest.fixture
 def client(administrator: User) -> Client:
     """An administrator who has just logged in."""

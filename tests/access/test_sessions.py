@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
@@ -21,11 +20,6 @@ from tests.conftest import PASSWORD, MakeUser, signed_in
 
 LogIn = Callable[[User], Client]
 START = "2026-11-27 09:00"
-
-
-@pytest.fixture(autouse=True)
-def no_earlier_attempts() -> None:
-    cache.clear()
 
 
 def enter(user: User, **extra: str) -> Client:

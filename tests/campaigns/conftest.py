@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Count, Min
@@ -201,6 +202,13 @@ def make_running(make_campaign: MakeCampaign, operator: User, approver: User) ->
 def running(account: Account, make_running: MakeCampaign) -> Campaign:
     """A running campaign with one prepared batch."""
     return make_running(account)
+
+
+def journal_lines(name: str) -> list[bytes]:
+    """The lines of the journals of all hosts: ``intents`` or ``suppressions``."""
+    return [
+        line for path in django_settings.JOURNAL_DIR.glob(f"{name}-*.jsonl") for line in path.read_bytes().splitlines()
+    ]
 
 
 def hand_over(campaign: Campaign, clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """PostgreSQL is stopped in the middle of a hand-over: pages say so, and everything continues by itself afterwards."""
 
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,13 +16,15 @@ from redis import Redis
 
 from campaigns.models import Campaign, Heartbeat
 from campaigns.results import balance
+from config.processes import manage
 from contacts.models import ContactList, Suppression
 from providers import identity, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests import debian, postgresql
-from tests.campaigns.conftest import MakeCampaign
-from tests.hosts import environment_of
+from tests.campaigns.conftest import MakeCampaign, journal_lines
+from tests.conftest import RQ_OPTIONS
+from tests.hosts import environment_of, shared_environment
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -46,7 +47,7 @@ def server(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[p
     with postgresql.controlled_cluster(program) as running:
         there = urlsplit(running.url)
         tools = Path(program).parent
-        source = f"postgres://{before['USER']}:{before['PASSWORD']}@{before['HOST']}:{before['PORT']}/{before['NAME']}"
+        source = shared_environment()["DATABASE_URL"]
         dump = subprocess.run([tools / "pg_dump", source], check=True, capture_output=True)
         subprocess.run([tools / "psql", "-q", running.url], input=dump.stdout, check=True, capture_output=True)
         connection.close()
@@ -68,13 +69,9 @@ def processes(server: postgresql.Cluster, valkey: Redis, tmp_path: Path) -> Iter
 
 def start(processes: list[subprocess.Popen[bytes]], data: Path) -> None:
     environment = {**environment_of(data), "BACKUP_KEY": django_settings.BACKUP_KEY}
-    worker = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
-    for arguments in (["rqworker", *django_settings.QUEUE_TIMEOUTS, *worker], ["sweep", "--every", "1"]):
+    for arguments in (["rqworker", *django_settings.QUEUE_TIMEOUTS, *RQ_OPTIONS], ["sweep", "--every", "1"]):
         log = (data / f"{arguments[0]}.log").open("wb")
-        command = [sys.executable, "manage.py", *arguments]
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=django_settings.BASE_DIR)
-        )
+        processes.append(subprocess.Popen(manage(*arguments), env=environment, stdout=log, stderr=log))
 
 
 @pytest.mark.usefixtures("server")
@@ -133,9 +130,3 @@ def test_pages_say_so_and_everything_continues(
     assert Counter(texted.values()) == {1: FILES * ROWS}
     books = balance.of(Campaign.objects.get(pk=campaign.pk))
     assert (books.mismatch, books.outcomes["accepted"]) == ("", FILES * ROWS)
-
-
-def journal_lines(name: str) -> list[bytes]:
-    return [
-        line for path in django_settings.JOURNAL_DIR.glob(f"{name}-*.jsonl") for line in path.read_bytes().splitlines()
-    ]

@@ -27,7 +27,7 @@ from people import sessions
 from providers import points
 from providers.models import Account
 from providers.sandbox.server import Sandbox
-from tests.campaigns.conftest import Clock, MakeCampaign, approve, freeze, hand_over, until_closed
+from tests.campaigns.conftest import Clock, MakeCampaign, approve, freeze, hand_over, journal_lines, until_closed
 from tests.conftest import PASSWORD
 from tests.small_disk import SmallDisk, small_disk
 
@@ -69,10 +69,6 @@ def plain(client: Client) -> Client:
     """A client for which an error is a page, as it is for a browser."""
     client.raise_request_exception = False
     return client
-
-
-def journal(disk: SmallDisk, name: str) -> list[bytes]:
-    return [line for path in disk.path.glob(f"journal/{name}-*.jsonl") for line in path.read_bytes().splitlines()]
 
 
 def stored(disk: SmallDisk) -> dict[Path, int]:
@@ -144,8 +140,8 @@ def test_pages_are_read_refusals_are_clear_and_all_continues_afterwards(
             attempt()
     sweep_twice(monkeypatch)
     assert not sandbox.messages()
-    assert not journal(disk, "intents")
-    assert not journal(disk, "suppressions")
+    assert not journal_lines("intents")
+    assert not journal_lines("suppressions")
     assert not Attempt.objects.exists()
     assert not Suppression.objects.exists()
     assert stored(disk) == before
@@ -153,7 +149,7 @@ def test_pages_are_read_refusals_are_clear_and_all_continues_afterwards(
     disk.free()
 
     assert client.post("/contacts/opt-outs/add/", opt_out).status_code == 302
-    assert len(journal(disk, "suppressions")) == Suppression.objects.count() == 1
+    assert len(journal_lines("suppressions")) == Suppression.objects.count() == 1
     clock.forward(seconds=130)
     monkeypatch.setattr(importing.checking, "WORKER_IS_DEAD_AFTER", importing.checking.WORKER_IS_DEAD_AFTER * 0)
     jobs.freeze(frozen.pk)
@@ -214,7 +210,7 @@ def test_without_room_for_the_journal_nothing_is_handed_over(
     batch = campaign.batches.get()
     assert (batch.status, batch.reason) == ("prepared", "journal_not_written")
     assert "No space left on device" in batch.sentence
-    assert not journal(files_disk, "intents")
+    assert not journal_lines("intents")
     with pytest.raises(OSError, match="No space left"):
         suppression.suppress(["27825550100"], "manual")
     assert not Suppression.objects.exists()

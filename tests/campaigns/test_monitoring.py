@@ -390,14 +390,16 @@ def test_a_worker_that_stalls_is_missed_and_one_that_is_replaced_is_not(monkeypa
     assert complete_at(at=later, started_at=start) == later
 
 
+class Ended(Exception):
+    """Ends a command that would run for ever, at its first pause."""
+
+
+def end_loop(_: float) -> None:
+    raise Ended
+
+
 def test_the_clock_shows_a_sign_of_life_after_a_sweep(enqueued: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ended(Exception):
-        pass
-
-    def sleep(_: float) -> None:
-        raise Ended
-
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    monkeypatch.setattr(sweep.time, "sleep", end_loop)
     monkeypatch.setattr(sweep, "close_old_connections", lambda: None)
     monkeypatch.setattr(sweep.identity, "verify", lambda: None)
     with pytest.raises(Ended):
@@ -409,17 +411,11 @@ def test_the_clock_shows_a_sign_of_life_after_a_sweep(enqueued: list[Any], monke
 def test_the_monitor_survives_what_fails(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Ended(Exception):
-        pass
-
     def fail() -> None:
         raise error("no number 27825550100")
 
-    def sleep(_: float) -> None:
-        raise Ended
-
     monkeypatch.setattr(monitor.signs, "read_signs", fail)
-    monkeypatch.setattr(monitor.time, "sleep", sleep)
+    monkeypatch.setattr(monitor.time, "sleep", end_loop)
     monkeypatch.setattr(monitor, "close_old_connections", lambda: None)
     ten_minutes_ago = timezone.now() - timedelta(minutes=10)
     signs.beat(Heartbeat.Process.MONITOR, ten_minutes_ago, ten_minutes_ago)

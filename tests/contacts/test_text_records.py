@@ -1,7 +1,6 @@
 """What is read block by block is what is read record by record, in random text files and in all sample files."""
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from contacts.sheet_reader.reading import read
 from contacts.sheet_reader.records import Record
 from contacts.sheet_reader.text_records import Block, TextRecords
 from contacts.sheet_reader.types import Options, SheetError
+from tests.contacts.test_sheet_rows import outcome
 from tests.samples.texts import cases
 
 FILES = 150
@@ -34,14 +34,6 @@ def a_text(chance: random.Random) -> str:
         lines.append("" if chance.random() < 0.03 else delimiter.join(quoted[: chance.choice((4, 4, 4, 4, 3))]))
     text = end.join(lines) + chance.choice(("", end, end + "\x1a", end + "\x00\x00", end * 3))
     return chance.choice(("", "", "", "sep=;\n", "\ufeff")) + text
-
-
-def outcome(work: Callable[[], Any]) -> Any:
-    """The result or the refusal."""
-    try:
-        return work()
-    except SheetError as error:
-        return error.code, error.sentence
 
 
 def everything(path: Path, name: str, options: Options) -> Any:
