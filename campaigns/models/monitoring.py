@@ -1,8 +1,11 @@
 """Signs of life of the processes that work without a person, and the alarms that are raised when something fails."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
+from campaigns import timing
 from campaigns.statuses import AlarmChannel, AlarmKind
 
 
@@ -33,6 +36,10 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process} on {self.host}"
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether the process has shown no sign of life for so long that it is taken to be stalled."""
+        return now - self.seen_at > timing.SILENT_AFTER
 
 
 class Alarm(models.Model):

@@ -139,7 +139,7 @@ def _people() -> Iterator[Finding]:
 
 def _processes(now: datetime) -> Iterator[Finding]:
     found = signs.read_signs()
-    if not any(now - monitor.seen_at <= timing.SILENT_AFTER for monitor in found.monitors):
+    if all(monitor.is_silent(now) for monitor in found.monitors):
         yield Finding(
             "error", "No monitor runs, so nothing raises an alarm. Start: python manage.py monitor --every 10"
         )
