@@ -80,7 +80,7 @@ class AlarmMessage(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     is_end = models.BooleanField(default=False)
     created_at = models.DateTimeField()
-    #: When the next try is due. It is moved on before each try, so that a failure and a crash both wait for it.
+    #: When the next try is due. It is postponed before each try, so that a failure and a crash both wait for it.
     due_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -98,7 +98,7 @@ def _mail() -> Iterator[Finding]:
         return
     try:
         with get_connection():
-            yield Finding("ok", "The mail server takes the login.")
+            yield Finding("ok", "The mail server accepts the login.")
     except (OSError, smtplib.SMTPException) as error:
         yield Finding("error", f"The mail server cannot be used ({type(error).__name__}). Check EMAIL_URL.")
 

@@ -167,7 +167,7 @@ def report_workers(expected: Mapping[str, int], now: datetime, started_at: datet
         with closing(redis_client()) as client:
             workers = _workers(client)
     except redis.RedisError:
-        # Nobody can tell: there is an alarm about Redis, and the workers register again when it answers.
+        # That is unknown: there is an alarm about Redis, and the workers register again when it answers.
         known, workers = dict.fromkeys(expected, now), []
     rows = []
     for queue, count in sorted(expected.items()):

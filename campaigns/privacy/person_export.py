@@ -17,7 +17,7 @@ from contacts.pseudonyms import pseudonym
 def export_of(msisdn: str, now: datetime) -> dict[str, Any]:
     """What is stored about a number (digits), as JSON can hold it; times are UTC in ISO 8601.
 
-    Of what was erased, it says only that it was: ``erased`` is true.
+    Of erased data, it says only that it was erased: ``erased`` is true.
     """
     both = (msisdn, pseudonym(msisdn))
     return {
