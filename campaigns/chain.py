@@ -6,7 +6,7 @@ none.
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.lifecycle import OPEN, lock_campaign
 from campaigns.models import Attempt, Batch, Campaign, Recipient, RecipientOutcome
@@ -19,6 +19,12 @@ from providers.base import NOT_ARRIVED
 def root_of(campaign: Campaign) -> int:
     """The id of the first campaign of the chain: the campaign's own if it follows none."""
     return campaign.chain_root_id or campaign.pk
+
+
+def chain_of(campaign: Campaign) -> QuerySet[Campaign]:
+    """The campaigns of the chain, ``campaign`` among them; only itself for a test handover."""
+    root = root_of(campaign)
+    return Campaign.objects.filter(Q(pk=root) | Q(chain_root=root))
 
 
 def other_campaigns(campaign: Campaign) -> list[int]:

@@ -39,7 +39,7 @@ from providers.models import Account
 
 logger = logging.getLogger(__name__)
 
-#: The key of the cache that is there when the last clean-up was less than a day ago.
+#: The cache has this key for a day after a clean-up.
 CLEANED_UP = "cleaned-up"
 
 

@@ -22,7 +22,7 @@ IS_WAITING = Q(excluded_reason="", batch_number=None)
 
 
 def between(batches: Iterable["Batch"]) -> Q:
-    """The condition that an index has of recipients in ``batches``, of which there must be one: others fit it too.
+    """A condition that all recipients in ``batches``, at least one, meet and an index can find; others may meet it too.
 
     It is empty if a batch does not say between which numbers its recipients are: see ``campaigns.privacy``.
     """

@@ -123,9 +123,9 @@ SILENT_AFTER = timedelta(minutes=2)
 ALARM_ENDS_AFTER = timedelta(minutes=1)
 #: Pages say that Redis does not answer until the monitor has not seen it for this long, which is three looks.
 ALARM_IS_CURRENT_FOR = timedelta(seconds=30)
-#: For Redis to answer the monitor or a health check, in seconds: it is on this machine or close to it.
+#: How long Redis may take to answer the monitor or a health check, in seconds: it is on this machine or close to it.
 REDIS_ANSWER_SECONDS = 2.0
-#: For the receiver of a webhook to answer, in seconds.
+#: How long the receiver of a webhook may take to answer, in seconds.
 WEBHOOK_ANSWER_SECONDS = 10.0
 #: The monitor sends messages for at most this long before it looks again.
 SEND_ALARMS_FOR = timedelta(seconds=30)

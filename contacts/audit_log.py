@@ -1,6 +1,6 @@
 """Writes entries of the audit trail for what is more than one saved row; ``auditlog`` writes those of saved rows.
 
-Callers pass no phone numbers: a row is told by its id. ``AuditEntry`` replaces those in names.
+Callers pass no phone numbers: a row is identified by its id. ``AuditEntry`` replaces numbers in names.
 The address comes from the request that is being answered.
 """
 

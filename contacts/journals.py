@@ -28,7 +28,7 @@ def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
         except OSError:
-            # The disk is full: the caller takes none of these lines for written.
+            # The disk is full: to the caller, none of these lines are written.
             with suppress(OSError):
                 os.ftruncate(descriptor, size)
             raise

@@ -32,7 +32,7 @@ class Job(Protocol):
 def job(queue: str) -> Callable[[Callable[[int], None]], Job]:
     """Make a function that takes the id of one row a job of ``queue``.
 
-    The lines that it logs bear its name and that id, under the name of its argument: ``campaign`` for ``campaign_id``.
+    The lines that it logs have its name and that id, under the name of its argument: ``campaign`` for ``campaign_id``.
     """
 
     def decorate(work: Callable[[int], None]) -> Job:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 
@@ -62,11 +62,7 @@ def refuse_unapproved(campaign: Campaign) -> None:
 
 def audience_digest(campaign: Campaign) -> str:
     """Compute the digest that the freeze stored again, from the recipients as they are now."""
-    digest = AudienceDigest()
-    rows = frozen_rows(campaign)
-    while chunk := list(islice(rows, CHUNK)):
-        digest.add(chunk)
-    return digest.hexdigest()
+    return _digest(frozen_rows(campaign))
 
 
 def kept_digest(campaign: Campaign, replaced: Mapping[int, Row] | None = None) -> str:
@@ -75,10 +71,14 @@ def kept_digest(campaign: Campaign, replaced: Mapping[int, Row] | None = None) -
     ``replaced``: rows by id that count instead of the stored ones. It takes the place of ``audience_digest`` once a
     recipient was erased: what was erased cannot be digested again, and everything else still can.
     """
-    digest = AudienceDigest()
     rows = kept_rows(campaign)
+    return _digest((replaced.get(row[ID], row) for row in rows) if replaced else rows)
+
+
+def _digest(rows: Iterator[Row]) -> str:
+    digest = AudienceDigest()
     while chunk := list(islice(rows, CHUNK)):
-        digest.add([replaced.get(row[ID], row) for row in chunk] if replaced else chunk)
+        digest.add(chunk)
     return digest.hexdigest()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
-from campaigns.chain import root_of
+from campaigns.chain import chain_of
 from campaigns.models import Batch, Campaign, CampaignPerson, Recipient
 from contacts.errors import Refusal
 from contacts.pseudonyms import MARK, pseudonym
@@ -38,21 +38,21 @@ def refuse_erased(campaign: Campaign, now: datetime) -> None:
         raise Refusal("erased", "A person of this draft was erased. Create it again without that person.")
     if not campaign.chain_root_id:
         return
-    root = root_of(campaign)
-    chain = Campaign.objects.filter(Q(pk=root) | Q(chain_root=root))
-    erased = chain.filter(recipients_erased_at__isnull=False).first()
+    erased = chain_of(campaign).filter(recipients_erased_at__isnull=False).first()
     if erased:
         raise Refusal("erased", f"The numbers of “{erased}” were erased, so its people cannot be texted again.")
-    if problems := list(_corrected_to_erased(campaign, chain)):
+    if problems := list(_corrected_to_erased(campaign)):
         campaign.problems = problems
         raise Refusal("erased", "A corrected number belongs to a person who was erased. Remove it from the draft.")
 
 
 def erased_in_chain(campaign: Campaign, msisdns: Iterable[str]) -> Iterator[str]:
     """Those of ``msisdns`` (digits) whose person was erased as a recipient of another campaign of the chain."""
-    root = root_of(campaign)
-    chain = Campaign.objects.filter(Q(pk=root) | Q(chain_root=root)).exclude(pk=campaign.pk)
-    rows = Recipient.objects.filter(campaign__in=list(chain.exclude(kept_digest="").values_list("pk", flat=True)))
+    with_erased = chain_of(campaign).exclude(pk=campaign.pk).exclude(kept_digest="")
+    ids = list(with_erased.values_list("pk", flat=True))
+    if not ids:
+        return
+    rows = Recipient.objects.filter(campaign__in=ids)
     rest = iter(msisdns)
     while chunk := list(islice(rest, CHUNK)):
         by_pseudonym = {pseudonym(msisdn): msisdn for msisdn in chunk}
@@ -60,9 +60,7 @@ def erased_in_chain(campaign: Campaign, msisdns: Iterable[str]) -> Iterator[str]
         yield from (by_pseudonym[one] for one in found)
 
 
-def _corrected_to_erased(campaign: Campaign, chain: Any) -> Iterator[dict[str, str]]:
-    if not chain.exclude(kept_digest="").exists():
-        return
+def _corrected_to_erased(campaign: Campaign) -> Iterator[dict[str, str]]:
     corrected = CampaignPerson.objects.filter(campaign=campaign, is_corrected=True)
     for msisdn in erased_in_chain(campaign, corrected.values_list("msisdn", flat=True).iterator()):
         yield {"msisdn": msisdn, "code": "erased", "sentence": "This person was erased and may have been texted."}

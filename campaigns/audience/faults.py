@@ -39,7 +39,7 @@ def text_faults(text: str) -> list[str]:
 
 
 def may_have_faults(texts: Iterable[str]) -> bool:
-    """Whether any of these texts may have a fault. One look at all of them, because most texts have none."""
+    """Whether any of these texts may have a fault. All are searched at once, because most have none."""
     joined = _BETWEEN.join(texts)
     return any(pattern.search(joined) for pattern in _FIRST.values())
 

@@ -34,8 +34,7 @@ class RecipientRow(NamedTuple):
 
 def frozen_rows(campaign: Campaign) -> Iterator[Row]:
     """The recipients that the freeze included, in msisdn order, streamed."""
-    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk).order_by("msisdn")
-    return rows.values_list(*READ).iterator(chunk_size=CHUNK)
+    return _frozen(campaign, "msisdn")
 
 
 def kept_rows(campaign: Campaign) -> Iterator[Row]:
@@ -43,7 +42,11 @@ def kept_rows(campaign: Campaign) -> Iterator[Row]:
 
     Unlike the order of numbers, this one stays when pseudonyms replace them, whatever the database's collation.
     """
-    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk).order_by("pk")
+    return _frozen(campaign, "pk")
+
+
+def _frozen(campaign: Campaign, order: str) -> Iterator[Row]:
+    rows = Recipient.objects.frozen().filter(campaign_id=campaign.pk).order_by(order)
     return rows.values_list(*READ).iterator(chunk_size=CHUNK)
 
 

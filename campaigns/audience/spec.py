@@ -6,6 +6,7 @@ where fields are filled in and letters are replaced.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
@@ -172,6 +173,15 @@ def composer_of(campaign: Campaign, text: Text | None = None) -> Composer:
 def finished_text(campaign: Campaign, recipient: Recipient) -> str:
     """The text as the recipient reads it: the person's own, or the campaign's with the fields filled in."""
     return composer_of(campaign).message(recipient).text
+
+
+def text_to_show(recipient: Recipient) -> str:
+    """The text as the recipient reads it, or the campaign's without values where it can no longer be finished."""
+    if not recipient.is_erased:
+        # A text that can no longer be frozen is refused.
+        with suppress(Refusal):
+            return finished_text(recipient.campaign, recipient)
+    return recipient.campaign.text
 
 
 def rehearsal_of(campaign: Campaign) -> str:

@@ -12,8 +12,8 @@ class ErasureForm(forms.Form):
         label="Request",
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="How and when the person asked, for example “e-mail of 3 March, ticket 4711”. No number and no name:"
-        " this stays in the report.",
+        help_text="How and when the person asked, for example “e-mail of 3 March, ticket 4711”. Leave out the number"
+        " and the name: this stays in the report.",
         error_messages={"required": "Enter how and when the person asked."},
     )
     opt_out = forms.BooleanField(
@@ -30,8 +30,8 @@ class ErasureForm(forms.Form):
 
     def clean_note(self) -> str:
         note: str = self.cleaned_data["note"]
-        if sum(character.isdigit() for character in note) >= 7 and any(len(word) >= 7 for word in _digits(note)):
-            raise forms.ValidationError("This appears to have a phone number. Leave it out: the report stays.")
+        if any(len(run) >= 7 for run in _digits(note)):
+            raise forms.ValidationError("This appears to have a phone number. Leave it out: the report is kept.")
         return note
 
 

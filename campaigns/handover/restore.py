@@ -136,16 +136,18 @@ def replay_journal() -> tuple[int, int]:
     """
     opt_outs = reapply_journal()
     latest = journal.latest_campaign()
-    newest = Campaign.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    if latest > newest:
+    if latest > _newest_id():
         _raise_sequence(latest)
     return opt_outs, latest
 
 
 def leave_ids_unused() -> None:
     """Give no campaign an id that a lost journal may have: the names of files are derived from it."""
-    newest = Campaign.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    _raise_sequence(newest + UNUSED_IDS)
+    _raise_sequence(_newest_id() + UNUSED_IDS)
+
+
+def _newest_id() -> int:
+    return Campaign.objects.order_by("-id").values_list("id", flat=True).first() or 0
 
 
 def _raise_sequence(latest: int) -> None:

@@ -1,8 +1,11 @@
 """Signs of life of the processes that work without a person, and the alarms that are raised when something fails."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
+from campaigns import timing
 from campaigns.statuses import AlarmChannel, AlarmKind
 
 
@@ -33,6 +36,10 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process} on {self.host}"
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether the process has shown no sign of life for so long that it is taken to be stalled."""
+        return now - self.seen_at > timing.SILENT_AFTER
 
 
 class Alarm(models.Model):
@@ -73,7 +80,7 @@ class AlarmMessage(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     is_end = models.BooleanField(default=False)
     created_at = models.DateTimeField()
-    #: When the next try is due. It is moved on before each try, so that a failure and a crash both wait for it.
+    #: When the next try is due. It is postponed before each try, so that a failure and a crash both wait for it.
     due_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -60,7 +60,7 @@ def _keep(alarm: Alarm, problem: Problem, now: datetime) -> None:
 
 def _end(alarm: Alarm, now: datetime) -> None:
     Alarm.objects.filter(pk=alarm.pk).update(ended_at=now)
-    # Whoever was never told that it began need not be told that it ended.
+    # A channel that never got the message that it began needs none that it ended.
     told = alarm.messages.filter(is_end=False, given_up_at=None).values_list("channel", flat=True)
     _add_messages(alarm, [channel for channel in channels() if channel in told], True, now)
 

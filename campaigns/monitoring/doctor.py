@@ -98,7 +98,7 @@ def _mail() -> Iterator[Finding]:
         return
     try:
         with get_connection():
-            yield Finding("ok", "The mail server takes the login.")
+            yield Finding("ok", "The mail server accepts the login.")
     except (OSError, smtplib.SMTPException) as error:
         yield Finding("error", f"The mail server cannot be used ({type(error).__name__}). Check EMAIL_URL.")
 
@@ -139,7 +139,7 @@ def _people() -> Iterator[Finding]:
 
 def _processes(now: datetime) -> Iterator[Finding]:
     found = signs.read_signs()
-    if not any(now - monitor.seen_at <= timing.SILENT_AFTER for monitor in found.monitors):
+    if all(monitor.is_silent(now) for monitor in found.monitors):
         yield Finding(
             "error", "No monitor runs, so nothing raises an alarm. Start: python manage.py monitor --every 10"
         )

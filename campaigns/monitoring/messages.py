@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotSent(Exception):
-    """The other side did not take a message; the text says why, without anything of the message."""
+    """The other side did not accept a message; the text says why, without anything of the message."""
 
 
 def due(now: datetime) -> QuerySet[AlarmMessage]:
@@ -99,7 +99,7 @@ def _send_webhook(alarm: Alarm, is_end: bool, now: datetime) -> None:
             },
         }
     ).encode()
-    # The same at each try, so that the receiver can tell a repetition.
+    # The same at each try, so that the receiver can recognise a repetition.
     message_id = f"alarm_{alarm.pk}_{'ended' if is_end else 'began'}"
     stamp = str(int(now.timestamp()))
     headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": stamp}

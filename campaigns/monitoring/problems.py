@@ -67,7 +67,7 @@ def gaps(monitors: Sequence[Heartbeat], now: datetime) -> list[Gap]:
 
     A monitor that hangs while it looks keeps its lock. Those of other hosts then show signs of life and raise nothing.
     """
-    silent = [monitor for monitor in monitors if now - monitor.seen_at > timing.SILENT_AFTER]
+    silent = [monitor for monitor in monitors if monitor.is_silent(now)]
     open_alarms = Alarm.objects.filter(ended_at=None, kind=AlarmKind.HOST).values_list("cause", flat=True)
     known = set(open_alarms) if silent else set()
     found = [

@@ -139,6 +139,13 @@ def read_disks() -> list[dict[str, Any]]:
     return disks
 
 
+def _places() -> Iterator[tuple[str, Path]]:
+    yield "Data directory", settings.DATA
+    if not settings.S3_BUCKET:
+        yield "Files", settings.MEDIA_ROOT
+    yield "Journals", settings.JOURNAL_DIR
+
+
 def report_disks(now: datetime, started_at: datetime) -> None:
     """Store the disks of this host with its monitor's heartbeat, without being a sign of life."""
     _store(now, started_at, {"disks": read_disks()})
@@ -160,7 +167,7 @@ def report_workers(expected: Mapping[str, int], now: datetime, started_at: datet
         with closing(redis_client()) as client:
             workers = _workers(client)
     except redis.RedisError:
-        # Nobody can tell: there is an alarm about Redis, and the workers register again when it answers.
+        # That is unknown: there is an alarm about Redis, and the workers register again when it answers.
         known, workers = dict.fromkeys(expected, now), []
     rows = []
     for queue, count in sorted(expected.items()):
@@ -168,10 +175,3 @@ def report_workers(expected: Mapping[str, int], now: datetime, started_at: datet
         complete_at = max([known.get(queue, started_at), *beats[count - 1 : count]])
         rows.append({"queue": queue, "expected": count, "complete_at": complete_at.isoformat()})
     _store(now, started_at, {"workers": rows})
-
-
-def _places() -> Iterator[tuple[str, Path]]:
-    yield "Data directory", settings.DATA
-    if not settings.S3_BUCKET:
-        yield "Files", settings.MEDIA_ROOT
-    yield "Journals", settings.JOURNAL_DIR

@@ -30,8 +30,3 @@ def busy_batches(of: Q, now: datetime) -> QuerySet[Batch]:
     """The batches that meet ``of`` and may still change, or are still polled."""
     polled: Any = Q(poll_at__isnull=False) & Q(poll_until__gt=now)
     return Batch.objects.filter(Q(status__in=OPEN) | polled).filter(of)
-
-
-def members_of(root: Campaign) -> QuerySet[Campaign]:
-    """The campaigns of a chain, by its first one."""
-    return Campaign.objects.filter(Q(pk=root.pk) | Q(chain_root=root.pk)).order_by("pk")

@@ -123,7 +123,7 @@ def _erase_everywhere(request: Erasure, clock: Clock) -> list[str]:
 
 
 def _count(request: Erasure, what: str, many: int) -> None:
-    """Add to the report, and store it: an erasure that starts again finds what it has erased no more."""
+    """Add to the report and store it: an erasure that starts again no longer finds what was erased before."""
     if many:
         report = dict(request.report)
         report[what] = report.get(what, 0) + many

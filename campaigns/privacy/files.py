@@ -70,7 +70,7 @@ def _paths(row: Any) -> Iterator[str]:
 
 
 def _keep_polls_out() -> None:
-    """Until the transaction ends; on SQLite the transaction itself does."""
+    """Keep polls from storing evidence until the transaction ends; on SQLite the transaction itself does."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {Evidence._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")

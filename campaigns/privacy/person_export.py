@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from campaigns.audience.spec import finished_text
+from campaigns.audience.spec import text_to_show
 from campaigns.models import Recipient, Reply
 from campaigns.outcomes import current_generations, own_outcomes, state_of
 from campaigns.tables import OUTCOME_WORDS
 from contacts import person
-from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
 from contacts.models import Consent, Contact, Suppression
 from contacts.pseudonyms import pseudonym
@@ -18,7 +17,7 @@ from contacts.pseudonyms import pseudonym
 def export_of(msisdn: str, now: datetime) -> dict[str, Any]:
     """What is stored about a number (digits), as JSON can hold it; times are UTC in ISO 8601.
 
-    Of what was erased, it says only that it was: ``erased`` is true.
+    Of erased data, it says only that it was erased: ``erased`` is true.
     """
     both = (msisdn, pseudonym(msisdn))
     return {
@@ -65,7 +64,7 @@ def _reply(row: Reply) -> dict[str, Any]:
 
 
 def _texts(msisdns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The texts of campaigns that included the person, those that were never handed over too."""
+    """The texts of campaigns that included the person, also those that were never handed over."""
     rows = Recipient.objects.filter(msisdn__in=msisdns).select_related("campaign__account").order_by("pk")
     for row in rows:
         campaign = row.campaign
@@ -76,7 +75,7 @@ def _texts(msisdns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         yield {
             "campaign": campaign.name,
             "sender": campaign.sender,
-            "text": campaign.text if row.is_erased else _text(row),
+            "text": text_to_show(row),
             "erased": row.is_erased,
             "fields": {} if row.is_erased else {label: value for label, value in values.items() if value},
             "provider": campaign.account.adapter.label if campaign.account_id else "",
@@ -84,14 +83,6 @@ def _texts(msisdns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
             "outcome": OUTCOME_WORDS[outcome],
             "detail": detail,
         }
-
-
-def _text(row: Recipient) -> str:
-    try:
-        return finished_text(row.campaign, row)
-    except Refusal:
-        # Such a text cannot be frozen any more.
-        return row.campaign.text
 
 
 def _iso(moment: datetime | None) -> str | None:

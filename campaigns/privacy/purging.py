@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from audit.models import AuditEntry
+from campaigns.chain import chain_of, root_of
 from campaigns.models import Campaign, Purge
-from campaigns.privacy.chains import ended_chains, members_of
+from campaigns.privacy.chains import ended_chains
 from campaigns.privacy.files import erase_files
 from campaigns.privacy.recipients import erase_recipients
 from campaigns.privacy.replies import count_unread, due_replies, erase_replies
@@ -131,7 +132,7 @@ def _campaigns(before: datetime, now: datetime, unerased: Q) -> Iterator[Campaig
     """The campaigns with something to erase, chain by chain."""
     members = Campaign.objects.filter(unerased).filter(Q(pk=OuterRef("pk")) | Q(chain_root=OuterRef("pk")))
     for root in list(ended_chains(before, now).filter(Exists(members)).order_by("pk")):
-        yield from members_of(root).filter(unerased)
+        yield from chain_of(root).filter(unerased).order_by("pk")
 
 
 def _erase_upload(pk: int, clock: Clock) -> int:
@@ -140,7 +141,7 @@ def _erase_upload(pk: int, clock: Clock) -> int:
 
 
 def _erase_recipients(campaign: Campaign, before: datetime, clock: Clock) -> int:
-    root = campaign.chain_root_id or campaign.pk
+    root = root_of(campaign)
     return erase_recipients(campaign, clock(), lambda: ended_chains(before, clock()).filter(pk=root).exists())
 
 

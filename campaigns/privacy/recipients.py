@@ -15,6 +15,7 @@ from campaigns.audience.approval import is_as_frozen, kept_digest
 from campaigns.audience.rows import READ, Row
 from campaigns.chain import root_of
 from campaigns.handover.restore import journal_is_ahead
+from campaigns.history import counted
 from campaigns.lifecycle import lock_campaign, record_event
 from campaigns.models import Batch, Campaign, CampaignPerson, Recipient
 from campaigns.results import balance
@@ -78,11 +79,10 @@ def erase_recipients(campaign: Campaign, now: datetime, still_allowed: Callable[
 
 def proof(campaign: Campaign, count: int, digest: str) -> str:
     """The sentence of the history that ties the new digest to the approved one."""
-    people = "1 recipient" if count == 1 else f"{count:,} recipients"
     before = f"Their digest was {campaign.audience_digest} as submitted. " if campaign.audience_digest else ""
     return (
-        f"The numbers and fields of {people} were replaced by keyed hashes. Before that, the books balanced and the"
-        f" recipients were unchanged. {before}What is left has the digest {digest}."
+        f"The numbers and fields of {counted(count, 'recipient')} were replaced by keyed hashes. Before that, the"
+        f" books balanced and the recipients were unchanged. {before}What is left has the digest {digest}."
     )
 
 

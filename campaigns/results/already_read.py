@@ -71,11 +71,11 @@ def known_times(account: Account, remote: Any, clock: Clock) -> Iterator[None]:
 
 
 def recall(key: str, otherwise: Any) -> Any:
-    """What ``remember`` kept, or ``otherwise`` if it is gone or the cache does not answer."""
+    """What the cache keeps under ``key``, or ``otherwise`` if it is gone or the cache does not answer."""
     try:
         return cache.get(key, otherwise)
     except (RedisError, OSError):
-        logger.warning("The cache does not answer, so files are read again.")
+        logger.warning("The cache does not answer, so nothing that it keeps is used.")
         return otherwise
 
 
@@ -84,7 +84,7 @@ def remember(key: str, value: Any) -> None:
     try:
         cache.set(key, value, timing.POLL_AFTER_END.total_seconds())
     except (RedisError, OSError):
-        logger.warning("The cache does not answer, so files will be read again.")
+        logger.warning("The cache does not answer, so nothing is kept in it.")
 
 
 def _key(batch: Batch) -> str:

@@ -1,7 +1,7 @@
 """The equation behind the dashboard: every recipient in exactly one bucket."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Count, F, Max, Min, Q, Sum
@@ -181,8 +181,11 @@ def _count_again(campaign: Campaign) -> Balance:
                 f"Excluded as {reason}: {balance.excluded.get(reason, 0):,} expected, {reasons[reason]:,} found."
             )
             return balance
-    included = campaign.recipients.included()
-    found = dict(included.exclude(batch_number=None).values_list("batch_number").annotate(n=Count("id")))
+    in_batches = campaign.recipients.included().exclude(batch_number=None).values_list("batch_number").order_by()
+    found: dict[int, int] = {}
+    edges: dict[int, tuple[str, str]] = {}
+    for number, count, first, last in in_batches.annotate(Count("id"), Min("msisdn"), Max("msisdn")):
+        found[number], edges[number] = count, (first, last)
     said: Counter[int] = Counter()
     outcomes: dict[int, dict[tuple[str, ...], int]] = {}
     stored = RecipientOutcome.objects.filter(batch__campaign=campaign).order_by()
@@ -203,22 +206,20 @@ def _count_again(campaign: Campaign) -> Balance:
                 f"Batch {number}: {said.get(number, 0):,} recipients expected, {found.get(number, 0):,} found."
             )
             return balance
-    balance.mismatch = _out_of_range(campaign)
+    balance.mismatch = _out_of_range(campaign, edges)
     return balance
 
 
-def _out_of_range(campaign: Campaign) -> str:
+def _out_of_range(campaign: Campaign, edges: Mapping[int, tuple[str, str]]) -> str:
     """A sentence if a recipient is not between the numbers where Baton looks for those of a batch, or for a next one.
 
-    Without it, nobody would notice: such a recipient would count, but would be left out of queries.
+    ``edges``: the lowest and the highest number found in each batch. Without this check, nobody would notice: such a
+    recipient would count, but would be left out of queries.
     """
-    included = campaign.recipients.included()
-    edges = included.exclude(batch_number=None).values_list("batch_number").annotate(Min("msisdn"), Max("msisdn"))
-    found = {number: (first, last) for number, first, last in edges.order_by()}
     # Everybody with the number of a batch was in its first generation.
     for batch in campaign.batches.filter(generation=1).exclude(last_msisdn=""):
-        first, last = found.get(batch.number, (batch.first_msisdn, batch.last_msisdn))
+        first, last = edges.get(batch.number, (batch.first_msisdn, batch.last_msisdn))
         if first < batch.first_msisdn or last > batch.last_msisdn:
             return f"{batch.name}: recipients have numbers below its lowest or above its highest one."
-    missed = included.filter(batch_number=None, msisdn__lte=campaign.nobody_waits_up_to).count()
+    missed = campaign.recipients.included().filter(batch_number=None, msisdn__lte=campaign.nobody_waits_up_to).count()
     return f"Recipients who wait are overlooked: {missed:,}." if missed else ""

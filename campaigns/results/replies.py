@@ -184,7 +184,8 @@ def _row(account: Account, one: Received, source: ReplySource, now: datetime, us
 def fingerprint(reply: PushedReply, msisdn: str, now: datetime) -> str:
     """A keyed hash that is equal for the same reply: of its sender, text, and the provider's id, or else its time.
 
-    It stays when the reply is erased, so that a repeat is still recognised; the key keeps it from telling the sender.
+    It stays when the reply is erased, so that a repeat is still recognised; nobody can tell the sender
+    without the key.
 
     A reply with neither is taken for a repeat of an equal one of the same day (UTC).
     """

@@ -103,7 +103,7 @@ def _state(pk: int) -> dict[str, Any]:
 @require_POST
 @permission_required("campaigns.add_erasure", raise_exception=True)
 def erasure_again(request: HttpRequest, pk: int) -> HttpResponse:
-    """Begin an erasure again that something blocked."""
+    """Start an erasure again that was blocked."""
     row = get_object_or_404(Erasure, pk=pk)
     if erasing.try_again(row):
         queues.enqueue_once(jobs.erase_person, pk)

@@ -57,7 +57,7 @@ def _processes(signs: Signs, now: datetime) -> list[dict[str, Any]]:
             "name": beat.get_process_display(),
             "host": beat.host,
             "seen_at": beat.seen_at,
-            "is_silent": now - beat.seen_at > timing.SILENT_AFTER,
+            "is_silent": beat.is_silent(now),
             "removable": beat if beat.process == Heartbeat.Process.MONITOR else None,
         }
         for beat in [*beats, *signs.monitors]

@@ -11,10 +11,9 @@ from typing import Any
 
 from django.db.models import Q
 
-from campaigns.audience.spec import finished_text, rehearsal_of
+from campaigns.audience.spec import rehearsal_of, text_to_show
 from campaigns.models import Attempt, Batch, Recipient, RecipientOutcome, Reply
 from campaigns.outcomes import current_generations, state_of
-from contacts.errors import Refusal
 from contacts.models import Consent, Contact, ContactList, ImportRow, Suppression
 from contacts.pseudonyms import pseudonym
 
@@ -116,7 +115,7 @@ def _text_entries(rows: Sequence[Recipient]) -> list[Entry]:
         handed_over_at = current and (current.handed_over_at or current.first_intent_at)
         at = handed_over_at or campaign.approved_at or campaign.frozen_at or campaign.created_at
         more = {
-            "text": _words_of(row),
+            "text": text_to_show(row),
             "is_handed_over": bool(handed_over_at),
             "outcome": outcome,
             "detail": detail,
@@ -144,16 +143,6 @@ def _batches_of(rows: Sequence[Recipient]) -> dict[tuple[int, int], list[Batch]]
         for batch in Batch.objects.filter(query).order_by("generation"):
             found.setdefault((batch.campaign_id, batch.number), []).append(batch)
     return found
-
-
-def _words_of(row: Recipient) -> str:
-    if row.is_erased:
-        return row.campaign.text
-    try:
-        return finished_text(row.campaign, row)
-    except Refusal:
-        # Such a text cannot be frozen any more.
-        return row.campaign.text
 
 
 def _line_of(row: Recipient, first: Batch) -> int:

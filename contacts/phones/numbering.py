@@ -154,7 +154,7 @@ def kind_of(msisdn: str) -> str:
 def formatted(msisdn: str) -> str:
     """``msisdn`` (digits) as people write it: ``"+27 82 555 0100"``; ``"+"`` and the digits if it does not exist.
 
-    What stands for a number that was erased (contacts.pseudonyms) is called that.
+    A pseudonym (contacts.pseudonyms), which replaces an erased number, is shown after the word ``erased``.
     """
     if is_pseudonym(msisdn):
         return f"erased {msisdn}"
