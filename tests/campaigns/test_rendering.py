@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 from campaigns.handover import batches, rendering
 from campaigns.models import Batch, Campaign, Event
 from campaigns.results import balance
+from campaigns.statuses import LettersChoice
 from contacts.errors import Refusal
 from contacts.models import ContactList
 from contacts.suppression import suppress
@@ -189,3 +191,24 @@ def test_a_campaign_that_is_paused_meanwhile_gets_no_further_file(
 
     assert batches.create_batches(approved.pk, timezone.now()) == 1
     assert len(processes) == 1
+
+
+@pytest.mark.parametrize("letters", [LettersChoice.REPLACE, LettersChoice.REFUSE])
+def test_random_rows_reach_the_other_process_unchanged(approved: Campaign, letters: str) -> None:
+    approved.letters, approved.text = letters, "Hi @@value1|you@@: @@value2|-@@"
+    chosen = Random(15)
+
+    def value(most: int) -> str:
+        return "".join(chosen.choices("aZ 9,;|'\"\\@ßéÜ=&%", k=chosen.randrange(most)))
+
+    with rendering.RenderingProcess(approved) as process:
+        for number in range(1, 9):
+            rows = [
+                (at, f"2782555{at:04}", value(9), *(value(30) for _ in range(6)), value(60) * chosen.randrange(2))
+                for at in range(chosen.randrange(1, 200))
+            ]
+            process.begin(number, rows)
+            there, here = process.rendered(), rendering.render(approved, number, 1, rows)
+            assert (there.payload, there.parts) == (here.payload, here.parts)
+            assert list(there.msisdns) == list(here.msisdns)
+        assert process._process.is_alive()
