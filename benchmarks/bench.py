@@ -128,7 +128,10 @@ class Bench:
         rows: int = 0,
         rounds: int = ROUNDS,
     ) -> Iterator[Result]:
-        """Measure the product, then the floor and the baselines; yields a result for each, and one for its growth."""
+        """Measure the product, then the floor and the baselines; yields a result for each, and one for its growth.
+
+        That one has the memory of a tenth of the rows.
+        """
         rows = rows or self.rows
         # The tenth first: it also fills the caches that a worker fills once.
         tenth = self.measured(stage, product, max(rows // 10, 1), rounds) if grows else None
@@ -149,7 +152,8 @@ class Bench:
             )
         if tenth:
             growth = compared(result, "a tenth of the rows", tenth.seconds, at_most=MOST_GROWTH)
-            yield replace(result, floor_seconds=None, **growth)
+            memory = {"peak_mb": tenth.peak_mb, "child_peak_mb": tenth.child_peak_mb}
+            yield replace(result, **{"floor_seconds": None, **memory, **growth})
 
     def within(self, stage: str, work: Timed, limit: float, rows: int = 0, rounds: int = ROUNDS) -> Result:
         """Measure work that must take at most ``limit`` seconds."""

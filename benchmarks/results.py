@@ -6,6 +6,8 @@ from typing import Any
 
 #: A process of Baton may use this many megabytes at any number of rows, and its sheet reader this many.
 MOST_MB, MOST_READER_MB = 300, 1000
+#: What begins the name of a stage whose largest child process is the sheet reader.
+READERS = ("read ", "import ", "workbook ")
 #: PostgreSQL may take this many times the seconds of SQLite.
 MOST_OF_SQLITE = 2.0
 #: Ten times the rows may take this many times the seconds.
@@ -16,12 +18,12 @@ MOST_GROWTH = 11.0
 class Result:
     """One stage against one baseline.
 
-    ``seconds`` (of the product) and ``floor_seconds`` are medians of three at ``rows``. ``baseline_seconds`` is of one
-    run; ``is_scaled`` if that had a twentieth of the rows and was multiplied. ``ratio`` is what ``target`` is about:
-    how many times faster than the baseline the product is (``at least 12``), or how many times its seconds it takes
-    (``at most 0.5``). ``holds`` is None without a target. ``peak_mb`` is the most memory of the process that does the
-    work, ``child_peak_mb`` of the largest process that it starts. ``is_compared``: PostgreSQL is measured
-    against SQLite.
+    ``seconds`` (of the product) and ``floor_seconds`` are medians of three at ``rows``; of polling and the chain, of
+    one run. ``baseline_seconds`` is of one run; ``is_scaled`` if that had a twentieth of the rows and was multiplied.
+    ``ratio`` is what ``target`` is about: how many times faster than the baseline the product is (``at least 12``), or
+    how many times its seconds it takes (``at most 0.5``). ``holds`` is None without a target. ``peak_mb`` is the most
+    memory of the process that does the work, ``child_peak_mb`` of the largest process that it starts; against a tenth
+    of the rows, with this tenth. ``is_compared``: PostgreSQL is measured against SQLite.
     """
 
     stage: str
@@ -86,8 +88,9 @@ def misses(results: Iterable[Result]) -> list[str]:
             found.append(f"{where} against {result.baseline}: {result.ratio:.2f}, target {result.target}")
         if result.peak_mb > MOST_MB:
             found.append(f"{where}: {result.peak_mb:.0f} MB, target at most {MOST_MB}")
-        if result.child_peak_mb > MOST_READER_MB:
-            found.append(f"{where}, its child process: {result.child_peak_mb:.0f} MB, target at most {MOST_READER_MB}")
+        most = MOST_READER_MB if result.stage.startswith(READERS) else MOST_MB
+        if result.child_peak_mb > most:
+            found.append(f"{where}, its child process: {result.child_peak_mb:.0f} MB, target at most {most}")
     return list(dict.fromkeys(found))
 
 
@@ -96,9 +99,10 @@ HEADER = (
     *("MB", "Child MB"),
 )
 NOTE = (
-    "Seconds of Baton and of the floor: median of three at all rows. “~”: one run with a twentieth of the rows,"
-    " multiplied. The ratio is the target's: seconds of the baseline by Baton's for “at least”, Baton's by the"
-    " baseline's for “at most”. MB: the most memory of the process while it worked, and of any process that it started."
+    "Seconds of Baton and of the floor: median of three at all rows; polling and the chain once. “~”: one run with a"
+    " twentieth of the rows, multiplied. The ratio is the target's: seconds of the baseline by Baton's for “at least”,"
+    " Baton's by the baseline's for “at most”. MB: the most memory of the process while it worked, and of any process"
+    " that it started; in the lines about a tenth of the rows, with these."
 )
 
 

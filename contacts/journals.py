@@ -20,7 +20,7 @@ def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         if not size:
-            _sync_folder(path)
+            sync_folder(path)
         # The next line must not be appended to one that a crash cut short.
         is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         rest = memoryview(b"\n" + lines if is_torn else lines)
@@ -40,8 +40,8 @@ def append(path: Path, lines: bytes, written: Callable[[], None] = lambda: None)
         os.close(descriptor)
 
 
-def _sync_folder(path: Path) -> None:
-    """Make the entry of a new file in its folder durable."""
+def sync_folder(path: Path) -> None:
+    """Make the entry of a new or renamed file in its folder durable. Raises OSError."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

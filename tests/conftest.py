@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import django_rq
+import hypothesis
 import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -37,6 +38,10 @@ roles = importlib.import_module("campaigns.migrations.0001_initial")
 PASSWORD = "correct horse battery"
 #: How the product starts ``manage.py rqworker``.
 RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
+
+# A busy machine is not an error. Everything else stays as it is, which is another profile where CI is set.
+hypothesis.settings.register_profile("without a deadline", hypothesis.settings(deadline=None))
+hypothesis.settings.load_profile("without a deadline")
 
 
 # -- missing Debian packages ---------------------------------------------------------------------------------------

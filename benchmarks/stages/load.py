@@ -186,7 +186,7 @@ def measure(bench: Bench) -> Iterator[Result]:
             imports, handovers = list[float](), list[float]()
             threads = [
                 repeated(lambda: bring_in(new_list(), path), over, imports, failed),
-                repeated(lambda: send_out(account, people), over, handovers, failed),
+                repeated(lambda: send_out(campaigns.draft(account, people)), over, handovers, failed),
             ]
             while not Import.objects.exists():
                 time.sleep(LOOK_EVERY)

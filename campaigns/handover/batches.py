@@ -1,10 +1,8 @@
 """Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
 
 import gc
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -16,15 +14,14 @@ from django.db import transaction
 
 from campaigns.audience.approval import refuse_unapproved
 from campaigns.audience.rows import ID, MSISDN, READ, Row
-from campaigns.audience.spec import composer_of
 from campaigns.chain import reached_elsewhere
 from campaigns.handover import canary
 from campaigns.handover.limits import expires_at_of
 from campaigns.handover.portions import Portions, most_rows
 from campaigns.handover.progress import no_progress_sentence
+from campaigns.handover.rendering import Rendered, RenderingProcess, is_worth_a_process, render
 from campaigns.lifecycle import StaleTransition, lock_campaign, record_event, transition
 from campaigns.models import Batch, Campaign, Recipient
-from campaigns.naming import derive_key, derive_stem
 from campaigns.querysets import RecipientQuerySet
 from campaigns.statuses import ExcludedReason
 from contacts.errors import Refusal
@@ -35,23 +32,6 @@ _LEFT = {
     ExcludedReason.OPTED_OUT_LATER: "opted out after submission and {verb} removed.",
     ExcludedReason.REACHED_LATER: "{verb} removed, because another campaign of the chain reached them after all.",
 }
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A payload with the numbers of the recipients in it (msisdn) and the parts they cost."""
-
-    payload: Payload
-    msisdns: Sequence[str]
-    parts: int
-
-    @property
-    def rows(self) -> int:
-        return len(self.msisdns)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.payload.body).hexdigest()
 
 
 def create_batches(campaign_id: int, now: datetime) -> int:
@@ -82,22 +62,65 @@ def create_batches(campaign_id: int, now: datetime) -> int:
         # Also those who are in no batch yet after this; in any other campaign, everybody is in one.
         subtract_leavers(campaign, Recipient.objects.waiting_of(campaign))
     number = campaign.batches.order_by("-number").values_list("number", flat=True).first() or 0
-    while Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists():
-        with _no_garbage_collection():
-            taken = portions.take()
-            if not taken:
-                break
-            if subtract_leavers(campaign, portions.waiting_between(taken[0][MSISDN], taken[-1][MSISDN])):
-                # Without those who left, there is room for others.
-                continue
+    with closing(_render_all(campaign, portions, number)) as renderings:
+        for rendered in renderings:
             number += 1
-            rendered = render(campaign, number, 1, taken)
-        _store(campaign, number, rendered, portions, now)
-        portions.used(rendered.msisdns)
-        made += 1
+            _store(campaign, number, rendered, portions, now)
+            portions.used(rendered.msisdns)
+            made += 1
     if campaign.is_staggered:
         portions.plan_next(made)
     return made
+
+
+def _render_all(campaign: Campaign, portions: Portions, number: int) -> Generator[Rendered]:
+    """Render the batches after ``number``. The caller stores each before it asks for the next."""
+    taken = _take(campaign, portions)
+    if portions.have_one_order and len(taken) == portions.most_rows and is_worth_a_process(taken):
+        yield from _render_ahead(campaign, portions, number, taken)
+        return
+    while taken:
+        number += 1
+        with _no_garbage_collection():
+            rendered = render(campaign, number, 1, taken)
+        yield rendered
+        taken = _take(campaign, portions)
+
+
+def _render_ahead(campaign: Campaign, portions: Portions, number: int, taken: list[Row]) -> Generator[Rendered]:
+    """As ``_render_all``, in another process: it renders each batch while the one before is stored."""
+    with RenderingProcess(campaign) as process:
+        process.begin(number + 1, taken)
+        while taken:
+            number += 1
+            ahead = _take(campaign, portions, after=taken[-1][MSISDN])
+            rendered = process.rendered()
+            if rendered.rows < len(taken):
+                # Not everybody fitted into this file.
+                ahead = _take(campaign, portions, after=rendered.msisdns[-1])
+            if ahead:
+                process.begin(number + 1, ahead)
+            if not _is_running(campaign):
+                return
+            yield rendered
+            taken = ahead
+
+
+def _take(campaign: Campaign, portions: Portions, after: str = "") -> list[Row]:
+    """The recipients for the next batch, without those who must not be texted any more."""
+    while _is_running(campaign):
+        with _no_garbage_collection():
+            taken = portions.take(after)
+        if not taken:
+            break
+        if not subtract_leavers(campaign, portions.waiting_between(taken[0][MSISDN], taken[-1][MSISDN])):
+            return taken
+        # Without those who left, there is room for others.
+    return []
+
+
+def _is_running(campaign: Campaign) -> bool:
+    return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists()
 
 
 @contextmanager
@@ -214,28 +237,6 @@ def supersede(batch: Batch, now: datetime, *, reason: str, sentence: str, user: 
         if not rendered:
             return None
         return _row(campaign, batch.number, batch.generation + 1, rendered, path, now)
-
-
-def render(campaign: Campaign, number: int, generation: int, recipients: Sequence[Row]) -> Rendered:
-    """Render the first of ``recipients`` (rows of READ) that fit into one payload: all of them, or half, or half of
-    that.
-
-    The same input gives the same bytes on every call; see ``providers.formats`` for what a zip depends on besides.
-    Raises Refusal ``too_large`` if one recipient alone does not fit.
-    """
-    composer = composer_of(campaign)
-    spec, adapter = composer.spec, composer.adapter
-    messages = composer.compose_all(recipients)
-    stem = derive_stem(campaign.pk, number, generation)
-    key = derive_key(campaign.account.pk, stem)
-    while True:
-        payload = adapter.render(stem, key, spec, messages)
-        if len(payload.body) <= adapter.limits.bytes:
-            counted = adapter.count_parts(spec, messages.texts)
-            return Rendered(payload, messages.msisdns, sum(parts * texts for parts, texts in counted.items()))
-        if len(messages) == 1:
-            raise Refusal("too_large", f"A single text is larger than {campaign.account} accepts in a file.")
-        messages = messages[: (len(messages) + 1) // 2]
 
 
 def dry_run(campaign: Campaign) -> Iterator[Rendered]:

@@ -13,8 +13,9 @@ from campaigns.audience.rows import Row, row_of
 from campaigns.audience.sources import count_reasons, draft_recipients
 from campaigns.audience.spec import composer_of
 from campaigns.audience.texts import Text
-from campaigns.handover.batches import Rendered, dry_run, render
+from campaigns.handover.batches import dry_run
 from campaigns.handover.portions import most_rows
+from campaigns.handover.rendering import Rendered, render
 from campaigns.models import Campaign
 from contacts.errors import Refusal
 from providers.base import Payload

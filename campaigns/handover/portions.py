@@ -64,14 +64,23 @@ class Portions:
                 self.spans.setdefault(span.group, []).append(span)
             self._openings = {group: next_opening(self.window, group, now) for group in self.spans}
 
-    def take(self) -> list[Row]:
+    @property
+    def have_one_order(self) -> bool:
+        """Whether all batches are taken in msisdn order, and the number of recipients is not limited."""
+        return self.window is None and self.room is None
+
+    def take(self, after: str = "") -> list[Row]:
         """The recipients for the next batch as rows of READ, in msisdn order and of one group; [] if nobody may be in
-        one now."""
+        one now.
+
+        ``after`` leaves out those up to a msisdn who were taken before and may still wait; only ``have_one_order``
+        allows that.
+        """
         rows = self.most_rows if self.room is None else min(self.most_rows, self.room)
         if rows <= 0:
             return []
         if self.window is None:
-            left = Recipient.objects.waiting_of(self.campaign)
+            left = Recipient.objects.waiting_of(self.campaign).filter(msisdn__gt=after)
             return list(left.order_by("msisdn").values_list(*READ)[:rows])
         for group in self._open_groups():
             spans = self.spans[group]

@@ -17,7 +17,8 @@ def erase_files(campaign: Campaign, now: datetime) -> int:
     deleted = erase_batches(campaign.batches.order_by("pk"))
     with transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(files_erased_at=now)
-        sentence = f"{deleted:,} stored files were deleted. Their names, sizes and checksums stay."
+        files = "1 stored file was" if deleted == 1 else f"{deleted:,} stored files were"
+        sentence = f"{files} deleted. Names, sizes and checksums stay."
         record_event(campaign, "files_erased", sentence)
     return deleted
 

@@ -17,6 +17,7 @@ from isal import igzip
 from config.backup import database
 from config.backup.encryption import DecryptingReader, EncryptingWriter
 from config.backup.workspace import workspace
+from contacts.journals import sync_folder
 from providers import keys
 from providers.models import KeyFingerprint
 
@@ -42,6 +43,7 @@ def create(directory: Path, now: datetime) -> Path:
             with _archive(draft) as archive:
                 _fill(archive, folder, now)
             draft.rename(path)
+            sync_folder(path)
         finally:
             draft.unlink(missing_ok=True)
     return path

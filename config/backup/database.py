@@ -10,6 +10,8 @@ from pathlib import Path
 from django.db import DatabaseError, connection, connections
 from django.db.backends.postgresql.client import DatabaseClient
 
+from contacts.journals import sync_folder
+
 #: Added to the name of the database that was replaced; of several restores, the last one's is kept.
 REPLACED = "before_restore"
 #: Ends the name of a copy that is being put in place of a database on SQLite.
@@ -76,6 +78,7 @@ def _replace_file(path: Path) -> None:
     with draft.open("rb") as handle:
         os.fsync(handle.fileno())
     draft.replace(place)
+    sync_folder(place)
 
 
 def _replace_in_postgresql(path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.campaigns.conftest import MakeCampaign
 from tests.providers.test_readers import NOON, POLLS
 from tests.providers.test_readers import observations_of as random_observations
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ near_changes = st.builds(
 HOLIDAYS = {code: holidays.country_holidays(code, years=range(2024, 2031)) for code in ("ZA", "DE", "US", "AU")}
 
 
-@settings(max_examples=SCHEDULES, deadline=None)
+@settings(max_examples=SCHEDULES)
 @given(
     by_day=st.dictionaries(st.sampled_from("0123456"), hours, min_size=1),
     zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3, unique=True),
@@ -174,7 +174,7 @@ def test_nobody_is_texted_outside_a_window(
             assert local.date() not in HOLIDAYS[country], f"{local} in {zone}"
 
 
-@settings(max_examples=SCHEDULES, deadline=None)
+@settings(max_examples=SCHEDULES)
 @given(zone=st.sampled_from(ZONES), moment=moments | near_changes)
 def test_a_whole_hour_inside_every_day_is_never_missed(zone: str, moment: datetime) -> None:
     window = made(hours={str(day): ["09:00", "17:00"] for day in range(7)}, holidays=[])

@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from campaigns import timing as campaign_timing
 from campaigns.audience import freeze as audience_freeze
-from campaigns.handover import batches, drain
+from campaigns.handover import batches, drain, rendering
 from campaigns.handover.at_once import Call, Steps
 from campaigns.models import Batch
 from campaigns.results import poll, settle
@@ -47,12 +47,14 @@ HOLD_AT_MOST = 6.0
 def use_small_batches() -> None:
     """Have every provider take a few recipients a file, and send files in small blocks, in this process alone.
 
-    The hour of a pace is a minute and a half, so that a run has several.
+    Another process makes full files, as in a large campaign. The hour of a pace is a minute and a half, so that a run
+    has several.
     """
     campaign_timing.PACE_PERIOD = timedelta(seconds=90)
     ftp_connection._CHUNK = sftp._CHUNK = BLOCK
     for adapter in registry.all_adapters().values():
         adapter.limits = replace(adapter.limits, rows=ROWS)
+    rendering.WORTH_A_PROCESS = ROWS
 
 
 @dataclass

@@ -40,7 +40,6 @@ def options(examples: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=18,
-        deadline=None,
         database=None,
         derandomize="PROOF_EXAMPLES" not in os.environ,
         print_blob=True,
