@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_tables2 as tables
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,6 +10,7 @@ from django.utils.safestring import SafeString
 from campaigns.audience.texts import replace_fields
 from campaigns.models import Batch, Campaign, Recipient, Template
 from contacts import phones
+from contacts.elements import chip
 from contacts.fields import FIELD_LABELS
 
 CAMPAIGN_KINDS: dict[str, str] = {
@@ -108,10 +108,6 @@ _FIGURE = {"td": {"class": "figure"}, "th": {"class": "figure"}}
 _NOT_ON_A_PHONE = {"td": {"class": "figure not-on-a-phone"}, "th": {"class": "figure"}}
 _NOWRAP = {"td": {"class": "nowrap"}}
 _WORDS = {"td": {"class": "words"}}
-
-
-def chip(kind: str, word: str) -> SafeString:
-    return SafeString(render_to_string("components/chip.html", {"kind": kind, "word": word}).strip())
 
 
 class CampaignTable(tables.Table):

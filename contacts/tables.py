@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django_tables2 as tables
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import browsing, phones
+from contacts.elements import chip
 from contacts.fields import TABLE_FIELDS, VALUE_FIELDS
 from contacts.models import Contact, ContactList, Import, Suppression
 
@@ -52,10 +52,6 @@ def time_element(moment: datetime, words: str) -> SafeString:
 def zoned(moment: datetime | None) -> str:
     """``21 Nov 2026, 14:05 SAST`` as a ``<time>``; "" for None."""
     return time_element(moment, date_and_time(moment)) if moment else ""
-
-
-def chip(kind: str, word: str) -> SafeString:
-    return SafeString(render_to_string("components/chip.html", {"kind": kind, "word": word}).strip())
 
 
 class ZonedColumn(tables.Column):
