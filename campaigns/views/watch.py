@@ -9,7 +9,6 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -89,12 +88,9 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    fragment = render_to_string("campaigns/_progress.html", context, request)
-    if not context["is_live"]:
-        return HttpResponse(fragment, status=STOP_POLLING)
-    if request.GET.get("seen") == context["seen"]:
+    if context["is_live"] and request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
-    return HttpResponse(fragment)
+    return render(request, "campaigns/_progress.html", context, status=200 if context["is_live"] else STOP_POLLING)
 
 
 @require_GET
