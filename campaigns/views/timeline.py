@@ -171,7 +171,7 @@ def _lines_of(rows: Sequence[Recipient], batches: Mapping[tuple[int, int], list[
 
 #: In SQL, because Django takes longer to compile fifty of them than the database to count.
 _COUNT_LINES = """
-    SELECT %s, COUNT(*) FROM campaigns_recipient
+    SELECT %s, COUNT(*) FROM "campaigns_recipient"
     WHERE campaign_id = %s AND batch_number = %s AND msisdn BETWEEN %s AND %s AND excluded_reason = ''
 """
 
