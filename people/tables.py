@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts.elements import chip
+from contacts.tables import TemplateColumn
 from people.roles import role_of
 
 
@@ -31,7 +32,7 @@ class PeopleTable(tables.Table):
     role = tables.Column(empty_values=(), orderable=False)
     state = tables.Column(empty_values=(), orderable=False)
     has_second_step = tables.Column(verbose_name="Two-step login")
-    last_login = tables.TemplateColumn(
+    last_login = TemplateColumn(
         "{% load badges %}{{ record.last_login|zoned|default:'never' }}", verbose_name="Last login"
     )
 
