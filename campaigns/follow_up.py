@@ -66,7 +66,7 @@ class Cause:
 def causes_of(campaign: Campaign) -> list[Cause]:
     """Why people of ``campaign`` got no text, most people first within each outcome."""
     found: list[Cause] = []
-    for outcome in OUTCOMES:
+    for outcome in _possible_outcomes(campaign):
         rows: Any = _with_causes(campaign, outcome).order_by().values("code", "why", "blocked").annotate(n=Count("pk"))
         counted: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows:
@@ -74,6 +74,14 @@ def causes_of(campaign: Campaign) -> list[Cause]:
         causes = [Cause(outcome, code, why, numbers.pop("", 0), numbers) for (code, why), numbers in counted.items()]
         found += sorted(causes, key=lambda cause: -cause.people)
     return found
+
+
+def _possible_outcomes(campaign: Campaign) -> list[str]:
+    """The outcomes that somebody may have: without a look at recipients, so that the others cost no query over them."""
+    statuses = set(campaign.batches.order_by().values_list("status", flat=True).distinct())
+    if campaign.status == CampaignStatus.CANCELLED:
+        statuses.add(BatchStatus.CANCELLED)
+    return [outcome for outcome in OUTCOMES if outcome == "row_error" or outcome in statuses]
 
 
 def why_not_follow_up(campaign: Campaign) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_tables2 as tables
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,7 +10,9 @@ from django.utils.safestring import SafeString
 from campaigns.audience.texts import replace_fields
 from campaigns.models import Batch, Campaign, Recipient, Template
 from contacts import phones
+from contacts.elements import chip
 from contacts.fields import FIELD_LABELS
+from contacts.tables import TemplateColumn
 
 CAMPAIGN_KINDS: dict[str, str] = {
     Campaign.Status.DRAFT: "waiting",
@@ -110,10 +111,6 @@ _NOWRAP = {"td": {"class": "nowrap"}}
 _WORDS = {"td": {"class": "words"}}
 
 
-def chip(kind: str, word: str) -> SafeString:
-    return SafeString(render_to_string("components/chip.html", {"kind": kind, "word": word}).strip())
-
-
 class CampaignTable(tables.Table):
     """Rows are Campaigns. The view adds the ``summary`` of its result to each."""
 
@@ -122,14 +119,12 @@ class CampaignTable(tables.Table):
     recipients = tables.Column(accessor="counts", verbose_name="Recipients", orderable=False, attrs=_FIGURE)
     accepted = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
     failed = tables.Column(empty_values=(), orderable=False, attrs=_FIGURE)
-    effective_start_at = tables.TemplateColumn(
+    effective_start_at = TemplateColumn(
         "{% load badges %}{% if record.effective_start_at and not record.is_early %}"
         "{{ record.effective_start_at|zoned }}{% else %}{{ record.start_at|zoned|default:'Once approved' }}{% endif %}",
         verbose_name="Start",
     )
-    created_at = tables.TemplateColumn(
-        "{% load badges %}{{ record.created_at|day }}", verbose_name="Made", attrs=_NOWRAP
-    )
+    created_at = TemplateColumn("{% load badges %}{{ record.created_at|day }}", verbose_name="Made", attrs=_NOWRAP)
 
     class Meta:
         attrs = {"aria-label": "Campaigns"}
@@ -166,9 +161,7 @@ class TemplateTable(tables.Table):
     name = tables.Column(verbose_name="Template")
     text = tables.Column(orderable=False, attrs=_WORDS)
     sender = tables.Column()
-    updated_at = tables.TemplateColumn(
-        "{% load badges %}{{ record.updated_at|zoned }}", verbose_name="Changed", attrs=_NOWRAP
-    )
+    updated_at = TemplateColumn("{% load badges %}{{ record.updated_at|zoned }}", verbose_name="Changed", attrs=_NOWRAP)
 
     class Meta:
         attrs = {"aria-label": "Templates"}

@@ -4,45 +4,52 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.template import Context
+from django.template.base import render_value_in_context
 from django.template.loader import render_to_string
 from django.utils.formats import localize
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django_tables2 import Table
 
-from contacts import phones
+from contacts import elements, phones
 
 register = template.Library()
 
-CHIP_ICONS = {
-    "accepted": "check-circle",
-    "provider": "arrow-up-right-circle",
-    "waiting": "clock",
-    "running": "play-fill",
-    "decision": "exclamation-triangle",
-    "rejected": "x-circle",
-    "excluded": "dash-circle",
-}
 NOTICE_ICONS = {"success": "check-circle", "warning": "exclamation-triangle", "error": "x-circle"}
 
 
-@register.inclusion_tag("components/icon.html")
-def icon(name: str) -> dict[str, str]:
-    """One icon of the sprite static/vendor/bootstrap-icons/icons.svg; ``name`` is the symbol's id."""
-    return {"name": name}
+register.simple_tag(elements.icon)
 
 
-@register.inclusion_tag("components/chip.html")
-def chip(kind: str, *words: object) -> dict[str, str]:
-    """The state of anything: icon, words and colour together. ``kind`` is a key of ``CHIP_ICONS``.
+@register.simple_tag
+def chip(kind: str, *words: object) -> SafeString:
+    """The state of anything: icon, words and colour together. ``kind`` is a key of ``elements.CHIP_ICONS``.
 
     Words and numbers are joined by spaces: ``{% chip "accepted" "All" 395 "accounted for" %}``.
     """
-    return {"kind": kind, "word": " ".join(str(localize(word)) for word in words)}
+    return elements.chip(kind, " ".join(str(localize(word)) for word in words))
 
 
-@register.filter
-def chip_icon(kind: str) -> str:
-    """The icon of a kind of chip; an unknown kind looks like waiting."""
-    return CHIP_ICONS.get(kind, CHIP_ICONS["waiting"])
+@register.simple_tag(takes_context=True)
+def table_rows(context: Context, table: Table) -> SafeString:
+    """The rows of a table of django-tables2 that hold its records; "" if there are none.
+
+    In a template, each cell would take several times as long. A column's attrs are the same in all rows.
+    """
+    columns = [
+        (column.name, format_html('<td {} data-label="{}"', column.attrs["td"].as_html(), column.header))
+        for column in table.columns
+    ]
+    lines = []
+    for row in table.paginated_rows:
+        lines.append(f"<tr {row.attrs.as_html()}>")
+        for name, start in columns:
+            cell = row.get_cell(name)
+            blank = " data-blank" if cell == "—" else ""
+            lines.append(f"{start}{blank}>{render_value_in_context(cell, context)}</td>")
+        lines.append("</tr>")
+    return SafeString("\n".join(lines))
 
 
 @register.filter

@@ -68,3 +68,5 @@ DEMO_STEP = 300.0
 IMPORT_PAUSE, CAMPAIGNS_PAUSE = 0.1, 0.3
 #: The link for the first administrator is printed to the terminal and may stay in its history: it works for a day.
 FIRST_ADMINISTRATOR_LINK = 24 * 60 * 60
+#: A thread of a web process uses the same connection to the database for so many seconds.
+KEEP_CONNECTION = 60

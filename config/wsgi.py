@@ -9,6 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
 # Models can be imported only now.
+from django.db import connections  # noqa: E402
+
 from config.startup import verify_installation  # noqa: E402
+from config.timing import KEEP_CONNECTION  # noqa: E402
+
+# Opening a connection takes as long as a third of a page, so each thread keeps its own.
+connections.settings["default"]["CONN_MAX_AGE"] = KEEP_CONNECTION
 
 verify_installation()

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from contacts import countries, segments
+from contacts.elements import Select
 from contacts.models import ContactList, Import, Segment
 from contacts.number_facts import NUMBER_KINDS
 from contacts.segments import Condition
@@ -41,7 +42,7 @@ class FilterForm(forms.Form):
 
     def _add_line(self, field: str, label: str, tests: Mapping[str, str], value: forms.Field) -> None:
         self.fields[f"{field}_is"] = forms.ChoiceField(
-            label=f"{label}: comparison", required=False, choices=list(tests.items())
+            label=f"{label}: comparison", required=False, choices=list(tests.items()), widget=Select
         )
         value.label = label
         self.fields[field] = value
@@ -89,7 +90,7 @@ class FilterForm(forms.Form):
 
 
 def _choice(blank: str, choices: Iterable[tuple[Any, Any]], label: str = "") -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, required=False, choices=[("", blank), *choices])
+    return forms.ChoiceField(label=label, required=False, choices=[("", blank), *choices], widget=Select)
 
 
 def _imports_of(contact_list: ContactList) -> list[tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 import django_tables2 as tables
 from django.contrib.auth.models import User
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contacts.elements import chip
+from contacts.tables import TemplateColumn
 from people.roles import role_of
 
 
@@ -31,7 +32,7 @@ class PeopleTable(tables.Table):
     role = tables.Column(empty_values=(), orderable=False)
     state = tables.Column(empty_values=(), orderable=False)
     has_second_step = tables.Column(verbose_name="Two-step login")
-    last_login = tables.TemplateColumn(
+    last_login = TemplateColumn(
         "{% load badges %}{{ record.last_login|zoned|default:'never' }}", verbose_name="Last login"
     )
 
@@ -53,7 +54,7 @@ class PeopleTable(tables.Table):
 
     def render_state(self, record: User) -> SafeString:
         kind, word = state_of(record)
-        return render_to_string("components/chip.html", {"kind": kind, "word": word})
+        return chip(kind, word)
 
     def render_has_second_step(self, value: bool) -> str:
         return "On" if value else "Off"

@@ -15,8 +15,9 @@ from django.test import Client, RequestFactory, override_settings
 from django.views.csrf import csrf_failure
 from django.views.defaults import bad_request, permission_denied, server_error
 
-from config.components import CHIP_ICONS, NOTICE_ICONS
+from config.components import NOTICE_ICONS
 from config.navigation import ADMIN, ADMINISTRATION, ENTRIES, SANDBOX, find_active
+from contacts.elements import CHIP_ICONS, chip
 from tests.pages import html_of
 
 STATIC = Path(project.BASE_DIR) / "static"
@@ -134,7 +135,7 @@ def test_every_text_has_enough_contrast(theme: str) -> None:
     ],
 )
 def test_a_badge_shows_its_status_by_icon_word_and_colour(kind: str, icon: str) -> None:
-    drawn = render_to_string("components/chip.html", {"kind": kind, "word": "A <word>"})
+    drawn = chip(kind, "A <word>")
     assert f"chip-{kind}" in drawn
     assert f"#{icon}" in drawn
     assert "A &lt;word&gt;" in drawn

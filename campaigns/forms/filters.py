@@ -6,13 +6,16 @@ from django import forms
 
 from campaigns.models import Campaign
 from campaigns.tables import OUTCOME_WORDS
+from contacts.elements import Select
 
 
 class CampaignFilter(forms.Form):
     """Which campaigns are listed."""
 
     name = forms.CharField(label="Name", required=False)
-    status = forms.ChoiceField(label="Status", required=False, choices=[("", "All statuses"), *Campaign.Status.choices])
+    status = forms.ChoiceField(
+        label="Status", required=False, choices=[("", "All statuses"), *Campaign.Status.choices], widget=Select
+    )
     tests = forms.BooleanField(label="Show test handovers", required=False)
 
 
@@ -28,7 +31,7 @@ class RecipientFilter(forms.Form):
     def __init__(self, *args: Any, batch_numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["outcome"] = forms.ChoiceField(
-            label="Outcome", required=False, choices=[("", "All outcomes"), *OUTCOME_WORDS.items()]
+            label="Outcome", required=False, choices=[("", "All outcomes"), *OUTCOME_WORDS.items()], widget=Select
         )
         choices = [("", "All files"), *((number, f"File {number}") for number in batch_numbers)]
-        self.fields["batch"].widget = forms.Select(choices=choices)
+        self.fields["batch"].widget = Select(choices=choices)

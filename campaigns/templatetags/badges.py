@@ -15,6 +15,7 @@ from campaigns.history import Entry, history_of
 from campaigns.models import Batch, Campaign, Event
 from campaigns.tables import BATCH_KINDS, CAMPAIGN_KINDS, OUTCOME_KINDS, OUTCOME_WORDS, REASON_WORDS
 from contacts import tables
+from contacts.elements import chip
 from contacts.errors import Refusal
 from contacts.fields import FIELD_LABELS
 
@@ -112,19 +113,19 @@ def zone() -> str:
     return f"{timezone.localtime():%Z}"
 
 
-@register.inclusion_tag("components/chip.html")
-def campaign_chip(campaign: Any) -> dict[str, str]:
-    return {"kind": CAMPAIGN_KINDS[campaign.status], "word": campaign.get_status_display()}
+@register.simple_tag
+def campaign_chip(campaign: Any) -> SafeString:
+    return chip(CAMPAIGN_KINDS[campaign.status], campaign.get_status_display())
 
 
-@register.inclusion_tag("components/chip.html")
-def batch_chip(batch: Any) -> dict[str, str]:
-    return {"kind": BATCH_KINDS[batch.status], "word": batch.get_status_display()}
+@register.simple_tag
+def batch_chip(batch: Any) -> SafeString:
+    return chip(BATCH_KINDS[batch.status], batch.get_status_display())
 
 
-@register.inclusion_tag("components/chip.html")
-def outcome_chip(outcome: str, word: str = "") -> dict[str, str]:
-    return {"kind": OUTCOME_KINDS[outcome], "word": word or OUTCOME_WORDS[outcome]}
+@register.simple_tag
+def outcome_chip(outcome: str, word: str = "") -> SafeString:
+    return chip(OUTCOME_KINDS[outcome], word or OUTCOME_WORDS[outcome])
 
 
 @register.filter

@@ -10,7 +10,6 @@ from django.contrib.auth.decorators import permission_required
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timeuntil
@@ -27,6 +26,7 @@ from campaigns.results.evidence import BytesDiffer, attempts_of, evidence_finger
 from campaigns.results.poll import log_failure
 from campaigns.templatetags.badges import local_words
 from campaigns.views import kept_form
+from contacts.elements import icon
 from contacts.export_log import record_export
 from providers.base import BaseAdapter
 from providers.limits import GuardKind
@@ -157,8 +157,7 @@ def may_still_be_processed(row: Batch) -> bool:
 
 def warn_of_unread(form: DecideForm, sentence: str) -> None:
     """Put ``sentence`` next to the decisions that say that nobody, or not everybody, was texted."""
-    icon = render_to_string("components/icon.html", {"name": "exclamation-triangle"})
-    warning = format_html(' <span class="choice-warning">{} {}</span>', icon, sentence)
+    warning = format_html(' <span class="choice-warning">{} {}</span>', icon("exclamation-triangle"), sentence)
     form.fields["decision"].choices = [  # type: ignore[attr-defined]
         (code, format_html("{}{}", words, warning) if code in _DENYING else words) for code, words in DECISIONS.items()
     ]

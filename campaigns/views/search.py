@@ -17,7 +17,7 @@ from campaigns.views.timeline import is_known, timeline_of
 from contacts import suppression
 from contacts.forms import DatedOptOutForm
 from contacts.ids import as_id
-from contacts.models import Contact, Suppression
+from contacts.models import Suppression
 from contacts.phones import TYPED, PhoneError, formatted, parse
 from contacts.pseudonyms import pseudonym
 
@@ -37,7 +37,7 @@ def search(request: HttpRequest) -> HttpResponse:
     context = {
         "typed": typed,
         "msisdn": msisdn,
-        "contacts": Contact.objects.filter(msisdn=msisdn).select_related("list"),
+        "contacts": timeline.contacts,
         "erasure": Erasure.objects.filter(msisdn__in=(msisdn, pseudonym(msisdn))).first(),
         "opt_out": Suppression.objects.active().filter(msisdn=msisdn).first(),
         "timeline": timeline,

@@ -9,7 +9,6 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -80,7 +79,7 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that refreshes itself: 204 if unchanged; 286 stops polling."""
     with snapshot():
-        row = find(pk)
+        row = get_object_or_404(Campaign.objects.select_related("account"), pk=pk)
         context = {"campaign": row, **_progress(request, row)}
     if (
         row.status in (Campaign.Status.DRAFT, Campaign.Status.FROZEN)
@@ -89,19 +88,16 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    fragment = render_to_string("campaigns/_progress.html", context, request)
-    if not context["is_live"]:
-        return HttpResponse(fragment, status=STOP_POLLING)
-    if request.GET.get("seen") == context["seen"]:
+    if context["is_live"] and request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
-    return HttpResponse(fragment)
+    return render(request, "campaigns/_progress.html", context, status=200 if context["is_live"] else STOP_POLLING)
 
 
 @require_GET
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def recipients(request: HttpRequest, pk: int) -> HttpResponse:
     with snapshot():
-        row = find(pk)
+        row = get_object_or_404(Campaign, pk=pk)
         context = {"campaign": row, **_recipients(request, row, list(row.batches.all()))}
     return render(request, "campaigns/recipients.html", context)
 
@@ -120,7 +116,7 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
     context = {
         "campaign": row,
         "tabs": TABS,
-        "follow_ups": Campaign.objects.filter(follows=row).order_by("pk"),
+        "follow_ups": list(Campaign.objects.filter(follows=row).order_by("pk")),
         **facts_of(row),
         **_progress(request, row),
         **_actions(request, row),
@@ -129,7 +125,8 @@ def _page(request: HttpRequest, row: Campaign) -> dict[str, Any]:
         books = context["books"]
         if books.failed or books.cancelled or books.outcomes["cancelled"]:
             context |= _left(row, books)
-            context["open_draft"] = context["follow_ups"].filter(status=Campaign.Status.DRAFT).last()
+            drafts = [other for other in context["follow_ups"] if other.status == Campaign.Status.DRAFT]
+            context["open_draft"] = drafts[-1] if drafts else None
     if row.status in (Campaign.Status.FROZEN, Campaign.Status.HELD, Campaign.Status.APPROVED):
         context |= _to_approve(request, row)
     if row.status in (Campaign.Status.FREEZING, Campaign.Status.FROZEN):

@@ -192,13 +192,18 @@ def test_a_running_campaign_shows_its_rate_and_is_stopped_at_one_click(
 
 
 def test_the_live_part_answers_204_while_nothing_changes(
-    account: Account, make_running: Callable[..., Campaign], viewer: User, logged_in: LogIn
+    account: Account, make_running: Callable[..., Campaign], viewer: User, operator: User, logged_in: LogIn
 ) -> None:
-    make_running(account)
-    client = logged_in(viewer)
-    first = client.get("/", headers={"HX-Request": "true"})
-    assert "<html" not in first.content.decode()
-    assert client.get("/", {"seen": first.context["seen"]}, headers={"HX-Request": "true"}).status_code == 204
+    campaign = make_running(account)
+    for user in (viewer, operator):
+        client = logged_in(user)
+        first = client.get("/", headers={"HX-Request": "true"})
+        assert "<html" not in first.content.decode()
+        for known in (first, client.get("/")):
+            seen = {"seen": known.context["seen"]}
+            assert client.get("/", seen, headers={"HX-Request": "true"}).status_code == 204, user
+    Campaign.objects.filter(pk=campaign.pk).update(sentence="Something else.", status="paused")
+    assert client.get("/", seen, headers={"HX-Request": "true"}).status_code == 200
 
 
 def test_what_is_read_does_not_grow_with_recipients(
