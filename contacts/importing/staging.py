@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from contacts.fields import FIELD_NAMES
 from contacts.importing.chunks import GoodRow
@@ -18,6 +18,7 @@ from contacts.importing.rows import row_from_json
 from contacts.sheets import Row
 
 _TABLE = "good_rows"
+_SORTED = "sorted_good_rows"
 _RANGE = "msisdn > %s AND msisdn <= %s"
 
 
@@ -53,10 +54,15 @@ class Staging:
     def sort(self) -> None:
         """Prepare the table for ``end_of`` and ``move``, after the last row was added."""
         with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                # A sorted copy takes a quarter of the time of CLUSTER, which reads the rows by the index.
+                with transaction.atomic():
+                    cursor.execute(f"CREATE TEMPORARY TABLE {_SORTED} AS SELECT * FROM {_TABLE} ORDER BY msisdn, row")
+                    cursor.execute(f"DROP TABLE {_TABLE}")
+                    cursor.execute(f"ALTER TABLE {_SORTED} RENAME TO {_TABLE}")
             cursor.execute(f"CREATE INDEX {_TABLE}_in_order ON {_TABLE} (msisdn, row)")
             if connection.vendor == "postgresql":
-                cursor.execute(f"CLUSTER {_TABLE} USING {_TABLE}_in_order")
-                cursor.execute(f"ANALYZE {_TABLE}")
+                cursor.execute(f"ANALYZE {_TABLE} (msisdn)")
 
     def end_of(self, low: str, rows: int) -> str:
         """The last msisdn of the next ``rows`` rows after the msisdn ``low``; END if there are not as many."""
@@ -69,14 +75,17 @@ class Staging:
     def move(self, low: str, high: str) -> tuple[int, int]:
         """Copy the rows after ``low`` up to ``high`` to ImportRow, of rows with the same number the first.
 
+        That is asked only for rows that are kept whole: no other one has the number of an earlier row.
         Returns how many were copied, and how many were not because an earlier row has their number.
         """
         names = ("import_id", "row", "msisdn", "number_country", "number_kind", "bucket", "undone_as", *FIELD_NAMES)
         values = ", ".join(name if name in self._fields else "''" for name in FIELD_NAMES)
         sql = (
             f"INSERT INTO {STAGING_TABLE} ({', '.join(map(connection.ops.quote_name, names))})"
-            f" SELECT %s, \"row\", msisdn, number_country, number_kind, '', '', {values} FROM {_TABLE}"
-            f' WHERE {_RANGE} ORDER BY msisdn, "row" ON CONFLICT (import_id, msisdn) DO NOTHING'
+            f" SELECT %s, \"row\", msisdn, number_country, number_kind, '', '', {values} FROM {_TABLE} t"
+            f" WHERE {_RANGE} AND (whole IS NULL OR NOT EXISTS"
+            f' (SELECT 1 FROM {_TABLE} earlier WHERE earlier.msisdn = t.msisdn AND earlier."row" < t."row"))'
+            f' ORDER BY msisdn, "row"'
         )
         with connection.cursor() as cursor:
             cursor.execute(sql, [self._import_id, low, high])

@@ -41,7 +41,7 @@ _NOTATION = re.compile(
     """,
     re.ASCII | re.VERBOSE,
 )
-_SEPARATORS = " \u00a0()-./"
+_CALLING_CODE = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 # A zero that is dialled only inside the country.
 _TRUNK_ZERO = "(0)"
 
@@ -54,6 +54,7 @@ def read(text: str, country: str) -> str:
     """
     code, pattern = _plan(country)
     digits = text
+    has_short_end = False
     if not text.isdecimal():
         found = _NOTATION.fullmatch(text)
         if not found:
@@ -61,17 +62,18 @@ def read(text: str, country: str) -> str:
         digits = text = found[1] or found[2]
         if not found[1]:
             digits = text.replace(_TRUNK_ZERO, "") if "(" in text else text
-            for separator in _SEPARATORS:
-                digits = digits.replace(separator, "")
+            # One call after another is faster than a loop, and than str.translate.
+            digits = digits.replace(" ", "").replace("-", "").replace("\u00a0", "")
+            digits = digits.replace("(", "").replace(")", "").replace(".", "").replace("/", "")
+            has_short_end = not text[-3:-2].isdecimal()
     # Eight digits may be a date, thirteen that begin with 0 and have a month an identity number; zeros at the end are
     # Excel's rounding.
-    is_dated = len(digits) == 8 or (len(digits) == 13 and digits.startswith("0") and digits[2:4] < "13")
-    if is_dated or digits.endswith("000000"):
+    length = len(digits)
+    if length == 8 or (length == 13 and digits[0] == "0" and digits[2:4] < "13") or digits[-6:] == "000000":
         return ""
-    has_short_end = not text[-3:-2].isdecimal()
     if match := pattern.fullmatch(digits):
         # A last group of two digits after a whole number is an extension.
-        return "" if has_short_end and _may_be_mobile(country).fullmatch(digits[:-2]) else code + match["national"]
+        return "" if has_short_end and _may_be_mobile(country).fullmatch(digits[:-2]) else code + match[1]
     return "" if has_short_end or not digits.startswith(("+", "00")) else _read_abroad(digits, country)
 
 
@@ -85,11 +87,14 @@ def _read_abroad(digits: str, country: str) -> str:
     if digits.startswith("00") and metadata(country).international_prefix != "00":
         return ""
     digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
-    # No calling code is the beginning of another one.
-    for length in (1, 2, 3):
-        if pattern := _mobile_abroad(digits[:length]):
-            return digits if pattern.fullmatch(digits) else ""
-    return ""
+    pattern = _beginning_abroad(digits[:3])
+    return digits if pattern and pattern.fullmatch(digits) else ""
+
+
+@lru_cache(maxsize=2048)
+def _beginning_abroad(digits: str) -> re.Pattern[str] | None:
+    """The pattern of the calling code that digits begin with. No calling code is the beginning of another one."""
+    return next(filter(None, (_mobile_abroad(digits[:length]) for length in (1, 2, 3))), None)
 
 
 @lru_cache(maxsize=2048)
@@ -113,14 +118,14 @@ def _may_be_mobile(country: str) -> re.Pattern[str]:
 
 
 def _regions(code: str) -> list[str]:
-    """The countries with a calling code, the main one first; none if it has a zero in front."""
-    regions = () if code.startswith("0") else COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    """The countries with a calling code, the main one first; none for anything else, as with a zero in front."""
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if _CALLING_CODE.fullmatch(code) else ()
     return [region for region in regions if region != "001"]
 
 
 @lru_cache(maxsize=256)
 def mobile(country: str) -> re.Pattern[str]:
-    """Matches the digits of a mobile number in use of ``country``; the group ``national`` excludes all prefixes."""
+    """Matches the digits of a mobile number in use of ``country``; the first group, ``national``, has no prefixes."""
     plan = metadata(country)
     prefixes = [rf"\+?{plan.country_code}", f"00{plan.country_code}"]
     not_prefixed = ""

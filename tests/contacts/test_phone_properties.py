@@ -182,6 +182,11 @@ def test_two_digits_after_a_whole_number_are_an_extension(text: str, country: st
     assert refused.value.code == "extension"
 
 
+@pytest.mark.parametrize("text", ["", "0", "00", "001", "0034", "00٣٤612345678", "٠٨٢٥٥٥٠١٢٣"])
+def test_too_few_digits_and_digits_of_other_scripts_are_not_read_by_pattern(text: str) -> None:
+    assert plain.read(text, "ZA") == ""
+
+
 def test_random_digits_are_read_as_the_same_number_with_and_without_separators() -> None:
     chance = random.Random(7)
     for _ in range(500):
