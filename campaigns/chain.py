@@ -30,7 +30,7 @@ def chain_of(campaign: Campaign) -> QuerySet[Campaign]:
 def other_campaigns(campaign: Campaign) -> list[int]:
     """The ids of the other campaigns of the chain; ``[]`` for a test handover, and while nothing follows."""
     root = root_of(campaign)
-    followers = Campaign.objects.filter(chain_root_id=root).values_list("pk", flat=True)
+    followers = Campaign.objects.filter(chain_root_id=root).order_by().values_list("pk", flat=True)
     return sorted({root, *followers} - {campaign.pk})
 
 

@@ -118,19 +118,23 @@ def transition(
         raise ValueError(f"{row.status} -> {to} is not a transition")
     # Plain strings, as they are read from the database.
     fields |= {"status": str(to), "reason": reason, "sentence": sentence}
-    with transaction.atomic():
-        if type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) != 1:
-            raise StaleTransition(row)
-        Event.objects.create(
-            campaign_id=row.pk if batch is None else batch.campaign_id,
-            batch=batch,
-            from_status=row.status,
-            to_status=str(to),
-            reason=reason,
-            sentence=sentence,
-            user=user,
-        )
-        _record(row, user, {"status": (row.status, str(to)), "reason": ("", reason), "sentence": ("", sentence)})
+    # Within a caller's transaction, a savepoint would be two more queries. None is needed: an error here ends it too.
+    with transaction.atomic(savepoint=False):
+        is_changed = type(row).objects.filter(pk=row.pk, status=row.status).update(**fields) == 1
+        if is_changed:
+            Event.objects.create(
+                campaign_id=row.pk if batch is None else batch.campaign_id,
+                batch=batch,
+                from_status=row.status,
+                to_status=str(to),
+                reason=reason,
+                sentence=sentence,
+                user=user,
+            )
+            _record(row, user, {"status": (row.status, str(to)), "reason": ("", reason), "sentence": ("", sentence)})
+    if not is_changed:
+        # Outside the block: the caller's transaction may continue.
+        raise StaleTransition(row)
     ids = {"campaign": row.pk} if batch is None else {"campaign": batch.campaign_id, "batch": batch.pk}
     what = "campaign" if batch is None else "batch"
     logger.info("%s %s: %s -> %s %s", what, row.pk, row.status, to, reason, extra=ids)

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from importlib import import_module
 from typing import Any
 
 from redis import Redis
@@ -16,6 +17,7 @@ from rq.worker import WorkerStatus
 from config import timing
 from config.lifeline import die_with
 from config.startup import verify_if_due, verify_installation
+from providers import registry
 from providers.keys import OtherInstallation
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class TiedWorker(Worker):
 
     def work(self, *arguments: Any, **named: Any) -> bool:
         """Work until asked to stop. Raises OtherInstallation before the first job, or SystemExit with its sentence."""
+        import_jobs()
         verify_installation()
         return super().work(*arguments, **named)
 
@@ -94,6 +97,13 @@ class TiedWorker(Worker):
     def _shutdown(self) -> None:
         self._stop_requested = True
         super()._shutdown()
+
+
+def import_jobs() -> None:
+    """Import all jobs and adapters before the first fork: otherwise each work horse does, for 0.4 s of every job."""
+    for app in ("contacts", "campaigns"):
+        import_module(f"{app}.jobs")
+    registry.all_adapters()
 
 
 def _wait_until_stored(connection: Redis) -> None:

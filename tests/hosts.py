@@ -17,6 +17,7 @@ def shared_environment() -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "ACCOUNT_KEYS": ",".join(settings.ACCOUNT_KEYS),
         "INSTALLATION_KEY": settings.INSTALLATION_KEY,
+        "BACKUP_KEY": settings.BACKUP_KEY,
         "JOURNAL_DIR": str(settings.JOURNAL_DIR),
         "FILES_DIR": str(settings.MEDIA_ROOT),
         "ALLOW_PRIVATE_HOSTS": "1",

@@ -24,7 +24,7 @@ from campaigns.results.evidence import BytesDiffer, payload_of
 from campaigns.results.poll import log_failure
 from campaigns.timing import Clock
 from providers.errors import Refused, Trouble
-from providers.locks import Lock, account_slot, held_among, hold
+from providers.locks import Lock, account_slot, held_among, hold, reuse_connections
 from providers.models import Account
 from providers.points import reach
 
@@ -48,11 +48,19 @@ def claim(account: Account, now: datetime, tried: Collection[int]) -> Iterator[t
     go for the same batch.
     """
     with ExitStack() as stack:
-        with transaction.atomic() if connection.features.has_select_for_update_skip_locked else nullcontext():
+        with _rolled_back() if connection.features.has_select_for_update_skip_locked else nullcontext():
             due = Batch.objects.due(account, now).exclude(pk__in=tried).only("pk")
             batch = due.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
             lock = stack.enter_context(hold(batch_lock_name(batch.pk))) if batch else None
         yield (batch.pk, lock) if batch else None
+
+
+@contextmanager
+def _rolled_back() -> Iterator[None]:
+    """A transaction that changes nothing. A commit would wait for the disk, because a locked row is written."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def drain(account_id: int, clock: Clock, until: datetime) -> int:
@@ -66,7 +74,7 @@ def drain(account_id: int, clock: Clock, until: datetime) -> int:
         if slot is None:
             return 0
         waiting = Batch.objects.due(account, clock()).count()
-        with RemoteSession(account) as session, AtOnce(session, waiting) as under_way:
+        with reuse_connections(), RemoteSession(account) as session, AtOnce(session, waiting) as under_way:
             try:
                 worked = start_due(account, session, under_way, clock, until)
             except BaseTimeoutException:

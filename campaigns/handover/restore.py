@@ -25,7 +25,7 @@ def missing_intents(batch: Batch) -> list[dict[str, Any]]:
     """The intents of a batch that a journal has and the database lacks, because an older copy was restored."""
     # The journal is read first: what it has was in the database before.
     journalled = journal.intents(batch.stem)
-    known = set(batch.attempts.values_list("number", flat=True))
+    known = set(batch.attempts.order_by().values_list("number", flat=True))
     return [line for line in journalled if line["attempt"] not in known]
 
 

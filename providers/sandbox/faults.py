@@ -3,16 +3,22 @@
 import threading
 from collections.abc import Mapping
 
+SLOW_SECONDS = 0.5
+
 
 class UnknownFault(Exception):
     """There is no fault of that name."""
 
 
 class Faults:
-    """The faults that are on. ``known`` maps each name to a sentence that says what it does. Thread-safe."""
+    """The faults that are on. ``known`` maps each name to a sentence that says what it does. Thread-safe.
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    ``slow_seconds`` is how long each piece of a slow upload takes.
+    """
+
+    def __init__(self, known: Mapping[str, str], slow_seconds: float = SLOW_SECONDS) -> None:
         self.known = dict(known)
+        self.slow_seconds = slow_seconds
         self._left: dict[str, int | None] = {}
         self._lock = threading.Lock()
 

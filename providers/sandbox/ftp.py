@@ -29,8 +29,6 @@ logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
 EVERYTHING = "elradfmwMT"
 # Seconds between two checks of whether the server is to stop.
 _TURN = 0.02
-# Seconds that each piece of a slow upload takes.
-_PAUSE = 0.5
 
 _FAULTS = {
     "refuse-login": "Every FTP login is refused.",
@@ -223,9 +221,9 @@ class _Slowness:
     def recv(self, size: int) -> bytes:
         piece: bytes = super().recv(size)  # type: ignore[misc]
         if piece and self._is_slow:
-            loop = self.cmd_channel.ioloop
+            loop, pause = self.cmd_channel.ioloop, self.cmd_channel.shared.faults.slow_seconds
             self.del_channel()  # type: ignore[attr-defined]
-            self._rest = loop.call_later(_PAUSE, self.add_channel, events=loop.READ)  # type: ignore[attr-defined]
+            self._rest = loop.call_later(pause, self.add_channel, events=loop.READ)  # type: ignore[attr-defined]
         return piece
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 from providers.sandbox.account import CREDIT
 from providers.sandbox.control import ControlServer
 from providers.sandbox.disk import write_secret
-from providers.sandbox.faults import Faults, UnknownFault
+from providers.sandbox.faults import SLOW_SECONDS, Faults, UnknownFault
 from providers.sandbox.ledger import Ledger, read_ledger
 from providers.sandbox.registry import all_sites, module_names
 from providers.sandbox.site import BaseSite, CannotStart, Ports, SiteContext
@@ -39,6 +39,7 @@ class Options:
     ``port`` is for the first provider that has a ``main_port``, 0 for any free port. ``every`` is the pause in seconds
     between two scans of each provider, None for what each provider documents. ``accounts`` maps names to passwords;
     empty means one account, *demo*, with a password kept in ``data``. ``credit`` is what a new account starts with.
+    ``slow_seconds`` is how long each piece of an upload takes under the fault ``slow``.
     """
 
     data: Path
@@ -48,6 +49,7 @@ class Options:
     credit: int = CREDIT
     accounts: dict[str, str] = field(default_factory=dict)
     faults: Sequence[str] = ()
+    slow_seconds: float = SLOW_SECONDS
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ async def run(options: Options, ready: Callable[[Ready], None], line: Connection
 
 async def _serve(options: Options, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
     kinds = all_sites().values()
-    faults = Faults({name: words for kind in kinds for name, words in kind.faults().items()})
+    known = {name: words for kind in kinds for name, words in kind.faults().items()}
+    faults = Faults(known, options.slow_seconds)
     for name in options.faults:
         faults.set(name)
     passwords = _passwords(options)
@@ -185,9 +188,10 @@ class Sandbox:
         faults: Sequence[str] = (),
         credit: int = CREDIT,
         port: int = 0,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         self.data = data
-        self._options = Options(data, port, 0, every, credit, accounts or {}, faults)
+        self._options = Options(data, port, 0, every, credit, accounts or {}, faults, slow_seconds)
         self._process: ForkServerProcess | None = None
         self._line: Connection | None = None
 

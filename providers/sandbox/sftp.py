@@ -92,7 +92,7 @@ class _Folders(asyncssh.SFTPServer):
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         upload = self._written.get(file_obj)
         if upload and upload.is_slow:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(self._faults.slow_seconds)
         if upload and upload.drops_midway:
             self._write_all(file_obj, offset, data[: len(data) // 2])
             self._break_off()

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from redis import Redis
 
-from campaigns.models import Batch, Campaign
+from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import balance
 from contacts.models import ContactList
 from providers import identity, registry
@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-FILES, ROWS = 24, 5
+FILES, ROWS = 40, 5
 
 
 @pytest.fixture
@@ -66,6 +66,8 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
             assert not any("gunicorn" in command for command in host.pids().values())
         campaign.account.start()
         wait_until(lambda: gone.count() >= FILES // 4, "some files are handed over", 120)
+        # The account has two connections, and each host one worker for them.
+        wait_until(lambda: all(_is_handing_over(host, valkey) for host in (first, second)), "both hosts hand over")
         assert gone.count() < FILES
         first.signal(signal.SIGKILL)
         wait_until(first.is_gone, "every process of the first host has ended", 20)
@@ -81,6 +83,10 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
     texted = Counter(message["msisdn"] for message in sandbox.messages())
     assert Counter(texted.values()) == {1: FILES * ROWS}
     assert Batch.objects.count() == FILES
+    # The first host was in the middle of files: another worker took them over.
+    died_before_commit = campaign.events.filter(reason="worker_died")
+    died_within_commit = Attempt.objects.filter(batch__campaign=campaign, ended_at=None)
+    assert died_before_commit.exists() or died_within_commit.exists()
     campaign.refresh_from_db()
     books = balance.of(campaign)
     assert not books.mismatch
@@ -89,6 +95,13 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
 
 def _is_ready_or_ended(host: Baton) -> bool:
     return "ready: handover" in host.said() or host.ended()
+
+
+def _is_handing_over(host: Baton, valkey: Redis) -> bool:
+    """Whether a worker of the host has a job of the queue ``handover``."""
+    known: Any = [valkey.hmget(key, "queues", "state", "pid") for key in cast(Any, valkey.smembers("rq:workers"))]
+    busy = {int(pid) for queues, state, pid in known if (queues, state) == (b"handover", b"busy")}
+    return bool(busy & host.pids().keys())
 
 
 def _assert_refused(stranger: Baton, environment: dict[str, Any]) -> None:

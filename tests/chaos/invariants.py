@@ -14,7 +14,7 @@ from campaigns import timing
 from campaigns.audience.approval import audience_digest, is_as_approved
 from campaigns.audience.rows import row_of
 from campaigns.audience.spec import composer_of, finished_text
-from campaigns.chain import other_campaigns
+from campaigns.chain import other_campaigns, root_of
 from campaigns.handover import batches, canary, journal
 from campaigns.handover.limits import PUT_OFF
 from campaigns.handover.restore import journal_is_ahead
@@ -166,7 +166,7 @@ def _campaign(
     )
     if not is_in_doubt and any(msisdn in texted for msisdn in campaign.recipients.values_list("msisdn", flat=True)):
         _approval(campaign, found)
-    carried = _carried_elsewhere(campaign)
+    carried, forgotten = _carried_elsewhere(campaign), _journalled_elsewhere(campaign)
     for person in campaign.recipients.all():
         batch = batches.get(person.batch_number or 0)
         where = f"recipient {person.pk} of {batch.name if batch else 'no batch'} ({batch.status if batch else '-'})"
@@ -182,6 +182,8 @@ def _campaign(
             if batch and batch.status == "accepted" and person.pk not in row_errors and not person.excluded_reason:
                 found.duplicates.append(f"{where} is accepted here and in another campaign of the chain")
             # The line is of that campaign, which is checked as well.
+            continue
+        if all(line["sha256"] in forgotten for line in lines):
             continue
         if is_in_doubt and (batch is None or batch.status in ("prepared", "unclear")):
             continue
@@ -212,6 +214,15 @@ def _carried_elsewhere(campaign: Campaign) -> set[str]:
         .exclude(outcomes__result="row_error")
         .values_list("msisdn", flat=True)
     }
+
+
+def _journalled_elsewhere(campaign: Campaign) -> set[str]:
+    """The sha256 of each file that a journal has of another campaign of the chain.
+
+    A restored database may have forgotten the file: then it no longer says whom that campaign texted.
+    """
+    journalled = journal.batches_of_chain(root_of(campaign))
+    return {sha256 for stem, sums in journalled.items() if not stem.startswith(f"c{campaign.pk}-") for sha256 in sums}
 
 
 def texted_in_follow_ups(ledger: Iterable[Mapping[str, str]]) -> tuple[set[str], set[str]]:

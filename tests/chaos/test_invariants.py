@@ -273,6 +273,27 @@ def test_a_forgotten_file_of_a_campaign_that_waits_for_its_turn_is_left_until_th
     assert any("although nobody should have been" in sentence for sentence in found.unapproved)
 
 
+def test_a_text_of_a_forgotten_file_of_another_campaign_of_the_chain_is_not_this_ones(prepared: Batch) -> None:
+    first = prepared.campaign
+    rest = Campaign.objects.create(
+        name="Rest",
+        account=prepared.account,
+        text=first.text,
+        sender=first.sender,
+        options=first.options,
+        created_by=first.created_by,
+        follows=first,
+        chain_root=first,
+    )
+    forgotten = Batch(campaign=rest, account=prepared.account, stem=f"c{rest.pk}-b1-g1-5", sha256="5" * 64)
+    journal.intend(forgotten, 1, "5.zip", timezone.now())
+    transition(prepared, "cancelled", reason="corrected", sentence="The rest is corrected.", due_at=None)
+    lines = lines_of(prepared)
+
+    assert broken(find([{**line, "sha256": forgotten.sha256} for line in lines])) == set()
+    assert broken(find(lines)) == {"unapproved"}
+
+
 def test_a_decision_about_a_restored_file_says_nothing_of_those_no_longer_in_it(unclear: Batch) -> None:
     lines = lines_of(unclear)
     gone = Recipient.objects.of_batch(unclear).first()

@@ -16,6 +16,8 @@ from providers.models import Account
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
+needs_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a lock is a connection")
+
 
 @pytest.fixture
 def name() -> str:
@@ -105,13 +107,55 @@ def test_a_program_that_is_started_does_not_inherit_the_lock(name: str) -> None:
     assert not mine & set(program.stdout.split())
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="only there a lock is a connection")
+@needs_postgresql
 def test_an_unreachable_database_raises_djangos_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = {**connection.get_connection_params(), "port": 9}
     monkeypatch.setattr(connection, "get_connection_params", lambda: nobody)
 
     with pytest.raises(OperationalError), locks.hold(name):
         pass
+
+
+@needs_postgresql
+def test_a_released_locks_connection_holds_the_next_one(name: str) -> None:
+    with locks.hold(f"{name}-outside") as outside, locks.reuse_connections():
+        with locks.hold(name) as first, locks.hold(f"{name}-other") as other:
+            pids = {_pid(lock) for lock in (outside, first, other)}
+            assert len(pids) == 3
+        assert locks.is_free(name)
+        with locks.hold(f"{name}-next") as following:
+            assert _pid(following) in pids
+            assert not locks.is_free(f"{name}-next")
+            pid = os.fork()
+            if pid == 0:
+                # The child has none of them: it opens one of its own, and does not get the lock.
+                with locks.hold(f"{name}-next") as taken:
+                    os._exit(taken is not None)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert following is not None
+            assert following.still_held()
+    assert not locks._descriptors
+
+
+@needs_postgresql
+def test_a_connection_that_broke_while_unused_is_an_error_once(name: str) -> None:
+    with locks.reuse_connections():
+        with locks.hold(name) as lock:
+            pid = _pid(lock)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        with pytest.raises(OperationalError), locks.hold(name):
+            pass
+        with locks.hold(name) as lock:
+            assert lock is not None
+            assert _pid(lock) != pid
+    assert not locks._descriptors
+
+
+def _pid(lock: locks.Lock | None) -> int:
+    """The id of the server's process that holds the lock."""
+    assert isinstance(lock, locks.DatabaseLock)
+    return lock.connection.info.backend_pid
 
 
 def test_an_account_gives_as_many_slots_as_it_may_have_connections() -> None:
