@@ -32,7 +32,7 @@ from campaigns import jobs  # noqa: E402
 from campaigns.handover import batches  # noqa: E402
 from campaigns.models import Campaign  # noqa: E402
 from config import valkey  # noqa: E402
-from config.processes import manage  # noqa: E402
+from config.processes import lasting  # noqa: E402
 from config.timing import START_VALKEY  # noqa: E402
 from contacts import queues  # noqa: E402
 from contacts.models import ContactList  # noqa: E402
@@ -127,7 +127,7 @@ def _workers(hosts: list[Path], count: int, connections: int) -> Iterator[None]:
     ]
     started = [
         subprocess.Popen(
-            manage("rqworker", "handover", *options),
+            lasting("rqworker", "handover", *options),
             env={**environment_of(hosts[number % len(hosts)]), "BENCHMARK_CONNECTIONS": str(connections)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -13,9 +13,12 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.worker import WorkerStatus
 
+# Loaded once here, before work horses are forked, rather than for each job.
+from campaigns import jobs  # noqa: F401
 from config import timing
 from config.lifeline import die_with
 from config.startup import verify_if_due, verify_installation
+from providers import registry
 from providers.keys import OtherInstallation
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class TiedWorker(Worker):
     def work(self, *arguments: Any, **named: Any) -> bool:
         """Work until asked to stop. Raises OtherInstallation before the first job, or SystemExit with its sentence."""
         verify_installation()
+        registry.all_adapters()
         return super().work(*arguments, **named)
 
     def dequeue_job_and_maintain_ttl(

@@ -23,7 +23,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from audit import triggers
-from config import supervisor
+from config import processes
 from config import valkey as embedded
 from contacts import queues
 from providers.sandbox.server import Sandbox
@@ -257,7 +257,7 @@ def worker(valkey: Redis, transactional_db: None, tmp_path: Path) -> Iterator[St
     def start(*queues: str) -> subprocess.Popen[bytes]:
         log = (tmp_path / f"worker-{'-'.join(queues)}.log").open("ab")
         process = subprocess.Popen(
-            supervisor.manage("rqworker", *queues, *RQ_OPTIONS),
+            processes.lasting("rqworker", *queues, *RQ_OPTIONS),
             env={**os.environ, **worker_environment()},
             stdout=log,
             stderr=log,

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from config import valkey
-from config.processes import Child, Program, children_of, manage
+from config.processes import Child, Program, children_of, lasting
 from tests.chaos.gateways import Gateways
 from tests.postgresql import _as_postgres
 
@@ -55,9 +55,9 @@ class Arena:
             for number in range(count):
                 options = ["--serializer", "rq.serializers.JSONSerializer"]
                 options += ["--worker-class", WORKER_CLASS]
-                program = Program(f"worker-{queue}-{number}", manage("rqworker", queue, *options), self.environment)
+                program = Program(f"worker-{queue}-{number}", lasting("rqworker", queue, *options), self.environment)
                 self.workers.append(self._launch(program))
-        self.clocks.append(self._launch(Program("clock", manage(*CLOCK), self.environment)))
+        self.clocks.append(self._launch(Program("clock", lasting(*CLOCK), self.environment)))
 
     def stop(self) -> None:
         for child in [*self.clocks, *self.workers]:
@@ -115,7 +115,7 @@ class Arena:
 
     def second_clock(self) -> None:
         if len(self.clocks) < 2:
-            self.clocks.append(self._launch(Program("clock-2", manage(*CLOCK), self.environment)))
+            self.clocks.append(self._launch(Program("clock-2", lasting(*CLOCK), self.environment)))
 
     def one_clock(self) -> None:
         for child in self.clocks[1:]:
