@@ -17,6 +17,7 @@ from django.db import connection, connections
 
 from config import valkey
 from config.processes import Child, Program, children_of, lasting
+from tests import migrated
 from tests.chaos.gateways import Gateways
 from tests.postgresql import _as_postgres
 
@@ -43,8 +44,10 @@ class Arena:
     # -- starting and ending -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
-        if connection.vendor == "postgresql":
+        if connection.vendor == "sqlite":
+            migrated.copy_to(Path(str(settings.DATABASES["default"]["NAME"])))
+        else:
+            call_command("migrate", verbosity=0, interactive=False)
             with connection.cursor() as cursor:
                 # The tests' cluster is fast and not durable; here it is killed, and must keep what it has confirmed.
                 cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
