@@ -12,7 +12,6 @@ from tests.conftest import PASSWORD
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 375, "height": 800}
-SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 
 def log_in(
@@ -46,40 +45,34 @@ def show(page: Page, scheme: Literal["light", "dark"]) -> None:
 
 
 def faults_of(page: Page, name: str) -> Iterator[str]:
-    """What is wrong with the page that is shown, wide and narrow, light and dark.
+    """What is wrong with the page that is shown, wide and narrow, light and dark. It ends light, as wide as it was.
 
-    It ends as wide as it was, and in the other scheme: the next page may begin in that one. With SHOTS, the directory
-    of that name gets a screenshot of each width.
+    With SHOTS, the directory of that name gets a screenshot of each width.
     """
     # A poll that replaces an element while axe measures it gives wrong colours.
     page.evaluate("void (window.noPoll = (event) => event.preventDefault())")
     page.evaluate("document.addEventListener('htmx:beforeRequest', window.noPoll)")
     # So does the answer to an earlier request, such as that of an element that loads itself.
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
-    page.evaluate(AXE_SCRIPT)
-    is_dark = page.locator("html").get_attribute("data-bs-theme") == "dark"
-    found = []
-    for scheme in SCHEMES[::-1] if is_dark else SCHEMES:
-        show(page, scheme)
-        # Only the colours differ in dark.
-        found += violations(page, runOnly=["color-contrast"]) if scheme == "dark" else violations(page)
-        if scheme == "light":
-            screenshot(page, f"{name.strip('/').replace('/', '-')}-{(page.viewport_size or WIDE)['width']}")
+    show(page, "dark")
+    found = violations(page, runOnly=["color-contrast"])
+    show(page, "light")
+    # Only the colours differ in dark.
+    found += violations(page)
     page.evaluate("document.removeEventListener('htmx:beforeRequest', window.noPoll)")
     for violation in found:
         yield f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
     wide = page.viewport_size or WIDE
-    if is_wider_than_the_window(page):
-        yield f"{name}: scrolls sideways at {wide['width']} px"
-    page.set_viewport_size(NARROW)
-    screenshot(page, f"{name.strip('/').replace('/', '-')}-{NARROW['width']}")
-    if is_wider_than_the_window(page):
-        yield f"{name}: scrolls sideways at {NARROW['width']} px"
-    page.set_viewport_size(wide)
+    for size in (NARROW, wide):
+        page.set_viewport_size(size)
+        screenshot(page, f"{name.strip('/').replace('/', '-')}-{size['width']}")
+        if is_wider_than_the_window(page):
+            yield f"{name}: scrolls sideways at {size['width']} px"
 
 
 def violations(page: Page, **options: Any) -> list[dict[str, Any]]:
-    """What axe, which must have been loaded into the page, finds; without all that is in order, which is much more."""
+    """What axe finds; without all that is in order, which is much more. Used twice, it would keep earlier colours."""
+    page.evaluate(AXE_SCRIPT)
     run = "options => axe.run(options).then((found) => found.violations)"
     found: list[dict[str, Any]] = page.evaluate(run, {"resultTypes": ["violations"], **options})
     return found
@@ -88,7 +81,6 @@ def violations(page: Page, **options: Any) -> list[dict[str, Any]]:
 def assert_accessible(page: Page, name: str) -> None:
     """Axe finds nothing on the page as it is, and it is not wider than the window; with SHOTS a screenshot is saved."""
     screenshot(page, name)
-    page.evaluate(AXE_SCRIPT)
     found = violations(page)
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], name
     assert not is_wider_than_the_window(page), name
