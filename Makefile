@@ -30,6 +30,9 @@ PYTEST := -m pytest -n
 CORES := $(shell nproc)
 # Which worker runs a test: the longest tests come first, and each goes to whichever worker is free.
 ONE_BY_ONE := --dist load --maxschedchunk 1
+# The test files that name a mark: each worker would otherwise import and collect all of them. tests/test_marks.py
+# checks that a file with such a test names its mark.
+naming = $$(grep --recursive --files-with-matches --word-regexp --include='test_*.py' $(1) tests)
 
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once
 	@$(PY) $(PYTEST) $$((2 * $(CORES))) --dist worksteal -m "not slow"
@@ -39,10 +42,10 @@ test-all: test ## Run the tests, then the slow ones and, beside them, on Postgre
 
 # Beside each other. Each run has its own directories, databases and ports.
 test-slow: $(VENV)/installed-dev
-	@$(PY) $(PYTEST) $$((2 * $(CORES))) $(ONE_BY_ONE) -m slow
+	@$(PY) $(PYTEST) $$((2 * $(CORES))) $(ONE_BY_ONE) -m slow $(call naming,slow)
 
 test-postgresql: $(VENV)/installed-dev
-	@$(PY) -m tests.postgresql $(PYTEST) $(CORES) $(ONE_BY_ONE) -m postgresql
+	@$(PY) -m tests.postgresql $(PYTEST) $(CORES) $(ONE_BY_ONE) -m postgresql $(call naming,postgresql)
 
 chaos: $(VENV)/installed-dev ## Inject faults everywhere, N= batches (2000), and count who was texted twice
 	@$(PY) -m tests.chaos --batches $(or $(N),2000)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from tests import debian
+from tests import debian, migrated
 from tests.postgresql import cluster
 
 TEMPLATE = "template_of_stages"
@@ -25,8 +25,11 @@ class Databases:
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder, self.url = folder, url
         template = self._environment(folder / "template", TEMPLATE)
-        if url:
-            self._execute(f"CREATE DATABASE {TEMPLATE}")
+        if not url:
+            (folder / "template").mkdir(parents=True)
+            migrated.copy_to(folder / "template" / "baton.sqlite3")
+            return
+        self._execute(f"CREATE DATABASE {TEMPLATE}")
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(command, env={**os.environ, **template}, check=True)
 

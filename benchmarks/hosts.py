@@ -36,7 +36,7 @@ from campaigns import jobs  # noqa: E402
 from campaigns.handover import batches  # noqa: E402
 from campaigns.models import Batch, Campaign, Event  # noqa: E402
 from config import valkey  # noqa: E402
-from config.processes import manage  # noqa: E402
+from config.processes import lasting  # noqa: E402
 from config.timing import START_VALKEY  # noqa: E402
 from contacts import queues  # noqa: E402
 from providers import identity, registry  # noqa: E402
@@ -150,7 +150,7 @@ def _workers(hosts: list[Path], count: int) -> Iterator[None]:
     with log.open("wb") as output:
         started = [
             subprocess.Popen(
-                manage("rqworker", "handover", *options),
+                lasting("rqworker", "handover", *options),
                 env=environment_of(hosts[number % len(hosts)]),
                 stdout=output,
                 stderr=output,

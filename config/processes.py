@@ -107,6 +107,14 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
 
+def lasting(*arguments: str) -> list[str]:
+    """``manage`` for a command that runs until it is ended: without Django's system checks, which import all pages.
+
+    A start runs them once: ``replay_journal`` has them.
+    """
+    return manage(*arguments, "--skip-checks")
+
+
 def call(module: str, *arguments: str) -> list[str]:
     """The command that runs ``main(*arguments)`` of a module that needs Django's models."""
     start = f"import sys, django; django.setup(); from {module} import main; main(*sys.argv[1:])"

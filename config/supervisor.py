@@ -23,7 +23,7 @@ from config.errors import CannotStart
 from config.healthcheck import LOOPBACK, answers, host_of, read_bind
 from config.lifeline import adopt_orphans, die_with
 from config.preflight import check_requirements, lock_directory, only_supervisor
-from config.processes import Child, Program, call, children_of, manage, spawn
+from config.processes import Child, Program, call, children_of, lasting, manage, spawn
 from config.roles import Roles, check_roles, read_roles
 from config.terminal import last_lines, say, step
 
@@ -94,14 +94,14 @@ class Supervisor:
             self._start_sandbox()
         for name, queue in self.roles.workers().items():
             serializer = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
-            command = manage("rqworker", queue, *serializer)
+            command = lasting("rqworker", queue, *serializer)
             self._launch(self.workers, Program(name, command, self.environment, timing.END_WORKER))
         if "handover" in self.roles.names:
             every = str(timing.SWEEP_EVERY)
-            self._launch(self.web, Program("clock", manage("sweep", "--every", every), self.environment))
+            self._launch(self.web, Program("clock", lasting("sweep", "--every", every), self.environment))
         counts = Counter(self.roles.workers().values())
         workers = ",".join(f"{queue}={count}" for queue, count in counts.items())
-        command = manage("monitor", "--every", str(MONITOR_EVERY), "--workers", workers)
+        command = lasting("monitor", "--every", str(MONITOR_EVERY), "--workers", workers)
         self._launch(self.web, Program("monitor", command, self.environment))
         if "web" in self.roles.names:
             self._start_web(mode)

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from audit import triggers
-from config import supervisor
+from config import processes
 from config import valkey as embedded
 from contacts import queues
 from providers.sandbox.server import Sandbox
@@ -36,6 +37,8 @@ from tests.waiting import wait_until
 roles = importlib.import_module("campaigns.migrations.0001_initial")
 
 PASSWORD = "correct horse battery"
+#: What ``unnamed_marks`` found among all tests, including those that do not run.
+UNNAMED_MARKS = pytest.StashKey[list[str]]()
 #: How the product starts ``manage.py rqworker``.
 RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
 
@@ -47,14 +50,24 @@ hypothesis.settings.load_profile("without a deadline")
 # -- missing Debian packages ---------------------------------------------------------------------------------------
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The potentially longest tests come first, so that no worker is left with one of them at the end."""
+    config.stash[UNNAMED_MARKS] = list(unnamed_marks(items))
 
     def seconds(item: pytest.Item) -> float:
         mark = item.get_closest_marker("timeout")
         return float(mark.args[0]) if mark else 0
 
     items.sort(key=seconds, reverse=True)
+
+
+def unnamed_marks(items: list[pytest.Item]) -> Iterator[str]:
+    """Files with a test that has a mark by which the Makefile chooses files, but that do not name this mark."""
+    for mark in ("slow", "postgresql"):
+        for path in sorted({item.path for item in items if item.get_closest_marker(mark)}):
+            if not re.search(rf"\b{mark}\b", path.read_text()):
+                yield f"{path}: {mark}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -262,7 +275,7 @@ def worker(valkey: Redis, transactional_db: None, tmp_path: Path) -> Iterator[St
     def start(*queues: str) -> subprocess.Popen[bytes]:
         log = (tmp_path / f"worker-{'-'.join(queues)}.log").open("ab")
         process = subprocess.Popen(
-            supervisor.manage("rqworker", *queues, *RQ_OPTIONS),
+            processes.lasting("rqworker", *queues, *RQ_OPTIONS),
             env={**os.environ, **worker_environment()},
             stdout=log,
             stderr=log,

@@ -114,6 +114,35 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Template",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("text", models.TextField(help_text="Fields are written @@value1@@ to @@value6@@.")),
+                (
+                    "labels",
+                    models.JSONField(
+                        blank=True, default=dict, help_text='What the fields hold: {"value1": "First name"}.'
+                    ),
+                ),
+                ("sender", models.CharField(blank=True, max_length=16)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("name",),
+            },
+        ),
+        migrations.CreateModel(
             name="Campaign",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -315,6 +344,16 @@ class Migration(migrations.Migration):
                         to="campaigns.campaign",
                     ),
                 ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="campaigns",
+                        to="campaigns.template",
+                    ),
+                ),
             ],
             options={
                 "ordering": ("-id",),
@@ -323,6 +362,70 @@ class Migration(migrations.Migration):
                     ("release_batch", "Can release or cancel a held batch"),
                     ("decide_batch", "Can decide an unclear batch"),
                 ),
+                "indexes": [
+                    models.Index(fields=["status", "effective_start_at"], name="campaigns_c_status_6d80e1_idx")
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "draft",
+                                    "freezing",
+                                    "frozen",
+                                    "approved",
+                                    "held",
+                                    "running",
+                                    "paused",
+                                    "closed",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="campaign_status_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("approved_by__isnull", True),
+                            models.Q(("approved_by", models.F("frozen_by")), _negated=True),
+                            ("is_self_approved", True),
+                            ("kind", "test"),
+                            _connector="OR",
+                        ),
+                        name="approver_did_not_freeze",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("account__isnull", False), ("status__in", ("draft", "cancelled")), _connector="OR"
+                        ),
+                        name="only_a_draft_has_no_account",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "test"), ("test_of__isnull", False)),
+                            models.Q(("kind", "regular"), ("test_of__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="a_test_belongs_to_a_campaign",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("chain_root__isnull", True), ("follows__isnull", True)),
+                            models.Q(("chain_root__isnull", False), ("follows__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="a_follow_up_has_a_chain",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("chain_root__isnull", False),
+                            ("status__in", ("freezing", "frozen", "approved", "held", "running", "paused")),
+                        ),
+                        fields=("chain_root",),
+                        name="one_follow_up_of_a_chain_is_active",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -396,6 +499,48 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "batches",
                 "ordering": ("campaign", "number", "generation"),
+                "indexes": [
+                    models.Index(fields=["status", "due_at"], name="batch_that_is_due"),
+                    models.Index(fields=["poll_at"], name="batch_to_poll"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "prepared",
+                                    "uploading",
+                                    "committing",
+                                    "handed_over",
+                                    "processing",
+                                    "accepted",
+                                    "rejected",
+                                    "unclear",
+                                    "held",
+                                    "superseded",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="batch_status_is_known",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "superseded"), _negated=True),
+                        fields=("campaign", "number"),
+                        name="one_generation_of_a_batch_counts",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("campaign", "number", "generation"), name="one_row_for_each_generation_of_a_batch"
+                    ),
+                    models.UniqueConstraint(fields=("account", "stem"), name="a_stem_is_used_once_in_an_account"),
+                    models.UniqueConstraint(fields=("account", "key"), name="a_key_is_used_once_in_an_account"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("provider_ref", ""), _negated=True),
+                        fields=("account", "provider_ref"),
+                        name="a_provider_reference_names_one_batch",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -441,6 +586,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("contact_list__isnull", False),
+                                ("of_campaign__isnull", True),
+                                ("segment__isnull", True),
+                            ),
+                            models.Q(
+                                ("contact_list__isnull", True),
+                                ("of_campaign__isnull", True),
+                                ("segment__isnull", False),
+                            ),
+                            models.Q(
+                                ("contact_list__isnull", True),
+                                ("of_campaign__isnull", False),
+                                ("segment__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="an_exclusion_names_one_thing",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -476,6 +644,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("position",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("of_campaign__isnull", True), ("segment__isnull", True)),
+                        fields=("campaign", "contact_list"),
+                        name="a_list_is_chosen_once_in_a_campaign",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("campaign", "position"), name="one_list_at_each_place_of_a_campaign"
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -515,6 +693,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("campaign", "number"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("campaign", "number"), name="versions_of_a_campaign_are_numbered")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -556,6 +737,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "indexes": [
+                    models.Index(condition=models.Q(("is_noticed", False)), fields=["id"], name="events_to_notice")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -616,6 +800,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["running", "done", "failed"])), name="export_status_is_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -663,6 +852,33 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="notices_newest_first"),
+                    models.Index(condition=models.Q(("read_at__isnull", True)), fields=["user"], name="notices_unread"),
+                    models.Index(
+                        condition=models.Q(("mailed_at__isnull", True)), fields=["mail_after"], name="notices_to_mail"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "cause"), name="one_notice_of_a_cause_for_each_person"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "finished",
+                                    "waits_for_approval",
+                                    "approved",
+                                    "sent_back",
+                                    "batch_unclear",
+                                    "batch_rejected",
+                                    "account_stopped",
+                                ],
+                            )
+                        ),
+                        name="notice_kind_is_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -782,6 +998,51 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("excluded_reason", ""), _negated=True),
+                        fields=["campaign", "excluded_reason", "msisdn"],
+                        name="recipient_by_reason",
+                    ),
+                    models.Index(fields=["msisdn", "-id"], name="recipient_of_anything"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("campaign"),
+                        models.F("msisdn"),
+                        models.Case(
+                            models.When(excluded_reason="", then=models.Value(0)),
+                            default=models.F("id"),
+                            output_field=models.BigIntegerField(),
+                        ),
+                        name="nobody_is_texted_twice_in_a_campaign",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "excluded_reason__in",
+                                [
+                                    "",
+                                    "opted_out",
+                                    "opted_out_later",
+                                    "duplicate",
+                                    "missing_field",
+                                    "excluded_list",
+                                    "recently_contacted",
+                                    "unsupported_letters",
+                                    "in_follow_up_chain",
+                                    "outside_window",
+                                    "reached_later",
+                                ],
+                            )
+                        ),
+                        name="excluded_reason_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("excluded_reason", ""), ("batch_number__isnull", True), _connector="OR"),
+                        name="nobody_excluded_is_in_a_batch",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -822,6 +1083,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "campaign people",
                 "ordering": ("id",),
+                "indexes": [models.Index(fields=["campaign", "msisdn"], name="campaign_person_by_number")],
             },
         ),
         migrations.CreateModel(
@@ -858,6 +1120,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "indexes": [models.Index(fields=["batch", "code"], name="outcome_by_cause")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("batch", "recipient"), name="one_outcome_of_a_recipient_in_a_batch"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("result__in", ["row_error", "accepted"])), name="outcome_result_is_known"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -906,6 +1177,17 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "replies",
                 "ordering": ("-id",),
+                "indexes": [models.Index(fields=["action", "-id"], name="replies_newest_first")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "fingerprint"), name="a_reply_is_recorded_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["to_read", "read", "opted_out"])),
+                        name="reply_action_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["push", "upload"])), name="reply_source_is_known"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -938,46 +1220,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Template",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100, unique=True)),
-                ("text", models.TextField(help_text="Fields are written @@value1@@ to @@value6@@.")),
-                (
-                    "labels",
-                    models.JSONField(
-                        blank=True, default=dict, help_text='What the fields hold: {"value1": "First name"}.'
-                    ),
-                ),
-                ("sender", models.CharField(blank=True, max_length=16)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("name",),
-            },
-        ),
-        migrations.AddField(
-            model_name="campaign",
-            name="template",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="campaigns",
-                to="campaigns.template",
-            ),
-        ),
-        migrations.CreateModel(
             name="TemplateVersion",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -1004,6 +1246,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("template", "-number"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("template", "number"), name="versions_of_a_template_are_numbered")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1070,319 +1315,6 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(fields=("batch", "number"), name="attempts_of_a_batch_are_numbered")
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(fields=["status", "due_at"], name="batch_that_is_due"),
-        ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(fields=["poll_at"], name="batch_to_poll"),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "prepared",
-                            "uploading",
-                            "committing",
-                            "handed_over",
-                            "processing",
-                            "accepted",
-                            "rejected",
-                            "unclear",
-                            "held",
-                            "superseded",
-                            "cancelled",
-                        ],
-                    )
-                ),
-                name="batch_status_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "superseded"), _negated=True),
-                fields=("campaign", "number"),
-                name="one_generation_of_a_batch_counts",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.UniqueConstraint(
-                fields=("campaign", "number", "generation"), name="one_row_for_each_generation_of_a_batch"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.UniqueConstraint(fields=("account", "stem"), name="a_stem_is_used_once_in_an_account"),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.UniqueConstraint(fields=("account", "key"), name="a_key_is_used_once_in_an_account"),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("provider_ref", ""), _negated=True),
-                fields=("account", "provider_ref"),
-                name="a_provider_reference_names_one_batch",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaignexclusion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("contact_list__isnull", False), ("of_campaign__isnull", True), ("segment__isnull", True)),
-                    models.Q(("contact_list__isnull", True), ("of_campaign__isnull", True), ("segment__isnull", False)),
-                    models.Q(("contact_list__isnull", True), ("of_campaign__isnull", False), ("segment__isnull", True)),
-                    _connector="OR",
-                ),
-                name="an_exclusion_names_one_thing",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaignlist",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("of_campaign__isnull", True), ("segment__isnull", True)),
-                fields=("campaign", "contact_list"),
-                name="a_list_is_chosen_once_in_a_campaign",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaignlist",
-            constraint=models.UniqueConstraint(
-                fields=("campaign", "position"), name="one_list_at_each_place_of_a_campaign"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaignversion",
-            constraint=models.UniqueConstraint(
-                fields=("campaign", "number"), name="versions_of_a_campaign_are_numbered"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(condition=models.Q(("is_noticed", False)), fields=["id"], name="events_to_notice"),
-        ),
-        migrations.AddConstraint(
-            model_name="export",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["running", "done", "failed"])), name="export_status_is_known"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(fields=["user", "-id"], name="notices_newest_first"),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(condition=models.Q(("read_at__isnull", True)), fields=["user"], name="notices_unread"),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(
-                condition=models.Q(("mailed_at__isnull", True)), fields=["mail_after"], name="notices_to_mail"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.UniqueConstraint(fields=("user", "cause"), name="one_notice_of_a_cause_for_each_person"),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "finished",
-                            "waits_for_approval",
-                            "approved",
-                            "sent_back",
-                            "batch_unclear",
-                            "batch_rejected",
-                            "account_stopped",
-                        ],
-                    )
-                ),
-                name="notice_kind_is_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recipient",
-            index=models.Index(
-                condition=models.Q(("excluded_reason", ""), _negated=True),
-                fields=["campaign", "excluded_reason", "msisdn"],
-                name="recipient_by_reason",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recipient",
-            index=models.Index(fields=["msisdn", "-id"], name="recipient_of_anything"),
-        ),
-        migrations.AddConstraint(
-            model_name="recipient",
-            constraint=models.UniqueConstraint(
-                models.F("campaign"),
-                models.F("msisdn"),
-                models.Case(
-                    models.When(excluded_reason="", then=models.Value(0)),
-                    default=models.F("id"),
-                    output_field=models.BigIntegerField(),
-                ),
-                name="nobody_is_texted_twice_in_a_campaign",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recipient",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "excluded_reason__in",
-                        [
-                            "",
-                            "opted_out",
-                            "opted_out_later",
-                            "duplicate",
-                            "missing_field",
-                            "excluded_list",
-                            "recently_contacted",
-                            "unsupported_letters",
-                            "in_follow_up_chain",
-                            "outside_window",
-                            "reached_later",
-                        ],
-                    )
-                ),
-                name="excluded_reason_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recipient",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("excluded_reason", ""), ("batch_number__isnull", True), _connector="OR"),
-                name="nobody_excluded_is_in_a_batch",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="campaignperson",
-            index=models.Index(fields=["campaign", "msisdn"], name="campaign_person_by_number"),
-        ),
-        migrations.AddIndex(
-            model_name="recipientoutcome",
-            index=models.Index(fields=["batch", "code"], name="outcome_by_cause"),
-        ),
-        migrations.AddConstraint(
-            model_name="recipientoutcome",
-            constraint=models.UniqueConstraint(
-                fields=("batch", "recipient"), name="one_outcome_of_a_recipient_in_a_batch"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recipientoutcome",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("result__in", ["row_error", "accepted"])), name="outcome_result_is_known"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reply",
-            index=models.Index(fields=["action", "-id"], name="replies_newest_first"),
-        ),
-        migrations.AddConstraint(
-            model_name="reply",
-            constraint=models.UniqueConstraint(fields=("account", "fingerprint"), name="a_reply_is_recorded_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="reply",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("action__in", ["to_read", "read", "opted_out"])), name="reply_action_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reply",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source__in", ["push", "upload"])), name="reply_source_is_known"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="campaign",
-            index=models.Index(fields=["status", "effective_start_at"], name="campaigns_c_status_6d80e1_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        ["draft", "freezing", "frozen", "approved", "held", "running", "paused", "closed", "cancelled"],
-                    )
-                ),
-                name="campaign_status_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("approved_by__isnull", True),
-                    models.Q(("approved_by", models.F("frozen_by")), _negated=True),
-                    ("is_self_approved", True),
-                    ("kind", "test"),
-                    _connector="OR",
-                ),
-                name="approver_did_not_freeze",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("account__isnull", False), ("status__in", ("draft", "cancelled")), _connector="OR"),
-                name="only_a_draft_has_no_account",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "test"), ("test_of__isnull", False)),
-                    models.Q(("kind", "regular"), ("test_of__isnull", True)),
-                    _connector="OR",
-                ),
-                name="a_test_belongs_to_a_campaign",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("chain_root__isnull", True), ("follows__isnull", True)),
-                    models.Q(("chain_root__isnull", False), ("follows__isnull", False)),
-                    _connector="OR",
-                ),
-                name="a_follow_up_has_a_chain",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="campaign",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(
-                    ("chain_root__isnull", False),
-                    ("status__in", ("freezing", "frozen", "approved", "held", "running", "paused")),
-                ),
-                fields=("chain_root",),
-                name="one_follow_up_of_a_chain_is_active",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="templateversion",
-            constraint=models.UniqueConstraint(
-                fields=("template", "number"), name="versions_of_a_template_are_numbered"
-            ),
         ),
         migrations.CreateModel(
             name="Alarm",

@@ -190,6 +190,78 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "uploaded",
+                                    "checking",
+                                    "checked",
+                                    "applying",
+                                    "done",
+                                    "undoing",
+                                    "undone",
+                                    "failed",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="an_import_has_a_known_status",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "read",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.expressions.CombinedExpression(
+                                                django.db.models.expressions.CombinedExpression(
+                                                    django.db.models.expressions.CombinedExpression(
+                                                        django.db.models.expressions.CombinedExpression(
+                                                            django.db.models.expressions.CombinedExpression(
+                                                                django.db.models.expressions.CombinedExpression(
+                                                                    models.F("waiting"), "+", models.F("created")
+                                                                ),
+                                                                "+",
+                                                                models.F("updated"),
+                                                            ),
+                                                            "+",
+                                                            models.F("unchanged"),
+                                                        ),
+                                                        "+",
+                                                        models.F("duplicate"),
+                                                    ),
+                                                    "+",
+                                                    models.F("opted_out"),
+                                                ),
+                                                "+",
+                                                models.F("invalid"),
+                                            ),
+                                            "+",
+                                            models.F("blank"),
+                                        ),
+                                        "+",
+                                        models.F("added"),
+                                    ),
+                                    "+",
+                                    models.F("already"),
+                                ),
+                            )
+                        ),
+                        name="every_row_read_is_in_one_bucket",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("list__isnull", False), ("purpose", "contacts")),
+                            models.Q(("list__isnull", True), ("purpose", "opt_outs")),
+                            _connector="OR",
+                        ),
+                        name="an_import_of_contacts_has_a_list",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -251,6 +323,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["import_of", "row"],
+                "indexes": [models.Index(fields=["import_of", "code", "row"], name="issues_by_reason")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_warning", False)),
+                        fields=("import_of", "row"),
+                        name="a_row_has_one_issue",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_warning", True)),
+                        fields=("import_of", "row", "code"),
+                        name="a_row_has_a_warning_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -291,6 +376,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("number_kind", "")),
+                        fields=["import_of", "row"],
+                        name="staged_opt_outs_in_order",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("import_of", "msisdn"), name="the_first_of_duplicates_wins")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Segment",
@@ -319,6 +416,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("list", "name"), name="a_list_has_a_segment_name_once")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -376,6 +476,28 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "opt-out",
                 "ordering": ["-created_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["-created_at", "-id"], name="opt_outs_newest_first"),
+                    models.Index(fields=["source", "-created_at", "-id"], name="opt_outs_by_source"),
+                    models.Index(
+                        condition=models.Q(("lifted_at__isnull", False)),
+                        fields=["-created_at", "-id"],
+                        name="lifted_opt_outs_newest_first",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("lifted_at__isnull", True)),
+                        fields=("msisdn",),
+                        name="a_number_is_opted_out_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("source__in", ["manual", "paste", "file", "import", "provider", "command", "reply"])
+                        ),
+                        name="an_opt_out_has_a_known_source",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -516,148 +638,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="import",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "uploaded",
-                            "checking",
-                            "checked",
-                            "applying",
-                            "done",
-                            "undoing",
-                            "undone",
-                            "failed",
-                            "cancelled",
-                        ],
-                    )
-                ),
-                name="an_import_has_a_known_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="import",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "read",
-                        django.db.models.expressions.CombinedExpression(
-                            django.db.models.expressions.CombinedExpression(
-                                django.db.models.expressions.CombinedExpression(
-                                    django.db.models.expressions.CombinedExpression(
-                                        django.db.models.expressions.CombinedExpression(
-                                            django.db.models.expressions.CombinedExpression(
-                                                django.db.models.expressions.CombinedExpression(
-                                                    django.db.models.expressions.CombinedExpression(
-                                                        django.db.models.expressions.CombinedExpression(
-                                                            models.F("waiting"), "+", models.F("created")
-                                                        ),
-                                                        "+",
-                                                        models.F("updated"),
-                                                    ),
-                                                    "+",
-                                                    models.F("unchanged"),
-                                                ),
-                                                "+",
-                                                models.F("duplicate"),
-                                            ),
-                                            "+",
-                                            models.F("opted_out"),
-                                        ),
-                                        "+",
-                                        models.F("invalid"),
-                                    ),
-                                    "+",
-                                    models.F("blank"),
-                                ),
-                                "+",
-                                models.F("added"),
-                            ),
-                            "+",
-                            models.F("already"),
-                        ),
-                    )
-                ),
-                name="every_row_read_is_in_one_bucket",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="import",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("list__isnull", False), ("purpose", "contacts")),
-                    models.Q(("list__isnull", True), ("purpose", "opt_outs")),
-                    _connector="OR",
-                ),
-                name="an_import_of_contacts_has_a_list",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="importissue",
-            index=models.Index(fields=["import_of", "code", "row"], name="issues_by_reason"),
-        ),
-        migrations.AddConstraint(
-            model_name="importissue",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_warning", False)), fields=("import_of", "row"), name="a_row_has_one_issue"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="importissue",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_warning", True)),
-                fields=("import_of", "row", "code"),
-                name="a_row_has_a_warning_once",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="importrow",
-            index=models.Index(
-                condition=models.Q(("number_kind", "")), fields=["import_of", "row"], name="staged_opt_outs_in_order"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="importrow",
-            constraint=models.UniqueConstraint(fields=("import_of", "msisdn"), name="the_first_of_duplicates_wins"),
-        ),
-        migrations.AddConstraint(
-            model_name="segment",
-            constraint=models.UniqueConstraint(fields=("list", "name"), name="a_list_has_a_segment_name_once"),
-        ),
-        migrations.AddIndex(
-            model_name="suppression",
-            index=models.Index(fields=["-created_at", "-id"], name="opt_outs_newest_first"),
-        ),
-        migrations.AddIndex(
-            model_name="suppression",
-            index=models.Index(fields=["source", "-created_at", "-id"], name="opt_outs_by_source"),
-        ),
-        migrations.AddIndex(
-            model_name="suppression",
-            index=models.Index(
-                condition=models.Q(("lifted_at__isnull", False)),
-                fields=["-created_at", "-id"],
-                name="lifted_opt_outs_newest_first",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppression",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("lifted_at__isnull", True)), fields=("msisdn",), name="a_number_is_opted_out_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="suppression",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("source__in", ["manual", "paste", "file", "import", "provider", "command", "reply"])
-                ),
-                name="an_opt_out_has_a_known_source",
-            ),
         ),
         migrations.RunPython(leave_room_for_updates, migrations.RunPython.noop),
     ]

@@ -267,7 +267,7 @@ def log_in_and_note(browser: Browser, url: str, context: dict[str, Any], errors:
 
 @pytest.mark.slow
 @pytest.mark.needs("chromium")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
     pages: dict[str, list[str]],
@@ -288,7 +288,7 @@ def test_no_page_has_a_barrier_in_light_or_dark_or_scrolls_sideways(
 
 @pytest.mark.slow
 @pytest.mark.needs("chromium")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_no_page_about_logging_in_and_no_error_page_has_a_barrier(
     make_user: Any, live_server: LiveServer, browser: Browser, browser_context_args: dict[str, Any]
 ) -> None:

@@ -16,7 +16,7 @@ from redis import Redis
 
 from campaigns.models import Campaign, Heartbeat
 from campaigns.results import balance
-from config.processes import manage
+from config.processes import lasting
 from contacts.models import ContactList, Suppression
 from providers import identity, registry
 from providers.models import Account
@@ -71,7 +71,7 @@ def start(processes: list[subprocess.Popen[bytes]], data: Path) -> None:
     environment = {**environment_of(data), "BACKUP_KEY": django_settings.BACKUP_KEY}
     for arguments in (["rqworker", *django_settings.QUEUE_TIMEOUTS, *RQ_OPTIONS], ["sweep", "--every", "1"]):
         log = (data / f"{arguments[0]}.log").open("wb")
-        processes.append(subprocess.Popen(manage(*arguments), env=environment, stdout=log, stderr=log))
+        processes.append(subprocess.Popen(lasting(*arguments), env=environment, stdout=log, stderr=log))
 
 
 @pytest.mark.usefixtures("server")

@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from config import valkey
-from config.processes import Child, Program, children_of, manage
+from config.processes import Child, Program, children_of, lasting
+from tests import migrated
 from tests.chaos.gateways import Gateways
 from tests.postgresql import _as_postgres
 
@@ -43,8 +44,10 @@ class Arena:
     # -- starting and ending -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
-        if connection.vendor == "postgresql":
+        if connection.vendor == "sqlite":
+            migrated.copy_to(Path(str(settings.DATABASES["default"]["NAME"])))
+        else:
+            call_command("migrate", verbosity=0, interactive=False)
             with connection.cursor() as cursor:
                 # The tests' cluster is fast and not durable; here it is killed, and must keep what it has confirmed.
                 cursor.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
@@ -55,9 +58,9 @@ class Arena:
             for number in range(count):
                 options = ["--serializer", "rq.serializers.JSONSerializer"]
                 options += ["--worker-class", WORKER_CLASS]
-                program = Program(f"worker-{queue}-{number}", manage("rqworker", queue, *options), self.environment)
+                program = Program(f"worker-{queue}-{number}", lasting("rqworker", queue, *options), self.environment)
                 self.workers.append(self._launch(program))
-        self.clocks.append(self._launch(Program("clock", manage(*CLOCK), self.environment)))
+        self.clocks.append(self._launch(Program("clock", lasting(*CLOCK), self.environment)))
 
     def stop(self) -> None:
         for child in [*self.clocks, *self.workers]:
@@ -115,7 +118,7 @@ class Arena:
 
     def second_clock(self) -> None:
         if len(self.clocks) < 2:
-            self.clocks.append(self._launch(Program("clock-2", manage(*CLOCK), self.environment)))
+            self.clocks.append(self._launch(Program("clock-2", lasting(*CLOCK), self.environment)))
 
     def one_clock(self) -> None:
         for child in self.clocks[1:]:
