@@ -28,6 +28,7 @@ STAGES = {
     "import-csv": _stage("imports", "csv"),
     "import-xlsx": _stage("imports", "xlsx"),
     "import-half": _stage("imports", "csv", "half"),
+    "import-half-xlsx": _stage("imports", "xlsx", "half"),
     "undo": _stage("undo"),
     "parts": _stage("parts", uses_database=False),
     "freeze": _stage("freezing"),

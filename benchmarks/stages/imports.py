@@ -54,7 +54,8 @@ def measure(bench: Bench, kind: str, half: str = "") -> Iterator[Result]:
 
     floor = _insert(bench)
     if half:
-        yield from bench.compare("import csv, half existing", product, Baseline("update_or_create", _naive(bench)))
+        naive = Baseline("update_or_create", _naive(bench))
+        yield from bench.compare(f"import {kind}, half existing", product, naive)
         return
     default, bulk = _peer(bench, kind), _peer(bench, kind, use_bulk=True, batch_size=BULK, skip_diff=True)
     if kind == "csv":

@@ -23,16 +23,11 @@ from contacts import browsing
 from contacts.models import Contact, ContactList, Import
 from providers.models import Account
 from tests.campaigns.conftest import MakeCampaign, count_causes
+from tests.plans import GROWING, READS_ALL, plan_of
 
 pytestmark = pytest.mark.usefixtures("enqueued")
 
 LogIn = Callable[[User], Client]
-#: Their rows grow with recipients or contacts.
-GROWING = re.compile(r'"(campaigns_recipient|campaigns_recipientoutcome|campaigns_campaignperson|contacts_contact)"')
-#: A plan that reads all rows of a growing table, in either database's words.
-READS_ALL = re.compile(
-    r"(?:SCAN|Seq Scan on) (campaigns_recipient|campaigns_recipientoutcome|contacts_contact|U\d+|T\d+)\b"
-)
 PEOPLE = 120
 
 
@@ -96,21 +91,16 @@ def test_no_query_of_a_polled_page_is_about_recipients(
     assert found == {}
 
 
-def plan_of(sql: str) -> str:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # A few rows are read by a scan, whatever indexes there are.
-            cursor.execute("SET enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {sql}")
-        else:
-            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-        lines = [str(row[-1]) for row in cursor.fetchall()]
-        if connection.vendor == "postgresql":
-            cursor.execute("RESET enable_seqscan")
-    return "\n".join(lines)
+@pytest.fixture
+def no_scan_of_few_rows(db: None) -> None:
+    """PostgreSQL reads a few rows by a scan, whatever indexes there are."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
 
 
 @pytest.mark.postgresql
+@pytest.mark.usefixtures("no_scan_of_few_rows")
 def test_the_pages_of_recipients_and_contacts_read_by_key(campaign: Campaign, operator: User, logged_in: LogIn) -> None:
     client = logged_in(operator)
     page, recipient = campaign.get_absolute_url(), campaign.recipients.order_by("msisdn")[60]
