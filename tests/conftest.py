@@ -124,11 +124,24 @@ def empties_the_audit_trail() -> None:
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def flush_without_triggers(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
+        if self.connection.vendor == "postgresql":
+            flush(self, [quick_deletes(self)])
+            return
         triggers.remove(self.connection)
         flush(self, sql_list)
         triggers.install(self.connection)
 
     BaseDatabaseOperations.execute_sql_flush = flush_without_triggers  # type: ignore[method-assign]
+
+
+def quick_deletes(operations: BaseDatabaseOperations) -> str:
+    """Statements that empty all tables of PostgreSQL without triggers and foreign keys, which takes a superuser.
+
+    TRUNCATE makes new files for every table and index: 150 ms of processor time instead of 3.
+    """
+    tables = operations.connection.introspection.django_table_names(only_existing=True, include_views=False)
+    deletes = (f"DELETE FROM {operations.quote_name(table)}" for table in tables)
+    return "; ".join(("SET LOCAL session_replication_role = replica", *deletes))
 
 
 # -- people --------------------------------------------------------------------------------------------------------
