@@ -74,11 +74,17 @@ def test_batches_and_campaigns_say_where_their_recipients_are(
 def test_creating_batches_writes_no_index_of_recipients(
     account: Account, make_list: Callable[..., ContactList], make_running: MakeCampaign
 ) -> None:
+    def updated() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('campaigns_recipient'::regclass)")
+            return int(cursor.fetchone()[0])
+
+    # Those of earlier transactions may be counted, too.
+    before = updated()
+
     make_running(account, make_list(count=500))
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('campaigns_recipient'::regclass)")
-        assert cursor.fetchone()[0] == 500
+    assert updated() - before == 500
 
 
 def test_a_file_too_large_is_halved(
