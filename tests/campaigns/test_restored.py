@@ -65,12 +65,12 @@ def test_a_new_campaign_never_gets_an_id_the_journal_names(
 ) -> None:
     campaign = make_running(account)
     batch = campaign.batches.get()
-    batch.campaign = Campaign(pk=987_654_321)
+    batch.campaign = Campaign(pk=campaign.pk + 1000)
     journal.intend(batch, 1, "name.zip", clock())
 
     restore.replay_journal()
 
-    assert make_campaign(account, *campaign.ordered_lists(), name="After the restore").pk == 987_654_322
+    assert make_campaign(account, *campaign.ordered_lists(), name="After the restore").pk == campaign.pk + 1001
 
 
 def test_forgotten_opt_outs_are_recorded_again(db: None) -> None:

@@ -76,6 +76,18 @@ def test_a_file_is_created_again_without_somebody_who_opted_out(begun: BatchLife
     begun.check()
 
 
+def test_a_file_that_was_dropped_unread_is_handed_over_again(begun: BatchLife) -> None:
+    begun.run("create_batches", begun.campaign_ids[0])
+    begun.files_are_read_early(incident=None)
+    begun.provider_changes(behaviour="good")
+    sweep_repeatedly(begun, 3, seconds=61)
+
+    again = Event.objects.filter(from_status__in=("handed_over", "processing"), to_status="committing")
+    assert again.exists()
+    assert begun.provider.ledger
+    begun.check()
+
+
 def test_a_batch_that_a_person_marks_as_handed_over_is_polled(begun: BatchLife) -> None:
     batch = unclear_for_days(begun)
     begun.decide(batch, "handed_over")
