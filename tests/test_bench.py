@@ -77,7 +77,7 @@ def test_the_stages_run_and_report(tmp_path: Path) -> None:
     """Those that need no server: the others are run by ``make bench`` alone."""
     only = ["read-csv", "import-csv", "freeze", "batches-gatewayapi"]
     assert set(only) <= set(STAGES)
-    chosen = {"ROWS": "2000", "DATABASE": "sqlite", "ONLY": ",".join(only), "DATA": str(tmp_path)}
+    chosen = {"ROWS": "20000", "DATABASE": "sqlite", "ONLY": ",".join(only), "DATA": str(tmp_path)}
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CHECK")}
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks"],
@@ -90,7 +90,7 @@ def test_the_stages_run_and_report(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "bench.json").read_text())
     stages = {row["stage"] for row in rows}
     assert stages == {"read csv", "import csv", "freeze", "create batches, gatewayapi"}
-    assert all(row["seconds"] > 0 and row["rows"] == 2000 and row["peak_mb"] > 10 for row in rows)
+    assert all(row["seconds"] > 0 and row["rows"] == 20000 and row["peak_mb"] > 10 for row in rows)
     assert {row["baseline"] for row in rows} >= {"bulk_create", "the bare SELECT", "a tenth of the rows"}
     # Nothing of the run is left but its results.
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
