@@ -1,5 +1,6 @@
 """Recipients become the bytes of a file: in this process, or in another one while this one works on the database."""
 
+import gc
 import hashlib
 import marshal
 import multiprocessing
@@ -118,13 +119,22 @@ def is_worth_a_process(recipients: Sequence[Row]) -> bool:
 def _serve(pipe: Connection, others: Connection, composer: Composer, account: str) -> None:
     # Otherwise this process itself would hold the pipe open, and not notice that the other one has ended.
     others.close()
+    # Rows form no cycles, but searching so many objects for them takes as long as rendering. So Python searches only
+    # what is left of a file, and nothing that came from the other process.
+    gc.disable()
+    gc.freeze()
     with suppress(EOFError, OSError):
         while True:
-            stem, key, recipients = marshal.loads(pipe.recv_bytes())  # noqa: S302  # written by the other process
-            try:
-                rendered = _fit(composer, account, stem, key, recipients)
-            except Exception:
-                # The other process renders it, too, and reports the error.
-                pipe.send(None)
-            else:
-                pipe.send((rendered.payload, rendered.rows, rendered.parts))
+            pipe.send(_answer(composer, account, *marshal.loads(pipe.recv_bytes())))  # noqa: S302  # our own bytes
+            gc.collect()
+
+
+def _answer(
+    composer: Composer, account: str, stem: str, key: int, recipients: Sequence[Row]
+) -> tuple[Payload, int, int] | None:
+    """The payload with its recipients and parts; None after any error, which the other process meets and reports."""
+    try:
+        rendered = _fit(composer, account, stem, key, recipients)
+    except Exception:
+        return None
+    return rendered.payload, rendered.rows, rendered.parts
