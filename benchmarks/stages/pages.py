@@ -22,6 +22,8 @@ from tests.plans import READS_ALL, plan_of, queries_over_growing_tables
 COPIES = 10
 #: Requests of each page in one round; their mean counts.
 REQUESTS = 10
+#: Has no row here, because all batches were accepted as a whole.
+EMPTY = "campaigns_recipientoutcome"
 #: Seconds in the server for each page.
 LIMIT = 0.05
 
@@ -101,8 +103,8 @@ def measure(bench: Bench) -> Iterator[Result]:
         yield result
         with queries_over_growing_tables() as found:
             client.get(address)
-        wide = [query for query in found if READS_ALL.search(plan_of(*query))]
-        yield counted(result, "plans that read all rows", wide)
+        scans = [scan[1] for query in found if (scan := READS_ALL.search(plan_of(*query)))]
+        yield counted(result, "plans that read all rows", [table for table in scans if table != EMPTY])
     # Without a limit: it counts for up to a second, then the page says how far it got.
     by_name = getting(client, f"/contacts/{people.pk}/?q=Nkosi")
     yield bench.measured("contact list, search by name", by_name, bench.rows)
