@@ -1,8 +1,7 @@
 """Frozen recipients become batches, each with its name and bytes fixed before anything is handed over."""
 
-import gc
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -25,6 +24,7 @@ from campaigns.models import Batch, Campaign, Recipient
 from campaigns.querysets import RecipientQuerySet
 from campaigns.statuses import ExcludedReason
 from contacts.errors import Refusal
+from contacts.garbage import rare_garbage_collection
 from providers.base import Payload
 
 #: What became of people who must not be texted any more, for the history.
@@ -81,7 +81,7 @@ def _render_all(campaign: Campaign, portions: Portions, number: int) -> Generato
         return
     while taken:
         number += 1
-        with _no_garbage_collection():
+        with rare_garbage_collection():
             rendered = render(campaign, number, 1, taken)
         yield rendered
         taken = _take(campaign, portions)
@@ -109,7 +109,7 @@ def _render_ahead(campaign: Campaign, portions: Portions, number: int, taken: li
 def _take(campaign: Campaign, portions: Portions, after: str = "") -> list[Row]:
     """The recipients for the next batch, without those who must not be texted any more."""
     while _is_running(campaign):
-        with _no_garbage_collection():
+        with rare_garbage_collection():
             taken = portions.take(after)
         if not taken:
             break
@@ -121,18 +121,6 @@ def _take(campaign: Campaign, portions: Portions, after: str = "") -> list[Row]:
 
 def _is_running(campaign: Campaign) -> bool:
     return Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.RUNNING).exists()
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Look for no cycles: the rows of a batch form none, but with so many of them it takes as long as rendering."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def refuse_late(campaign: Campaign, now: datetime) -> None:

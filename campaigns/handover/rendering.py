@@ -1,6 +1,5 @@
 """Recipients become the bytes of a file: in this process, or in another one while this one works on the database."""
 
-import gc
 import hashlib
 import marshal
 import multiprocessing
@@ -16,6 +15,7 @@ from campaigns.audience.spec import Composer, composer_of
 from campaigns.models import Campaign
 from campaigns.naming import derive_key, derive_stem
 from contacts.errors import Refusal
+from contacts.garbage import rare_garbage_collection
 from providers.base import Payload
 
 #: Recipients in a batch. With fewer, starting a process takes as long as what it saves.
@@ -119,14 +119,9 @@ def is_worth_a_process(recipients: Sequence[Row]) -> bool:
 def _serve(pipe: Connection, others: Connection, composer: Composer, account: str) -> None:
     # Otherwise this process itself would hold the pipe open, and not notice that the other one has ended.
     others.close()
-    # Rows form no cycles, but searching so many objects for them takes as long as rendering. So Python searches only
-    # what is left of a file, and nothing that came from the other process.
-    gc.disable()
-    gc.freeze()
-    with suppress(EOFError, OSError):
+    with rare_garbage_collection(), suppress(EOFError, OSError):
         while True:
             pipe.send(_answer(composer, account, *marshal.loads(pipe.recv_bytes())))  # noqa: S302  # our own bytes
-            gc.collect()
 
 
 def _answer(

@@ -1,9 +1,8 @@
 """Checking every row of an uploaded sheet: good ones are staged, bad ones become issues with a reason."""
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -16,6 +15,7 @@ from django.utils import timezone
 from contacts import columns, sheets
 from contacts.errors import Refusal
 from contacts.fields import FIELD_NAMES
+from contacts.garbage import rare_garbage_collection
 from contacts.importing import opt_outs
 from contacts.importing.chunks import Checked, ChunkChecker
 from contacts.importing.merging import END, classify, insert_staged
@@ -34,8 +34,6 @@ from contacts.timing import WORKER_IS_DEAD_AFTER
 CHECK_ROWS = 5_000
 #: Rows staged in one transaction.
 STAGE_ROWS = 10_000
-#: While rows are checked, objects are searched for cycles after this many more of them were made than freed.
-MADE_BEFORE_COLLECTION = 100_000
 #: After this many workers died while checking the same file, the file is taken for the cause.
 MAX_ATTEMPTS = 5
 
@@ -113,26 +111,11 @@ def _check_sheet(import_: Import, claim: int) -> dict[str, int]:
             for rows in chunks:
                 _stage(import_, claim, rows)
         else:
-            with _rare_garbage_collection():
+            with rare_garbage_collection():
                 _stage_all(import_, claim, chunks)
     for rows in _chunks((last[number] for number in corrections if number in last), CHECK_ROWS):
         _stage(import_, claim, rows)
     return sheet.left_out
-
-
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Have Python search for cycles seldom: rows form none, but with so many objects it would search all of them often.
-
-    The searches took a seventh of the check. Not never, because errors may leave cycles, and a sheet may have no good
-    row.
-    """
-    thresholds = gc.get_threshold()
-    gc.set_threshold(MADE_BEFORE_COLLECTION, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _uncorrected(
