@@ -103,7 +103,7 @@ def measure(bench: Bench) -> Iterator[Result]:
         yield result
         with queries_over_growing_tables() as found:
             client.get(address)
-        scans = [scan[1] for query in found if (scan := READS_ALL.search(plan_of(*query)))]
+        scans = [scan[1] for query in found if (scan := READS_ALL.search(plan_of(query)))]
         yield counted(result, "plans that read all rows", [table for table in scans if table != EMPTY])
     # Without a limit: it counts for up to a second, then the page says how far it got.
     by_name = getting(client, f"/contacts/{people.pk}/?q=Nkosi")
