@@ -43,7 +43,7 @@ from providers import identity, registry  # noqa: E402
 from providers.adapters.smsportal.forms import FTP  # noqa: E402
 from providers.models import Account  # noqa: E402
 from providers.sandbox.server import Sandbox  # noqa: E402
-from tests.hosts import environment_of  # noqa: E402
+from tests.hosts import RQ_OPTIONS, environment_of  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
 FILES, ROWS = int(os.environ.get("FILES", "32")), 10
@@ -145,12 +145,11 @@ def _valkey() -> Iterator[None]:
 @contextmanager
 def _workers(hosts: list[Path], count: int) -> Iterator[None]:
     """So many workers of the queue ``handover``, on the hosts in turn; they are ready when the block begins."""
-    options = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
     log = hosts[0].with_name("workers.log")
     with log.open("wb") as output:
         started = [
             subprocess.Popen(
-                lasting("rqworker", "handover", *options),
+                lasting("rqworker", "handover", *RQ_OPTIONS),
                 env=environment_of(hosts[number % len(hosts)]),
                 stdout=output,
                 stderr=output,

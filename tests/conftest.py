@@ -31,6 +31,7 @@ from contacts import queues
 from providers.sandbox.server import Sandbox
 from tests import debian, migrated
 from tests import postgresql as private_postgresql
+from tests.hosts import RQ_OPTIONS
 from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
@@ -39,8 +40,6 @@ roles = importlib.import_module("campaigns.migrations.0001_initial")
 PASSWORD = "correct horse battery"
 #: What ``unnamed_marks`` found among all tests, including those that do not run.
 UNNAMED_MARKS = pytest.StashKey[list[str]]()
-#: How the product starts ``manage.py rqworker``.
-RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
 
 # A busy machine is not an error. Everything else stays as it is, which is another profile where CI is set.
 hypothesis.settings.register_profile("without a deadline", hypothesis.settings(deadline=None))
