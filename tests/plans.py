@@ -17,7 +17,7 @@ READS_ALL = re.compile(
 
 @contextmanager
 def queries_over_growing_tables() -> Iterator[list[str]]:
-    """The SQL of each query in the block about tables that grow; known when the block ends."""
+    """The SQL of each query in the block that is about tables that grow; the list is filled when the block ends."""
     found: list[str] = []
     with CaptureQueriesContext(connection) as captured:
         yield found

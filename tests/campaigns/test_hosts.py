@@ -85,7 +85,7 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
     texted = Counter(message["msisdn"] for message in sandbox.messages())
     assert Counter(texted.values()) == {1: FILES * ROWS}
     assert Batch.objects.count() == FILES
-    # The first host was in the middle of files: another worker took them over.
+    # The first host was handing over files when it was killed: another worker took them over.
     died_before_commit = campaign.events.filter(reason="worker_died")
     died_within_commit = Attempt.objects.filter(batch__campaign=campaign, ended_at=None)
     assert died_before_commit.exists() or died_within_commit.exists()

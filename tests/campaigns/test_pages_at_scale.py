@@ -92,7 +92,7 @@ def test_no_query_of_a_polled_page_is_about_recipients(
 
 @pytest.fixture
 def no_scan_of_few_rows(db: None) -> None:
-    """PostgreSQL reads a few rows by a scan, whatever indexes there are."""
+    """Without this, PostgreSQL scans a table of few rows, whatever indexes there are."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -128,7 +128,7 @@ def test_the_pages_of_recipients_and_contacts_read_by_key(campaign: Campaign, op
             if READS_ALL.search(plan):
                 wide[address] = (sql, plan)
             assert "LIKE '%" not in sql, address
-    # No index has parts of values: a window of the list is read, whose bounds an index finds.
+    # No index contains parts of values, so the page reads a window of the list, and an index finds its bounds.
     for sql in queries(client, f"/contacts/{people.pk}/?q=Thandi"):
         if READS_ALL.search(plan := plan_of(sql)):
             wide["by name"] = (sql, plan)

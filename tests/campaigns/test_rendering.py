@@ -25,7 +25,7 @@ from tests.campaigns.conftest import MakeCampaign, approve, default_options, fre
 
 pytestmark = pytest.mark.postgresql
 
-#: Recipients in a file, of eleven.
+#: Recipients in a file; the campaign has eleven.
 ROWS = 3
 SLUGS = sorted(registry.all_adapters())
 
@@ -53,7 +53,7 @@ only_smsportal = pytest.mark.parametrize("approved", ["smsportal"], indirect=Tru
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The ids of the processes that rendered; none is left at the end."""
+    """The ids of the processes that rendered; checks that none is left at the end."""
     begun: list[int] = []
     monkeypatch.setattr(rendering, "WORTH_A_PROCESS", ROWS)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
