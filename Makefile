@@ -30,8 +30,8 @@ PYTEST := -m pytest -n
 CORES := $(shell nproc)
 # Which worker runs a test: the longest tests come first, and each goes to whichever worker is free.
 ONE_BY_ONE := --dist load --maxschedchunk 1
-# The test files that name a mark: each worker would otherwise import and collect all of them. tests/test_marks.py
-# checks that a file with such a test names its mark.
+# The test files that contain the name of a mark; otherwise, each worker would import and collect all files.
+# tests/test_marks.py checks that each file with such a test contains the name.
 naming = $$(grep --recursive --files-with-matches --word-regexp --include='test_*.py' $(1) tests)
 
 test: $(VENV)/installed-dev ## Run the tests on SQLite: each behaviour once

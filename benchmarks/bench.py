@@ -130,7 +130,7 @@ class Bench:
     ) -> Iterator[Result]:
         """Measure the product, then the floor and the baselines; yields a result for each, and one for its growth.
 
-        That one has the memory of a tenth of the rows.
+        The result for the growth has the memory that a tenth of the rows took.
         """
         rows = rows or self.rows
         # The tenth first: it also fills the caches that a worker fills once.

@@ -24,12 +24,12 @@ class Databases:
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder, self.url = folder, url
-        template = self._environment(folder / "template", TEMPLATE)
         if not url:
             (folder / "template").mkdir(parents=True)
             migrated.copy_to(folder / "template" / "baton.sqlite3")
             return
         self._execute(f"CREATE DATABASE {TEMPLATE}")
+        template = self._environment(folder / "template", TEMPLATE)
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(command, env={**os.environ, **template}, check=True)
 

@@ -4,8 +4,8 @@
 directories on this machine, which share the database, Valkey, the journal directory and the files. It shows whether
 workers hinder each other, so each should wait for the provider most of the time, and not for this machine's cores: the
 sandbox takes two seconds for each file, over FTP, where a connection carries one file at a time. The provider allows
-two connections for each account. Two accounts have work, and so four workers have a connection each; in the last line,
-only one account has.
+two connections for each account. Two accounts have work, so that each of four workers has a connection; in the last
+line, only one account has work.
 """
 
 import os
@@ -43,16 +43,16 @@ from providers import identity, registry  # noqa: E402
 from providers.adapters.smsportal.forms import FTP  # noqa: E402
 from providers.models import Account  # noqa: E402
 from providers.sandbox.server import Sandbox  # noqa: E402
-from tests.hosts import environment_of  # noqa: E402
+from tests.hosts import RQ_OPTIONS, environment_of  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
 FILES, ROWS = int(os.environ.get("FILES", "32")), 10
-#: What the sandbox takes for each file.
+#: The sandbox takes this long for each file.
 SECONDS = float(os.environ.get("SECONDS", "2"))
 #: Workers, and accounts with files to hand over.
 ROUNDS = ((1, 2), (2, 2), (4, 2), (4, 1))
 PATIENCE = 600.0
-#: Between two wake-ups. The clock's are two seconds apart; here all workers should begin at about the same time.
+#: Seconds between two wake-ups. The clock waits two; here all workers should begin at about the same time.
 WAKE_EVERY = 0.25
 HEADINGS = "Workers  Hosts  Accounts  Connections  Files a second  Limit  Ratio to one worker"
 
@@ -120,7 +120,7 @@ def main() -> int:
 
 
 def _campaign(account: Account, files: int) -> Campaign:
-    """A running campaign with so many files, which wait to be handed over."""
+    """A running campaign with ``files`` files that wait to be handed over."""
     campaign = campaigns.approved(account, campaigns.list_of(files * ROWS))
     batches.create_batches(campaign.pk, timezone.now())
     if campaign.batches.count() != files:
@@ -145,12 +145,11 @@ def _valkey() -> Iterator[None]:
 @contextmanager
 def _workers(hosts: list[Path], count: int) -> Iterator[None]:
     """So many workers of the queue ``handover``, on the hosts in turn; they are ready when the block begins."""
-    options = ["--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker"]
     log = hosts[0].with_name("workers.log")
     with log.open("wb") as output:
         started = [
             subprocess.Popen(
-                lasting("rqworker", "handover", *options),
+                lasting("rqworker", "handover", *RQ_OPTIONS),
                 env=environment_of(hosts[number % len(hosts)]),
                 stdout=output,
                 stderr=output,
@@ -174,7 +173,7 @@ def _workers(hosts: list[Path], count: int) -> Iterator[None]:
 
 
 def _seconds(running: list[Campaign]) -> float:
-    """Wake the workers until all files are handed over; the time from the first upload's begin to the last receipt."""
+    """Wake the workers until all files are handed over; the seconds from the first upload to the last receipt."""
     files = Batch.objects.filter(campaign__in=running)
     wait_until(partial(_are_gone, files), "all files are handed over", PATIENCE)
     begun = Event.objects.filter(campaign__in=running, to_status=Batch.Status.UPLOADING).aggregate(first=Min("at"))

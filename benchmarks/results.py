@@ -6,7 +6,7 @@ from typing import Any
 
 #: A process of Baton may use this many megabytes at any number of rows, and its sheet reader this many.
 MOST_MB, MOST_READER_MB = 300, 1000
-#: What begins the name of a stage whose largest child process is the sheet reader.
+#: The sheet reader is the largest child process of the stages whose names begin with these.
 READERS = ("read ", "import ", "workbook ")
 #: PostgreSQL may take this many times the seconds of SQLite.
 MOST_OF_SQLITE = 2.0
@@ -18,12 +18,13 @@ MOST_GROWTH = 11.0
 class Result:
     """One stage against one baseline.
 
-    ``seconds`` (of the product) and ``floor_seconds`` are medians of three at ``rows``; of polling and the chain, of
-    one run. ``baseline_seconds`` is of one run; ``is_scaled`` if that had a twentieth of the rows and was multiplied.
+    ``seconds`` (of the product) and ``floor_seconds`` are medians of three at ``rows``; polling and the chain run
+    once. ``baseline_seconds`` is of one run; ``is_scaled`` if that had a twentieth of the rows and was multiplied.
     ``ratio`` is what ``target`` is about: how many times faster than the baseline the product is (``at least 12``), or
     how many times its seconds it takes (``at most 0.5``). ``holds`` is None without a target. ``peak_mb`` is the most
-    memory of the process that does the work, ``child_peak_mb`` of the largest process that it starts; against a tenth
-    of the rows, with this tenth. ``is_compared``: PostgreSQL is measured against SQLite.
+    memory of the process that does the work, ``child_peak_mb`` of the largest process that it starts; in a result
+    against a tenth of the rows, both are of the run with that tenth. ``is_compared``: PostgreSQL is measured against
+    SQLite.
     """
 
     stage: str
@@ -102,7 +103,7 @@ NOTE = (
     "Seconds of Baton and of the floor: median of three at all rows; polling and the chain once. “~”: one run with a"
     " twentieth of the rows, multiplied. The ratio is the target's: seconds of the baseline by Baton's for “at least”,"
     " Baton's by the baseline's for “at most”. MB: the most memory of the process while it worked, and of any process"
-    " that it started; in the lines about a tenth of the rows, with these."
+    " that it started; in the lines about a tenth of the rows, while it worked on these."
 )
 
 

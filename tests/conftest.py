@@ -31,18 +31,17 @@ from contacts import queues
 from providers.sandbox.server import Sandbox
 from tests import debian, migrated
 from tests import postgresql as private_postgresql
+from tests.hosts import RQ_OPTIONS
 from tests.supervised import Baton, own_baton
 from tests.waiting import wait_until
 
 roles = importlib.import_module("campaigns.migrations.0001_initial")
 
 PASSWORD = "correct horse battery"
-#: What ``unnamed_marks`` found among all tests, including those that do not run.
+#: What ``unnamed_marks`` found among all tests, including those that are deselected.
 UNNAMED_MARKS = pytest.StashKey[list[str]]()
-#: How the product starts ``manage.py rqworker``.
-RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
 
-# A busy machine is not an error. Everything else stays as it is, which is another profile where CI is set.
+# A slow example on a busy machine is not an error. All else stays as in Hypothesis's profile, which depends on CI.
 hypothesis.settings.register_profile("without a deadline", hypothesis.settings(deadline=None))
 hypothesis.settings.load_profile("without a deadline")
 
@@ -63,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def unnamed_marks(items: list[pytest.Item]) -> Iterator[str]:
-    """Files with a test that has a mark by which the Makefile chooses files, but that do not name this mark."""
+    """Files with a test that has a mark by which the Makefile chooses files, but without the name of that mark."""
     for mark in ("slow", "postgresql"):
         for path in sorted({item.path for item in items if item.get_closest_marker(mark)}):
             if not re.search(rf"\b{mark}\b", path.read_text()):
@@ -135,9 +134,9 @@ def empties_the_audit_trail() -> None:
 
 
 def quick_deletes(operations: BaseDatabaseOperations) -> str:
-    """Statements that empty all tables of PostgreSQL without triggers and foreign keys, which takes a superuser.
+    """Statements that empty all tables of PostgreSQL without firing triggers or foreign keys; only a superuser may.
 
-    TRUNCATE makes new files for every table and index: 150 ms of processor time instead of 3.
+    TRUNCATE makes new files for every table and index, which takes 150 ms of processor time instead of 3.
     """
     tables = operations.connection.introspection.django_table_names(only_existing=True, include_views=False)
     deletes = (f"DELETE FROM {operations.quote_name(table)}" for table in tables)

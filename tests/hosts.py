@@ -6,6 +6,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+#: How the product starts ``manage.py rqworker``.
+RQ_OPTIONS = ("--serializer", "rq.serializers.JSONSerializer", "--worker-class", "config.worker.TiedWorker")
+
 
 def shared_environment() -> dict[str, str]:
     """What all hosts share: this test's PostgreSQL database, Valkey, keys, journal directory and folder of files."""

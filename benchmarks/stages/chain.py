@@ -32,7 +32,7 @@ from contacts.models import ContactList, Import
 from providers.sandbox.server import Sandbox
 from tests.supervised import Baton
 
-#: Seconds for so many rows. PostgreSQL may take as many times SQLite's as in any other stage.
+#: The limits in seconds are for so many rows. PostgreSQL may take as many times SQLite's seconds as in other stages.
 LIMIT_ROWS = 1_000_000
 LIMITS = {"sqlite": 90.0, "postgresql": 90.0 * MOST_OF_SQLITE}
 PAGE_LIMIT = 0.3
@@ -151,7 +151,7 @@ def measure(bench: Bench) -> Iterator[Result]:
         baton.exit_code(within=120)
     result = Result("workbook to handed over", bench.database, bench.rows, watch.seconds)
     result = replace(result, peak_mb=peaks.get("other", 0), child_peak_mb=peaks.get("reader", 0))
-    # A limit for a million says nothing about fewer.
+    # The limit for a million rows says nothing about fewer.
     judged = {"at_most": 1} if bench.rows >= LIMIT_ROWS else {}
     yield replace(result, **compared(result, "the limit for a million", LIMITS[bench.database], **judged))
     pages = Result("pages meanwhile, p95", bench.database, bench.rows, visitor.p95())

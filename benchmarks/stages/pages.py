@@ -22,7 +22,7 @@ from tests.plans import READS_ALL, plan_of, queries_over_growing_tables
 COPIES = 10
 #: Requests of each page in one round; their mean counts.
 REQUESTS = 10
-#: Has no row here, because all batches were accepted as a whole.
+#: This table has no rows here, because all batches were accepted as a whole.
 EMPTY = "campaigns_recipientoutcome"
 #: Seconds in the server for each page.
 LIMIT = 0.05
@@ -52,7 +52,7 @@ def copy(campaign: Campaign, number: int) -> None:
 
 
 def counted(result: Result, what: str, found: list[Any]) -> Result:
-    """A line about something of which there must be none."""
+    """A result that says how many were found of something that must not occur."""
     return replace(
         result, baseline=what, baseline_seconds=None, ratio=float(len(found)), target="at most 0", holds=not found
     )
@@ -103,7 +103,7 @@ def measure(bench: Bench) -> Iterator[Result]:
         yield result
         with queries_over_growing_tables() as found:
             client.get(address)
-        scans = [scan[1] for query in found if (scan := READS_ALL.search(plan_of(*query)))]
+        scans = [scan[1] for query in found if (scan := READS_ALL.search(plan_of(query)))]
         yield counted(result, "plans that read all rows", [table for table in scans if table != EMPTY])
     # Without a limit: it counts for up to a second, then the page says how far it got.
     by_name = getting(client, f"/contacts/{people.pk}/?q=Nkosi")

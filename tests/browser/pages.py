@@ -52,7 +52,7 @@ def faults_of(page: Page, name: str) -> Iterator[str]:
     # A poll that replaces an element while axe measures it gives wrong colours.
     page.evaluate("void (window.noPoll = (event) => event.preventDefault())")
     page.evaluate("document.addEventListener('htmx:beforeRequest', window.noPoll)")
-    # So does the answer to an earlier request, such as that of an element that loads itself.
+    # So does the answer to an earlier request, for example from an element that loads itself.
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     show(page, "dark")
     found = violations(page, runOnly=["color-contrast"])
@@ -71,7 +71,8 @@ def faults_of(page: Page, name: str) -> Iterator[str]:
 
 
 def violations(page: Page, **options: Any) -> list[dict[str, Any]]:
-    """What axe finds; without all that is in order, which is much more. Used twice, it would keep earlier colours."""
+    """What axe finds wrong on the page. What it finds in order is much more, and is left out."""
+    # Unless its script is loaded again, axe keeps the colours of an earlier run.
     page.evaluate(AXE_SCRIPT)
     run = "options => axe.run(options).then((found) => found.violations)"
     found: list[dict[str, Any]] = page.evaluate(run, {"resultTypes": ["violations"], **options})

@@ -79,7 +79,7 @@ def test_creating_batches_writes_no_index_of_recipients(
             cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('campaigns_recipient'::regclass)")
             return int(cursor.fetchone()[0])
 
-    # Those of earlier transactions may be counted, too.
+    # The count may include updates of earlier transactions.
     before = updated()
 
     make_running(account, make_list(count=500))

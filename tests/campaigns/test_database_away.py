@@ -23,8 +23,7 @@ from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests import debian, postgresql
 from tests.campaigns.conftest import MakeCampaign, journal_lines
-from tests.conftest import RQ_OPTIONS
-from tests.hosts import environment_of, shared_environment
+from tests.hosts import RQ_OPTIONS, environment_of, shared_environment
 from tests.waiting import wait_until
 
 pytestmark = [

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from redis import Redis
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
 
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import balance
@@ -83,7 +85,7 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
     texted = Counter(message["msisdn"] for message in sandbox.messages())
     assert Counter(texted.values()) == {1: FILES * ROWS}
     assert Batch.objects.count() == FILES
-    # The first host was in the middle of files: another worker took them over.
+    # The first host was handing over files when it was killed: another worker took them over.
     died_before_commit = campaign.events.filter(reason="worker_died")
     died_within_commit = Attempt.objects.filter(batch__campaign=campaign, ended_at=None)
     assert died_before_commit.exists() or died_within_commit.exists()
@@ -99,8 +101,8 @@ def _is_ready_or_ended(host: Baton) -> bool:
 
 def _is_handing_over(host: Baton, valkey: Redis) -> bool:
     """Whether a worker of the host has a job of the queue ``handover``."""
-    known: Any = [valkey.hmget(key, "queues", "state", "pid") for key in cast(Any, valkey.smembers("rq:workers"))]
-    busy = {int(pid) for queues, state, pid in known if (queues, state) == (b"handover", b"busy")}
+    workers = Worker.all(queue=Queue("handover", connection=valkey, serializer=JSONSerializer))
+    busy = {worker.pid for worker in workers if worker.get_state() == "busy"}
     return bool(busy & host.pids().keys())
 
 

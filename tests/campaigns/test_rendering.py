@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from benchmarks.stages.batches import reset
 from campaigns.handover import batches, rendering
-from campaigns.models import Batch, Campaign, Event
+from campaigns.models import Batch, Campaign
 from campaigns.results import balance
 from campaigns.statuses import LettersChoice
 from contacts.errors import Refusal
@@ -25,7 +25,7 @@ from tests.campaigns.conftest import MakeCampaign, approve, default_options, fre
 
 pytestmark = pytest.mark.postgresql
 
-#: Recipients in a file, of eleven.
+#: Recipients in a file; the campaign has eleven.
 ROWS = 3
 SLUGS = sorted(registry.all_adapters())
 
@@ -53,7 +53,7 @@ only_smsportal = pytest.mark.parametrize("approved", ["smsportal"], indirect=Tru
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The ids of the processes that rendered; none is left at the end."""
+    """The ids of the processes that rendered; checks that none is left at the end."""
     begun: list[int] = []
     monkeypatch.setattr(rendering, "WORTH_A_PROCESS", ROWS)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
@@ -84,19 +84,10 @@ def create(campaign: Campaign) -> list[dict[str, Any]]:
     return made(campaign)
 
 
-def forget(campaign: Campaign) -> None:
-    Event.objects.filter(batch__campaign=campaign).delete()
-    for batch in campaign.batches.all():
-        default_storage.delete(str(batch.payload))
-    campaign.batches.all().delete()
-    campaign.recipients.exclude(batch_number=None).update(batch_number=None)
-    Campaign.objects.filter(pk=campaign.pk).update(nobody_waits_up_to="")
-
-
 def test_another_process_renders_the_same_files(approved: Campaign, request: pytest.FixtureRequest) -> None:
     here = create(approved)
     assert [batch["rows"] for batch in here] == [3, 3, 3, 2]
-    forget(approved)
+    reset(approved)
 
     processes = request.getfixturevalue("processes")
 
@@ -109,12 +100,12 @@ def test_files_that_are_too_large_are_halved_by_the_other_process_too(
     approved: Campaign, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     largest = max(batch["size"] for batch in create(approved))
-    forget(approved)
+    reset(approved)
     adapter = registry.all_adapters()["gatewayapi"]
     monkeypatch.setattr(adapter, "limits", replace(adapter.limits, bytes=largest - 1))
     here = create(approved)
     assert len(here) > 4
-    forget(approved)
+    reset(approved)
 
     processes = request.getfixturevalue("processes")
 
@@ -142,7 +133,7 @@ def test_without_the_other_process_the_rest_is_rendered_here(
     approved: Campaign, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, stored: int
 ) -> None:
     here = create(approved)
-    forget(approved)
+    reset(approved)
     processes = request.getfixturevalue("processes")
     begin = rendering.RenderingProcess.begin
 

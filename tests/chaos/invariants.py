@@ -217,9 +217,9 @@ def _carried_elsewhere(campaign: Campaign) -> set[str]:
 
 
 def _journalled_elsewhere(campaign: Campaign) -> set[str]:
-    """The sha256 of each file that a journal has of another campaign of the chain.
+    """The sha256 of each file that the journals record for another campaign of the chain.
 
-    A restored database may have forgotten the file: then it no longer says whom that campaign texted.
+    A restored database may lack the file, and then no longer shows whom that campaign texted.
     """
     journalled = journal.batches_of_chain(root_of(campaign))
     return {sha256 for stem, sums in journalled.items() if not stem.startswith(f"c{campaign.pk}-") for sha256 in sums}

@@ -1,7 +1,7 @@
 """The control: an uploader as people usually write it. ``python -m tests.chaos.naive JOBS DONE``
 
 It uploads and, on any error or after a restart, uploads everything again that is not marked done, under a new name
-each time, in case the old name is still taken. It is killed often, so it starts without Django's models.
+each time, in case the old name is still taken. It is killed and started often, so it does not load Django's models.
 """
 
 import ftplib

@@ -47,8 +47,8 @@ HOLD_AT_MOST = 6.0
 def use_small_batches() -> None:
     """Have every provider take a few recipients a file, and send files in small blocks, in this process alone.
 
-    Another process makes full files, as in a large campaign. The hour of a pace is a minute and a half, so that a run
-    has several.
+    Another process makes full files, as in a large campaign. The hour of a pace lasts a minute and a half, so that a
+    run has several.
     """
     campaign_timing.PACE_PERIOD = timedelta(seconds=90)
     ftp_connection._CHUNK = sftp._CHUNK = BLOCK

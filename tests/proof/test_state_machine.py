@@ -33,7 +33,7 @@ MUST_BE_MET = (
     "repeats dropped by the provider",
     "event window_closed",
 )
-#: What only long runs must have covered: the planned sequences have it, too.
+#: What only long runs must cover, because the planned sequences cover it too.
 RARE = ("event opted_out", "committing again after it was dropped unread", *(f"stagger {kind}" for kind in STAGGERS))
 
 

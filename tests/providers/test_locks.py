@@ -128,7 +128,7 @@ def test_a_released_locks_connection_holds_the_next_one(name: str) -> None:
             assert not locks.is_free(f"{name}-next")
             pid = os.fork()
             if pid == 0:
-                # The child has none of them: it opens one of its own, and does not get the lock.
+                # The child has none of these connections: it opens its own, and does not get the lock.
                 with locks.hold(f"{name}-next") as taken:
                     os._exit(taken is not None)
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
