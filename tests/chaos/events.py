@@ -19,7 +19,7 @@ from contacts.suppression import suppress
 from providers.models import Account
 from tests.chaos.arena import Arena, signal_quietly
 from tests.chaos.arms import Arms
-from tests.chaos.proxy import any_fault, sudden_fault
+from tests.chaos.proxy import Fault, any_fault, sudden_fault
 
 
 class Events:
@@ -51,6 +51,11 @@ class Events:
         choices = self._choices()
         weights = [weight for weight, _ in choices]
         return random.choices([action for _, action in choices], weights)[0]()
+
+    def break_every_connection(self) -> None:
+        """Each provider account loses the connection on which it sends next, open or new."""
+        for door in self.arena.gateways.doors():
+            door.sudden.append(Fault("reset", "up"))
 
     def _choices(self) -> list[tuple[float, Callable[[], str]]]:
         choices: list[tuple[float, Callable[[], str]]] = [

@@ -60,6 +60,10 @@ class Gateways:
         """Every proxy port that Baton connects through."""
         return [door for each in self.routes if each.name != NAIVE for door in each.doors]
 
+    def strikes(self) -> dict[str, int]:
+        """``struck``, without the faults of the control."""
+        return {name: count for name, count in sorted(self.struck.items()) if not name.startswith(NAIVE)}
+
     def of(self, provider: str, name: str) -> Route:
         return next(each for each in self.routes if (each.provider, each.name) == (provider, name))
 
