@@ -5,10 +5,12 @@ An older copy of the database that is restored therefore cannot lose what may ha
 
 import json
 import os
+import re
 import socket
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -71,7 +73,7 @@ def batches_of_chain(root: int) -> dict[str, set[str]]:
     """
     stems = {
         stem
-        for known in _journals()
+        for known in _journals(rb'"(?:chain|campaign)": *%d\b' % root)
         for stem, lines in known.items()
         if any(line.get("chain", line["campaign"]) == root for line in lines)
     }
@@ -80,13 +82,28 @@ def batches_of_chain(root: int) -> dict[str, set[str]]:
 
 def lines_of(stem: str) -> list[dict[str, Any]]:
     """Every line about one batch for people to read, withdrawals included, oldest first."""
-    found = [line for known in _journals() for line in known.get(stem, [])]
-    return sorted(found, key=lambda line: str(line["at"]))
+    return sorted(_about(stem), key=lambda line: str(line["at"]))
+
+
+def latest_campaign() -> int:
+    """The highest campaign id that any journal names, even in a line cut short; 0 where there is none."""
+    latest = 0
+    for path in _paths():
+        with path.open("rb") as handle:
+            for lines in _blocks(handle):
+                latest = max(latest, *map(int, re.findall(rb'"campaign": *(\d+)', lines)), 0)
+    return latest
 
 
 def _attempts(stem: str) -> dict[int, dict[str, Any]]:
     """The last line about each attempt of a batch."""
-    return {line["attempt"]: line for known in _journals() for line in known.get(stem, [])}
+    return {line["attempt"]: line for line in _about(stem)}
+
+
+def _about(stem: str) -> list[dict[str, Any]]:
+    # All batches of the campaign at once: a job asks about one after another.
+    campaign, dash, _ = stem.partition("-")
+    return [line for known in _journals(re.escape(f'"{campaign}{dash}'.encode())) for line in known.get(stem, [])]
 
 
 def _line(raw: bytes) -> dict[str, Any]:
@@ -98,36 +115,60 @@ def _line(raw: bytes) -> dict[str, Any]:
     return line
 
 
-def latest_campaign() -> int:
-    """The highest campaign id that any journal names; 0 where there is none."""
-    return max((line["campaign"] for known in _journals() for lines in known.values() for line in lines), default=0)
+# By journal and pattern: how far the journal was read, and its lines with the pattern about each batch, oldest first.
+_read: dict[tuple[Path, bytes], tuple[int, dict[str, list[dict[str, Any]]]]] = {}
+# Patterns times journals: those of a job, and of the pages of batches that were opened last.
+_REMEMBERED = 64
+_BLOCK = 4 << 20
 
 
-# How far each journal was read, and its lines about each batch, oldest first: {stem: [line]}.
-_read: dict[Path, tuple[int, dict[str, list[dict[str, Any]]]]] = {}
+def _paths() -> list[Path]:
+    return sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))
 
 
-def _journals() -> list[dict[str, list[dict[str, Any]]]]:
-    """The lines of each host's journal by batch."""
-    return [_read_on(path) for path in sorted(settings.JOURNAL_DIR.glob("intents-*.jsonl"))]
+def _journals(pattern: bytes) -> list[dict[str, list[dict[str, Any]]]]:
+    """The lines of each host's journal in which ``pattern`` matches, by batch.
+
+    A journal has a line for every file that was ever handed over. Searching its bytes is much faster than parsing all
+    of its lines, and only what was found is kept in memory.
+    """
+    return [_read_on(path, pattern) for path in _paths()]
 
 
-def _read_on(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The lines of one journal by batch. Reads only what was added since the last call; an incomplete line waits."""
-    offset, known = _read.get(path, (0, {}))
+def _read_on(path: Path, pattern: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The lines of one journal with ``pattern``, by batch. Reads only what was added since the last call."""
+    offset, known = _read.pop((path, pattern), (0, {}))
     with path.open("rb") as handle:
         # Of a file that is open, not by its path: a network file system may know an earlier size of that.
-        size = os.fstat(handle.fileno()).st_size
-        if size < offset:
+        if os.fstat(handle.fileno()).st_size < offset:
             offset, known = 0, {}
         handle.seek(offset)
-        added = handle.read()
-    if added:
-        whole = added[: added.rfind(b"\n") + 1]
-        for raw in whole.splitlines():
-            line = _line(raw)
-            stem = line.get("intent") or line.get("withdrawn")
-            if stem:
-                known.setdefault(stem, []).append(line)
-        _read[path] = (offset + len(whole), known)
+        for lines in _blocks(handle):
+            for raw in _matching(pattern, lines):
+                line = _line(raw)
+                stem = line.get("intent") or line.get("withdrawn")
+                if stem:
+                    known.setdefault(stem, []).append(line)
+            offset += len(lines)
+    _read[path, pattern] = offset, known
+    if len(_read) > _REMEMBERED:
+        del _read[next(iter(_read))]
     return known
+
+
+def _blocks(handle: BinaryIO) -> Iterator[bytes]:
+    """The rest of a journal in blocks of whole lines, some MB each; an incomplete last line waits."""
+    rest = b""
+    while added := handle.read(_BLOCK):
+        lines, newline, rest = (rest + added).rpartition(b"\n")
+        if newline:
+            yield lines + newline
+
+
+def _matching(pattern: bytes, lines: bytes) -> Iterator[bytes]:
+    """Each line in which ``pattern`` matches, once."""
+    position = 0
+    expression = re.compile(pattern)
+    while match := expression.search(lines, position):
+        begin, position = lines.rfind(b"\n", 0, match.start()) + 1, lines.index(b"\n", match.end()) + 1
+        yield lines[begin:position]
