@@ -110,7 +110,7 @@ def manage(*arguments: str) -> list[str]:
 def lasting(*arguments: str) -> list[str]:
     """``manage`` for a command that runs until it is ended: without Django's system checks, which import all pages.
 
-    A start runs them once: ``replay_journal`` has them.
+    A start runs them once: in ``config.prepare``.
     """
     return manage(*arguments, "--skip-checks")
 

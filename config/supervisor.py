@@ -84,10 +84,7 @@ class Supervisor:
     def start(self, mode: str) -> None:
         """Start everything. Raises CannotStart with the last lines of what did not start, or StopRequested."""
         say(f"Baton, data in {settings.DATA}")
-        self._run("Preparing the database", call("config.schema"))
-        self._run("Reading the journals", manage("replay_journal"))
-        if "web" in self.roles.names:
-            self._run("Collecting static files", manage("collectstatic", "--no-input", "--verbosity", "0"))
+        self._run("Preparing the database, journals and pages", call("config.prepare"))
         if not os.environ.get("REDIS_URL"):
             self._start_valkey()
         if self.with_sandbox:
@@ -129,7 +126,7 @@ class Supervisor:
 
     def _gunicorn(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi"),
+            *(sys.executable, "-m", "gunicorn", "config.wsgi", "--preload"),
             *("--bind", f"[{self.bind}]:{self.port}" if ":" in self.bind else f"{self.bind}:{self.port}"),
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
             *("--timeout", str(timing.WEB_TIMEOUT), "--graceful-timeout", str(timing.WEB_GRACE), "--no-control-socket"),

@@ -117,9 +117,9 @@ def _line(raw: bytes) -> dict[str, Any]:
 
 # By journal and pattern: how far the journal was read, and its lines with the pattern about each batch, oldest first.
 _read: dict[tuple[Path, bytes], tuple[int, dict[str, list[dict[str, Any]]]]] = {}
-# Patterns times journals: those of a job, and of the pages of batches that were opened last.
-_REMEMBERED = 64
-_BLOCK = 4 << 20
+# Patterns times journals: those of the campaigns of a job, and of the pages of batches that were opened last.
+_REMEMBERED = 256
+_BLOCK = 1 << 20
 
 
 def _paths() -> list[Path]:
