@@ -49,16 +49,24 @@ hypothesis.settings.load_profile("without a deadline")
 # -- missing Debian packages ---------------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """The potentially longest tests come first, so that no worker is left with one of them at the end."""
     config.stash[UNNAMED_MARKS] = list(unnamed_marks(items))
+    items.sort(key=_time_limit, reverse=True)
+    # pytest-django moves tests without its database to the end. The longest are among these: they start processes.
+    yield
+    items.sort(key=lambda item: 0 if _uses_database(item) else _time_limit(item), reverse=True)
 
-    def seconds(item: pytest.Item) -> float:
-        mark = item.get_closest_marker("timeout")
-        return float(mark.args[0]) if mark else 0
 
-    items.sort(key=seconds, reverse=True)
+def _time_limit(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 def unnamed_marks(items: list[pytest.Item]) -> Iterator[str]:
