@@ -126,7 +126,7 @@ class Supervisor:
 
     def _gunicorn(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi", "--preload"),
+            *(sys.executable, "-m", "gunicorn", "config.wsgi", "--preload", "--config", "python:config.web_server"),
             *("--bind", f"[{self.bind}]:{self.port}" if ":" in self.bind else f"{self.bind}:{self.port}"),
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
             *("--timeout", str(timing.WEB_TIMEOUT), "--graceful-timeout", str(timing.WEB_GRACE), "--no-control-socket"),

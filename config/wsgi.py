@@ -13,13 +13,10 @@ application = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from config.startup import verify_installation  # noqa: E402
 from config.timing import KEEP_CONNECTION  # noqa: E402
 
 # Opening a connection takes as long as a third of a page, so each thread keeps its own.
 connections.settings["default"]["CONN_MAX_AGE"] = KEEP_CONNECTION
-
-verify_installation()
 
 # gunicorn imports this file once and forks its processes, so that each has the code of all pages from the start.
 import_module(settings.ROOT_URLCONF)

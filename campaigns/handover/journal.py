@@ -151,13 +151,14 @@ def _read_on(path: Path, pattern: bytes) -> dict[str, list[dict[str, Any]]]:
                     known.setdefault(stem, []).append(line)
             offset += len(lines)
     _read[path, pattern] = offset, known
-    if len(_read) > _REMEMBERED:
-        del _read[next(iter(_read))]
+    # The pages of the web server run in several threads.
+    for forgotten in list(_read)[:-_REMEMBERED]:
+        _read.pop(forgotten, None)
     return known
 
 
 def _blocks(handle: BinaryIO) -> Iterator[bytes]:
-    """The rest of a journal in blocks of whole lines, some MB each; an incomplete last line waits."""
+    """The rest of a journal in blocks of whole lines, about a MB each; an incomplete last line waits."""
     rest = b""
     while added := handle.read(_BLOCK):
         lines, newline, rest = (rest + added).rpartition(b"\n")

@@ -1,7 +1,6 @@
 """A database works only with the keys it was first used with: with others nothing starts, and an error says why."""
 
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from config import startup
+from config import startup, web_server
 from config.worker import TiedWorker
 from providers import identity, keys
 from providers.models import KeyFingerprint
@@ -200,7 +199,7 @@ def test_a_worker_with_other_keys_does_not_start() -> None:
 @pytest.mark.usefixtures("with_other_keys")
 def test_the_web_server_with_other_keys_does_not_start() -> None:
     with pytest.raises(keys.OtherKeys):
-        runpy.run_module("config.wsgi")
+        web_server.post_worker_init(None)
 
 
 def run(data: Path, *command: str) -> None:
@@ -214,7 +213,7 @@ def test_after_the_keys_were_lost_nothing_is_started(baton: Baton) -> None:
     """The start makes new keys where the folder is empty, but the surviving database belongs to the earlier ones."""
     run(baton.data, "-m", "config.installation")
     migrated.copy_to(baton.database)
-    run(baton.data, "-c", "import config.wsgi")
+    run(baton.data, "-c", "import config.wsgi, config.web_server as server; server.post_worker_init(None)")
     for path in (baton.data / "keys").iterdir():
         path.unlink()
 

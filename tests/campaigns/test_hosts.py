@@ -13,14 +13,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from redis import Redis
-from rq import Queue, Worker
-from rq.serializers import JSONSerializer
 
+from campaigns.lifecycle import batch_lock_name
 from campaigns.models import Attempt, Batch, Campaign
 from campaigns.results import balance
 from contacts.models import ContactList
-from providers import identity, registry
+from providers import identity, locks, registry
 from providers.models import Account
 from providers.sandbox.server import Sandbox
 from tests.campaigns.conftest import MakeCampaign
@@ -51,9 +49,8 @@ def campaign(
     return make_running(sandbox_account, make_list(count=FILES * ROWS))
 
 
-def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
-    campaign: Campaign, sandbox: Sandbox, valkey: Redis
-) -> None:
+@pytest.mark.usefixtures("valkey")
+def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(campaign: Campaign, sandbox: Sandbox) -> None:
     # Each file takes half a second, so that both hosts are in the middle of one when the first is killed.
     sandbox.fault("smsportal:slow")
     identity.verify()
@@ -61,16 +58,18 @@ def test_one_of_two_hosts_is_killed_and_a_stranger_is_refused(
     environment: dict[str, Any] = {**shared_environment(), "ROLES": "handover"}
     gone = campaign.batches.exclude(handed_over_at=None)
     with own_baton() as first, own_baton() as second, own_baton() as stranger:
-        for host in (first, second):
-            host.start(**environment)
+        for name, host in (("first", first), ("second", second)):
+            host.start(**{**environment, "DATABASE_URL": f"{environment['DATABASE_URL']}?application_name={name}"})
             wait_until(partial(_is_ready_or_ended, host), "the host is ready", 240)
             assert not host.ended(), host.said()
             assert not any("gunicorn" in command for command in host.pids().values())
         campaign.account.start()
-        wait_until(lambda: gone.count() >= FILES // 4, "some files are handed over", 120)
         # The account has two connections, and each host one worker for them.
-        wait_until(lambda: all(_is_handing_over(host, valkey) for host in (first, second)), "both hosts hand over")
-        assert gone.count() < FILES
+        wait_until(
+            lambda: gone.exists() and all(_is_inside_a_file(name, campaign) for name in ("first", "second")),
+            "both hosts are in the middle of a file",
+            120,
+        )
         first.signal(signal.SIGKILL)
         wait_until(first.is_gone, "every process of the first host has ended", 20)
         assert campaign.batches.filter(handed_over_at=None).exists()
@@ -99,11 +98,17 @@ def _is_ready_or_ended(host: Baton) -> bool:
     return "ready: handover" in host.said() or host.ended()
 
 
-def _is_handing_over(host: Baton, valkey: Redis) -> bool:
-    """Whether a worker of the host has a job of the queue ``handover``."""
-    workers = Worker.all(queue=Queue("handover", connection=valkey, serializer=JSONSerializer))
-    busy = {worker.pid for worker in workers if worker.get_state() == "busy"}
-    return bool(busy & host.pids().keys())
+def _is_inside_a_file(host: str, campaign: Campaign) -> bool:
+    """Whether a worker of the host holds the lock of a batch that it has begun to hand over."""
+    begun = campaign.batches.filter(status__in=("uploading", "committing")).values_list("pk", flat=True)
+    keys = {locks._key_of(batch_lock_name(pk)) for pk in begun}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {locks._HELD_KEY} FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            f" WHERE {locks._IS_OURS} AND application_name = %s",
+            [host],
+        )
+        return any(key in keys for (key,) in cursor)
 
 
 def _assert_refused(stranger: Baton, environment: dict[str, Any]) -> None:
