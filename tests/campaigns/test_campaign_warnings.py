@@ -25,7 +25,9 @@ TEXT = "Hi, 20 % off today. Reply STOP to opt out."
 
 
 def codes(campaign: Campaign) -> list[str]:
-    return [warning.code for warning in warnings_of(campaign, {}, 5, 5, timezone.now())]
+    """The warnings of ``campaign`` at noon: at night, there is one more."""
+    noon = timezone.localtime(timezone=timezone.get_default_timezone()).replace(hour=12)
+    return [warning.code for warning in warnings_of(campaign, {}, 5, 5, noon)]
 
 
 @pytest.mark.parametrize(
